@@ -1,0 +1,181 @@
+/**
+ * The seams: everything that is not deterministic in a JavaScript process. Code in `storage/`,
+ * `cluster/`, `broker/`, `client/`, `connect/` and `stream/` gets these as constructor arguments
+ * and nothing else, so that a whole cluster runs in one process on a virtual clock with a faulty
+ * disk and network, from one seed (FoundationDB's simulation, TigerBeetle's VOPR).
+ *
+ * `core/io/bun/` holds the real ones, `tests/sim/` the simulated ones.
+ */
+
+/** A running timer. Cancelling one that has fired, or cancelling twice, does nothing. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time. Deadlines and durations use `monotonicMs`; only what users see uses `wallMs`. */
+export interface Clock {
+  /** Milliseconds since 1970 in UTC, an integer. May jump either way. */
+  wallMs(): number;
+  /** Milliseconds since an arbitrary start, with a fraction below the microsecond. Never goes back. */
+  monotonicMs(): number;
+  /** Calls back once, not before `delayMs` have passed on the monotonic clock. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+/** Chance. */
+export interface Random {
+  /** A uniform integer from 0 to `bound` − 1; `bound` is 1 to 2^32. */
+  below(bound: number): number;
+  /** Fresh random bytes. */
+  bytes(count: number): Uint8Array;
+}
+
+/** Why the disk refused. `code` is the system's (`ENOSPC`, `EIO`, `EACCES`, `ENOENT`, …). */
+export class DiskError extends Error {
+  override readonly name = "DiskError";
+  constructor(readonly code: string, readonly path: string, message: string) {
+    super(message);
+  }
+}
+
+/**
+ * An open file. All positions and sizes are in bytes. Short reads happen at the end of the file
+ * only; writes are whole or throw a `DiskError`, after which any prefix may have been written.
+ */
+export interface DiskFile {
+  readonly path: string;
+  sizeBytes(): number;
+  /** Reads from the page cache on the calling thread: for data that is expected to be cached. */
+  readSync(into: Uint8Array, position: number): number;
+  /** Reads through the thread pool: for data that may have to come from the device. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Writes into the page cache. It is durable only after a later `sync` has resolved. */
+  writeSync(from: Uint8Array, position: number): void;
+  /** As several `writeSync` at consecutive positions, in one system call where there is one. */
+  writevSync(from: readonly Uint8Array[], position: number): void;
+  /** fdatasync: resolves when every write that returned before the call is on stable storage. */
+  sync(): Promise<void>;
+  /** Cuts or extends (with zeros) the file. */
+  truncateSync(sizeBytes: number): void;
+  /** Reserves room without changing what reads see beyond the old size (zeros). */
+  allocateSync(sizeBytes: number): void;
+  close(): void;
+}
+
+/** An entry of a directory. */
+export interface DiskEntry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+/** How a file is opened: `create` fails with EEXIST if it is there, the others with ENOENT if not. */
+export type OpenMode = "read" | "readwrite" | "create";
+
+/** An exclusive lock on a directory, held until `release` or the end of the process. */
+export interface DiskLock {
+  release(): void;
+}
+
+/** A file system. Every method may throw a `DiskError`. */
+export interface Disk {
+  open(path: string, mode: OpenMode): DiskFile;
+  /** Makes the directory and its missing parents. */
+  makeDir(path: string): void;
+  list(path: string): DiskEntry[];
+  /** Size and modification time of a file, or null if there is none. */
+  stat(path: string): { sizeBytes: number; modifiedMs: number; isDirectory: boolean } | null;
+  /** Atomic; durable after `syncDir` of the parents. Replaces an existing file. */
+  rename(from: string, to: string): void;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): void;
+  /** Removes a directory with all in it; one that is not there is no error. */
+  removeDir(path: string): void;
+  /** Makes creations, renames and removals in the directory durable. */
+  syncDir(path: string): Promise<void>;
+  /** Bytes that an unprivileged user can still write on the file system of `path`. */
+  freeBytes(path: string): number;
+  /** flock on `path`, which is created if missing; null if another process holds it. */
+  lock(path: string): DiskLock | null;
+}
+
+/** A host and a port; `host` is a name or an address, without brackets for IPv6. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the owner of a socket wants to hear. No callback comes after `onClose`. */
+export interface SocketHandlers {
+  /** Bytes that arrived. The callee owns them: the array is never reused. */
+  onData(bytes: Uint8Array): void;
+  /** `pendingBytes` has come back to zero after a write left some. */
+  onDrain(): void;
+  /** The connection is gone, in either direction; `error` if it was not closed in good order. */
+  onClose(error: Error | null): void;
+}
+
+/** A connected byte stream (TCP or TLS). Writes are queued by the socket; the owner bounds them. */
+export interface Socket {
+  readonly local: HostPort;
+  readonly remote: HostPort;
+  /** Bytes given to `write` that the system has not taken yet. */
+  readonly pendingBytes: number;
+  /** Sends the bytes after all earlier ones; the caller must not change them until drained. */
+  write(bytes: Uint8Array): void;
+  /** Stops and restarts `onData`; back-pressure reaches the peer through TCP's window. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  /** Closes at once (a reset where there is unread or unsent data). */
+  destroy(): void;
+}
+
+/** A listening socket; `address.port` is the bound port, also when port 0 was asked for. */
+export interface NetworkListener {
+  readonly address: HostPort;
+  close(): void;
+}
+
+/** TCP. */
+export interface Network {
+  /** Binds before it resolves. `accept` returns the handlers of the new connection. */
+  listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Promise<NetworkListener>;
+  /** Resolves when connected; rejects on refusal, failure, abort or after `timeoutMs`. */
+  connect(
+    to: HostPort,
+    handlers: SocketHandlers,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Socket>;
+}
+
+/** Pure, slow work over bytes, away from the event loop; inline in the simulator. */
+export interface Offload {
+  /** Runs the job registered under `name`; the input buffers are moved, not copied, where possible. */
+  run(name: string, input: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** The whole world of a broker. */
+export interface Io {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly network: Network;
+  readonly offload: Offload;
+}
+
+/** Resolves after `delayMs`; rejects with the signal's reason if it is aborted before. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.setTimer(delayMs, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,87 @@
+# Everything a developer or CI runs. Tools and dependencies are installed into the checkout.
+#
+#   make serve     build dist/kstream and start a broker with its data in ./data
+#   make test      unit, integration and house-rules tests
+#   make check     format, lint, types, floating promises
+#   make build     dist/kstream
+#   make sim       the storage simulator (SEEDS=500, or SEED=n to replay one)
+#   make compat    other people's clients against the built binary (SUITE=name for one)
+#   make faults    kill -9 rounds and hostile input against the built binary (ROUNDS=100)
+#   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
+#   make prove     every proof in full, resumable (SUITE=name for one, FRESH=1 to start over)
+#   make install   copy the binary to PREFIX/bin (default ~/.local)
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export NO_COLOR := 1
+
+PREFIX ?= $(HOME)/.local
+DATA ?= ./data
+SEEDS ?= 500
+ROUNDS ?= 100
+
+PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
+PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts' 2>/dev/null)
+ENTRIES := main.ts $(wildcard tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
+           $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
+
+.PHONY: tools deps build serve test check fmt compat faults bench sim prove install clean
+
+tools:
+	@scripts/setup-tools.sh
+
+node_modules/.installed: deno.json deno.lock | tools
+	@deno install --quiet --frozen
+	@touch $@
+
+deps: tools node_modules/.installed
+
+dist/kstream: $(PRODUCT) node_modules/.installed
+	@mkdir -p dist
+	@bun build --compile --minify --sourcemap=none --outfile dist/kstream.new main.ts >/dev/null
+	@mv dist/kstream.new dist/kstream
+
+build: deps dist/kstream
+
+serve: build
+	@exec dist/kstream serve --data $(DATA)
+
+check: deps
+	deno fmt --check --quiet
+	deno lint --quiet
+	deno check --quiet $(ENTRIES)
+	oxlint --quiet --type-aware -A all -D typescript/no-floating-promises \
+	  -D typescript/no-misused-promises $(PRODUCT_DIRS) tests bench main.ts
+	bun test tests/tidy.test.ts
+
+fmt: deps
+	deno fmt --quiet
+
+test: build
+	bun test --timeout 60000 $(PRODUCT_DIRS) tests/tidy.test.ts tests/integration
+
+compat: build
+	bun tests/compat/run.ts $(SUITE)
+
+faults: build
+	bun tests/faults/run.ts --rounds $(ROUNDS)
+
+sim: deps
+	bun tests/sim/main.ts $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+bench: build
+	bun bench/run.ts $(BENCH)
+
+prove: build
+	bun tests/prove.ts $(if $(FRESH),--fresh) $(SUITE)
+
+install: build
+	@install -d "$(PREFIX)/bin"
+	@install -m 755 dist/kstream "$(PREFIX)/bin/kstream"
+	@echo "installed $(PREFIX)/bin/kstream"
+
+clean:
+	rm -rf dist tests/out

@@ -1,0 +1,39 @@
+/**
+ * Every proof of the project as a list: what `make prove` runs in full and `.ci/run` samples.
+ * A suite is a command that exits 0 if it held; its last lines say what it counted.
+ */
+export interface Suite {
+  readonly name: string;
+  /** What the suite proves, in a line. */
+  readonly proves: string;
+  /** The command in full. */
+  readonly full: readonly string[];
+  /** The sample for CI, or null where CI leaves it out, with the reason. */
+  readonly sample: readonly string[] | { readonly leftOut: string };
+  /** Bound on the full run. */
+  readonly minutesMax: number;
+}
+
+export const SUITES: readonly Suite[] = [
+  {
+    name: "check",
+    proves: "format, lint, types, floating promises, house rules",
+    full: ["make", "check"],
+    sample: ["make", "check"],
+    minutesMax: 10,
+  },
+  {
+    name: "test",
+    proves: "unit and integration tests",
+    full: ["make", "test"],
+    sample: ["make", "test"],
+    minutesMax: 15,
+  },
+  {
+    name: "sim",
+    proves: "the log engine keeps what it acknowledged, on a disk that fails",
+    full: ["bun", "tests/sim/main.ts", "--seeds", "5000"],
+    sample: ["bun", "tests/sim/main.ts", "--seeds", "300"],
+    minutesMax: 60,
+  },
+];

@@ -1,0 +1,112 @@
+/**
+ * Who may do what. One `Authorizer` decides for every handler; how a request is cut into resources
+ * and operations is said by the handler (`Handler.authorize`).
+ */
+import type { HostPort } from "../core/io.ts";
+
+/** Kafka's `AclOperation`, without the filters ANY and UNKNOWN; the numbers are those of the wire. */
+export const AclOperations = {
+  ALL: 2,
+  READ: 3,
+  WRITE: 4,
+  CREATE: 5,
+  DELETE: 6,
+  ALTER: 7,
+  DESCRIBE: 8,
+  CLUSTER_ACTION: 9,
+  DESCRIBE_CONFIGS: 10,
+  ALTER_CONFIGS: 11,
+  IDEMPOTENT_WRITE: 12,
+  CREATE_TOKENS: 13,
+  DESCRIBE_TOKENS: 14,
+  TWO_PHASE_COMMIT: 15,
+} as const;
+
+/** What somebody wants to do. */
+export type AclOperation = keyof typeof AclOperations;
+
+/** What it is done to. The one CLUSTER resource is named `kafka-cluster`. */
+export type ResourceType =
+  | "TOPIC"
+  | "GROUP"
+  | "CLUSTER"
+  | "TRANSACTIONAL_ID"
+  | "DELEGATION_TOKEN"
+  | "USER";
+
+/** The name of the only resource of type CLUSTER. */
+export const CLUSTER_NAME = "kafka-cluster";
+
+/** A resource and what is to be done with it. */
+export interface ResourceOperation {
+  readonly operation: AclOperation;
+  readonly resourceType: ResourceType;
+  readonly name: string;
+}
+
+/** Who sends requests on a connection. */
+export interface Principal {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** The principal of every connection that has not authenticated. */
+export const ANONYMOUS: Principal = { type: "User", name: "ANONYMOUS" };
+
+/** Decides; asked for each resource of each request, so it must answer from memory. */
+export interface Authorizer {
+  authorize(principal: Principal, peer: HostPort, wanted: ResourceOperation): boolean;
+}
+
+/** Lets everybody do everything: a broker without security. */
+export const allowAll: Authorizer = { authorize: () => true };
+
+/** The operations that make sense for a resource type (Kafka's `AclEntry.supportedOperations`). */
+const SUPPORTED: Readonly<Record<ResourceType, readonly AclOperation[]>> = {
+  TOPIC: [
+    "READ",
+    "WRITE",
+    "CREATE",
+    "DESCRIBE",
+    "DELETE",
+    "ALTER",
+    "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS",
+  ],
+  GROUP: ["READ", "DESCRIBE", "DELETE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS"],
+  CLUSTER: [
+    "CREATE",
+    "CLUSTER_ACTION",
+    "DESCRIBE_CONFIGS",
+    "ALTER_CONFIGS",
+    "IDEMPOTENT_WRITE",
+    "ALTER",
+    "DESCRIBE",
+  ],
+  TRANSACTIONAL_ID: ["DESCRIBE", "WRITE", "TWO_PHASE_COMMIT"],
+  DELEGATION_TOKEN: ["DESCRIBE"],
+  USER: ["CREATE_TOKENS", "DESCRIBE_TOKENS"],
+};
+
+/** The value of an `authorizedOperations` field that was not asked for. */
+export const AUTHORIZED_OPERATIONS_OMITTED = -2147483648;
+
+/**
+ * The `authorizedOperations` bit field of a resource (KIP-430): bit `n` for operation `n`. A
+ * delegation token's and a user's operations are never asked for on the wire.
+ */
+export function authorizedOperations(
+  authorizer: Authorizer,
+  principal: Principal,
+  peer: HostPort,
+  resourceType: ResourceType,
+  name: string,
+): number {
+  let bits = 0;
+  for (const operation of SUPPORTED[resourceType]) {
+    if (authorizer.authorize(principal, peer, { operation, resourceType, name })) {
+      bits |= 1 << AclOperations[operation];
+    }
+  }
+  return bits;
+}

@@ -1,0 +1,109 @@
+import { expect, test } from "bun:test";
+import type { Socket, SocketHandlers } from "../../io.ts";
+import { bunNetwork } from "./network.ts";
+
+/** Handlers that gather what arrives and resolve when the connection is gone. */
+function recorder() {
+  const chunks: Uint8Array[] = [];
+  const closed = Promise.withResolvers<Error | null>();
+  let wanted = { bytes: Infinity, resolve: () => {} };
+  const bytes = () => Buffer.concat(chunks);
+  const handlers: SocketHandlers = {
+    onData(chunk) {
+      chunks.push(chunk);
+      if (bytes().length >= wanted.bytes) wanted.resolve();
+    },
+    onDrain: () => {},
+    onClose: (error) => closed.resolve(error),
+  };
+  const received = (count: number) =>
+    new Promise<void>((resolve) => {
+      wanted = { bytes: count, resolve };
+      if (bytes().length >= count) resolve();
+    });
+  return { handlers, bytes, received, closed: closed.promise };
+}
+
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+
+test("many small and large writes arrive in order, whatever the system takes at once", async () => {
+  const server = recorder();
+  const accepted = Promise.withResolvers<Socket>();
+  const listener = await bunNetwork.listen(LOOPBACK, (socket) => {
+    accepted.resolve(socket);
+    return server.handlers;
+  });
+  const drained = Promise.withResolvers<void>();
+  const client = await bunNetwork.connect(listener.address, {
+    onData: () => {},
+    onDrain: () => drained.resolve(),
+    onClose: () => {},
+  }, { timeoutMs: 5_000 });
+  const peer = await accepted.promise;
+  expect(client.local).toEqual(peer.remote);
+  expect(client.remote).toEqual(peer.local);
+
+  peer.pause();
+  const sent: Uint8Array[] = [];
+  for (let i = 0; i < 400; i++) {
+    const length = i % 7 === 0 ? 100_000 + i : 1 + i * 13;
+    const chunk = new Uint8Array(length).fill(i);
+    sent.push(chunk);
+    client.write(chunk);
+  }
+  const all = Buffer.concat(sent);
+  expect(client.pendingBytes).toBe(all.length);
+  peer.resume();
+  await drained.promise;
+  expect(client.pendingBytes).toBe(0);
+  await server.received(all.length);
+  expect(server.bytes().equals(all)).toBe(true);
+  client.write(new Uint8Array([1, 2, 3]));
+  client.end();
+  expect(await server.closed).toBeNull();
+  expect(server.bytes().length).toBe(all.length + 3);
+  listener.close();
+});
+
+test("a paused socket receives nothing until it is resumed", async () => {
+  const server = recorder();
+  const accepted = Promise.withResolvers<Socket>();
+  const listener = await bunNetwork.listen(LOOPBACK, (socket) => {
+    socket.pause();
+    accepted.resolve(socket);
+    return server.handlers;
+  });
+  const echo = recorder();
+  const client = await bunNetwork.connect(listener.address, echo.handlers, { timeoutMs: 5_000 });
+  client.write(new Uint8Array(10));
+  const peer = await accepted.promise;
+  peer.write(new Uint8Array(5));
+  await echo.received(5); // A whole round trip later,
+  expect(server.bytes().length).toBe(0);
+  peer.resume();
+  await server.received(10);
+  client.destroy();
+  await server.closed;
+  listener.close();
+});
+
+test("a port that is taken, and one where nobody listens, are refused with the system's code", async () => {
+  const listener = await bunNetwork.listen(LOOPBACK, () => recorder().handlers);
+  expect(bunNetwork.listen(listener.address, () => recorder().handlers))
+    .rejects.toMatchObject({ code: "EADDRINUSE" });
+  listener.close();
+  expect(bunNetwork.connect(listener.address, recorder().handlers, { timeoutMs: 5_000 }))
+    .rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test("connecting ends when the signal is aborted", async () => {
+  const abort = new AbortController();
+  // TEST-NET-1 leads nowhere.
+  const connecting = bunNetwork.connect({ host: "192.0.2.1", port: 9 }, recorder().handlers, {
+    timeoutMs: 60_000,
+    signal: abort.signal,
+  });
+  abort.abort(new Error("enough"));
+  expect(connecting).rejects.toThrow("enough");
+  await connecting.catch(() => {});
+});

@@ -1,0 +1,213 @@
+/**
+ * TCP on Bun's sockets.
+ *
+ * Writes are gathered until the end of the current callback (a microtask), so that several small
+ * responses leave in one system call: small chunks are copied into one shared buffer, large ones
+ * go to the system as they are. What the system does not take stays queued here by reference
+ * until it has room again.
+ */
+import { assert } from "../../assert.ts";
+import type { HostPort, Network, NetworkListener, Socket, SocketHandlers } from "../../io.ts";
+
+/** Chunks below this are copied together; above, a system call of their own is cheaper. */
+const COALESCE_BYTES = 16 * 1024;
+/** How long a silent connection lives before TCP starts to probe whether the peer is there. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+/** Reused for every gathered write: the system has copied it when `write` returns. */
+const gather = new Uint8Array(64 * 1024);
+
+class BunSocket implements Socket {
+  readonly local: HostPort;
+  readonly remote: HostPort;
+  handlers: SocketHandlers | null = null;
+  pendingBytes = 0;
+  #queue: Uint8Array[] = [];
+  #flushScheduled = false;
+  #blocked = false;
+  #ending = false;
+  #closed = false;
+
+  constructor(readonly raw: Bun.Socket<BunSocket | null>) {
+    this.local = hostPort(raw.localAddress, raw.localPort);
+    this.remote = hostPort(raw.remoteAddress, raw.remotePort);
+    raw.setNoDelay(true);
+    raw.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#closed || this.#ending || bytes.length === 0) return;
+    this.#queue.push(bytes);
+    this.pendingBytes += bytes.length;
+    if (this.#blocked || this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  pause(): void {
+    if (!this.#closed) this.raw.pause();
+  }
+
+  resume(): void {
+    if (!this.#closed) this.raw.resume();
+  }
+
+  end(): void {
+    if (this.#closed || this.#ending) return;
+    this.#ending = true;
+    this.#flush();
+  }
+
+  destroy(): void {
+    if (!this.#closed) this.raw.terminate();
+  }
+
+  /** The system has room again. */
+  drained(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#flush();
+    if (this.pendingBytes === 0 && !this.#ending) this.handlers?.onDrain();
+  }
+
+  closed(error: Error | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue = [];
+    this.pendingBytes = 0;
+    this.handlers?.onClose(error);
+  }
+
+  #flush(): void {
+    if (this.#closed || this.#blocked) return;
+    let next = 0;
+    while (next < this.#queue.length && !this.#blocked) next = this.#writeFrom(next);
+    if (next === this.#queue.length) this.#queue = [];
+    else if (next > 0) this.#queue.splice(0, next);
+    if (this.#ending && this.#queue.length === 0 && !this.#closed) this.raw.end();
+  }
+
+  /** Gives the system one chunk, or a run of small ones; returns the index of the next chunk. */
+  #writeFrom(first: number): number {
+    const queue = this.#queue;
+    const head = queue[first];
+    assert(head !== undefined, "there is a chunk to write");
+    let end = first + 1;
+    let bytes = head;
+    const after = queue[end];
+    if (head.length < COALESCE_BYTES && after !== undefined && after.length < COALESCE_BYTES) {
+      let filled = 0;
+      for (end = first; end < queue.length; end++) {
+        const chunk = queue[end];
+        if (chunk === undefined || chunk.length >= COALESCE_BYTES) break;
+        if (filled + chunk.length > gather.length) break;
+        gather.set(chunk, filled);
+        filled += chunk.length;
+      }
+      bytes = gather.subarray(0, filled);
+    }
+    const taken = this.raw.write(bytes);
+    if (taken < 0) { // The peer is gone; the close callback follows.
+      this.#blocked = true;
+      return end;
+    }
+    this.pendingBytes -= taken;
+    if (taken === bytes.length) return end;
+    this.#blocked = true;
+    const rest = bytes.subarray(taken);
+    queue[end - 1] = bytes === head ? rest : rest.slice();
+    return end - 1;
+  }
+}
+
+/** An address as Kafka and people write it: an IPv4 address mapped into IPv6 is an IPv4 address. */
+function hostPort(host: string, port: number): HostPort {
+  return { host: host.startsWith("::ffff:") ? host.slice("::ffff:".length) : host, port };
+}
+
+const common = {
+  data: (raw: Bun.Socket<BunSocket | null>, bytes: Uint8Array) => raw.data?.handlers?.onData(bytes),
+  drain: (raw: Bun.Socket<BunSocket | null>) => raw.data?.drained(),
+  close: (raw: Bun.Socket<BunSocket | null>, error?: Error) => raw.data?.closed(error ?? null),
+  error: (raw: Bun.Socket<BunSocket | null>, error: Error) => {
+    raw.data?.closed(error);
+    raw.terminate();
+  },
+  binaryType: "uint8array",
+} as const;
+
+function listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): NetworkListener {
+  const server = Bun.listen<BunSocket | null>({
+    hostname: at.host,
+    port: at.port,
+    data: null,
+    socket: {
+      ...common,
+      open(raw) {
+        const socket = new BunSocket(raw);
+        raw.data = socket;
+        socket.handlers = accept(socket);
+      },
+    },
+  });
+  return {
+    address: { host: server.hostname, port: server.port },
+    close: () => server.stop(false),
+  };
+}
+
+function connect(
+  to: HostPort,
+  handlers: SocketHandlers,
+  options: { timeoutMs: number; signal?: AbortSignal },
+): Promise<Socket> {
+  const { timeoutMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    let settled = false;
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      return true;
+    };
+    const fail = (error: Error) => {
+      if (settle()) reject(error);
+    };
+    const onAbort = () => {
+      if (settle()) reject(signal?.reason);
+    };
+    const timer = setTimeout(
+      () => fail(new Error(`no connection to ${to.host}:${to.port} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    signal?.addEventListener("abort", onAbort, { once: true });
+    Bun.connect<BunSocket | null>({
+      hostname: to.host,
+      port: to.port,
+      data: null,
+      socket: {
+        ...common,
+        open(raw) {
+          if (!settle()) return raw.terminate();
+          const socket = new BunSocket(raw);
+          raw.data = socket;
+          socket.handlers = handlers;
+          resolve(socket);
+        },
+        connectError: (_raw, error) => fail(error),
+      },
+    }).catch((error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
+  });
+}
+
+/** TCP of this host. Failures to bind or connect carry the system's `code` (`EADDRINUSE`, …). */
+export const bunNetwork: Network = {
+  // Bun binds synchronously and throws; the seam answers with a promise.
+  listen: (at, accept) => Promise.try(() => listen(at, accept)),
+  connect,
+};

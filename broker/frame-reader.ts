@@ -1,0 +1,185 @@
+/**
+ * Cuts a stream of bytes into Kafka's frames: an int32 length, then that many bytes.
+ *
+ * A frame that lies whole in one chunk is a view into it. One that spans chunks is assembled in a
+ * buffer that grows with what has arrived, up to exactly the frame's length: a claimed length
+ * costs nothing until its bytes come.
+ */
+
+/** Bytes of the length field. */
+const LENGTH_BYTES = 4;
+/** First size of the buffer of a frame that spans chunks. */
+const ASSEMBLY_BYTES = 256 * 1024;
+
+/** The stream is not Kafka's protocol, or not within bounds; nothing more can be read from it. */
+export interface BadStream {
+  /** What came, in words for a log line. */
+  readonly what: string;
+  /** What the operator of the client should do. */
+  readonly whatToDo: string;
+}
+
+/** Reads frames from the chunks that `push` adds. */
+export class FrameReader {
+  readonly #frameBytesMax: number;
+  /** Chunks that came and have not been looked at; `#position` is a position in the first. */
+  #chunks: Uint8Array[] = [];
+  #position = 0;
+  #bufferedBytes = 0;
+  /** The frame that is being assembled, or null; `#filled` of its `#frameBytes` are there. */
+  #assembly: Uint8Array | null = null;
+  #filled = 0;
+  #frameBytes = 0;
+  #bad: BadStream | null = null;
+
+  constructor(frameBytesMax: number) {
+    this.#frameBytesMax = frameBytesMax;
+  }
+
+  /** Bytes that came and have not been given out as frames. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** Whether a frame has begun and is not complete. Meaningful after `next` gave null. */
+  get inFrame(): boolean {
+    return this.#bufferedBytes > 0;
+  }
+
+  /** Why reading has ended, or null. */
+  get bad(): BadStream | null {
+    return this.#bad;
+  }
+
+  /** Adds bytes that came; the array is owned by the reader from now on. */
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#bufferedBytes += chunk.length;
+  }
+
+  /** The next frame without its length field, or null: more bytes are needed, or `bad` is set. */
+  next(): Uint8Array | null {
+    if (this.#bad !== null) return null;
+    if (this.#assembly === null) {
+      const left = this.#left();
+      if (left < LENGTH_BYTES) return null;
+      const length = this.#peekLength();
+      this.#bad = badLength(length, this.#frameBytesMax);
+      if (this.#bad !== null) return null;
+      const whole = this.#takeView(length);
+      if (whole !== null) return whole;
+      this.#skip(LENGTH_BYTES);
+      this.#frameBytes = length;
+      this.#filled = 0;
+      const room = Math.max(ASSEMBLY_BYTES, 4 * (left - LENGTH_BYTES));
+      this.#assembly = new Uint8Array(Math.min(length, room));
+    }
+    return this.#assemble(this.#assembly);
+  }
+
+  /** Bytes in the chunks, apart from what is already in the assembly. */
+  #left(): number {
+    return this.#assembly === null ? this.#bufferedBytes : this.#bufferedBytes - this.#filled;
+  }
+
+  #peekLength(): number {
+    let value = 0;
+    let index = 0;
+    let position = this.#position;
+    for (let i = 0; i < LENGTH_BYTES; i++) {
+      let chunk = this.#chunks[index];
+      while (chunk !== undefined && position >= chunk.length) {
+        chunk = this.#chunks[++index];
+        position = 0;
+      }
+      value = (value << 8) | (chunk?.[position++] ?? 0);
+    }
+    return value;
+  }
+
+  /** The frame as a view, if it and its length field lie in the first chunk. */
+  #takeView(length: number): Uint8Array | null {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return null;
+    const from = this.#position + LENGTH_BYTES;
+    if (from + length > chunk.length) return null;
+    const frame = chunk.subarray(from, from + length);
+    this.#skip(LENGTH_BYTES + length);
+    return frame;
+  }
+
+  /** Drops bytes from the chunks. */
+  #skip(count: number): void {
+    this.#bufferedBytes -= count;
+    this.#position += count;
+    let chunk = this.#chunks[0];
+    while (chunk !== undefined && this.#position >= chunk.length) {
+      this.#position -= chunk.length;
+      this.#chunks.shift();
+      chunk = this.#chunks[0];
+    }
+  }
+
+  /** Moves bytes from the chunks into the assembly; the frame, if it is complete then. */
+  #assemble(into: Uint8Array): Uint8Array | null {
+    let buffer = into;
+    while (this.#filled < this.#frameBytes) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) return null;
+      const count = Math.min(chunk.length - this.#position, this.#frameBytes - this.#filled);
+      if (this.#filled + count > buffer.length) {
+        const grown = Math.max(2 * buffer.length, this.#filled + count);
+        const larger = new Uint8Array(Math.min(this.#frameBytes, grown));
+        larger.set(buffer.subarray(0, this.#filled));
+        buffer = larger;
+        this.#assembly = buffer;
+      }
+      buffer.set(chunk.subarray(this.#position, this.#position + count), this.#filled);
+      this.#skip(count);
+      // Still held, now in the assembly.
+      this.#bufferedBytes += count;
+      this.#filled += count;
+    }
+    this.#bufferedBytes -= this.#frameBytes;
+    this.#assembly = null;
+    this.#filled = 0;
+    return buffer;
+  }
+}
+
+/** The first bytes of an HTTP request, as the length that they would be. */
+const HTTP_VERBS: ReadonlyMap<number, string> = new Map(
+  ["GET ", "POST", "PUT ", "HEAD", "OPTI", "DELE", "PATC", "CONN", "TRAC", "PRI "].map((verb) => [
+    (verb.charCodeAt(0) << 24) | (verb.charCodeAt(1) << 16) | (verb.charCodeAt(2) << 8) |
+    verb.charCodeAt(3),
+    verb.trim(),
+  ]),
+);
+
+function badLength(length: number, frameBytesMax: number): BadStream | null {
+  if (length >= 0 && length <= frameBytesMax) return null;
+  const verb = HTTP_VERBS.get(length);
+  if (verb !== undefined) {
+    return {
+      what: "an HTTP request",
+      whatToDo: "this port speaks Kafka's protocol; send HTTP to the admin server",
+    };
+  }
+  // A TLS record: type handshake (0x16), major version 3.
+  if (length >>> 16 === 0x1603) {
+    return {
+      what: "a TLS handshake",
+      whatToDo: "this listener is plaintext; set the client's security.protocol to PLAINTEXT",
+    };
+  }
+  if (length < 0) {
+    return {
+      what: `a frame of negative length (${length})`,
+      whatToDo: "check that the client speaks Kafka's protocol",
+    };
+  }
+  return {
+    what: `a frame of ${length} bytes, more than socket.request.max.bytes=${frameBytesMax}`,
+    whatToDo: "check that the client speaks Kafka's protocol, or send smaller requests",
+  };
+}

@@ -36,4 +36,11 @@ export const SUITES: readonly Suite[] = [
     sample: ["bun", "tests/sim/main.ts", "--seeds", "300"],
     minutesMax: 60,
   },
+  {
+    name: "compat",
+    proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
+    full: ["make", "compat"],
+    sample: ["bun", "tests/compat/run.ts", "--sample"],
+    minutesMax: 60,
+  },
 ];

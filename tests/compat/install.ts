@@ -1,0 +1,103 @@
+/**
+ * Brings in what the compatibility suites need, once, into a cache outside the checkout
+ * (`KSTREAM_COMPAT_CACHE`, default `~/.cache/kstream-compat`): Kafka's own jars through Maven,
+ * Python clients into a virtual environment, kcat from the system's packages. Each function
+ * returns null if the thing is there, else why it cannot be had.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { run } from "../harness/process.ts";
+
+const CACHE = process.env["KSTREAM_COMPAT_CACHE"] ?? join(homedir(), ".cache/kstream-compat");
+const HERE = import.meta.dir;
+const KAFKA_VERSION = "4.3.1";
+const PYTHON_PACKAGES = ["confluent-kafka==2.16.1", "aiokafka[snappy,lz4,zstd]==0.14.0"];
+const INSTALL_TIMEOUT_MS = 600_000;
+
+const kafkaLibs = join(CACHE, `kafka-${KAFKA_VERSION}`, "libs");
+/** The Python of the virtual environment that holds the Python clients. */
+export const PYTHON = join(CACHE, "venv/bin/python");
+
+function onPath(program: string): boolean {
+  return Bun.which(program) !== null;
+}
+
+async function install(command: string[], stamp: string, what: string): Promise<string | null> {
+  const finished = await run(command, { timeoutMs: INSTALL_TIMEOUT_MS });
+  if (finished.exitCode !== 0) {
+    return `${what} could not be installed: ${finished.stderr.trim().split("\n").at(-1)}`;
+  }
+  writeFileSync(stamp, "");
+  return null;
+}
+
+/** Kafka's jars: tools, server and Java clients. */
+export async function needKafka(): Promise<string | null> {
+  const stamp = join(CACHE, `kafka-${KAFKA_VERSION}`, ".complete");
+  if (existsSync(stamp)) return null;
+  if (!onPath("mvn") || !onPath("java")) return "needs Maven and a JDK 17 or newer";
+  mkdirSync(kafkaLibs, { recursive: true });
+  return await install(
+    [
+      "mvn",
+      "-q",
+      "-B",
+      "-f",
+      join(HERE, "kafka-tools/pom.xml"),
+      "dependency:copy-dependencies",
+      `-DoutputDirectory=${kafkaLibs}`,
+      `-DbuildDirectory=${join(CACHE, "target")}`,
+    ],
+    stamp,
+    "Kafka's jars",
+  );
+}
+
+/** confluent-kafka and aiokafka. */
+export async function needPython(): Promise<string | null> {
+  const stamp = join(CACHE, "venv", `.complete-${Bun.hash(PYTHON_PACKAGES.join())}`);
+  if (existsSync(stamp)) return null;
+  if (!onPath("python3")) return "needs Python 3";
+  mkdirSync(CACHE, { recursive: true });
+  const made = await run(["python3", "-m", "venv", join(CACHE, "venv")], { timeoutMs: 120_000 });
+  if (made.exitCode !== 0) return `no virtual environment: ${made.stderr.trim()}`;
+  return await install(
+    [PYTHON, "-m", "pip", "install", "-q", ...PYTHON_PACKAGES],
+    stamp,
+    "the Python clients",
+  );
+}
+
+/** kcat; installed from Debian's packages where this process may do so. */
+export async function needKcat(): Promise<string | null> {
+  if (onPath("kcat")) return null;
+  if (!onPath("apt-get") || process.getuid?.() !== 0) return "needs kcat (apt-get install kcat)";
+  const updated = await run(["apt-get", "update", "-qq"], { timeoutMs: INSTALL_TIMEOUT_MS });
+  if (updated.exitCode !== 0) return "needs kcat, and the package lists could not be read";
+  const installed = await run(["apt-get", "install", "-y", "-qq", "kcat"], {
+    timeoutMs: INSTALL_TIMEOUT_MS,
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+  });
+  return installed.exitCode === 0 ? null : "needs kcat, and its package could not be installed";
+}
+
+/** Node, for clients that are to be tried on it. */
+export function needNode(): Promise<string | null> {
+  return Promise.resolve(onPath("node") ? null : "needs Node.js");
+}
+
+/** The command that runs a class of Kafka's jars. */
+export function java(className: string, ...args: string[]): string[] {
+  return [
+    "java",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    `-Dlog4j2.configurationFile=${join(HERE, "kafka-tools/log4j2.xml")}`,
+    "-cp",
+    join(kafkaLibs, "*"),
+    className,
+    ...args,
+  ];
+}

@@ -1,0 +1,71 @@
+/**
+ * Runs the compatibility suites: `bun tests/compat/run.ts [--sample] [SUITE…]`. A suite whose
+ * needs cannot be had is skipped with the reason; in CI (`CI` is set) that is a failure.
+ */
+import type { CompatSuite } from "./suite.ts";
+import { apacheKafka } from "./suites/apache-kafka.ts";
+import { javaTools } from "./suites/java-tools.ts";
+import { javascriptClients } from "./suites/javascript-clients.ts";
+import { kcat } from "./suites/kcat.ts";
+import { pythonClients } from "./suites/python-clients.ts";
+
+const COMPAT_SUITES: readonly CompatSuite[] = [
+  kcat,
+  javascriptClients,
+  pythonClients,
+  javaTools,
+  apacheKafka,
+];
+
+async function firstReason(suite: CompatSuite): Promise<string | null> {
+  for (const need of suite.needs) {
+    const reason = await need();
+    if (reason !== null) return reason;
+  }
+  return null;
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const names = args.filter((arg) => !arg.startsWith("--"));
+  const unknown = names.find((name) => !COMPAT_SUITES.some((suite) => suite.name === name));
+  if (unknown !== undefined) {
+    console.error(
+      `compat: no suite ${unknown}; there are ${COMPAT_SUITES.map((s) => s.name).join(", ")}`,
+    );
+    return 2;
+  }
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const suite of COMPAT_SUITES) {
+    if (
+      names.length > 0 ? !names.includes(suite.name) : args.includes("--sample") && !suite.inSample
+    ) {
+      continue;
+    }
+    const reason = await firstReason(suite);
+    if (reason !== null) {
+      counts[process.env["CI"] ? "failed" : "skipped"] += suite.cases.length;
+      console.log(`skip  ${suite.name}: ${reason}`);
+      continue;
+    }
+    for (const { name, run } of suite.cases) {
+      const start = performance.now();
+      try {
+        await run();
+        counts.passed++;
+        console.log(`ok    ${suite.name}: ${name} (${Math.round(performance.now() - start)} ms)`);
+      } catch (error) {
+        counts.failed++;
+        console.log(
+          `FAIL  ${suite.name}: ${name}\n${error instanceof Error ? error.stack : error}`,
+        );
+      }
+    }
+  }
+  console.log(
+    `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`,
+  );
+  return counts.failed === 0 ? 0 : 1;
+}
+
+process.exit(await main());

@@ -1,0 +1,39 @@
+/** kafkajs on Node and on Bun, @platformatic/kafka on Bun (and on Node where it is new enough). */
+import { join } from "node:path";
+import { withBroker } from "../../harness/broker-process.ts";
+import { run, runOk } from "../../harness/process.ts";
+import { needNode } from "../install.ts";
+import { type CompatSuite, expectContains } from "../suite.ts";
+
+const CLIENTS = join(import.meta.dir, "../clients");
+
+function script(runtime: string, file: string): Promise<void> {
+  return withBroker(async ({ bootstrap }) => {
+    const finished = await runOk([runtime, join(CLIENTS, file)], {
+      env: { BOOTSTRAP: bootstrap },
+      timeoutMs: 90_000,
+    });
+    expectContains(finished.stdout, "1000 records", file);
+  });
+}
+
+async function nodeMajor(): Promise<number> {
+  return Number((await run(["node", "--version"])).stdout.slice(1).split(".")[0]);
+}
+
+export const javascriptClients: CompatSuite = {
+  name: "javascript-clients",
+  needs: [needNode],
+  inSample: true,
+  cases: [
+    { name: "kafkajs on Node", run: () => script("node", "kafkajs.mjs") },
+    { name: "kafkajs on Bun", run: () => script("bun", "kafkajs.mjs") },
+    { name: "@platformatic/kafka on Bun", run: () => script("bun", "platformatic.mjs") },
+    {
+      name: "@platformatic/kafka on Node (it needs 22 or later)",
+      run: async () => {
+        if (await nodeMajor() >= 22) await script("node", "platformatic.mjs");
+      },
+    },
+  ],
+};

@@ -1,0 +1,105 @@
+/** The built binary as a broker process, for integration, compatibility and fault tests. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** The binary under test: `KSTREAM_BINARY`, else `dist/kstream` of this checkout. */
+export const KSTREAM = process.env["KSTREAM_BINARY"] ??
+  join(import.meta.dir, "../../dist/kstream");
+
+/** A running broker. */
+export interface BrokerProcess {
+  /** `host:port` of the first listener. */
+  readonly bootstrap: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly dataDir: string;
+  /** What it wrote so far, both streams. */
+  output(): string;
+  /** SIGTERM (or `signal`), then waits for the end and returns the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number>;
+}
+
+export interface BrokerProcessOptions {
+  /** Default: a fresh directory under the system's temporary one, removed by `withBroker`. */
+  readonly dataDir?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  readonly args?: readonly string[];
+}
+
+/** A fresh, empty directory. */
+export function freshDir(prefix: string): string {
+  return mkdtempSync(join(tmpdir(), `kstream-${prefix}-`));
+}
+
+/** Starts the binary and waits until it says that it can serve. */
+export async function startBrokerProcess(
+  options: BrokerProcessOptions = {},
+): Promise<BrokerProcess> {
+  const scratch = freshDir("broker");
+  const dataDir = options.dataDir ?? join(scratch, "data");
+  const readyFile = join(scratch, "ready");
+  const child = Bun.spawn([
+    KSTREAM,
+    "serve",
+    "--data",
+    dataDir,
+    "--listen",
+    `127.0.0.1:${options.port ?? 0}`,
+    "--ready-file",
+    readyFile,
+    ...(options.args ?? []),
+  ], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  let output = "";
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      output = (output + decoder.decode(chunk, { stream: true })).slice(-1_000_000);
+    }
+  };
+  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const deadline = Date.now() + 30_000;
+  while (!existsSync(readyFile)) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      child.kill("SIGKILL");
+      await collected;
+      throw new Error(`the broker did not get ready (exit ${child.exitCode}):\n${output}`);
+    }
+    await Bun.sleep(2);
+  }
+  const address = /127\.0\.0\.1:(\d+)/.exec(readFileSync(readyFile, "utf8"));
+  if (address === null) throw new Error("the ready file names no address");
+  return {
+    bootstrap: `127.0.0.1:${address[1]}`,
+    port: Number(address[1]),
+    pid: child.pid,
+    dataDir,
+    output: () => output,
+    stop: async (signal = "SIGTERM") => {
+      child.kill(signal);
+      const exitCode = await child.exited;
+      await collected;
+      rmSync(scratch, { recursive: true, force: true });
+      return exitCode;
+    },
+  };
+}
+
+/** Runs `body` against a fresh broker, which is stopped and must have ended in good order. */
+export async function withBroker<T>(
+  body: (broker: BrokerProcess) => Promise<T>,
+  options: BrokerProcessOptions = {},
+): Promise<T> {
+  const broker = await startBrokerProcess(options);
+  try {
+    const result = await body(broker);
+    const exitCode = await broker.stop();
+    if (exitCode !== 0) throw new Error(`serve ended with ${exitCode}:\n${broker.output()}`);
+    return result;
+  } catch (error) {
+    await broker.stop("SIGKILL");
+    const shown = broker.output().slice(-3000);
+    throw new Error(`${error instanceof Error ? error.stack : error}\n── broker:\n${shown}`);
+  }
+}

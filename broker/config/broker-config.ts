@@ -1,0 +1,174 @@
+/** The configuration of a running broker: what was set at start, and what was changed since. */
+import { didYouMean } from "../../core/did-you-mean.ts";
+import { assert } from "../../core/assert.ts";
+import { BROKER_CONFIGS, type BrokerConfigName, isBrokerConfig } from "./broker-configs.ts";
+import type { ConfigDefinition, ConfigValue, ConfigValues } from "./definitions.ts";
+import { DEVIATING_DEFAULTS } from "./deviations.ts";
+import { parseConfigValue, type ParsedConfig } from "./values.ts";
+
+/** Names and value texts, as in a properties file. */
+export type ConfigTexts = ReadonlyMap<string, string>;
+
+/** The type of one config's value. */
+export type BrokerConfigValue<N extends BrokerConfigName> = (typeof BROKER_CONFIGS)[N] extends
+  ConfigDefinition<infer T, infer Nullable>
+  ? ConfigValues[T] | (Nullable extends true ? null : never)
+  : never;
+
+/** Where a value comes from (`ConfigSource` of DescribeConfigs), strongest first. */
+export type BrokerConfigSource =
+  | "DYNAMIC_BROKER_CONFIG"
+  | "DYNAMIC_DEFAULT_BROKER_CONFIG"
+  | "STATIC_BROKER_CONFIG"
+  | "DEFAULT_CONFIG";
+
+/** A value that a broker config has in one of its sources. */
+export interface SourcedConfig {
+  readonly source: BrokerConfigSource;
+  readonly text: string | null;
+}
+
+const EMPTY: ConfigTexts = new Map();
+
+/** The broker's configuration. Values that are asked for often are parsed once. */
+export class BrokerConfig {
+  readonly #static: ConfigTexts;
+  #dynamicDefault: ConfigTexts = EMPTY;
+  #dynamicBroker: ConfigTexts = EMPTY;
+  readonly #effective = new Map<BrokerConfigName, ParsedConfig>();
+  readonly #listeners = new Set<() => void>();
+
+  private constructor(texts: ConfigTexts) {
+    this.#static = texts;
+  }
+
+  /** A configuration of these texts, or every problem in them, one line each. */
+  static parse(
+    texts: ConfigTexts,
+  ): { ok: true; config: BrokerConfig } | { ok: false; problems: string[] } {
+    const problems: string[] = [];
+    for (const [name, text] of texts) {
+      const problem = checkBrokerConfig(name, text);
+      if (problem !== null) problems.push(problem);
+    }
+    if (problems.length > 0) return { ok: false, problems };
+    const config = new BrokerConfig(texts);
+    const conflicts = conflictsOf(config);
+    return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config };
+  }
+
+  /** The configuration with nothing set but `texts`, which are known to be good. */
+  static of(texts: Readonly<Partial<Record<BrokerConfigName, string>>> = {}): BrokerConfig {
+    const parsed = BrokerConfig.parse(new Map(Object.entries(texts)));
+    assert(parsed.ok, "the broker configuration is valid");
+    return parsed.config;
+  }
+
+  /** The value in force. */
+  get<N extends BrokerConfigName>(name: N): BrokerConfigValue<N> {
+    return this.#parsed(name).value as BrokerConfigValue<N>;
+  }
+
+  /** The canonical text of the value in force. */
+  text(name: BrokerConfigName): string | null {
+    return this.#parsed(name).text;
+  }
+
+  /** The value of a config in each source that sets it, strongest first; the default is last. */
+  sources(name: BrokerConfigName): SourcedConfig[] {
+    const found: SourcedConfig[] = [];
+    for (const [source, texts] of this.#layers()) {
+      const text = texts.get(name);
+      if (text !== undefined) found.push({ source, text: canonical(name, text).text });
+    }
+    found.push({ source: "DEFAULT_CONFIG", text: defaultOf(name).text });
+    return found;
+  }
+
+  /** Whether the value is set anywhere. */
+  isSet(name: BrokerConfigName): boolean {
+    return this.#layers().some(([, texts]) => texts.has(name));
+  }
+
+  /** Puts the configs that were changed at run time in place of the former ones. */
+  setDynamic(clusterDefault: ConfigTexts, ownBroker: ConfigTexts): void {
+    this.#dynamicDefault = clusterDefault;
+    this.#dynamicBroker = ownBroker;
+    this.#effective.clear();
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls back after configs have changed. Returns the function that ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #layers(): [BrokerConfigSource, ConfigTexts][] {
+    return [
+      ["DYNAMIC_BROKER_CONFIG", this.#dynamicBroker],
+      ["DYNAMIC_DEFAULT_BROKER_CONFIG", this.#dynamicDefault],
+      ["STATIC_BROKER_CONFIG", this.#static],
+    ];
+  }
+
+  #parsed(name: BrokerConfigName): ParsedConfig {
+    const known = this.#effective.get(name);
+    if (known !== undefined) return known;
+    const text = this.#dynamicBroker.get(name) ?? this.#dynamicDefault.get(name) ??
+      this.#static.get(name);
+    const parsed = text === undefined ? defaultOf(name) : canonical(name, text);
+    this.#effective.set(name, parsed);
+    return parsed;
+  }
+}
+
+/** What is wrong with one broker config, or null. Refused are also values that cannot be served. */
+export function checkBrokerConfig(name: string, text: string): string | null {
+  if (!isBrokerConfig(name)) {
+    const near = didYouMean(name, Object.keys(BROKER_CONFIGS));
+    return `Unknown broker config name: ${name}${near === null ? "" : ` (did you mean ${near}?)`}`;
+  }
+  const parsed = parseConfigValue(name, BROKER_CONFIGS[name], text);
+  if (!parsed.ok) return parsed.message;
+  return unservable(name, parsed.value);
+}
+
+function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
+  const refuse = (why: string) =>
+    `Invalid value ${String(value)} for configuration ${name}: ${why}`;
+  if (name === "remote.log.storage.system.enable" && value === true) {
+    return refuse("tiered storage is not available");
+  }
+  if (name === "log.dirs" && Array.isArray(value) && value.length > 1) {
+    return refuse("one broker has one data directory");
+  }
+  return null;
+}
+
+/** Relations between values that no single validator sees. */
+function conflictsOf(config: BrokerConfig): string[] {
+  const ordered: [BrokerConfigName, BrokerConfigName][] = [
+    ["group.min.session.timeout.ms", "group.max.session.timeout.ms"],
+    ["log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"],
+  ];
+  const problems: string[] = [];
+  for (const [low, high] of ordered) {
+    const [lowValue, highValue] = [config.get(low), config.get(high)];
+    if (typeof lowValue === "number" && typeof highValue === "number" && lowValue > highValue) {
+      problems.push(`${low} (${lowValue}) must not be greater than ${high} (${highValue})`);
+    }
+  }
+  return problems;
+}
+
+function canonical(name: BrokerConfigName, text: string): ParsedConfig {
+  const parsed = parseConfigValue(name, BROKER_CONFIGS[name], text);
+  assert(parsed.ok, `the value of ${name} was validated before it was taken`);
+  return parsed;
+}
+
+function defaultOf(name: BrokerConfigName): ParsedConfig {
+  const text = DEVIATING_DEFAULTS[name]?.value ?? BROKER_CONFIGS[name].defaultText;
+  return text === null ? { ok: true, value: null, text: null } : canonical(name, text);
+}

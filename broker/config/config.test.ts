@@ -1,0 +1,216 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { BrokerConfig, checkBrokerConfig } from "./broker-config.ts";
+import { BROKER_CONFIGS, KAFKA_BROKER_CONFIGS } from "./broker-configs.ts";
+import { type ConfigDefinition, REQUIRED } from "./definitions.ts";
+import { DEVIATING_DEFAULTS } from "./deviations.ts";
+import { checkTopicConfigs, TopicConfig } from "./topic-config.ts";
+import { isTopicConfig, KAFKA_TOPIC_CONFIGS, TOPIC_CONFIGS } from "./topic-configs.ts";
+import { parseConfigValue } from "./values.ts";
+
+const FIXTURE = readFileSync(`${import.meta.dirname}/../../tests/fixtures/configs.tsv`, "utf8")
+  .trim().split("\n").slice(1).map((line) => line.split("\t"));
+
+/** A definition in the notation of the fixture: type, default, valid values, importance. */
+function notation(definition: ConfigDefinition): string[] {
+  const text = definition.defaultText;
+  let shown = text ?? "null";
+  if (definition.type === "LIST" && text !== null && text !== REQUIRED) {
+    shown = `[${text.replaceAll(",", ", ")}]`;
+  }
+  if (definition.type === "CLASS" && text !== null) shown = `class ${text}`;
+  return [definition.type, shown, definition.validator?.text ?? "", definition.importance];
+}
+
+describe("the tables", () => {
+  for (const [scope, table] of [["broker", KAFKA_BROKER_CONFIGS], ["topic", KAFKA_TOPIC_CONFIGS]]) {
+    test(`the ${scope} configs are those of Kafka 4.4`, () => {
+      const wanted = FIXTURE.filter((row) => row[0] === scope).map((row) => row.slice(1));
+      const ours = Object.entries(table ?? {}).map(([name, definition]) => [
+        name,
+        ...notation(definition),
+      ]);
+      expect(ours).toEqual(wanted);
+    });
+  }
+
+  test("every default is a valid value, and every demanded config has one", () => {
+    const brokerConfigs: Record<string, ConfigDefinition> = BROKER_CONFIGS;
+    const defaults: Record<string, { value: string }> = DEVIATING_DEFAULTS;
+    for (const [name, definition] of Object.entries(brokerConfigs)) {
+      const text = defaults[name]?.value ?? definition.defaultText;
+      expect(text).not.toBe(REQUIRED);
+      if (text !== null) {
+        expect([name, parseConfigValue(name, definition, text).ok]).toEqual([name, true]);
+      }
+    }
+  });
+
+  test("every topic config has a value on a fresh broker", () => {
+    const topic = new TopicConfig(BrokerConfig.of(), new Map());
+    for (const name of Object.keys(TOPIC_CONFIGS)) {
+      if (!isTopicConfig(name)) throw new Error(name);
+      expect([name, topic.get(name)]).not.toContain(null);
+    }
+    for (const [name, definition] of Object.entries(KAFKA_TOPIC_CONFIGS)) {
+      if (!isTopicConfig(name)) throw new Error(name);
+      expect([name, topic.text(name)]).toEqual([name, definition.defaultText ?? ""]);
+    }
+  });
+});
+
+/** Texts and Kafka's answer (taken from Kafka 4.3.1's `LogConfig.validate`); null is accepted. */
+const TOPIC_VALUES: [string, string, string | null][] = [
+  [
+    "segment.bytes",
+    "1",
+    "Invalid value 1 for configuration segment.bytes: Value must be at least 1048576",
+  ],
+  [
+    "segment.bytes",
+    "abc",
+    "Invalid value abc for configuration segment.bytes: Not a number of type INT",
+  ],
+  [
+    "segment.bytes",
+    "99999999999",
+    "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT",
+  ],
+  ["segment.bytes", " 2000000 ", null],
+  ["segment.bytes", "", "Invalid value  for configuration segment.bytes: Not a number of type INT"],
+  ["segment.bytes", "+2000000", null],
+  [
+    "retention.ms",
+    "-2",
+    "Invalid value -2 for configuration retention.ms: Value must be at least -1",
+  ],
+  [
+    "retention.ms",
+    "9223372036854775808",
+    "Invalid value 9223372036854775808 for configuration retention.ms: Not a number of type LONG",
+  ],
+  ["cleanup.policy", "", null],
+  [
+    "cleanup.policy",
+    "foo",
+    "Invalid value foo for configuration cleanup.policy: String must be one of: compact, delete",
+  ],
+  ["cleanup.policy", "compact,,delete", "Configuration 'cleanup.policy' values must not be empty."],
+  ["cleanup.policy", "compact,compact", null],
+  ["preallocate", "TRUE", null],
+  [
+    "preallocate",
+    "yes",
+    "Invalid value yes for configuration preallocate: Expected value to be either true or false",
+  ],
+  [
+    "min.cleanable.dirty.ratio",
+    "abc",
+    "Invalid value abc for configuration min.cleanable.dirty.ratio: Not a number of type DOUBLE",
+  ],
+  ["min.cleanable.dirty.ratio", ".5d", null],
+  [
+    "compression.type",
+    "LZ4",
+    "Invalid value LZ4 for configuration compression.type: String must be one of: uncompressed, zstd, lz4, snappy, gzip, producer",
+  ],
+  [
+    "compression.gzip.level",
+    "0",
+    "Invalid value 0 for configuration compression.gzip.level: Value must be between 1 and 9 or equal to -1",
+  ],
+  [
+    "compression.zstd.level",
+    "23",
+    "Invalid value 23 for configuration compression.zstd.level: Value must be no more than 22",
+  ],
+  ["leader.replication.throttled.replicas", "*", null],
+  [
+    "leader.replication.throttled.replicas",
+    "1:2,x",
+    "Invalid value [1:2, x] for configuration leader.replication.throttled.replicas: leader.replication.throttled.replicas must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+  ],
+  ["foo", "1", "Unknown topic config name: foo"],
+  ["kstream.durability", "os", null],
+  [
+    "kstream.durability",
+    "maybe",
+    "Invalid value maybe for configuration kstream.durability: String must be one of: fsync, os",
+  ],
+];
+
+describe("values", () => {
+  for (const [name, text, wanted] of TOPIC_VALUES) {
+    test(`topic ${name}=${text}`, () => {
+      expect(checkTopicConfigs(BrokerConfig.of(), new Map([[name, text]]))).toBe(wanted);
+    });
+  }
+
+  test("what cannot be served is refused by name", () => {
+    expect(checkBrokerConfig("remote.log.storage.system.enable", "true")).toContain("tiered");
+    expect(checkTopicConfigs(BrokerConfig.of(), new Map([["remote.storage.enable", "true"]])))
+      .toContain("tiered");
+    expect(checkBrokerConfig("log.dirs", "a,b")).toContain("one data directory");
+  });
+
+  test("an unknown name gets a suggestion", () => {
+    expect(checkBrokerConfig("num.partition", "1"))
+      .toBe("Unknown broker config name: num.partition (did you mean num.partitions?)");
+    expect(checkTopicConfigs(BrokerConfig.of(), new Map([["retention", "1"]])))
+      .toContain("Unknown topic config name: retention");
+  });
+
+  test("lags that contradict each other are refused", () => {
+    const lags = new Map([["min.compaction.lag.ms", "5"], ["max.compaction.lag.ms", "3"]]);
+    expect(checkTopicConfigs(BrokerConfig.of(), lags)).toBe(
+      "conflict topic config setting min.compaction.lag.ms (5) > max.compaction.lag.ms (3)",
+    );
+  });
+
+  test("every problem of a properties file is reported at once", () => {
+    const parsed = BrokerConfig.parse(new Map([["num.partitions", "0"], ["x.y", "1"]]));
+    expect(parsed.ok ? [] : parsed.problems).toHaveLength(2);
+  });
+});
+
+describe("where a value comes from", () => {
+  test("dynamic over static over default", () => {
+    const config = BrokerConfig.of({ "log.retention.ms": "5000" });
+    expect(config.get("log.retention.ms")).toBe(5000);
+    let changes = 0;
+    config.onChange(() => changes++);
+    config.setDynamic(
+      new Map([["log.retention.ms", "6000"]]),
+      new Map([["log.retention.ms", "7000"]]),
+    );
+    expect(changes).toBe(1);
+    expect(config.sources("log.retention.ms").map(({ text }) => text))
+      .toEqual(["7000", "6000", "5000", null]);
+    expect(config.get("log.retention.ms")).toBe(7000);
+    config.setDynamic(new Map(), new Map());
+    expect(config.get("log.retention.ms")).toBe(5000);
+  });
+
+  test("a topic takes the broker's value in the finest unit that is set", () => {
+    const of = (texts: Record<string, string>) =>
+      new TopicConfig(BrokerConfig.of(texts), new Map()).get("retention.ms");
+    expect(of({})).toBe(604_800_000);
+    expect(of({ "log.retention.hours": "2" })).toBe(7_200_000);
+    expect(of({ "log.retention.hours": "2", "log.retention.minutes": "3" })).toBe(180_000);
+    expect(of({ "log.retention.minutes": "3", "log.retention.ms": "4" })).toBe(4);
+    expect(of({ "log.retention.hours": "-1" })).toBe(-1);
+  });
+
+  test("a topic's own value wins, and its synonyms say what it would be otherwise", () => {
+    const topic = new TopicConfig(
+      BrokerConfig.of({ "message.max.bytes": "2000" }),
+      new Map([["max.message.bytes", "1000"]]),
+    );
+    expect(topic.get("max.message.bytes")).toBe(1000);
+    expect(topic.synonyms("max.message.bytes")).toEqual([
+      { name: "max.message.bytes", source: "DYNAMIC_TOPIC_CONFIG", text: "1000" },
+      { name: "message.max.bytes", source: "STATIC_BROKER_CONFIG", text: "2000" },
+      { name: "message.max.bytes", source: "DEFAULT_CONFIG", text: "1048588" },
+    ]);
+  });
+});

@@ -1,0 +1,110 @@
+/** The configuration of a topic: its own values over the broker's defaults. */
+import { assert } from "../../core/assert.ts";
+import { didYouMean } from "../../core/did-you-mean.ts";
+import type { BrokerConfig, BrokerConfigSource, ConfigTexts } from "./broker-config.ts";
+import type { BrokerConfigName } from "./broker-configs.ts";
+import type { ConfigDefinition, ConfigValue, ConfigValues } from "./definitions.ts";
+import {
+  isTopicConfig,
+  TOPIC_CONFIGS,
+  TOPIC_SYNONYMS,
+  type TopicConfigName,
+  type TopicSynonym,
+} from "./topic-configs.ts";
+import { parseConfigValue, type ParsedConfig } from "./values.ts";
+
+/** The type of one topic config's value. */
+export type TopicConfigValue<N extends TopicConfigName> = (typeof TOPIC_CONFIGS)[N] extends
+  ConfigDefinition<infer T, boolean> ? ConfigValues[T] : never;
+
+/** One of the places that give a topic config its value. */
+export interface TopicConfigSynonym {
+  readonly name: TopicConfigName | BrokerConfigName;
+  readonly source: "DYNAMIC_TOPIC_CONFIG" | BrokerConfigSource;
+  readonly text: string | null;
+}
+
+/** A topic's configuration at one moment. */
+export class TopicConfig {
+  constructor(readonly broker: BrokerConfig, readonly overrides: ConfigTexts) {}
+
+  /** The value in force. */
+  get<N extends TopicConfigName>(name: N): TopicConfigValue<N> {
+    return this.#parsed(name).value as TopicConfigValue<N>;
+  }
+
+  /** The canonical text of the value in force. */
+  text(name: TopicConfigName): string {
+    return this.#parsed(name).text ?? "";
+  }
+
+  /** Everything that gives this config a value, strongest first. */
+  synonyms(name: TopicConfigName): TopicConfigSynonym[] {
+    const found: TopicConfigSynonym[] = [];
+    const own = this.overrides.get(name);
+    if (own !== undefined) {
+      found.push({ name, source: "DYNAMIC_TOPIC_CONFIG", text: canonical(name, own).text });
+    }
+    for (const synonym of TOPIC_SYNONYMS[name] ?? []) {
+      for (const { source, text } of this.broker.sources(synonym.name)) {
+        if (text !== null) found.push({ name: synonym.name, source, text });
+      }
+    }
+    if (TOPIC_SYNONYMS[name] === undefined) {
+      found.push({ name, source: "DEFAULT_CONFIG", text: TOPIC_CONFIGS[name].defaultText });
+    }
+    return found;
+  }
+
+  #parsed(name: TopicConfigName): ParsedConfig {
+    const own = this.overrides.get(name);
+    if (own !== undefined) return canonical(name, own);
+    const text = brokerDefault(this.broker, TOPIC_SYNONYMS[name] ?? []);
+    return canonical(name, text ?? TOPIC_CONFIGS[name].defaultText ?? "");
+  }
+}
+
+/** The default that the broker's configs give: of the synonyms, the first that has a value. */
+function brokerDefault(broker: BrokerConfig, synonyms: readonly TopicSynonym[]): string | null {
+  for (const { name, factor } of synonyms) {
+    const text = broker.text(name);
+    // Negative means "without limit" in every unit.
+    if (text !== null) {
+      return factor === 1 || text.startsWith("-") ? text : String(BigInt(text) * BigInt(factor));
+    }
+  }
+  return null;
+}
+
+/** What is wrong with a topic's own configs, in Kafka's words, or null. */
+export function checkTopicConfigs(broker: BrokerConfig, overrides: ConfigTexts): string | null {
+  for (const [name, text] of overrides) {
+    if (!isTopicConfig(name)) {
+      const near = didYouMean(name, Object.keys(TOPIC_CONFIGS));
+      return `Unknown topic config name: ${name}${near === null ? "" : ` (did you mean ${near}?)`}`;
+    }
+    const parsed = parseConfigValue(name, TOPIC_CONFIGS[name], text);
+    if (!parsed.ok) return parsed.message;
+    const refusal = unservable(name, parsed.value);
+    if (refusal !== null) return refusal;
+  }
+  const config = new TopicConfig(broker, overrides);
+  const minLagMs = config.get("min.compaction.lag.ms");
+  const maxLagMs = config.get("max.compaction.lag.ms");
+  return minLagMs > maxLagMs
+    ? `conflict topic config setting min.compaction.lag.ms (${minLagMs}) > ` +
+      `max.compaction.lag.ms (${maxLagMs})`
+    : null;
+}
+
+function unservable(name: TopicConfigName, value: ConfigValue): string | null {
+  return name === "remote.storage.enable" && value === true
+    ? `Invalid value true for configuration ${name}: tiered storage is not available`
+    : null;
+}
+
+function canonical(name: TopicConfigName, text: string): ParsedConfig {
+  const parsed = parseConfigValue(name, TOPIC_CONFIGS[name], text);
+  assert(parsed.ok, `the value of ${name} was validated before it was taken`);
+  return parsed;
+}

@@ -43,4 +43,11 @@ export const SUITES: readonly Suite[] = [
     sample: ["bun", "tests/compat/run.ts", "--sample"],
     minutesMax: 60,
   },
+  {
+    name: "faults",
+    proves: "kill -9, a full disk and hostile bytes lose nothing and hurt nobody else",
+    full: ["bun", "tests/faults/run.ts", "--rounds", "100"],
+    sample: ["bun", "tests/faults/run.ts", "--rounds", "5"],
+    minutesMax: 30,
+  },
 ];

@@ -1,0 +1,63 @@
+/**
+ * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
+ * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { needKafka, needKcat } from "../tests/compat/install.ts";
+import { freshDir } from "../tests/harness/broker-process.ts";
+import { run } from "../tests/harness/process.ts";
+import { commands } from "./commands.ts";
+import { fsyncFigures } from "./fsync.ts";
+import { machine, warmMemory } from "./measure.ts";
+import { startup } from "./startup.ts";
+import { throughput } from "./throughput.ts";
+
+function optionAfter(args: readonly string[], flag: string, fallback: string): string {
+  const index = args.indexOf(flag);
+  return index < 0 ? fallback : args[index + 1] ?? fallback;
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const pairs = Number(optionAfter(args, "--pairs", "5"));
+  const scale = Number(optionAfter(args, "--scale", "1"));
+  const only = new RegExp(optionAfter(args, "--only", "."));
+  const parts = {
+    throughput: () => throughput(pairs, scale, only),
+    fsync: () => fsyncFigures(scale),
+    startup: () => startup(pairs * 2),
+    commands: () => commands(pairs, scale),
+  };
+  for (const need of [needKafka, needKcat]) {
+    const reason = await need();
+    if (reason !== null) {
+      console.error(`bench: ${reason}`);
+      return 1;
+    }
+  }
+  const scratch = freshDir("warm");
+  await warmMemory(scratch, Math.ceil(4 * scale));
+  const named = args.filter((arg) => arg in parts);
+  const result: Record<string, unknown> = {
+    machine: machine(),
+    commit: (await run(["git", "rev-parse", "--short", "HEAD"])).stdout.trim(),
+    at: new Date().toISOString(),
+    bun: Bun.version,
+    pairs,
+    scale,
+  };
+  for (const [name, part] of Object.entries(parts)) {
+    if (named.length > 0 && !named.includes(name)) continue;
+    console.log(`── ${name}`);
+    result[name] = await part();
+  }
+  const dir = join(import.meta.dir, "results");
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, `${result["at"]}`.slice(0, 10) + `-${result["commit"]}.json`);
+  writeFileSync(file, JSON.stringify(result, null, 2) + "\n");
+  console.log(`written to ${file}`);
+  return 0;
+}
+
+process.exit(await main());

@@ -1,0 +1,154 @@
+/** Kafka's own performance tools as workloads, measured from outside the broker. */
+import { java } from "../tests/compat/install.ts";
+import { runOk } from "../tests/harness/process.ts";
+import { cpuSeconds } from "./measure.ts";
+import type { Target } from "./targets.ts";
+
+/** One way of producing and consuming. */
+export interface Workload {
+  readonly partitions: number;
+  readonly recordBytes: number;
+  readonly compression: "none" | "lz4";
+  readonly acks: "1" | "all";
+  readonly records: number;
+}
+
+/** What one run of one workload gave. */
+export interface Sample {
+  readonly recordsPerSecond: number;
+  readonly cpuSecondsPerGb: number;
+  readonly cpuSecondsPerMillion: number;
+  readonly p99Ms: number;
+}
+
+const PERF = "org.apache.kafka.tools.";
+const TOOL_TIMEOUT_MS = 300_000;
+
+async function cpuWhile<T>(target: Target, body: () => Promise<T>): Promise<[T, number]> {
+  const before = cpuSeconds(target.pid);
+  const result = await body();
+  return [result, cpuSeconds(target.pid) - before];
+}
+
+/** Tools run with the server compiler and enough heap: they must not be the limit. */
+function perfTool(name: string, ...args: string[]): string[] {
+  const [program, ...rest] = java(PERF + name, ...args);
+  const flags = rest.filter((flag) => !/^-X(mx|X:\+UseSerialGC|X:Tiered)/.test(flag));
+  return [program!, "-Xmx1g", "-XX:+UseParallelGC", ...flags];
+}
+
+function sample(workload: Workload, perSecond: number, cpu: number, p99Ms: number): Sample {
+  return {
+    recordsPerSecond: perSecond,
+    cpuSecondsPerGb: cpu / (workload.records * workload.recordBytes / 1e9),
+    cpuSecondsPerMillion: cpu / (workload.records / 1e6),
+    p99Ms,
+  };
+}
+
+export async function createTopic(target: Target, topic: string, partitions: number) {
+  await runOk(java(
+    `${PERF}TopicCommand`,
+    "--bootstrap-server",
+    target.bootstrap,
+    "--create",
+    "--topic",
+    topic,
+    "--partitions",
+    String(partitions),
+  ));
+}
+
+export async function deleteTopic(target: Target, topic: string) {
+  await runOk(
+    java(
+      `${PERF}TopicCommand`,
+      "--bootstrap-server",
+      target.bootstrap,
+      "--delete",
+      "--topic",
+      topic,
+    ),
+  );
+}
+
+/** producer-perf-test without a rate limit. */
+export async function produce(target: Target, topic: string, workload: Workload): Promise<Sample> {
+  const command = perfTool(
+    "ProducerPerformance",
+    "--topic",
+    topic,
+    "--num-records",
+    String(workload.records),
+    "--record-size",
+    String(workload.recordBytes),
+    "--throughput",
+    "-1",
+    "--producer-props",
+    `bootstrap.servers=${target.bootstrap}`,
+    `acks=${workload.acks}`,
+    `compression.type=${workload.compression}`,
+    "batch.size=131072",
+    "linger.ms=5",
+    "buffer.memory=67108864",
+  );
+  const [{ stdout }, cpu] = await cpuWhile(
+    target,
+    () => runOk(command, { timeoutMs: TOOL_TIMEOUT_MS }),
+  );
+  const summary = stdout.trim().split("\n").at(-1) ?? "";
+  const perSecond = /([\d.]+) records\/sec/.exec(summary);
+  const p99 = /([\d.]+) ms 99th/.exec(summary);
+  if (perSecond === null) throw new Error(`producer-perf-test said: ${stdout}`);
+  return sample(workload, Number(perSecond[1]), cpu, Number(p99?.[1] ?? NaN));
+}
+
+/** consumer-perf-test over everything in the topic; the rate is that of fetching alone. */
+export async function consume(target: Target, topic: string, workload: Workload): Promise<Sample> {
+  const command = perfTool(
+    "ConsumerPerformance",
+    "--bootstrap-server",
+    target.bootstrap,
+    "--topic",
+    topic,
+    "--num-records",
+    String(workload.records),
+    "--timeout",
+    "60000",
+  );
+  const [{ stdout }, cpu] = await cpuWhile(
+    target,
+    () => runOk(command, { timeoutMs: TOOL_TIMEOUT_MS }),
+  );
+  const row = stdout.trim().split("\n").at(-1)?.split(", ") ?? [];
+  const perSecond = Number(row[9]);
+  if (!(perSecond > 0)) throw new Error(`consumer-perf-test said: ${stdout}`);
+  return sample(workload, perSecond, cpu, NaN);
+}
+
+/** e2e-latency: one record at a time from producer to consumer; percentiles in milliseconds. */
+export async function latency(
+  target: Target,
+  topic: string,
+  acks: "1" | "all",
+  records: number,
+): Promise<{ meanMs: number; p50Ms: number; p99Ms: number }> {
+  const command = perfTool(
+    "EndToEndLatency",
+    "--bootstrap-server",
+    target.bootstrap,
+    "--topic",
+    topic,
+    "--num-records",
+    String(records),
+    "--producer-acks",
+    acks,
+    "--record-size",
+    "100",
+  );
+  const { stdout } = await runOk(command, { timeoutMs: TOOL_TIMEOUT_MS });
+  const mean = /Avg latency: ([\d.]+) ms/.exec(stdout);
+  const tail = /50th = (\d+), 99th = (\d+)/.exec(stdout);
+  if (mean === null || tail === null) throw new Error(`e2e-latency said: ${stdout}`);
+  return { meanMs: Number(mean[1]), p50Ms: Number(tail[1]), p99Ms: Number(tail[2]) };
+}

@@ -170,7 +170,13 @@ function decodeStructField(source: Source, field: Field, target: string): void {
     source.emit("}");
   };
   source.branch(source.test(field.nullable ?? "none"), () => {
-    source.emit(`n = d.getInt8(p); p += 1; if (n < 0) ${target} = null; else {`);
+    // Kafka's mark of null is a varint 0 in a tagged field, and an int8 −1 elsewhere.
+    if (field.tag === undefined) source.emit("n = d.getInt8(p); p += 1;");
+    else {
+      varint(source, "n");
+      source.emit("n -= 1;");
+    }
+    source.emit(`if (n < 0) ${target} = null; else {`);
     read();
     source.emit("}");
   }, read);

@@ -201,7 +201,8 @@ function encodeStructField(
 ): void {
   const write = () => encodeStruct(source, place, field.fields ?? {}, value, tagged);
   source.branch(source.test(field.nullable ?? "none"), () => {
-    source.emit(`if (${value} === null) { d.setInt8(p, -1); p += 1; } else {`);
+    const mark = field.tag === undefined ? -1 : 0;
+    source.emit(`if (${value} === null) { d.setInt8(p, ${mark}); p += 1; } else {`);
     source.emit("d.setInt8(p, 1); p += 1;");
     write();
     source.emit("}");

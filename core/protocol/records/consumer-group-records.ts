@@ -14,7 +14,7 @@ import {
 const topicPartitions = {
   topicId: uuid("0+"),
   partitions: array("0+", "int32"),
-  assignmentEpochs: array("0+", "int32", { nullable: "0+", default: null, tag: 0 }),
+  assignmentEpochs: array("0+", "int32", { nullable: "0+", tag: 0 }),
 };
 
 export const consumerGroupMetadataRecord = coordinatorRecord({
@@ -76,7 +76,7 @@ export const consumerGroupMemberMetadataRecord = coordinatorRecord({
         name: string("0+"),
         metadata: bytes("0+"),
       }),
-    }, { nullable: "0+", default: null, tag: 0 }),
+    }, { nullable: "0+", tag: 0 }),
   },
 });
 

@@ -34,7 +34,7 @@ const taskIds = {
 const streamsGroupCurrentMemberAssignmentTaskIds = {
   subtopologyId: string("0+"),
   partitions: array("0+", "int32"),
-  assignmentEpochs: array("0+", "int32", { nullable: "0+", default: null, tag: 0 }),
+  assignmentEpochs: array("0+", "int32", { nullable: "0+", tag: 0 }),
 };
 
 const topicConfig = {
@@ -61,11 +61,7 @@ export const streamsGroupMetadataRecord = coordinatorRecord({
     epoch: int32("0+"),
     metadataHash: int64("0+"),
     validatedTopologyEpoch: int32("0+", { default: -1, tag: 0 }),
-    lastAssignmentConfigs: array("0+", lastAssignmentConfig, {
-      nullable: "0+",
-      default: null,
-      tag: 1,
-    }),
+    lastAssignmentConfigs: array("0+", lastAssignmentConfig, { nullable: "0+", tag: 1 }),
     storedDescriptionTopologyEpoch: int32("0+", { default: -1, tag: 2 }),
     failedDescriptionTopologyEpoch: int32("0+", { default: -1, tag: 3 }),
   },

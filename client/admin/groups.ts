@@ -1,0 +1,239 @@
+/** Administration of consumer groups. */
+import { Errors } from "../../core/errors.ts";
+import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
+import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
+import { describeGroups } from "../../core/protocol/15-describe-groups.ts";
+import { listGroups } from "../../core/protocol/16-list-groups.ts";
+import { deleteGroups } from "../../core/protocol/42-delete-groups.ts";
+import { offsetDelete } from "../../core/protocol/47-offset-delete.ts";
+import type { Connection } from "../../core/connection.ts";
+import type { Cluster } from "../cluster.ts";
+import { KafkaError, throwOnError } from "../errors.ts";
+import type { OperationOptions } from "../options.ts";
+import { decodeAssignment } from "../group-protocol.ts";
+import type { TopicPartitions } from "../group-protocol.ts";
+
+/** A group as ListGroups shows it. */
+export interface GroupListing {
+  readonly groupId: string;
+  /** `consumer` for consumers; "" for a group that only holds offsets. */
+  readonly protocolType: string;
+  /** `Stable`, `Empty`, …; "" from brokers before 2.6. */
+  readonly state: string;
+  /** `classic`, `consumer`, `share`, …; "" from brokers before 3.8. */
+  readonly type: string;
+}
+
+/** A member of a described group. */
+export interface GroupMember {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly assignment: readonly TopicPartitions[];
+}
+
+/** A group as DescribeGroups shows it. */
+export interface GroupDescription {
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  /** The assignor in use. */
+  readonly protocol: string;
+  readonly coordinator: number;
+  readonly members: readonly GroupMember[];
+}
+
+/** A committed offset. */
+export interface CommittedOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly leaderEpoch: number;
+  readonly metadata: string | null;
+}
+
+/** Group operations of an `Admin`. */
+export class GroupAdmin {
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** The groups of all coordinators: every broker is asked. */
+  async list(options: OperationOptions = {}): Promise<GroupListing[]> {
+    return await this.#cluster.retry("list groups", async ({ timeoutMs }) => {
+      await this.#cluster.refresh([], { signal: options.signal, timeoutMs });
+      const answers = await Promise.all([...this.#cluster.brokers.keys()].map(async (nodeId) => {
+        const connection = await this.#cluster.broker(nodeId, "main", options.signal);
+        const response = await connection.request(listGroups, {}, { timeoutMs });
+        throwOnError(response.errorCode, `list groups of broker ${nodeId}`);
+        return response.groups.map((group) => ({
+          groupId: group.groupId,
+          protocolType: group.protocolType,
+          state: group.groupState,
+          type: group.groupType,
+        }));
+      }));
+      return answers.flat().sort((a, b) => a.groupId < b.groupId ? -1 : 1);
+    }, options);
+  }
+
+  /** Throws GROUP_ID_NOT_FOUND for a group that is not there (older brokers say state `Dead`). */
+  async describe(groupId: string, options: OperationOptions = {}): Promise<GroupDescription> {
+    const subject = `group "${groupId}"`;
+    return await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
+      const response = await connection.request(describeGroups, { groups: [groupId] }, {
+        timeoutMs,
+      });
+      const group = response.groups[0];
+      throwOnError(group?.errorCode ?? -1, subject, group?.errorMessage ?? null);
+      if (group === undefined || group.groupState === "Dead") {
+        throw new KafkaError(Errors.GROUP_ID_NOT_FOUND, subject);
+      }
+      const { nodeId } = await this.#cluster.coordinator("group", groupId, options);
+      return {
+        groupId,
+        state: group.groupState,
+        protocolType: group.protocolType,
+        protocol: group.protocolData,
+        coordinator: nodeId,
+        members: group.members.map((member) => ({
+          memberId: member.memberId,
+          groupInstanceId: member.groupInstanceId,
+          clientId: member.clientId,
+          clientHost: member.clientHost,
+          assignment: group.protocolType === "consumer"
+            ? decodeAssignment(member.memberAssignment)
+            : [],
+        })),
+      };
+    });
+  }
+
+  /** Deletes groups that have no members. */
+  async delete(
+    groupIds: readonly string[],
+    options: OperationOptions = {},
+  ): Promise<{ groupId: string; error: KafkaError | null }[]> {
+    return await Promise.all(groupIds.map(async (groupId) => {
+      const subject = `delete group "${groupId}"`;
+      try {
+        await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
+          const request = { groupsNames: [groupId] };
+          const response = await connection.request(deleteGroups, request, { timeoutMs });
+          const result = response.results[0];
+          throwOnError(result?.errorCode ?? -1, subject, result?.errorMessage ?? null);
+        });
+        return { groupId, error: null };
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error;
+        return { groupId, error };
+      }
+    }));
+  }
+
+  /** All committed offsets of a group, or those of the given partitions. */
+  async listOffsets(
+    groupId: string,
+    options: OperationOptions & { partitions?: readonly TopicPartitions[]; stable?: boolean } = {},
+  ): Promise<CommittedOffset[]> {
+    const subject = `offsets of group "${groupId}"`;
+    return await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
+      // Version 10 names topics by id; up to 9 by name, which needs no lookup.
+      const topics = options.partitions?.map(({ topic, partitions }) => ({
+        name: topic,
+        partitionIndexes: [...partitions],
+      })) ?? null;
+      const grouped = (connection.versionOf(offsetFetch, 9) ?? 0) >= 8;
+      const stable = options.stable ?? false;
+      const response = await connection.request(
+        offsetFetch,
+        grouped
+          ? { groups: [{ groupId, topics }], requireStable: stable }
+          : { groupId, topics, ...(stable ? { requireStable: true } : {}) },
+        { timeoutMs, maxVersion: 9 },
+      );
+      const answer = response.groups[0] ?? response;
+      throwOnError(answer.errorCode, subject);
+      return answer.topics.flatMap(({ name: topic, partitions }) =>
+        partitions.flatMap((partition) => {
+          throwOnError(partition.errorCode, `${subject}, ${topic}-${partition.partitionIndex}`);
+          return partition.committedOffset < 0n ? [] : [{
+            topic,
+            partition: partition.partitionIndex,
+            offset: partition.committedOffset,
+            leaderEpoch: partition.committedLeaderEpoch,
+            metadata: partition.metadata,
+          }];
+        })
+      );
+    });
+  }
+
+  /** Sets offsets of a group that has no members. Throws on the first that is refused. */
+  async alterOffsets(
+    groupId: string,
+    offsets: readonly { topic: string; partition: number; offset: bigint }[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const subject = `set offsets of group "${groupId}"`;
+    await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
+      const topics = Map.groupBy(offsets, ({ topic }) => topic);
+      const response = await connection.request(offsetCommit, {
+        groupId,
+        topics: [...topics].map(([name, list]) => ({
+          name,
+          partitions: list.map(({ partition, offset }) => ({
+            partitionIndex: partition,
+            committedOffset: offset,
+            committedMetadata: "",
+          })),
+        })),
+      }, { timeoutMs, maxVersion: 9 });
+      for (const { name, partitions } of response.topics) {
+        for (const { partitionIndex, errorCode } of partitions) {
+          throwOnError(errorCode, `${subject}, ${name}-${partitionIndex}`);
+        }
+      }
+    });
+  }
+
+  /** Forgets the offsets of these partitions. Throws on the first that is refused. */
+  async deleteOffsets(
+    groupId: string,
+    partitions: readonly TopicPartitions[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const subject = `delete offsets of group "${groupId}"`;
+    await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
+      const response = await connection.request(offsetDelete, {
+        groupId,
+        topics: partitions.map(({ topic, partitions }) => ({
+          name: topic,
+          partitions: partitions.map((partitionIndex) => ({ partitionIndex })),
+        })),
+      }, { timeoutMs });
+      throwOnError(response.errorCode, subject);
+      for (const { name, partitions } of response.topics) {
+        for (const { partitionIndex, errorCode } of partitions) {
+          throwOnError(errorCode, `${subject}, ${name}-${partitionIndex}`);
+        }
+      }
+    });
+  }
+
+  async #onCoordinator<T>(
+    groupId: string,
+    subject: string,
+    options: OperationOptions,
+    ask: (connection: Connection, timeoutMs: number) => Promise<T>,
+  ): Promise<T> {
+    return await this.#cluster.retry(subject, async ({ timeoutMs }) => {
+      const node = await this.#cluster.coordinator("group", groupId, options);
+      const connection = await this.#cluster.connect(node, "main", options.signal);
+      return await ask(connection, timeoutMs);
+    }, { ...options, onRetry: () => this.#cluster.forgetCoordinator("group", groupId) });
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * What every client knows of a cluster: its brokers, the leaders of the partitions in use, the
+ * coordinators, and the connections to them. Made fresh from the bootstrap addresses when all known
+ * brokers are gone (as KIP-899 has it).
+ */
+import { Connection, ConnectionError } from "../core/connection.ts";
+import { Errors } from "../core/errors.ts";
+import { sleep } from "../core/io.ts";
+import type { HostPort } from "../core/io.ts";
+import { metadata as metadataApi } from "../core/protocol/03-metadata.ts";
+import { findCoordinator } from "../core/protocol/10-find-coordinator.ts";
+import { ZERO_UUID } from "../core/protocol/schema.ts";
+import type { ResponseOf } from "../core/protocol/schema.ts";
+import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "./errors.ts";
+import { resolveClientOptions } from "./options.ts";
+import type {
+  ClientIo,
+  ClientOptions,
+  OperationOptions,
+  ResolvedClientOptions,
+} from "./options.ts";
+
+/** A broker of the cluster. */
+export interface BrokerNode {
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+  readonly rack: string | null;
+}
+
+/** A partition as the cluster last described it. */
+export interface PartitionMetadata {
+  readonly partition: number;
+  readonly errorCode: number;
+  /** Node id of the leader, −1 if there is none. */
+  readonly leader: number;
+  readonly leaderEpoch: number;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly offlineReplicas: readonly number[];
+}
+
+/** A topic as the cluster last described it. */
+export interface TopicMetadata {
+  readonly name: string;
+  /** Null where the broker is too old to tell (Metadata before version 10). */
+  readonly topicId: string | null;
+  readonly isInternal: boolean;
+  /** In order, index = partition. */
+  readonly partitions: readonly PartitionMetadata[];
+}
+
+/** Which coordinator (KIP-890 and later have more). */
+export type CoordinatorType = "group" | "transaction";
+
+/** Connections of different purposes don't wait for one another's long polls. */
+export type ConnectionPurpose = "main" | "fetch" | "coordinator";
+
+const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
+  group: 0,
+  transaction: 1,
+};
+
+/** A view of a cluster and the connections to it. */
+export class Cluster {
+  readonly options: ResolvedClientOptions;
+  #clusterId: string | null = null;
+  #controllerId = -1;
+  #closed = false;
+  #bootstrapNext: number;
+  readonly #io: ClientIo;
+  readonly #brokers = new Map<number, BrokerNode>();
+  readonly #topics = new Map<string, TopicMetadata>();
+  readonly #coordinators = new Map<string, BrokerNode>();
+  readonly #connections = new Map<string, Promise<Connection>>();
+
+  constructor(io: ClientIo, options: ClientOptions) {
+    this.#io = io;
+    this.options = resolveClientOptions(options);
+    this.#bootstrapNext = io.random.below(Math.max(1, options.brokers.length));
+  }
+
+  get io(): ClientIo {
+    return this.#io;
+  }
+
+  /** Brokers of the last metadata answer. */
+  get brokers(): ReadonlyMap<number, BrokerNode> {
+    return this.#brokers;
+  }
+
+  /** Node id of the controller, −1 while unknown. */
+  get controllerId(): number {
+    return this.#controllerId;
+  }
+
+  /** Null while unknown. */
+  get clusterId(): string | null {
+    return this.#clusterId;
+  }
+
+  /** What is known of a topic, without asking. */
+  cached(topic: string): TopicMetadata | undefined {
+    return this.#topics.get(topic);
+  }
+
+  /** Closes all connections; later use fails. */
+  close(): void {
+    this.#closed = true;
+    for (const connecting of this.#connections.values()) {
+      connecting.then((connection) => connection.close(), () => {});
+    }
+    this.#connections.clear();
+  }
+
+  /**
+   * Runs `attempt` until it succeeds, fails for good or the time is over, with growing pauses.
+   * Throws the last error, or a `TimeoutError` caused by it.
+   */
+  async retry<T>(
+    subject: string,
+    attempt: (attemptOptions: { timeoutMs: number }) => Promise<T>,
+    options: OperationOptions & { onRetry?: (error: unknown) => void } = {},
+  ): Promise<T> {
+    const { clock } = this.#io;
+    const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? this.options.apiTimeoutMs);
+    for (let attempts = 0;; attempts++) {
+      try {
+        const leftMs = Math.max(1, deadlineMs - clock.monotonicMs());
+        return await attempt({ timeoutMs: Math.min(leftMs, this.options.requestTimeoutMs) });
+      } catch (error) {
+        if (!isRetriableError(error) || options.signal?.aborted || this.#closed) throw error;
+        options.onRetry?.(error);
+        const pauseMs = this.backoffMs(attempts);
+        if (clock.monotonicMs() + pauseMs >= deadlineMs) {
+          if (error instanceof ConnectionError) throw error;
+          const last = error instanceof Error ? error.message : String(error);
+          throw new TimeoutError(`${subject}: no success in time; last: ${last}`, { cause: error });
+        }
+        await sleep(clock, pauseMs, options.signal);
+      }
+    }
+  }
+
+  /** The pause before retry number `attempts` (from 0): exponential, ±20 % by chance (KIP-580). */
+  backoffMs(attempts: number): number {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.options;
+    const full = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(attempts, 20));
+    return full * (0.8 + this.#io.random.below(401) / 1000);
+  }
+
+  /** A connection to any broker. Throws the last `ConnectionError` if there is none. */
+  async any(signal?: AbortSignal): Promise<Connection> {
+    const addresses: HostPort[] = [...this.#brokers.values()];
+    const bootstrap = this.options.brokers;
+    for (let i = 0; i < bootstrap.length; i++) {
+      addresses.push(bootstrap[(this.#bootstrapNext + i) % bootstrap.length]!);
+    }
+    let last: unknown = new TimeoutError("no broker address is known");
+    for (const address of addresses) {
+      try {
+        return await this.connect(address, "main", signal);
+      } catch (error) {
+        last = error;
+        if (signal?.aborted || this.#closed) break;
+      }
+    }
+    throw last;
+  }
+
+  /** A connection to the broker with this id; asks for metadata if it is unknown. */
+  async broker(
+    nodeId: number,
+    purpose: ConnectionPurpose = "main",
+    signal?: AbortSignal,
+  ): Promise<Connection> {
+    if (!this.#brokers.has(nodeId)) await this.refresh([], { signal });
+    const node = this.#brokers.get(nodeId);
+    if (node === undefined) {
+      throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, `broker ${nodeId}`, "it is not there");
+    }
+    return await this.connect(node, purpose, signal);
+  }
+
+  /** A connection to the controller, as far as brokers tell (in KRaft, to one that forwards). */
+  async controller(signal?: AbortSignal): Promise<Connection> {
+    if (!this.#brokers.has(this.#controllerId)) await this.refresh([], { signal });
+    return this.#brokers.has(this.#controllerId)
+      ? await this.broker(this.#controllerId, "main", signal)
+      : await this.any(signal);
+  }
+
+  /** The shared connection to an address, opened if need be. */
+  connect(
+    address: HostPort,
+    purpose: ConnectionPurpose,
+    signal?: AbortSignal,
+  ): Promise<Connection> {
+    if (this.#closed) {
+      return Promise.reject(new ConnectionError("aborted", address, "the client is closed"));
+    }
+    const key = `${address.host}:${address.port}/${purpose}`;
+    const known = this.#connections.get(key);
+    if (known !== undefined) return known;
+    const opening = Connection.open(this.#io, { host: address.host, port: address.port }, {
+      clientId: this.options.clientId,
+      connectTimeoutMs: this.options.connectTimeoutMs,
+      requestTimeoutMs: this.options.requestTimeoutMs,
+      ...(this.options.logger === undefined ? {} : { logger: this.options.logger }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    this.#connections.set(key, opening);
+    const forget = () => {
+      if (this.#connections.get(key) === opening) this.#connections.delete(key);
+    };
+    opening.then((connection) => {
+      if (this.#closed) connection.close();
+      connection.onClose(forget);
+    }, forget);
+    return opening;
+  }
+
+  /**
+   * Asks for metadata of these topics (null: all), remembers and returns it. Errors of topics are in
+   * the answer, not thrown.
+   */
+  async refresh(
+    topics: readonly string[] | null,
+    options: { signal?: AbortSignal | undefined; allowCreate?: boolean; timeoutMs?: number } = {},
+  ): Promise<ResponseOf<typeof metadataApi>> {
+    const connection = await this.any(options.signal);
+    const response = await connection.request(metadataApi, {
+      topics: topics?.map((name) => ({ name })) ?? null,
+      allowAutoTopicCreation: options.allowCreate ?? false,
+    }, {
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    this.#brokers.clear();
+    for (const { nodeId, host, port, rack } of response.brokers) {
+      this.#brokers.set(nodeId, { nodeId, host, port, rack });
+    }
+    this.#clusterId = response.clusterId;
+    this.#controllerId = response.controllerId;
+    for (const topic of response.topics) this.#remember(topic);
+    return response;
+  }
+
+  /** What is known of the topic; asks if nothing is. Waits for its leaders with `waitForLeaders`. */
+  async topic(
+    name: string,
+    options: OperationOptions & { allowCreate?: boolean; waitForLeaders?: boolean } = {},
+  ): Promise<TopicMetadata> {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    const { signal, allowCreate = false } = options;
+    const subject = `topic "${name}"`;
+    return await this.retry(subject, async ({ timeoutMs }) => {
+      const response = await this.refresh([name], { signal, allowCreate, timeoutMs });
+      const answer = response.topics.find((topic) => topic.name === name);
+      const code = answer?.errorCode ?? Errors.UNKNOWN_TOPIC_OR_PARTITION;
+      // Without leave to create it, a topic that is not there is an answer and no passing trouble.
+      if (code === Errors.UNKNOWN_TOPIC_OR_PARTITION && !allowCreate) {
+        throw new UnknownTopicError(name);
+      }
+      throwOnError(code, subject);
+      const found = this.#topics.get(name);
+      if (found === undefined) throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, subject);
+      if (options.waitForLeaders && found.partitions.some(({ leader }) => leader < 0)) {
+        throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, subject);
+      }
+      return found;
+    }, options);
+  }
+
+  /** The coordinator of a group or transactional id; remembered until `forgetCoordinator`. */
+  async coordinator(
+    type: CoordinatorType,
+    key: string,
+    options: OperationOptions = {},
+  ): Promise<BrokerNode> {
+    const known = this.#coordinators.get(`${type}/${key}`);
+    if (known !== undefined) return known;
+    const { signal } = options;
+    return await this.retry(`find the coordinator of ${type} "${key}"`, async ({ timeoutMs }) => {
+      const connection = await this.any(signal);
+      const response = await connection.request(
+        findCoordinator,
+        (connection.versionOf(findCoordinator) ?? 0) >= 4
+          ? { keyType: COORDINATOR_KEY_TYPE[type], coordinatorKeys: [key] }
+          : { keyType: COORDINATOR_KEY_TYPE[type], key },
+        { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+      );
+      const found = response.coordinators[0] ?? response;
+      throwOnError(found.errorCode, `coordinator of ${type} "${key}"`, found.errorMessage);
+      const node = { nodeId: found.nodeId, host: found.host, port: found.port, rack: null };
+      this.#coordinators.set(`${type}/${key}`, node);
+      return node;
+    }, options);
+  }
+
+  /** After NOT_COORDINATOR and the like: the next `coordinator` asks again. */
+  forgetCoordinator(type: CoordinatorType, key: string): void {
+    this.#coordinators.delete(`${type}/${key}`);
+  }
+
+  /** The next `topic` asks again. */
+  forgetTopic(name: string): void {
+    this.#topics.delete(name);
+  }
+
+  #remember(topic: ResponseOf<typeof metadataApi>["topics"][number]): void {
+    if (topic.name === null) return;
+    if (topic.errorCode !== Errors.NONE) {
+      if (topic.errorCode === Errors.UNKNOWN_TOPIC_OR_PARTITION) this.#topics.delete(topic.name);
+      return;
+    }
+    const partitions = topic.partitions
+      .map((partition) => ({
+        partition: partition.partitionIndex,
+        errorCode: partition.errorCode,
+        leader: partition.leaderId,
+        leaderEpoch: partition.leaderEpoch,
+        replicas: partition.replicaNodes,
+        isr: partition.isrNodes,
+        offlineReplicas: partition.offlineReplicas,
+      }))
+      .sort((a, b) => a.partition - b.partition);
+    this.#topics.set(topic.name, {
+      name: topic.name,
+      topicId: topic.topicId === ZERO_UUID ? null : topic.topicId,
+      isInternal: topic.isInternal,
+      partitions,
+    });
+  }
+}
+
+/** A topic is not there, and nobody asked to create it. */
+export class UnknownTopicError extends KafkaError {
+  constructor(readonly topic: string) {
+    super(Errors.UNKNOWN_TOPIC_OR_PARTITION, `topic "${topic}"`, "it does not exist");
+  }
+
+  /** Not here: the client has asked, and waiting would hide a typo. */
+  override get retriable(): boolean {
+    return false;
+  }
+}

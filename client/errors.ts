@@ -1,0 +1,56 @@
+/** What goes wrong in a client: a broker's refusal is a `KafkaError`, silence a `ConnectionError`. */
+import { ConnectionError } from "../core/connection.ts";
+import { errorName, isRetriable } from "../core/errors.ts";
+
+export { ConnectionError };
+
+/** A broker answered with an error code. */
+export class KafkaError extends Error {
+  override readonly name = "KafkaError";
+  constructor(
+    /** Kafka's code, or one that this program does not know. */
+    readonly code: number,
+    /** What was asked for, as the start of a sentence: `create topic "orders"`. */
+    readonly subject: string,
+    /** The broker's own words, where it sent some. */
+    readonly detail: string | null = null,
+  ) {
+    super(
+      `${subject}: ${detail === null || detail === "" ? errorName(code) : sentence(code, detail)}`,
+    );
+  }
+
+  /** Kafka's name of the code, e.g. `NOT_LEADER_OR_FOLLOWER`. */
+  get codeName(): string {
+    return errorName(this.code);
+  }
+
+  /** Whether the same request may succeed later. */
+  get retriable(): boolean {
+    return isRetriable(this.code);
+  }
+}
+
+/** The operation was given up after its deadline; `cause` is the last failure, if there was one. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/** Whether another attempt can succeed. */
+export function isRetriableError(error: unknown): boolean {
+  return (error instanceof KafkaError || error instanceof ConnectionError) && error.retriable;
+}
+
+/** Throws a `KafkaError` unless the code is NONE. */
+export function throwOnError(code: number, subject: string, detail: string | null = null): void {
+  if (code !== 0) throw new KafkaError(code, subject, detail);
+}
+
+function sentence(code: number, detail: string): string {
+  return `${errorName(code)}, ${detail.replace(/\s+/g, " ").replace(/\.$/, "")}`;
+}
+
+/** What was asked for cannot be: an unknown partition, a version that the broker lacks. */
+export class UnsupportedError extends Error {
+  override readonly name = "UnsupportedError";
+}

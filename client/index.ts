@@ -1,0 +1,13 @@
+/** The client library: producer, consumer and administration of any Kafka cluster. */
+export { Admin } from "./admin.ts";
+export type * from "./admin.ts";
+export { Cluster, UnknownTopicError } from "./cluster.ts";
+export type * from "./cluster.ts";
+export {
+  ConnectionError,
+  isRetriableError,
+  KafkaError,
+  TimeoutError,
+  UnsupportedError,
+} from "./errors.ts";
+export type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";

@@ -1,0 +1,53 @@
+import type { Clock, HostPort, Network, Random } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+
+/** What a client needs of the world. */
+export interface ClientIo {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: Network;
+}
+
+/** Settings that producer, consumer and admin share. */
+export interface ClientOptions {
+  /** Where to ask for the cluster first; the rest is learnt from its answer. */
+  readonly brokers: readonly HostPort[];
+  /** Name of this program in the broker's logs and quotas. Default `kstream`. */
+  readonly clientId?: string;
+  /** For one TCP connection. Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** For the answer to one request, beyond the time that the broker is asked to wait. Default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** For a whole operation with its retries. Default 60 s. */
+  readonly apiTimeoutMs?: number;
+  /** Before the first retry; it doubles up to `retryBackoffMaxMs`, with chance (KIP-580). Default 100. */
+  readonly retryBackoffMs?: number;
+  /** Default 1,000. */
+  readonly retryBackoffMaxMs?: number;
+  readonly logger?: Logger;
+}
+
+/** The options with their defaults filled in. */
+export type ResolvedClientOptions = Required<Omit<ClientOptions, "logger">> & {
+  readonly logger?: Logger;
+};
+
+/** Fills in the defaults. */
+export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
+  return {
+    clientId: "kstream",
+    connectTimeoutMs: 10_000,
+    requestTimeoutMs: 30_000,
+    apiTimeoutMs: 60_000,
+    retryBackoffMs: 100,
+    retryBackoffMaxMs: 1000,
+    ...options,
+  };
+}
+
+/** Time, chance and cancellation of an operation that may take several attempts. */
+export interface OperationOptions {
+  /** Instead of `apiTimeoutMs`. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,161 @@
+import { assert } from "../../core/assert.ts";
+import { addSequence } from "../../core/records/batch-header.ts";
+import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
+
+/** Gives the producer a new epoch, unless it has left `stale` already. */
+export type RenewIdentity = (stale: ProducerIdentity) => ProducerIdentity;
+
+/** A batch that was sent. `left` is null while it flies, then what is to be sent in its place. */
+interface Slot {
+  readonly batch: ProducerBatch;
+  left: readonly ProducerBatch[] | null;
+  acknowledged: boolean;
+}
+
+/**
+ * The batches of one partition, in order, and the sequence numbers by which the broker keeps that
+ * order (KIP-98).
+ *
+ * Several batches are sent ahead. When one of them fails, the broker refuses those behind it as out
+ * of order; so the queue stops sending, waits until all of them have landed, and sends what is left
+ * again, each under its old number. New numbers are given only behind a batch that was refused for
+ * good or split: the broker took nothing behind it, so no duplicate can come of it. Where a batch
+ * was given up without an answer, or the broker's count is not ours, a new epoch begins (KIP-360).
+ */
+export class PartitionQueue {
+  /** The batch that takes records. */
+  open: ProducerBatch | null = null;
+  /** Not to be sent before this time of the monotonic clock. */
+  retryAtMs = 0;
+  readonly #pending: ProducerBatch[] = [];
+  #slots: Slot[] = [];
+  #flying = 0;
+  #recovering = false;
+  #identity: ProducerIdentity | null = null;
+  #newEpochNeeded = false;
+  #nextSequence = 0;
+
+  constructor(readonly topic: string, readonly partition: number) {}
+
+  /** The next batch to send, or null if there is none or the queue recovers. */
+  get sendable(): ProducerBatch | null {
+    if (this.#flying > 0 && (this.#recovering || this.#newEpochNeeded)) return null;
+    return this.#pending[0] ?? null;
+  }
+
+  /** The open batch takes no more records and waits to be sent. */
+  closeOpen(): void {
+    if (this.open === null) return;
+    this.#pending.push(this.open);
+    this.open = null;
+  }
+
+  /** Takes the next batch and numbers it; `identity` is null without idempotence. */
+  take(identity: ProducerIdentity | null, renew: RenewIdentity): ProducerBatch {
+    const batch = this.sendable;
+    assert(batch !== null, "only a sendable batch is taken");
+    this.#pending.shift();
+    if (identity !== null) this.#number(batch, identity, renew);
+    this.#slots.push({ batch, left: null, acknowledged: false });
+    this.#flying++;
+    batch.attempts++;
+    return batch;
+  }
+
+  /** The batch is stored. */
+  acknowledged(batch: ProducerBatch): void {
+    this.#land(batch, [], true);
+  }
+
+  /** The batch, or those that it was split into, shall be sent again, in its old place. */
+  retry(batch: ProducerBatch, left: readonly ProducerBatch[] = [batch]): void {
+    this.#recovering = true;
+    this.#land(batch, left, false);
+  }
+
+  /** The batch was refused for good: its sequence numbers are free again. */
+  refused(batch: ProducerBatch): void {
+    this.#recovering = true;
+    this.#land(batch, [], false);
+  }
+
+  /** The broker's idea of the sequence is not ours: go on in a new epoch. */
+  demandNewEpoch(): void {
+    this.#newEpochNeeded = true;
+  }
+
+  /** Whether every batch before this one, which flies, is acknowledged. */
+  isFirst(batch: ProducerBatch): boolean {
+    return this.#slots.find(({ acknowledged }) => !acknowledged)?.batch === batch;
+  }
+
+  /** Drops the batches that wait and for which `expired` says so; the open one, too. */
+  dropPending(expired: (batch: ProducerBatch) => boolean): ProducerBatch[] {
+    if (this.open !== null && expired(this.open)) this.closeOpen();
+    if (!this.#pending.some(expired)) return [];
+    const dropped = this.#pending.filter(expired);
+    const kept = this.#pending.filter((batch) => !expired(batch));
+    this.#pending.splice(0, this.#pending.length, ...kept);
+    // One that was sent may be stored though no answer came.
+    if (dropped.some(({ attempts }) => attempts > 0)) this.#newEpochNeeded = true;
+    return dropped;
+  }
+
+  #number(batch: ProducerBatch, identity: ProducerIdentity, renew: RenewIdentity): void {
+    let next = identity;
+    if (this.#flying === 0) {
+      if (this.#newEpochNeeded && this.#identity !== null) next = renew(this.#identity);
+      this.#newEpochNeeded = false;
+      if (this.#identity?.producerId !== next.producerId || this.#identity.epoch !== next.epoch) {
+        // Each epoch counts from 0, and must not begin while batches of the last one fly.
+        this.#identity = next;
+        this.#nextSequence = 0;
+        batch.sequence = -1;
+        for (const waiting of this.#pending) waiting.sequence = -1;
+      }
+    }
+    assert(this.#identity !== null, "a numbered queue has an identity");
+    if (batch.sequence < 0) {
+      batch.sequence = this.#nextSequence;
+      this.#nextSequence = addSequence(this.#nextSequence, batch.recordCount);
+    }
+    batch.number(this.#identity);
+  }
+
+  #land(batch: ProducerBatch, left: readonly ProducerBatch[], acknowledged: boolean): void {
+    const slot = this.#slots.find((slot) => slot.batch === batch && slot.left === null);
+    assert(slot !== undefined, "only a batch in flight lands");
+    slot.left = left;
+    slot.acknowledged = acknowledged;
+    this.#flying--;
+    if (!this.#recovering) { while (this.#slots[0]?.acknowledged) this.#slots.shift(); }
+    if (this.#flying === 0 && this.#recovering) this.#recover();
+  }
+
+  /** Puts what is left back in front, with new numbers behind the first gap. */
+  #recover(): void {
+    let next = -1;
+    const left: ProducerBatch[] = [];
+    for (const slot of this.#slots) {
+      const { batch } = slot;
+      assert(slot.left !== null, "recovery waits until every batch has landed");
+      if (slot.acknowledged) {
+        // The broker went past a gap: it lost what we were told, or never checked.
+        if (next >= 0) this.#newEpochNeeded = true;
+        continue;
+      }
+      if (next < 0 && (slot.left.length !== 1 || slot.left[0] !== batch)) next = batch.sequence;
+      for (const again of slot.left) {
+        if (next >= 0) {
+          again.sequence = next;
+          next = addSequence(next, again.recordCount);
+        }
+        left.push(again);
+      }
+    }
+    if (next >= 0) this.#nextSequence = next;
+    this.#pending.unshift(...left);
+    this.#slots = [];
+    this.#recovering = false;
+  }
+}

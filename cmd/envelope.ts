@@ -1,0 +1,135 @@
+/**
+ * The JSON envelope of `consume -f json` and `produce -f json`: one object a line, which loses
+ * nothing of a record, so that the output of one is the input of the other.
+ *
+ *     {"topic":"orders","partition":0,"offset":42,"timestamp":1700000000000,
+ *      "key":"k","value":{"base64":"/wA="},"headers":[["trace","1"],["trace",null]]}
+ *
+ * A key, a value or the value of a header is a string if it is valid UTF-8, `{"base64": "…"}` if
+ * not, and `null` if it is null (an empty one is `""`). Headers keep their order and duplicates.
+ * `topic` and `offset` say where the record was and are ignored on input; `timestamp` (ms since
+ * 1970) and `partition` may be missing there: then it is now, and the partitioner chooses.
+ */
+
+/** A record header: names may repeat, a value may be null. */
+export type HeaderEntry = readonly [name: string, value: Uint8Array | null];
+
+/** What the envelope holds. */
+export interface EnvelopeRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly HeaderEntry[];
+}
+
+/** What `produce` takes from an envelope. */
+export interface EnvelopeInput {
+  readonly partition: number | null;
+  readonly timestampMs: number | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly HeaderEntry[];
+}
+
+/** A line is no envelope; the message says why, without the line. */
+export class EnvelopeError extends Error {
+  override readonly name = "EnvelopeError";
+}
+
+// `ignoreBOM` keeps a byte order mark: without it the first three bytes would be lost.
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The line for a record, without its newline. */
+export function formatEnvelope(record: EnvelopeRecord): string {
+  const headers = record.headers
+    .map(([name, value]) => `[${JSON.stringify(name)},${bytesToJson(value)}]`)
+    .join(",");
+  return `{"topic":${JSON.stringify(record.topic)},"partition":${record.partition},` +
+    `"offset":${record.offset},"timestamp":${record.timestampMs},` +
+    `"key":${bytesToJson(record.key)},"value":${bytesToJson(record.value)},` +
+    `"headers":[${headers}]}`;
+}
+
+/** Parses a line. Throws `EnvelopeError`. */
+export function parseEnvelope(line: Uint8Array): EnvelopeInput {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(utf8.decode(line));
+  } catch {
+    throw new EnvelopeError("it is no JSON");
+  }
+  if (!isObject(parsed)) throw new EnvelopeError("it is no JSON object");
+  for (const name of Object.keys(parsed)) {
+    if (!FIELDS.has(name)) throw new EnvelopeError(`it has an unknown field "${name}"`);
+  }
+  if (!("value" in parsed)) throw new EnvelopeError('it lacks "value" (null is a tombstone)');
+  return {
+    partition: integerOf(parsed["partition"], "partition", 0x7fffffff),
+    timestampMs: integerOf(parsed["timestamp"], "timestamp", Number.MAX_SAFE_INTEGER),
+    key: bytesOf(parsed["key"], "key"),
+    value: bytesOf(parsed["value"], "value"),
+    headers: headersOf(parsed["headers"]),
+  };
+}
+
+const FIELDS: ReadonlySet<string> = new Set([
+  "topic",
+  "partition",
+  "offset",
+  "timestamp",
+  "key",
+  "value",
+  "headers",
+]);
+
+function bytesToJson(bytes: Uint8Array | null): string {
+  if (bytes === null) return "null";
+  try {
+    return JSON.stringify(utf8.decode(bytes));
+  } catch {
+    return `{"base64":"${bytes.toBase64()}"}`;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function integerOf(value: unknown, name: string, max: number): number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max) {
+    return value;
+  }
+  throw new EnvelopeError(`"${name}" is no whole number from 0 to ${max}`);
+}
+
+function bytesOf(value: unknown, name: string): Uint8Array | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) throw new EnvelopeError(`"${name}" holds half a surrogate pair`);
+    return encoder.encode(value);
+  }
+  if (isObject(value) && typeof value["base64"] === "string" && Object.keys(value).length === 1) {
+    try {
+      return Uint8Array.fromBase64(value["base64"]);
+    } catch {
+      throw new EnvelopeError(`"${name}" is no valid base64`);
+    }
+  }
+  throw new EnvelopeError(`"${name}" is neither a string nor null nor {"base64": "…"}`);
+}
+
+function headersOf(value: unknown): HeaderEntry[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new EnvelopeError('"headers" is no list of [name, value] pairs');
+  return value.map((entry: unknown) => {
+    if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== "string") {
+      throw new EnvelopeError('"headers" is no list of [name, value] pairs');
+    }
+    return [entry[0], bytesOf(entry[1], "headers")];
+  });
+}

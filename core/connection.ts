@@ -1,0 +1,438 @@
+/**
+ * The client's side of one connection to a broker: frames, correlation ids, pipelining, a deadline
+ * for every request, and the negotiation of versions (ApiVersions, KIP-35, KIP-511). Used by
+ * `client/` and by brokers among themselves.
+ */
+import { assert } from "./assert.ts";
+import { Errors } from "./errors.ts";
+import type { Clock, HostPort, Network, Socket, Timer } from "./io.ts";
+import { silentLogger } from "./logger.ts";
+import type { Logger } from "./logger.ts";
+import { apiVersions } from "./protocol/18-api-versions.ts";
+import {
+  decodeResponse,
+  decodeResponseHeader,
+  encodeRequestFrame,
+  ProtocolError,
+} from "./protocol/codec.ts";
+import type { Api, EncodableRequest, ResponseOf } from "./protocol/schema.ts";
+import { FrameReader, FrameTooLargeError } from "./frame-reader.ts";
+
+/** Why a connection could not be used. `refused`, `timeout` and `closed` may pass; the others not. */
+export type ConnectionFailure =
+  | "refused"
+  | "timeout"
+  | "closed"
+  | "aborted"
+  | "not-kafka"
+  | "unsupported"
+  | "malformed";
+
+/** A request got no answer, because of the connection and not by a broker's decision. */
+export class ConnectionError extends Error {
+  override readonly name = "ConnectionError";
+  constructor(
+    readonly failure: ConnectionFailure,
+    readonly address: HostPort,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /** Whether another attempt, perhaps at another broker, can succeed. */
+  get retriable(): boolean {
+    return this.failure === "refused" || this.failure === "timeout" || this.failure === "closed";
+  }
+}
+
+/** What a connection needs of the world. */
+export interface ConnectionIo {
+  readonly clock: Clock;
+  readonly network: Network;
+}
+
+/** Settings of a connection. */
+export interface ConnectionOptions {
+  /** Sent with each request; the broker logs it and counts quotas by it. */
+  readonly clientId: string;
+  /** Name and version of the software, for ApiVersions (KIP-511). */
+  readonly software?: { readonly name: string; readonly version: string };
+  /** For the TCP connection. */
+  readonly connectTimeoutMs?: number;
+  /** For requests that don't say otherwise. */
+  readonly requestTimeoutMs?: number;
+  /** A longer response closes the connection: it is no Kafka response or asked for too much. */
+  readonly maxResponseBytes?: number;
+  readonly signal?: AbortSignal;
+  readonly logger?: Logger;
+}
+
+/** Settings of one request. */
+export interface RequestOptions {
+  /** After it the connection is closed: its answers can no longer be told from a dead peer's. */
+  readonly timeoutMs?: number;
+  /** An abort drops the answer but keeps the connection. */
+  readonly signal?: AbortSignal;
+  /** The newest version to use, where a caller wants less than this code speaks. */
+  readonly maxVersion?: number;
+}
+
+/** Versions of one API that a broker serves. */
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024 * 1024;
+
+interface Pending {
+  readonly api: Api;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly timeoutMs: number;
+  /** Null once the caller has gone. */
+  settle: ((result: { frame: Uint8Array } | { error: ConnectionError }) => void) | null;
+  timer: Timer | null;
+}
+
+/** A connection that has learnt its broker's versions. Requests may be sent without waiting. */
+export class Connection {
+  readonly address: HostPort;
+  /** What the broker serves, by API key. */
+  readonly served: Map<number, VersionRange> = new Map();
+  #socket: Socket | null = null;
+  #failure: ConnectionError | null = null;
+  #nextCorrelationId = 0;
+  #answered = false;
+  readonly #pending: Pending[] = [];
+  readonly #frames: FrameReader;
+  readonly #clock: Clock;
+  readonly #options: ConnectionOptions;
+  readonly #logger: Logger;
+  readonly #closeListeners: ((error: ConnectionError) => void)[] = [];
+  readonly #drainWaiters: (() => void)[] = [];
+
+  private constructor(clock: Clock, address: HostPort, options: ConnectionOptions) {
+    this.#clock = clock;
+    this.address = address;
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#frames = new FrameReader(options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES);
+  }
+
+  /** Connects and asks for the versions. Throws a `ConnectionError`. */
+  static async open(
+    io: ConnectionIo,
+    address: HostPort,
+    options: ConnectionOptions,
+  ): Promise<Connection> {
+    const connection = new Connection(io.clock, address, options);
+    const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    try {
+      connection.#socket = await io.network.connect(address, {
+        onData: (bytes) => connection.#onData(bytes),
+        onDrain: () => connection.#onDrain(),
+        onClose: (error) => connection.#onClose(error),
+      }, options.signal === undefined ? { timeoutMs } : { timeoutMs, signal: options.signal });
+    } catch (error) {
+      throw connectFailure(address, error, options.signal);
+    }
+    try {
+      await connection.#negotiate();
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  /** Whether requests would fail at once. */
+  get closed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Requests that wait for an answer. */
+  get inFlight(): number {
+    return this.#pending.length;
+  }
+
+  /** Calls back once when the connection has ended, for whatever reason. */
+  onClose(listener: (error: ConnectionError) => void): void {
+    if (this.#failure !== null) listener(this.#failure);
+    else this.#closeListeners.push(listener);
+  }
+
+  /** The version that `request` would use; null if broker and client have none in common. */
+  versionOf(api: Api, maxVersion = api.maxVersion): number | null {
+    const served = this.served.get(api.key);
+    if (served === undefined) return null;
+    const version = Math.min(maxVersion, api.maxVersion, served.max);
+    return version >= Math.max(api.minVersion, served.min) ? version : null;
+  }
+
+  /** Sends a request in the newest common version. Throws `ConnectionError`. */
+  async request<A extends Api>(
+    api: A,
+    body: EncodableRequest<A>,
+    options: RequestOptions = {},
+  ): Promise<ResponseOf<A>> {
+    const version = this.#requireVersion(api, options.maxVersion);
+    const frame = await this.#exchange(api, version, body, options);
+    return this.#decode(api, version, frame);
+  }
+
+  /** Sends a request that gets no answer: a Produce with acks=0. Resolves once there is room. */
+  sendOneWay<A extends Api>(api: A, body: EncodableRequest<A>): Promise<void> {
+    const version = this.#requireVersion(api, undefined);
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    this.#write(
+      this.#encode(api, version, this.#correlationId(), body),
+    );
+    return this.drained();
+  }
+
+  /** Resolves when the system has taken all bytes written so far; rejects if the connection ends. */
+  drained(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#socket?.pendingBytes === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#drainWaiters.push(() => this.#failure === null ? resolve() : reject(this.#failure));
+    });
+  }
+
+  /** Ends the connection once what was written has left; waiting requests fail. */
+  close(): void {
+    this.#fail(new ConnectionError("closed", this.address, "the connection was closed"), true);
+  }
+
+  #requireVersion(api: Api, maxVersion: number | undefined): number {
+    const version = this.versionOf(api, maxVersion);
+    if (version !== null) return version;
+    const served = this.served.get(api.key);
+    const has = served === undefined ? "does not serve it" : `serves ${served.min}–${served.max}`;
+    throw new ConnectionError(
+      "unsupported",
+      this.address,
+      `${api.name} versions ${api.minVersion}–${api.maxVersion} are needed, but ` +
+        `${text(this.address)} ${has}`,
+    );
+  }
+
+  #correlationId(): number {
+    const id = this.#nextCorrelationId;
+    this.#nextCorrelationId = (id + 1) & 0x7fffffff;
+    return id;
+  }
+
+  #encode<A extends Api>(
+    api: A,
+    version: number,
+    correlationId: number,
+    body: EncodableRequest<A>,
+  ): Uint8Array[] {
+    const header = { correlationId, clientId: this.#options.clientId };
+    return encodeRequestFrame(api, version, header, body);
+  }
+
+  #write(chunks: readonly Uint8Array[]): void {
+    assert(this.#socket !== null, "a connection writes after it was opened");
+    for (const chunk of chunks) this.#socket.write(chunk);
+  }
+
+  #exchange<A extends Api>(
+    api: A,
+    version: number,
+    body: EncodableRequest<A>,
+    options: RequestOptions,
+  ): Promise<Uint8Array> {
+    const { signal } = options;
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (signal?.aborted) return Promise.reject(this.#aborted(signal));
+    const correlationId = this.#correlationId();
+    const chunks = this.#encode(api, version, correlationId, body);
+    const timeoutMs = options.timeoutMs ?? this.#options.requestTimeoutMs ??
+      DEFAULT_REQUEST_TIMEOUT_MS;
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        pending.settle = null;
+        reject(this.#aborted(signal));
+      };
+      const pending: Pending = {
+        api,
+        version,
+        correlationId,
+        timeoutMs,
+        settle: (result) => {
+          signal?.removeEventListener("abort", onAbort);
+          if ("frame" in result) resolve(result.frame);
+          else reject(result.error);
+        },
+        timer: null,
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      pending.timer = this.#clock.setTimer(timeoutMs, () => this.#timedOut(pending));
+      this.#pending.push(pending);
+      this.#write(chunks);
+    });
+  }
+
+  #decode<A extends Api>(api: A, version: number, frame: Uint8Array): ResponseOf<A> {
+    try {
+      const { bodyOffset } = decodeResponseHeader(api, version, frame);
+      return decodeResponse(api, version, frame, bodyOffset);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const failure = new ConnectionError(
+        "malformed",
+        this.address,
+        `${text(this.address)} sent a malformed ${api.name} response: ${error.message}`,
+        { cause: error },
+      );
+      this.#fail(failure, false);
+      throw failure;
+    }
+  }
+
+  /** KIP-511: a broker that does not know our version answers in version 0, with its own range. */
+  async #negotiate(): Promise<void> {
+    let version = apiVersions.maxVersion;
+    for (;;) {
+      const software = this.#options.software ?? { name: "kstream", version: "0.1.0" };
+      const frame = await this.#exchange(apiVersions, version, {
+        clientSoftwareName: software.name,
+        clientSoftwareVersion: software.version,
+      }, {});
+      const unsupported = frame.length >= 6 &&
+        new DataView(frame.buffer, frame.byteOffset).getInt16(4) === Errors.UNSUPPORTED_VERSION;
+      const response = this.#decode(apiVersions, unsupported ? 0 : version, frame);
+      if (unsupported && version > 0) {
+        const own = response.apiKeys.find(({ apiKey }) => apiKey === apiVersions.key);
+        version = own === undefined ? 0 : Math.min(own.maxVersion, version - 1);
+        continue;
+      }
+      if (response.errorCode !== Errors.NONE) {
+        throw new ConnectionError(
+          "unsupported",
+          this.address,
+          `${text(this.address)} refused the version request (error ${response.errorCode})`,
+        );
+      }
+      for (const { apiKey, minVersion, maxVersion } of response.apiKeys) {
+        this.served.set(apiKey, { min: minVersion, max: maxVersion });
+      }
+      return;
+    }
+  }
+
+  #onData(bytes: Uint8Array): void {
+    if (this.#failure !== null) return;
+    if (!this.#answered && bytes.length > 0) {
+      const stranger = strangerOf(bytes);
+      if (stranger !== null) {
+        const message = `${text(this.address)} is not a plain Kafka listener: ${stranger}`;
+        return this.#fail(new ConnectionError("not-kafka", this.address, message), false);
+      }
+      this.#answered = true;
+    }
+    try {
+      this.#frames.push(bytes, (frame) => this.#onFrame(frame));
+    } catch (error) {
+      if (!(error instanceof FrameTooLargeError)) throw error;
+      this.#fail(
+        new ConnectionError(
+          "not-kafka",
+          this.address,
+          `${text(this.address)} announced a response of ${error.lengthBytes} bytes: ` +
+            "no Kafka broker, or a response above the limit",
+        ),
+        false,
+      );
+    }
+  }
+
+  #onFrame(frame: Uint8Array): void {
+    if (this.#failure !== null) return;
+    const pending = this.#pending.shift();
+    const correlationId = frame.length < 4
+      ? -1
+      : new DataView(frame.buffer, frame.byteOffset).getInt32(0);
+    if (pending === undefined || pending.correlationId !== correlationId) {
+      if (pending !== undefined) this.#pending.unshift(pending);
+      const message = `${text(this.address)} sent a response that nobody asked for`;
+      return this.#fail(new ConnectionError("malformed", this.address, message), false);
+    }
+    pending.timer?.cancel();
+    pending.settle?.({ frame });
+  }
+
+  #onDrain(): void {
+    for (const waiter of this.#drainWaiters.splice(0)) waiter();
+  }
+
+  #onClose(error: Error | null): void {
+    const why = error === null ? "closed the connection" : `ended the connection: ${error.message}`;
+    const hint = this.#answered ? "" : " before its first answer (a TLS listener, or no Kafka?)";
+    const message = `${text(this.address)} ${why}${hint}`;
+    this.#fail(new ConnectionError("closed", this.address, message, { cause: error }), false);
+  }
+
+  #timedOut(pending: Pending): void {
+    const message = `${text(this.address)} did not answer ${pending.api.name} within ` +
+      `${pending.timeoutMs} ms`;
+    this.#fail(new ConnectionError("timeout", this.address, message), false);
+  }
+
+  #aborted(signal: AbortSignal | undefined): ConnectionError {
+    return new ConnectionError("aborted", this.address, "the request was aborted", {
+      cause: signal?.reason,
+    });
+  }
+
+  #fail(error: ConnectionError, inGoodOrder: boolean): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    if (inGoodOrder) this.#socket?.end();
+    else this.#socket?.destroy();
+    this.#logger.debug("connection ended", { address: text(this.address), why: error.message });
+    for (const pending of this.#pending.splice(0)) {
+      pending.timer?.cancel();
+      pending.settle?.({ error });
+    }
+    this.#onDrain();
+    for (const listener of this.#closeListeners.splice(0)) listener(error);
+  }
+}
+
+/** `host:port`, with brackets round an IPv6 address. */
+function text(address: HostPort): string {
+  return address.host.includes(":")
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`;
+}
+
+function connectFailure(
+  address: HostPort,
+  error: unknown,
+  signal: AbortSignal | undefined,
+): ConnectionError {
+  if (signal?.aborted) {
+    return new ConnectionError("aborted", address, "connecting was aborted", { cause: error });
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new ConnectionError("refused", address, `cannot connect to ${text(address)}: ${why}`, {
+    cause: error,
+  });
+}
+
+/** What the first bytes look like if they are no Kafka response. */
+function strangerOf(bytes: Uint8Array): string | null {
+  const start = String.fromCharCode(...bytes.subarray(0, 5));
+  if (start.startsWith("HTTP")) return "it answers in HTTP";
+  if (start.startsWith("SSH-")) return "it is an SSH server";
+  // A TLS record: alert (0x15) or handshake (0x16), version 3.x; as a length it would be 350 MB.
+  if ((bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 0x03) return "it answers in TLS";
+  return null;
+}

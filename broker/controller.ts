@@ -1,0 +1,278 @@
+/**
+ * The only writer of the metadata log. Every change is planned by a pure function of the current
+ * image, appended at the position that the plan was made for, and answered when the image that
+ * holds it is in force on this broker. Changes run one after the other.
+ */
+import { assert } from "../core/assert.ts";
+import { Errors } from "../core/errors.ts";
+import type { Clock, Random } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
+import type { MetadataLog } from "../cluster/metadata-log.ts";
+import type { MetadataRecord } from "../cluster/metadata-records.ts";
+import { automaticTopic } from "./internal-topics.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+import { accept, type Outcome, refuse } from "./outcome.ts";
+import { type ConfigChange, planAlterConfigs } from "./plan-configs.ts";
+import {
+  type NewPartitions,
+  type NewTopic,
+  type Plan,
+  planCreatePartitions,
+  planCreateTopics,
+  planDeleteTopics,
+  type TopicReference,
+} from "./plan-topics.ts";
+
+/** Producer ids are handed out in blocks of this size, as in Kafka (`ProducerIdsBlock`). */
+export const PRODUCER_ID_BLOCK = 1000;
+/** A snapshot is written after so many records, and not before the log is twice the image. */
+const SNAPSHOT_RECORDS_MIN = 10_000;
+/** Tries of one change against a log that others append to. */
+const CONFLICT_TRIES_MAX = 10;
+
+/** What the controller is built from. */
+export interface ControllerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly log: MetadataLog;
+  readonly metadata: MetadataCache;
+  readonly rack: string | null;
+}
+
+/** How a change is to be made. */
+export interface ChangeOptions {
+  /** Checks everything and changes nothing. */
+  readonly validateOnly?: boolean;
+  /** How long the caller waits; the change itself goes on. */
+  readonly timeoutMs?: number;
+}
+
+/** Producer ids from `firstProducerId` on, `count` of them, that nobody else has. */
+export interface ProducerIdBlock {
+  readonly firstProducerId: number;
+  readonly count: number;
+}
+
+/** See the head of the file. */
+export class Controller {
+  readonly #options: ControllerOptions;
+  #tail: Promise<void> = Promise.resolve();
+  #recordsSinceSnapshot = 0;
+  #snapshotRunning = false;
+  readonly #creations = new Map<string, Promise<Outcome<TopicImage>>>();
+
+  private constructor(options: ControllerOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the metadata log to its end, publishes the image and registers this broker. */
+  static async open(options: ControllerOptions): Promise<Controller> {
+    const controller = new Controller(options);
+    await controller.#load();
+    await controller.#register();
+    return controller;
+  }
+
+  /** Creates topics. The value is the topic as it is (to be). */
+  createTopics(
+    topics: readonly NewTopic[],
+    options: ChangeOptions = {},
+  ): Promise<Outcome<TopicImage>[]> {
+    return this.#changeAll(topics.length, options, (context) => planCreateTopics(context, topics));
+  }
+
+  /** Deletes topics. The value is the topic as it was. */
+  deleteTopics(
+    topics: readonly TopicReference[],
+    options: ChangeOptions = {},
+  ): Promise<Outcome<TopicImage>[]> {
+    return this.#changeAll(topics.length, options, (context) => planDeleteTopics(context, topics));
+  }
+
+  /** Adds partitions to topics. The value is the topic as it is (to be). */
+  createPartitions(
+    topics: readonly NewPartitions[],
+    options: ChangeOptions = {},
+  ): Promise<Outcome<TopicImage>[]> {
+    return this.#changeAll(
+      topics.length,
+      options,
+      (context) => planCreatePartitions(context, topics),
+    );
+  }
+
+  /** Changes configs of topics and brokers. */
+  alterConfigs(
+    changes: readonly ConfigChange[],
+    options: ChangeOptions = {},
+  ): Promise<Outcome<null>[]> {
+    return this.#changeAll(
+      changes.length,
+      options,
+      (context) => planAlterConfigs(context, changes),
+    );
+  }
+
+  /** The next block of producer ids; it is durable that they are taken. */
+  async allocateProducerIds(): Promise<Outcome<ProducerIdBlock>> {
+    const [outcome] = await this.#changeAll(1, {}, ({ image }) => ({
+      records: [{
+        type: "producer-ids",
+        version: 1,
+        brokerId: this.#options.metadata.nodeId,
+        nextProducerId: image.nextProducerId + PRODUCER_ID_BLOCK,
+      }],
+      outcomes: [accept({ firstProducerId: image.nextProducerId, count: PRODUCER_ID_BLOCK })],
+    }));
+    assert(outcome !== undefined, "one outcome for one block");
+    return outcome;
+  }
+
+  /**
+   * The topic, created by the broker's defaults if it is missing (a coordinator's own topic by what
+   * its records need). Callers that ask for the same topic at once share one creation.
+   */
+  ensureTopic(name: string): Promise<Outcome<TopicImage>> {
+    const present = this.#options.metadata.topic(name);
+    if (present !== undefined) return Promise.resolve(accept(present));
+    const running = this.#creations.get(name);
+    if (running !== undefined) return running;
+    const creation = this.#create(name).finally(() => this.#creations.delete(name));
+    this.#creations.set(name, creation);
+    return creation;
+  }
+
+  /** Resolves when every change that was asked for before is done. */
+  async close(): Promise<void> {
+    await this.#tail;
+  }
+
+  async #create(name: string): Promise<Outcome<TopicImage>> {
+    const { metadata } = this.#options;
+    const [outcome] = await this.createTopics([automaticTopic(name, metadata.config)]);
+    assert(outcome !== undefined, "one outcome for one topic");
+    if (outcome.ok || outcome.error !== Errors.TOPIC_ALREADY_EXISTS) return outcome;
+    const topic = metadata.topic(name);
+    return topic === undefined ? outcome : accept(topic);
+  }
+
+  /** Runs a plan in its turn; the same refusal for all items where the log cannot take it. */
+  #changeAll<T>(
+    items: number,
+    options: ChangeOptions,
+    plan: (context: PlanInputs) => Plan<T>,
+  ): Promise<Outcome<T>[]> {
+    const change = this.#tail.then(() => this.#change(items, options, plan));
+    this.#tail = change.then(() => {}, () => {});
+    return options.timeoutMs === undefined
+      ? change
+      : this.#orTimeout(change, items, options.timeoutMs);
+  }
+
+  async #change<T>(
+    items: number,
+    options: ChangeOptions,
+    plan: (context: PlanInputs) => Plan<T>,
+  ): Promise<Outcome<T>[]> {
+    const { log, metadata, random } = this.#options;
+    for (let attempt = 0; attempt < CONFLICT_TRIES_MAX; attempt++) {
+      const { image, config } = metadata;
+      const { records, outcomes } = plan({ image, config, random });
+      if (records.length === 0 || options.validateOnly === true) return [...outcomes];
+      const appended = await log.append(image.position, records);
+      if (appended.ok) {
+        this.#apply(records, appended.position);
+        this.#snapshotIfDue();
+        return [...outcomes];
+      }
+      if (appended.reason === "unavailable") {
+        return all(items, refuse(Errors.KAFKA_STORAGE_ERROR, appended.message));
+      }
+      await this.#catchUp();
+    }
+    return all(
+      items,
+      refuse(Errors.KAFKA_STORAGE_ERROR, "The metadata log cannot be appended to."),
+    );
+  }
+
+  #apply(records: readonly MetadataRecord[], position: number): void {
+    const { metadata } = this.#options;
+    const { image, delta } = metadata.image.apply(records, position);
+    this.#recordsSinceSnapshot += records.length;
+    metadata.publish(image, delta);
+  }
+
+  #orTimeout<T>(
+    change: Promise<Outcome<T>[]>,
+    items: number,
+    timeoutMs: number,
+  ): Promise<Outcome<T>[]> {
+    return new Promise((resolve, reject) => {
+      const timedOut = refuse(Errors.REQUEST_TIMED_OUT, "The change was not done in time.");
+      const timer = this.#options.clock.setTimer(
+        Math.max(0, timeoutMs),
+        () => resolve(all(items, timedOut)),
+      );
+      change.finally(() => timer.cancel()).then(resolve, reject);
+    });
+  }
+
+  async #load(): Promise<void> {
+    const { log, metadata } = this.#options;
+    const snapshot = await log.readSnapshot();
+    if (snapshot !== null) {
+      const { image, delta } = MetadataImage.EMPTY.apply(snapshot.records, snapshot.position);
+      metadata.publish(image, delta);
+    }
+    await this.#catchUp();
+    this.#snapshotIfDue();
+  }
+
+  async #catchUp(): Promise<void> {
+    const { log, metadata } = this.#options;
+    for (;;) {
+      const read = await log.read(metadata.image.position);
+      assert(read.kind === "changes", "the log goes back to its last snapshot");
+      if (read.changes.length === 0) return;
+      for (const { records, position } of read.changes) this.#apply(records, position);
+    }
+  }
+
+  /** Says that this broker is there, if the log does not say so yet. */
+  async #register(): Promise<void> {
+    const { metadata, rack } = this.#options;
+    const brokerId = metadata.nodeId;
+    const [outcome] = await this.#changeAll(1, {}, ({ image }): Plan<null> => {
+      const known = image.brokers.get(brokerId);
+      const current = known !== undefined && known.rack === rack;
+      return {
+        records: current ? [] : [{ type: "broker", version: 1, brokerId, rack }],
+        outcomes: [accept(null)],
+      };
+    });
+    if (outcome?.ok === false) throw new Error(`cannot register the broker: ${outcome.message}`);
+  }
+
+  /** Writes a snapshot beside the work, so that the next start reads little. */
+  #snapshotIfDue(): void {
+    const { log, logger, metadata } = this.#options;
+    if (this.#snapshotRunning || this.#recordsSinceSnapshot < SNAPSHOT_RECORDS_MIN) return;
+    const { image } = metadata;
+    const records = image.toRecords();
+    if (this.#recordsSinceSnapshot < records.length) return;
+    this.#snapshotRunning = true;
+    this.#recordsSinceSnapshot = 0;
+    void log.writeSnapshot({ position: image.position, records }).catch((error: unknown) => {
+      logger.warn("no snapshot of the metadata could be written", { error: String(error) });
+    }).finally(() => this.#snapshotRunning = false);
+  }
+}
+
+type PlanInputs = Parameters<typeof planCreateTopics>[0];
+
+function all<T>(items: number, outcome: Outcome<T>): Outcome<T>[] {
+  return Array.from({ length: items }, () => outcome);
+}

@@ -1,0 +1,149 @@
+/**
+ * The records of the metadata log. Each is JSON with a `type` and a `version`; what the fields mean
+ * is Kafka's (`TopicRecord`, `PartitionRecord`, `ConfigRecord`, `ProducerIdsRecord`, …). A reader
+ * refuses what it does not know: skipping a record would give it another cluster.
+ */
+
+/** A topic exists from here on. Its partitions and configs follow in the same change. */
+export interface TopicRecord {
+  readonly type: "topic";
+  readonly version: 1;
+  readonly name: string;
+  /** Kafka's base64url form of the UUID. */
+  readonly id: string;
+}
+
+/** A topic, its partitions and its configs are gone. */
+export interface RemoveTopicRecord {
+  readonly type: "remove-topic";
+  readonly version: 1;
+  readonly id: string;
+}
+
+/** The whole state of a partition; the first one creates it. */
+export interface PartitionRecord {
+  readonly type: "partition";
+  readonly version: 1;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  /** −1: none. */
+  readonly leader: number;
+  /** Grows with every change of the leader. */
+  readonly leaderEpoch: number;
+  /** Grows with every change of the partition. */
+  readonly partitionEpoch: number;
+}
+
+/** What can have configs. The name of all brokers together is empty. */
+export type ConfigResourceType = "topic" | "broker";
+
+/** A config of a resource is set, or removed if `value` is null. */
+export interface ConfigRecord {
+  readonly type: "config";
+  readonly version: 1;
+  readonly resourceType: ConfigResourceType;
+  readonly resourceName: string;
+  readonly name: string;
+  readonly value: string | null;
+}
+
+/** Producer ids below `nextProducerId` are given out; the last block to this broker. */
+export interface ProducerIdsRecord {
+  readonly type: "producer-ids";
+  readonly version: 1;
+  readonly brokerId: number;
+  readonly nextProducerId: number;
+}
+
+/** A broker is a member of the cluster. */
+export interface BrokerRecord {
+  readonly type: "broker";
+  readonly version: 1;
+  readonly brokerId: number;
+  readonly rack: string | null;
+}
+
+/** A feature is finalized at a level; 0 removes it. */
+export interface FeatureRecord {
+  readonly type: "feature";
+  readonly version: 1;
+  readonly name: string;
+  readonly level: number;
+}
+
+/** One record of the metadata log. */
+export type MetadataRecord =
+  | TopicRecord
+  | RemoveTopicRecord
+  | PartitionRecord
+  | ConfigRecord
+  | ProducerIdsRecord
+  | BrokerRecord
+  | FeatureRecord;
+
+/** The metadata log holds what this program cannot read. */
+export class MetadataFormatError extends Error {
+  override readonly name = "MetadataFormatError";
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The bytes of a record: JSON in UTF-8. */
+export function encodeMetadataRecord(record: MetadataRecord): Uint8Array {
+  return encoder.encode(JSON.stringify(record));
+}
+
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === "string";
+const textOrNull: Check = (value) => value === null || typeof value === "string";
+const integer: Check = (value) => Number.isSafeInteger(value);
+const integers: Check = (value) => Array.isArray(value) && value.every(integer);
+const resourceType: Check = (value) => value === "topic" || value === "broker";
+
+/** What must stand in each type of record; all are at version 1. */
+const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Check>>>> = {
+  "topic": { name: text, id: text },
+  "remove-topic": { id: text },
+  "partition": {
+    topicId: text,
+    partition: integer,
+    replicas: integers,
+    isr: integers,
+    leader: integer,
+    leaderEpoch: integer,
+    partitionEpoch: integer,
+  },
+  "config": { resourceType, resourceName: text, name: text, value: textOrNull },
+  "producer-ids": { brokerId: integer, nextProducerId: integer },
+  "broker": { brokerId: integer, rack: textOrNull },
+  "feature": { name: text, level: integer },
+};
+
+/** The record in these bytes; throws a `MetadataFormatError` if it is none that is known. */
+export function decodeMetadataRecord(bytes: Uint8Array): MetadataRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new MetadataFormatError("a metadata record is no JSON", { cause });
+  }
+  if (!isMetadataRecord(value)) {
+    const shown = decoder.decode(bytes.subarray(0, 120));
+    throw new MetadataFormatError(`an unknown metadata record: ${shown}`);
+  }
+  return value;
+}
+
+function isMetadataRecord(value: unknown): value is MetadataRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const type = fields.get("type");
+  if (typeof type !== "string" || !Object.hasOwn(SHAPES, type)) return false;
+  if (fields.get("version") !== 1) return false;
+  const shape: Readonly<Record<string, Check>> | undefined = SHAPES[type as keyof typeof SHAPES];
+  return Object.entries(shape ?? {}).every(([name, check]) => check(fields.get(name)));
+}

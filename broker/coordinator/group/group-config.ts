@@ -1,0 +1,36 @@
+/** What the group coordinator can be told, and its own bounds. Names are those of Kafka's configs. */
+export interface GroupConfig {
+  /** group.min.session.timeout.ms and group.max.session.timeout.ms */
+  readonly minSessionTimeoutMs: number;
+  readonly maxSessionTimeoutMs: number;
+  /** group.initial.rebalance.delay.ms: how long the first member of an empty group waits for more. */
+  readonly initialRebalanceDelayMs: number;
+  /** group.max.size: members of a group. */
+  readonly maxSize: number;
+  /** offset.metadata.max.bytes, counted in characters as Kafka does. */
+  readonly offsetMetadataMaxBytes: number;
+  /** offsets.retention.minutes, in milliseconds. */
+  readonly offsetsRetentionMs: number;
+  /** offsets.retention.check.interval.ms */
+  readonly offsetsRetentionCheckIntervalMs: number;
+}
+
+/** How long a JoinGroup of a member that does not know its id is waited for (Kafka: 5 minutes). */
+export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000;
+
+/** Member ids given out and not used yet, per group: they cost memory until their session ends. */
+export const PENDING_MEMBERS_MAX = 10_000;
+
+/** Groups in one shard. With 50 shards that is five million. */
+export const GROUPS_PER_SHARD_MAX = 100_000;
+
+/** Kafka's defaults. */
+export const DEFAULT_GROUP_CONFIG: GroupConfig = {
+  minSessionTimeoutMs: 6_000,
+  maxSessionTimeoutMs: 1_800_000,
+  initialRebalanceDelayMs: 3_000,
+  maxSize: 2_147_483_647,
+  offsetMetadataMaxBytes: 4_096,
+  offsetsRetentionMs: 10_080 * 60_000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+};

@@ -1,0 +1,55 @@
+/**
+ * What a coordinator is to the runtime (`runtime.ts`): state that is the fold of the records in one
+ * partition of an internal topic, and operations on it. Group, transaction, share and streams
+ * coordinators are shards of this kind (Kafka's `CoordinatorShard` and `CoordinatorResult`).
+ */
+import type { ErrorCode } from "../../core/errors.ts";
+
+/** What an operation wants: records to be written, and the answer once they are committed. */
+export interface CoordinatorResult<R, T> {
+  readonly records: readonly R[];
+  readonly response: T;
+  /** False where the operation has changed the state itself already. Default true. */
+  readonly replay?: boolean;
+  /** False where the records may be written in several batches. Default true: all or nothing. */
+  readonly atomic?: boolean;
+  /** Called when the high watermark covers the records. */
+  readonly onCommitted?: () => void;
+  /** Called if they could not be written, or were not committed in time. */
+  readonly onFailed?: (error: ErrorCode) => void;
+}
+
+/** One coordinator's state in one partition. All methods are synchronous and do no I/O. */
+export interface CoordinatorShard<R> {
+  /** Folds one record, that is in the log at `offset`, into the state. */
+  replay(record: R, offset: number): void;
+  /** The whole log has been replayed; timers may be set from here on. */
+  onLoaded(): void;
+  /** The partition is led elsewhere or closing: answer all that wait. No method is called later. */
+  onUnloaded(error: ErrorCode): void;
+}
+
+/** Timers whose operations run like any other operation of the shard. */
+export interface CoordinatorTimers<R> {
+  /** Runs the operation once after the delay; replaces a timer of the same key. */
+  schedule(key: string, delayMs: number, operation: () => CoordinatorResult<R, void>): void;
+  cancel(key: string): void;
+}
+
+/** Bytes of a record in an internal topic; a null value is a tombstone. */
+export interface EncodedRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+/** How records become bytes and back. */
+export interface RecordCodec<R> {
+  encode(record: R): EncodedRecord;
+  /** Null for a record of a kind or version that is not known, which is then skipped. */
+  decode(key: Uint8Array, value: Uint8Array | null): R | null;
+}
+
+/** An operation's outcome: its answer, or why there is none. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: ErrorCode };

@@ -75,9 +75,7 @@ export class JoinOperation {
       this.#rebalancer.services.forgetIfUnused(group);
       return refuse(reply, joinError(Errors.INCONSISTENT_GROUP_PROTOCOL, memberId));
     }
-    return isNew
-      ? this.#joinNew(group, request, reply)
-      : this.#joinKnown(group, request, reply);
+    return isNew ? this.#joinNew(group, request, reply) : this.#joinKnown(group, request, reply);
   }
 
   /** Members up to group.max.size; in the join phase those who have joined count. */
@@ -214,10 +212,13 @@ export class JoinOperation {
     return {
       ...NO_STEP,
       records: [groupMetadataRecord(group, (each) => each.assignment)],
-      onCommitted: () =>
-        group.completeJoin(member, this.#returned(group, newId, oldLeader, request)),
+      // If a rebalance has begun meanwhile, the member waits for its end like the others.
+      onCommitted: () => {
+        if (group.state !== "Stable") return;
+        group.completeJoin(member, this.#returned(group, newId, oldLeader, request));
+      },
       onFailed: (error) => {
-        if (group.members.get(newId) !== member) return;
+        if (group.state !== "Stable" || group.members.get(newId) !== member) return;
         group.completeJoin(member, joinError(error, ""));
         group.update(member, before, null);
         rebalancer.cancelExpiry(group, newId);

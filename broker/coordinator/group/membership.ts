@@ -3,7 +3,13 @@
  * does them (KIP-345 removal by instance id, KIP-559 protocol checks, KIP-800 reasons).
  */
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
-import { type ClassicGroup, NO_BYTES, type Reply, syncError, type SyncResponse } from "./classic-group.ts";
+import {
+  type ClassicGroup,
+  NO_BYTES,
+  type Reply,
+  syncError,
+  type SyncResponse,
+} from "./classic-group.ts";
 import { groupMetadataRecord } from "./group-records.ts";
 import { cancelSyncIfAllSynced, NO_STEP, type Rebalancer, type Step } from "./rebalance.ts";
 

@@ -1,0 +1,27 @@
+/** The log under a coordinator: what the runtime needs of a partition that this broker leads. */
+import type { ErrorCode } from "../../core/errors.ts";
+
+/** What an append gave. */
+export type CoordinatorAppend =
+  | { readonly ok: true; readonly baseOffset: number; readonly lastOffset: number }
+  | { readonly ok: false; readonly error: ErrorCode; readonly message: string };
+
+/** What a read gave: whole batches, and the offset behind them. Empty at the end of the log. */
+export type CoordinatorRead =
+  | { readonly ok: true; readonly records: Uint8Array; readonly nextOffset: number }
+  | { readonly ok: false; readonly error: ErrorCode };
+
+/** See the header. */
+export interface CoordinatorLog {
+  readonly logStartOffset: number;
+  /** The offset that the next record gets. */
+  readonly logEndOffset: number;
+  /** Everything below is committed. */
+  readonly highWatermark: number;
+  /** Writes one batch; its offsets are assigned. All or nothing, and at once. */
+  append(batch: Uint8Array): CoordinatorAppend;
+  /** Calls back whenever the high watermark has moved. Returns the way to unsubscribe. */
+  onAdvance(listener: () => void): () => void;
+  /** Committed batches from the one that holds `offset`. */
+  read(offset: number, maxBytes: number): Promise<CoordinatorRead>;
+}

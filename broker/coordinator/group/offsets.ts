@@ -1,0 +1,183 @@
+/**
+ * Committing, fetching, deleting and expiring offsets, as Kafka's `OffsetMetadataManager` does it
+ * (KIP-211 expiry, KIP-496 OffsetDelete).
+ */
+import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import type { CoordinatorResult } from "../shard.ts";
+import type { ClassicGroup } from "./classic-group.ts";
+import type { CommittedOffset, GroupRecord, OffsetCommitRecord } from "./group-records.ts";
+import type { OffsetStore } from "./offset-store.ts";
+
+/** An OffsetCommit, apart from versions; topics by name. */
+export interface CommitRequest {
+  readonly groupId: string;
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  /** −1 for a consumer that does not take part in a group. */
+  readonly generationId: number;
+  /** Milliseconds that the offsets are kept whatever the group does (version 2 to 4), or null. */
+  readonly retentionMs: number | null;
+  /** Version 9 on, a group that is not there has its own error. */
+  readonly knowsGroupIdNotFound: boolean;
+  readonly topics: readonly CommitTopic[];
+}
+
+export interface CommitTopic {
+  readonly name: string;
+  readonly partitions: readonly CommitPartition[];
+}
+
+export interface CommitPartition {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly leaderEpoch: number;
+  readonly metadata: string | null;
+}
+
+/** Partitions of a topic, each with how it went. */
+export interface TopicErrors {
+  readonly name: string;
+  readonly partitions: readonly { readonly partition: number; readonly error: ErrorCode }[];
+}
+
+/** The outcome of an OffsetCommit or OffsetDelete: refused as a whole, or by partition. */
+export type PartitionErrors =
+  | { readonly ok: false; readonly error: ErrorCode }
+  | { readonly ok: true; readonly topics: readonly TopicErrors[] };
+
+/** Whether the sender may commit for the group (`ClassicGroup.validateOffsetCommit`). */
+export function commitProblem(group: ClassicGroup, request: CommitRequest): ErrorCode {
+  const { memberId, groupInstanceId, generationId } = request;
+  if (generationId < 0 && group.state === "Empty") return Errors.NONE;
+  if (generationId >= 0 || memberId !== "" || groupInstanceId !== null) {
+    const error = group.validateMember(memberId, groupInstanceId);
+    if (error !== Errors.NONE) return error;
+    if (generationId !== group.generationId) return Errors.ILLEGAL_GENERATION;
+  } else if (group.state !== "Empty") {
+    return Errors.UNKNOWN_MEMBER_ID;
+  }
+  // Its member has heard of the new generation, but not yet what it may read.
+  return group.state === "CompletingRebalance" ? Errors.REBALANCE_IN_PROGRESS : Errors.NONE;
+}
+
+/** Writes what can be written, partition by partition. */
+export function commitOffsets(
+  request: CommitRequest,
+  metadataMaxChars: number,
+  wallMs: number,
+): CoordinatorResult<GroupRecord, PartitionErrors> {
+  const records: GroupRecord[] = [];
+  const expireTimestampMs = request.retentionMs === null ? null : wallMs + request.retentionMs;
+  const topics = request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
+      if ((metadata?.length ?? 0) > metadataMaxChars) {
+        return { partition, error: Errors.OFFSET_METADATA_TOO_LARGE };
+      }
+      const value: CommittedOffset = {
+        offset,
+        leaderEpoch,
+        metadata: metadata ?? "",
+        commitTimestampMs: wallMs,
+        expireTimestampMs,
+      };
+      records.push({
+        type: "OffsetCommit",
+        groupId: request.groupId,
+        topic: name,
+        partition,
+        value,
+      });
+      return { partition, error: Errors.NONE };
+    }),
+  }));
+  return { records, response: { ok: true, topics } };
+}
+
+/** A record that removes an offset. */
+export function offsetTombstone(
+  groupId: string,
+  topic: string,
+  partition: number,
+): OffsetCommitRecord {
+  return { type: "OffsetCommit", groupId, topic, partition, value: null };
+}
+
+/** Records that remove all offsets of a group for which `which` holds. */
+export function offsetTombstones(
+  store: OffsetStore,
+  groupId: string,
+  which: (topic: string, offset: CommittedOffset) => boolean,
+): OffsetCommitRecord[] {
+  const records: OffsetCommitRecord[] = [];
+  for (const [topic, partitions] of store.ofGroup(groupId)) {
+    for (const [partition, offset] of partitions) {
+      if (which(topic, offset)) records.push(offsetTombstone(groupId, topic, partition));
+    }
+  }
+  return records;
+}
+
+/** Removes offsets of topics that no member reads (KIP-496). */
+export function deleteOffsets(
+  store: OffsetStore,
+  group: ClassicGroup | undefined,
+  topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
+): CoordinatorResult<GroupRecord, PartitionErrors> {
+  if (group === undefined) {
+    return { records: [], response: { ok: false, error: Errors.GROUP_ID_NOT_FOUND } };
+  }
+  if (group.state !== "Empty" && !group.usesConsumerProtocol) {
+    return { records: [], response: { ok: false, error: Errors.NON_EMPTY_GROUP } };
+  }
+  const records: GroupRecord[] = [];
+  const results = topics.map(({ name, partitions }) => {
+    const error = group.isSubscribedTo(name) ? Errors.GROUP_SUBSCRIBED_TO_TOPIC : Errors.NONE;
+    for (const partition of error === Errors.NONE ? partitions : []) {
+      if (store.get(group.groupId, name, partition) !== undefined) {
+        records.push(offsetTombstone(group.groupId, name, partition));
+      }
+    }
+    return { name, partitions: partitions.map((partition) => ({ partition, error })) };
+  });
+  return { records, response: { ok: true, topics: results } };
+}
+
+/**
+ * Since when an offset's retention runs, or null if nothing of the group expires now (KIP-211):
+ * since the group is empty; for topics that no member of a stable group reads, and for consumers
+ * without a group, since the commit.
+ */
+function retentionStart(group: ClassicGroup): ((offset: CommittedOffset) => number) | null {
+  const sinceCommit = (offset: CommittedOffset) => offset.commitTimestampMs;
+  if (group.protocolType === null) return sinceCommit;
+  if (group.state === "Empty") {
+    const emptySinceMs = group.stateTimestampMs;
+    return emptySinceMs === null ? sinceCommit : () => emptySinceMs;
+  }
+  const known = group.state === "Stable" && group.usesConsumerProtocol &&
+    group.subscribedTopics !== null;
+  return known ? sinceCommit : null;
+}
+
+/** Records that remove what has expired, and whether nothing is left after them. */
+export function expireOffsets(
+  store: OffsetStore,
+  group: ClassicGroup,
+  retentionMs: number,
+  wallMs: number,
+): { readonly records: readonly OffsetCommitRecord[]; readonly nothingLeft: boolean } {
+  if (!store.has(group.groupId)) return { records: [], nothingLeft: true };
+  const startOf = retentionStart(group);
+  if (startOf === null) return { records: [], nothingLeft: false };
+  let kept = 0;
+  const records = offsetTombstones(store, group.groupId, (topic, offset) => {
+    const expired = !group.isSubscribedTo(topic) &&
+      (offset.expireTimestampMs !== null
+        ? wallMs >= offset.expireTimestampMs
+        : wallMs - startOf(offset) >= retentionMs);
+    if (!expired) kept++;
+    return expired;
+  });
+  return { records, nothingLeft: kept === 0 };
+}

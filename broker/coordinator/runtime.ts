@@ -1,0 +1,324 @@
+/**
+ * Runs coordinators: one shard per partition of an internal topic (Kafka's `CoordinatorRuntime`).
+ *
+ *     operation(state) ─▶ records ─▶ appended ─▶ folded into the state ─▶ high watermark ─▶ answer
+ *
+ * - An operation runs in one go; nothing comes between its look at the state and its append.
+ * - A batch that cannot be appended is not folded, so the state never is ahead of the log.
+ * - No answer leaves before everything that it rests on is committed. Reads too are answered only
+ *   when the high watermark covers what they saw; that is later than Kafka's, never older.
+ * - What was appended and then lost (another leader) goes with the shard: the next leader replays.
+ */
+import { assert } from "../../core/assert.ts";
+import type { Codecs } from "../../core/compression/codec.ts";
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import type { Clock, Timer } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import { BatchBuilder } from "../../core/records/batch-builder.ts";
+import type { CoordinatorLog } from "./coordinator-log.ts";
+import { loadShard } from "./load.ts";
+import type {
+  CoordinatorResult,
+  CoordinatorShard,
+  CoordinatorTimers,
+  Outcome,
+  RecordCodec,
+} from "./shard.ts";
+
+/** A batch of records that need not be written at once is cut at about this size. */
+const BATCH_BYTES = 512 * 1024;
+
+/** What a runtime is made of. */
+export interface RuntimeOptions<R, S extends CoordinatorShard<R>> {
+  /** For log lines, e.g. `group coordinator`. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly codecs: Codecs;
+  readonly recordCodec: RecordCodec<R>;
+  /** How long an operation waits for its records to be committed (offsets.commit.timeout.ms). */
+  readonly commitTimeoutMs: number;
+  readonly newShard: (partition: number, timers: CoordinatorTimers<R>) => S;
+}
+
+/** Kafka's answer where the log gave `error` (`CoordinatorOperationExceptionHelper`). */
+export function coordinatorError(error: ErrorCode): ErrorCode {
+  switch (error) {
+    case Errors.UNKNOWN_TOPIC_OR_PARTITION:
+    case Errors.NOT_ENOUGH_REPLICAS:
+    case Errors.REQUEST_TIMED_OUT:
+      return Errors.COORDINATOR_NOT_AVAILABLE;
+    case Errors.NOT_LEADER_OR_FOLLOWER:
+    case Errors.KAFKA_STORAGE_ERROR:
+      return Errors.NOT_COORDINATOR;
+    case Errors.MESSAGE_TOO_LARGE:
+    case Errors.RECORD_LIST_TOO_LARGE:
+    case Errors.INVALID_FETCH_SIZE:
+      return Errors.UNKNOWN_SERVER_ERROR;
+    default:
+      return error;
+  }
+}
+
+/** See the header. */
+export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
+  readonly #hosts = new Map<number, ShardHost<R, S>>();
+
+  constructor(readonly options: RuntimeOptions<R, S>) {}
+
+  /** This broker leads the partition now. Resolves when its log has been replayed. */
+  elect(partition: number, log: CoordinatorLog): Promise<void> {
+    this.resign(partition);
+    const host = new ShardHost(this.options, partition, log);
+    this.#hosts.set(partition, host);
+    return host.load();
+  }
+
+  /** This broker leads it no more: all that wait are told, timers stop, the state goes. */
+  resign(partition: number): void {
+    this.#hosts.get(partition)?.close(Errors.NOT_COORDINATOR);
+    this.#hosts.delete(partition);
+  }
+
+  /** Ends every shard; an operation that comes later is refused. */
+  close(): void {
+    for (const partition of [...this.#hosts.keys()]) this.resign(partition);
+  }
+
+  /** The partitions that are led here, loaded or not. */
+  partitions(): number[] {
+    return [...this.#hosts.keys()];
+  }
+
+  /** Resolves when the shard is loaded (true), or cannot be or is not led here (false). */
+  ready(partition: number): Promise<boolean> {
+    return this.#hosts.get(partition)?.ready() ?? Promise.resolve(false);
+  }
+
+  /** Runs an operation that may write; resolves when its records are committed. */
+  write<T>(
+    partition: number,
+    operation: (shard: S) => CoordinatorResult<R, T>,
+  ): Promise<Outcome<T>> {
+    const host = this.#hosts.get(partition);
+    if (host === undefined) return Promise.resolve(NOT_COORDINATOR);
+    return host.write(operation);
+  }
+
+  /** Runs an operation that only looks; resolves when what it saw is committed. */
+  read<T>(partition: number, operation: (shard: S) => T): Promise<Outcome<T>> {
+    return this.write(partition, (shard) => ({ records: [], response: operation(shard) }));
+  }
+
+  /** Runs, at once, what rests on nothing that is in the log. */
+  now<T>(partition: number, operation: (shard: S) => T): Outcome<T> {
+    return this.#hosts.get(partition)?.now(operation) ?? NOT_COORDINATOR;
+  }
+}
+
+const NOT_COORDINATOR = { ok: false, error: Errors.NOT_COORDINATOR } as const;
+
+/** An operation that waits for the high watermark. */
+interface Deferred {
+  /** The high watermark has to be at least this. */
+  readonly endOffset: number;
+  settle: ((error: ErrorCode) => void) | null;
+}
+
+/** One shard with its log, its timers and whoever waits for it. */
+class ShardHost<R, S extends CoordinatorShard<R>> {
+  #state: "loading" | "active" | "failed" | "closed" = "loading";
+  readonly #shard: S;
+  readonly #deferred: Deferred[] = [];
+  readonly #timers = new Map<string, Timer>();
+  readonly #whenLoaded: Promise<boolean>;
+  #loaded: (active: boolean) => void = () => {};
+  #unsubscribe: () => void = () => {};
+  /** End of what the shard has appended, or has replayed. */
+  #endOffset = 0;
+
+  constructor(
+    readonly options: RuntimeOptions<R, S>,
+    readonly partition: number,
+    readonly log: CoordinatorLog,
+  ) {
+    this.#shard = options.newShard(partition, {
+      schedule: (key, delayMs, operation) => this.#schedule(key, delayMs, operation),
+      cancel: (key) => this.#cancel(key),
+    });
+    this.#whenLoaded = new Promise((resolve) => this.#loaded = resolve);
+  }
+
+  ready(): Promise<boolean> {
+    return this.#state === "active" ? Promise.resolve(true) : this.#whenLoaded;
+  }
+
+  async load(): Promise<void> {
+    const { name, logger, clock, codecs, recordCodec } = this.options;
+    const fields = { partition: this.partition };
+    const result = await loadShard({
+      log: this.log,
+      clock,
+      logger,
+      codecs,
+      name,
+      partition: this.partition,
+      isCancelled: () => this.#state !== "loading",
+      replay: (key, value, offset) => {
+        const record = recordCodec.decode(key, value);
+        if (record !== null) this.#shard.replay(record, offset);
+        return record !== null;
+      },
+    });
+    if (this.#state !== "loading") return;
+    if (!result.ok) {
+      logger.error(`${name} cannot load its partition`, { ...fields, error: result.error });
+      this.#state = "failed";
+      this.#loaded(false);
+      return;
+    }
+    this.#endOffset = result.endOffset;
+    this.#state = "active";
+    this.#unsubscribe = this.log.onAdvance(() => this.#settleCommitted());
+    this.#shard.onLoaded();
+    this.#loaded(true);
+  }
+
+  close(error: ErrorCode): void {
+    const wasActive = this.#state === "active";
+    this.#state = "closed";
+    this.#unsubscribe();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    for (const deferred of this.#deferred.splice(0)) deferred.settle?.(error);
+    if (wasActive) this.#shard.onUnloaded(error);
+    this.#loaded(false);
+  }
+
+  now<T>(operation: (shard: S) => T): Outcome<T> {
+    if (this.#state !== "active") return { ok: false, error: this.#refusal() };
+    return { ok: true, value: operation(this.#shard) };
+  }
+
+  write<T>(operation: (shard: S) => CoordinatorResult<R, T>): Promise<Outcome<T>> {
+    if (this.#state !== "active") {
+      return Promise.resolve({ ok: false, error: this.#refusal() });
+    }
+    const result = operation(this.#shard);
+    const error = this.#append(result);
+    if (error !== Errors.NONE) {
+      result.onFailed?.(error);
+      return Promise.resolve({ ok: false, error });
+    }
+    return this.#whenCommitted(result);
+  }
+
+  #refusal(): ErrorCode {
+    switch (this.#state) {
+      case "loading":
+        return Errors.COORDINATOR_LOAD_IN_PROGRESS;
+      case "failed":
+        return Errors.COORDINATOR_NOT_AVAILABLE;
+      default:
+        return Errors.NOT_COORDINATOR;
+    }
+  }
+
+  /** Writes the records and folds those that were written. */
+  #append<T>(result: CoordinatorResult<R, T>): ErrorCode {
+    const { recordCodec, clock } = this.options;
+    let builder = new BatchBuilder();
+    let pending: R[] = [];
+    for (const record of result.records) {
+      const { key, value } = recordCodec.encode(record);
+      builder.append(clock.wallMs(), key, value);
+      pending.push(record);
+      if (result.atomic === false && builder.sizeBytes >= BATCH_BYTES) {
+        const error = this.#appendBatch(builder, pending, result.replay !== false);
+        if (error !== Errors.NONE) return error;
+        builder = new BatchBuilder();
+        pending = [];
+      }
+    }
+    if (pending.length === 0) return Errors.NONE;
+    return this.#appendBatch(builder, pending, result.replay !== false);
+  }
+
+  #appendBatch(builder: BatchBuilder, records: readonly R[], replay: boolean): ErrorCode {
+    const appended = this.log.append(builder.build());
+    if (!appended.ok) {
+      this.options.logger.warn(`${this.options.name} could not write`, {
+        partition: this.partition,
+        error: appended.error,
+        message: appended.message,
+      });
+      return coordinatorError(appended.error);
+    }
+    assert(
+      appended.lastOffset - appended.baseOffset === records.length - 1,
+      "a batch takes as many offsets as it has records",
+    );
+    this.#endOffset = appended.lastOffset + 1;
+    if (replay) {
+      records.forEach((record, index) => this.#shard.replay(record, appended.baseOffset + index));
+    }
+    return Errors.NONE;
+  }
+
+  #whenCommitted<T>(result: CoordinatorResult<R, T>): Promise<Outcome<T>> {
+    if (this.log.highWatermark >= this.#endOffset) {
+      result.onCommitted?.();
+      return Promise.resolve({ ok: true, value: result.response });
+    }
+    return new Promise((resolve) => {
+      const deferred: Deferred = {
+        endOffset: this.#endOffset,
+        settle: (error) => {
+          deferred.settle = null;
+          deadline.cancel();
+          if (error === Errors.NONE) result.onCommitted?.();
+          else result.onFailed?.(error);
+          resolve(
+            error === Errors.NONE ? { ok: true, value: result.response } : { ok: false, error },
+          );
+        },
+      };
+      const deadline = this.options.clock.setTimer(this.options.commitTimeoutMs, () => {
+        deferred.settle?.(coordinatorError(Errors.REQUEST_TIMED_OUT));
+        this.#dropSettled();
+      });
+      this.#deferred.push(deferred);
+    });
+  }
+
+  #settleCommitted(): void {
+    const highWatermark = this.log.highWatermark;
+    for (;;) {
+      const first = this.#deferred[0];
+      if (first === undefined || first.endOffset > highWatermark) return;
+      this.#deferred.shift();
+      first.settle?.(Errors.NONE);
+    }
+  }
+
+  /** Deadlines come in the order of the queue, so those that have timed out are at its head. */
+  #dropSettled(): void {
+    while (this.#deferred[0]?.settle === null) this.#deferred.shift();
+  }
+
+  #schedule(key: string, delayMs: number, operation: () => CoordinatorResult<R, void>): void {
+    this.#cancel(key);
+    const timer = this.options.clock.setTimer(delayMs, () => {
+      if (this.#timers.get(key) !== timer) return;
+      this.#timers.delete(key);
+      // A failure has been logged where it came up, and `onFailed` has dealt with it.
+      void this.write(() => operation());
+    });
+    this.#timers.set(key, timer);
+  }
+
+  #cancel(key: string): void {
+    this.#timers.get(key)?.cancel();
+    this.#timers.delete(key);
+  }
+}

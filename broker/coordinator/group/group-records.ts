@@ -47,6 +47,8 @@ export interface CommittedOffset {
   readonly commitTimestampMs: number;
   /** When it expires whatever the group does, from the retention time of OffsetCommit v2–4; or null. */
   readonly expireTimestampMs: number | null;
+  /** The topic that was meant; `ZERO_UUID` if an old record does not tell. */
+  readonly topicId: string;
 }
 
 /** Every kind of record that the group coordinator writes or folds. */

@@ -5,6 +5,7 @@
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
 import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
+import { ZERO_UUID } from "../../../core/protocol/schema.ts";
 import type { CoordinatorResult, CoordinatorShard, CoordinatorTimers } from "../shard.ts";
 import {
   ClassicGroup,
@@ -55,8 +56,8 @@ export interface GroupShardOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly timers: CoordinatorTimers<GroupRecord>;
-  /** Whether a topic exists now. */
-  readonly topicExists: (topic: string) => boolean;
+  /** The id of a topic that exists now. */
+  readonly topicId: (topic: string) => string | undefined;
 }
 
 /** A group as ListGroups shows it. */
@@ -210,9 +211,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     return commitOffsets(request, config.offsetMetadataMaxBytes, clock.wallMs());
   }
 
-  /** What is committed for a partition, or undefined. */
+  /** What is committed for a partition, or undefined. An offset of a topic that was is none. */
   offset(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
-    return this.#offsets.get(groupId, topic, partition);
+    const offset = this.#offsets.get(groupId, topic, partition);
+    return offset !== undefined && this.#isOfTopic(topic, offset) ? offset : undefined;
   }
 
   /** Everything that is committed for a group. */
@@ -230,7 +232,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   /** Removes the offsets of topics that do not exist, or not any more. */
   dropDeleted(): CoordinatorResult<GroupRecord, void> {
     const records = [...this.#offsets.groupIds()].flatMap((groupId) =>
-      offsetTombstones(this.#offsets, groupId, (topic) => !this.#options.topicExists(topic))
+      offsetTombstones(this.#offsets, groupId, (topic, offset) => !this.#isOfTopic(topic, offset))
     );
     return { records, response: undefined, atomic: false };
   }
@@ -301,6 +303,12 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     }
     this.#scheduleExpiry();
     return { records, response: undefined, atomic: false };
+  }
+
+  /** Whether the topic that the offset was committed for is there, and no other of its name. */
+  #isOfTopic(topic: string, offset: CommittedOffset): boolean {
+    const topicId = this.#options.topicId(topic);
+    return topicId !== undefined && (offset.topicId === ZERO_UUID || offset.topicId === topicId);
   }
 
   #scheduleExpiry(): void {

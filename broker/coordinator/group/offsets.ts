@@ -24,6 +24,8 @@ export interface CommitRequest {
 
 export interface CommitTopic {
   readonly name: string;
+  /** `ZERO_UUID` if it is not known. */
+  readonly topicId: string;
   readonly partitions: readonly CommitPartition[];
 }
 
@@ -68,7 +70,7 @@ export function commitOffsets(
 ): CoordinatorResult<GroupRecord, PartitionErrors> {
   const records: GroupRecord[] = [];
   const expireTimestampMs = request.retentionMs === null ? null : wallMs + request.retentionMs;
-  const topics = request.topics.map(({ name, partitions }) => ({
+  const topics = request.topics.map(({ name, topicId, partitions }) => ({
     name,
     partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
       if ((metadata?.length ?? 0) > metadataMaxChars) {
@@ -80,6 +82,7 @@ export function commitOffsets(
         metadata: metadata ?? "",
         commitTimestampMs: wallMs,
         expireTimestampMs,
+        topicId,
       };
       records.push({
         type: "OffsetCommit",

@@ -7,9 +7,11 @@ import { apacheKafka } from "./suites/apache-kafka.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kcat } from "./suites/kcat.ts";
+import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
+  protocol,
   kcat,
   javascriptClients,
   pythonClients,

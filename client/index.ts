@@ -11,3 +11,5 @@ export {
   UnsupportedError,
 } from "./errors.ts";
 export type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
+export { Producer, TopicWriter } from "./producer.ts";
+export type * from "./producer.ts";

@@ -185,8 +185,12 @@ export class Connection {
   }
 
   /** Sends a request that gets no answer: a Produce with acks=0. Resolves once there is room. */
-  sendOneWay<A extends Api>(api: A, body: EncodableRequest<A>): Promise<void> {
-    const version = this.#requireVersion(api, undefined);
+  sendOneWay<A extends Api>(
+    api: A,
+    body: EncodableRequest<A>,
+    options: Pick<RequestOptions, "maxVersion"> = {},
+  ): Promise<void> {
+    const version = this.#requireVersion(api, options.maxVersion);
     if (this.#failure !== null) return Promise.reject(this.#failure);
     this.#write(
       this.#encode(api, version, this.#correlationId(), body),

@@ -27,6 +27,8 @@ export class PartitionQueue {
   open: ProducerBatch | null = null;
   /** Not to be sent before this time of the monotonic clock. */
   retryAtMs = 0;
+  /** Whether the last batch was closed because it was full. */
+  lastFull = false;
   readonly #pending: ProducerBatch[] = [];
   #slots: Slot[] = [];
   #flying = 0;

@@ -1,0 +1,261 @@
+/**
+ * A producer: records go into batches per partition, batches to the leaders (`producer/sender.ts`).
+ * There are two ways in. `send` gives a promise for each record. `TopicWriter.append` and
+ * `appendRange` give none and allocate nothing per record: they say no when the buffer is full, and
+ * then one waits for `room`.
+ */
+import type { Timer } from "../core/io.ts";
+import type { RecordHeader } from "../core/records/record-cursor.ts";
+import { Cluster } from "./cluster.ts";
+import { UnsupportedError } from "./errors.ts";
+import type { ClientIo, OperationOptions } from "./options.ts";
+import { ProducerBatch } from "./producer/batch.ts";
+import type { DeliveryCallback } from "./producer/batch.ts";
+import { resolveProducerOptions } from "./producer/options.ts";
+import type { ProducerOptions, ResolvedProducerOptions } from "./producer/options.ts";
+import type { PartitionQueue } from "./producer/partition-queue.ts";
+import { type Outcome, Sender } from "./producer/sender.ts";
+import { TopicWriter } from "./producer/topic-writer.ts";
+import type { Accumulator } from "./producer/topic-writer.ts";
+
+export type { BatchReport, ProducerOptions } from "./producer/options.ts";
+export type { DeliveryCallback } from "./producer/batch.ts";
+export { TopicWriter } from "./producer/topic-writer.ts";
+
+/** A record to be sent. */
+export interface ProducerRecord {
+  readonly topic: string;
+  /** Left out: by the hash of the key, as Java does; without a key, batch by batch in turn. */
+  readonly partition?: number;
+  readonly key?: Uint8Array | null;
+  /** Null is a tombstone. */
+  readonly value: Uint8Array | null;
+  readonly headers?: readonly RecordHeader[];
+  /** Milliseconds since 1970; left out: now. */
+  readonly timestampMs?: number;
+}
+
+/** Where a record was stored. */
+export interface RecordMetadata {
+  readonly topic: string;
+  readonly partition: number;
+  /** −1 where it is not known: with acks=0, or when a retry found it stored already. */
+  readonly offset: bigint;
+  /** The broker's, if the topic uses LogAppendTime; else the record's. */
+  readonly timestampMs: number;
+}
+
+/** Below this part of the buffer those who wait for room go on. */
+const ROOM_FRACTION = 0.75;
+/** A batch buffer starts no larger than this, so that many partitions cost little. */
+const FIRST_BUFFER_BYTES = 16 * 1024;
+
+/** See the head of the file. `close` it. */
+export class Producer {
+  readonly cluster: Cluster;
+  readonly #options: ResolvedProducerOptions;
+  readonly #sender: Sender;
+  readonly #writers = new Map<string, Promise<TopicWriter>>();
+  readonly #unsettled = new Set<ProducerBatch>();
+  readonly #withOpenBatch = new Set<PartitionQueue>();
+  #bufferedBytes = 0;
+  #roomWaiters: (() => void)[] = [];
+  #flushes: { readonly left: Set<ProducerBatch>; readonly resolve: () => void }[] = [];
+  #lingerTimer: Timer | null = null;
+  #closed = false;
+
+  constructor(io: ClientIo, options: ProducerOptions) {
+    this.cluster = new Cluster(io, options);
+    this.#options = resolveProducerOptions(options);
+    this.#sender = new Sender(this.cluster, this.#options, {
+      settled: (queue, batch, outcome) => this.#settled(queue, batch, outcome),
+      split: (batch, parts) => this.#split(batch, parts),
+    });
+  }
+
+  /** Records in memory, in bytes. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** The way into a topic; made by the broker if it is missing and `allowCreate` is set. */
+  topic(name: string, options: OperationOptions = {}): Promise<TopicWriter> {
+    const known = this.#writers.get(name);
+    if (known !== undefined) return known;
+    this.#sender.start();
+    const opening = this.cluster.topic(name, {
+      ...options,
+      allowCreate: this.#options.allowCreate,
+      waitForLeaders: false,
+    }).then(() => new TopicWriter(name, this.#accumulator()));
+    this.#writers.set(name, opening);
+    opening.catch(() => this.#writers.delete(name));
+    return opening;
+  }
+
+  /**
+   * Sends a record; resolves when it is acknowledged, rejects when it is given up. Waits for room in
+   * the buffer first.
+   */
+  async send(record: ProducerRecord): Promise<RecordMetadata> {
+    const writer = await this.topic(record.topic);
+    const timestampMs = record.timestampMs ?? this.cluster.io.clock.wallMs();
+    const partition = record.partition ?? -1;
+    return await new Promise((resolve, reject) => {
+      const attempt = (): void => {
+        const callback: DeliveryCallback = (error, offset, appendTimeMs) => {
+          if (error !== null) return reject(error);
+          const time = appendTimeMs < 0n ? timestampMs : Number(appendTimeMs);
+          resolve({ topic: record.topic, partition: chosen, offset, timestampMs: time });
+        };
+        const { key = null, value, headers } = record;
+        const chosen = writer.append(partition, timestampMs, key, value, headers, callback);
+        if (chosen < 0) this.room().then(attempt).catch(reject);
+      };
+      attempt();
+    });
+  }
+
+  /** Resolves when the buffer takes records again. */
+  room(): Promise<void> {
+    if (this.#bufferedBytes < this.#options.bufferBytes) return Promise.resolve();
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /** Sends what is there without lingering; resolves when all of it is acknowledged or given up. */
+  flush(): Promise<void> {
+    this.#closeOpenBatches(Infinity);
+    if (this.#unsettled.size === 0) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#flushes.push({ left: new Set(this.#unsettled), resolve });
+    return promise;
+  }
+
+  /** Flushes and closes the connections. Records added meanwhile are refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.flush();
+    this.#sender.close();
+    this.#lingerTimer?.cancel();
+    this.cluster.close();
+  }
+
+  /** Closes at once; records that are not acknowledged fail with `reason`. */
+  abort(reason: Error): void {
+    this.#closed = true;
+    this.#sender.close();
+    this.#lingerTimer?.cancel();
+    for (const batch of this.#unsettled) batch.fail(reason);
+    this.#unsettled.clear();
+    this.#bufferedBytes = 0;
+    for (const { resolve } of this.#flushes.splice(0)) resolve();
+    this.#wakeRoom();
+    this.cluster.close();
+  }
+
+  #accumulator(): Accumulator {
+    return {
+      batchBytes: this.#options.batchBytes,
+      partitionCount: (topic) => this.cluster.cached(topic)?.partitions.length ?? 0,
+      isAvailable: (topic, partition) =>
+        (this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1) >= 0,
+      below: (bound) => this.cluster.io.random.below(bound),
+      batchFor: (queue, bytesMax) => this.#batchFor(queue, bytesMax),
+      close: (queue) => this.#closeBatch(queue),
+      added: (bytes) => {
+        this.#bufferedBytes += bytes;
+      },
+    };
+  }
+
+  /** The open batch of the queue with room for the bytes, or null if the buffer is full. */
+  #batchFor(queue: PartitionQueue, bytesMax: number): ProducerBatch | null {
+    const { batchBytes } = this.#options;
+    if (queue.open !== null && queue.open.sizeBytes + bytesMax <= batchBytes) return queue.open;
+    if (this.#closed) throw new UnsupportedError("the producer is closed");
+    if (queue.open !== null) this.#closeBatch(queue);
+    if (this.#bufferedBytes >= this.#options.bufferBytes) return null;
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    // A full batch before this one foretells another.
+    const hint = queue.lastFull ? batchBytes : Math.min(batchBytes, FIRST_BUFFER_BYTES);
+    const batch = new ProducerBatch(this.#options, nowMs, hint);
+    queue.open = batch;
+    this.#unsettled.add(batch);
+    this.#bufferedBytes += batch.sizeBytes;
+    this.#withOpenBatch.add(queue);
+    this.#lingerTimer ??= this.cluster.io.clock.setTimer(this.#options.lingerMs, this.#lingered);
+    return batch;
+  }
+
+  readonly #lingered = () => {
+    this.#lingerTimer = null;
+    const { clock } = this.cluster.io;
+    const nowMs = clock.monotonicMs();
+    const nextMs = this.#closeOpenBatches(nowMs - this.#options.lingerMs);
+    if (nextMs !== null) {
+      const delayMs = Math.max(0, nextMs + this.#options.lingerMs - nowMs);
+      this.#lingerTimer = clock.setTimer(delayMs, this.#lingered);
+    }
+  };
+
+  /** Closes the batches opened up to then; tells when the oldest other one was opened. */
+  #closeOpenBatches(openedUpToMs: number): number | null {
+    let oldest: number | null = null;
+    for (const queue of this.#withOpenBatch) {
+      const createdMs = queue.open?.createdMs;
+      if (createdMs === undefined) this.#withOpenBatch.delete(queue);
+      else if (createdMs > openedUpToMs) oldest = Math.min(oldest ?? Infinity, createdMs);
+      else {
+        this.#closeBatch(queue);
+        queue.lastFull = false;
+      }
+    }
+    return oldest;
+  }
+
+  #closeBatch(queue: PartitionQueue): void {
+    queue.lastFull = true;
+    queue.closeOpen();
+    this.#withOpenBatch.delete(queue);
+    this.#sender.wake(queue);
+  }
+
+  #settled(queue: PartitionQueue, batch: ProducerBatch, outcome: Outcome): void {
+    this.#unsettled.delete(batch);
+    this.#bufferedBytes -= batch.sizeBytes;
+    const { topic, partition } = queue;
+    const { error, baseOffset } = outcome;
+    if (error === null) batch.acknowledge(baseOffset, outcome.logAppendTimeMs);
+    else batch.fail(error);
+    const { recordCount } = batch;
+    this.#options.onBatch?.({ topic, partition, recordCount, baseOffset, error });
+    for (const { left } of this.#flushes) left.delete(batch);
+    this.#endFlushes();
+    this.#wakeRoom();
+  }
+
+  #split(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {
+    this.#unsettled.delete(batch);
+    this.#bufferedBytes -= batch.sizeBytes;
+    for (const part of parts) {
+      this.#unsettled.add(part);
+      this.#bufferedBytes += part.sizeBytes;
+    }
+    for (const { left } of this.#flushes) {
+      if (left.delete(batch)) { for (const part of parts) left.add(part); }
+    }
+  }
+
+  #endFlushes(): void {
+    if (!this.#flushes.some(({ left }) => left.size === 0)) return;
+    for (const { left, resolve } of this.#flushes) if (left.size === 0) resolve();
+    this.#flushes = this.#flushes.filter(({ left }) => left.size > 0);
+  }
+
+  #wakeRoom(): void {
+    if (this.#bufferedBytes > this.#options.bufferBytes * ROOM_FRACTION) return;
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

@@ -1,0 +1,390 @@
+/**
+ * Sends the batches of all partitions: to each leader up to `maxInFlight` requests at once, in each
+ * one batch per partition. Everything that can pass is sent again until the batch is too old.
+ */
+import type { Connection } from "../../core/connection.ts";
+import { Errors } from "../../core/errors.ts";
+import type { Timer } from "../../core/io.ts";
+import { produce } from "../../core/protocol/00-produce.ts";
+import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
+import type { ResponseOf } from "../../core/protocol/schema.ts";
+import type { Cluster } from "../cluster.ts";
+import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "../errors.ts";
+import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
+import type { ResolvedProducerOptions } from "./options.ts";
+import type { PartitionQueue } from "./partition-queue.ts";
+
+/** Beyond the time that the broker may wait for its replicas. */
+const ANSWER_SLACK_MS = 5000;
+const LAST_EPOCH = 32_000;
+
+type PartitionResponse = ResponseOf<
+  typeof produce
+>["responses"][number]["partitionResponses"][number];
+
+/** The requests to one broker. */
+interface Lane {
+  inFlight: number;
+  connection: Connection | null;
+  connecting: boolean;
+}
+
+interface Taken {
+  readonly queue: PartitionQueue;
+  readonly batch: ProducerBatch;
+}
+
+/** What became of a batch: stored (`error` null) or given up. Offsets and times are −1 if unknown. */
+export interface Outcome {
+  readonly error: Error | null;
+  readonly baseOffset: bigint;
+  readonly logAppendTimeMs: bigint;
+}
+
+/** What the sender tells its producer. */
+export interface SenderEvents {
+  /** Called once for each batch. */
+  settled(queue: PartitionQueue, batch: ProducerBatch, outcome: Outcome): void;
+  /** The parts go on in the batch's place. */
+  split(batch: ProducerBatch, parts: readonly ProducerBatch[]): void;
+}
+
+/** The sending half of a producer. */
+export class Sender {
+  #identity: ProducerIdentity | null = null;
+  #identityLoading = false;
+  #fatal: Error | null = null;
+  #scheduled = false;
+  #timer: Timer | null = null;
+  #timerAtMs = Infinity;
+  #refreshing = false;
+  #closed = false;
+  readonly #staleTopics = new Set<string>();
+  readonly #ready = new Set<PartitionQueue>();
+  readonly #lanes = new Map<number, Lane>();
+
+  constructor(
+    readonly cluster: Cluster,
+    readonly options: ResolvedProducerOptions,
+    readonly events: SenderEvents,
+  ) {}
+
+  /** The queue may have something to send. */
+  wake(queue: PartitionQueue): void {
+    this.#ready.add(queue);
+    this.#schedule();
+  }
+
+  /** Asks for a producer id ahead of the first batch. */
+  start(): void {
+    if (this.options.idempotent && this.#identity === null) this.#loadIdentity();
+  }
+
+  /** Stops; batches that still wait are never settled. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#pump();
+    });
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    const { clock } = this.cluster.io;
+    this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => {
+      this.#timerAtMs = Infinity;
+      this.#schedule();
+    });
+  }
+
+  #pump(): void {
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    const byLeader = new Map<number, PartitionQueue[]>();
+    for (const queue of this.#ready) {
+      this.#expire(queue, nowMs);
+      if (queue.sendable === null) this.#ready.delete(queue);
+      else if (queue.retryAtMs > nowMs) this.#wakeAt(queue.retryAtMs);
+      else {
+        const leader = this.#leaderOf(queue);
+        if (leader === null) this.#lookFor(queue, nowMs);
+        else if (byLeader.has(leader)) byLeader.get(leader)!.push(queue);
+        else byLeader.set(leader, [queue]);
+      }
+    }
+    if (byLeader.size === 0) return;
+    if (this.options.idempotent && this.#identity === null) return this.#loadIdentity();
+    for (const [leader, queues] of byLeader) this.#feed(leader, queues);
+  }
+
+  #leaderOf(queue: PartitionQueue): number | null {
+    const leader = this.cluster.cached(queue.topic)?.partitions[queue.partition]?.leader ?? -1;
+    return leader >= 0 && this.cluster.brokers.has(leader) ? leader : null;
+  }
+
+  #feed(leader: number, queues: PartitionQueue[]): void {
+    let lane = this.#lanes.get(leader);
+    if (lane === undefined) {
+      lane = { inFlight: 0, connection: null, connecting: false };
+      this.#lanes.set(leader, lane);
+    }
+    const { connection } = lane;
+    if (connection === null || connection.closed) return this.#connect(lane, leader, queues);
+    while (lane.inFlight < this.options.maxInFlight) {
+      const taken = this.#take(queues);
+      if (taken.length === 0) return;
+      void this.#send(lane, connection, taken);
+    }
+  }
+
+  #connect(lane: Lane, leader: number, queues: readonly PartitionQueue[]): void {
+    if (lane.connecting) return;
+    lane.connecting = true;
+    this.cluster.broker(leader).then((connection) => {
+      lane.connection = connection;
+    }, () => {
+      // Perhaps another broker leads by now. Failures show when the batches are too old.
+      const nowMs = this.cluster.io.clock.monotonicMs();
+      for (const queue of queues) this.#lookFor(queue, nowMs);
+    }).finally(() => {
+      lane.connecting = false;
+      this.#schedule();
+    });
+  }
+
+  /** One batch of each queue, as long as the request stays below its bound. */
+  #take(queues: readonly PartitionQueue[]): Taken[] {
+    const taken: Taken[] = [];
+    let bytes = 0;
+    for (const queue of queues) {
+      const next = queue.sendable;
+      if (next === null) continue;
+      const size = next.build().length;
+      if (taken.length > 0 && bytes + size > this.options.maxRequestBytes) continue;
+      bytes += size;
+      // The next request begins with those that found no room in this one.
+      this.#ready.delete(queue);
+      const batch = queue.take(this.#identity, (stale) => this.#renew(stale));
+      taken.push({ queue, batch });
+      if (queue.sendable !== null) this.#ready.add(queue);
+    }
+    return taken;
+  }
+
+  async #send(lane: Lane, connection: Connection, taken: readonly Taken[]): Promise<void> {
+    lane.inFlight++;
+    try {
+      const answers = await this.#request(connection, taken);
+      for (const { queue, batch } of taken) {
+        const answer = answers.get(`${queue.topic}/${queue.partition}`);
+        if (answer === undefined) this.#refuse(queue, batch, noAnswer(queue));
+        else this.#answered(queue, batch, answer);
+      }
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      const nowMs = this.cluster.io.clock.monotonicMs();
+      for (const { queue, batch } of taken) {
+        if (isRetriableError(failure)) this.#retryLater(queue, batch, nowMs, true);
+        else this.#refuse(queue, batch, failure);
+      }
+    } finally {
+      lane.inFlight--;
+      for (const { queue } of taken) this.wake(queue);
+    }
+  }
+
+  async #request(
+    connection: Connection,
+    taken: readonly Taken[],
+  ): Promise<Map<string, Pick<PartitionResponse, "errorCode"> & Partial<PartitionResponse>>> {
+    const names = new Map<string, string>();
+    let idsKnown = true;
+    const topicData = [...Map.groupBy(taken, ({ queue }) => queue.topic)].map(([name, list]) => {
+      const topicId = this.cluster.cached(name)?.topicId ?? null;
+      if (topicId === null) idsKnown = false;
+      else names.set(topicId, name);
+      return {
+        name,
+        ...(topicId === null ? {} : { topicId }),
+        partitionData: list.map(({ queue, batch }) => ({
+          index: queue.partition,
+          records: batch.build(),
+        })),
+      };
+    });
+    const { requestTimeoutMs } = this.cluster.options;
+    const body = { acks: this.options.acks, timeoutMs: requestTimeoutMs, topicData };
+    // Version 13 names topics by id alone.
+    const maxVersion = idsKnown ? produce.maxVersion : 12;
+    if (this.options.acks === 0) {
+      await connection.sendOneWay(produce, body, { maxVersion });
+      return new Map(
+        taken.map(({ queue }) => [`${queue.topic}/${queue.partition}`, { errorCode: Errors.NONE }]),
+      );
+    }
+    const timeoutMs = requestTimeoutMs + ANSWER_SLACK_MS;
+    const response = await connection.request(produce, body, { timeoutMs, maxVersion });
+    const answers = new Map<string, PartitionResponse>();
+    for (const { name, topicId, partitionResponses } of response.responses) {
+      const topic = names.get(topicId) ?? name;
+      for (const answer of partitionResponses) answers.set(`${topic}/${answer.index}`, answer);
+    }
+    return answers;
+  }
+
+  #answered(
+    queue: PartitionQueue,
+    batch: ProducerBatch,
+    answer: Pick<PartitionResponse, "errorCode"> & Partial<PartitionResponse>,
+  ): void {
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    switch (answer.errorCode) {
+      case Errors.NONE:
+      case Errors.DUPLICATE_SEQUENCE_NUMBER:
+        queue.acknowledged(batch);
+        queue.retryAtMs = 0;
+        return this.events.settled(queue, batch, {
+          error: null,
+          baseOffset: answer.errorCode === Errors.NONE ? answer.baseOffset ?? -1n : -1n,
+          logAppendTimeMs: answer.logAppendTimeMs ?? -1n,
+        });
+      case Errors.MESSAGE_TOO_LARGE:
+      case Errors.RECORD_LIST_TOO_LARGE:
+        if (batch.recordCount > 1) return this.#split(queue, batch);
+        return this.#refuse(queue, batch, errorOf(queue, batch, answer));
+      case Errors.OUT_OF_ORDER_SEQUENCE_NUMBER:
+      case Errors.UNKNOWN_PRODUCER_ID:
+      case Errors.INVALID_PRODUCER_ID_MAPPING:
+      case Errors.INVALID_PRODUCER_EPOCH:
+        if (!this.options.idempotent) {
+          return this.#refuse(queue, batch, errorOf(queue, batch, answer));
+        }
+        // Behind a failed batch this is to be expected; the first one shows that the broker has
+        // lost its state of this producer, or another one has our id.
+        if (queue.isFirst(batch)) queue.demandNewEpoch();
+        return this.#retryLater(queue, batch, nowMs, false);
+      default: {
+        const error = errorOf(queue, batch, answer);
+        if (error.retriable) this.#retryLater(queue, batch, nowMs, true);
+        else this.#refuse(queue, batch, error);
+      }
+    }
+  }
+
+  #refuse(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    queue.refused(batch);
+    this.#giveUp(queue, batch, error);
+  }
+
+  #giveUp(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    this.events.settled(queue, batch, { error, baseOffset: -1n, logAppendTimeMs: -1n });
+  }
+
+  #split(queue: PartitionQueue, batch: ProducerBatch): void {
+    const parts = batch.split();
+    for (const part of parts) part.build();
+    queue.retry(batch, parts);
+    this.events.split(batch, parts);
+  }
+
+  #retryLater(
+    queue: PartitionQueue,
+    batch: ProducerBatch,
+    nowMs: number,
+    leaderInDoubt: boolean,
+  ): void {
+    queue.retry(batch);
+    queue.retryAtMs = nowMs + this.cluster.backoffMs(batch.attempts - 1);
+    if (leaderInDoubt) this.#refresh(queue.topic);
+  }
+
+  #expire(queue: PartitionQueue, nowMs: number): void {
+    const limitMs = this.options.deliveryTimeoutMs;
+    const fatal = this.#fatal;
+    const dropped = queue.dropPending((batch) =>
+      fatal !== null || nowMs - batch.createdMs >= limitMs
+    );
+    for (const batch of dropped) {
+      const error = fatal ?? new TimeoutError(
+        `${batch.recordCount} records for ${queue.topic}-${queue.partition} were not ` +
+          `acknowledged within ${limitMs} ms`,
+      );
+      this.#giveUp(queue, batch, error);
+    }
+  }
+
+  #lookFor(queue: PartitionQueue, nowMs: number): void {
+    queue.retryAtMs = nowMs + this.cluster.backoffMs(queue.sendable?.attempts ?? 0);
+    this.#wakeAt(queue.retryAtMs);
+    this.#refresh(queue.topic);
+  }
+
+  #refresh(topic: string): void {
+    this.#staleTopics.add(topic);
+    if (this.#refreshing || this.#closed) return;
+    this.#refreshing = true;
+    const topics = [...this.#staleTopics];
+    this.#staleTopics.clear();
+    this.cluster.refresh(topics, { allowCreate: this.options.allowCreate })
+      // No broker answered: the queues try again after their pause.
+      .catch(() => {})
+      .finally(() => {
+        this.#refreshing = false;
+        this.#schedule();
+      });
+  }
+
+  #loadIdentity(): void {
+    if (this.#identityLoading || this.#closed) return;
+    this.#identityLoading = true;
+    this.cluster.retry("get a producer id", async ({ timeoutMs }) => {
+      const connection = await this.cluster.any();
+      const response = await connection.request(initProducerId, {
+        transactionalId: null,
+        transactionTimeoutMs: 60_000,
+      }, { timeoutMs });
+      throwOnError(response.errorCode, "get a producer id");
+      return { producerId: Number(response.producerId), epoch: response.producerEpoch };
+    }, { timeoutMs: this.options.deliveryTimeoutMs }).then((identity) => {
+      this.#identity = identity;
+    }, (error: unknown) => {
+      this.#fatal = error instanceof Error ? error : new Error(String(error));
+    }).finally(() => {
+      this.#identityLoading = false;
+      this.#schedule();
+    });
+  }
+
+  /** The next epoch, which an idempotent producer may choose itself; near the last one, a new id. */
+  #renew(stale: ProducerIdentity): ProducerIdentity {
+    const { producerId, epoch } = this.#identity ?? stale;
+    if (producerId !== stale.producerId || epoch !== stale.epoch) return { producerId, epoch };
+    if (epoch >= LAST_EPOCH) this.#loadIdentity();
+    return this.#identity = { producerId, epoch: epoch + 1 };
+  }
+}
+
+function noAnswer(queue: PartitionQueue): Error {
+  const subject = `produce to ${queue.topic}-${queue.partition}`;
+  return new KafkaError(Errors.UNKNOWN_SERVER_ERROR, subject, "the answer left it out");
+}
+
+function errorOf(
+  queue: PartitionQueue,
+  batch: ProducerBatch,
+  answer: Pick<PartitionResponse, "errorCode"> & Partial<PartitionResponse>,
+): KafkaError {
+  const bad = answer.recordErrors?.[0]?.batchIndexErrorMessage ?? null;
+  const subject = answer.errorCode === Errors.MESSAGE_TOO_LARGE
+    ? `a record of about ${batch.sizeBytes} bytes for ${queue.topic}-${queue.partition}`
+    : `produce to ${queue.topic}-${queue.partition}`;
+  return new KafkaError(answer.errorCode, subject, answer.errorMessage ?? bad);
+}

@@ -13,7 +13,7 @@ test("the check value of the CRC catalogue", () => {
 test("the addon is there, and both agree on every range", () => {
   expect(crc32cIsNative()).toBe(true);
   for (let start = 0; start < 20; start++) {
-    for (const end of [start, start + 1, start + 63, start + 64, start + 65, 4999, 5000]) {
+    for (const end of [start, start + 1, start + 511, start + 512, start + 513, 4999, 5000]) {
       expect(crc32c(bytes, start, end)).toBe(crc32cPortable(bytes, start, end));
     }
   }
@@ -21,7 +21,7 @@ test("the addon is there, and both agree on every range", () => {
 
 test("chunks give the same as the whole", () => {
   for (const crc of [crc32c, crc32cPortable]) {
-    for (const cut of [0, 1, 63, 64, 100, 4000, 5000]) {
+    for (const cut of [0, 1, 511, 512, 1000, 4000, 5000]) {
       expect(crc(bytes, cut, 5000, crc(bytes, 0, cut))).toBe(crc(bytes));
     }
   }

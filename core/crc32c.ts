@@ -7,7 +7,7 @@
 type Crc32c = (bytes: Uint8Array, start: number, end: number, previous: number) => number;
 
 /** Below this many bytes the call into the addon costs more than the work itself. */
-const NATIVE_FROM_BYTES = 64;
+const NATIVE_FROM_BYTES = 512;
 
 let implementation: Crc32c | null = null;
 let tables: Uint32Array[] | null = null;

@@ -4,7 +4,7 @@
  * live with their cursor, because they must hand back a value and a position without allocating.
  */
 
-const TWO_32 = 0x1_0000_0000;
+const TWO_31 = 0x8000_0000;
 
 /** Bytes that `writeVarint` takes for an int32. */
 export function sizeOfVarint(value: number): number {
@@ -14,7 +14,7 @@ export function sizeOfVarint(value: number): number {
 /** Bytes that `writeVarlong` takes for a safe integer. */
 export function sizeOfVarlong(value: number): number {
   if (value === (value | 0)) return sizeOfVarint(value);
-  let rest = value >= 0 ? value * 2 : -value * 2 - 1;
+  let rest = (value >= 0 ? value : -value - 1) * 2;
   let size = 1;
   while (rest >= 0x80) {
     rest = Math.floor(rest / 0x80);
@@ -40,10 +40,10 @@ export function writeVarint(bytes: Uint8Array, position: number, value: number):
  */
 export function writeVarlong(bytes: Uint8Array, position: number, value: number): number {
   if (value === (value | 0)) return writeVarint(bytes, position, value);
-  // In two halves: the bit operators know 32 bits only. A doubled safe integer is still exact.
-  const zigzag = value >= 0 ? value * 2 : -value * 2 - 1;
-  let high = Math.floor(zigzag / TWO_32);
-  let low = (zigzag - high * TWO_32) >>> 0;
+  // In two halves: the bit operators know 32 bits only, and numbers 53 where zigzag needs 54.
+  const magnitude = value >= 0 ? value : -value - 1;
+  let high = Math.floor(magnitude / TWO_31);
+  let low = ((magnitude - high * TWO_31) * 2 + (value >= 0 ? 0 : 1)) >>> 0;
   while (high !== 0 || low > 0x7f) {
     bytes[position++] = (low & 0x7f) | 0x80;
     low = ((low >>> 7) | (high << 25)) >>> 0;

@@ -107,7 +107,7 @@ test("bombs are refused before they unfold", () => {
   }
   // A block that only claims to be large gets no memory either.
   const claim = Uint8Array.of(0xff, 0xff, 0xff, 0x3f, 1, 2, 3);
-  expect(refused(() => codec("snappy").decompress(claim, 2 ** 40))).toBe(Errors.CORRUPT_MESSAGE);
+  expect(() => codec("snappy").decompress(claim, 2 ** 40)).toThrow("size that it cannot have");
 });
 
 test("damaged data is refused, never anything else", () => {

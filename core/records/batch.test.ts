@@ -76,6 +76,7 @@ test("the header says what was asked for", () => {
   expect(header.recordsCount(batch, 0)).toBe(4);
   expect(header.baseTimestamp(batch, 0)).toBe(1_700_000_000_000);
   expect(header.maxTimestamp(batch, 0)).toBe(253_402_300_799_999);
+  expect(header.maxTimestamp(build(sample().slice(0, 3)), 0)).toBe(1_700_000_000_000);
   expect(header.isTransactional(batch, 0)).toBe(true);
   expect(header.isControl(batch, 0)).toBe(false);
   expect(header.isLogAppendTime(batch, 0)).toBe(false);

@@ -2,6 +2,10 @@ import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
+import type { BrokerConfig } from "./config/broker-config.ts";
+import type { Controller } from "./controller.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+import type { ProducerIds } from "./producer-ids.ts";
 
 /**
  * The services of a running broker, as its handlers see them. `start-broker.ts` builds it; a part
@@ -10,7 +14,15 @@ import type { ApiTable } from "./api-table.ts";
 export interface Broker {
   readonly io: Io;
   readonly logger: Logger;
+  readonly config: BrokerConfig;
   readonly authorizer: Authorizer;
+  readonly clusterId: string;
+  readonly nodeId: number;
   /** What this broker serves. */
   readonly apis: ApiTable;
+  /** The cluster as this broker knows it. */
+  readonly metadata: MetadataCache;
+  /** Changes the metadata. */
+  readonly controller: Controller;
+  readonly producerIds: ProducerIds;
 }

@@ -3,7 +3,7 @@ const BUCKETS = 1024;
 
 type Bucket<V> = ReadonlyMap<string, V>;
 
-const NO_BUCKETS: readonly (Bucket<never> | undefined)[] = new Array(BUCKETS).fill(undefined);
+const NO_BUCKETS: readonly (Bucket<never> | undefined)[] = Array.from({ length: BUCKETS });
 
 /** FNV-1a over the UTF-16 units, folded to a bucket. */
 function bucketOf(key: string): number {

@@ -1,0 +1,92 @@
+import { Errors } from "../../core/errors.ts";
+import { createTopics } from "../../core/protocol/19-create-topics.ts";
+import type { EncodableResponse } from "../../core/protocol/schema.ts";
+import type { TopicImage } from "../../cluster/metadata-image.ts";
+import { CLUSTER_NAME } from "../authorizer.ts";
+import type { Broker } from "../broker.ts";
+import { ConfigSources, sourceOf } from "../config/describe.ts";
+import { isTopicConfig, TOPIC_CONFIGS } from "../config/topic-configs.ts";
+import type { Handler } from "../handler.ts";
+import type { Outcome } from "../outcome.ts";
+import type { RequestContext } from "../request-context.ts";
+
+type TopicAnswer = NonNullable<EncodableResponse<typeof createTopics>["topics"]>[number];
+
+/** Most topics whose configs are listed in one response; the first ones get them. */
+const LISTED_CONFIGS_MAX = 1000;
+
+/**
+ * CreateTopics, versions 2 to 7: answers when the partitions can be written, or REQUEST_TIMED_OUT.
+ * The sender may create the topic or topics in the cluster (TOPIC_AUTHORIZATION_FAILED); all else
+ * is judged by `planCreateTopics`. Validate-only changes nothing and answers the same.
+ *
+ * - 5: what was created: partitions, replication, configs in force (KIP-525), for those who may
+ *   describe configs.
+ */
+export const createTopicsHandler: Handler<typeof createTopics> = {
+  api: createTopics,
+  authorize: {
+    kind: "items",
+    operations: ["CREATE CLUSTER", "CREATE TOPIC", "DESCRIBE_CONFIGS TOPIC"],
+  },
+  async handle(context, request, broker) {
+    const createsAny = context.authorized("CREATE", "CLUSTER", CLUSTER_NAME);
+    const isAllowed = (name: string) => createsAny || context.authorized("CREATE", "TOPIC", name);
+    const allowed = request.topics.filter(({ name }) => isAllowed(name));
+    const outcomes = await broker.controller.createTopics(allowed, {
+      validateOnly: request.validateOnly,
+      timeoutMs: request.timeoutMs,
+    });
+    const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
+    return {
+      topics: request.topics.map((topic, index) => {
+        const outcome = answers.get(topic);
+        if (outcome === undefined) return denied(topic.name);
+        return answer(context, broker, topic.name, outcome, index < LISTED_CONFIGS_MAX);
+      }),
+    };
+  },
+  failure: (request, code) => ({
+    topics: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),
+  }),
+};
+
+function denied(name: string): TopicAnswer {
+  return {
+    name,
+    errorCode: Errors.TOPIC_AUTHORIZATION_FAILED,
+    errorMessage: "Authorization failed.",
+  };
+}
+
+function answer(
+  context: RequestContext,
+  broker: Broker,
+  name: string,
+  outcome: Outcome<TopicImage>,
+  listConfigs: boolean,
+): TopicAnswer {
+  if (!outcome.ok) return { name, errorCode: outcome.error, errorMessage: outcome.message };
+  const topic = outcome.value;
+  const created = { name, topicId: topic.id, errorCode: Errors.NONE, errorMessage: null };
+  if (!context.authorized("DESCRIBE_CONFIGS", "TOPIC", name)) {
+    return { ...created, topicConfigErrorCode: Errors.TOPIC_AUTHORIZATION_FAILED };
+  }
+  return {
+    ...created,
+    numPartitions: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicas.length ?? -1,
+    configs: listConfigs ? configsOf(broker, topic) : null,
+  };
+}
+
+function configsOf(broker: Broker, topic: TopicImage): NonNullable<TopicAnswer["configs"]> {
+  const config = broker.metadata.topicConfig(topic);
+  return Object.keys(TOPIC_CONFIGS).filter(isTopicConfig).map((name) => ({
+    name,
+    value: config.text(name),
+    readOnly: false,
+    configSource: ConfigSources[sourceOf(config.synonyms(name))],
+    isSensitive: false,
+  }));
+}

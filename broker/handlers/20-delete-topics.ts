@@ -1,0 +1,90 @@
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import { deleteTopics } from "../../core/protocol/20-delete-topics.ts";
+import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/protocol/schema.ts";
+import type { TopicImage } from "../../cluster/metadata-image.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import { type Outcome, type Refusal, refuse } from "../outcome.ts";
+import { resolveTopic, type TopicReference } from "../plan-topics.ts";
+import type { RequestContext } from "../request-context.ts";
+
+type TopicAnswer = NonNullable<EncodableResponse<typeof deleteTopics>["responses"]>[number];
+
+/** From this version on the error has a code of its own. */
+const DELETION_DISABLED_VERSION = 3;
+/** From this version on topics are structs with a name or an id. */
+const TOPIC_IDS_VERSION = 6;
+
+/**
+ * DeleteTopics, versions 1 to 6, by name or (6) by id. In this order:
+ * 1. `delete.topic.enable` is on (TOPIC_DELETION_DISABLED, below version 3 INVALID_REQUEST);
+ * 2. the sender may delete the topic (TOPIC_AUTHORIZATION_FAILED); the name behind an id is told
+ *    only to those who may describe it (UNKNOWN_TOPIC_ID else);
+ * 3. `planDeleteTopics`: names and ids appear once and exist.
+ */
+export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
+  api: deleteTopics,
+  authorize: { kind: "items", operations: ["DELETE TOPIC", "DESCRIBE TOPIC"] },
+  async handle(context, request, broker) {
+    const wanted = referencesOf(context.apiVersion, request);
+    if (!broker.config.get("delete.topic.enable")) {
+      const code = context.apiVersion < DELETION_DISABLED_VERSION
+        ? Errors.INVALID_REQUEST
+        : Errors.TOPIC_DELETION_DISABLED;
+      return {
+        responses: wanted.map((topic) => refused(topic, code, "Topic deletion is disabled.")),
+      };
+    }
+    const refusals = wanted.map((topic) => denied(context, broker, topic));
+    const allowed = wanted.filter((_, index) => refusals[index] === null);
+    const { timeoutMs } = request;
+    const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs });
+    const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
+    return {
+      responses: wanted.map((topic, index) => answer(topic, refusals[index] ?? answers.get(topic))),
+    };
+  },
+  failure: (request, code) => ({
+    responses: [
+      ...request.topics.map((topic) => refused(topic, code, null)),
+      ...request.topicNames.map((name) => refused({ name, topicId: ZERO_UUID }, code, null)),
+    ],
+  }),
+};
+
+function referencesOf(
+  apiVersion: number,
+  request: RequestOf<typeof deleteTopics>,
+): TopicReference[] {
+  return apiVersion >= TOPIC_IDS_VERSION
+    ? [...request.topics]
+    : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+}
+
+function denied(context: RequestContext, broker: Broker, wanted: TopicReference): Refusal | null {
+  const found = resolveTopic(broker.metadata.image, wanted);
+  const name = wanted.name ?? (found.ok ? found.value.name : null);
+  if (name === null || context.authorized("DELETE", "TOPIC", name)) return null;
+  return wanted.name === null && !context.authorized("DESCRIBE", "TOPIC", name)
+    ? refuse(Errors.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
+    : refuse(Errors.TOPIC_AUTHORIZATION_FAILED, "Not authorized to delete this topic.");
+}
+
+function answer(wanted: TopicReference, outcome: Outcome<TopicImage> | undefined): TopicAnswer {
+  if (outcome === undefined) return refused(wanted, Errors.UNKNOWN_SERVER_ERROR, null);
+  if (!outcome.ok) return refused(wanted, outcome.error, outcome.message);
+  return {
+    name: outcome.value.name,
+    topicId: outcome.value.id,
+    errorCode: Errors.NONE,
+    errorMessage: null,
+  };
+}
+
+function refused(
+  wanted: TopicReference,
+  errorCode: ErrorCode,
+  errorMessage: string | null,
+): TopicAnswer {
+  return { name: wanted.name, topicId: wanted.topicId, errorCode, errorMessage };
+}

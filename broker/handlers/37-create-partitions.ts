@@ -1,0 +1,41 @@
+import { Errors } from "../../core/errors.ts";
+import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
+import type { Handler } from "../handler.ts";
+
+/**
+ * CreatePartitions, versions 0 to 3: answers when the new partitions can be written, or
+ * REQUEST_TIMED_OUT. The sender may alter the topic (TOPIC_AUTHORIZATION_FAILED); all else is judged
+ * by `planCreatePartitions`.
+ */
+export const createPartitionsHandler: Handler<typeof createPartitions> = {
+  api: createPartitions,
+  authorize: { kind: "items", operations: ["ALTER TOPIC"] },
+  async handle(context, request, broker) {
+    const allowed = request.topics.filter(({ name }) => context.authorized("ALTER", "TOPIC", name));
+    const outcomes = await broker.controller.createPartitions(allowed, {
+      validateOnly: request.validateOnly,
+      timeoutMs: request.timeoutMs,
+    });
+    const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
+    return {
+      results: request.topics.map((topic) => {
+        const outcome = answers.get(topic);
+        if (outcome === undefined) {
+          return {
+            name: topic.name,
+            errorCode: Errors.TOPIC_AUTHORIZATION_FAILED,
+            errorMessage: "Authorization failed.",
+          };
+        }
+        return {
+          name: topic.name,
+          errorCode: outcome.ok ? Errors.NONE : outcome.error,
+          errorMessage: outcome.ok ? null : outcome.message,
+        };
+      }),
+    };
+  },
+  failure: (request, code) => ({
+    results: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),
+  }),
+};

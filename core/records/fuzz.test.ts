@@ -6,7 +6,6 @@ import * as header from "./batch-header.ts";
 import { readControlRecord } from "./control-records.ts";
 import { CorruptRecordError } from "./corrupt-record-error.ts";
 import { readRecords, type RecordHeader, type RecordView } from "./record-cursor.ts";
-import { splitBatch } from "./split.ts";
 import { validateProduceBatch, validateRecords } from "./validate.ts";
 
 const NOW = 1_700_000_000_000;
@@ -61,7 +60,7 @@ function build(records: RecordView[], compression: CompressionName): Uint8Array 
   return builder.build();
 }
 
-test("any records come back as they went in, in every codec, whole or split", () => {
+test("any records come back as they went in, in every codec", () => {
   for (let seed = 1; seed <= 150; seed++) {
     const records = randomRecords(new Chance(seed));
     for (const compression of COMPRESSION_NAMES) {
@@ -69,21 +68,8 @@ test("any records come back as they went in, in every codec, whole or split", ()
       expect(header.crcMatches(batch, 0)).toBe(true);
       expect(validateRecords(batch, 0, bunCodecs)).toBeNull();
       expect(readRecords(batch, 0, bunCodecs)).toEqual(records);
-      const halves = splitBatch(batch, 0, bunCodecs);
-      expect(halves === null).toBe(records.length === 1);
-      const again = halves?.flatMap((half) => readRecords(half, 0, bunCodecs)) ?? records;
-      expect(again.map((record, offset) => ({ ...record, offset }))).toEqual(records);
     }
   }
-});
-
-test("the halves of a batch go on in its sequence", () => {
-  const builder = new BatchBuilder({ producerId: 9, producerEpoch: 2, baseSequence: 2 ** 31 - 1 });
-  for (let i = 0; i < 3; i++) builder.append(NOW, null, null);
-  const [first, second] = splitBatch(builder.build(), 0, bunCodecs)!;
-  expect([header.baseSequence(first, 0), header.recordsCount(first, 0)]).toEqual([2 ** 31 - 1, 2]);
-  expect([header.baseSequence(second, 0), header.recordsCount(second, 0)]).toEqual([1, 1]);
-  expect(header.producerId(second, 0)).toBe(9);
 });
 
 /** Damages a copy in one of several ways; the last way repairs the CRC so that more gets through. */

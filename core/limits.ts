@@ -4,6 +4,16 @@ import { assert } from "./assert.ts";
 /** Longest string of the wire protocol (its length is an int16). */
 export const WIRE_STRING_BYTES_MAX = 32_767;
 
+/**
+ * Most array elements and unknown tags, at all depths, in a decoded request or record: an empty
+ * struct takes 3 bytes on the wire but some hundred in memory, so the size of a frame alone does
+ * not bound what decoding it takes.
+ */
+export const WIRE_REQUEST_ELEMENTS_MAX = 1 << 20;
+
+/** The same for responses, which come from brokers that somebody chose to trust. */
+export const WIRE_RESPONSE_ELEMENTS_MAX = 1 << 24;
+
 /** Room that encoders keep between messages; a larger message gets more, for that one time. */
 export const ENCODE_SCRATCH_BYTES = 64 * 1024;
 

@@ -5,7 +5,8 @@
  * Decoded byte fields are views into the message. Encoders return chunks in a row, so that record
  * batches go from a disk buffer to the socket uncopied; `joinChunks` makes one array of them.
  */
-import { compileDecoder } from "./compile-decoder.ts";
+import { WIRE_REQUEST_ELEMENTS_MAX, WIRE_RESPONSE_ELEMENTS_MAX } from "../limits.ts";
+import { compileDecoder, type Decoder } from "./compile-decoder.ts";
 import { compileEncoder, type Encoder } from "./compile-encoder.ts";
 import { requestHeader, responseHeader } from "./headers.ts";
 import { ProtocolError } from "./protocol-error.ts";
@@ -27,7 +28,7 @@ export { ProtocolError } from "./protocol-error.ts";
 interface Codec {
   readonly min: number;
   readonly max: number;
-  decode?: (bytes: Uint8Array, offset: number, version: number) => unknown;
+  decode?: Decoder;
   encode?: Encoder;
 }
 
@@ -56,9 +57,8 @@ export function decodeData<M extends Message>(
   bytes: Uint8Array,
   offset = 0,
 ): DataOf<M> {
-  const codec = codecOf(message, version);
-  const decode = codec.decode ??= compileDecoder(message);
-  return decode(bytes, offset, version) as DataOf<M>;
+  const decode = decoderOf(message, version);
+  return decode(bytes, offset, version, WIRE_REQUEST_ELEMENTS_MAX) as DataOf<M>;
 }
 
 /** Encodes any message. */
@@ -69,6 +69,11 @@ export function encodeData<M extends Message>(
 ): Uint8Array[] {
   const encode = encoderOf(message, version);
   return encodeInScratch(message.name, () => encode(value, 0, version));
+}
+
+function decoderOf(message: Message, version: number): Decoder {
+  const codec = codecOf(message, version);
+  return codec.decode ??= compileDecoder(message);
 }
 
 function encoderOf(message: Message, version: number): Encoder {
@@ -93,7 +98,8 @@ export function decodeResponse<A extends Api>(
   bytes: Uint8Array,
   offset = 0,
 ): ResponseOf<A> {
-  return decodeData(api.response, version, bytes, offset) as ResponseOf<A>;
+  const decode = decoderOf(api.response, version);
+  return decode(bytes, offset, version, WIRE_RESPONSE_ELEMENTS_MAX) as ResponseOf<A>;
 }
 
 /** Encodes the body of a request. */

@@ -6,7 +6,7 @@
  */
 import { ProtocolError } from "./protocol-error.ts";
 import type { Field, Fields, Message } from "./schema.ts";
-import { Source } from "./source.ts";
+import { runSource, Source } from "./source.ts";
 import * as wire from "./wire.ts";
 
 /** Decodes a message in `buffer` (from 0) and leaves its end in `wire.cursor`. */
@@ -25,12 +25,19 @@ const FIXED: Readonly<Partial<Record<Field["type"], readonly [string, number]>>>
   uuid: ["rt.readUuid(b, p)", 16],
 };
 
+/** Decodes the message that begins at `offset` and has no more than `elementsMax` elements. */
+export type Decoder = (
+  bytes: Uint8Array,
+  offset: number,
+  version: number,
+  elementsMax: number,
+) => unknown;
+
 /** The decoder of a message. Throws nothing but `ProtocolError`. */
-export function compileDecoder(
-  message: Message,
-): (bytes: Uint8Array, offset: number, version: number) => unknown {
+export function compileDecoder(message: Message): Decoder {
   const decode = compile(message);
-  return (bytes, offset, version) => {
+  return (bytes, offset, version, elementsMax) => {
+    wire.cursor.elementsLeft = elementsMax;
     const buffer = wire.fastBuffer(bytes, offset);
     const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     try {
@@ -63,9 +70,7 @@ return ${result};
 
 function compile(message: Message): CompiledDecoder {
   const { source, constants } = decoderSource(message);
-  // The definitions are our own, so nothing foreign gets into the source.
-  const factory = new Function("rt", "k", source);
-  return factory(wire, constants) as CompiledDecoder;
+  return runSource(source, wire, constants) as CompiledDecoder;
 }
 
 /** Emits the reading of a struct's fields and tags; returns the name of the object. */
@@ -103,7 +108,7 @@ function decodeTags(
   source.emit(`for (let ${count} = n; ${count} > 0; ${count}--) {`);
   varint(source, "t");
   varint(source, "n");
-  source.emit("rt.checkCount(b, p, n, 1);");
+  source.emit("rt.checkTag(b, p, n);");
   source.emit(`const ${end} = p + n;`);
   source.emit("switch (t) {");
   for (const [key, field] of Object.entries(fields)) {

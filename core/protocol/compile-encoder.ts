@@ -6,7 +6,7 @@
 import { ENCODE_BY_REFERENCE_BYTES_MIN } from "../limits.ts";
 import { defaultSource } from "./compile-decoder.ts";
 import type { Field, Fields, Message } from "./schema.ts";
-import { Source } from "./source.ts";
+import { runSource, Source } from "./source.ts";
 import * as wire from "./wire.ts";
 
 /** Writes `value` into the scratch room at `position`; returns its end. */
@@ -24,9 +24,7 @@ const INTEGERS: Readonly<Partial<Record<Field["type"], readonly [string, number,
 /** The encoder of a message. Throws `ProtocolError`, or RangeError to ask for more room. */
 export function compileEncoder(message: Message): Encoder {
   const { source, constants } = encoderSource(message);
-  // The definitions are our own, so nothing foreign gets into the source.
-  const factory = new Function("rt", "k", source);
-  return factory(wire, constants) as Encoder;
+  return runSource(source, wire, constants) as Encoder;
 }
 
 /** The source of an encoder, for those who want to read it. */

@@ -30,8 +30,13 @@ export function fastBuffer(bytes: Uint8Array, offset: number): FastBuffer {
 
 // ---- Reading. A fixed-size read past the end throws the DataView's RangeError. ----
 
-/** Where the last multi-byte varint, or the last decoded message, ended. */
-export const cursor = { position: 0 };
+/** What the decoder that runs has to remember; one runs at a time, as decoding is synchronous. */
+export const cursor = {
+  /** Where the last multi-byte varint, or the last decoded message, ended. */
+  position: 0,
+  /** How many more array elements and unknown tags the message may hold. */
+  elementsLeft: 0,
+};
 
 /** Reads an unsigned varint of two bytes or more at `p`; leaves the end in `cursor`. */
 export function readVarint(view: DataView, p: number): number {
@@ -70,11 +75,19 @@ export function readBytes(buffer: FastBuffer, p: number, length: number): Uint8A
   return new Uint8Array(buffer.buffer, buffer.byteOffset + p, length);
 }
 
-/** Refuses an array that cannot fit into the bytes that are left. */
+/** Refuses an array that cannot fit into the bytes that are left, and too many elements in all. */
 export function checkCount(buffer: FastBuffer, p: number, count: number, minBytes: number): void {
   if (count * minBytes > buffer.length - p) {
     malformed(`array of ${count} elements exceeds the message`);
   }
+  cursor.elementsLeft -= count;
+  if (cursor.elementsLeft < 0) malformed("more elements than any message may hold");
+}
+
+/** Refuses a tagged field that cannot fit into the bytes that are left. */
+export function checkTag(buffer: FastBuffer, p: number, sizeBytes: number): void {
+  if (sizeBytes > buffer.length - p) malformed(`tag of ${sizeBytes} bytes exceeds the message`);
+  if (--cursor.elementsLeft < 0) malformed("more elements than any message may hold");
 }
 
 /** Refuses bytes that are no such message. */

@@ -13,3 +13,5 @@ export {
 export type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
 export { Producer, TopicWriter } from "./producer.ts";
 export type * from "./producer.ts";
+export { Consumer, FetchedChunk } from "./consumer.ts";
+export type * from "./consumer.ts";

@@ -1,0 +1,122 @@
+import type { Codecs } from "../../core/compression/codec.ts";
+import {
+  baseOffset,
+  batchSizeAt,
+  crcMatches,
+  isControl,
+  isTransactional,
+  lastOffset,
+  producerId,
+} from "../../core/records/batch-header.ts";
+import { readControlRecord } from "../../core/records/control-records.ts";
+import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
+import { RecordCursor } from "../../core/records/record-cursor.ts";
+import type { RecordHeader } from "../../core/records/record-cursor.ts";
+
+/** A record as a consumer gets it. The bytes are views; copy what is kept for long. */
+export interface ConsumerRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Milliseconds since 1970, or −1. */
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A transaction that was aborted: its records from `firstOffset` to its marker don't count. */
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+/** What one fetch brought of one partition. */
+export class FetchedChunk {
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    /** Records below it are not asked for: a batch comes as a whole. */
+    readonly fetchOffset: number,
+    /** The offset behind the last batch, where the next fetch goes on. */
+    readonly nextOffset: number,
+    /** End of what consumers may see at the time of the answer. */
+    readonly highWatermark: number,
+    /** Whole batches, as the broker stores them. */
+    readonly bytes: Uint8Array,
+    /** Null under read_uncommitted. */
+    readonly aborted: readonly AbortedTransaction[] | null,
+    readonly codecs: Codecs,
+  ) {}
+
+  /**
+   * Calls back for each record, with a cursor that stands on it, until it says false. This makes no
+   * object per record. Throws `CorruptRecordError`.
+   */
+  visit(callback: (cursor: RecordCursor) => boolean): void {
+    const open = this.aborted === null ? null : new AbortedFilter(this.aborted);
+    for (let position = 0;;) {
+      const size = batchSizeAt(this.bytes, position);
+      if (size === 0) return;
+      if (!crcMatches(this.bytes, position)) {
+        throw new CorruptRecordError(
+          `the batch at offset ${baseOffset(this.bytes, position)} of ` +
+            `${this.topic}-${this.partition} fails its checksum`,
+        );
+      }
+      if (!(open?.drops(this.bytes, position) ?? false)) {
+        if (!isControl(this.bytes, position)) {
+          const cursor = new RecordCursor(this.bytes, position, this.codecs);
+          while (cursor.next()) {
+            if (cursor.offset >= this.fetchOffset && !callback(cursor)) return;
+          }
+        }
+      }
+      position += size;
+    }
+  }
+
+  /** The records, one object each. Throws `CorruptRecordError`. */
+  records(): ConsumerRecord[] {
+    const { topic, partition } = this;
+    const records: ConsumerRecord[] = [];
+    this.visit((cursor) => {
+      records.push({
+        topic,
+        partition,
+        offset: BigInt(cursor.offset),
+        timestampMs: cursor.timestamp,
+        key: cursor.key(),
+        value: cursor.value(),
+        headers: cursor.headers(),
+      });
+      return true;
+    });
+    return records;
+  }
+}
+
+/** Follows aborted transactions through the batches of an answer (as Java's `CompletedFetch`). */
+class AbortedFilter {
+  readonly #waiting: AbortedTransaction[];
+  readonly #open = new Set<number>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#waiting = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  /** Whether the batch belongs to an aborted transaction; to be asked for each in order. */
+  drops(bytes: Uint8Array, position: number): boolean {
+    const last = lastOffset(bytes, position);
+    while (this.#waiting.length > 0 && this.#waiting[0]!.firstOffset <= last) {
+      this.#open.add(this.#waiting.shift()!.producerId);
+    }
+    if (!isTransactional(bytes, position)) return false;
+    const id = producerId(bytes, position);
+    if (isControl(bytes, position)) {
+      if (readControlRecord(bytes, position).type === "abort") this.#open.delete(id);
+      return false;
+    }
+    return this.#open.has(id);
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * Fetches ahead for the assigned partitions: to each leader one request at a time, as long as what
+ * waits to be taken is below its bound.
+ */
+import { Errors } from "../../core/errors.ts";
+import type { Timer } from "../../core/io.ts";
+import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
+import type { ResponseOf } from "../../core/protocol/schema.ts";
+import { forEachBatch, lastOffset } from "../../core/records/batch-header.ts";
+import { ListOffsetsQuery } from "../admin/list-offsets.ts";
+import type { Cluster } from "../cluster.ts";
+import { isRetriableError, KafkaError, TimeoutError } from "../errors.ts";
+import { FetchedChunk } from "./chunk.ts";
+import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
+
+type FetchResponse = ResponseOf<typeof fetchApi>;
+type PartitionResponse = FetchResponse["responses"][number]["partitions"][number];
+
+/** Chunks of one partition that may wait: one to be taken, one to be fetched meanwhile. */
+const QUEUED_CHUNKS_MAX = 2;
+const EMPTY = new Uint8Array(0);
+
+/** An assigned partition. */
+interface Assigned {
+  readonly topic: string;
+  readonly partition: number;
+  /** Where the next fetch begins. */
+  fetchOffset: number;
+  /** Behind the last chunk that was taken. */
+  position: number;
+  maxBytes: number;
+  paused: boolean;
+  queued: number;
+  inRequest: boolean;
+  retryAtMs: number;
+  failures: number;
+  failingSinceMs: number;
+}
+
+/** The fetching half of a consumer. */
+export class Fetcher {
+  readonly #assigned = new Map<string, Assigned>();
+  readonly #busyLeaders = new Set<number>();
+  #chunks: { readonly chunk: FetchedChunk; readonly owner: Assigned }[] = [];
+  #queuedBytes = 0;
+  #error: Error | null = null;
+  #waiters: (() => void)[] = [];
+  #timer: Timer | null = null;
+  #timerAtMs = Infinity;
+  #refreshing = false;
+  #closed = false;
+  #scheduled = false;
+
+  constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {}
+
+  /** Adds partitions; one that is there already is set to the new offset. */
+  assign(positions: readonly PartitionPosition[]): void {
+    for (const { topic, partition, offset } of positions) {
+      this.#drop(topic, partition);
+      this.#assigned.set(key(topic, partition), {
+        topic,
+        partition,
+        fetchOffset: Number(offset),
+        position: Number(offset),
+        maxBytes: this.options.partitionMaxBytes,
+        paused: false,
+        queued: 0,
+        inRequest: false,
+        retryAtMs: 0,
+        failures: 0,
+        failingSinceMs: 0,
+      });
+    }
+    this.#schedule();
+  }
+
+  /** Removes partitions and what was fetched of them. */
+  unassign(partitions: readonly { topic: string; partition: number }[]): void {
+    for (const { topic, partition } of partitions) this.#drop(topic, partition);
+  }
+
+  /** What is assigned. */
+  assignment(): { topic: string; partition: number }[] {
+    return [...this.#assigned.values()].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** The offset behind the last chunk that was taken, or null if the partition is not assigned. */
+  position(topic: string, partition: number): bigint | null {
+    const assigned = this.#assigned.get(key(topic, partition));
+    return assigned === undefined ? null : BigInt(assigned.position);
+  }
+
+  /** What is fetched already stays to be taken. */
+  pause(topic: string, partition: number): void {
+    const assigned = this.#assigned.get(key(topic, partition));
+    if (assigned !== undefined) assigned.paused = true;
+  }
+
+  resume(topic: string, partition: number): void {
+    const assigned = this.#assigned.get(key(topic, partition));
+    if (assigned === undefined) return;
+    assigned.paused = false;
+    this.#schedule();
+  }
+
+  /** The next chunk in the order of arrival; null when closed. Rejects on what will not pass. */
+  async next(signal?: AbortSignal): Promise<FetchedChunk | null> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const taken = this.#take();
+      if (taken !== null) return taken;
+      if (this.#error !== null) {
+        const error = this.#error;
+        this.#error = null;
+        throw error;
+      }
+      if (this.#closed) return null;
+      await this.#changed(signal);
+    }
+  }
+
+  /** Makes the next `next` reject. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#chunks = [];
+    this.#wake();
+  }
+
+  #take(): FetchedChunk | null {
+    const taken = this.#chunks.shift();
+    if (taken === undefined) return null;
+    const { chunk, owner } = taken;
+    this.#queuedBytes -= chunk.bytes.length;
+    owner.queued--;
+    owner.position = chunk.nextOffset;
+    this.#schedule();
+    return chunk;
+  }
+
+  #changed(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      signal?.addEventListener("abort", done, { once: true });
+      this.#waiters.push(done);
+    });
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter();
+  }
+
+  #drop(topic: string, partition: number): void {
+    const assigned = this.#assigned.get(key(topic, partition));
+    if (assigned === undefined) return;
+    this.#assigned.delete(key(topic, partition));
+    this.#chunks = this.#chunks.filter(({ chunk, owner }) => {
+      if (owner === assigned) this.#queuedBytes -= chunk.bytes.length;
+      return owner !== assigned;
+    });
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#pump();
+    });
+  }
+
+  #wakeAt(atMs: number): void {
+    if (atMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    const { clock } = this.cluster.io;
+    this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => {
+      this.#timerAtMs = Infinity;
+      this.#schedule();
+    });
+  }
+
+  #pump(): void {
+    if (this.#queuedBytes >= this.options.queuedBytes) return;
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    const byLeader = new Map<number, Assigned[]>();
+    // A request for the idle partitions of a leader alone would wait, and keep those with much to
+    // read waiting after their chunks are taken. So a leader is asked for all or none of them.
+    const full = new Set<number>();
+    for (const assigned of this.#assigned.values()) {
+      if (assigned.paused || assigned.inRequest) continue;
+      if (assigned.retryAtMs > nowMs) {
+        this.#wakeAt(assigned.retryAtMs);
+        continue;
+      }
+      const { topic, partition } = assigned;
+      const leader = this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
+      if (leader < 0 || !this.cluster.brokers.has(leader)) {
+        this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);
+      } else if (assigned.queued >= QUEUED_CHUNKS_MAX) {
+        full.add(leader);
+      } else if (!this.#busyLeaders.has(leader)) {
+        const list = byLeader.get(leader);
+        if (list === undefined) byLeader.set(leader, [assigned]);
+        else list.push(assigned);
+      }
+    }
+    for (const [leader, list] of byLeader) {
+      if (!full.has(leader)) void this.#fetch(leader, list);
+    }
+  }
+
+  async #fetch(leader: number, list: readonly Assigned[]): Promise<void> {
+    this.#busyLeaders.add(leader);
+    for (const assigned of list) assigned.inRequest = true;
+    try {
+      const connection = await this.cluster.broker(leader, "fetch");
+      const { maxWaitMs, minBytes, maxBytes, isolationLevel } = this.options;
+      const names = new Map<string, string>();
+      const topics = [...Map.groupBy(list, ({ topic }) => topic)].map(([topic, partitions]) => {
+        const topicId = this.cluster.cached(topic)?.topicId ?? null;
+        if (topicId !== null) names.set(topicId, topic);
+        return {
+          topic,
+          ...(topicId === null ? {} : { topicId }),
+          partitions: partitions.map((assigned) => ({
+            partition: assigned.partition,
+            fetchOffset: BigInt(assigned.fetchOffset),
+            partitionMaxBytes: assigned.maxBytes,
+          })),
+        };
+      });
+      // Version 13 names topics by id alone.
+      const idsKnown = topics.every(({ topicId }) => topicId !== undefined);
+      const response = await connection.request(fetchApi, {
+        maxWaitMs,
+        minBytes,
+        maxBytes,
+        isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
+        topics,
+      }, {
+        timeoutMs: maxWaitMs + this.cluster.options.requestTimeoutMs,
+        maxVersion: idsKnown ? fetchApi.maxVersion : 12,
+      });
+      this.#arrived(list, response, names);
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const assigned of list) this.#failed(assigned, failure, true);
+    } finally {
+      this.#busyLeaders.delete(leader);
+      for (const assigned of list) assigned.inRequest = false;
+      this.#schedule();
+    }
+  }
+
+  #arrived(
+    list: readonly Assigned[],
+    response: FetchResponse,
+    names: ReadonlyMap<string, string>,
+  ): void {
+    if (response.errorCode !== Errors.NONE) throw new KafkaError(response.errorCode, "fetch");
+    const byKey = new Map(list.map((each) => [key(each.topic, each.partition), each]));
+    for (const { topic, topicId, partitions } of response.responses) {
+      for (const answer of partitions) {
+        const id = key(names.get(topicId) ?? topic, answer.partitionIndex);
+        const assigned = byKey.get(id);
+        // It may have been taken away or sought elsewhere meanwhile.
+        if (assigned !== undefined && this.#assigned.get(id) === assigned) {
+          this.#answered(assigned, answer);
+        }
+      }
+    }
+  }
+
+  #answered(assigned: Assigned, answer: PartitionResponse): void {
+    switch (answer.errorCode) {
+      case Errors.NONE:
+        assigned.failures = 0;
+        assigned.maxBytes = this.options.partitionMaxBytes;
+        return this.#records(assigned, answer);
+      case Errors.OFFSET_OUT_OF_RANGE:
+        return void this.#reset(assigned, answer.errorCode);
+      default: {
+        const error = new KafkaError(answer.errorCode, `fetch from ${name(assigned)}`);
+        this.#failed(assigned, error, true);
+      }
+    }
+  }
+
+  #records(assigned: Assigned, answer: PartitionResponse): void {
+    const bytes = answer.records ?? EMPTY;
+    let nextOffset = assigned.fetchOffset;
+    const whole = forEachBatch(bytes, (position) => {
+      nextOffset = Math.max(nextOffset, lastOffset(bytes, position) + 1);
+    });
+    if (whole === 0) {
+      // Only a piece of a batch: an old broker, which needs to be asked for more at once.
+      if (bytes.length > 0) assigned.maxBytes = Math.min(2 * assigned.maxBytes, 0x7fff_ffff);
+      return;
+    }
+    const { topic, partition, fetchOffset } = assigned;
+    const aborted = this.options.isolationLevel === "read_committed"
+      ? (answer.abortedTransactions ?? []).map(({ producerId, firstOffset }) => ({
+        producerId: Number(producerId),
+        firstOffset: Number(firstOffset),
+      }))
+      : null;
+    const chunk = new FetchedChunk(
+      topic,
+      partition,
+      fetchOffset,
+      nextOffset,
+      Number(answer.highWatermark),
+      bytes.subarray(0, whole),
+      aborted,
+      this.options.codecs,
+    );
+    assigned.fetchOffset = nextOffset;
+    assigned.queued++;
+    this.#queuedBytes += chunk.bytes.length;
+    this.#chunks.push({ chunk, owner: assigned });
+    this.#wake();
+  }
+
+  async #reset(assigned: Assigned, code: number): Promise<void> {
+    const { topic, partition } = assigned;
+    const at = this.options.autoOffsetReset;
+    if (at === "none") {
+      const detail = `there is no offset ${assigned.fetchOffset}`;
+      return this.fail(new KafkaError(code, name(assigned), detail));
+    }
+    assigned.retryAtMs = Infinity;
+    try {
+      const [answer] = await new ListOffsetsQuery(this.cluster, {
+        isolationLevel: this.options.isolationLevel,
+      }).run([{ topic, partition, at }]);
+      if (answer === undefined || answer.error !== null) {
+        throw answer?.error ?? new KafkaError(code, name(assigned));
+      }
+      assigned.fetchOffset = Number(answer.offset);
+      assigned.retryAtMs = 0;
+      this.#schedule();
+    } catch (error) {
+      this.#failed(assigned, error instanceof Error ? error : new Error(String(error)), true);
+    }
+  }
+
+  /** Tries again later, unless the error is for good or has lasted too long. */
+  #failed(assigned: Assigned, error: Error, refresh: boolean): void {
+    if (this.#closed || this.#assigned.get(key(assigned.topic, assigned.partition)) !== assigned) {
+      return;
+    }
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    if (assigned.failures++ === 0) assigned.failingSinceMs = nowMs;
+    assigned.retryAtMs = nowMs + this.cluster.backoffMs(assigned.failures - 1);
+    this.#wakeAt(assigned.retryAtMs);
+    const lastedMs = nowMs - assigned.failingSinceMs;
+    if (!isRetriableError(error)) return this.fail(error);
+    if (lastedMs >= this.cluster.options.apiTimeoutMs) {
+      assigned.failures = 0;
+      const message = `${name(assigned)} could not be read for ${Math.round(lastedMs)} ms; last: ` +
+        error.message;
+      return this.fail(new TimeoutError(message, { cause: error }));
+    }
+    if (refresh) this.#refresh();
+  }
+
+  #refresh(): void {
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    const topics = [...new Set([...this.#assigned.values()].map(({ topic }) => topic))];
+    this.cluster.refresh(topics)
+      // No broker answered: the partitions try again after their pause.
+      .catch(() => {})
+      .finally(() => {
+        this.#refreshing = false;
+        this.#schedule();
+      });
+  }
+}
+
+function key(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+function name({ topic, partition }: { topic: string; partition: number }): string {
+  return `partition ${topic}-${partition}`;
+}

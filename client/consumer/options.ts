@@ -1,0 +1,78 @@
+import type { Codecs } from "../../core/compression/codec.ts";
+import type { ClientOptions } from "../options.ts";
+
+/** A partition and an offset in it. */
+export interface PartitionPosition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** Where to begin without a valid offset; `none` makes that an error. */
+export type OffsetReset = "earliest" | "latest" | "none";
+
+/** Settings of a consumer. */
+export interface ConsumerOptions extends ClientOptions {
+  /** Needed for `subscribe` and `commit`. */
+  readonly groupId?: string;
+  /** A member of this name keeps its partitions over restarts (static membership, KIP-345). */
+  readonly groupInstanceId?: string;
+  /** Default `earliest`. */
+  readonly autoOffsetReset?: OffsetReset;
+  /** Default `read_uncommitted`, as in Java. */
+  readonly isolationLevel?: "read_uncommitted" | "read_committed";
+  /** How long a broker may wait for `minBytes`. Default 500 ms. */
+  readonly maxWaitMs?: number;
+  /** Default 1. */
+  readonly minBytes?: number;
+  /** Of one answer; a larger first batch comes nevertheless. Default 16 MiB. */
+  readonly maxBytes?: number;
+  /** Of one partition in one answer; likewise. Default 4 MiB. */
+  readonly partitionMaxBytes?: number;
+  /** Fetched and not yet taken; beyond it nothing more is fetched. Default 64 MiB. */
+  readonly queuedBytes?: number;
+  /** The coordinator takes the member for dead after it. Default 45 s. */
+  readonly sessionTimeoutMs?: number;
+  /** Default 3 s. */
+  readonly heartbeatIntervalMs?: number;
+  /** How long a rebalance waits for its members. Default 60 s. */
+  readonly rebalanceTimeoutMs?: number;
+  /** Codecs of compressed batches; `core/compression/bun.ts` has them. */
+  readonly codecs?: Codecs;
+}
+
+/** The options with their defaults filled in. */
+export interface ResolvedConsumerOptions {
+  readonly groupId: string | null;
+  readonly groupInstanceId: string | null;
+  readonly autoOffsetReset: OffsetReset;
+  readonly isolationLevel: "read_uncommitted" | "read_committed";
+  readonly maxWaitMs: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly partitionMaxBytes: number;
+  readonly queuedBytes: number;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly codecs: Codecs;
+}
+
+/** Fills in the defaults. */
+export function resolveConsumerOptions(options: ConsumerOptions): ResolvedConsumerOptions {
+  return {
+    groupId: options.groupId ?? null,
+    groupInstanceId: options.groupInstanceId ?? null,
+    autoOffsetReset: options.autoOffsetReset ?? "earliest",
+    isolationLevel: options.isolationLevel ?? "read_uncommitted",
+    maxWaitMs: options.maxWaitMs ?? 500,
+    minBytes: options.minBytes ?? 1,
+    maxBytes: options.maxBytes ?? 16 * 1024 * 1024,
+    partitionMaxBytes: options.partitionMaxBytes ?? 4 * 1024 * 1024,
+    queuedBytes: options.queuedBytes ?? 64 * 1024 * 1024,
+    sessionTimeoutMs: options.sessionTimeoutMs ?? 45_000,
+    heartbeatIntervalMs: options.heartbeatIntervalMs ?? 3000,
+    rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 60_000,
+    codecs: options.codecs ?? {},
+  };
+}

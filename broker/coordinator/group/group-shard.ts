@@ -182,7 +182,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
    * The member keeps its part in the rebalance, so that a reconnect costs nobody anything; but a
    * new one, which cannot know its id, is given a session only and not five minutes.
    */
-  abandon(groupId: string, reply: Reply<JoinResponse> | Reply<SyncResponse>): void {
+  abandon(groupId: string, reply: Reply<never>): void {
     const group = this.#groups.get(groupId);
     for (const member of group?.members.values() ?? []) {
       if (group === undefined) return;

@@ -1,0 +1,268 @@
+/**
+ * The group coordinator of this broker: which groups it coordinates, and one call per API. Groups
+ * are spread over the partitions of `__consumer_offsets` by their id; whoever leads a partition
+ * coordinates its groups (Kafka's `GroupCoordinatorService`).
+ */
+import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import type { Codecs } from "../../../core/compression/codec.ts";
+import type { Clock, Random } from "../../../core/io.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { CoordinatorLog } from "../coordinator-log.ts";
+import { coordinatorPartition } from "../java-hash.ts";
+import { CoordinatorRuntime } from "../runtime.ts";
+import type { Outcome } from "../shard.ts";
+import {
+  joinError,
+  type JoinResponse,
+  type Reply,
+  syncError,
+  type SyncResponse,
+} from "./classic-group.ts";
+import type { GroupConfig } from "./group-config.ts";
+import { groupRecordCodec } from "./group-codec.ts";
+import type { GroupRecord } from "./group-records.ts";
+import { type GroupDescription, type GroupListing, GroupShard } from "./group-shard.ts";
+import type { JoinRequest } from "./join.ts";
+import type { LeavingMember, LeftMember, MemberRequest, SyncRequest } from "./membership.ts";
+import type { CommitRequest, PartitionErrors } from "./offsets.ts";
+
+/** The topic with the groups, as the metadata image has it now. */
+export interface GroupTopic {
+  /** How many partitions it has, or is going to have. */
+  partitionCount(): number;
+  /** Creates it if it is missing; NONE once it is there. */
+  ensure(): Promise<ErrorCode>;
+  /** The partitions that this broker leads, by index; none while there is no topic. */
+  led(): ReadonlyMap<number, CoordinatorLog>;
+}
+
+/** What a coordinator is made of. */
+export interface GroupCoordinatorOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly codecs: Codecs;
+  readonly config: GroupConfig;
+  /** offsets.commit.timeout.ms */
+  readonly commitTimeoutMs: number;
+  readonly topic: GroupTopic;
+  /** The id of a topic that exists now. */
+  readonly topicId: (topic: string) => string | undefined;
+}
+
+/** See the header. Group ids may be empty only where Kafka lets old clients do so. */
+export class GroupCoordinator {
+  readonly #options: GroupCoordinatorOptions;
+  readonly #runtime: CoordinatorRuntime<GroupRecord, GroupShard>;
+  readonly #led = new Map<number, CoordinatorLog>();
+  #closed = false;
+
+  constructor(options: GroupCoordinatorOptions) {
+    this.#options = options;
+    const { clock, random, logger, codecs, config, topicId } = options;
+    this.#runtime = new CoordinatorRuntime({
+      name: "group coordinator",
+      clock,
+      logger,
+      codecs,
+      recordCodec: groupRecordCodec,
+      commitTimeoutMs: options.commitTimeoutMs,
+      newShard: (_partition, timers) =>
+        new GroupShard({ config, clock, random, logger, timers, topicId }),
+    });
+  }
+
+  /** Takes up the partitions that are led here now and gives up the others. */
+  follow(): void {
+    if (this.#closed) return;
+    const led = this.#options.topic.led();
+    for (const [partition, log] of this.#led) {
+      if (led.get(partition) === log) continue;
+      this.#led.delete(partition);
+      this.#runtime.resign(partition);
+    }
+    for (const [partition, log] of led) {
+      if (this.#led.has(partition)) continue;
+      this.#led.set(partition, log);
+      void this.#runtime.elect(partition, log);
+    }
+  }
+
+  /** Topics are gone: so are the offsets in them. */
+  onTopicsDeleted(): void {
+    for (const partition of this.#led.keys()) {
+      void this.#runtime.write(partition, (shard) => shard.dropDeleted());
+    }
+  }
+
+  /** Answers everybody who waits; nothing is coordinated here any more. */
+  close(): void {
+    this.#closed = true;
+    this.#runtime.close();
+    this.#led.clear();
+  }
+
+  /** Whether this broker coordinates the group; creates the topic and waits for loading. */
+  async find(groupId: string): Promise<ErrorCode> {
+    const error = await this.#options.topic.ensure();
+    if (error !== Errors.NONE) return error;
+    // Loading may take longer than a client waits; it then gets its own error from the group.
+    const partition = this.#partitionOf(groupId);
+    if (!this.#led.has(partition)) return Errors.COORDINATOR_NOT_AVAILABLE;
+    return await this.#loaded(partition) ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+  }
+
+  /** Answers when the generation is complete, or at once; with an error if `signal` is aborted. */
+  joinGroup(request: JoinRequest, signal: AbortSignal): Promise<JoinResponse> {
+    const { config } = this.#options;
+    if (request.groupId === "") {
+      return Promise.resolve(joinError(Errors.INVALID_GROUP_ID, request.memberId));
+    }
+    if (
+      request.sessionTimeoutMs < config.minSessionTimeoutMs ||
+      request.sessionTimeoutMs > config.maxSessionTimeoutMs
+    ) return Promise.resolve(joinError(Errors.INVALID_SESSION_TIMEOUT, request.memberId));
+    return this.#parked(
+      request.groupId,
+      signal,
+      (shard, reply) => shard.join(request, reply),
+      (error) => joinError(error, request.memberId),
+    );
+  }
+
+  /** Answers when the leader's assignment is committed; with an error if `signal` is aborted. */
+  syncGroup(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse> {
+    if (request.groupId === "") return Promise.resolve(syncError(Errors.INVALID_GROUP_ID));
+    return this.#parked(
+      request.groupId,
+      signal,
+      (shard, reply) => shard.sync(request, reply),
+      syncError,
+    );
+  }
+
+  heartbeat(request: MemberRequest): ErrorCode {
+    if (request.groupId === "") return Errors.INVALID_GROUP_ID;
+    const outcome = this.#runtime.now(
+      this.#partitionOf(request.groupId),
+      (shard) => shard.heartbeat(request),
+    );
+    if (outcome.ok) return outcome.value;
+    // The session starts again when the group is loaded, so this beat is as good as heard.
+    return outcome.error === Errors.COORDINATOR_LOAD_IN_PROGRESS ? Errors.NONE : outcome.error;
+  }
+
+  leaveGroup(
+    groupId: string,
+    members: readonly LeavingMember[],
+  ): Promise<Outcome<readonly LeftMember[]>> {
+    if (groupId === "") return Promise.resolve({ ok: false, error: Errors.INVALID_GROUP_ID });
+    return this.#runtime.write(
+      this.#partitionOf(groupId),
+      (shard) => shard.leave(groupId, members),
+    );
+  }
+
+  async commitOffsets(request: CommitRequest): Promise<PartitionErrors> {
+    const partition = this.#partitionOf(request.groupId);
+    const outcome = await this.#runtime.write(partition, (shard) => shard.commit(request));
+    return outcome.ok ? outcome.value : outcome;
+  }
+
+  /** Looks at a group's offsets; answers when what it saw is committed. */
+  fetchOffsets<T>(groupId: string, look: (shard: GroupShard) => T): Promise<Outcome<T>> {
+    return this.#runtime.read(this.#partitionOf(groupId), look);
+  }
+
+  async deleteOffsets(
+    groupId: string,
+    topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
+  ): Promise<PartitionErrors> {
+    if (groupId === "") return { ok: false, error: Errors.INVALID_GROUP_ID };
+    const outcome = await this.#runtime.write(
+      this.#partitionOf(groupId),
+      (shard) => shard.deleteOffsets(groupId, topics),
+    );
+    return outcome.ok ? outcome.value : outcome;
+  }
+
+  /** All groups that are coordinated here. */
+  async listGroups(): Promise<Outcome<readonly GroupListing[]>> {
+    const partitions = this.#runtime.partitions();
+    const outcomes = await Promise.all(
+      partitions.map((partition) => this.#runtime.read(partition, (shard) => shard.list())),
+    );
+    const groups: GroupListing[] = [];
+    for (const outcome of outcomes) {
+      if (outcome.ok) groups.push(...outcome.value);
+      else if (outcome.error !== Errors.NOT_COORDINATOR) return outcome;
+    }
+    return { ok: true, value: groups };
+  }
+
+  /** A group, undefined if there is none of that id. */
+  describeGroup(groupId: string): Promise<Outcome<GroupDescription | undefined>> {
+    return this.#runtime.read(this.#partitionOf(groupId), (shard) => shard.describe(groupId));
+  }
+
+  /** How it went for each of the groups. */
+  async deleteGroups(groupIds: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
+    const byPartition = Map.groupBy(groupIds, (groupId) => this.#partitionOf(groupId));
+    const errors = new Map<string, ErrorCode>();
+    await Promise.all(
+      [...byPartition].map(async ([partition, ids]) => {
+        const outcome = await this.#runtime.write(partition, (shard) => shard.deleteGroups(ids));
+        for (const groupId of ids) {
+          const error = outcome.ok ? outcome.value.get(groupId) : outcome.error;
+          errors.set(groupId, error ?? Errors.GROUP_ID_NOT_FOUND);
+        }
+      }),
+    );
+    return errors;
+  }
+
+  #partitionOf(groupId: string): number {
+    return coordinatorPartition(groupId, this.#options.topic.partitionCount());
+  }
+
+  /** Whether the partition is loaded, waiting as long as an operation may take. */
+  #loaded(partition: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.setTimer(
+        this.#options.commitTimeoutMs,
+        () => resolve(false),
+      );
+      void this.#runtime.ready(partition).then((ready) => {
+        timer.cancel();
+        resolve(ready);
+      });
+    });
+  }
+
+  /** Runs an operation whose answer may come much later, or never if the connection goes. */
+  #parked<T extends JoinResponse | SyncResponse>(
+    groupId: string,
+    signal: AbortSignal,
+    operation: (
+      shard: GroupShard,
+      reply: Reply<T>,
+    ) => ReturnType<GroupShard["join"]>,
+    refused: (error: ErrorCode) => T,
+  ): Promise<T> {
+    const partition = this.#partitionOf(groupId);
+    return new Promise((resolve) => {
+      const reply = (response: T) => {
+        signal.removeEventListener("abort", abandon);
+        resolve(response);
+      };
+      const abandon = () => {
+        this.#runtime.now(partition, (shard) => shard.abandon(groupId, reply as Reply<never>));
+        resolve(refused(Errors.REQUEST_TIMED_OUT));
+      };
+      signal.addEventListener("abort", abandon, { once: true });
+      void this.#runtime.write(partition, (shard) => operation(shard, reply)).then((outcome) => {
+        if (!outcome.ok) reply(refused(outcome.error));
+      });
+    });
+  }
+}

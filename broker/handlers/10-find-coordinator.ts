@@ -1,0 +1,90 @@
+/**
+ * FindCoordinator, versions 0 to 6: which broker coordinates a group, a transactional id or a share
+ * partition (key types 0, 1 and 2).
+ *
+ * - Needs DESCRIBE on the group or the transactional id.
+ * - Groups: `__consumer_offsets` is created if it is missing and the answer waits for it, so that
+ *   the first consumer of a cluster hears of no error.
+ * - Transactions and share groups are not served yet: INVALID_REQUEST, which clients do not retry.
+ * - 4: several keys (KIP-699). 6: share partitions (KIP-932).
+ */
+import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
+import { findCoordinator } from "../../core/protocol/10-find-coordinator.ts";
+import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import { advertisedAddress } from "../listeners.ts";
+import type { RequestContext } from "../request-context.ts";
+
+type Request = RequestOf<typeof findCoordinator>;
+type Response = EncodableResponse<typeof findCoordinator>;
+
+/** First version with several keys. */
+const KEYS_VERSION = 4;
+const KeyTypes = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const;
+
+interface Found {
+  readonly key: string;
+  readonly errorCode: ErrorCode;
+  readonly errorMessage: string | null;
+  readonly nodeId: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+export const findCoordinatorHandler: Handler<typeof findCoordinator> = {
+  api: findCoordinator,
+  authorize: { kind: "items", operations: ["DESCRIBE GROUP", "DESCRIBE TRANSACTIONAL_ID"] },
+  async handle(context, request, broker) {
+    if (context.apiVersion < KEYS_VERSION) {
+      const { key: _key, ...found } = await find(context, request, request.key, broker);
+      return found;
+    }
+    const keys = request.coordinatorKeys;
+    return {
+      coordinators: await Promise.all(keys.map((key) => find(context, request, key, broker))),
+    };
+  },
+  failure: (request, error): Response => ({
+    errorCode: error,
+    coordinators: request.coordinatorKeys.map((key) => refuse(key, error)),
+  }),
+};
+
+async function find(
+  context: RequestContext,
+  request: Request,
+  key: string,
+  broker: Broker,
+): Promise<Found> {
+  switch (request.keyType) {
+    case KeyTypes.GROUP:
+      break;
+    case KeyTypes.TRANSACTION:
+      return context.authorized("DESCRIBE", "TRANSACTIONAL_ID", key)
+        ? refuse(key, Errors.INVALID_REQUEST, "This broker does not serve transactions yet.")
+        : refuse(key, Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    case KeyTypes.SHARE:
+      return refuse(key, Errors.INVALID_REQUEST, "This broker does not serve share groups yet.");
+    default:
+      return refuse(key, Errors.INVALID_REQUEST, `Unknown key type ${request.keyType}.`);
+  }
+  if (!context.authorized("DESCRIBE", "GROUP", key)) {
+    return refuse(key, Errors.GROUP_AUTHORIZATION_FAILED);
+  }
+  const error = await broker.groups.find(key);
+  if (error !== Errors.NONE) return refuse(key, error);
+  const { host, port } = advertisedAddress(context);
+  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
+}
+
+function refuse(key: string, errorCode: ErrorCode, message?: string): Found {
+  return {
+    key,
+    errorCode,
+    errorMessage: message ?? errorName(errorCode),
+    nodeId: -1,
+    host: "",
+    port: -1,
+  };
+}

@@ -3,6 +3,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
+import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import type { Controller } from "./controller.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { ProducerIds } from "./producer-ids.ts";
@@ -25,4 +26,6 @@ export interface Broker {
   /** Changes the metadata. */
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
+  /** Groups and committed offsets. */
+  readonly groups: GroupCoordinator;
 }

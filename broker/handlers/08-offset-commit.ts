@@ -57,9 +57,17 @@ async function commit(
     topics,
   });
   if (!outcome.ok) {
-    return answer(request, checked, topics.map(({ partitions }) => partitions.map(() => outcome.error)));
+    return answer(
+      request,
+      checked,
+      topics.map(({ partitions }) => partitions.map(() => outcome.error)),
+    );
   }
-  return answer(request, checked, outcome.topics.map(({ partitions }) => partitions.map((each) => each.error)));
+  return answer(
+    request,
+    checked,
+    outcome.topics.map(({ partitions }) => partitions.map((each) => each.error)),
+  );
 }
 
 /** A topic of the request: what is refused right away, by position, and the rest to commit. */

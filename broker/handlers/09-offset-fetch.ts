@@ -104,10 +104,13 @@ async function fetchGroup(
   if (!context.authorized("DESCRIBE", "GROUP", groupId)) {
     return refuse(group, Errors.GROUP_AUTHORIZATION_FAILED);
   }
-  const outcome = await broker.groups.fetchOffsets(groupId, (shard) =>
-    group.topics === null
-      ? allTopics(context, groupId, shard, broker)
-      : group.topics.map((topic) => oneTopic(context, groupId, topic, shard)));
+  const outcome = await broker.groups.fetchOffsets(
+    groupId,
+    (shard) =>
+      group.topics === null
+        ? allTopics(context, groupId, shard, broker)
+        : group.topics.map((topic) => oneTopic(context, groupId, topic, shard)),
+  );
   return outcome.ok
     ? { groupId, topics: outcome.value, errorCode: Errors.NONE }
     : refuse(group, outcome.error);

@@ -20,7 +20,8 @@ export const syncGroupHandler: Handler<typeof syncGroup> = {
     deny: () => ({ errorCode: Errors.GROUP_AUTHORIZATION_FAILED }),
   },
   async handle(context, request, broker) {
-    const { groupId, memberId, groupInstanceId, generationId, protocolType, protocolName } = request;
+    const { groupId, memberId, groupInstanceId, generationId, protocolType, protocolName } =
+      request;
     const unnamed = protocolType === null || protocolName === null;
     if (context.apiVersion >= PROTOCOL_VERSION && unnamed) {
       return { errorCode: Errors.INCONSISTENT_GROUP_PROTOCOL };

@@ -1,0 +1,214 @@
+/**
+ * One segment of a log: a run of record batches in a `.log` file, exactly as on the wire, and its
+ * two sparse indexes. It knows bytes and positions; what offsets mean is the log's business.
+ */
+import { DiskError } from "../core/io.ts";
+import { baseOffset, maxTimestamp, NO_TIMESTAMP, readInt32 } from "../core/records/batch-header.ts";
+import { INDEX_SUFFIX, LOG_SUFFIX, segmentFileName, TIME_INDEX_SUFFIX } from "./names.ts";
+import type { OpenFiles } from "./open-files.ts";
+import { SparseIndex } from "./sparse-index.ts";
+
+/** Largest distance of an offset from its segment's base, and largest size of a `.log`. */
+const INT32_MAX = 0x7fff_ffff;
+
+/** Sizes of a segment's files as they were found, in bytes; 0 for one that is not there. */
+export interface SegmentSizes {
+  readonly log: number;
+  readonly index: number;
+  readonly timeIndex: number;
+}
+
+/** What the log knows of a batch that it appends. */
+export interface BatchFacts {
+  readonly sizeBytes: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly maxTimestampMs: number;
+}
+
+/** See the head of this file. */
+export class Segment {
+  /** Bytes of whole batches in the `.log` file. */
+  sizeBytes: number;
+  readonly offsetIndex: SparseIndex;
+  readonly timeIndex: SparseIndex;
+  /** The largest timestamp of all batches, and the last offset of the batch that has it. */
+  maxTimestampMs = NO_TIMESTAMP;
+  maxTimestampOffset = -1;
+  /** The largest timestamp of the first batch: the age of a segment counts from it. */
+  firstTimestampMs: number | null = null;
+  private bytesSinceIndexEntry = 0;
+  /** A failed write may have left bytes behind the end: they are cut off before the next write. */
+  private hasTornTail = false;
+
+  constructor(
+    private readonly files: OpenFiles,
+    private dir: string,
+    readonly baseOffset: number,
+    sizes: SegmentSizes,
+    /** Wall time at which the segment was made or opened. */
+    readonly createdMs: number,
+    /** What `segment.jitter.ms` takes off this segment's `segment.ms`. */
+    readonly jitterMs: number,
+  ) {
+    this.sizeBytes = sizes.log;
+    const path = (suffix: string) => () => this.pathWith(suffix);
+    this.offsetIndex = new SparseIndex(files, path(INDEX_SUFFIX), "offset", sizes.index);
+    this.timeIndex = new SparseIndex(files, path(TIME_INDEX_SUFFIX), "time", sizes.timeIndex);
+  }
+
+  /** Makes the empty `.log` file. Throws a `DiskError`. */
+  static create(
+    files: OpenFiles,
+    dir: string,
+    baseOffset: number,
+    options: { createdMs: number; jitterMs: number },
+  ): Segment {
+    const none = { log: 0, index: 0, timeIndex: 0 };
+    const { createdMs, jitterMs } = options;
+    const segment = new Segment(files, dir, baseOffset, none, createdMs, jitterMs);
+    files.create(segment.logPath);
+    return segment;
+  }
+
+  get logPath(): string {
+    return this.pathWith(LOG_SUFFIX);
+  }
+
+  /** All paths that the segment may have. */
+  get paths(): string[] {
+    return [this.logPath, this.offsetIndex.path, this.timeIndex.path];
+  }
+
+  /** The folder has been renamed. */
+  moveTo(dir: string): void {
+    this.closeFiles();
+    this.dir = dir;
+  }
+
+  /** Whether a batch of this size and last offset fits what the formats can say. */
+  canHold(sizeBytes: number, lastOffset: number): boolean {
+    return this.sizeBytes + sizeBytes <= INT32_MAX && lastOffset - this.baseOffset <= INT32_MAX;
+  }
+
+  /**
+   * Writes one batch into the page cache. Throws a `DiskError`, and then nothing has changed.
+   */
+  append(bytes: Uint8Array, facts: BatchFacts, indexIntervalBytes: number): void {
+    const file = this.files.get(this.logPath);
+    if (this.hasTornTail) file.truncateSync(this.sizeBytes);
+    this.hasTornTail = false;
+    try {
+      file.writeSync(bytes, this.sizeBytes);
+    } catch (error) {
+      this.cutTornTail();
+      throw error;
+    }
+    this.note(facts, this.sizeBytes, indexIntervalBytes);
+    this.sizeBytes += facts.sizeBytes;
+  }
+
+  /** Takes a batch that is in the file at `position` into the indexes and the largest timestamp. */
+  note(facts: BatchFacts, position: number, indexIntervalBytes: number): void {
+    this.firstTimestampMs ??= facts.maxTimestampMs;
+    if (facts.maxTimestampMs > this.maxTimestampMs) {
+      this.maxTimestampMs = facts.maxTimestampMs;
+      this.maxTimestampOffset = facts.lastOffset;
+    }
+    if (this.bytesSinceIndexEntry > indexIntervalBytes) {
+      this.offsetIndex.append(facts.lastOffset - this.baseOffset, position);
+      this.noteTimestamp();
+      this.bytesSinceIndexEntry = 0;
+    }
+    this.bytesSinceIndexEntry += facts.sizeBytes;
+  }
+
+  /** Where to start looking for `offset`: the start of a batch at or before it. */
+  positionFor(offset: number): number {
+    return this.offsetIndex.floor(offset - this.baseOffset)?.value ?? 0;
+  }
+
+  /** Writes the waiting index entries, with one for the largest timestamp. Throws a `DiskError`. */
+  flushIndexes(): void {
+    this.noteTimestamp();
+    this.offsetIndex.ensureFile();
+    this.timeIndex.ensureFile();
+    this.offsetIndex.flush();
+    this.timeIndex.flush();
+  }
+
+  /** Resolves when everything written so far is on stable storage. Throws a `DiskError`. */
+  async sync(withIndexes: boolean): Promise<void> {
+    const paths = withIndexes ? this.paths : [this.logPath];
+    for (const path of paths) {
+      const pinned = this.files.pin(path);
+      try {
+        await pinned.file.sync();
+      } finally {
+        pinned.release();
+      }
+    }
+  }
+
+  /** Cuts the `.log` at `sizeBytes`, the start of the batch at `offset`. Throws a `DiskError`. */
+  truncate(sizeBytes: number, offset: number): void {
+    this.files.get(this.logPath).truncateSync(sizeBytes);
+    this.sizeBytes = sizeBytes;
+    this.hasTornTail = false;
+    this.bytesSinceIndexEntry = 0;
+    this.offsetIndex.truncate((entry) => entry.value < sizeBytes);
+    this.timeIndex.truncate((entry) => this.baseOffset + entry.value < offset);
+    this.loadMaxTimestamp();
+    if (sizeBytes === 0) this.firstTimestampMs = null;
+  }
+
+  /** Takes the largest timestamp from the time index: right once the indexes are complete. */
+  loadMaxTimestamp(): void {
+    const last = this.timeIndex.last();
+    this.maxTimestampMs = last?.key ?? NO_TIMESTAMP;
+    this.maxTimestampOffset = last === null ? -1 : this.baseOffset + last.value;
+  }
+
+  /** Forgets indexes and timestamps, to make them anew with `note`. Throws a `DiskError`. */
+  clearIndexes(): void {
+    this.offsetIndex.clear();
+    this.timeIndex.clear();
+    this.maxTimestampMs = NO_TIMESTAMP;
+    this.maxTimestampOffset = -1;
+    this.firstTimestampMs = null;
+    this.bytesSinceIndexEntry = 0;
+  }
+
+  /** The timestamp from which the age of the segment counts; null if it is empty. */
+  loadFirstTimestamp(): number | null {
+    if (this.firstTimestampMs !== null || this.sizeBytes === 0) return this.firstTimestampMs;
+    const header = new Uint8Array(61);
+    if (this.files.get(this.logPath).readSync(header, 0) < header.length) return null;
+    if (baseOffset(header, 0) !== this.baseOffset || readInt32(header, 8) < 0) return null;
+    this.firstTimestampMs = maxTimestamp(header, 0);
+    return this.firstTimestampMs;
+  }
+
+  /** Closes the handles. */
+  closeFiles(): void {
+    for (const path of this.paths) this.files.close(path);
+  }
+
+  private noteTimestamp(): void {
+    if (this.maxTimestampOffset < this.baseOffset) return;
+    this.timeIndex.append(this.maxTimestampMs, this.maxTimestampOffset - this.baseOffset);
+  }
+
+  private cutTornTail(): void {
+    try {
+      this.files.get(this.logPath).truncateSync(this.sizeBytes);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.hasTornTail = true;
+    }
+  }
+
+  private pathWith(suffix: string): string {
+    return `${this.dir}/${segmentFileName(this.baseOffset, suffix)}`;
+  }
+}

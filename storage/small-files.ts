@@ -1,0 +1,52 @@
+/**
+ * Small files that are read and written as a whole. A write makes a new file beside the old one,
+ * syncs it and renames it into place, so that a crash leaves the old or the new content.
+ */
+import type { Disk } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
+import { TEMPORARY_SUFFIX } from "./names.ts";
+
+/** The whole file; null if there is none or if it has over `maxBytes`. */
+export function readSmallFile(disk: Disk, path: string, maxBytes = 1 << 26): Uint8Array | null {
+  let file;
+  try {
+    file = disk.open(path, "read");
+  } catch (error) {
+    if (error instanceof DiskError && error.code === "ENOENT") return null;
+    throw error;
+  }
+  try {
+    const size = file.sizeBytes();
+    if (size > maxBytes) return null;
+    const bytes = new Uint8Array(size);
+    return bytes.subarray(0, file.readSync(bytes, 0));
+  } finally {
+    file.close();
+  }
+}
+
+/** The whole file as text; null if there is none. */
+export function readSmallText(disk: Disk, path: string): string | null {
+  const bytes = readSmallFile(disk, path);
+  return bytes === null ? null : new TextDecoder().decode(bytes);
+}
+
+/** Writes the file so that it is durable, and is never seen in part, also after a crash. */
+export async function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = path + TEMPORARY_SUFFIX;
+  disk.remove(temporary);
+  const file = disk.open(temporary, "create");
+  try {
+    file.writeSync(bytes, 0);
+    await file.sync();
+  } finally {
+    file.close();
+  }
+  disk.rename(temporary, path);
+  await disk.syncDir(path.slice(0, path.lastIndexOf("/")));
+}
+
+/** As `writeSmallFile`, for text. */
+export function writeSmallText(disk: Disk, path: string, text: string): Promise<void> {
+  return writeSmallFile(disk, path, new TextEncoder().encode(text));
+}

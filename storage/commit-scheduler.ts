@@ -65,6 +65,8 @@ export class CommitScheduler {
   }
 
   private async run(log: Committable): Promise<void> {
+    // What else is appended in this turn of the event loop goes along.
+    await null;
     await log.commit();
     this.inFlight--;
     const again = this.states.get(log) === "again";

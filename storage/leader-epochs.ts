@@ -26,6 +26,11 @@ export class LeaderEpochs {
     return this.list.at(-1)?.epoch ?? null;
   }
 
+  /** The epoch in which `offset` was written; −1 if unknown. */
+  epochFor(offset: number): number {
+    return this.list.findLast((entry) => entry.startOffset <= offset)?.epoch ?? UNDEFINED_EPOCH;
+  }
+
   /** Notes that a batch of this epoch starts at `startOffset`. Returns whether it is a new epoch. */
   assign(epoch: number, startOffset: number): boolean {
     const last = this.list.at(-1);
@@ -48,8 +53,10 @@ export class LeaderEpochs {
   truncateFromStart(startOffset: number): boolean {
     const later = this.list.filter((entry) => entry.startOffset > startOffset);
     const covering = this.list.findLast((entry) => entry.startOffset <= startOffset);
-    if (covering === undefined || (later.length + 1 === this.list.length &&
-      covering.startOffset === startOffset)) return false;
+    if (
+      covering === undefined || (later.length + 1 === this.list.length &&
+        covering.startOffset === startOffset)
+    ) return false;
     this.list = [{ epoch: covering.epoch, startOffset }, ...later];
     return true;
   }
@@ -58,7 +65,10 @@ export class LeaderEpochs {
    * The largest epoch up to `leaderEpoch` and the offset behind its last record, as Kafka's
    * OffsetForLeaderEpoch answers; −1 and −1 if nothing is known of it.
    */
-  endOffsetFor(leaderEpoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } {
+  endOffsetFor(
+    leaderEpoch: number,
+    logEndOffset: number,
+  ): { leaderEpoch: number; endOffset: number } {
     const undefinedAnswer = { leaderEpoch: UNDEFINED_EPOCH, endOffset: UNDEFINED_EPOCH_OFFSET };
     const latest = this.latest();
     if (leaderEpoch < 0 || latest === null) return undefinedAnswer;

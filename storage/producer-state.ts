@@ -56,8 +56,12 @@ interface Entry extends ProducerStateEntry {
 /** What to do with a batch. */
 export type SequenceVerdict =
   | { readonly kind: "append" }
-  | { readonly kind: "duplicate"; readonly baseOffset: number; readonly lastOffset: number;
-    readonly timestampMs: number }
+  | {
+    readonly kind: "duplicate";
+    readonly baseOffset: number;
+    readonly lastOffset: number;
+    readonly timestampMs: number;
+  }
   | { readonly kind: "refused"; readonly error: ErrorCode; readonly message: string };
 
 const APPEND: SequenceVerdict = { kind: "append" };

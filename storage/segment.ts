@@ -35,6 +35,7 @@ export class Segment {
   /** The largest timestamp of all batches, and the last offset of the batch that has it. */
   maxTimestampMs = NO_TIMESTAMP;
   maxTimestampOffset = -1;
+  private knowsMaxTimestamp: boolean;
   /** The largest timestamp of the first batch: the age of a segment counts from it. */
   firstTimestampMs: number | null = null;
   private bytesSinceIndexEntry = 0;
@@ -43,7 +44,7 @@ export class Segment {
 
   constructor(
     private readonly files: OpenFiles,
-    private dir: string,
+    private readonly dir: string,
     readonly baseOffset: number,
     sizes: SegmentSizes,
     /** Wall time at which the segment was made or opened. */
@@ -52,6 +53,7 @@ export class Segment {
     readonly jitterMs: number,
   ) {
     this.sizeBytes = sizes.log;
+    this.knowsMaxTimestamp = sizes.log === 0;
     const path = (suffix: string) => () => this.pathWith(suffix);
     this.offsetIndex = new SparseIndex(files, path(INDEX_SUFFIX), "offset", sizes.index);
     this.timeIndex = new SparseIndex(files, path(TIME_INDEX_SUFFIX), "time", sizes.timeIndex);
@@ -80,12 +82,6 @@ export class Segment {
     return [this.logPath, this.offsetIndex.path, this.timeIndex.path];
   }
 
-  /** The folder has been renamed. */
-  moveTo(dir: string): void {
-    this.closeFiles();
-    this.dir = dir;
-  }
-
   /** Whether a batch of this size and last offset fits what the formats can say. */
   canHold(sizeBytes: number, lastOffset: number): boolean {
     return this.sizeBytes + sizeBytes <= INT32_MAX && lastOffset - this.baseOffset <= INT32_MAX;
@@ -110,7 +106,8 @@ export class Segment {
 
   /** Takes a batch that is in the file at `position` into the indexes and the largest timestamp. */
   note(facts: BatchFacts, position: number, indexIntervalBytes: number): void {
-    this.firstTimestampMs ??= facts.maxTimestampMs;
+    this.loadMaxTimestamp();
+    if (position === 0) this.firstTimestampMs = facts.maxTimestampMs;
     if (facts.maxTimestampMs > this.maxTimestampMs) {
       this.maxTimestampMs = facts.maxTimestampMs;
       this.maxTimestampOffset = facts.lastOffset;
@@ -137,19 +134,6 @@ export class Segment {
     this.timeIndex.flush();
   }
 
-  /** Resolves when everything written so far is on stable storage. Throws a `DiskError`. */
-  async sync(withIndexes: boolean): Promise<void> {
-    const paths = withIndexes ? this.paths : [this.logPath];
-    for (const path of paths) {
-      const pinned = this.files.pin(path);
-      try {
-        await pinned.file.sync();
-      } finally {
-        pinned.release();
-      }
-    }
-  }
-
   /** Cuts the `.log` at `sizeBytes`, the start of the batch at `offset`. Throws a `DiskError`. */
   truncate(sizeBytes: number, offset: number): void {
     this.files.get(this.logPath).truncateSync(sizeBytes);
@@ -158,12 +142,15 @@ export class Segment {
     this.bytesSinceIndexEntry = 0;
     this.offsetIndex.truncate((entry) => entry.value < sizeBytes);
     this.timeIndex.truncate((entry) => this.baseOffset + entry.value < offset);
+    this.knowsMaxTimestamp = false;
     this.loadMaxTimestamp();
     if (sizeBytes === 0) this.firstTimestampMs = null;
   }
 
   /** Takes the largest timestamp from the time index: right once the indexes are complete. */
   loadMaxTimestamp(): void {
+    if (this.knowsMaxTimestamp) return;
+    this.knowsMaxTimestamp = true;
     const last = this.timeIndex.last();
     this.maxTimestampMs = last?.key ?? NO_TIMESTAMP;
     this.maxTimestampOffset = last === null ? -1 : this.baseOffset + last.value;
@@ -173,6 +160,7 @@ export class Segment {
   clearIndexes(): void {
     this.offsetIndex.clear();
     this.timeIndex.clear();
+    this.knowsMaxTimestamp = true;
     this.maxTimestampMs = NO_TIMESTAMP;
     this.maxTimestampOffset = -1;
     this.firstTimestampMs = null;
@@ -195,6 +183,7 @@ export class Segment {
   }
 
   private noteTimestamp(): void {
+    this.loadMaxTimestamp();
     if (this.maxTimestampOffset < this.baseOffset) return;
     this.timeIndex.append(this.maxTimestampMs, this.maxTimestampOffset - this.baseOffset);
   }

@@ -13,7 +13,13 @@
  */
 import type { DiskFile } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
-import { readInt32, readInt64, readUint32, writeInt32, writeInt64 } from "../core/records/batch-header.ts";
+import {
+  readInt32,
+  readInt64,
+  readUint32,
+  writeInt32,
+  writeInt64,
+} from "../core/records/batch-header.ts";
 import type { OpenFiles } from "./open-files.ts";
 
 /** Which of the two indexes. */
@@ -33,6 +39,8 @@ const PENDING_MAX_BYTES = 3072;
 /** One index file; it is made when first entries are written. */
 export class SparseIndex {
   private readonly entryBytes: number;
+  /** Whether the file was found with a size that a whole number of entries has. */
+  readonly isWhole: boolean;
   /** Entries in the file. */
   private stored: number;
   /** Entries that are not in the file yet. */
@@ -49,6 +57,7 @@ export class SparseIndex {
   ) {
     this.entryBytes = ENTRY_BYTES[kind];
     this.stored = Math.floor(storedBytes / this.entryBytes);
+    this.isWhole = storedBytes % this.entryBytes === 0;
   }
 
   /** Where the file is. */
@@ -64,11 +73,6 @@ export class SparseIndex {
   /** Size of the file when all is written. */
   get sizeBytes(): number {
     return this.count * this.entryBytes;
-  }
-
-  /** Whether the file is there. */
-  get isStored(): boolean {
-    return this.stored > 0;
   }
 
   /** The entry with the largest key, or null. */

@@ -1,0 +1,398 @@
+/**
+ * A data directory: the logs of all partitions of one broker, and what they share.
+ *
+ *     .lock                              held by flock while a process has the directory open
+ *     meta.properties                    whose it is
+ *     .kafka_cleanshutdown               only there while it is closed in good order
+ *     recovery-point-offset-checkpoint   up to where each log need not be read at the next start
+ *     log-start-offset-checkpoint        where each log starts, if not at its first segment
+ *     <topic>-<partition>/               one log
+ *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
+ */
+import type { Codecs } from "../core/compression/codec.ts";
+import type { DiskLock, Timer } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import { CommitScheduler } from "./commit-scheduler.ts";
+import { parsePartitionMetadata } from "./log-files.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { LogContext, StorageIo } from "./log-context.ts";
+import { TailBudget } from "./log-tail.ts";
+import {
+  formatMetaProperties,
+  type MetaProperties,
+  parseMetaProperties,
+  randomId,
+} from "./meta-properties.ts";
+import {
+  CLEAN_SHUTDOWN_FILE,
+  DELETED_DIR_SUFFIX,
+  LOCK_FILE,
+  LOG_START_OFFSET_FILE,
+  META_PROPERTIES_FILE,
+  parsePartitionDirName,
+  PARTITION_METADATA_FILE,
+  partitionDirName,
+  RECOVERY_POINT_FILE,
+} from "./names.ts";
+import { OffsetCheckpoint } from "./offset-checkpoint.ts";
+import { OpenFiles } from "./open-files.ts";
+import { type LogIdentity, PartitionLog } from "./partition-log.ts";
+import { recoverLog } from "./recovery.ts";
+import { Removals } from "./removals.ts";
+import { readSmallText, writeSmallText } from "./small-files.ts";
+
+/** How a data directory is opened. */
+export interface DataDirOptions {
+  /** Path of the directory; it is made if it is not there. */
+  readonly path: string;
+  readonly nodeId: number;
+  /** The cluster that a fresh directory joins; default a new random id. */
+  readonly clusterId?: string;
+  /** The configuration of a topic whose log is found on disk. */
+  readonly logConfig: (topic: string) => LogConfig;
+  /** Unpacks compressed records where a lookup or a rule needs them. */
+  readonly codecs: Codecs;
+  /** Called once when a sync has failed: nothing can be acknowledged from then on. */
+  readonly onFailure?: (error: Error) => void;
+  readonly limits?: Partial<DataDirLimits>;
+}
+
+/** Bounds and intervals of a data directory. */
+export interface DataDirLimits {
+  /** Memory for the recent ends of all logs. */
+  readonly tailBytes: number;
+  readonly openFiles: number;
+  readonly syncsInFlight: number;
+  /** How many logs are opened, recovered or closed at a time. */
+  readonly parallelLogs: number;
+  readonly producerIdExpirationMs: number;
+  /** `log.retention.check.interval.ms`. */
+  readonly retentionCheckMs: number;
+  /** How long a checkpoint may lag behind. */
+  readonly checkpointMs: number;
+  /** How often `flush.ms` is looked after. */
+  readonly flushCheckMs: number;
+}
+
+/** The defaults of `DataDirLimits`. */
+export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
+  tailBytes: 32 * 1024 * 1024,
+  openFiles: 2000,
+  syncsInFlight: 16,
+  parallelLogs: 8,
+  producerIdExpirationMs: 86_400_000,
+  retentionCheckMs: 300_000,
+  checkpointMs: 5000,
+  flushCheckMs: 1000,
+};
+
+/** How many logs are looked after before the event loop gets a turn. */
+const LOGS_PER_TURN = 100;
+
+/** See the head of this file. */
+export class DataDir {
+  private readonly byName = new Map<string, PartitionLog>();
+  private readonly context: LogContext;
+  private readonly removals: Removals;
+  private readonly timers = new Set<Timer>();
+  private failed: Error | null = null;
+  private isClosed = false;
+  private checkpointTimer: Timer | null = null;
+  private saving: Promise<void> = Promise.resolve();
+  private readonly limits: DataDirLimits;
+
+  private constructor(
+    private readonly io: StorageIo,
+    private readonly logger: Logger,
+    private readonly options: DataDirOptions,
+    private readonly meta: MetaProperties,
+    private readonly lock: DiskLock,
+    private readonly recoveryPoints: OffsetCheckpoint,
+    private readonly startOffsets: OffsetCheckpoint,
+  ) {
+    this.limits = { ...DEFAULT_DATA_DIR_LIMITS, ...options.limits };
+    this.removals = new Removals(io.clock, io.disk, logger);
+    this.context = {
+      io,
+      logger,
+      codecs: options.codecs,
+      files: new OpenFiles(io.disk, this.limits.openFiles),
+      tails: new TailBudget(this.limits.tailBytes),
+      scheduler: new CommitScheduler(this.limits.syncsInFlight),
+      producerIdExpirationMs: this.limits.producerIdExpirationMs,
+      path: options.path,
+      failure: () => this.failed,
+      fail: (error) => this.fail(error),
+      removeLater: (paths, delayMs) => this.removals.add(paths, delayMs),
+      checkpointLater: () => this.checkpointLater(),
+      forgetCheckpoints: (name) =>
+        [recoveryPoints, startOffsets].filter((file) => file.forget(name)).map((file) => file.path),
+    };
+  }
+
+  /**
+   * Locks the directory, recovers every log in it and begins to look after them. Throws an
+   * `OperatorError` if the directory is locked, unreadable or of a newer format.
+   */
+  static async open(io: StorageIo, logger: Logger, options: DataDirOptions): Promise<DataDir> {
+    const { disk } = io;
+    const { path } = options;
+    let lock: DiskLock | null = null;
+    try {
+      disk.makeDir(path);
+      lock = disk.lock(`${path}/${LOCK_FILE}`);
+      if (lock === null) {
+        throw new OperatorError(
+          `cannot open the data directory ${path}`,
+          "another process has it open",
+          "stop that process, or use another --data directory",
+        );
+      }
+      const meta = await loadMeta(io, options);
+      const recoveryPoints = new OffsetCheckpoint(disk, `${path}/${RECOVERY_POINT_FILE}`);
+      const startOffsets = new OffsetCheckpoint(disk, `${path}/${LOG_START_OFFSET_FILE}`);
+      const dir = new DataDir(io, logger, options, meta, lock, recoveryPoints, startOffsets);
+      await dir.recover();
+      return dir;
+    } catch (error) {
+      lock?.release();
+      if (!(error instanceof DiskError)) throw error;
+      throw new OperatorError(
+        `cannot open the data directory ${path}`,
+        `${error.path}: ${error.message}`,
+        "check its permissions and its disk, or use another --data directory",
+      );
+    }
+  }
+
+  get clusterId(): string {
+    return this.meta.clusterId;
+  }
+
+  get nodeId(): number {
+    return this.meta.nodeId;
+  }
+
+  get directoryId(): string {
+    return this.meta.directoryId;
+  }
+
+  get path(): string {
+    return this.options.path;
+  }
+
+  /** Why the directory has failed; null while all is well. */
+  get failure(): Error | null {
+    return this.failed;
+  }
+
+  /** All logs. */
+  logs(): Iterable<PartitionLog> {
+    return this.byName.values();
+  }
+
+  /** The log of a partition, if there is one. */
+  log(topic: string, partition: number): PartitionLog | undefined {
+    return this.byName.get(partitionDirName(topic, partition));
+  }
+
+  /** The log of a partition; one that was found on disk takes the configuration given. */
+  getOrCreate(id: LogIdentity, config: LogConfig): PartitionLog {
+    const name = partitionDirName(id.topic, id.partition);
+    const existing = this.byName.get(name);
+    if (existing !== undefined) {
+      existing.updateConfig(config);
+      return existing;
+    }
+    const log = new PartitionLog(this.context, id, config, null);
+    this.byName.set(name, log);
+    return log;
+  }
+
+  /** Renames the log's folder away at once; its files go after `file.delete.delay.ms`. */
+  async delete(log: PartitionLog): Promise<void> {
+    if (this.byName.get(log.name) === log) this.byName.delete(log.name);
+    log.remove();
+    await this.io.disk.syncDir(this.path);
+    this.checkpointLater();
+  }
+
+  /** Bytes that can still be written. */
+  freeBytes(): number {
+    return this.io.disk.freeBytes(this.path);
+  }
+
+  /** Runs retention and the like on all logs now, a few at a time. */
+  async maintain(): Promise<void> {
+    let count = 0;
+    for (const log of [...this.byName.values()]) {
+      if (this.isClosed) return;
+      log.maintain();
+      if (++count % LOGS_PER_TURN === 0) await this.turn();
+    }
+  }
+
+  /** Syncs everything, writes the checkpoints and the clean shutdown marker, lets go of the lock. */
+  async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    for (const timer of this.timers) timer.cancel();
+    this.checkpointTimer?.cancel();
+    this.removals.stop();
+    try {
+      await forEachAtOnce(
+        [...this.byName.values()],
+        this.limits.parallelLogs,
+        (log) => log.close(),
+      );
+      await this.context.scheduler.idle();
+      await this.saving;
+      if (this.failed === null) {
+        await this.saveCheckpoints();
+        const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
+        await writeSmallText(this.io.disk, marker, '{"version":0,"brokerEpoch":-1}');
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.logger.error("the data directory was not closed in good order", { why: error.message });
+    } finally {
+      this.context.files.closeAll();
+      this.lock.release();
+    }
+  }
+
+  private async recover(): Promise<void> {
+    const { disk } = this.io;
+    const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
+    const wasClean = disk.stat(marker) !== null;
+    const found: { topic: string; partition: number; name: string }[] = [];
+    for (const entry of disk.list(this.path)) {
+      if (!entry.isDirectory) continue;
+      if (entry.name.endsWith(DELETED_DIR_SUFFIX)) {
+        this.removals.add([`${this.path}/${entry.name}`], 0);
+        continue;
+      }
+      const id = parsePartitionDirName(entry.name);
+      if (id !== null) found.push({ ...id, name: entry.name });
+    }
+    // Gone before anything else is changed: what follows may crash half-way.
+    if (wasClean) {
+      disk.remove(marker);
+      await disk.syncDir(this.path);
+    }
+    await forEachAtOnce(found, this.limits.parallelLogs, (id) => this.recoverOne(id, wasClean));
+    this.every(this.limits.retentionCheckMs, () => void this.maintain());
+    this.every(this.limits.flushCheckMs, () => {
+      for (const log of this.byName.values()) log.flushIfDue();
+    });
+  }
+
+  private async recoverOne(
+    id: { topic: string; partition: number; name: string },
+    wasClean: boolean,
+  ): Promise<void> {
+    const dir = `${this.path}/${id.name}`;
+    const config = this.options.logConfig(id.topic);
+    const recovered = await recoverLog(this.context, dir, config, {
+      recoveryPoint: this.recoveryPoints.get(id.name),
+      logStartOffset: this.startOffsets.get(id.name),
+      wasClean,
+    });
+    const text = readSmallText(this.io.disk, `${dir}/${PARTITION_METADATA_FILE}`);
+    const topicId = text === null ? null : parsePartitionMetadata(text);
+    if (recovered === null || topicId === null) {
+      if (recovered !== null) this.logger.error("a log has no topic id", { log: id.name });
+      return;
+    }
+    const identity = { topic: id.topic, partition: id.partition, topicId };
+    this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
+  }
+
+  private fail(error: Error): void {
+    if (this.failed !== null) return;
+    this.failed = error;
+    this.logger.error("the data directory has failed: nothing is written any more", {
+      path: this.path,
+      why: error.message,
+    });
+    for (const log of this.byName.values()) log.notifyFailed();
+    this.options.onFailure?.(error);
+  }
+
+  private checkpointLater(): void {
+    if (this.checkpointTimer !== null || this.isClosed) return;
+    this.checkpointTimer = this.io.clock.setTimer(this.limits.checkpointMs, () => {
+      this.checkpointTimer = null;
+      this.saving = this.saving.then(() => this.saveCheckpoints()).catch((error: unknown) => {
+        if (!(error instanceof DiskError)) throw error;
+        this.logger.warn("cannot write a checkpoint", { why: error.message });
+      });
+    });
+  }
+
+  private async saveCheckpoints(): Promise<void> {
+    if (this.failed !== null) return;
+    const entries = (offsetOf: (log: PartitionLog) => number) => () =>
+      [...this.byName.values()]
+        .map((log) => ({ topic: log.topic, partition: log.partition, offset: offsetOf(log) }))
+        .filter((entry) => entry.offset > 0);
+    await this.startOffsets.save(entries((log) => log.logStartOffset));
+    await this.recoveryPoints.save(entries((log) => log.recoveryPoint));
+  }
+
+  private every(intervalMs: number, action: () => void): void {
+    const arm = () => {
+      const timer = this.io.clock.setTimer(intervalMs, () => {
+        this.timers.delete(timer);
+        if (this.isClosed) return;
+        arm();
+        action();
+      });
+      this.timers.add(timer);
+    };
+    arm();
+  }
+
+  private turn(): Promise<void> {
+    return new Promise((resolve) => this.io.clock.setTimer(0, resolve));
+  }
+}
+
+async function loadMeta(io: StorageIo, options: DataDirOptions): Promise<MetaProperties> {
+  const path = `${options.path}/${META_PROPERTIES_FILE}`;
+  const text = readSmallText(io.disk, path);
+  if (text === null) {
+    const meta = {
+      clusterId: options.clusterId ?? randomId(io.random),
+      directoryId: randomId(io.random),
+      nodeId: options.nodeId,
+    };
+    await writeSmallText(io.disk, path, formatMetaProperties(meta));
+    return meta;
+  }
+  const meta = parseMetaProperties(options.path, text);
+  const isOther = options.clusterId !== undefined && options.clusterId !== meta.clusterId;
+  if (isOther || meta.nodeId !== options.nodeId) {
+    throw new OperatorError(
+      `cannot open the data directory ${options.path}`,
+      `it belongs to node ${meta.nodeId} of cluster ${meta.clusterId}`,
+      "use the directory of this node, or an empty one",
+    );
+  }
+  return meta;
+}
+
+/** Runs the action on all items, at most `limit` at a time; throws the first failure. */
+async function forEachAtOnce<T>(
+  items: readonly T[],
+  limit: number,
+  action: (item: T) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) await action(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+}

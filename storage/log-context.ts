@@ -1,0 +1,37 @@
+/** What all logs of a data directory share. */
+import type { Codecs } from "../core/compression/codec.ts";
+import type { Io } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import type { CommitScheduler } from "./commit-scheduler.ts";
+import type { TailBudget } from "./log-tail.ts";
+import type { OpenFiles } from "./open-files.ts";
+
+/** The seams that storage uses. */
+export type StorageIo = Pick<Io, "clock" | "random" | "disk" | "offload">;
+
+/** See the head of this file. */
+export interface LogContext {
+  readonly io: StorageIo;
+  readonly logger: Logger;
+  readonly codecs: Codecs;
+  readonly files: OpenFiles;
+  readonly tails: TailBudget;
+  readonly scheduler: CommitScheduler;
+  /** `producer.id.expiration.ms`. */
+  readonly producerIdExpirationMs: number;
+  /** Path of the data directory. */
+  readonly path: string;
+  /** Why nothing can be written or acknowledged any more; null while all is well. */
+  failure(): Error | null;
+  /** A sync has failed: nothing in this directory can be trusted to become durable any more. */
+  fail(error: Error): void;
+  /** Removes the files later; they have been renamed away already. */
+  removeLater(paths: readonly string[], delayMs: number): void;
+  /**
+   * Takes what the checkpoints say of a log out of them, in the page cache. Returns the files that
+   * have changed: they and the data directory are to be synced. Throws a `DiskError`.
+   */
+  forgetCheckpoints(name: string): string[];
+  /** A recovery point or a log start offset has moved. */
+  checkpointLater(): void;
+}

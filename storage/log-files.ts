@@ -1,0 +1,282 @@
+/**
+ * The folder of one partition: which files there are, which of them still have to be synced, and up
+ * to where everything is complete and durable (the recovery point).
+ */
+import { DiskError } from "../core/io.ts";
+import { formatEpochs } from "./checkpoint-file.ts";
+import type { LeaderEpochs } from "./leader-epochs.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { LogContext } from "./log-context.ts";
+import {
+  DELETED_SUFFIX,
+  deletedDirName,
+  LEADER_EPOCH_FILE,
+  PARTITION_METADATA_FILE,
+  partitionDirName,
+  segmentFileName,
+  SNAPSHOT_SUFFIX,
+} from "./names.ts";
+import type { PinnedFile } from "./open-files.ts";
+import { encodeProducerSnapshot } from "./producer-snapshot.ts";
+import type { ProducerStates } from "./producer-state.ts";
+import type { SegmentFacts } from "./retention.ts";
+import { Segment } from "./segment.ts";
+import type { SegmentList } from "./segment-list.ts";
+import { writeSmallText } from "./small-files.ts";
+
+/** The text of `partition.metadata`. */
+export function formatPartitionMetadata(topicId: string): string {
+  return `version: 0\ntopic_id: ${topicId}\n`;
+}
+
+/** The topic id in a `partition.metadata`, or null. */
+export function parsePartitionMetadata(text: string): string | null {
+  return /^version: 0\ntopic_id: ([A-Za-z0-9_-]{22})\n?$/.exec(text)?.[1] ?? null;
+}
+
+/** See the head of this file. */
+export class LogFiles {
+  private readonly dir: string;
+  /** Complete segments that are not synced yet. */
+  private sealed: Segment[] = [];
+  /** Further files to sync. */
+  private unsyncedPaths: string[] = [];
+  private dirIsDirty = false;
+  private parentIsDirty = false;
+  private snapshotOffsets: number[];
+
+  constructor(
+    private readonly context: LogContext,
+    private readonly identity: { topic: string; topicId: string; partition: number },
+    private readonly segments: SegmentList,
+    private recoveredTo: number,
+    snapshotOffsets: readonly number[],
+  ) {
+    this.dir = `${context.path}/${partitionDirName(identity.topic, identity.partition)}`;
+    this.snapshotOffsets = [...snapshotOffsets];
+  }
+
+  /** Everything below is complete and on stable storage. */
+  get recoveryPoint(): number {
+    return this.recoveredTo;
+  }
+
+  /** Makes the folder and its first segment. Throws a `DiskError`. */
+  addFirst(offset: number, config: LogConfig): Segment {
+    const { disk } = this.context.io;
+    disk.makeDir(this.dir);
+    this.parentIsDirty = true;
+    this.dirIsDirty = true;
+    const path = `${this.dir}/${PARTITION_METADATA_FILE}`;
+    const { topic, partition } = this.identity;
+    // An earlier log of that name must not lend this one its offsets.
+    this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
+    this.writeNow(path, new TextEncoder().encode(formatPartitionMetadata(this.identity.topicId)));
+    return this.addSegment(offset, config);
+  }
+
+  /** Completes the active segment and starts the next one. Throws a `DiskError`. */
+  roll(offset: number, producers: ProducerStates, config: LogConfig): Segment {
+    const { active } = this.segments;
+    active?.flushIndexes();
+    this.writeSnapshot(offset, producers);
+    const segment = this.addSegment(offset, config);
+    if (active !== null) this.sealed.push(active);
+    return segment;
+  }
+
+  /**
+   * Syncs everything that was written before the call; true if the recovery point has moved.
+   * Throws a `DiskError`, after which nothing is known of what is on stable storage.
+   */
+  async sync(epochs: LeaderEpochs): Promise<boolean> {
+    const { sealed, recoveredTo: before } = this;
+    const { active } = this.segments;
+    this.sealed = [];
+    const paths = sealed.flatMap((segment) => segment.paths);
+    if (active !== null) paths.push(active.logPath);
+    await this.syncPaths(paths.concat(this.takeUnsyncedPaths()));
+    if (sealed.length === 0 || active === null || before !== this.recoveredTo) return false;
+    await this.writeEpochs(epochs);
+    // A truncation in the meantime has moved the point down, and it stays there.
+    if (before !== this.recoveredTo) return false;
+    this.recoveredTo = Math.max(before, active.baseOffset);
+    return true;
+  }
+
+  /** Completes and syncs everything at a clean shutdown. Throws a `DiskError`. */
+  async seal(endOffset: number, producers: ProducerStates, epochs: LeaderEpochs): Promise<void> {
+    const { active } = this.segments;
+    if (active === null) return;
+    active.flushIndexes();
+    this.writeSnapshot(endOffset, producers);
+    const paths = [...this.sealed, active].flatMap((segment) => segment.paths);
+    this.sealed = [];
+    await this.syncPaths(paths.concat(this.takeUnsyncedPaths()));
+    await this.writeEpochs(epochs);
+    this.recoveredTo = endOffset;
+  }
+
+  /** What retention looks at, oldest segment first. Throws a `DiskError`. */
+  facts(): SegmentFacts[] {
+    return this.segments.all.map((segment) => {
+      segment.loadMaxTimestamp();
+      const { baseOffset, sizeBytes, maxTimestampMs } = segment;
+      const modifiedMs = maxTimestampMs >= 0
+        ? maxTimestampMs
+        : this.context.io.disk.stat(segment.logPath)?.modifiedMs ?? segment.createdMs;
+      return { baseOffset, sizeBytes, maxTimestampMs, modifiedMs };
+    });
+  }
+
+  /** Takes the oldest segments out of the log; their files go later. Throws a `DiskError`. */
+  removeFirst(count: number, delayMs: number): void {
+    for (let left = count; left > 0; left--) {
+      this.discard(this.segments.at(0)!, delayMs);
+      this.segments.removeFirst(1);
+    }
+    this.pruneSnapshots();
+  }
+
+  /** Cuts the files at the start of the batch at `offset`. Throws a `DiskError`. */
+  async truncate(segment: Segment, position: number, offset: number): Promise<void> {
+    const index = this.segments.all.indexOf(segment);
+    for (const later of this.segments.all.slice(index + 1)) this.discard(later, 0);
+    this.segments.removeFrom(index + 1);
+    this.sealed = this.sealed.filter((other) => other.baseOffset < segment.baseOffset);
+    this.recoveredTo = Math.min(this.recoveredTo, offset);
+    segment.truncate(position, offset);
+    const { disk } = this.context.io;
+    for (const stale of this.snapshotOffsets.filter((at) => at > offset)) {
+      disk.remove(this.snapshotPath(stale));
+    }
+    this.snapshotOffsets = this.snapshotOffsets.filter((at) => at <= offset);
+    this.dirIsDirty = true;
+    await this.syncPaths([segment.logPath].concat(this.takeUnsyncedPaths()));
+  }
+
+  /** Writes the leader-epoch checkpoint. Throws a `DiskError`. */
+  writeEpochs(epochs: LeaderEpochs): Promise<void> {
+    const path = `${this.dir}/${LEADER_EPOCH_FILE}`;
+    return writeSmallText(this.context.io.disk, path, formatEpochs(epochs.entries));
+  }
+
+  /** Renames the folder away; it goes later. Throws a `DiskError`. */
+  removeDir(delayMs: number): void {
+    this.closeFiles();
+    const { disk, random } = this.context.io;
+    if (disk.stat(this.dir) === null) return;
+    const unique = Array.from(random.bytes(16), (byte) => byte.toString(16).padStart(2, "0"));
+    const { topic, partition } = this.identity;
+    const path = `${this.context.path}/${deletedDirName(topic, partition, unique.join(""))}`;
+    disk.rename(this.dir, path);
+    this.context.removeLater([path], delayMs);
+  }
+
+  closeFiles(): void {
+    for (const segment of this.segments.all) segment.closeFiles();
+  }
+
+  private addSegment(offset: number, config: LogConfig): Segment {
+    const { files, io } = this.context;
+    const segment = Segment.create(files, this.dir, offset, {
+      createdMs: io.clock.wallMs(),
+      jitterMs: drawJitter(this.context, config),
+    });
+    this.segments.push(segment);
+    this.dirIsDirty = true;
+    return segment;
+  }
+
+  private writeSnapshot(offset: number, producers: ProducerStates): void {
+    this.writeNow(this.snapshotPath(offset), encodeProducerSnapshot([...producers.entries()]));
+    if (!this.snapshotOffsets.includes(offset)) this.snapshotOffsets.push(offset);
+    this.pruneSnapshots();
+  }
+
+  /** Keeps the snapshots at the starts of segments, and the latest one. */
+  private pruneSnapshots(): void {
+    const bases = new Set(this.segments.all.map((segment) => segment.baseOffset));
+    const latest = Math.max(...this.snapshotOffsets);
+    this.snapshotOffsets = this.snapshotOffsets.filter((offset) => {
+      if (bases.has(offset) || offset === latest) return true;
+      const path = this.snapshotPath(offset);
+      this.unsyncedPaths = this.unsyncedPaths.filter((other) => other !== path);
+      this.context.files.close(path);
+      this.context.io.disk.remove(path);
+      return false;
+    });
+  }
+
+  private snapshotPath(offset: number): string {
+    return `${this.dir}/${segmentFileName(offset, SNAPSHOT_SUFFIX)}`;
+  }
+
+  /** Writes a small file into the page cache, to be synced with the next commit. */
+  private writeNow(path: string, bytes: Uint8Array): void {
+    this.context.files.close(path);
+    this.context.io.disk.remove(path);
+    const file = this.context.io.disk.open(path, "create");
+    try {
+      file.writeSync(bytes, 0);
+    } finally {
+      file.close();
+    }
+    this.dirIsDirty = true;
+    this.unsyncedPaths.push(path);
+  }
+
+  private takeUnsyncedPaths(): string[] {
+    const paths = this.unsyncedPaths;
+    this.unsyncedPaths = [];
+    return paths;
+  }
+
+  /** Syncs the files, then what names them. All are open before anything is awaited. */
+  private async syncPaths(paths: readonly string[]): Promise<void> {
+    const { disk } = this.context.io;
+    const { dirIsDirty, parentIsDirty } = this;
+    this.dirIsDirty = false;
+    this.parentIsDirty = false;
+    const pinned = paths.map((path): PinnedFile => this.context.files.pin(path));
+    try {
+      const syncs = pinned.map(({ file }) => file.sync());
+      if (dirIsDirty) syncs.push(disk.syncDir(this.dir));
+      if (parentIsDirty) syncs.push(disk.syncDir(this.context.path));
+      await settle(syncs);
+    } finally {
+      for (const pin of pinned) pin.release();
+    }
+  }
+
+  private discard(segment: Segment, delayMs: number): void {
+    const { disk } = this.context.io;
+    segment.closeFiles();
+    const renamed: string[] = [];
+    for (const path of segment.paths) {
+      if (disk.stat(path) === null) continue;
+      disk.rename(path, path + DELETED_SUFFIX);
+      renamed.push(path + DELETED_SUFFIX);
+    }
+    this.sealed = this.sealed.filter((other) => other !== segment);
+    this.context.removeLater(renamed, delayMs);
+  }
+}
+
+/** What comes off a new segment's `segment.ms`. */
+export function drawJitter(context: LogContext, config: LogConfig): number {
+  const bound = Math.min(config.segmentJitterMs, 2 ** 32);
+  return bound > 0 ? context.io.random.below(bound) : 0;
+}
+
+/** Waits for all, then throws the first failure: nothing is left running behind an error. */
+async function settle(promises: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  for (const result of results) {
+    if (result.status === "rejected") {
+      throw result.reason instanceof Error
+        ? result.reason
+        : new DiskError("EIO", "", "sync failed");
+    }
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Reads whole batches out of the segments of a log. A read starts at the place where the last one
+ * ended, if it goes on from there, else where the sparse index says, and takes one positioned read
+ * as a rule: what it costs does not depend on how much is stored.
+ *
+ * Bytes below `trustedFrom` were there when the log was opened: their CRC is checked before they
+ * are handed out. A damaged batch answers CORRUPT_MESSAGE for its own offsets only.
+ */
+import type { ErrorCode } from "../core/errors.ts";
+import { Errors } from "../core/errors.ts";
+import type { DiskFile } from "../core/io.ts";
+import {
+  baseOffset,
+  BATCH_HEADER_BYTES,
+  batchSizeBytes,
+  lastOffset,
+} from "../core/records/batch-header.ts";
+import { BatchScan, judgeBatch } from "./batch-scan.ts";
+import type { OpenFiles } from "./open-files.ts";
+import type { Segment } from "./segment.ts";
+import type { SegmentList } from "./segment-list.ts";
+
+/** Batches from the one that holds the offset; `records` is empty at the end of what may be read. */
+export type ReadResult =
+  | { readonly ok: true; readonly records: Uint8Array; readonly nextOffset: number }
+  | { readonly ok: false; readonly error: ErrorCode };
+
+/** What a reader sees of its log. */
+export interface ReadableLog {
+  readonly segments: SegmentList;
+  /** Offsets from here on were written by this process. */
+  readonly trustedFrom: number;
+  readonly hasGaps: () => boolean;
+}
+
+/** What to read. */
+export interface ReadRange {
+  readonly offset: number;
+  readonly maxBytes: number;
+  /** Batches that reach this offset are left out. */
+  readonly endOffset: number;
+  /** Whether the first batch comes even if it has more than `maxBytes`. */
+  readonly minOneBatch: boolean;
+}
+
+const HINTS_MAX = 16;
+/** Room for the batches that an index entry lets a read begin before its target. */
+const INDEX_SLACK_BYTES = 8192;
+const EMPTY = new Uint8Array(0);
+
+interface Place {
+  readonly position: number;
+  /** The offset that the batch there has to have, null if unknown. */
+  readonly offset: number | null;
+}
+
+/** See the head of this file. */
+export class LogReader {
+  /** Where earlier reads ended: next offset → place. */
+  private readonly hints = new Map<number, { segmentBase: number; position: number }>();
+
+  constructor(private readonly log: ReadableLog, private readonly files: OpenFiles) {}
+
+  /** The log has been cut: places may have changed. */
+  reset(): void {
+    this.hints.clear();
+  }
+
+  /** Reads; `range.offset` has to be within the log. Throws a `DiskError`. */
+  async read(range: ReadRange): Promise<ReadResult> {
+    let index = this.log.segments.indexFor(range.offset);
+    for (; index >= 0 && index < this.log.segments.count; index++) {
+      const segment = this.log.segments.at(index)!;
+      const result = await this.readSegment(segment, range);
+      if (result !== null) return result;
+    }
+    return { ok: true, records: EMPTY, nextOffset: range.offset };
+  }
+
+  /** Opens a scan at or before the batch that holds `offset`; the caller releases the file. */
+  async scanFrom(
+    segment: Segment,
+    offset: number,
+  ): Promise<{ scan: BatchScan; release: () => void }> {
+    const pinned = this.files.pin(segment.logPath);
+    try {
+      const place = await this.startFor(segment, pinned.file, offset);
+      const start = place.offset ?? segment.baseOffset;
+      return {
+        scan: this.scan(pinned.file, segment, place.position, start),
+        release: pinned.release,
+      };
+    } catch (error) {
+      pinned.release();
+      throw error;
+    }
+  }
+
+  /** Null if the segment ends before the offset. */
+  private async readSegment(segment: Segment, range: ReadRange): Promise<ReadResult | null> {
+    const pinned = this.files.pin(segment.logPath);
+    try {
+      const place = await this.startFor(segment, pinned.file, range.offset);
+      return await this.collect(segment, pinned.file, place, range);
+    } finally {
+      pinned.release();
+    }
+  }
+
+  private async startFor(segment: Segment, file: DiskFile, offset: number): Promise<Place> {
+    const hint = this.hints.get(offset);
+    if (hint?.segmentBase === segment.baseOffset && hint.position <= segment.sizeBytes) {
+      return { position: hint.position, offset };
+    }
+    const entry = segment.offsetIndex.floor(offset - segment.baseOffset);
+    if (entry !== null && await this.isTrue(segment, file, entry)) {
+      return { position: entry.value, offset: null };
+    }
+    return { position: 0, offset: segment.baseOffset };
+  }
+
+  /** An index entry is taken only if the batch is there that it speaks of. */
+  private async isTrue(
+    segment: Segment,
+    file: DiskFile,
+    entry: { key: number; value: number },
+  ): Promise<boolean> {
+    if (entry.value + BATCH_HEADER_BYTES > segment.sizeBytes) return false;
+    const header = new Uint8Array(BATCH_HEADER_BYTES);
+    if (await file.read(header, entry.value) < header.length) return false;
+    const left = segment.sizeBytes - entry.value;
+    const expected = { offset: null, dense: false, verifyCrc: false };
+    if (judgeBatch(header, 0, header.length, left, expected) === "bad") return false;
+    return lastOffset(header, 0) === segment.baseOffset + entry.key;
+  }
+
+  /** Walks from `place` to the offset, and takes what fits. */
+  private async collect(
+    segment: Segment,
+    file: DiskFile,
+    start: Place,
+    range: ReadRange,
+  ): Promise<ReadResult | null> {
+    const fileEnd = segment.sizeBytes;
+    let { position, offset: expected } = start;
+    let wanted = Math.max(range.maxBytes, BATCH_HEADER_BYTES) + INDEX_SLACK_BYTES;
+    while (position < fileEnd) {
+      const chunk: Uint8Array = Buffer.allocUnsafe(Math.min(wanted, fileEnd - position));
+      const count = await file.read(chunk, position);
+      const walk = this.walk(chunk, count, fileEnd - position, expected, range);
+      switch (walk.kind) {
+        case "found":
+          this.remember(walk.nextOffset, segment, position + walk.end);
+          return {
+            ok: true,
+            records: chunk.subarray(walk.start, walk.end),
+            nextOffset: walk.nextOffset,
+          };
+        case "nothing":
+          return { ok: true, records: EMPTY, nextOffset: range.offset };
+        case "more":
+          position += walk.at;
+          expected = walk.offset;
+          wanted = Math.max(range.maxBytes, walk.wanted, BATCH_HEADER_BYTES);
+          break;
+        case "damage": {
+          const from = walk.offset ?? segment.baseOffset;
+          const step = await this.scan(file, segment, position + walk.at, from).next();
+          if (step?.kind !== "damage") return { ok: false, error: Errors.CORRUPT_MESSAGE };
+          if (step.next === null) {
+            const next = this.log.segments.at(this.log.segments.indexFor(segment.baseOffset) + 1);
+            if (next !== null && range.offset >= next.baseOffset) return null;
+            return { ok: false, error: Errors.CORRUPT_MESSAGE };
+          }
+          if (range.offset < step.next.baseOffset) {
+            return { ok: false, error: Errors.CORRUPT_MESSAGE };
+          }
+          position = step.next.position;
+          expected = step.next.baseOffset;
+          break;
+        }
+      }
+    }
+    return null;
+  }
+
+  private walk(
+    chunk: Uint8Array,
+    end: number,
+    fileBytesLeft: number,
+    startOffset: number | null,
+    range: ReadRange,
+  ): Walk {
+    let at = 0;
+    let first = -1;
+    let expected = startOffset;
+    while (at < fileBytesLeft) {
+      const verifyCrc = (expected ?? range.offset) < this.log.trustedFrom;
+      const verdict = judgeBatch(chunk, at, end, fileBytesLeft - at, {
+        offset: expected,
+        dense: !this.log.hasGaps(),
+        verifyCrc,
+      });
+      if (first < 0 && verdict === "bad") return { kind: "damage", at, offset: expected };
+      if (verdict === "short" && first < 0) {
+        const known = end - at >= BATCH_HEADER_BYTES;
+        const wanted = known ? batchSizeBytes(chunk, at) : 0;
+        const isTarget = known && lastOffset(chunk, at) >= range.offset;
+        if (isTarget && !range.minOneBatch && wanted > range.maxBytes) return { kind: "nothing" };
+        return { kind: "more", at, offset: expected, wanted };
+      }
+      if (verdict !== "good") break;
+      const size = batchSizeBytes(chunk, at);
+      const last = lastOffset(chunk, at);
+      if (last >= range.offset) {
+        if (first < 0 && baseOffset(chunk, at) > range.offset && !this.log.hasGaps()) {
+          return { kind: "damage", at, offset: expected };
+        }
+        if (last >= range.endOffset) break;
+        if (first < 0) {
+          if (size > range.maxBytes && !range.minOneBatch) return { kind: "nothing" };
+          first = at;
+        } else if (at + size - first > range.maxBytes) break;
+      }
+      at += size;
+      expected = last + 1;
+    }
+    if (first < 0) {
+      return at < fileBytesLeft
+        ? { kind: "nothing" }
+        : { kind: "more", at, offset: expected, wanted: 0 };
+    }
+    return { kind: "found", start: first, end: at, nextOffset: expected! };
+  }
+
+  private scan(file: DiskFile, segment: Segment, position: number, offset: number): BatchScan {
+    return new BatchScan(file, position, offset, segment.sizeBytes, {
+      dense: !this.log.hasGaps(),
+      verifyCrc: (at) => at < this.log.trustedFrom,
+    });
+  }
+
+  private remember(nextOffset: number, segment: Segment, position: number): void {
+    this.hints.delete(nextOffset);
+    this.hints.set(nextOffset, { segmentBase: segment.baseOffset, position });
+    if (this.hints.size <= HINTS_MAX) return;
+    for (const oldest of this.hints.keys()) {
+      this.hints.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** How far a walk over a chunk came. */
+type Walk =
+  | {
+    readonly kind: "found";
+    readonly start: number;
+    readonly end: number;
+    readonly nextOffset: number;
+  }
+  | { readonly kind: "nothing" }
+  | {
+    readonly kind: "more";
+    readonly at: number;
+    readonly offset: number | null;
+    readonly wanted: number;
+  }
+  | { readonly kind: "damage"; readonly at: number; readonly offset: number | null };

@@ -1,0 +1,65 @@
+/**
+ * `meta.properties`, which says whose a data directory is, in Kafka's format (version 1, KIP-858):
+ *
+ *     cluster.id=…      22 characters, base64url
+ *     directory.id=…    22 characters, base64url
+ *     node.id=1
+ *     version=1
+ */
+import { OperatorError } from "../core/operator-error.ts";
+import type { Random } from "../core/io.ts";
+
+/** The format of the data directory that this program writes, and the newest that it reads. */
+export const DATA_DIR_VERSION = 1;
+
+/** Whose a data directory is. */
+export interface MetaProperties {
+  readonly clusterId: string;
+  readonly directoryId: string;
+  readonly nodeId: number;
+}
+
+/** The text of the file. */
+export function formatMetaProperties(meta: MetaProperties): string {
+  return `cluster.id=${meta.clusterId}\ndirectory.id=${meta.directoryId}\n` +
+    `node.id=${meta.nodeId}\nversion=${DATA_DIR_VERSION}\n`;
+}
+
+/** Reads the file; throws an `OperatorError` if it can't be used. */
+export function parseMetaProperties(path: string, text: string): MetaProperties {
+  const values = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const at = line.indexOf("=");
+    if (!line.startsWith("#") && at > 0) {
+      values.set(line.slice(0, at).trim(), line.slice(at + 1).trim());
+    }
+  }
+  const version = Number(values.get("version"));
+  if (Number.isInteger(version) && version > DATA_DIR_VERSION) {
+    throw new OperatorError(
+      `cannot open the data directory ${path}`,
+      `it was written in format ${version}, this program knows formats up to ${DATA_DIR_VERSION}`,
+      "use the newer program that wrote it, or another --data directory",
+    );
+  }
+  const clusterId = values.get("cluster.id");
+  const directoryId = values.get("directory.id");
+  const nodeId = Number(values.get("node.id"));
+  const isWhole = version === DATA_DIR_VERSION && clusterId && directoryId;
+  if (!isWhole || !Number.isInteger(nodeId) || nodeId < 0) {
+    throw new OperatorError(
+      `cannot open the data directory ${path}`,
+      "its meta.properties is damaged",
+      "restore that file, or use another --data directory",
+    );
+  }
+  return { clusterId, directoryId, nodeId };
+}
+
+/** A fresh id in Kafka's form: 22 characters of base64url that do not begin with a dash. */
+export function randomId(random: Random): string {
+  for (;;) {
+    const id = Buffer.from(random.bytes(16)).toString("base64url");
+    if (!id.startsWith("-")) return id;
+  }
+}

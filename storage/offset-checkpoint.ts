@@ -1,0 +1,79 @@
+/**
+ * One of the two checkpoints of a data directory: an offset for each log, in Kafka's format. A log
+ * whose entry would be wrong after a crash (its folder is new, or it is being cut) is taken out at
+ * once; everything else is written now and then.
+ */
+import type { Disk } from "../core/io.ts";
+import { formatOffsets, type OffsetEntry, parseOffsets } from "./checkpoint-file.ts";
+import { partitionDirName, TEMPORARY_SUFFIX } from "./names.ts";
+import { readSmallText } from "./small-files.ts";
+
+/** See the head of this file. */
+export class OffsetCheckpoint {
+  /** What the file says. */
+  private entries: Map<string, OffsetEntry>;
+  /** Counts the writes, so that an older content never replaces a newer one. */
+  private version = 0;
+
+  constructor(private readonly disk: Disk, readonly path: string) {
+    const text = readSmallText(disk, path);
+    const entries = (text === null ? null : parseOffsets(text)) ?? [];
+    this.entries = new Map(entries.map((entry) => [nameOf(entry), entry]));
+  }
+
+  /** The offset of a log, or null. */
+  get(name: string): number | null {
+    return this.entries.get(name)?.offset ?? null;
+  }
+
+  /**
+   * Takes a log out, in the page cache. Returns whether the file has changed: it is then to be
+   * synced, and its folder too. Throws a `DiskError`.
+   */
+  forget(name: string): boolean {
+    if (!this.entries.delete(name)) return false;
+    this.version++;
+    const temporary = `${this.path}.forget${TEMPORARY_SUFFIX}`;
+    this.disk.remove(temporary);
+    this.write(temporary);
+    this.disk.rename(temporary, this.path);
+    return true;
+  }
+
+  /** Writes the entries so that they are durable. Throws a `DiskError`. */
+  async save(current: () => readonly OffsetEntry[]): Promise<void> {
+    const temporary = this.path + TEMPORARY_SUFFIX;
+    for (;;) {
+      const version = ++this.version;
+      this.entries = new Map(current().map((entry) => [nameOf(entry), entry]));
+      this.disk.remove(temporary);
+      const file = this.write(temporary, true)!;
+      try {
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      if (version !== this.version) continue;
+      this.disk.rename(temporary, this.path);
+      await this.disk.syncDir(this.path.slice(0, this.path.lastIndexOf("/")));
+      return;
+    }
+  }
+
+  private write(path: string, keepOpen = false) {
+    const file = this.disk.open(path, "create");
+    try {
+      file.writeSync(new TextEncoder().encode(formatOffsets([...this.entries.values()])), 0);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    if (keepOpen) return file;
+    file.close();
+    return null;
+  }
+}
+
+function nameOf(entry: OffsetEntry): string {
+  return partitionDirName(entry.topic, entry.partition);
+}

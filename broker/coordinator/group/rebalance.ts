@@ -41,6 +41,9 @@ export interface GroupServices {
   readonly forgetIfUnused: (group: ClassicGroup) => void;
 }
 
+/** How long after a failure it is tried again to record that a group is empty. */
+const EMPTY_RETRY_MS = 5_000;
+
 /** See the header. */
 export class Rebalancer {
   constructor(readonly services: GroupServices) {}
@@ -228,14 +231,21 @@ export class Rebalancer {
   }
 
   #becameEmpty(group: ClassicGroup): Step {
-    const { logger } = this.services;
+    const { find, logger, timers } = this.services;
+    const { generationId } = group;
     group.persisted = true;
     return {
       ...NO_STEP,
       records: [groupMetadataRecord(group, () => NO_BYTES)],
-      // A restart would then revive members that expire again, so a warning is enough.
-      onFailed: (error) =>
-        logger.warn("could not record that a group is empty", { group: group.groupId, error }),
+      // Nobody waits for it, and a restart would revive members that expire again; so try later.
+      onFailed: (error) => {
+        logger.warn("could not record that a group is empty", { group: group.groupId, error });
+        timers.schedule(joinKey(group.groupId), EMPTY_RETRY_MS, () => {
+          const still = find(group.groupId) === group && group.state === "Empty" &&
+            group.generationId === generationId;
+          return still ? this.#becameEmpty(group) : NO_STEP;
+        });
+      },
     };
   }
 

@@ -1,0 +1,86 @@
+/** What all client commands share: the broker list, the real world for a client, its errors in words. */
+import { bunClock } from "../core/io/bun/clock.ts";
+import { bunNetwork } from "../core/io/bun/network.ts";
+import { bunRandom } from "../core/io/bun/random.ts";
+import { ConnectionError } from "../core/connection.ts";
+import { didYouMean } from "../core/did-you-mean.ts";
+import { Errors } from "../core/errors.ts";
+import type { HostPort } from "../core/io.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import type { Cluster } from "../client/cluster.ts";
+import { KafkaError, TimeoutError, UnsupportedError } from "../client/errors.ts";
+import type { ClientIo } from "../client/options.ts";
+
+/** Where client commands look for a broker unless told. */
+export const DEFAULT_BROKERS = "127.0.0.1:9092";
+const DEFAULT_PORT = 9092;
+
+/** Clock, chance and network of this process. */
+export const clientIo: ClientIo = { clock: bunClock, random: bunRandom, network: bunNetwork };
+
+/** `host[:port],…`; IPv6 addresses stand in brackets. Throws `OperatorError` (usage). */
+export function parseBrokers(text: string): HostPort[] {
+  const brokers = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  if (brokers.length === 0) throw badBroker(text);
+  return brokers.map((part) => {
+    const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]+))(?::(\d{1,5}))?$/.exec(part);
+    const port = Number(match?.[3] ?? DEFAULT_PORT);
+    if (match === null || port < 1 || port > 65_535) throw badBroker(part);
+    return { host: match[1] ?? match[2] ?? "", port };
+  });
+}
+
+/** An error of the client as the one line that the person at the terminal gets; null for bugs. */
+export function toOperatorError(error: unknown): OperatorError | null {
+  if (error instanceof OperatorError) return error;
+  if (error instanceof ConnectionError) return unreachable(error);
+  if (error instanceof TimeoutError) {
+    return new OperatorError("gave up", error.message, "is the cluster well?", 3);
+  }
+  if (error instanceof KafkaError) return new OperatorError("refused", error.message, "", 1);
+  if (error instanceof UnsupportedError) return new OperatorError(error.message, "", "", 1);
+  return null;
+}
+
+/** The error for a topic that is not there, with the nearest name that is. */
+export async function missingTopic(
+  cluster: Cluster,
+  topic: string,
+  whatToDo = `create it with: kstream topic create ${topic}`,
+): Promise<OperatorError> {
+  const { topics } = await cluster.refresh(null);
+  const names = topics.flatMap(({ name, errorCode }) =>
+    name !== null && errorCode === Errors.NONE ? [name] : []
+  );
+  const near = didYouMean(topic, names);
+  const hint = near === null ? whatToDo : `did you mean "${near}"?`;
+  return new OperatorError(`topic "${topic}" does not exist`, "", hint, 1);
+}
+
+function unreachable(error: ConnectionError): OperatorError {
+  switch (error.failure) {
+    case "refused":
+    case "timeout":
+    case "closed":
+    case "aborted":
+      return new OperatorError(
+        "no broker answers",
+        error.message,
+        "start one with: kstream serve, or name another with --brokers",
+        3,
+      );
+    case "not-kafka":
+    case "unsupported":
+    case "malformed":
+      return new OperatorError("cannot talk to the broker", error.message, "check --brokers", 1);
+  }
+}
+
+function badBroker(text: string): OperatorError {
+  return new OperatorError(
+    `"${text}" is no broker address`,
+    "",
+    "write host:port, several with commas between",
+    2,
+  );
+}

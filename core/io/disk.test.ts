@@ -1,0 +1,36 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DiskError } from "../io.ts";
+import { BunDisk } from "./bun/disk.ts";
+import { describeDisk } from "./conformance/disk.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+
+const root = mkdtempSync(join(tmpdir(), "kstream-disk-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+describeDisk("the system's disk", () => ({
+  disk: new BunDisk(),
+  dir: mkdtempSync(join(root, "case-")),
+}));
+
+const options = { wallMs: () => 1, maxBytes: 1 << 20 };
+
+describeDisk("the disk in memory", () => {
+  const disk = new MemoryDisk(options);
+  disk.makeDir("/d");
+  return { disk, dir: "/d" };
+});
+
+test("the disk in memory is full at its bound and takes bytes again after a removal", () => {
+  const disk = new MemoryDisk(options);
+  const file = disk.open("/a", "create");
+  file.writeSync(new Uint8Array(1 << 20), 0);
+  const other = disk.open("/b", "create");
+  expect(() => other.writeSync(new Uint8Array(1), 0)).toThrow(DiskError);
+  expect(other.sizeBytes()).toBe(0);
+  disk.remove("/a");
+  other.writeSync(new Uint8Array(1), 0);
+  expect(disk.freeBytes("/")).toBe((1 << 20) - 1);
+});

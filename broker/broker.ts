@@ -5,7 +5,9 @@ import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import type { Controller } from "./controller.ts";
+import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import type { PartitionSet } from "./partition-set.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 
 /**
@@ -26,6 +28,12 @@ export interface Broker {
   /** Changes the metadata. */
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
+  /** The partitions that this broker hosts. */
+  readonly partitions: PartitionSet;
+  /** The incremental fetch sessions of all clients. */
+  readonly fetchSessions: FetchSessions;
+  /** Aborted when the broker begins to stop: long polls answer at once with what they have. */
+  readonly stopping: AbortSignal;
   /** Groups and committed offsets. */
   readonly groups: GroupCoordinator;
 }

@@ -155,6 +155,11 @@ export class PartitionLog implements Committable {
     return this.files.recoveryPoint;
   }
 
+  /** Whether the data directory has failed: nothing more becomes durable. */
+  get failed(): boolean {
+    return this.context.failure() !== null;
+  }
+
   /** Bytes of all record batches on disk. */
   get sizeBytes(): number {
     return this.segments.sizeBytes;

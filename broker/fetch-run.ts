@@ -1,0 +1,190 @@
+import { type ErrorCode, Errors } from "../core/errors.ts";
+import type { Clock } from "../core/io.ts";
+import type { ReadResult } from "../storage/partition-log.ts";
+import { waitForData, type Watch } from "./delayed.ts";
+import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
+import type { Isolation, Partition } from "./partition.ts";
+
+/** What one partition of a fetch came to. */
+export interface FetchEntry {
+  readonly session: SessionPartition;
+  readonly partition: Partition | null;
+  readonly error: ErrorCode;
+  /** Whole batches; empty if there is nothing to read or an error. */
+  readonly records: Uint8Array;
+  /** Where the client's log and this one part (KIP-595); null if they agree or it did not ask. */
+  readonly diverging: { readonly leaderEpoch: number; readonly endOffset: number } | null;
+  /** `partition.visibleBytes` at the read. */
+  readonly visibleBytes: number;
+}
+
+/** How a fetch reads and waits. */
+export interface FetchParams {
+  readonly isolation: Isolation;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  readonly deadlineMs: number;
+  /** Aborted when the connection goes. */
+  readonly signal: AbortSignal;
+  /** Aborted when the broker stops: what is there is answered then. */
+  readonly stopping: AbortSignal;
+  /** Finds the partition of a target, or says why it is not served. */
+  readonly find: (target: FetchTarget) => Partition | ErrorCode;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Reads the partitions in turn within the bounds of the request and, while there is less than
+ * `minBytes`, waits for more until the deadline. Answers at once, without a promise, where the
+ * data is there and in memory. As Kafka's `ReplicaManager.fetchMessages`:
+ *
+ * - the first batch found is returned even if it is larger than every bound, so that a consumer
+ *   cannot get stuck on it;
+ * - an error or a diverging epoch of any partition ends the waiting.
+ */
+export function runFetch(
+  clock: Clock,
+  partitions: readonly SessionPartition[],
+  params: FetchParams,
+): readonly FetchEntry[] | Promise<readonly FetchEntry[]> {
+  const round = readRound(partitions, params);
+  if (!(round instanceof Promise)) {
+    if (isDone(clock, round, params)) return round;
+  }
+  return waitAndRead(clock, partitions, params, round);
+}
+
+async function waitAndRead(
+  clock: Clock,
+  partitions: readonly SessionPartition[],
+  params: FetchParams,
+  first: readonly FetchEntry[] | Promise<readonly FetchEntry[]>,
+): Promise<readonly FetchEntry[]> {
+  let entries = await first;
+  while (!isDone(clock, entries, params)) {
+    const wake = await waitForData(
+      clock,
+      watchesOf(entries),
+      params.minBytes,
+      params.deadlineMs,
+      params.signal,
+      params.stopping,
+    );
+    if (wake === "aborted") return entries;
+    entries = await readRound(partitions, params);
+    // What was counted while waiting may be more than the bounds let through: that is enough then.
+    if (wake === "deadline" || totalBytes(entries) > 0) return entries;
+  }
+  return entries;
+}
+
+function isDone(clock: Clock, entries: readonly FetchEntry[], params: FetchParams): boolean {
+  if (totalBytes(entries) >= params.minBytes || entries.length === 0) return true;
+  for (const entry of entries) {
+    if (entry.error !== Errors.NONE || entry.diverging !== null) return true;
+  }
+  return params.signal.aborted || params.stopping.aborted ||
+    clock.monotonicMs() >= params.deadlineMs;
+}
+
+function totalBytes(entries: readonly FetchEntry[]): number {
+  let bytes = 0;
+  for (const entry of entries) bytes += entry.records.length;
+  return bytes;
+}
+
+function watchesOf(entries: readonly FetchEntry[]): Watch[] {
+  const watches: Watch[] = [];
+  for (const { partition, records, visibleBytes, session } of entries) {
+    if (partition === null) continue;
+    const maxBytes = session.target.maxBytes;
+    watches.push({ partition, readBytes: records.length, visibleBytes, maxBytes });
+  }
+  return watches;
+}
+
+/** Reads every partition once, without waiting for new data. */
+function readRound(
+  partitions: readonly SessionPartition[],
+  params: FetchParams,
+): FetchEntry[] | Promise<FetchEntry[]> {
+  const entries: FetchEntry[] = [];
+  const budget = { remainingBytes: params.maxBytes, minOneBatch: true };
+  for (let i = 0; i < partitions.length; i++) {
+    const entry = readOne(partitions[i], params, budget);
+    if (entry instanceof Promise) return readRest(entry, entries, partitions, params, budget);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+async function readRest(
+  first: Promise<FetchEntry>,
+  entries: FetchEntry[],
+  partitions: readonly SessionPartition[],
+  params: FetchParams,
+  budget: ReadBudget,
+): Promise<FetchEntry[]> {
+  entries.push(await first);
+  for (let i = entries.length; i < partitions.length; i++) {
+    entries.push(await readOne(partitions[i], params, budget));
+  }
+  return entries;
+}
+
+/** What is left for the partitions to come. */
+interface ReadBudget {
+  remainingBytes: number;
+  minOneBatch: boolean;
+}
+
+function readOne(
+  session: SessionPartition,
+  params: FetchParams,
+  budget: ReadBudget,
+): FetchEntry | Promise<FetchEntry> {
+  const target = session.target;
+  const found = params.find(target);
+  if (typeof found === "number") return failure(session, null, found);
+  const error = found.checkLeader(target.currentLeaderEpoch);
+  if (error !== Errors.NONE) return failure(session, found, error);
+  if (target.lastFetchedEpoch >= 0) {
+    const end = found.epochEndOffset(target.lastFetchedEpoch);
+    if (end.leaderEpoch < 0) return failure(session, found, Errors.OFFSET_OUT_OF_RANGE);
+    if (end.leaderEpoch < target.lastFetchedEpoch || end.endOffset < target.fetchOffset) {
+      return { ...failure(session, found, Errors.NONE), diverging: end };
+    }
+  }
+  const visibleBytes = found.visibleBytes;
+  const maxBytes = Math.min(target.maxBytes, budget.remainingBytes);
+  const result = found.read(target.fetchOffset, maxBytes, params.isolation, budget.minOneBatch);
+  if (result instanceof Promise) {
+    return result.then((result) => take(session, found, visibleBytes, result, budget));
+  }
+  return take(session, found, visibleBytes, result, budget);
+}
+
+function take(
+  session: SessionPartition,
+  partition: Partition,
+  visibleBytes: number,
+  result: ReadResult,
+  budget: ReadBudget,
+): FetchEntry {
+  if (!result.ok) return failure(session, partition, result.error);
+  const records = result.records;
+  if (records.length > 0) {
+    budget.remainingBytes = Math.max(0, budget.remainingBytes - records.length);
+    budget.minOneBatch = false;
+  }
+  return { session, partition, error: Errors.NONE, records, diverging: null, visibleBytes };
+}
+
+function failure(
+  session: SessionPartition,
+  partition: Partition | null,
+  error: ErrorCode,
+): FetchEntry {
+  return { session, partition, error, records: NOTHING, diverging: null, visibleBytes: 0 };
+}

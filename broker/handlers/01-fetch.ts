@@ -1,0 +1,196 @@
+import { Errors } from "../../core/errors.ts";
+import { fetch } from "../../core/protocol/01-fetch.ts";
+import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import type { Broker } from "../broker.ts";
+import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
+import {
+  type FetchPlan,
+  type FetchTarget,
+  NO_SESSION_ID,
+  type SessionRequest,
+} from "../fetch-session.ts";
+import type { Handler } from "../handler.ts";
+import type { Isolation } from "../partition.ts";
+import type { RequestContext } from "../request-context.ts";
+
+/**
+ * Fetch, versions 4 to 18.
+ *
+ * Sessions are KIP-227's (`fetch-session.ts`): FETCH_SESSION_ID_NOT_FOUND,
+ * INVALID_FETCH_SESSION_EPOCH and FETCH_SESSION_TOPIC_ID_ERROR answer the whole request. Then for
+ * each partition, in this order:
+ * 1. the topic is known (UNKNOWN_TOPIC_OR_PARTITION; by id, from version 13 on, UNKNOWN_TOPIC_ID)
+ *    and the sender may read it (TOPIC_AUTHORIZATION_FAILED);
+ * 2. the leader epoch is this broker's (FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; version 9,
+ *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER, with the leader in the response, KIP-951);
+ * 3. the last fetched epoch agrees with the log, else the diverging epoch is answered
+ *    (version 12, KIP-595);
+ * 4. the offset is in the log (OFFSET_OUT_OF_RANGE) and its batch is whole (CORRUPT_MESSAGE).
+ *
+ * An offset inside a batch returns that batch. With less than `minBytes` to read and no error the
+ * request waits for more, up to `maxWaitMs`; how it reads is `fetch-run.ts`. Consumers of either
+ * isolation see the same until transactions are served. A request that says it comes from a
+ * replica is refused: no partition has a follower.
+ */
+export const fetchHandler: Handler<typeof fetch> = {
+  api: fetch,
+  authorize: { kind: "items", operations: ["READ TOPIC"] },
+  handle(context, request, broker) {
+    const plan = broker.fetchSessions.plan(sessionRequest(context.apiVersion, request));
+    if (plan.kind === "error") {
+      return { errorCode: plan.error, sessionId: NO_SESSION_ID, responses: [] };
+    }
+    const params = fetchParams(context, request, broker);
+    const entries = runFetch(broker.io.clock, plan.partitions, params);
+    return entries instanceof Promise
+      ? entries.then((entries) => respond(context, broker, plan, entries, params.isolation))
+      : respond(context, broker, plan, entries, params.isolation);
+  },
+};
+
+function sessionRequest(version: number, request: RequestOf<typeof fetch>): SessionRequest {
+  const targets: FetchTarget[] = [];
+  for (const { topic, topicId, partitions } of request.topics) {
+    for (const partition of partitions) {
+      targets.push({
+        topic,
+        topicId,
+        partition: partition.partition,
+        maxBytes: partition.partitionMaxBytes,
+        // Beyond 2^53 the number is not exact, and out of range all the same.
+        fetchOffset: Number(partition.fetchOffset),
+        currentLeaderEpoch: partition.currentLeaderEpoch,
+        lastFetchedEpoch: partition.lastFetchedEpoch,
+      });
+    }
+  }
+  const forgotten: Pick<FetchTarget, "topic" | "topicId" | "partition">[] = [];
+  for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
+    for (const partition of partitions) forgotten.push({ topic, topicId, partition });
+  }
+  const { sessionId, sessionEpoch } = request;
+  return { sessionId, sessionEpoch, usesTopicIds: version >= 13, targets, forgotten };
+}
+
+function fetchParams(
+  context: RequestContext,
+  request: RequestOf<typeof fetch>,
+  broker: Broker,
+): FetchParams {
+  const { partitions, config } = broker;
+  const maxBytes = Math.max(0, Math.min(request.maxBytes, config.get("fetch.max.bytes")));
+  const byId = context.apiVersion >= 13;
+  const replicaId = context.apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId;
+  return {
+    isolation: request.isolationLevel === 1 ? "read_committed" : "read_uncommitted",
+    minBytes: Math.min(request.minBytes, maxBytes),
+    maxBytes,
+    deadlineMs: broker.io.clock.monotonicMs() + request.maxWaitMs,
+    signal: context.signal,
+    stopping: broker.stopping,
+    find: (target) => {
+      const name = byId ? partitions.topicName(target.topicId) : target.topic;
+      if (name === undefined) return Errors.UNKNOWN_TOPIC_ID;
+      if (!context.authorized("READ", "TOPIC", name)) return Errors.TOPIC_AUTHORIZATION_FAILED;
+      if (replicaId >= 0) return Errors.NOT_LEADER_OR_FOLLOWER;
+      return byId
+        ? partitions.findById(target.topicId, target.partition)
+        : partitions.find(target.topic, target.partition);
+    },
+  };
+}
+
+type PartitionResponse = NonNullable<
+  NonNullable<EncodableResponse<typeof fetch>["responses"]>[number]["partitions"]
+>[number];
+
+function respond(
+  context: RequestContext,
+  broker: Broker,
+  plan: Exclude<FetchPlan, { kind: "error" }>,
+  entries: readonly FetchEntry[],
+  isolation: Isolation,
+): EncodableResponse<typeof fetch> {
+  let sessionId = NO_SESSION_ID;
+  if (plan.kind === "full") {
+    const usesTopicIds = context.apiVersion >= 13;
+    sessionId = broker.fetchSessions.open(plan.partitions, usesTopicIds)?.id ?? NO_SESSION_ID;
+  } else if (plan.kind === "incremental") {
+    sessionId = plan.session.id;
+    if (plan.session.epoch !== plan.epoch) {
+      return { errorCode: Errors.INVALID_FETCH_SESSION_EPOCH, sessionId, responses: [] };
+    }
+  }
+  const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
+  for (const entry of entries) {
+    const changed = noteSent(entry);
+    if (plan.kind === "incremental") {
+      if (!changed) continue;
+      if (entry.records.length > 0) plan.session.rotate(entry.session);
+    }
+    const { topic, topicId } = entry.session.target;
+    let last = responses.at(-1);
+    if (last === undefined || last.topic !== topic || last.topicId !== topicId) {
+      last = { topic, topicId, partitions: [] };
+      responses.push(last);
+    }
+    last.partitions.push(partitionResponse(entry, context.apiVersion, isolation));
+  }
+  return { sessionId, responses };
+}
+
+/** Whether the entry says something that the session's client was not told yet; notes it as told. */
+function noteSent(entry: FetchEntry): boolean {
+  const { session, partition, error } = entry;
+  if (error !== Errors.NONE || partition === null) {
+    // So that the partition is named again once the error is gone.
+    session.sentHighWatermark = -1;
+    return true;
+  }
+  const { highWatermark, logStartOffset } = partition;
+  const changed = entry.records.length > 0 || entry.diverging !== null ||
+    session.sentHighWatermark !== highWatermark || session.sentLogStartOffset !== logStartOffset;
+  session.sentHighWatermark = highWatermark;
+  session.sentLogStartOffset = logStartOffset;
+  return changed;
+}
+
+function partitionResponse(
+  entry: FetchEntry,
+  version: number,
+  isolation: Isolation,
+): PartitionResponse {
+  const { session, partition, error, records } = entry;
+  const partitionIndex = session.target.partition;
+  if (error !== Errors.NONE || partition === null) {
+    const isLeaderNews = error === Errors.NOT_LEADER_OR_FOLLOWER ||
+      error === Errors.FENCED_LEADER_EPOCH;
+    return {
+      partitionIndex,
+      errorCode: error,
+      highWatermark: -1n,
+      lastStableOffset: -1n,
+      logStartOffset: -1n,
+      abortedTransactions: null,
+      records,
+      ...(isLeaderNews && partition !== null && version >= 12
+        ? { currentLeader: partition.leadership }
+        : {}),
+    };
+  }
+  return {
+    partitionIndex,
+    errorCode: Errors.NONE,
+    highWatermark: BigInt(partition.highWatermark),
+    lastStableOffset: BigInt(partition.lastStableOffset),
+    logStartOffset: BigInt(partition.logStartOffset),
+    abortedTransactions: isolation === "read_committed" ? [] : null,
+    records,
+    ...(entry.diverging === null ? {} : {
+      divergingEpoch: {
+        epoch: entry.diverging.leaderEpoch,
+        endOffset: BigInt(entry.diverging.endOffset),
+      },
+    }),
+  };
+}

@@ -1,0 +1,31 @@
+import type { LogConfig } from "../storage/log-config.ts";
+import type { TopicConfig } from "./config/topic-config.ts";
+
+/** What the log engine has to know of a topic's configuration. */
+export function logConfigOf(config: TopicConfig): LogConfig {
+  const policies = config.get("cleanup.policy");
+  return {
+    durability: config.get("kstream.durability") === "os" ? "os" : "fsync",
+    flushMessages: config.get("flush.messages"),
+    flushMs: config.get("flush.ms"),
+    segmentBytes: config.get("segment.bytes"),
+    segmentMs: config.get("segment.ms"),
+    segmentJitterMs: config.get("segment.jitter.ms"),
+    segmentIndexBytes: config.get("segment.index.bytes"),
+    indexIntervalBytes: config.get("index.interval.bytes"),
+    retentionMs: config.get("retention.ms"),
+    retentionBytes: config.get("retention.bytes"),
+    cleanupPolicy: {
+      delete: policies.includes("delete"),
+      compact: policies.includes("compact"),
+    },
+    maxMessageBytes: config.get("max.message.bytes"),
+    messageTimestampType: config.get("message.timestamp.type") === "LogAppendTime"
+      ? "LogAppendTime"
+      : "CreateTime",
+    messageTimestampBeforeMaxMs: config.get("message.timestamp.before.max.ms"),
+    messageTimestampAfterMaxMs: config.get("message.timestamp.after.max.ms"),
+    fileDeleteDelayMs: config.get("file.delete.delay.ms"),
+    preallocate: config.get("preallocate"),
+  };
+}

@@ -1,0 +1,181 @@
+import { type ErrorCode, Errors } from "../core/errors.ts";
+import type { Clock } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import type { MetadataDelta, TopicImage } from "../cluster/metadata-image.ts";
+import type { DataDir } from "../storage/data-dir.ts";
+import type { LogConfig } from "../storage/log-config.ts";
+import { Partition } from "./partition.ts";
+import { CLUSTER_METADATA_TOPIC } from "./topic-names.ts";
+
+interface HostedTopic {
+  image: TopicImage;
+  /** Read at the first use. */
+  config: LogConfig | null;
+  /** Opened at first use: a broker of 10,000 idle partitions is cheap. */
+  readonly partitions: (Partition | undefined)[];
+}
+
+/**
+ * The partitions that this broker hosts. It follows the metadata image: a topic that appears there
+ * can be written at once, one that goes fails all who wait on it, and its files go. Kafka's
+ * `ReplicaManager`, as far as it keeps partitions.
+ */
+export class PartitionSet {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #nodeId: number;
+  readonly #dataDir: DataDir;
+  readonly #configOf: (topic: TopicImage) => LogConfig;
+  readonly #byName = new Map<string, HostedTopic>();
+  readonly #byId = new Map<string, HostedTopic>();
+  readonly #deletions = new Set<Promise<void>>();
+
+  /** `configOf` gives a topic's log configuration: its own settings over the broker's. */
+  constructor(
+    clock: Clock,
+    logger: Logger,
+    nodeId: number,
+    dataDir: DataDir,
+    configOf: (topic: TopicImage) => LogConfig,
+  ) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#nodeId = nodeId;
+    this.#dataDir = dataDir;
+    this.#configOf = configOf;
+  }
+
+  /** The partition, or UNKNOWN_TOPIC_OR_PARTITION. */
+  find(topic: string, index: number): Partition | ErrorCode {
+    const hosted = this.#byName.get(topic);
+    if (hosted === undefined) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    return hosted.partitions[index] ?? this.#open(hosted, index);
+  }
+
+  /** The partition, or UNKNOWN_TOPIC_ID, or UNKNOWN_TOPIC_OR_PARTITION for its index. */
+  findById(topicId: string, index: number): Partition | ErrorCode {
+    const hosted = this.#byId.get(topicId);
+    if (hosted === undefined) return Errors.UNKNOWN_TOPIC_ID;
+    return hosted.partitions[index] ?? this.#open(hosted, index);
+  }
+
+  /** The name of a topic by its id. */
+  topicName(topicId: string): string | undefined {
+    return this.#byId.get(topicId)?.image.name;
+  }
+
+  /** The partitions that are open: used since the start, or with files from before. */
+  *opened(): Iterable<Partition> {
+    for (const { partitions } of this.#byName.values()) {
+      for (const partition of partitions) if (partition !== undefined) yield partition;
+    }
+  }
+
+  /** Follows one change: when it returns, new partitions can be written. */
+  apply(delta: MetadataDelta): void {
+    for (const topic of delta.deletedTopics) this.#remove(topic.id);
+    for (const topic of delta.createdTopics) this.#put(topic);
+    for (const { before, after } of delta.changedTopics) {
+      this.#put(after);
+      if (before.configs !== after.configs) this.#refreshConfig(after.name);
+    }
+    if (delta.brokerConfigsChanged) {
+      for (const topic of this.#byName.keys()) this.#refreshConfig(topic);
+    }
+  }
+
+  #put(image: TopicImage): void {
+    const hosted = this.#byId.get(image.id);
+    if (hosted === undefined) {
+      const fresh: HostedTopic = { image, config: null, partitions: [] };
+      this.#byName.set(image.name, fresh);
+      this.#byId.set(image.id, fresh);
+      return;
+    }
+    hosted.image = image;
+    hosted.partitions.forEach((partition, index) => {
+      partition?.updateImage(image.partitions[index]);
+    });
+  }
+
+  #refreshConfig(topic: string): void {
+    const hosted = this.#byName.get(topic);
+    if (hosted === undefined) return;
+    if (hosted.config === null) return;
+    const config = this.#configOf(hosted.image);
+    hosted.config = config;
+    for (const partition of hosted.partitions) partition?.updateConfig(config);
+  }
+
+  /** Who waits on the topic is answered now, and its files go. */
+  #remove(topicId: string): void {
+    const hosted = this.#byId.get(topicId);
+    if (hosted === undefined) return;
+    this.#byId.delete(topicId);
+    this.#byName.delete(hosted.image.name);
+    for (const partition of hosted.partitions) {
+      if (partition === undefined) continue;
+      partition.close();
+      this.#deleteLog(partition);
+    }
+  }
+
+  /**
+   * Opens the partitions whose files are there, so that retention reaches them; to be called once,
+   * when the image is up to date. Files of a topic that it does not have were left by a crash
+   * between a deletion and its files' removal: they go.
+   */
+  adoptLogs(): void {
+    for (const log of [...this.#dataDir.logs()]) {
+      // The log that the image itself is made from.
+      if (log.topic === CLUSTER_METADATA_TOPIC) continue;
+      const hosted = this.#byName.get(log.topic);
+      const isOurs = hosted !== undefined && hosted.image.id === log.topicId &&
+        log.partition < hosted.image.partitions.length;
+      if (isOurs) {
+        this.#open(hosted, log.partition);
+      } else {
+        const { topic, topicId, partition } = log;
+        this.#logger.info("removing the files of a deleted topic", { topic, topicId, partition });
+        this.#deleteLog({ log, topic, index: partition });
+      }
+    }
+  }
+
+  /** Lets long polls see that the broker stops. */
+  wake(): void {
+    for (const partition of this.opened()) partition.wake();
+  }
+
+  /** Ends all waiting and waits for running deletions; the data directory is not closed. */
+  async close(): Promise<void> {
+    for (const partition of this.opened()) partition.close();
+    await Promise.all(this.#deletions);
+  }
+
+  #open(hosted: HostedTopic, index: number): Partition | ErrorCode {
+    const { image, partitions } = hosted;
+    if (!(index >= 0 && index < image.partitions.length)) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    const config = hosted.config ??= this.#configOf(image);
+    const id = { topic: image.name, topicId: image.id, partition: index };
+    const log = this.#dataDir.getOrCreate(id, config);
+    log.updateConfig(config);
+    const partition = new Partition(
+      this.#clock,
+      this.#nodeId,
+      log,
+      image.partitions[index],
+      config,
+    );
+    partitions[index] = partition;
+    return partition;
+  }
+
+  #deleteLog({ log, topic, index }: Pick<Partition, "log" | "topic" | "index">): void {
+    const deletion = this.#dataDir.delete(log).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.error("the files of a deleted partition stay", { topic, index, reason });
+    }).finally(() => this.#deletions.delete(deletion));
+    this.#deletions.add(deletion);
+  }
+}

@@ -1,0 +1,343 @@
+import { type ErrorCode, Errors } from "../core/errors.ts";
+import type { Clock } from "../core/io.ts";
+import type { PartitionImage } from "../cluster/metadata-image.ts";
+import type { LogConfig } from "../storage/log-config.ts";
+import type {
+  AppendOrigin,
+  AppendResult,
+  PartitionLog,
+  ReadResult,
+} from "../storage/partition-log.ts";
+
+/** What a reader may see: all that is durable, or only what no open transaction holds back. */
+export type Isolation = "read_uncommitted" | "read_committed";
+
+/** Who leads a partition, as responses say it (KIP-951). */
+export interface Leadership {
+  readonly leaderId: number;
+  readonly leaderEpoch: number;
+}
+
+/** An acknowledgement that waits until the high watermark has reached `offset`. */
+interface OffsetWaiter {
+  readonly offset: number;
+  readonly settle: (error: ErrorCode) => void;
+}
+
+/** Bytes appended up to `endOffset` since the partition was opened, while that is not visible. */
+interface PendingBytes {
+  readonly endOffset: number;
+  readonly totalBytes: number;
+}
+
+const NOTHING = new Uint8Array(0);
+const EMPTY_READ = (offset: number): ReadResult => ({
+  ok: true,
+  records: NOTHING,
+  nextOffset: offset,
+});
+const OUT_OF_RANGE: ReadResult = { ok: false, error: Errors.OFFSET_OUT_OF_RANGE };
+
+/**
+ * One hosted partition: its log, who leads it, how far readers may see, and who waits for that to
+ * move. Kafka's `kafka.cluster.Partition`.
+ *
+ * With one replica the high watermark is the log's durable end: the synced end under
+ * `kstream.durability=fsync`, the log end under `os`. With followers it will be the least of the
+ * in-sync replicas' ends; `#computeHighWatermark` is the place.
+ */
+export class Partition {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+  readonly log: PartitionLog;
+  readonly #clock: Clock;
+  readonly #nodeId: number;
+  readonly #unsubscribe: () => void;
+  readonly #listeners = new Set<() => void>();
+  #waiters: OffsetWaiter[] = [];
+  #image: PartitionImage;
+  #config: LogConfig;
+  #highWatermark: number;
+  #closed = false;
+  #appending = false;
+  #appendedBytes = 0;
+  #visibleBytes = 0;
+  #pendingBytes: PendingBytes[] = [];
+
+  constructor(
+    clock: Clock,
+    nodeId: number,
+    log: PartitionLog,
+    image: PartitionImage,
+    config: LogConfig,
+  ) {
+    this.#clock = clock;
+    this.#nodeId = nodeId;
+    this.log = log;
+    this.#config = config;
+    this.topic = log.topic;
+    this.topicId = log.topicId;
+    this.index = log.partition;
+    this.#image = image;
+    this.#highWatermark = this.#computeHighWatermark();
+    this.#unsubscribe = log.onDurable(() => this.#onDurable());
+  }
+
+  get leadership(): Leadership {
+    return { leaderId: this.#image.leader, leaderEpoch: this.#image.leaderEpoch };
+  }
+
+  get leaderEpoch(): number {
+    return this.#image.leaderEpoch;
+  }
+
+  get isLeader(): boolean {
+    return this.#image.leader === this.#nodeId;
+  }
+
+  /** Set once the topic is deleted or the broker stops; nothing is read or written after that. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether its data directory has failed: nothing more becomes durable. */
+  get failed(): boolean {
+    return this.log.failed;
+  }
+
+  get logStartOffset(): number {
+    return this.log.logStartOffset;
+  }
+
+  get logEndOffset(): number {
+    return this.log.logEndOffset;
+  }
+
+  /** The end of what consumers may see and acks=all acknowledges. */
+  get highWatermark(): number {
+    return this.#highWatermark;
+  }
+
+  /** The end of what read_committed consumers may see. */
+  get lastStableOffset(): number {
+    return this.#highWatermark;
+  }
+
+  /** Bytes that became visible since the partition was opened; only differences mean something. */
+  get visibleBytes(): number {
+    return this.#visibleBytes;
+  }
+
+  /** The end of what a reader of this isolation may see. */
+  endOffset(isolation: Isolation): number {
+    return isolation === "read_committed" ? this.lastStableOffset : this.#highWatermark;
+  }
+
+  /**
+   * Whether this broker may answer for the partition, given the leader epoch that the client
+   * believes in (−1: it does not say). FENCED_LEADER_EPOCH sends the client to fresh metadata,
+   * UNKNOWN_LEADER_EPOCH makes it wait for this broker (KIP-320).
+   */
+  checkLeader(currentLeaderEpoch: number): ErrorCode {
+    if (this.#closed) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    if (currentLeaderEpoch >= 0) {
+      if (currentLeaderEpoch < this.leaderEpoch) return Errors.FENCED_LEADER_EPOCH;
+      if (currentLeaderEpoch > this.leaderEpoch) return Errors.UNKNOWN_LEADER_EPOCH;
+    }
+    return this.isLeader ? Errors.NONE : Errors.NOT_LEADER_OR_FOLLOWER;
+  }
+
+  /** Follows the metadata image. A change of leader fails who waits for acknowledgements. */
+  updateImage(image: PartitionImage): void {
+    const before = this.#image;
+    this.#image = image;
+    if (before.leader === image.leader && before.leaderEpoch === image.leaderEpoch) return;
+    if (!this.isLeader) this.#failWaiters(Errors.NOT_LEADER_OR_FOLLOWER);
+    this.#notify();
+  }
+
+  /** Whether `cleanup.policy` is compact alone, so that records go only by their keys. */
+  get isCompactOnly(): boolean {
+    return this.#config.cleanupPolicy.compact && !this.#config.cleanupPolicy.delete;
+  }
+
+  /** Follows a change of the topic's configuration. */
+  updateConfig(config: LogConfig): void {
+    this.#config = config;
+    this.log.updateConfig(config);
+  }
+
+  /** Moves the start of the log up to `offset`, which is at most the high watermark. */
+  deleteRecordsBefore(offset: number): ErrorCode {
+    if (offset > this.#highWatermark) return Errors.OFFSET_OUT_OF_RANGE;
+    if (offset <= this.log.logStartOffset) return Errors.NONE;
+    return this.log.deleteRecordsBefore(offset);
+  }
+
+  /** Appends one batch as the leader: checked, numbered and in the page cache on return. */
+  append(records: Uint8Array, origin: AppendOrigin): AppendResult {
+    const error = this.checkLeader(-1);
+    if (error !== Errors.NONE) {
+      return { ok: false, error, message: "This broker is not the leader.", recordErrors: [] };
+    }
+    // The log may call back before it returns; the bytes have to be counted first.
+    this.#appending = true;
+    const result = this.log.append(records, { leaderEpoch: this.leaderEpoch, origin });
+    this.#appending = false;
+    if (result.ok && !result.duplicate) {
+      this.#appendedBytes += records.length;
+      const endOffset = result.lastOffset + 1;
+      if (this.log.durableEndOffset < endOffset) {
+        this.#pendingBytes.push({ endOffset, totalBytes: this.#appendedBytes });
+      }
+      this.#advance();
+    }
+    return result;
+  }
+
+  /**
+   * Settles with NONE once the high watermark is at `offset` or past it: what acks=all waits for.
+   * Else with REQUEST_TIMED_OUT at `deadlineMs` (monotonic), with NOT_LEADER_OR_FOLLOWER or
+   * UNKNOWN_TOPIC_OR_PARTITION if the partition goes, with KAFKA_STORAGE_ERROR if its log fails.
+   */
+  waitForOffset(offset: number, deadlineMs: number, signal?: AbortSignal): Promise<ErrorCode> {
+    if (this.#highWatermark >= offset) return Promise.resolve(Errors.NONE);
+    const error = this.failed ? Errors.KAFKA_STORAGE_ERROR : this.checkLeader(-1);
+    if (error !== Errors.NONE) return Promise.resolve(error);
+    if (signal?.aborted) return Promise.resolve(Errors.REQUEST_TIMED_OUT);
+    return new Promise((resolve) => {
+      const giveUp = () => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        settle(Errors.REQUEST_TIMED_OUT);
+      };
+      const settle = (error: ErrorCode) => {
+        timer.cancel();
+        signal?.removeEventListener("abort", giveUp);
+        resolve(error);
+      };
+      const delayMs = Math.max(0, deadlineMs - this.#clock.monotonicMs());
+      const timer = this.#clock.setTimer(delayMs, giveUp);
+      signal?.addEventListener("abort", giveUp, { once: true });
+      const waiter: OffsetWaiter = { offset, settle };
+      this.#waiters.push(waiter);
+    });
+  }
+
+  /** Calls back whenever readers may see more, or the partition closed. Returns unsubscribe. */
+  onAdvance(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Whole batches from the one that holds `offset`, as far as `isolation` lets the reader see.
+   * Answers at once where the bytes are in memory. `minOneBatch` returns the first batch even
+   * where it alone is larger than `maxBytes`.
+   */
+  read(
+    offset: number,
+    maxBytes: number,
+    isolation: Isolation,
+    minOneBatch: boolean,
+  ): ReadResult | Promise<ReadResult> {
+    const log = this.log;
+    if (offset < log.logStartOffset || offset > log.logEndOffset) return OUT_OF_RANGE;
+    const endOffset = this.endOffset(isolation);
+    if (offset >= endOffset || (maxBytes <= 0 && !minOneBatch)) return EMPTY_READ(offset);
+    return log.readCached(offset, maxBytes, endOffset, minOneBatch) ??
+      log.read(offset, maxBytes, endOffset, minOneBatch);
+  }
+
+  /** Calls the listeners back though nothing has moved: the broker stops. */
+  wake(): void {
+    this.#notify();
+  }
+
+  /**
+   * The largest epoch up to the one asked for, and where it ended; −1 and −1 for one that is not
+   * known. As in Kafka a leader's own epoch begins when it is elected, not with its first record,
+   * so a consumer's position in a partition without records is valid too.
+   */
+  epochEndOffset(epoch: number): { readonly leaderEpoch: number; readonly endOffset: number } {
+    const endOffset = this.log.logEndOffset;
+    if (epoch < 0 || epoch > this.leaderEpoch) return { leaderEpoch: -1, endOffset: -1 };
+    if (epoch === this.leaderEpoch) return { leaderEpoch: epoch, endOffset };
+    const latest = this.log.latestEpoch();
+    if (latest === null) return { leaderEpoch: epoch, endOffset };
+    if (epoch >= latest) return { leaderEpoch: latest, endOffset };
+    return this.log.epochEndOffset(epoch);
+  }
+
+  /** The leader epoch in which the record at `offset` was or will be written; −1 if not known. */
+  epochOf(offset: number): number {
+    const epoch = this.log.epochForOffset(offset);
+    return epoch < 0 && offset >= this.log.logEndOffset ? this.leaderEpoch : epoch;
+  }
+
+  /** Ends all waiting: the topic is deleted (or the broker stops). The log is not touched. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unsubscribe();
+    this.#failWaiters(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    this.#notify();
+  }
+
+  #computeHighWatermark(): number {
+    return this.log.durableEndOffset;
+  }
+
+  #onDurable(): void {
+    if (this.#appending) return;
+    if (this.failed) {
+      this.#failWaiters(Errors.KAFKA_STORAGE_ERROR);
+      this.#notify();
+    } else {
+      this.#advance();
+    }
+  }
+
+  #advance(): void {
+    const highWatermark = this.#computeHighWatermark();
+    if (highWatermark <= this.#highWatermark) return;
+    this.#highWatermark = highWatermark;
+    this.#countVisibleBytes();
+    if (this.#waiters.length > 0) this.#settleReached();
+    if (this.#listeners.size > 0) this.#notify();
+  }
+
+  #countVisibleBytes(): void {
+    const pending = this.#pendingBytes;
+    let reached = 0;
+    while (reached < pending.length && pending[reached].endOffset <= this.#highWatermark) reached++;
+    if (reached === pending.length) {
+      this.#visibleBytes = this.#appendedBytes;
+      if (reached > 0) this.#pendingBytes = [];
+    } else if (reached > 0) {
+      this.#visibleBytes = pending[reached - 1].totalBytes;
+      pending.splice(0, reached);
+    }
+  }
+
+  #settleReached(): void {
+    const still: OffsetWaiter[] = [];
+    const reached: OffsetWaiter[] = [];
+    for (const waiter of this.#waiters) {
+      (waiter.offset <= this.#highWatermark ? reached : still).push(waiter);
+    }
+    this.#waiters = still;
+    for (const waiter of reached) waiter.settle(Errors.NONE);
+  }
+
+  #failWaiters(error: ErrorCode): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.settle(error);
+  }
+
+  #notify(): void {
+    // A listener may unsubscribe itself or others while it is called; a Set allows that.
+    for (const listener of this.#listeners) listener();
+  }
+}

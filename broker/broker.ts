@@ -1,5 +1,6 @@
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import type { DataDir } from "../storage/data-dir.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
@@ -28,6 +29,7 @@ export interface Broker {
   /** Changes the metadata. */
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
+  readonly dataDir: DataDir;
   /** The partitions that this broker hosts. */
   readonly partitions: PartitionSet;
   /** The incremental fetch sessions of all clients. */

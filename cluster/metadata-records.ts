@@ -125,17 +125,21 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
 
 /** The record in these bytes; throws a `MetadataFormatError` if it is none that is known. */
 export function decodeMetadataRecord(bytes: Uint8Array): MetadataRecord {
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(bytes));
-  } catch (cause) {
-    throw new MetadataFormatError("a metadata record is no JSON", { cause });
-  }
+  const value = parseJson(bytes);
   if (!isMetadataRecord(value)) {
     const shown = decoder.decode(bytes.subarray(0, 120));
     throw new MetadataFormatError(`an unknown metadata record: ${shown}`);
   }
   return value;
+}
+
+/** The JSON value in these bytes; throws a `MetadataFormatError` if there is none. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    throw new MetadataFormatError("a metadata record is no JSON", { cause });
+  }
 }
 
 function isMetadataRecord(value: unknown): value is MetadataRecord {

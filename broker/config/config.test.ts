@@ -6,6 +6,8 @@ import { type ConfigDefinition, REQUIRED } from "./definitions.ts";
 import { DEVIATING_DEFAULTS } from "./deviations.ts";
 import { checkTopicConfigs, TopicConfig } from "./topic-config.ts";
 import { isTopicConfig, KAFKA_TOPIC_CONFIGS, TOPIC_CONFIGS } from "./topic-configs.ts";
+import { DEFAULT_LOG_CONFIG } from "../../storage/log-config.ts";
+import { logConfigOf } from "./log-config.ts";
 import { parseConfigValue } from "./values.ts";
 
 const FIXTURE = readFileSync(`${import.meta.dirname}/../../tests/fixtures/configs.tsv`, "utf8")
@@ -23,10 +25,14 @@ function notation(definition: ConfigDefinition): string[] {
 }
 
 describe("the tables", () => {
-  for (const [scope, table] of [["broker", KAFKA_BROKER_CONFIGS], ["topic", KAFKA_TOPIC_CONFIGS]]) {
+  const tables: [string, Readonly<Record<string, ConfigDefinition>>][] = [
+    ["broker", KAFKA_BROKER_CONFIGS],
+    ["topic", KAFKA_TOPIC_CONFIGS],
+  ];
+  for (const [scope, table] of tables) {
     test(`the ${scope} configs are those of Kafka 4.4`, () => {
       const wanted = FIXTURE.filter((row) => row[0] === scope).map((row) => row.slice(1));
-      const ours = Object.entries(table ?? {}).map(([name, definition]) => [
+      const ours = Object.entries(table).map(([name, definition]) => [
         name,
         ...notation(definition),
       ]);
@@ -212,5 +218,15 @@ describe("where a value comes from", () => {
       { name: "message.max.bytes", source: "STATIC_BROKER_CONFIG", text: "2000" },
       { name: "message.max.bytes", source: "DEFAULT_CONFIG", text: "1048588" },
     ]);
+  });
+
+  test("a log is configured by its topic, on a fresh broker with the defaults of storage", () => {
+    const bare = new TopicConfig(BrokerConfig.of(), new Map());
+    expect(logConfigOf(bare)).toEqual(DEFAULT_LOG_CONFIG);
+    const own = new Map([["cleanup.policy", "compact"], ["kstream.durability", "os"]]);
+    expect(logConfigOf(new TopicConfig(BrokerConfig.of(), own))).toMatchObject({
+      cleanupPolicy: { delete: false, compact: true },
+      durability: "os",
+    });
   });
 });

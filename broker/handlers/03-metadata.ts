@@ -75,7 +75,7 @@ function allTopics(context: RequestContext, request: Request, broker: Broker): T
   return answers;
 }
 
-async function namedTopics(
+function namedTopics(
   context: RequestContext,
   request: Request,
   broker: Broker,
@@ -84,7 +84,9 @@ async function namedTopics(
   const malformed = context.apiVersion < TOPIC_IDS_VERSION &&
     wanted.some(({ name, topicId }) => name === null || topicId !== ZERO_UUID);
   if (malformed) {
-    return wanted.map(({ name, topicId }) => refused(Errors.INVALID_REQUEST, name ?? "", topicId));
+    return Promise.resolve(
+      wanted.map(({ name, topicId }) => refused(Errors.INVALID_REQUEST, name ?? "", topicId)),
+    );
   }
   const names = new Set<string>();
   const ids = new Set<string>();

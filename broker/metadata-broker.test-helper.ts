@@ -1,0 +1,111 @@
+import { bunClock } from "../core/io/bun/clock.ts";
+import { bunRandom } from "../core/io/bun/random.ts";
+import type { Io } from "../core/io.ts";
+import { silentLogger } from "../core/logger.ts";
+import {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  joinChunks,
+} from "../core/protocol/codec.ts";
+import type { Api, EncodableRequest, ResponseOf } from "../core/protocol/schema.ts";
+import type { MetadataLog } from "../cluster/metadata-log.ts";
+import { MemoryMetadataLog } from "../cluster/memory-metadata-log.test-helper.ts";
+import { allowAll, ANONYMOUS, type Authorizer } from "./authorizer.ts";
+import type { Broker } from "./broker.ts";
+import { BrokerConfig } from "./config/broker-config.ts";
+import type { BrokerConfigName } from "./config/broker-configs.ts";
+import { Controller } from "./controller.ts";
+import type { Handler } from "./handler.ts";
+import { MetadataCache } from "./metadata-cache.ts";
+import { ProducerIds } from "./producer-ids.ts";
+import { type ConnectionState, requestContext } from "./request-context.ts";
+
+/** The part of a broker that answers from metadata, without network and partitions. */
+export interface MetadataBroker {
+  readonly broker: Broker;
+  readonly log: MemoryMetadataLog;
+  /** One request through a handler, coded both ways at this version. */
+  call<A extends Api>(
+    handler: Handler<A>,
+    version: number,
+    request: EncodableRequest<A>,
+    authorizer?: Authorizer,
+  ): Promise<ResponseOf<A>>;
+}
+
+const address = { host: "127.0.0.1", port: 9092 };
+const connection: ConnectionState = {
+  id: 1,
+  listener: { name: "PLAINTEXT", bound: address, advertised: null },
+  localAddress: address,
+  peerAddress: { host: "127.0.0.1", port: 40_000 },
+  signal: new AbortController().signal,
+  principal: ANONYMOUS,
+  clientSoftware: null,
+  close: () => {},
+};
+
+/** A broker over `log`; node id 1. */
+export async function metadataBroker(
+  texts: Readonly<Partial<Record<BrokerConfigName, string>>> = {},
+  log = new MemoryMetadataLog(),
+): Promise<MetadataBroker> {
+  const config = BrokerConfig.of(texts);
+  const nodeId = config.get("node.id");
+  const metadata = new MetadataCache(config, nodeId);
+  const controller = await openController(log, metadata);
+  const parts: Partial<Broker> = {
+    io: { clock: bunClock, random: bunRandom } as Io,
+    logger: silentLogger,
+    authorizer: allowAll,
+    clusterId: "test-cluster",
+    nodeId,
+    config,
+    metadata,
+    controller,
+    producerIds: new ProducerIds(controller),
+  };
+  const broker = parts as Broker;
+  return {
+    broker,
+    log,
+    async call(handler, version, request, authorizer = allowAll) {
+      const bytes = joinChunks(encodeRequest(handler.api, version, request));
+      const identity = {
+        apiKey: handler.api.key,
+        apiVersion: version,
+        correlationId: 1,
+        clientId: null,
+      };
+      const context = requestContext(connection, identity, authorizer);
+      const decoded = decodeRequest(handler.api, version, bytes);
+      const response = await handler.handle(context, decoded, broker);
+      if (response === null) throw new Error("no response");
+      const answer = joinChunks(encodeResponse(handler.api, version, response));
+      return decodeResponse(handler.api, version, answer);
+    },
+  };
+}
+
+/** A controller over this log. */
+export function openController(log: MetadataLog, metadata: MetadataCache): Promise<Controller> {
+  return Controller.open({
+    clock: bunClock,
+    random: bunRandom,
+    logger: silentLogger,
+    log,
+    metadata,
+    rack: null,
+  });
+}
+
+/** Allows everything but these: `"CREATE TOPIC secret"`, or `"CREATE TOPIC"` for all of a kind. */
+export function allowAllBut(...denied: string[]): Authorizer {
+  return {
+    authorize: (_principal, _peer, { operation, resourceType, name }) =>
+      !denied.includes(`${operation} ${resourceType}`) &&
+      !denied.includes(`${operation} ${resourceType} ${name}`),
+  };
+}

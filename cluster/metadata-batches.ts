@@ -1,0 +1,111 @@
+/** Metadata records as record batches, in the log and in snapshots: one record each, no keys. */
+import type { Codecs } from "../core/compression/codec.ts";
+import { BatchBuilder } from "../core/records/batch-builder.ts";
+import { batchSizeAt, crcMatches, lastOffset } from "../core/records/batch-header.ts";
+import { CorruptRecordError } from "../core/records/corrupt-record-error.ts";
+import { readRecords } from "../core/records/record-cursor.ts";
+import type { MetadataChange } from "./metadata-log.ts";
+import {
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  MetadataFormatError,
+  type MetadataRecord,
+  parseJson,
+} from "./metadata-records.ts";
+
+const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+/** Metadata is never compressed. */
+const NO_CODECS: Codecs = {};
+
+/** The batch of one change. */
+export function encodeChange(records: readonly MetadataRecord[], timestampMs: number): Uint8Array {
+  const builder = new BatchBuilder();
+  for (const record of records) builder.append(timestampMs, null, encodeMetadataRecord(record));
+  return builder.build();
+}
+
+/** The changes in these whole batches. */
+export function decodeChanges(bytes: Uint8Array): MetadataChange[] {
+  return valuesOfBatches(bytes).map(({ endOffset, values }) => ({
+    position: endOffset,
+    records: values.map(decodeMetadataRecord),
+  }));
+}
+
+interface BatchValues {
+  readonly endOffset: number;
+  readonly values: readonly Uint8Array[];
+}
+
+function valuesOfBatches(bytes: Uint8Array): BatchValues[] {
+  const batches: BatchValues[] = [];
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const size = batchSizeAt(bytes, at);
+      if (size === 0 || !crcMatches(bytes, at)) {
+        throw new MetadataFormatError("a batch of metadata is damaged");
+      }
+      const values = readRecords(bytes, at, NO_CODECS).map((record) => record.value ?? EMPTY);
+      batches.push({ endOffset: lastOffset(bytes, at) + 1, values });
+      at += size;
+    }
+  } catch (cause) {
+    if (!(cause instanceof CorruptRecordError)) throw cause;
+    throw new MetadataFormatError(`a batch of metadata is damaged: ${cause.message}`, { cause });
+  }
+  return batches;
+}
+
+const SNAPSHOT_BATCH_RECORDS = 1000;
+
+/**
+ * A snapshot file: a batch with one record, the header (JSON: `type` "snapshot", `version` 1,
+ * `position`, `records`: how many follow), then batches of the records.
+ */
+export function encodeSnapshot(
+  position: number,
+  records: readonly MetadataRecord[],
+  timestampMs: number,
+): Uint8Array {
+  const header = { type: "snapshot", version: 1, position, records: records.length };
+  const first = new BatchBuilder();
+  first.append(timestampMs, null, encoder.encode(JSON.stringify(header)));
+  const batches = [first.build()];
+  for (let at = 0; at < records.length; at += SNAPSHOT_BATCH_RECORDS) {
+    batches.push(encodeChange(records.slice(at, at + SNAPSHOT_BATCH_RECORDS), timestampMs));
+  }
+  return concat(batches);
+}
+
+/** The snapshot in a file; throws a `MetadataFormatError` if it is not whole. */
+export function decodeSnapshot(
+  bytes: Uint8Array,
+): { readonly position: number; readonly records: MetadataRecord[] } {
+  const [header, ...batches] = valuesOfBatches(bytes);
+  const { position, count } = decodeHeader(header?.values[0]);
+  const records = batches.flatMap(({ values }) => values.map(decodeMetadataRecord));
+  if (records.length !== count) throw new MetadataFormatError("a metadata snapshot is cut off");
+  return { position, records };
+}
+
+function decodeHeader(bytes: Uint8Array | undefined): { position: number; count: number } {
+  const value: unknown = bytes === undefined ? null : parseJson(bytes);
+  const fields = new Map<string, unknown>(Object.entries(value ?? {}));
+  const [position, count] = [fields.get("position"), fields.get("records")];
+  const known = fields.get("type") === "snapshot" && fields.get("version") === 1;
+  if (!known || typeof position !== "number" || typeof count !== "number") {
+    throw new MetadataFormatError("a metadata snapshot of an unknown version");
+  }
+  return { position, count };
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

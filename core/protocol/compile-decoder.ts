@@ -22,7 +22,7 @@ const FIXED: Readonly<Partial<Record<Field["type"], readonly [string, number]>>>
   uint32: ["d.getUint32(p)", 4],
   int64: ["d.getBigInt64(p)", 8],
   float64: ["d.getFloat64(p)", 8],
-  uuid: ["rt.readUuid(b, p)", 16],
+  uuid: ["readUuid(b, p)", 16],
 };
 
 /** Decodes the message that begins at `offset` and has no more than `elementsMax` elements. */
@@ -61,7 +61,7 @@ export function decoderSource(message: Message): { source: string; constants: un
     source: `"use strict"; return function (b, d, v) {
 let p = 0, n = 0, t = 0, e = 0;
 ${body}
-rt.cursor.position = p;
+cursor.position = p;
 return ${result};
 }`,
     constants: source.constants,
@@ -79,10 +79,10 @@ function decodeStruct(source: Source, fields: Fields): string {
   for (const [key, field] of Object.entries(fields)) {
     const target = source.name("x");
     names.set(key, target);
-    source.emit(`let ${target} = ${defaultSource(field, source)};`);
-    if (field.tag === undefined) {
-      source.branch(source.test(field.versions), () => decodeField(source, field, target), none);
-    }
+    const there = field.tag === undefined ? source.test(field.versions) : "never";
+    const byDefault = there === "always" ? "" : ` = ${defaultSource(field, source)}`;
+    source.emit(`let ${target}${byDefault};`);
+    source.branch(there, () => decodeField(source, field, target), none);
   }
   const unknown = source.name("u");
   source.emit(`let ${unknown};`);
@@ -108,7 +108,7 @@ function decodeTags(
   source.emit(`for (let ${count} = n; ${count} > 0; ${count}--) {`);
   varint(source, "t");
   varint(source, "n");
-  source.emit("rt.checkTag(b, p, n);");
+  source.emit("checkTag(b, p, n);");
   source.emit(`const ${end} = p + n;`);
   source.emit("switch (t) {");
   for (const [key, field] of Object.entries(fields)) {
@@ -117,12 +117,12 @@ function decodeTags(
     source.branch(
       source.test(field.versions),
       () => decodeField(source, field, names.get(key)!),
-      () => source.emit("rt.malformed('tag ' + t + ' is not valid in this version');"),
+      () => source.emit("malformed('tag ' + t + ' is not valid in this version');"),
     );
-    source.emit(`if (p !== ${end}) rt.malformed('tag ${field.tag} has a wrong size');`);
+    source.emit(`if (p !== ${end}) malformed('tag ${field.tag} has a wrong size');`);
     source.emit("break; }");
   }
-  source.emit(`default: (${unknown} ??= []).push({ tag: t, bytes: rt.readBytes(b, p, n) });`);
+  source.emit(`default: (${unknown} ??= []).push({ tag: t, bytes: readBytes(b, p, n) });`);
   source.emit(`p = ${end};`);
   source.emit("}}");
 }
@@ -141,7 +141,7 @@ function decodeField(source: Source, field: Field, target: string): void {
     if (field.type === "array") decodeArray(source, field, target);
     else {
       const read = field.type === "string" ? "readText" : "readBytes";
-      source.emit(`${target} = rt.${read}(b, p, n); p += n;`);
+      source.emit(`${target} = ${read}(b, p, n); p += n;`);
     }
     source.emit("}");
   }
@@ -164,7 +164,7 @@ function decodeNull(source: Source, field: Field, target: string): void {
   source.branch(
     source.test(field.nullable ?? "none"),
     () => source.emit(`${target} = null;`),
-    () => source.emit("rt.malformed('null where no null may be');"),
+    () => source.emit("malformed('null where no null may be');"),
   );
 }
 
@@ -191,7 +191,7 @@ function decodeArray(source: Source, field: Field, target: string): void {
   const items = field.items!;
   const index = source.name("i");
   const list = source.name("a");
-  source.emit(`rt.checkCount(b, p, n, ${source.minBytes(items)});`);
+  source.emit(`checkCount(b, p, n, ${source.minBytes(items)});`);
   source.emit(`const ${list} = [];`);
   source.emit(`for (let ${index} = n; ${index} > 0; ${index}--) {`);
   if (typeof items === "string") {
@@ -210,7 +210,7 @@ function decodeArray(source: Source, field: Field, target: string): void {
 function varint(source: Source, target: string): void {
   source.emit(`${target} = d.getUint8(p); p += 1;`);
   source.emit(`if (${target} > 127) {`);
-  source.emit(`${target} = rt.readVarint(d, p - 1); p = rt.cursor.position; }`);
+  source.emit(`${target} = readVarint(d, p - 1); p = cursor.position; }`);
 }
 
 /** The source of a field's default; arrays and structs are new ones each time. */

@@ -33,7 +33,8 @@ export function encoderSource(message: Message): { source: string; constants: un
   encodeStruct(source, message.name, message.fields, "value", false);
   const body = source.lines.join("\n");
   return {
-    source: `"use strict"; const s = rt.scratch; return function (value, p, v) {
+    source: `"use strict"; const s = scratch;
+return function (value, p, v) {
 const d = s.view;
 let n = 0;
 ${body}
@@ -70,8 +71,8 @@ function encodeStruct(
 
 function refuseUnlessDefault(source: Source, place: string, field: Field, value: string): void {
   if (field.ignorable === true) return;
-  const isDefault = `rt.isDefault(${source.constant(field)}, ${value})`;
-  source.emit(`if (${value} !== undefined && !${isDefault}) rt.unsupported("${place}", v);`);
+  const same = isDefault(source, field, value);
+  source.emit(`if (!${same}) unsupported("${place}", v);`);
 }
 
 function refuseTags(source: Source, path: string, fields: Fields, object: string): void {
@@ -81,7 +82,7 @@ function refuseTags(source: Source, path: string, fields: Fields, object: string
   }
   const tags = `${object}.unknownTags`;
   source.emit(
-    `if (${tags} !== undefined && ${tags}.length > 0) rt.unsupported("${path}.unknownTags", v);`,
+    `if (${tags} !== undefined && ${tags}.length > 0) unsupported("${path}.unknownTags", v);`,
   );
 }
 
@@ -94,7 +95,7 @@ function encodeTags(source: Source, path: string, fields: Fields, object: string
     source.emit(`let ${value} = ${object}.${key}, ${present} = 0;`);
     source.branch(
       source.test(field.versions),
-      () => source.emit(`if (${isSet(source, field, value)}) ${present} = 1;`),
+      () => source.emit(`if (!${isDefault(source, field, value)}) ${present} = 1;`),
       () => refuseUnlessDefault(source, `${path}.${key}`, field, value),
     );
   }
@@ -103,10 +104,10 @@ function encodeTags(source: Source, path: string, fields: Fields, object: string
   const count = known.map(({ present }) => ` + ${present}`).join("");
   source.emit(`const ${unknown} = ${object}.unknownTags; let ${index} = 0;`);
   source.emit(`if (${unknown} === undefined) { d.setUint8(p, 0${count}); p += 1; }`);
-  source.emit(`else p = rt.writeVarint(p, ${unknown}.length${count});`);
+  source.emit(`else p = writeVarint(p, ${unknown}.length${count});`);
   const unknownBelow = (limit: string) => {
     source.emit(`if (${unknown} !== undefined) { s.unknownIndex = ${index};`);
-    source.emit(`p = rt.writeUnknownTags(p, ${unknown}, ${limit}); ${index} = s.unknownIndex; }`);
+    source.emit(`p = writeUnknownTags(p, ${unknown}, ${limit}); ${index} = s.unknownIndex; }`);
   };
   for (const { key, field, value, present, tag } of known) {
     unknownBelow(String(tag));
@@ -114,23 +115,29 @@ function encodeTags(source: Source, path: string, fields: Fields, object: string
     const start = source.name("s");
     source.emit(`d.setUint8(p, ${tag}); const ${start} = p + 1; p += 2;`);
     encodeField(source, `${path}.${key}`, field, value, true);
-    source.emit(`p = rt.closeTag(${start}, p); }`);
+    source.emit(`p = closeTag(${start}, p); }`);
   }
   unknownBelow("Infinity");
 }
 
-/** The test whether a tagged field has another value than its default. */
-function isSet(source: Source, field: Field, value: string): string {
-  const byDefault = wire.defaultOf(field);
-  const set = `${value} !== undefined`;
-  if (field.type === "struct") {
-    return `${set} && !rt.isDefault(${source.constant(field)}, ${value})`;
+/** The test whether a value is the default of its field, or left out. */
+function isDefault(source: Source, field: Field, value: string): string {
+  const left = `${value} === undefined`;
+  if (wire.defaultOf(field) === null) return `(${left} || ${value} === null)`;
+  switch (field.type) {
+    case "array":
+    case "bytes":
+      return `(${left} || ${value} !== null && ${value}.length === 0)`;
+    case "struct": {
+      const parts = Object.entries(field.fields ?? {})
+        .map(([key, inner]) => isDefault(source, inner, `${value}.${key}`));
+      const tags = `${value}.unknownTags`;
+      parts.push(`(${tags} === undefined || ${tags}.length === 0)`);
+      return `(${left} || ${value} !== null && ${parts.join(" && ")})`;
+    }
+    default:
+      return `(${left} || ${value} === ${defaultSource(field, source)})`;
   }
-  if (field.type === "array" || field.type === "bytes") {
-    if (byDefault === null) return `${set} && ${value} !== null`;
-    return `${set} && (${value} === null || ${value}.length > 0)`;
-  }
-  return `${set} && ${value} !== ${defaultSource(field, source)}`;
 }
 
 function encodeField(
@@ -150,7 +157,7 @@ function encodeField(
     case "float64":
       return source.emit(`d.setFloat64(p, ${value}); p += 8;`);
     case "uuid":
-      return source.emit(`p = rt.writeUuid(p, ${value});`);
+      return source.emit(`p = writeUuid(p, ${value});`);
     case "struct":
       return encodeStructField(source, place, field, value, tagged);
   }
@@ -170,7 +177,7 @@ function encodeInteger(
   value: string,
 ): void {
   source.emit(`if (${value} !== (${same.replace("x", value)})) {`);
-  source.emit(`rt.invalid("${place}", "does not fit: " + ${value}); }`);
+  source.emit(`invalid("${place}", "does not fit: " + ${value}); }`);
   source.emit(`d.${method}(p, ${value}); p += ${bytes};`);
 }
 
@@ -186,7 +193,7 @@ function encodeNull(source: Source, place: string, field: Field): void {
             field.type === "string" ? "d.setInt16(p, -1); p += 2;" : "d.setInt32(p, -1); p += 4;",
           ),
       ),
-    () => source.emit(`rt.invalid("${place}", "may not be null in version " + v);`),
+    () => source.emit(`invalid("${place}", "may not be null in version " + v);`),
   );
 }
 
@@ -206,7 +213,7 @@ function encodeStructField(
     source.emit("}");
   }, () => {
     source.emit(
-      `if (${value} === null) rt.invalid("${place}", "may not be null in version " + v);`,
+      `if (${value} === null) invalid("${place}", "may not be null in version " + v);`,
     );
     write();
   });
@@ -215,8 +222,8 @@ function encodeStructField(
 function encodeText(source: Source, field: Field, value: string): void {
   source.branch(
     source.flexible(field),
-    () => source.emit(`p = rt.writeCompactText(p, ${value});`),
-    () => source.emit(`p = rt.writeText(p, ${value});`),
+    () => source.emit(`p = writeCompactText(p, ${value});`),
+    () => source.emit(`p = writeText(p, ${value});`),
   );
 }
 
@@ -225,17 +232,17 @@ function encodeLength(source: Source, field: Field, length: string): void {
   source.emit(`n = ${length};`);
   source.branch(source.flexible(field), () => {
     source.emit("if (n < 127) { d.setUint8(p, n + 1); p += 1; }");
-    source.emit("else p = rt.writeVarint(p, n + 1);");
+    source.emit("else p = writeVarint(p, n + 1);");
   }, () => source.emit("d.setInt32(p, n); p += 4;"));
 }
 
 function encodeBytes(source: Source, field: Field, value: string, tagged: boolean): void {
   encodeLength(source, field, `${value}.length`);
   if (!tagged) {
-    source.emit(`if (n >= ${ENCODE_BY_REFERENCE_BYTES_MIN}) rt.writeByReference(p, ${value});`);
+    source.emit(`if (n >= ${ENCODE_BY_REFERENCE_BYTES_MIN}) writeByReference(p, ${value});`);
     source.emit("else");
   }
-  source.emit(`p = rt.writeCopy(p, ${value});`);
+  source.emit(`p = writeCopy(p, ${value});`);
 }
 
 function encodeArray(

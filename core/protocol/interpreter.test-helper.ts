@@ -2,11 +2,10 @@
  * A second codec that walks the definition field by field for each message: slow and simple, the
  * oracle for the compiled one. No product code imports it.
  */
-import { type Field, type Fields, type Message, parseVersions } from "./schema.ts";
-import { defaultOf, isDefault } from "./wire.ts";
+import { type Field, type Fields, type Message, parseVersions, type UnknownTag } from "./schema.ts";
+import { defaultOf } from "./wire.ts";
 
 type Struct = Record<string, unknown>;
-type Tag = { readonly tag: number; readonly bytes: Uint8Array };
 
 function holds(versions: string, version: number): boolean {
   const { min, max } = parseVersions(versions);
@@ -52,7 +51,7 @@ class Reader {
   }
 
   #tags(fields: Fields, value: Struct): void {
-    const unknown: Tag[] = [];
+    const unknown: UnknownTag[] = [];
     for (let left = this.#varint(); left > 0; left--) {
       const tag = this.#varint();
       const size = this.#varint();
@@ -160,7 +159,7 @@ class Writer {
       this.field(field, value[name]);
     }
     if (!holds(this.message.flexible, this.version)) return;
-    const tags = [...(value["unknownTags"] ?? []) as Tag[]];
+    const tags = [...(value["unknownTags"] ?? []) as UnknownTag[]];
     for (const [name, field] of Object.entries(fields)) {
       if (field.tag === undefined || !holds(field.versions, this.version)) continue;
       if (isDefault(field, value[name])) continue;
@@ -252,4 +251,20 @@ class Writer {
   #push(bytes: Iterable<number>): void {
     for (const byte of bytes) this.bytes.push(byte);
   }
+}
+
+/** Whether a value is the default of its field. */
+function isDefault(field: Field, value: unknown): boolean {
+  if (value === undefined) return true;
+  const byDefault = defaultOf(field);
+  if (value === null || byDefault === null) return value === byDefault;
+  if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0;
+  if (field.type !== "struct") return value === byDefault;
+  const struct = value as Record<string, unknown>;
+  return hasNoUnknownTags(struct) &&
+    Object.entries(field.fields ?? {}).every(([name, f]) => isDefault(f, struct[name]));
+}
+
+function hasNoUnknownTags(struct: Record<string, unknown>): boolean {
+  return (struct["unknownTags"] as readonly UnknownTag[] | undefined ?? []).length === 0;
 }

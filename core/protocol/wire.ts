@@ -1,6 +1,6 @@
 /**
  * What compiled codecs call: reading and writing of what is more than one instruction. The source
- * that `compile-decoder.ts` and `compile-encoder.ts` produce gets this module as `rt`.
+ * that `compile-decoder.ts` and `compile-encoder.ts` produce sees all exports by their names.
  */
 import {
   ENCODE_MESSAGE_BYTES_MAX,
@@ -40,17 +40,19 @@ export const cursor = {
 
 /** Reads an unsigned varint of two bytes or more at `p`; leaves the end in `cursor`. */
 export function readVarint(view: DataView, p: number): number {
-  let value = 0;
-  for (let shift = 0; shift < 35; shift += 7) {
-    const byte = view.getUint8(p++);
-    value += (byte & 0x7f) * 2 ** shift;
+  let value = view.getUint8(p) & 0x7f;
+  for (let shift = 7; shift < 28; shift += 7) {
+    const byte = view.getUint8(++p);
+    value |= (byte & 0x7f) << shift;
     if (byte < 128) {
-      if (value > 0x7fff_ffff) return malformed(`varint ${value} exceeds 31 bits`);
-      cursor.position = p;
+      cursor.position = p + 1;
       return value;
     }
   }
-  return malformed("varint of more than 5 bytes");
+  const last = view.getUint8(++p);
+  if (last > 7) return malformed("varint of more than 31 bits");
+  cursor.position = p + 1;
+  return value | last << 28;
 }
 
 /** Reads `length` bytes of UTF-8 at `p`; invalid sequences become U+FFFD, as in Kafka. */
@@ -102,23 +104,21 @@ export const GROW = new RangeError("scratch room is too small");
 
 /** Where messages are encoded. One exists, as encoding is synchronous. */
 export const scratch = {
-  buffer: allocate(ENCODE_SCRATCH_BYTES),
-  view: new DataView(new ArrayBuffer(0)),
+  ...room(ENCODE_SCRATCH_BYTES),
   /** Pairs of a position and the bytes that belong there but are passed on by reference. */
   cutPositions: [] as number[],
   cutBytes: [] as Uint8Array[],
   /** Index of the next unknown tag that is to be written. */
   unknownIndex: 0,
 };
-scratch.view = new DataView(scratch.buffer.buffer);
-
-function allocate(sizeBytes: number): FastBuffer {
-  return fastBuffer(new Uint8Array(sizeBytes), 0);
+/** Room for messages in the three forms that writing wants. */
+function room(sizeBytes: number) {
+  const bytes = new Uint8Array(sizeBytes);
+  return { bytes, buffer: fastBuffer(bytes, 0), view: new DataView(bytes.buffer) };
 }
 
 function resize(sizeBytes: number): void {
-  scratch.buffer = allocate(sizeBytes);
-  scratch.view = new DataView(scratch.buffer.buffer);
+  Object.assign(scratch, room(sizeBytes));
 }
 
 /**
@@ -147,20 +147,17 @@ export function encodeInScratch(what: string, write: () => number): Uint8Array[]
 }
 
 function takeChunks(end: number): Uint8Array[] {
-  if (end > scratch.buffer.length) throw GROW;
-  const copy = new Uint8Array(end);
-  copy.set(scratch.buffer.subarray(0, end));
-  const { cutPositions, cutBytes } = scratch;
-  if (cutBytes.length === 0) return [copy];
+  const { bytes, cutPositions, cutBytes } = scratch;
+  if (end > bytes.length) throw GROW;
   const chunks: Uint8Array[] = [];
   let from = 0;
   for (let i = 0; i < cutBytes.length; i++) {
     const to = cutPositions[i]!;
-    if (to > from) chunks.push(copy.subarray(from, to));
+    if (to > from) chunks.push(bytes.slice(from, to));
     chunks.push(cutBytes[i]!);
     from = to;
   }
-  if (end > from) chunks.push(copy.subarray(from, end));
+  if (end > from) chunks.push(bytes.slice(from, end));
   return chunks;
 }
 
@@ -312,20 +309,4 @@ export function defaultOf(field: Field): unknown {
 
 function defaultsOf(fields: Fields): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([name, f]) => [name, defaultOf(f)]));
-}
-
-/** Whether an encodable value is the default of its field. */
-export function isDefault(field: Field, value: unknown): boolean {
-  if (value === undefined) return true;
-  const byDefault = defaultOf(field);
-  if (value === null || byDefault === null) return value === byDefault;
-  if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0;
-  if (field.type !== "struct") return value === byDefault;
-  const struct = value as Record<string, unknown>;
-  return hasNoUnknownTags(struct) &&
-    Object.entries(field.fields ?? {}).every(([name, f]) => isDefault(f, struct[name]));
-}
-
-function hasNoUnknownTags(struct: Record<string, unknown>): boolean {
-  return (struct["unknownTags"] as readonly UnknownTag[] | undefined ?? []).length === 0;
 }

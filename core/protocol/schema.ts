@@ -243,8 +243,26 @@ export const ZERO_UUID = "AAAAAAAAAAAAAAAAAAAAAA";
 /** The highest version that a range without an end can hold. */
 export const LAST_VERSION = 32_767;
 
-/** The bounds of a range, both inclusive; `max` is below `min` for "none". */
-export function parseVersions(versions: Versions): { readonly min: number; readonly max: number } {
+/** The bounds of a range of versions, both inclusive; `max` is below `min` for "none". */
+export interface VersionRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Ranges that were parsed; there are few, all of them in the definitions. */
+const parsed = new Map<Versions, VersionRange>();
+
+/** Parses a range of versions of a definition. */
+export function parseVersions(versions: Versions): VersionRange {
+  let range = parsed.get(versions);
+  if (range === undefined) {
+    range = parseRange(versions);
+    parsed.set(versions, range);
+  }
+  return range;
+}
+
+function parseRange(versions: Versions): VersionRange {
   if (versions === "none") return { min: 0, max: -1 };
   const match = /^(\d+)(?:(\+)|-(\d+))?$/.exec(versions);
   if (match === null) throw new TypeError(`not a range of versions: ${versions}`);

@@ -37,7 +37,7 @@ const codecs = new WeakMap<Message, Codec>();
 function codecOf(message: Message, version: number): Codec {
   let codec = codecs.get(message);
   if (codec === undefined) {
-    codec = parseVersions(message.versions);
+    codec = { ...parseVersions(message.versions) };
     codecs.set(message, codec);
   }
   if (!(version >= codec.min && version <= codec.max)) {

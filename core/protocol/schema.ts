@@ -256,7 +256,7 @@ const parsed = new Map<Versions, VersionRange>();
 export function parseVersions(versions: Versions): VersionRange {
   let range = parsed.get(versions);
   if (range === undefined) {
-    range = parseRange(versions);
+    range = Object.freeze(parseRange(versions));
     parsed.set(versions, range);
   }
   return range;

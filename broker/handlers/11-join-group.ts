@@ -53,7 +53,7 @@ export const joinGroupHandler: Handler<typeof joinGroup> = {
       clientHost: `/${context.peerAddress.host}`,
       requiresKnownMemberId: version >= KNOWN_MEMBER_ID_VERSION,
       supportsSkippingAssignment: version >= SKIP_ASSIGNMENT_VERSION,
-    }, context.signal);
+    }, { connection: context.signal, stopping: broker.stopping });
     return encodable(response, version);
   },
 };

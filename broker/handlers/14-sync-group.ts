@@ -38,7 +38,7 @@ export const syncGroupHandler: Handler<typeof syncGroup> = {
       protocolType,
       protocolName,
       assignments,
-    }, context.signal);
+    }, { connection: context.signal, stopping: broker.stopping });
     return { errorCode: error, ...response };
   },
 };

@@ -51,6 +51,7 @@ class World {
   readonly groups: GroupCoordinator;
   authorizer: Authorizer = allowAll;
   connection = new AbortController();
+  readonly stopping = new AbortController();
 
   constructor() {
     this.apply([...topic("t", T_ID, 2)]);
@@ -100,7 +101,8 @@ class World {
       { apiKey: api.key, apiVersion: version, correlationId: 1, clientId: "c" },
       this.authorizer,
     );
-    const broker = { groups: this.groups, metadata: this.metadata, nodeId: 1 } as unknown as Broker;
+    const services = { groups: this.groups, metadata: this.metadata, nodeId: 1 };
+    const broker = { ...services, stopping: this.stopping.signal } as unknown as Broker;
     const handled = Promise.resolve(handler.handle(context, decoded, broker));
     await this.clock.advance(1);
     const response = await handled;
@@ -380,19 +382,21 @@ test("a deleted topic takes its offsets along", async () => {
   expect((await world.call(offsetFetchHandler, 9, all)).groups[0]!.topics).toEqual([]);
 });
 
-test("a join whose connection goes is answered, so that nothing of it is left", async () => {
+test("a parked join ends with its connection and with the broker", async () => {
   await member();
-  const pending = world.call(joinGroupHandler, 3, {
-    groupId: "g",
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 20_000,
-    protocolType: "consumer",
-    protocols: [{ name: "range", metadata: subscription("t") }],
-  });
-  await world.clock.advance(1);
-  world.connection.abort();
-  expect((await pending).errorCode).toBe(Errors.REQUEST_TIMED_OUT);
-  world.connection = new AbortController();
+  for (const end of [world.connection, world.stopping]) {
+    const pending = world.call(joinGroupHandler, 3, {
+      groupId: "g",
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 20_000,
+      protocolType: "consumer",
+      protocols: [{ name: "range", metadata: subscription("t") }],
+    });
+    await world.clock.advance(1);
+    end.abort();
+    expect((await pending).errorCode).toBe(Errors.COORDINATOR_NOT_AVAILABLE);
+    world.connection = new AbortController();
+  }
 });
 
 test("the image of the cluster before any topic has no groups", async () => {

@@ -25,6 +25,7 @@ import { type GroupDescription, type GroupListing, GroupShard } from "./group-sh
 import type { JoinRequest } from "./join.ts";
 import type { LeavingMember, LeftMember, MemberRequest, SyncRequest } from "./membership.ts";
 import type { CommitRequest, PartitionErrors } from "./offsets.ts";
+import type { Step } from "./rebalance.ts";
 
 /** The topic with the groups, as the metadata image has it now. */
 export interface GroupTopic {
@@ -48,6 +49,14 @@ export interface GroupCoordinatorOptions {
   readonly topic: GroupTopic;
   /** The id of a topic that exists now. */
   readonly topicId: (topic: string) => string | undefined;
+}
+
+/** What ends the wait of a parked request before its answer is there. */
+export interface ParkSignals {
+  /** The connection is gone; nobody hears the answer. */
+  readonly connection: AbortSignal;
+  /** The broker stops: COORDINATOR_NOT_AVAILABLE, and the client looks for another coordinator. */
+  readonly stopping: AbortSignal;
 }
 
 /** See the header. Group ids may be empty only where Kafka lets old clients do so. */
@@ -112,8 +121,8 @@ export class GroupCoordinator {
     return await this.#loaded(partition) ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
   }
 
-  /** Answers when the generation is complete, or at once; with an error if `signal` is aborted. */
-  joinGroup(request: JoinRequest, signal: AbortSignal): Promise<JoinResponse> {
+  /** Answers when the generation is complete, or at once. */
+  joinGroup(request: JoinRequest, signals: ParkSignals): Promise<JoinResponse> {
     const { config } = this.#options;
     if (request.groupId === "") {
       return Promise.resolve(joinError(Errors.INVALID_GROUP_ID, request.memberId));
@@ -124,18 +133,18 @@ export class GroupCoordinator {
     ) return Promise.resolve(joinError(Errors.INVALID_SESSION_TIMEOUT, request.memberId));
     return this.#parked(
       request.groupId,
-      signal,
+      signals,
       (shard, reply) => shard.join(request, reply),
       (error) => joinError(error, request.memberId),
     );
   }
 
-  /** Answers when the leader's assignment is committed; with an error if `signal` is aborted. */
-  syncGroup(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse> {
+  /** Answers when the leader's assignment is committed. */
+  syncGroup(request: SyncRequest, signals: ParkSignals): Promise<SyncResponse> {
     if (request.groupId === "") return Promise.resolve(syncError(Errors.INVALID_GROUP_ID));
     return this.#parked(
       request.groupId,
-      signal,
+      signals,
       (shard, reply) => shard.sync(request, reply),
       syncError,
     );
@@ -242,24 +251,27 @@ export class GroupCoordinator {
   /** Runs an operation whose answer may come much later, or never if the connection goes. */
   #parked<T extends JoinResponse | SyncResponse>(
     groupId: string,
-    signal: AbortSignal,
-    operation: (
-      shard: GroupShard,
-      reply: Reply<T>,
-    ) => ReturnType<GroupShard["join"]>,
+    signals: ParkSignals,
+    operation: (shard: GroupShard, reply: Reply<T>) => Step,
     refused: (error: ErrorCode) => T,
   ): Promise<T> {
+    const { connection, stopping } = signals;
+    if (connection.aborted || stopping.aborted) {
+      return Promise.resolve(refused(Errors.COORDINATOR_NOT_AVAILABLE));
+    }
     const partition = this.#partitionOf(groupId);
     return new Promise((resolve) => {
       const reply = (response: T) => {
-        signal.removeEventListener("abort", abandon);
+        connection.removeEventListener("abort", abandon);
+        stopping.removeEventListener("abort", abandon);
         resolve(response);
       };
       const abandon = () => {
         this.#runtime.now(partition, (shard) => shard.abandon(groupId, reply as Reply<never>));
-        resolve(refused(Errors.REQUEST_TIMED_OUT));
+        reply(refused(Errors.COORDINATOR_NOT_AVAILABLE));
       };
-      signal.addEventListener("abort", abandon, { once: true });
+      connection.addEventListener("abort", abandon, { once: true });
+      stopping.addEventListener("abort", abandon, { once: true });
       void this.#runtime.write(partition, (shard) => operation(shard, reply)).then((outcome) => {
         if (!outcome.ok) reply(refused(outcome.error));
       });

@@ -22,7 +22,8 @@ import { subscription } from "./group.test-helper.ts";
 
 const GROUPS_ID = "DDDDDDDDDDDDDDDDDDDDDA";
 const T_ID = "BBBBBBBBBBBBBBBBBBBBBA";
-const never = new AbortController().signal;
+const signal = new AbortController().signal;
+const never = { connection: signal, stopping: signal };
 
 /** A broker's parts under the coordinator, on this disk. */
 async function start(disk: MemoryDisk, durability: "fsync" | "os") {

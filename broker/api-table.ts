@@ -3,6 +3,7 @@
  * ApiVersions; a key that is registered twice is a bug and stops the start.
  */
 import { assert } from "../core/assert.ts";
+import type { Api } from "../core/protocol/schema.ts";
 import type { AnyHandler } from "./handler.ts";
 
 /** One served API. */
@@ -19,6 +20,8 @@ export interface ServedApi {
 export class ApiTable implements Iterable<ServedApi> {
   readonly #served: readonly ServedApi[];
   readonly #byKey = new Map<number, ServedApi>();
+  /** The definitions of the served APIs by key, for reading request headers. */
+  readonly definitions: ReadonlyMap<number, Api>;
 
   constructor(handlers: readonly AnyHandler[]) {
     const sorted = handlers.toSorted((a, b) => a.api.key - b.api.key);
@@ -39,6 +42,7 @@ export class ApiTable implements Iterable<ServedApi> {
       this.#byKey.set(handler.api.key, served);
       return served;
     });
+    this.definitions = new Map(handlers.map(({ api }) => [api.key, api]));
   }
 
   /** The API of a key, or undefined if it is not served. */

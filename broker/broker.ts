@@ -9,6 +9,7 @@ import type { Controller } from "./controller.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { PartitionSet } from "./partition-set.ts";
+import type { FinalizedFeature } from "./features.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 
 /**
@@ -38,4 +39,8 @@ export interface Broker {
   readonly stopping: AbortSignal;
   /** Groups and committed offsets. */
   readonly groups: GroupCoordinator;
+  /** The features that are finalized in this cluster (KIP-584), in the order of their names. */
+  readonly features: readonly FinalizedFeature[];
+  /** Reports a broken invariant: the process has to end, because its state can't be trusted. */
+  onBug(error: Error): void;
 }

@@ -41,11 +41,6 @@ export class FrameReader {
     return this.#bufferedBytes;
   }
 
-  /** Whether a frame has begun and is not complete. Meaningful after `next` gave null. */
-  get inFrame(): boolean {
-    return this.#bufferedBytes > 0;
-  }
-
   /** Why reading has ended, or null. */
   get bad(): BadStream | null {
     return this.#bad;

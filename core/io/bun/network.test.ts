@@ -107,3 +107,16 @@ test("connecting ends when the signal is aborted", async () => {
   expect(connecting).rejects.toThrow("enough");
   await connecting.catch(() => {});
 });
+
+for (const how of ["end", "destroy"] as const) {
+  test(`a connection can be refused in accept by ${how}`, async () => {
+    const listener = await bunNetwork.listen(LOOPBACK, (socket) => {
+      socket[how]();
+      return recorder().handlers;
+    });
+    const client = recorder();
+    await bunNetwork.connect(listener.address, client.handlers, { timeoutMs: 5_000 });
+    await client.closed;
+    listener.close();
+  });
+}

@@ -27,12 +27,17 @@ class BunSocket implements Socket {
   #blocked = false;
   #ending = false;
   #closed = false;
+  /** Inside Bun's `open` callback, where closing a socket wedges the event loop (Bun 1.4.5). */
+  #opening = true;
 
   constructor(readonly raw: Bun.Socket<BunSocket | null>) {
     this.local = hostPort(raw.localAddress, raw.localPort);
     this.remote = hostPort(raw.remoteAddress, raw.remotePort);
     raw.setNoDelay(true);
     raw.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+    setImmediate(() => {
+      this.#opening = false;
+    });
   }
 
   write(bytes: Uint8Array): void {
@@ -44,6 +49,7 @@ class BunSocket implements Socket {
     queueMicrotask(() => {
       this.#flushScheduled = false;
       this.#flush();
+      this.#reportDrained();
     });
   }
 
@@ -58,11 +64,14 @@ class BunSocket implements Socket {
   end(): void {
     if (this.#closed || this.#ending) return;
     this.#ending = true;
-    this.#flush();
+    if (this.#opening) setImmediate(() => this.#flush());
+    else this.#flush();
   }
 
   destroy(): void {
-    if (!this.#closed) this.raw.terminate();
+    if (this.#closed) return;
+    if (this.#opening) setImmediate(() => this.raw.terminate());
+    else this.raw.terminate();
   }
 
   /** The system has room again. */
@@ -70,7 +79,7 @@ class BunSocket implements Socket {
     if (!this.#blocked) return;
     this.#blocked = false;
     this.#flush();
-    if (this.pendingBytes === 0 && !this.#ending) this.handlers?.onDrain();
+    this.#reportDrained();
   }
 
   closed(error: Error | null): void {
@@ -79,6 +88,10 @@ class BunSocket implements Socket {
     this.#queue = [];
     this.pendingBytes = 0;
     this.handlers?.onClose(error);
+  }
+
+  #reportDrained(): void {
+    if (this.pendingBytes === 0 && !this.#closed && !this.#ending) this.handlers?.onDrain();
   }
 
   #flush(): void {

@@ -1,0 +1,159 @@
+/**
+ * From a frame to its response: header, version, authorization, handler, encoding.
+ *
+ * What cannot be answered closes the connection with one log line, as in Kafka: an unknown API, a
+ * version that is not served (save ApiVersions, KIP-511), a body that is no such request. An
+ * exception of a handler is a bug: it is logged with its stack, and the client gets
+ * UNKNOWN_SERVER_ERROR if its response has a place for it.
+ */
+import { AssertionError } from "../core/assert.ts";
+import { type ErrorCode, Errors } from "../core/errors.ts";
+import { apiVersions } from "../core/protocol/18-api-versions.ts";
+import {
+  decodeRequest,
+  decodeRequestHeader,
+  encodeResponseFrame,
+  ProtocolError,
+  type RequestHeader,
+} from "../core/protocol/codec.ts";
+import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.ts";
+import type { ServedApi } from "./api-table.ts";
+import type { Broker } from "./broker.ts";
+import { ConnectionError, type ParsedRequest, type ResponseChunks } from "./connection.ts";
+import type { AnyHandler } from "./handler.ts";
+import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
+import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
+
+type Response = EncodableResponse<Api>;
+
+/** Routes the requests of all connections. */
+export class RequestRouter {
+  readonly #broker: Broker;
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** Reads the header of a request. Throws a `ConnectionError` where there can be no answer. */
+  parse(frame: Uint8Array, connection: ConnectionState): ParsedRequest {
+    const header = this.#header(frame);
+    const served = this.#broker.apis.get(header.apiKey);
+    if (served === undefined) {
+      throw new ConnectionError(
+        `got API key ${header.apiKey} (version ${header.apiVersion}), which is not served`,
+      );
+    }
+    const { apiVersion } = header;
+    if (apiVersion < served.minVersion || apiVersion > served.maxVersion) {
+      return this.#unsupported(header, served);
+    }
+    return {
+      pipelined: served.handler.pipelined === true,
+      run: () => this.#run(served.handler, header, frame, connection),
+    };
+  }
+
+  #header(frame: Uint8Array): RequestHeader {
+    try {
+      return decodeRequestHeader(frame, this.#broker.apis.definitions);
+    } catch (error) {
+      throw malformed("a request header", error);
+    }
+  }
+
+  #unsupported(header: RequestHeader, served: ServedApi): ParsedRequest {
+    if (header.apiKey === apiVersions.key) {
+      return {
+        pipelined: false,
+        run: () =>
+          encodeResponseFrame(apiVersions, 0, header.correlationId, unsupportedApiVersions),
+      };
+    }
+    throw new ConnectionError(
+      `got ${served.handler.api.name} version ${header.apiVersion}; served are ` +
+        `${served.minVersion} to ${served.maxVersion}`,
+    );
+  }
+
+  #run(
+    handler: AnyHandler,
+    header: RequestHeader,
+    frame: Uint8Array,
+    connection: ConnectionState,
+  ): ResponseChunks | null | Promise<ResponseChunks | null> {
+    const request = decodeBody(handler.api, header, frame);
+    const context = requestContext(connection, header, this.#broker.authorizer);
+    const encode = (response: Response | null) =>
+      response === null
+        ? null
+        : encodeResponseFrame(handler.api, header.apiVersion, header.correlationId, response);
+    try {
+      const result = authorize(handler, context, request) ??
+        handler.handle(context, request, this.#broker);
+      if (!(result instanceof Promise)) return encode(result);
+      return result.then(encode).catch((error: unknown) =>
+        encode(this.#failed(handler, context, request, error))
+      );
+    } catch (error) {
+      return encode(this.#failed(handler, context, request, error));
+    }
+  }
+
+  /** What to answer after a bug. Throws if the connection must be closed. */
+  #failed(
+    handler: AnyHandler,
+    context: RequestContext,
+    request: RequestOf<Api>,
+    error: unknown,
+  ): Response {
+    // Waits of handlers end with the signal's reason when the connection goes.
+    if (context.signal.aborted) throw new ConnectionError("the connection is gone");
+    this.#broker.logger.error("a request failed by an internal error", {
+      api: handler.api.name,
+      version: context.apiVersion,
+      clientId: context.clientId,
+      stack: error instanceof Error ? error.stack ?? error.message : String(error),
+    });
+    if (error instanceof AssertionError) this.#broker.onBug(error);
+    const response = failureResponse(handler, request, Errors.UNKNOWN_SERVER_ERROR);
+    if (response === null) throw new ConnectionError("a request failed by an internal error");
+    return response;
+  }
+}
+
+function decodeBody(api: Api, header: RequestHeader, frame: Uint8Array): RequestOf<Api> {
+  try {
+    return decodeRequest(api, header.apiVersion, frame, header.bodyOffset);
+  } catch (error) {
+    throw malformed(`${api.name} version ${header.apiVersion}`, error);
+  }
+}
+
+function malformed(what: string, error: unknown): unknown {
+  if (!(error instanceof ProtocolError)) return error;
+  return new ConnectionError(`got bytes that are not ${what}: ${error.message}`);
+}
+
+/** The denial of a request that is allowed or denied as a whole, or null if it may go on. */
+function authorize(
+  handler: AnyHandler,
+  context: RequestContext,
+  request: RequestOf<Api>,
+): Response | null {
+  const rule = handler.authorize;
+  if (rule.kind !== "request") return null;
+  for (const wanted of rule.wants(request, context)) {
+    const { operation, resourceType, name } = wanted;
+    if (!context.authorized(operation, resourceType, name)) return rule.deny(request, wanted);
+  }
+  return null;
+}
+
+function failureResponse(
+  handler: AnyHandler,
+  request: RequestOf<Api>,
+  code: ErrorCode,
+): Response | null {
+  if (handler.failure !== undefined) return handler.failure(request, code);
+  return "errorCode" in handler.api.response.fields ? { errorCode: code } : null;
+}

@@ -1,0 +1,121 @@
+/**
+ * The composition root: builds every part of a broker, in the order in which they depend on one
+ * another, and takes them down in the opposite one.
+ */
+import { bunCodecs } from "../core/compression/bun.ts";
+import type { Io } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import { ApiTable } from "./api-table.ts";
+import { allowAll } from "./authorizer.ts";
+import type { Broker } from "./broker.ts";
+import { BrokerConfig } from "./config/broker-config.ts";
+import { ONE_NODE_FEATURES } from "./features.ts";
+import type { AnyHandler } from "./handler.ts";
+import { handlers as allHandlers } from "./handlers/index.ts";
+import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { RequestRouter } from "./request-router.ts";
+import { openServices } from "./services.ts";
+import { Server } from "./server.ts";
+
+/** What a broker is started with. */
+export interface BrokerOptions {
+  readonly io: Io;
+  readonly logger: Logger;
+  readonly config?: BrokerConfig;
+  /** Default: loopback, any free port. */
+  readonly listeners?: readonly ListenerSpec[];
+  readonly dataDir: string;
+  /** What is served; for tests that bring handlers of their own. */
+  readonly handlers?: readonly AnyHandler[];
+  /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
+  readonly onBug?: (error: Error) => void;
+  /** Called once when the data directory has failed: nothing can be acknowledged any more. */
+  readonly onStorageFailure?: (error: Error) => void;
+}
+
+/** A broker that serves. */
+export interface RunningBroker {
+  readonly broker: Broker;
+  /** The bound listeners, in the order of the options. */
+  readonly listeners: readonly ListenerInfo[];
+  /** The first listener's port. */
+  readonly port: number;
+  /** Answers what is under way, flushes, and leaves the mark of a clean end. */
+  stop(): Promise<void>;
+}
+
+/** Request bytes that all connections may hold, where `queued.max.request.bytes` is not set. */
+const REQUEST_BYTES_DEFAULT = 64 * 1024 * 1024;
+/** How long requests under way have to finish when the broker stops. */
+const STOP_GRACE_MS = 5_000;
+
+const LOOPBACK: ListenerSpec = {
+  name: "PLAINTEXT",
+  bind: { host: "127.0.0.1", port: 0 },
+  advertised: null,
+};
+
+/** Starts a broker; resolves when it can serve. Throws an `OperatorError` if it cannot start. */
+export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
+  const { io, logger } = options;
+  const config = options.config ?? BrokerConfig.of();
+  const stopping = new AbortController();
+  const onBug = (error: Error) => options.onBug?.(error);
+  const services = await openServices({
+    io,
+    logger,
+    config,
+    dataDir: options.dataDir,
+    codecs: bunCodecs,
+    onStorageFailure: (error) => options.onStorageFailure?.(error),
+  });
+  stopping.signal.addEventListener("abort", () => services.partitions.wake(), { once: true });
+  const broker: Broker = {
+    io,
+    logger,
+    config,
+    authorizer: allowAll,
+    clusterId: services.dataDir.clusterId,
+    nodeId: services.dataDir.nodeId,
+    ...services,
+    apis: new ApiTable(options.handlers ?? allHandlers),
+    features: ONE_NODE_FEATURES,
+    stopping: stopping.signal,
+    onBug,
+  };
+  const server = await startServer(broker, options.listeners ?? [LOOPBACK]);
+  return {
+    broker,
+    listeners: server.listeners,
+    port: server.listeners[0]?.bound.port ?? 0,
+    stop: async () => {
+      stopping.abort(new Error("the broker stops"));
+      await server.stop(STOP_GRACE_MS);
+      await services.close();
+    },
+  };
+}
+
+function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promise<Server> {
+  const { io, logger, config } = broker;
+  const router = new RequestRouter(broker);
+  const queuedBytes = config.get("queued.max.request.bytes");
+  return Server.start({
+    network: io.network,
+    limits: () => ({
+      connectionsMax: config.get("max.connections"),
+      connectionsPerIpMax: config.get("max.connections.per.ip"),
+    }),
+    connection: {
+      clock: io.clock,
+      logger,
+      memory: new MemoryBudget(io.clock, queuedBytes > 0 ? queuedBytes : REQUEST_BYTES_DEFAULT),
+      limits: {
+        requestBytesMax: config.get("socket.request.max.bytes"),
+        idleMs: config.get("connections.max.idle.ms"),
+      },
+      parse: (frame, connection) => router.parse(frame, connection),
+    },
+  }, listeners);
+}

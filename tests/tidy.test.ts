@@ -32,7 +32,14 @@ const FOLDERS = [
 ];
 
 /** Product files that are started by name rather than imported. */
-const ENTRIES = ["main.ts", "client/index.ts", "testing/index.ts"];
+const ENTRIES = [
+  "main.ts",
+  "client/index.ts",
+  "testing/index.ts",
+  // All of Kafka's messages are defined, also those that nothing serves yet.
+  "core/protocol/index.ts",
+  "core/protocol/records/index.ts",
+];
 
 /** Functions longer than the bound, with their present length: the list may only shrink. */
 const LONG_FUNCTIONS: Readonly<Record<string, number>> = {};

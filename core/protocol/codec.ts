@@ -1,6 +1,6 @@
 /**
- * Decodes and encodes messages. Codecs are compiled from the definitions at first use. Nothing here
- * throws anything but `ProtocolError`.
+ * Decodes and encodes messages. Codecs are compiled from the definitions at first use. Whatever the
+ * bytes, and for values of the declared types, nothing here throws anything but `ProtocolError`.
  *
  * Decoded byte fields are views into the message. Encoders return chunks in a row, so that record
  * batches go from a disk buffer to the socket uncopied; `joinChunks` makes one array of them.

@@ -4,16 +4,8 @@ import coordinatorRecords from "../../tests/fixtures/coordinator-records.json";
 import messages from "../../tests/fixtures/messages.json";
 import { apis } from "./index.ts";
 import * as headers from "./headers.ts";
-import * as consumerProtocol from "./records/consumer-protocol.ts";
-import * as consumerGroupRecords from "./records/consumer-group-records.ts";
-import * as controlRecords from "./records/control-records.ts";
-import * as groupRecords from "./records/offset-and-group-records.ts";
-import * as principal from "./records/principal.ts";
-import * as shareGroupRecords from "./records/share-group-records.ts";
-import * as shareStateRecords from "./records/share-state-records.ts";
-import * as streamsGroupRecords from "./records/streams-group-records.ts";
-import * as transactionRecords from "./records/transaction-records.ts";
-import { type CoordinatorRecord, type Field, type Fields, type Message } from "./schema.ts";
+import * as records from "./records/index.ts";
+import { type Field, type Fields, type Message } from "./schema.ts";
 import { defaultOf } from "./wire.ts";
 
 /** Kafka's schema files, as they are in the fixtures. */
@@ -153,26 +145,24 @@ test("every API agrees with Kafka's schemas and with the table of versions", asy
 
 test("headers and other data agree with Kafka's schemas", () => {
   const met = new Set<string>();
-  for (const module of [headers, consumerProtocol, controlRecords, principal]) {
-    for (const message of Object.values(module)) compare(message, met);
+  for (const message of [...Object.values(headers), ...records.embeddedMessages]) {
+    compare(message, met);
   }
   expect(met.size).toBe(9);
 });
 
 test("records of coordinators agree with Kafka's schemas, and none is missing", () => {
   const met = new Set<string>();
-  const modules = [
-    groupRecords,
-    consumerGroupRecords,
-    shareGroupRecords,
-    streamsGroupRecords,
-    transactionRecords,
-    shareStateRecords,
-  ];
-  for (const module of modules) {
-    for (const record of Object.values<CoordinatorRecord>(module)) {
-      expect(compare(record.key, met).apiKey).toBe(record.type);
-      expect(compare(record.value, met).apiKey).toBe(record.type);
+  for (
+    const table of [
+      records.groupRecordByType,
+      records.transactionRecordByType,
+      records.shareRecordByType,
+    ]
+  ) {
+    for (const [type, { key, value }] of table) {
+      expect(compare(key, met).apiKey).toBe(type);
+      expect(compare(value, met).apiKey).toBe(type);
     }
   }
   expect([...met].sort()).toEqual(kafkaRecords.map(({ name }) => name).sort());

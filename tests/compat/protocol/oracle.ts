@@ -9,22 +9,9 @@ import { join } from "node:path";
 import { run } from "../../harness/process.ts";
 import { decodeData, encodeData, joinChunks } from "../../../core/protocol/codec.ts";
 import * as headers from "../../../core/protocol/headers.ts";
+import * as records from "../../../core/protocol/records/index.ts";
 import { apis } from "../../../core/protocol/index.ts";
-import * as consumerGroupRecords from "../../../core/protocol/records/consumer-group-records.ts";
-import * as consumerProtocol from "../../../core/protocol/records/consumer-protocol.ts";
-import * as controlRecords from "../../../core/protocol/records/control-records.ts";
-import * as groupRecords from "../../../core/protocol/records/offset-and-group-records.ts";
-import * as principal from "../../../core/protocol/records/principal.ts";
-import * as shareGroupRecords from "../../../core/protocol/records/share-group-records.ts";
-import * as shareStateRecords from "../../../core/protocol/records/share-state-records.ts";
-import * as streamsGroupRecords from "../../../core/protocol/records/streams-group-records.ts";
-import * as transactionRecords from "../../../core/protocol/records/transaction-records.ts";
-import {
-  type CoordinatorRecord,
-  type Message,
-  parseVersions,
-  type UnknownTag,
-} from "../../../core/protocol/schema.ts";
+import { type Message, parseVersions, type UnknownTag } from "../../../core/protocol/schema.ts";
 
 const CACHE = process.env["KSTREAM_COMPAT_CACHE"] ?? join(homedir(), ".cache/kstream-compat");
 /** Tags above this are the oracle's own. */
@@ -39,30 +26,27 @@ interface Jars {
 }
 
 function clientJars(): Jars {
-  const others = [headers, consumerProtocol, controlRecords, principal];
   return {
     pom: join(HERE, "pom.xml"),
     libs: join(CACHE, "protocol-clients-4.4.0"),
     messages: [
       ...apis.flatMap(({ request, response }) => [request, response]),
-      ...others.flatMap((module) => Object.values<Message>(module)),
+      ...Object.values<Message>(headers),
+      ...records.embeddedMessages,
     ],
   };
 }
 
 function coordinatorJars(): Jars {
-  const modules = [
-    groupRecords,
-    consumerGroupRecords,
-    shareGroupRecords,
-    streamsGroupRecords,
-    transactionRecords,
-    shareStateRecords,
+  const tables = [
+    records.groupRecordByType,
+    records.transactionRecordByType,
+    records.shareRecordByType,
   ];
   return {
     pom: join(HERE, "coordinators-pom.xml"),
     libs: join(CACHE, "protocol-coordinators-4.3.1"),
-    messages: modules.flatMap((module) => Object.values<CoordinatorRecord>(module))
+    messages: tables.flatMap((table) => [...table.values()])
       .flatMap(({ key, value }) => [key, value]),
   };
 }

@@ -15,18 +15,23 @@ import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
+import { BATCH_HEADER_BYTES } from "../../core/records/batch-header.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { loadShard } from "./load.ts";
 import type {
   CoordinatorResult,
   CoordinatorShard,
   CoordinatorTimers,
+  EncodedRecord,
   Outcome,
   RecordCodec,
 } from "./shard.ts";
 
 /** A batch of records that need not be written at once is cut at about this size. */
 const BATCH_BYTES = 512 * 1024;
+
+/** Room for what a record takes beside its key and value. */
+const RECORD_OVERHEAD_BYTES = 24;
 
 /** What a runtime is made of. */
 export interface RuntimeOptions<R, S extends CoordinatorShard<R>> {
@@ -226,41 +231,51 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
 
   /** Writes the records and folds those that were written. */
   #append<T>(result: CoordinatorResult<R, T>): ErrorCode {
-    const { recordCodec, clock } = this.options;
-    let builder = new BatchBuilder();
-    let pending: R[] = [];
-    for (const record of result.records) {
+    const { recordCodec } = this.options;
+    let encoded: EncodedRecord[] = [];
+    let sizeBytes = 0;
+    let first = 0;
+    for (const [index, record] of result.records.entries()) {
       const { key, value } = recordCodec.encode(record);
-      builder.append(clock.wallMs(), key, value);
-      pending.push(record);
-      if (result.atomic === false && builder.sizeBytes >= BATCH_BYTES) {
-        const error = this.#appendBatch(builder, pending, result.replay !== false);
-        if (error !== Errors.NONE) return error;
-        builder = new BatchBuilder();
-        pending = [];
-      }
+      encoded.push({ key, value });
+      sizeBytes += RECORD_OVERHEAD_BYTES + key.length + (value?.length ?? 0);
+      const full = result.atomic === false && sizeBytes >= BATCH_BYTES;
+      if (!full && index < result.records.length - 1) continue;
+      const error = this.#appendBatch(encoded, sizeBytes, result, first);
+      if (error !== Errors.NONE) return error;
+      encoded = [];
+      sizeBytes = 0;
+      first = index + 1;
     }
-    if (pending.length === 0) return Errors.NONE;
-    return this.#appendBatch(builder, pending, result.replay !== false);
+    return Errors.NONE;
   }
 
-  #appendBatch(builder: BatchBuilder, records: readonly R[], replay: boolean): ErrorCode {
+  /** Writes one batch: the records of the result from `first` on, as `encoded`. */
+  #appendBatch<T>(
+    encoded: readonly EncodedRecord[],
+    sizeBytes: number,
+    result: CoordinatorResult<R, T>,
+    first: number,
+  ): ErrorCode {
+    const { clock, logger, name } = this.options;
+    // The buffer stays in memory as long as the log keeps its recent end, so it fits the records.
+    const builder = new BatchBuilder({ sizeHintBytes: BATCH_HEADER_BYTES + sizeBytes });
+    for (const { key, value } of encoded) builder.append(clock.wallMs(), key, value);
     const appended = this.log.append(builder.build());
     if (!appended.ok) {
-      this.options.logger.warn(`${this.options.name} could not write`, {
-        partition: this.partition,
-        error: appended.error,
-        message: appended.message,
-      });
-      return coordinatorError(appended.error);
+      const { error, message } = appended;
+      logger.warn(`${name} could not write`, { partition: this.partition, error, message });
+      return coordinatorError(error);
     }
+    const { baseOffset, lastOffset } = appended;
     assert(
-      appended.lastOffset - appended.baseOffset === records.length - 1,
+      lastOffset - baseOffset === encoded.length - 1,
       "a batch takes as many offsets as it has records",
     );
-    this.#endOffset = appended.lastOffset + 1;
-    if (replay) {
-      records.forEach((record, index) => this.#shard.replay(record, appended.baseOffset + index));
+    this.#endOffset = lastOffset + 1;
+    if (result.replay === false) return Errors.NONE;
+    for (let index = 0; index < encoded.length; index++) {
+      this.#shard.replay(result.records[first + index]!, baseOffset + index);
     }
     return Errors.NONE;
   }

@@ -183,3 +183,30 @@ test("groups are deleted with their offsets when they are empty", async () => {
   await groups.start();
   expect([groups.state(), groups.offset()]).toEqual(["Dead", null]);
 });
+
+test("many offsets of deleted topics go in several batches, a commit in one", async () => {
+  const groups = await start();
+  const names = Array.from({ length: 3_000 }, (_, i) => `topic-${"x".repeat(200)}-${i}`);
+  for (const name of names) groups.topics.set(name, ZERO_UUID.replace("A", "C"));
+  const outcome = await groups.runtime.write(0, (shard) =>
+    shard.commit({
+      groupId: GROUP,
+      memberId: "",
+      groupInstanceId: null,
+      generationId: -1,
+      retentionMs: null,
+      knowsGroupIdNotFound: true,
+      topics: names.map((name) => ({
+        name,
+        topicId: ZERO_UUID,
+        partitions: [{ partition: 0, offset: 1n, leaderEpoch: -1, metadata: "" }],
+      })),
+    }));
+  expect(outcome.ok).toBe(true);
+  expect(groups.log.batches.length).toBe(1);
+  groups.topics.clear();
+  await groups.runtime.write(0, (shard) => shard.dropDeleted());
+  expect(groups.log.batches.length).toBeGreaterThan(2);
+  const left = groups.runtime.now(0, (shard) => shard.allOffsets(GROUP).size);
+  expect(left).toEqual({ ok: true, value: 0 });
+});

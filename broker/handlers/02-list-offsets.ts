@@ -121,7 +121,8 @@ async function listOne(
     errorCode: Errors.NONE,
     timestamp: BigInt(found.timestampMs),
     offset: BigInt(found.offset),
-    leaderEpoch: found.leaderEpoch,
+    // Before version 4 there is no place for it.
+    leaderEpoch: context.apiVersion >= 4 ? found.leaderEpoch : -1,
   };
 }
 

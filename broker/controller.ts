@@ -7,9 +7,10 @@ import { assert } from "../core/assert.ts";
 import { Errors } from "../core/errors.ts";
 import type { Clock, Random } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
 import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
 import type { MetadataLog } from "../cluster/metadata-log.ts";
-import type { MetadataRecord } from "../cluster/metadata-records.ts";
+import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
 import { automaticTopic } from "./internal-topics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
@@ -67,10 +68,22 @@ export class Controller {
     this.#options = options;
   }
 
-  /** Reads the metadata log to its end, publishes the image and registers this broker. */
+  /**
+   * Reads the metadata log to its end, publishes the image and registers this broker. Throws an
+   * `OperatorError` if the log cannot be read or written.
+   */
   static async open(options: ControllerOptions): Promise<Controller> {
     const controller = new Controller(options);
-    await controller.#load();
+    try {
+      await controller.#load();
+    } catch (error) {
+      if (!(error instanceof MetadataFormatError)) throw error;
+      throw new OperatorError(
+        "cannot read the metadata of the cluster",
+        error.message,
+        "start the version of kstream that wrote it, or restore the data directory from a backup",
+      );
+    }
     await controller.#register();
     return controller;
   }
@@ -253,7 +266,13 @@ export class Controller {
         outcomes: [accept(null)],
       };
     });
-    if (outcome?.ok === false) throw new Error(`cannot register the broker: ${outcome.message}`);
+    if (outcome?.ok === false) {
+      throw new OperatorError(
+        "cannot write the metadata of the cluster",
+        outcome.message,
+        "make room on the disk of the data directory, or check it",
+      );
+    }
   }
 
   /** Writes a snapshot beside the work, so that the next start reads little. */

@@ -27,12 +27,12 @@ export interface MetadataBroker {
   readonly broker: Broker;
   readonly log: MemoryMetadataLog;
   /** One request through a handler, coded both ways at this version. */
-  call<A extends Api>(
+  readonly call: <A extends Api>(
     handler: Handler<A>,
     version: number,
     request: EncodableRequest<A>,
     authorizer?: Authorizer,
-  ): Promise<ResponseOf<A>>;
+  ) => Promise<ResponseOf<A>>;
 }
 
 const address = { host: "127.0.0.1", port: 9092 };

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { BrokerConfig, checkBrokerConfig } from "./broker-config.ts";
-import { BROKER_CONFIGS, KAFKA_BROKER_CONFIGS } from "./broker-configs.ts";
+import { BROKER_CONFIGS, isBrokerConfig, KAFKA_BROKER_CONFIGS } from "./broker-configs.ts";
 import { type ConfigDefinition, REQUIRED } from "./definitions.ts";
 import { DEVIATING_DEFAULTS } from "./deviations.ts";
 import { checkTopicConfigs, TopicConfig } from "./topic-config.ts";
 import { isTopicConfig, KAFKA_TOPIC_CONFIGS, TOPIC_CONFIGS } from "./topic-configs.ts";
 import { DEFAULT_LOG_CONFIG } from "../../storage/log-config.ts";
-import { logConfigOf } from "./log-config.ts";
+import { logConfigOf } from "../log-config.ts";
 import { parseConfigValue } from "./values.ts";
 
 const FIXTURE = readFileSync(`${import.meta.dirname}/../../tests/fixtures/configs.tsv`, "utf8")
@@ -50,6 +50,19 @@ describe("the tables", () => {
         expect([name, parseConfigValue(name, definition, text).ok]).toEqual([name, true]);
       }
     }
+  });
+
+  test("docs/deviations.md lists every default that differs, and why", () => {
+    const page = readFileSync(`${import.meta.dirname}/../../docs/deviations.md`, "utf8");
+    const listed = page.split("\n").filter((line) => line.startsWith("| `"))
+      .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim().replaceAll("`", "")));
+    const wanted = Object.entries(DEVIATING_DEFAULTS).map(([name, { value, reason }]) => [
+      name,
+      isBrokerConfig(name) ? BROKER_CONFIGS[name].defaultText : null,
+      value,
+      reason,
+    ]);
+    expect(listed as unknown[]).toEqual(wanted);
   });
 
   test("every topic config has a value on a fresh broker", () => {

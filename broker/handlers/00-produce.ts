@@ -1,22 +1,6 @@
-import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
-import { produce } from "../../core/protocol/00-produce.ts";
-import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
-import {
-  BATCH_HEADER_BYTES,
-  BATCH_MAGIC,
-  compressionId,
-  isTransactional,
-  magic,
-} from "../../core/records/batch-header.ts";
-import type { Broker } from "../broker.ts";
-import type { Handler } from "../handler.ts";
-import type { Partition } from "../partition.ts";
-import type { RequestContext } from "../request-context.ts";
-import { isInternalTopic } from "../topic-names.ts";
-
 /**
- * Produce, versions 3 to 13; ApiVersions lists it from 0 on, because librdkafka up to 2.x turns
- * idempotence off otherwise (KAFKA-18659).
+ * Produce, versions 3 to 13; ApiVersions lists it from 0 on, because librdkafka refuses to compress
+ * otherwise (KAFKA-18659).
  *
  * Checks, in this order, each for one partition only unless it says otherwise:
  * 1. acks is −1, 0 or 1, else INVALID_REQUIRED_ACKS for all;
@@ -33,6 +17,23 @@ import { isInternalTopic } from "../topic-names.ts";
  * acks=1 answers when the batch is appended, acks=all when the high watermark covers it or with
  * REQUEST_TIMED_OUT. acks=0 has no answer; an error closes the connection, as Kafka does.
  */
+import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
+import { produce } from "../../core/protocol/00-produce.ts";
+import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import {
+  BATCH_HEADER_BYTES,
+  BATCH_MAGIC,
+  compressionId,
+  isTransactional,
+  magic,
+} from "../../core/records/batch-header.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import type { Partition } from "../partition.ts";
+import type { RequestContext } from "../request-context.ts";
+import { isInternalTopic } from "../topic-names.ts";
+
+/** Serves the API; see the head of this file. */
 export const produceHandler: Handler<typeof produce> = {
   api: produce,
   listedMinVersion: 0,

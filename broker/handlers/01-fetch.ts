@@ -1,18 +1,3 @@
-import { Errors } from "../../core/errors.ts";
-import { fetch } from "../../core/protocol/01-fetch.ts";
-import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
-import type { Broker } from "../broker.ts";
-import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
-import {
-  type FetchPlan,
-  type FetchTarget,
-  NO_SESSION_ID,
-  type SessionRequest,
-} from "../fetch-session.ts";
-import type { Handler } from "../handler.ts";
-import type { Isolation } from "../partition.ts";
-import type { RequestContext } from "../request-context.ts";
-
 /**
  * Fetch, versions 4 to 18.
  *
@@ -32,6 +17,22 @@ import type { RequestContext } from "../request-context.ts";
  * isolation see the same until transactions are served. A request that says it comes from a
  * replica is refused: no partition has a follower.
  */
+import { Errors } from "../../core/errors.ts";
+import { fetch } from "../../core/protocol/01-fetch.ts";
+import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import type { Broker } from "../broker.ts";
+import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
+import {
+  type FetchPlan,
+  type FetchTarget,
+  NO_SESSION_ID,
+  type SessionRequest,
+} from "../fetch-session.ts";
+import type { Handler } from "../handler.ts";
+import type { Isolation } from "../partition.ts";
+import type { RequestContext } from "../request-context.ts";
+
+/** Serves the API; see the head of this file. */
 export const fetchHandler: Handler<typeof fetch> = {
   api: fetch,
   authorize: { kind: "items", operations: ["READ TOPIC"] },

@@ -1,3 +1,14 @@
+/**
+ * ListOffsets, versions 1 to 11. For each partition, in this order:
+ * 1. it comes once in the request (INVALID_REQUEST), and its special timestamp is one that this
+ *    version knows (UNSUPPORTED_VERSION);
+ * 2. the sender may describe the topic (TOPIC_AUTHORIZATION_FAILED) and the topic is known
+ *    (UNKNOWN_TOPIC_OR_PARTITION);
+ * 3. the leader epoch is this broker's (FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; version 4,
+ *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER);
+ * 4. then the offset, its timestamp and its leader epoch; −1 each where there is none, which is
+ *    no error. What the sender's isolation does not let it see is not found.
+ */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
 import type { RequestOf } from "../../core/protocol/schema.ts";
@@ -29,17 +40,7 @@ const SINCE: ReadonlyMap<bigint, number> = new Map([
   [EARLIEST_PENDING_UPLOAD, 11],
 ]);
 
-/**
- * ListOffsets, versions 1 to 11. For each partition, in this order:
- * 1. it comes once in the request (INVALID_REQUEST), and its special timestamp is one that this
- *    version knows (UNSUPPORTED_VERSION);
- * 2. the sender may describe the topic (TOPIC_AUTHORIZATION_FAILED) and the topic is known
- *    (UNKNOWN_TOPIC_OR_PARTITION);
- * 3. the leader epoch is this broker's (FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; version 4,
- *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER);
- * 4. then the offset, its timestamp and its leader epoch; −1 each where there is none, which is
- *    no error. What the sender's isolation does not let it see is not found.
- */
+/** Serves the API; see the head of this file. */
 export const listOffsetsHandler: Handler<typeof listOffsets> = {
   api: listOffsets,
   authorize: { kind: "items", operations: ["DESCRIBE TOPIC"] },

@@ -1,13 +1,3 @@
-import { type ErrorCode, Errors } from "../../core/errors.ts";
-import { deleteRecords } from "../../core/protocol/21-delete-records.ts";
-import type { Broker } from "../broker.ts";
-import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
-import { isInternalTopic } from "../topic-names.ts";
-
-/** Stands for the high watermark: delete all that consumers can see. */
-const HIGH_WATERMARK = -1n;
-
 /**
  * DeleteRecords, versions 0 to 2 (KIP-107): moves the start of the log up to an offset. For each
  * partition, in this order:
@@ -20,6 +10,17 @@ const HIGH_WATERMARK = -1n;
  * The low watermark of the response is the start of the log on all replicas, here the only one.
  * An offset below the start of the log changes nothing and is no error.
  */
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import { deleteRecords } from "../../core/protocol/21-delete-records.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import type { RequestContext } from "../request-context.ts";
+import { isInternalTopic } from "../topic-names.ts";
+
+/** Stands for the high watermark: delete all that consumers can see. */
+const HIGH_WATERMARK = -1n;
+
+/** Serves the API; see the head of this file. */
 export const deleteRecordsHandler: Handler<typeof deleteRecords> = {
   api: deleteRecords,
   authorize: { kind: "items", operations: ["DELETE TOPIC"] },

@@ -1,9 +1,3 @@
-import { type ErrorCode, Errors } from "../../core/errors.ts";
-import { offsetForLeaderEpoch } from "../../core/protocol/23-offset-for-leader-epoch.ts";
-import type { Broker } from "../broker.ts";
-import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
-
 /**
  * OffsetForLeaderEpoch, versions 2 to 4 (KIP-101, KIP-279, KIP-320): where a leader epoch ended, so
  * that a client finds out whether its position still exists. For each partition, in this order:
@@ -13,6 +7,13 @@ import type { RequestContext } from "../request-context.ts";
  *    leads (NOT_LEADER_OR_FOLLOWER);
  * 3. then the largest epoch up to the one asked for, and its end; −1 and −1 where there is none.
  */
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import { offsetForLeaderEpoch } from "../../core/protocol/23-offset-for-leader-epoch.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import type { RequestContext } from "../request-context.ts";
+
+/** Serves the API; see the head of this file. */
 export const offsetForLeaderEpochHandler: Handler<typeof offsetForLeaderEpoch> = {
   api: offsetForLeaderEpoch,
   authorize: { kind: "items", operations: ["DESCRIBE TOPIC"] },

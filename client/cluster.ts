@@ -126,7 +126,7 @@ export class Cluster {
     const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? this.options.apiTimeoutMs);
     for (let attempts = 0;; attempts++) {
       try {
-        const leftMs = Math.max(1, deadlineMs - clock.monotonicMs());
+        const leftMs = Math.ceil(Math.max(1, deadlineMs - clock.monotonicMs()));
         return await attempt({ timeoutMs: Math.min(leftMs, this.options.requestTimeoutMs) });
       } catch (error) {
         if (!isRetriableError(error) || options.signal?.aborted || this.#closed) throw error;

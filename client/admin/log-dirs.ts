@@ -1,0 +1,40 @@
+/** Sizes of partitions on disk (DescribeLogDirs, KIP-113). */
+import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
+import type { Cluster } from "../cluster.ts";
+import { throwOnError } from "../errors.ts";
+import type { OperationOptions } from "../options.ts";
+
+/** The size of one replica. */
+export interface ReplicaSize {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nodeId: number;
+  readonly sizeBytes: number;
+}
+
+/** What the replicas of these topics take on the disks of one broker. Throws if it refuses. */
+export async function replicaSizes(
+  cluster: Cluster,
+  nodeId: number,
+  topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[],
+  options: OperationOptions = {},
+): Promise<ReplicaSize[]> {
+  const subject = `describe the log directories of broker ${nodeId}`;
+  return await cluster.retry(subject, async ({ timeoutMs }) => {
+    const connection = await cluster.broker(nodeId, "main", options.signal);
+    const response = await connection.request(describeLogDirs, {
+      topics: topics.map(({ topic, partitions }) => ({ topic, partitions: [...partitions] })),
+    }, { timeoutMs });
+    throwOnError(response.errorCode, subject);
+    return response.results.flatMap((dir) =>
+      dir.topics.flatMap(({ name, partitions }) =>
+        partitions.filter(({ isFutureKey }) => !isFutureKey).map((partition) => ({
+          topic: name,
+          partition: partition.partitionIndex,
+          nodeId,
+          sizeBytes: Number(partition.partitionSize),
+        }))
+      )
+    );
+  }, options);
+}

@@ -1,0 +1,94 @@
+/** What commands write for people and scripts: text, JSON and tables that fit the terminal. */
+
+/** Writes to stdout and waits until it is taken. A reader that has gone (`| head`) is no error. */
+export async function print(text: string): Promise<void> {
+  if (text === "") return;
+  await new Promise<void>((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") resolve();
+      else reject(error);
+    };
+    process.stdout.once("error", onError);
+    process.stdout.write(text, (error) => {
+      process.stdout.off("error", onError);
+      if (error === null || error === undefined) resolve();
+      else onError(error);
+    });
+  });
+}
+
+/** Prints a document for scripts; the schemas are in docs/json.md. */
+export async function printJson(document: unknown): Promise<void> {
+  await print(JSON.stringify(document, null, 2) + "\n");
+}
+
+/** A column of a table. */
+export interface Column<Row> {
+  readonly title: string;
+  /** The text of a cell; null is shown as "-". */
+  cell(row: Row): string | number | bigint | null;
+  /** Numbers stand right. */
+  readonly right?: boolean;
+}
+
+const GAP = "  ";
+const SHORTEST_CELL = 8;
+
+/**
+ * A table with a line of titles; columns stand below one another. Where `widthMax` is given (a
+ * terminal's), the widest text columns are cut with "…" until lines fit; a pipe gets all.
+ */
+export function formatTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  widthMax: number = terminalWidth(),
+): string {
+  const cells = rows.map((row) => columns.map((column) => visible(column.cell(row))));
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...cells.map((line) => line[i]!.length))
+  );
+  const over = () => widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
+  while (over() > widthMax) {
+    const cuttable = columns.map(({ right }, i) => right ? 0 : widths[i]!);
+    const widest = cuttable.indexOf(Math.max(...cuttable));
+    if (cuttable[widest]! <= SHORTEST_CELL) break;
+    widths[widest]!--;
+  }
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, i) => {
+        const cut = text.length > widths[i]! ? `${text.slice(0, widths[i]! - 1)}…` : text;
+        return columns[i]!.right ? cut.padStart(widths[i]!) : cut.padEnd(widths[i]!);
+      })
+      .join(GAP)
+      .trimEnd() + "\n";
+  return line(columns.map(({ title }) => title)) + cells.map(line).join("");
+}
+
+/** `1 partition`, `3 partitions`. */
+export function count(number: number, noun: string): string {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** `0 B`, `1.2 MB`: powers of 1,000. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
+}
+
+/** Names and client ids come from the network: control characters must not reach the terminal. */
+function visible(value: string | number | bigint | null): string {
+  if (value === null || value === "") return "-";
+  // deno-lint-ignore no-control-regex
+  return String(value).replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+}

@@ -1,0 +1,154 @@
+/**
+ * The command tree and how a run of it ends: commands are loaded when they are asked for, and every
+ * failure becomes one line on stderr (what, why, what to do) and an exit code. 0 done, 1 failed,
+ * 2 usage, 3 unreachable or timed out, 4 partly delivered or range incomplete.
+ */
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { didYouMean } from "../core/did-you-mean.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import { print } from "./output.ts";
+import { applySettings } from "./settings.ts";
+
+interface CommandEntry {
+  readonly name: string;
+  /** As in `kstream --help`. */
+  readonly summary: string;
+  load(): Promise<CommandUnknownOpts>;
+}
+
+/** The subcommands in the order of `kstream --help`. */
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "topic",
+    summary: "create, list, describe, alter and delete topics",
+    load: async () => (await import("./topic.ts")).topicCommand(),
+  },
+];
+
+const EXAMPLES = `
+Examples:
+  kstream serve                                  a broker on 127.0.0.1:9092, data in ./data
+  kstream topic create orders -p 3               a topic with three partitions
+  kstream produce orders < orders.txt            every line becomes a record
+  kstream consume orders -e | head               and back
+  kstream consume orders -g billing              as a group, which remembers where it was
+  kstream group describe billing                 members and lag
+
+Every option can be given in the environment (--brokers as KSTREAM_BROKERS) and in kstream.toml
+in the current directory (KSTREAM_TOML names another) under [serve], [topic.create] and so on;
+brokers = "host:port" at the top is for all commands. Flags win over the environment, that over
+the file. "kstream help topic create" explains one command.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or timed out, 4 partly delivered or range
+incomplete.`;
+
+/** Runs one command line (without program name) and returns the exit code. */
+export async function runProgram(argv: readonly string[], version: string): Promise<number> {
+  // The command whose arguments commander refused, and its words.
+  const refused: Refusal = { command: null, message: "" };
+  try {
+    const args = withoutHelpCommand(argv);
+    const program = await buildProgram(args, version);
+    listen(program, refused);
+    if (args.length === 0) await print(program.helpInformation() + EXAMPLES + "\n");
+    else await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      return report(usageError(refused));
+    }
+    return await reportFailure(error);
+  }
+}
+
+interface Refusal {
+  command: CommandUnknownOpts | null;
+  message: string;
+}
+
+/** `kstream help topic create` is `kstream topic create --help`. */
+function withoutHelpCommand(argv: readonly string[]): string[] {
+  return argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv];
+}
+
+/** The tree with the asked command loaded; the others only with what `--help` shows of them. */
+async function buildProgram(args: readonly string[], version: string): Promise<CommandUnknownOpts> {
+  const first = args[0];
+  if (first !== undefined && !first.startsWith("-")) {
+    const names = COMMANDS.map(({ name }) => name);
+    if (!names.includes(first)) throw unknownCommand(first, names);
+  }
+  const program = new Command("kstream")
+    .description("A Kafka-compatible streaming platform in one binary.")
+    .usage("<command> [options]")
+    .version(version, "-V, --version", "print the version")
+    .helpCommand("help [command]", "explain a command")
+    .addHelpText("after", EXAMPLES)
+    .hook("preAction", (_program, action) => applySettings(action));
+  for (const { name, summary, load } of COMMANDS) {
+    if (name === first) program.addCommand(await load());
+    else program.command(name).description(summary);
+  }
+  return program;
+}
+
+function unknownCommand(word: string, names: readonly string[]): OperatorError {
+  const near = didYouMean(word, names);
+  const hint = near === null ? 'see "kstream --help"' : `did you mean "kstream ${near}"?`;
+  return new OperatorError(`there is no command "${word}"`, "", hint, 2);
+}
+
+/** No command of the tree ends the process or writes errors by itself. */
+function listen(command: CommandUnknownOpts, refused: Refusal): void {
+  command.exitOverride();
+  command.helpOption("-h, --help", "explain the command");
+  command.configureOutput({
+    writeErr: () => {
+      refused.command ??= command;
+    },
+    outputError: (message) => {
+      refused.command ??= command;
+      refused.message ||= message;
+    },
+  });
+  for (const child of command.commands) listen(child, refused);
+}
+
+/** What commander says, as one line that names the command. */
+function usageError(refused: Refusal): OperatorError {
+  // Without a message commander wanted to show the help of a command that only has subcommands.
+  const lines = (refused.message || "a subcommand is missing").split("\n");
+  const text = lines.map((line) => line.trim()).join(" ").trim().replace(/^error: /, "");
+  const near = /^(.*?) ?\(Did you mean (?:one of )?(.*)\?\)$/.exec(text);
+  if (near !== null) return new OperatorError(near[1] ?? "", "", `did you mean ${near[2]}?`, 2);
+  const path = refused.command === null ? "kstream" : pathOf(refused.command);
+  return new OperatorError(text.replace(/\.$/, ""), "", `see "${path} --help"`, 2);
+}
+
+/** `kstream topic create`. */
+function pathOf(command: CommandUnknownOpts): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+async function reportFailure(error: unknown): Promise<number> {
+  // Several things may fail one by one, as in `topic delete a b c`.
+  if (error instanceof AggregateError) {
+    const codes: number[] = [];
+    for (const each of error.errors) codes.push(await reportFailure(each));
+    return Math.max(...codes);
+  }
+  if (error instanceof OperatorError) return report(error);
+  const { toOperatorError } = await import("./client.ts");
+  const known = toOperatorError(error);
+  if (known !== null) return report(known);
+  const shown = error instanceof Error ? error.stack ?? error.message : String(error);
+  process.stderr.write(`kstream: a bug in kstream, please report it: ${shown}\n`);
+  return 1;
+}
+
+function report(error: OperatorError): number {
+  process.stderr.write(`kstream: ${error.message.replace(/\s*\n\s*/g, " ")}\n`);
+  return error.exitCode;
+}

@@ -1,0 +1,231 @@
+import { Errors } from "../../core/errors.ts";
+import type { Admin, ConfigEntry } from "../../client/admin.ts";
+import { replicaSizes } from "../../client/admin/log-dirs.ts";
+import type { PartitionMetadata, TopicMetadata } from "../../client/cluster.ts";
+import { KafkaError, TimeoutError } from "../../client/errors.ts";
+import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
+import type { AdminOptions } from "../admin-command.ts";
+import { missingTopic } from "../client.ts";
+import { count, formatBytes, formatTable, print, printJson } from "../output.ts";
+
+/** Options of `topic describe`. */
+export interface DescribeOptions extends AdminOptions {
+  readonly json?: boolean | undefined;
+}
+
+/** A partition as `topic describe --json` shows it; null where it could not be learnt. */
+interface PartitionView {
+  readonly partition: number;
+  readonly leader: number | null;
+  readonly leaderEpoch: number;
+  readonly replicas: readonly number[];
+  readonly isr: readonly number[];
+  readonly offlineReplicas: readonly number[];
+  readonly startOffset: number | null;
+  readonly endOffset: number | null;
+  readonly sizeBytes: number | null;
+}
+
+/** A topic as `topic describe --json` shows it. */
+interface TopicView {
+  readonly topic: string;
+  readonly topicId: string | null;
+  readonly internal: boolean;
+  /** `fsync` or `os`; null where the broker has no such config. */
+  readonly durability: string | null;
+  readonly partitions: readonly PartitionView[];
+  readonly configs: readonly { name: string; value: string | null; source: string }[];
+}
+
+/** How many topics are asked for their configs at a time. */
+const TOPICS_AT_ONCE = 16;
+
+/** `kstream topic describe`. */
+export async function describeTopics(
+  names: readonly string[],
+  options: DescribeOptions,
+): Promise<void> {
+  await withAdmin(options, async (admin) => {
+    const failures: unknown[] = [];
+    const topics = names.length === 0
+      ? await admin.listTopics()
+      : await findTopics(admin, names, failures);
+    const views = await viewsOf(admin, topics);
+    if (options.json) await printJson(views);
+    else await print(views.map(format).join("\n"));
+    throwFailures(failures);
+  });
+}
+
+async function findTopics(
+  admin: Admin,
+  names: readonly string[],
+  failures: unknown[],
+): Promise<TopicMetadata[]> {
+  const described = await admin.describeTopics([...new Set(names)]);
+  for (const { name, error } of described) {
+    if (error === null) continue;
+    failures.push(
+      error.code === Errors.UNKNOWN_TOPIC_OR_PARTITION
+        ? await missingTopic(admin.cluster, name)
+        : refusal(`cannot describe topic "${name}"`, error),
+    );
+  }
+  return described.flatMap(({ topic }) => topic ?? []);
+}
+
+async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<TopicView[]> {
+  if (topics.length === 0) return [];
+  const [offsets, sizes, configs] = await Promise.all([
+    readOffsets(admin, topics),
+    readSizes(admin, topics),
+    readConfigs(admin, topics),
+  ]);
+  return topics.map((topic) => {
+    const entries = configs.get(topic.name) ?? [];
+    return {
+      topic: topic.name,
+      topicId: topic.topicId,
+      internal: topic.isInternal,
+      durability: entries.find(({ name }) => name === "kstream.durability")?.value ?? null,
+      partitions: topic.partitions.map((partition) => {
+        const key = `${topic.name}/${partition.partition}`;
+        return {
+          ...viewOf(partition),
+          startOffset: offsets.get(`${key}/earliest`) ?? null,
+          endOffset: offsets.get(`${key}/latest`) ?? null,
+          sizeBytes: sizes.get(key) ?? null,
+        };
+      }),
+      configs: entries
+        .filter(({ source }) => source !== "default")
+        .map(({ name, value, source }) => ({ name, value, source })),
+    };
+  });
+}
+
+function viewOf(partition: PartitionMetadata) {
+  return {
+    partition: partition.partition,
+    leader: partition.leader < 0 ? null : partition.leader,
+    leaderEpoch: partition.leaderEpoch,
+    replicas: partition.replicas,
+    isr: partition.isr,
+    offlineReplicas: partition.offlineReplicas,
+  };
+}
+
+/** First and end offsets by `topic/partition/earliest` and `…/latest`. */
+async function readOffsets(
+  admin: Admin,
+  topics: readonly TopicMetadata[],
+): Promise<Map<string, number>> {
+  const queries = topics.flatMap(({ name, partitions }) =>
+    partitions.filter(({ leader }) => leader >= 0).flatMap(({ partition }) => [
+      { topic: name, partition, at: "earliest" as const },
+      { topic: name, partition, at: "latest" as const },
+    ])
+  );
+  const answers = await orNothing(() => admin.listOffsets(queries), []);
+  const found = new Map<string, number>();
+  answers.forEach(({ topic, partition, offset, error }, i) => {
+    if (error === null) found.set(`${topic}/${partition}/${queries[i]!.at}`, Number(offset));
+  });
+  return found;
+}
+
+/** What the leaders' replicas take on disk, by `topic/partition`. */
+async function readSizes(
+  admin: Admin,
+  topics: readonly TopicMetadata[],
+): Promise<Map<string, number>> {
+  const all = topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partition, leader }) => ({ topic: name, partition, leader }))
+  ).filter(({ leader }) => leader >= 0);
+  const found = new Map<string, number>();
+  await Promise.all([...Map.groupBy(all, ({ leader }) => leader)].map(async ([leader, led]) => {
+    const byTopic = [...Map.groupBy(led, ({ topic }) => topic)].map(([topic, list]) => ({
+      topic,
+      partitions: list.map(({ partition }) => partition),
+    }));
+    for (const size of await orNothing(() => replicaSizes(admin.cluster, leader, byTopic), [])) {
+      found.set(`${size.topic}/${size.partition}`, size.sizeBytes);
+    }
+  }));
+  return found;
+}
+
+async function readConfigs(
+  admin: Admin,
+  topics: readonly TopicMetadata[],
+): Promise<Map<string, ConfigEntry[]>> {
+  const found = new Map<string, ConfigEntry[]>();
+  for (let from = 0; from < topics.length; from += TOPICS_AT_ONCE) {
+    await Promise.all(
+      topics.slice(from, from + TOPICS_AT_ONCE).map(async ({ name }) => {
+        const ask = () => admin.describeConfigs({ type: "topic", name });
+        found.set(name, await orNothing(ask, []));
+      }),
+    );
+  }
+  return found;
+}
+
+/** A refusal (no right to ask, an older broker) costs that part of the picture, not all of it. */
+async function orNothing<T>(ask: () => Promise<T>, nothing: T): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof KafkaError || error instanceof TimeoutError) return nothing;
+    throw error;
+  }
+}
+
+function format(view: TopicView): string {
+  const { partitions } = view;
+  const facts: [string, string][] = [
+    ["id", view.topicId ?? "-"],
+    ["partitions", String(partitions.length)],
+    ["replicas", String(partitions[0]?.replicas.length ?? 0)],
+    ...durabilityFacts(view.durability),
+    ...view.configs.map(({ name, value }, i): [string, string] => [
+      i === 0 ? "configs" : "",
+      `${name}=${value ?? "(hidden)"}`,
+    ]),
+  ];
+  const unhealthy = partitions.filter(({ isr, replicas }) => isr.length < replicas.length).length;
+  if (unhealthy > 0) facts.push(["warning", `${count(unhealthy, "partition")} under-replicated`]);
+  const head = facts.map(([name, text]) => `  ${name.padEnd(10)}  ${text}\n`).join("");
+  const table = formatTable(partitions, [
+    { title: "  PARTITION", cell: ({ partition }) => partition, right: true },
+    { title: "LEADER", cell: ({ leader }) => leader ?? "none", right: true },
+    { title: "REPLICAS", cell: ({ replicas }) => replicas.join(",") },
+    { title: "ISR", cell: ({ isr }) => isr.join(",") },
+    { title: "START", cell: ({ startOffset }) => startOffset, right: true },
+    { title: "END", cell: ({ endOffset }) => endOffset, right: true },
+    {
+      title: "SIZE",
+      cell: ({ sizeBytes }) => sizeBytes === null ? null : formatBytes(sizeBytes),
+      right: true,
+    },
+  ]);
+  return `${view.topic}${view.internal ? " (internal)" : ""}\n${head}\n${table}`;
+}
+
+/** What an acknowledgement (acks=all) promises, in words. */
+function durabilityFacts(durability: string | null): [string, string][] {
+  switch (durability) {
+    case "fsync":
+      return [
+        ["durability", "fsync: acknowledged (acks=all) when synced to disk on all"],
+        ["", "in-sync replicas; power loss takes nothing acknowledged"],
+      ];
+    case "os":
+      return [
+        ["durability", "os: acknowledged (acks=all) when all in-sync replicas have written it"],
+        ["", "to the page cache; power loss of all of them at once may take it"],
+      ];
+    default:
+      return [];
+  }
+}

@@ -267,7 +267,8 @@ export class GroupCoordinator {
         resolve(response);
       };
       const abandon = () => {
-        this.#runtime.now(partition, (shard) => shard.abandon(groupId, reply as Reply<never>));
+        const abandoned = reply as Reply<never>;
+        void this.#runtime.write(partition, (shard) => shard.abandon(groupId, abandoned));
         reply(refused(Errors.COORDINATOR_NOT_AVAILABLE));
       };
       connection.addEventListener("abort", abandon, { once: true });

@@ -45,7 +45,7 @@ import {
   offsetTombstones,
   type PartitionErrors,
 } from "./offsets.ts";
-import { Rebalancer, type Step } from "./rebalance.ts";
+import { NO_STEP, Rebalancer, type Step } from "./rebalance.ts";
 
 const EXPIRY_KEY = "expire offsets";
 
@@ -179,21 +179,27 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   /**
    * The connection of a JoinGroup or SyncGroup is gone, and with it whoever would hear the answer.
-   * The member keeps its part in the rebalance, so that a reconnect costs nobody anything; but a
-   * new one, which cannot know its id, is given a session only and not five minutes.
+   * A member of an earlier generation keeps its part in the rebalance, as in Kafka, so that a
+   * reconnect costs nobody anything. A new one is out: it has nothing to lose, and as a ghost it
+   * would get partitions that nobody reads until its session ends.
    */
-  abandon(groupId: string, reply: Reply<never>): void {
+  abandon(groupId: string, reply: Reply<never>): Step {
     const group = this.#groups.get(groupId);
-    for (const member of group?.members.values() ?? []) {
-      if (group === undefined) return;
+    if (group === undefined) return NO_STEP;
+    for (const member of group.members.values()) {
       if (member.awaitingJoin === reply) {
         member.awaitingJoin = () => {};
-        if (member.isNew) this.#rebalancer.touch(group, member);
-      } else if (member.awaitingSync === reply) {
+        return member.isNew
+          ? this.#rebalancer.removeMember(group, member, "the connection of a new member is gone")
+          : NO_STEP;
+      }
+      if (member.awaitingSync === reply) {
         member.awaitingSync = null;
         this.#rebalancer.touch(group, member);
+        return NO_STEP;
       }
     }
+    return NO_STEP;
   }
 
   // ---- Offsets.

@@ -1,0 +1,11 @@
+import { startBroker } from "./broker/start-broker.ts";
+import { bunClock } from "./core/io/bun/clock.ts";
+import { bunRandom } from "./core/io/bun/random.ts";
+import { bunNetwork } from "./core/io/bun/network.ts";
+import { inlineOffload } from "./core/io/bun/offload.ts";
+import { BunDisk } from "./core/io/bun/disk.ts";
+import { createLogger } from "./core/logger.ts";
+const logger = createLogger({ level: (process.env.LV ?? "info") as "info", format: "text", wallMs: () => Date.now(), write: (l) => console.error(l.trimEnd()) });
+const b = await startBroker({ io: { clock: bunClock, random: bunRandom, network: bunNetwork, disk: new BunDisk(), offload: inlineOffload({}) }, logger, dataDir: process.argv[2]!, listeners: [{ name: "PLAINTEXT", bind: { host: "127.0.0.1", port: 19392 }, advertised: null }], onBug: (e) => console.error("BUG", e) });
+console.error("up", b.port);
+process.on("SIGTERM", () => void b.stop().then(() => process.exit(0)));

@@ -76,6 +76,7 @@ function parseAddress(text: string, flag: string): HostPort {
       `${flag} cannot be read: "${text}"`,
       why,
       "write it as host:port, :port or [IPv6]:port, with NAME= before it for a named listener",
+      2,
     );
   const match = /^(?:\[([0-9A-Fa-f:.%\w]*)\]|([^:[\]\s]*))(?::(\d+))?$/.exec(text);
   if (match === null) throw bad("it is no address");
@@ -103,6 +104,7 @@ export function listenerSpecs(
         `two listeners are named ${name}`,
         `"${text}" would be the second`,
         "give each a name: --listen NAME=host:port",
+        2,
       );
     }
     specs.set(name, { name, bind: address, advertised: null });
@@ -115,6 +117,7 @@ export function listenerSpecs(
         `nothing listens as ${name}`,
         `--advertise "${text}" names a listener that --listen does not`,
         `advertise one of ${[...specs.keys()].join(", ")}`,
+        2,
       );
     }
     if (address.host === "0.0.0.0" || address.host === "::") {
@@ -122,6 +125,7 @@ export function listenerSpecs(
         `--advertise "${text}" is an address that no client can connect to`,
         "it means every interface",
         "advertise a host name or one interface's address",
+        2,
       );
     }
     specs.set(name, { ...spec, advertised: address });

@@ -3,8 +3,10 @@
  * another, and takes them down in the opposite one.
  */
 import { bunCodecs } from "../core/compression/bun.ts";
+import { Errors } from "../core/errors.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
 import { ApiTable } from "./api-table.ts";
 import { allowAll } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
@@ -14,6 +16,7 @@ import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
 import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import type { NewTopic } from "./plan-topics.ts";
 import { RequestRouter } from "./request-router.ts";
 import { openServices } from "./services.ts";
 import { Server } from "./server.ts";
@@ -26,6 +29,8 @@ export interface BrokerOptions {
   /** Default: loopback, any free port. */
   readonly listeners?: readonly ListenerSpec[];
   readonly dataDir: string;
+  /** Created before the broker listens, where they are missing. */
+  readonly topics?: readonly NewTopic[];
   /** What is served; for tests that bring handlers of their own. */
   readonly handlers?: readonly AnyHandler[];
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
@@ -84,7 +89,10 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     stopping: stopping.signal,
     onBug,
   };
-  const server = await startServer(broker, options.listeners ?? [LOOPBACK]);
+  const server = await startServing(broker, options).catch(async (error: unknown) => {
+    await services.close();
+    throw error;
+  });
   return {
     broker,
     listeners: server.listeners,
@@ -95,6 +103,23 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       await services.close();
     },
   };
+}
+
+async function startServing(broker: Broker, options: BrokerOptions): Promise<Server> {
+  await createTopics(broker, options.topics ?? []);
+  return await startServer(broker, options.listeners ?? [LOOPBACK]);
+}
+
+async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promise<void> {
+  const outcomes = await broker.controller.createTopics(topics);
+  outcomes.forEach((outcome, index) => {
+    if (outcome.ok || outcome.error === Errors.TOPIC_ALREADY_EXISTS) return;
+    throw new OperatorError(
+      `cannot create the topic ${topics[index]?.name}`,
+      outcome.message,
+      "change its specification",
+    );
+  });
 }
 
 function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promise<Server> {

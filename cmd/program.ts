@@ -20,6 +20,11 @@ interface CommandEntry {
 /** The subcommands in the order of `kstream --help`. */
 const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "serve",
+    summary: "run a broker",
+    load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+  {
     name: "topic",
     summary: "create, list, describe, alter and delete topics",
     load: async () => (await import("./topic.ts")).topicCommand(),

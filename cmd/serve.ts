@@ -1,0 +1,196 @@
+/** `kstream serve`: a broker. */
+import { Command, Option } from "@commander-js/extra-typings";
+import { formatAddress, isLoopback, type ListenerSpec } from "../broker/listeners.ts";
+import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
+import { bunIo } from "../core/io/bun/index.ts";
+import type { Io } from "../core/io.ts";
+import { MemoryDisk } from "../core/io/memory-disk.ts";
+import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import manifest from "../deno.json" with { type: "json" };
+import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
+import { chooseListeners, configTexts, parseConfig } from "./serve/config-texts.ts";
+import { parseTopicSpec } from "./serve/topic-spec.ts";
+import { readSettingsFile } from "./settings.ts";
+
+const EXAMPLES = `
+Examples:
+  kstream serve
+  kstream serve --data /var/lib/kstream --topic orders:3:retention.ms=86400000
+  kstream serve --memory --listen 127.0.0.1:0 --ready-file ready
+  kstream serve --listen INSIDE=10.0.0.5:9092 --listen OUTSIDE=:9093 --insecure \\
+    --advertise OUTSIDE=broker.example.org:9093
+  kstream serve --durability os --set log.retention.hours=24 --config server.properties
+
+Broker configs have Kafka's names. --set wins over --config, that over [broker] in kstream.toml.
+SIGTERM and SIGINT end it in good order (exit 0); a second one at once.`;
+
+/** Data that the memory disk may hold. */
+const MEMORY_BYTES_MAX = 4 * 1024 ** 3;
+/** Path of the data directory on the memory disk. */
+const MEMORY_DIR = "/memory";
+/** Exit code of an end that was forced or that the broker could not avoid. */
+const EXIT_FAILED = 1;
+
+const gather = (value: string, before: string[]): string[] => [...before, value];
+
+/** The command, to be added to the tree. */
+export function serveCommand() {
+  return new Command("serve")
+    .description("run a broker")
+    .option("-d, --data <dir>", "where the data is kept", "data")
+    .option("-l, --listen <[NAME=]host:port>", "address to listen on (repeatable)", gather, [])
+    .option("--advertise <[NAME=]host:port>", "address told to clients (repeatable)", gather, [])
+    .option(
+      "-t, --topic <spec>",
+      "create name[:partitions[:config=value…]] (repeatable)",
+      gather,
+      [],
+    )
+    .option("--memory", "keep everything in memory, nothing on disk")
+    .addOption(
+      new Option("--durability <level>", "what an acknowledgement means").choices(
+        ["fsync", "os"] as const,
+      ),
+    )
+    .option("-s, --set <name=value>", "set a broker config (repeatable)", gather, [])
+    .option("-c, --config <file>", "read broker configs from a server.properties")
+    .option("--ready-file <file>", "write the addresses there once it can serve")
+    .addOption(
+      new Option("--print-addr <format>", "print the addresses on standard output").choices(
+        ["json"] as const,
+      ),
+    )
+    .option("--insecure", "let other hosts in, without any security")
+    .addOption(
+      new Option("--log-level <level>", "least urgent lines to log").choices(
+        ["debug", "info", "warn", "error"] as const,
+      ).default("info" as const),
+    )
+    .addOption(
+      new Option("--log-format <format>", "of log lines, on standard error").choices(
+        ["text", "json"] as const,
+      ).default("text" as const),
+    )
+    .addHelpText("after", EXAMPLES)
+    .action(async (options) => {
+      process.exit(await serve(options));
+    });
+}
+
+/** The options of `serve`, as the command line gives them. */
+export interface ServeOptions {
+  readonly data: string;
+  readonly listen: readonly string[];
+  readonly advertise: readonly string[];
+  readonly topic: readonly string[];
+  readonly memory?: boolean | undefined;
+  readonly durability?: string | undefined;
+  readonly set: readonly string[];
+  readonly config?: string | undefined;
+  readonly readyFile?: string | undefined;
+  readonly printAddr?: string | undefined;
+  readonly insecure?: boolean | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+}
+
+/** Runs a broker until a signal ends it; gives the exit code. */
+async function serve(options: ServeOptions): Promise<number> {
+  const io = ioFor(options);
+  const logger = createLogger({
+    level: options.logLevel,
+    format: options.logFormat,
+    wallMs: () => io.clock.wallMs(),
+    write: (line) => process.stderr.write(`${line}\n`),
+  });
+  const table = (await readSettingsFile())?.["broker"];
+  const config = parseConfig(configTexts({
+    table: typeof table === "object" && table !== null ? { ...table } : {},
+    file: options.config ?? null,
+    durability: options.durability ?? null,
+    set: options.set,
+  }));
+  const listeners = chooseListeners(options, config);
+  refuseInsecure(listeners, options.insecure === true);
+  const dataDir = options.memory === true ? MEMORY_DIR : options.data;
+  const signals = listenForSignals(logger);
+  const running = await startBroker({
+    io,
+    logger,
+    config,
+    listeners,
+    dataDir,
+    topics: options.topic.map(parseTopicSpec),
+    onBug: (error) => die(logger, "a broken invariant ends the broker", error),
+    onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
+  });
+  announce(options, running);
+  await signals.first;
+  await running.stop();
+  logger.info("the broker has stopped in good order");
+  return 0;
+}
+
+function ioFor(options: ServeOptions): Io {
+  const io = bunIo();
+  if (options.memory !== true) return io;
+  return {
+    ...io,
+    disk: new MemoryDisk({ wallMs: () => io.clock.wallMs(), maxBytes: MEMORY_BYTES_MAX }),
+  };
+}
+
+function announce(options: ServeOptions, running: RunningBroker): void {
+  const { listeners, broker } = running;
+  const text = banner({
+    version: manifest.version,
+    listeners,
+    dataDir: options.memory === true ? null : options.data,
+    durable: options.memory === true
+      ? "memory"
+      : broker.config.get("kstream.durability") === "os"
+      ? "os"
+      : "fsync",
+  });
+  // Standard output belongs to the script that asked for JSON.
+  if (options.printAddr === "json") {
+    process.stderr.write(text);
+    process.stdout.write(`${addressJson(listeners)}\n`);
+  } else {
+    process.stdout.write(text);
+  }
+  if (options.readyFile !== undefined) writeReadyFile(options.readyFile, listeners);
+}
+
+/** Without security only processes of this host may come in, unless the operator insists. */
+function refuseInsecure(listeners: readonly ListenerSpec[], insecure: boolean): void {
+  const open = listeners.find((listener) => !isLoopback(listener.bind.host));
+  if (open === undefined || insecure) return;
+  throw new OperatorError(
+    `refusing to listen on ${formatAddress(open.bind)}`,
+    "anybody who reaches it could read and change everything",
+    "listen on 127.0.0.1, or say --insecure",
+    2,
+  );
+}
+
+/** `first` resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function listenForSignals(logger: Logger): { readonly first: Promise<void> } {
+  const first = Promise.withResolvers<void>();
+  let count = 0;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (++count > 1) process.exit(EXIT_FAILED);
+    logger.info("stopping: answering what is under way", { signal });
+    first.resolve();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  return { first: first.promise };
+}
+
+/** Ends the process without the mark of a clean end: the next start recovers. */
+function die(logger: Logger, message: string, error: Error): void {
+  logger.error(message, { stack: error.stack ?? error.message });
+  process.exit(EXIT_FAILED);
+}

@@ -29,6 +29,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "create, list, describe, alter and delete topics",
     load: async () => (await import("./topic.ts")).topicCommand(),
   },
+  {
+    name: "group",
+    summary: "list, describe and delete consumer groups",
+    load: async () => (await import("./group.ts")).groupCommand(),
+  },
 ];
 
 const EXAMPLES = `

@@ -71,6 +71,10 @@ function layersFor(command: CommandUnknownOpts, file: SettingsTable): Layer[] {
   const top = { where: "kstream.toml", table: file };
   const commands = rootOf(command).commands.map((child) => child.name());
   refuseUnknown(top, [...commands, ...OTHER_TABLES, ...SHARED_OPTIONS]);
+  for (const name of [...commands, ...OTHER_TABLES]) {
+    if (!(name in file) || isTable(file[name])) continue;
+    throw new OperatorError(`"${name}" in kstream.toml is no table`, "", `write [${name}]`, 2);
+  }
   let layer: Layer = top;
   for (const part of path) {
     const table = layer.table[part.name()];

@@ -148,9 +148,11 @@ async function readSizes(
       topic,
       partitions: list.map(({ partition }) => partition),
     }));
-    for (const size of await orNothing(() => replicaSizes(admin.cluster, leader, byTopic), [])) {
-      found.set(`${size.topic}/${size.partition}`, size.sizeBytes);
-    }
+    const sizes = await orNothing(() => replicaSizes(admin.cluster, leader, byTopic), null);
+    if (sizes === null) return;
+    // A partition that was never written to may have no folder yet.
+    for (const { topic, partition } of led) found.set(`${topic}/${partition}`, 0);
+    for (const size of sizes) found.set(`${size.topic}/${size.partition}`, size.sizeBytes);
   }));
   return found;
 }

@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import { formatBytes, formatTable } from "./output.ts";
+import type { Column } from "./output.ts";
+
+interface Row {
+  readonly name: string | null;
+  readonly size: number;
+}
+
+const columns: readonly Column<Row>[] = [
+  { title: "NAME", cell: ({ name }) => name },
+  { title: "SIZE", cell: ({ size }) => size, right: true },
+];
+
+test("columns stand below one another, without blanks at the end of lines", () => {
+  const rows = [{ name: "a", size: 5 }, { name: "longer", size: 1000 }, { name: null, size: 0 }];
+  expect(formatTable(rows, columns, Infinity)).toBe(
+    "NAME    SIZE\n" +
+      "a          5\n" +
+      "longer  1000\n" +
+      "-          0\n",
+  );
+});
+
+test("on a narrow terminal text is cut, numbers never", () => {
+  const rows = [{ name: "a-very-long-topic-name", size: 123456 }];
+  const lines = formatTable(rows, columns, 20).split("\n");
+  expect(lines).toEqual(["NAME            SIZE", "a-very-long…  123456", ""]);
+});
+
+test("control characters from the network do not reach the terminal", () => {
+  const rows = [{ name: "x\u001b[2J\n", size: 1 }];
+  expect(formatTable(rows, columns, Infinity)).toContain("x?[2J?");
+});
+
+test("sizes have three digits and a unit", () => {
+  expect([0, 999, 1000, 123_456, 1_250_000].map(formatBytes)).toEqual([
+    "0 B",
+    "999 B",
+    "1.0 kB",
+    "123 kB",
+    "1.3 MB",
+  ]);
+});

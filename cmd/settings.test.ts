@@ -1,0 +1,86 @@
+import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "@commander-js/extra-typings";
+import { applySettings } from "./settings.ts";
+
+const before = { ...process.env };
+const scratch = mkdtempSync(join(tmpdir(), "kstream-settings-"));
+
+afterEach(() => {
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("KSTREAM_")) delete process.env[name];
+  }
+  Object.assign(process.env, before);
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** The options of `topic create` in a small tree, after flags, environment and file. */
+async function options(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  toml: string,
+): Promise<Record<string, unknown>> {
+  const file = join(mkdtempSync(join(tmpdir(), "kstream-settings-")), "settings.toml");
+  writeFileSync(file, toml);
+  Object.assign(process.env, environment, { KSTREAM_TOML: file });
+  const leaf = new Command("create")
+    .option("-b, --brokers <list>", "", "default:1")
+    .option("--ready-file <file>")
+    .option("--no-create")
+    .option("--json")
+    .option("--set <pair>", "", (pair: string, all: string[]) => [...all, pair], [])
+    .action(() => {});
+  const program = new Command("kstream").hook("preAction", (_, action) => applySettings(action));
+  program.addCommand(new Command("topic").addCommand(leaf));
+  await program.parseAsync(["topic", "create", ...args], { from: "user" });
+  rmSync(file);
+  return leaf.opts();
+}
+
+test("flags win over the environment, that over the file, that over defaults", async () => {
+  const toml = 'brokers = "top:1"\n[topic.create]\nbrokers = "file:1"\n';
+  const environment = { KSTREAM_BROKERS: "env:1" };
+  expect((await options(["-b", "flag:1"], environment, toml))["brokers"]).toBe("flag:1");
+  expect((await options([], environment, toml))["brokers"]).toBe("env:1");
+  delete process.env["KSTREAM_BROKERS"];
+  expect((await options([], {}, toml))["brokers"]).toBe("file:1");
+  expect((await options([], {}, 'brokers = "top:1"'))["brokers"]).toBe("top:1");
+  expect((await options([], {}, ""))["brokers"]).toBe("default:1");
+});
+
+test("repeated options are split at semicolons or come as arrays", async () => {
+  const fromEnvironment = await options([], { KSTREAM_SET: "a=1,2; b=3" }, "");
+  expect(fromEnvironment["set"]).toEqual(["a=1,2", "b=3"]);
+  delete process.env["KSTREAM_SET"];
+  const fromFile = await options([], {}, '[topic.create]\nset = ["a=1;2", "b=3"]');
+  expect(fromFile["set"]).toEqual(["a=1;2", "b=3"]);
+});
+
+test("flags without value take true and false, also in their negative form", async () => {
+  const set = await options([], { KSTREAM_JSON: "true", KSTREAM_NO_CREATE: "1" }, "");
+  expect(set).toMatchObject({ json: true, create: false });
+  const unset = await options([], { KSTREAM_JSON: "false", KSTREAM_NO_CREATE: "0" }, "");
+  expect(unset).toMatchObject({ json: false, create: true });
+  await expect(options([], { KSTREAM_JSON: "perhaps" }, "")).rejects.toMatchObject({ exitCode: 2 });
+});
+
+test("unknown names in the file are refused with a suggestion", async () => {
+  for (
+    const [toml, words] of [
+      ["[topic.create]\nbrokrs = 1", 'did you mean "brokers"'],
+      ["[topic.craete]\nbrokers = 1", 'did you mean "create"'],
+      ["[topci]\nx = 1", 'did you mean "topic"'],
+      ['broker = "x"', "is no table"],
+      ["ready-file = 1", "unknown name"],
+      ["a = ", "cannot read the settings file"],
+    ] as const
+  ) {
+    await expect(options([], {}, toml)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringContaining(words),
+    });
+  }
+  expect(await options([], {}, "[broker]\nx = 1")).toBeDefined();
+});

@@ -198,13 +198,21 @@ export class DataDir {
     return this.byName.get(partitionDirName(topic, partition));
   }
 
-  /** The log of a partition; one that was found on disk takes the configuration given. */
+  /**
+   * The log of a partition; one that was found on disk takes the configuration given. One of an
+   * earlier topic of that name, whose deletion a crash has cut short, makes room. Throws a
+   * `DiskError`.
+   */
   getOrCreate(id: LogIdentity, config: LogConfig): PartitionLog {
     const name = partitionDirName(id.topic, id.partition);
     const existing = this.byName.get(name);
     if (existing !== undefined) {
-      existing.updateConfig(config);
-      return existing;
+      if (existing.topicId === "") existing.adopt(id.topicId);
+      if (existing.topicId === id.topicId) {
+        existing.updateConfig(config);
+        return existing;
+      }
+      existing.remove();
     }
     const log = new PartitionLog(this.context, id, config, null);
     this.byName.set(name, log);
@@ -301,11 +309,9 @@ export class DataDir {
       wasClean,
     });
     const text = readSmallText(this.io.disk, `${dir}/${PARTITION_METADATA_FILE}`);
-    const topicId = text === null ? null : parsePartitionMetadata(text);
-    if (recovered === null || topicId === null) {
-      if (recovered !== null) this.logger.error("a log has no topic id", { log: id.name });
-      return;
-    }
+    if (recovered === null) return;
+    const topicId = (text === null ? null : parsePartitionMetadata(text)) ?? "";
+    if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
     this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
   }

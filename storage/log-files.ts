@@ -17,12 +17,20 @@ import {
   SNAPSHOT_SUFFIX,
 } from "./names.ts";
 import type { PinnedFile } from "./open-files.ts";
-import { encodeProducerSnapshot } from "./producer-snapshot.ts";
-import type { ProducerStates } from "./producer-state.ts";
+import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot.ts";
+import type { ProducerStateEntry, ProducerStates } from "./producer-state.ts";
 import type { SegmentFacts } from "./retention.ts";
 import { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
-import { writeSmallText } from "./small-files.ts";
+import { readSmallFile, writeSmallText } from "./small-files.ts";
+
+/** Which partition a log belongs to. */
+export interface LogIdentity {
+  readonly topic: string;
+  /** 22 characters, base64url; empty as long as it is unknown, which takes a damaged file. */
+  readonly topicId: string;
+  readonly partition: number;
+}
 
 /** The text of `partition.metadata`. */
 export function formatPartitionMetadata(topicId: string): string {
@@ -44,10 +52,12 @@ export class LogFiles {
   private dirIsDirty = false;
   private parentIsDirty = false;
   private snapshotOffsets: number[];
+  /** Counts truncations. */
+  private cuts = 0;
 
   constructor(
     private readonly context: LogContext,
-    private readonly identity: { topic: string; topicId: string; partition: number },
+    private readonly identity: LogIdentity,
     private readonly segments: SegmentList,
     private recoveredTo: number,
     snapshotOffsets: readonly number[],
@@ -67,12 +77,17 @@ export class LogFiles {
     disk.makeDir(this.dir);
     this.parentIsDirty = true;
     this.dirIsDirty = true;
-    const path = `${this.dir}/${PARTITION_METADATA_FILE}`;
     const { topic, partition } = this.identity;
     // An earlier log of that name must not lend this one its offsets.
     this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
-    this.writeNow(path, new TextEncoder().encode(formatPartitionMetadata(this.identity.topicId)));
+    this.writeMetadata(this.identity.topicId);
     return this.addSegment(offset, config);
+  }
+
+  /** Writes whose folder this is, to be synced with the next commit. Throws a `DiskError`. */
+  writeMetadata(topicId: string): void {
+    const path = `${this.dir}/${PARTITION_METADATA_FILE}`;
+    this.writeNow(path, new TextEncoder().encode(formatPartitionMetadata(topicId)));
   }
 
   /** Completes the active segment and starts the next one. Throws a `DiskError`. */
@@ -90,17 +105,17 @@ export class LogFiles {
    * Throws a `DiskError`, after which nothing is known of what is on stable storage.
    */
   async sync(epochs: LeaderEpochs): Promise<boolean> {
-    const { sealed, recoveredTo: before } = this;
+    const { sealed, cuts } = this;
     const { active } = this.segments;
     this.sealed = [];
     const paths = sealed.flatMap((segment) => segment.paths);
     if (active !== null) paths.push(active.logPath);
     await this.syncPaths(paths.concat(this.takeUnsyncedPaths()));
-    if (sealed.length === 0 || active === null || before !== this.recoveredTo) return false;
+    if (sealed.length === 0 || active === null || cuts !== this.cuts) return false;
     await this.writeEpochs(epochs);
-    // A truncation in the meantime has moved the point down, and it stays there.
-    if (before !== this.recoveredTo) return false;
-    this.recoveredTo = Math.max(before, active.baseOffset);
+    // What was synced may have been cut off in the meantime.
+    if (cuts !== this.cuts) return false;
+    this.recoveredTo = Math.max(this.recoveredTo, active.baseOffset);
     return true;
   }
 
@@ -138,21 +153,40 @@ export class LogFiles {
     this.pruneSnapshots();
   }
 
-  /** Cuts the files at the start of the batch at `offset`. Throws a `DiskError`. */
+  /**
+   * Cuts the files at the start of the batch at `offset`; nothing may be appended meanwhile. The
+   * checkpoints let go of the log first: a crash in between must not trust what has been cut.
+   */
   async truncate(segment: Segment, position: number, offset: number): Promise<void> {
+    const { disk } = this.context.io;
+    const { topic, partition } = this.identity;
+    this.cuts++;
+    this.recoveredTo = Math.min(this.recoveredTo, offset);
+    this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
+    this.parentIsDirty = true;
+    await this.syncPaths(this.takeUnsyncedPaths());
     const index = this.segments.all.indexOf(segment);
     for (const later of this.segments.all.slice(index + 1)) this.discard(later, 0);
     this.segments.removeFrom(index + 1);
     this.sealed = this.sealed.filter((other) => other.baseOffset < segment.baseOffset);
-    this.recoveredTo = Math.min(this.recoveredTo, offset);
     segment.truncate(position, offset);
-    const { disk } = this.context.io;
     for (const stale of this.snapshotOffsets.filter((at) => at > offset)) {
       disk.remove(this.snapshotPath(stale));
     }
     this.snapshotOffsets = this.snapshotOffsets.filter((at) => at <= offset);
     this.dirIsDirty = true;
-    await this.syncPaths([segment.logPath].concat(this.takeUnsyncedPaths()));
+    await this.syncPaths([segment.logPath]);
+    this.context.checkpointLater();
+  }
+
+  /** The newest snapshot that can be read. */
+  loadSnapshot(): { offset: number; entries: readonly ProducerStateEntry[] } | null {
+    for (const offset of [...this.snapshotOffsets].sort((a, b) => b - a)) {
+      const bytes = readSmallFile(this.context.io.disk, this.snapshotPath(offset));
+      const entries = bytes === null ? null : decodeProducerSnapshot(bytes);
+      if (entries !== null) return { offset, entries };
+    }
+    return null;
   }
 
   /** Writes the leader-epoch checkpoint. Throws a `DiskError`. */

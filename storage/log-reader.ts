@@ -29,7 +29,7 @@ export type ReadResult =
 export interface ReadableLog {
   readonly segments: SegmentList;
   /** Offsets from here on were written by this process. */
-  readonly trustedFrom: number;
+  readonly trustedFrom: () => number;
   readonly hasGaps: () => boolean;
 }
 
@@ -50,8 +50,8 @@ const EMPTY = new Uint8Array(0);
 
 interface Place {
   readonly position: number;
-  /** The offset that the batch there has to have, null if unknown. */
-  readonly offset: number | null;
+  /** The offset that the batch there has to have. */
+  readonly offset: number;
 }
 
 /** See the head of this file. */
@@ -85,9 +85,8 @@ export class LogReader {
     const pinned = this.files.pin(segment.logPath);
     try {
       const place = await this.startFor(segment, pinned.file, offset);
-      const start = place.offset ?? segment.baseOffset;
       return {
-        scan: this.scan(pinned.file, segment, place.position, start),
+        scan: this.scan(pinned.file, segment, place.position, place.offset),
         release: pinned.release,
       };
     } catch (error) {
@@ -113,25 +112,25 @@ export class LogReader {
       return { position: hint.position, offset };
     }
     const entry = segment.offsetIndex.floor(offset - segment.baseOffset);
-    if (entry !== null && await this.isTrue(segment, file, entry)) {
-      return { position: entry.value, offset: null };
-    }
+    const base = entry === null ? null : await this.verify(segment, file, entry);
+    if (entry !== null && base !== null) return { position: entry.value, offset: base };
     return { position: 0, offset: segment.baseOffset };
   }
 
-  /** An index entry is taken only if the batch is there that it speaks of. */
-  private async isTrue(
+  /** The base offset of the batch that an index entry speaks of; null if it is not there. */
+  private async verify(
     segment: Segment,
     file: DiskFile,
     entry: { key: number; value: number },
-  ): Promise<boolean> {
-    if (entry.value + BATCH_HEADER_BYTES > segment.sizeBytes) return false;
+  ): Promise<number | null> {
+    if (entry.value + BATCH_HEADER_BYTES > segment.sizeBytes) return null;
     const header = new Uint8Array(BATCH_HEADER_BYTES);
-    if (await file.read(header, entry.value) < header.length) return false;
+    if (await file.read(header, entry.value) < header.length) return null;
     const left = segment.sizeBytes - entry.value;
     const expected = { offset: null, dense: false, verifyCrc: false };
-    if (judgeBatch(header, 0, header.length, left, expected) === "bad") return false;
-    return lastOffset(header, 0) === segment.baseOffset + entry.key;
+    if (judgeBatch(header, 0, header.length, left, expected) === "bad") return null;
+    if (lastOffset(header, 0) !== segment.baseOffset + entry.key) return null;
+    return baseOffset(header, 0);
   }
 
   /** Walks from `place` to the offset, and takes what fits. */
@@ -164,8 +163,7 @@ export class LogReader {
           wanted = Math.max(range.maxBytes, walk.wanted, BATCH_HEADER_BYTES);
           break;
         case "damage": {
-          const from = walk.offset ?? segment.baseOffset;
-          const step = await this.scan(file, segment, position + walk.at, from).next();
+          const step = await this.scan(file, segment, position + walk.at, walk.offset).next();
           if (step?.kind !== "damage") return { ok: false, error: Errors.CORRUPT_MESSAGE };
           if (step.next === null) {
             const next = this.log.segments.at(this.log.segments.indexFor(segment.baseOffset) + 1);
@@ -188,14 +186,14 @@ export class LogReader {
     chunk: Uint8Array,
     end: number,
     fileBytesLeft: number,
-    startOffset: number | null,
+    startOffset: number,
     range: ReadRange,
   ): Walk {
     let at = 0;
     let first = -1;
     let expected = startOffset;
     while (at < fileBytesLeft) {
-      const verifyCrc = (expected ?? range.offset) < this.log.trustedFrom;
+      const verifyCrc = expected < this.log.trustedFrom();
       const verdict = judgeBatch(chunk, at, end, fileBytesLeft - at, {
         offset: expected,
         dense: !this.log.hasGaps(),
@@ -230,13 +228,13 @@ export class LogReader {
         ? { kind: "nothing" }
         : { kind: "more", at, offset: expected, wanted: 0 };
     }
-    return { kind: "found", start: first, end: at, nextOffset: expected! };
+    return { kind: "found", start: first, end: at, nextOffset: expected };
   }
 
   private scan(file: DiskFile, segment: Segment, position: number, offset: number): BatchScan {
     return new BatchScan(file, position, offset, segment.sizeBytes, {
       dense: !this.log.hasGaps(),
-      verifyCrc: (at) => at < this.log.trustedFrom,
+      verifyCrc: (at) => at < this.log.trustedFrom(),
     });
   }
 
@@ -263,7 +261,7 @@ type Walk =
   | {
     readonly kind: "more";
     readonly at: number;
-    readonly offset: number | null;
+    readonly offset: number;
     readonly wanted: number;
   }
-  | { readonly kind: "damage"; readonly at: number; readonly offset: number | null };
+  | { readonly kind: "damage"; readonly at: number; readonly offset: number };

@@ -30,7 +30,7 @@ import type { Committable } from "./commit-scheduler.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
-import { LogFiles } from "./log-files.ts";
+import { LogFiles, type LogIdentity } from "./log-files.ts";
 import { LogReader, type ReadResult } from "./log-reader.ts";
 import { LogTail } from "./log-tail.ts";
 import { partitionDirName } from "./names.ts";
@@ -39,8 +39,10 @@ import { type ProducerStateEntry, ProducerStates } from "./producer-state.ts";
 import { expiredSegments, shouldRoll } from "./retention.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentList } from "./segment-list.ts";
+import { findCut, rebuildProducers } from "./truncation.ts";
 import { findMaxTimestamp, findTimestamp, type TimestampOffset } from "./timestamp-lookup.ts";
 
+export type { LogIdentity } from "./log-files.ts";
 export type { ReadResult } from "./log-reader.ts";
 export type { TimestampOffset } from "./timestamp-lookup.ts";
 
@@ -68,14 +70,6 @@ export type AppendResult =
     readonly recordErrors: readonly { readonly index: number; readonly message: string }[];
   };
 
-/** Which partition a log belongs to. */
-export interface LogIdentity {
-  readonly topic: string;
-  /** 22 characters, base64url. */
-  readonly topicId: string;
-  readonly partition: number;
-}
-
 /** See the head of this file. */
 export class PartitionLog implements Committable {
   private readonly segments: SegmentList;
@@ -93,12 +87,14 @@ export class PartitionLog implements Committable {
   /** Counts truncations, so that what began before one does not speak of what came after. */
   private generation = 0;
   private isClosed = false;
+  private isTruncating = false;
   /** Offsets from here on were written by this process. */
-  readonly trustedFrom: number;
+  private trustedEnd: number;
+  private waiters: (() => void)[] = [];
 
   constructor(
     private readonly context: LogContext,
-    private readonly identity: LogIdentity,
+    private identity: LogIdentity,
     private config: LogConfig,
     recovered: RecoveredLog | null,
   ) {
@@ -108,12 +104,13 @@ export class PartitionLog implements Committable {
     this.startOffset = recovered?.logStartOffset ?? 0;
     this.endOffset = recovered?.logEndOffset ?? 0;
     this.syncedEndOffset = this.endOffset;
-    this.trustedFrom = this.endOffset;
+    this.trustedEnd = this.endOffset;
     this.tail = new LogTail(context.tails);
     const point = recovered?.recoveryPoint ?? 0;
     const snapshots = recovered?.snapshotOffsets ?? [];
     this.files = new LogFiles(context, identity, this.segments, point, snapshots);
-    const { segments, trustedFrom } = this;
+    const { segments } = this;
+    const trustedFrom = () => this.trustedEnd;
     const hasGaps = () => this.config.cleanupPolicy.compact;
     this.reader = new LogReader({ segments, trustedFrom, hasGaps }, context.files);
   }
@@ -175,8 +172,8 @@ export class PartitionLog implements Committable {
     records: Uint8Array,
     options: { leaderEpoch: number; origin: AppendOrigin },
   ): AppendResult {
-    const failure = this.isClosed ? new Error("the log is closed") : this.context.failure();
-    if (failure !== null) return refused(Errors.KAFKA_STORAGE_ERROR, failure.message);
+    const obstacle = this.obstacle();
+    if (obstacle !== null) return refused(Errors.KAFKA_STORAGE_ERROR, obstacle);
     if (options.origin === "replication") return this.appendReplicated(records);
     const nowMs = this.context.io.clock.wallMs();
     let bytes = records;
@@ -293,17 +290,39 @@ export class PartitionLog implements Committable {
     return this.cleanUp() ? Errors.NONE : Errors.KAFKA_STORAGE_ERROR;
   }
 
-  /** Drops everything from `offset` on, which has to be the start of a batch, or the end. */
+  /**
+   * Drops the batch that holds `offset` and everything behind it. Appends are refused until it is
+   * done. Throws a `DiskError`, after which the log has to be opened anew.
+   */
   async truncateTo(offset: number): Promise<void> {
     if (offset >= this.endOffset) return;
-    this.generation++;
-    this.tail.clear();
-    this.reader.reset();
-    this.endOffset = Math.max(offset, this.startOffset);
-    this.syncedEndOffset = Math.min(this.syncedEndOffset, this.endOffset);
-    this.epochs.truncateFromEnd(this.endOffset);
+    assert(offset >= this.startOffset, "a log is not cut below its start");
+    assert(!this.isTruncating, "a log is cut once at a time");
+    this.isTruncating = true;
+    try {
+      const cut = await findCut(this.segments, this.reader, offset);
+      this.generation++;
+      this.tail.clear();
+      this.reader.reset();
+      this.endOffset = cut.offset;
+      this.syncedEndOffset = Math.min(this.syncedEndOffset, cut.offset);
+      this.trustedEnd = Math.min(this.trustedEnd, cut.offset);
+      this.epochs.truncateFromEnd(cut.offset);
+      await this.files.truncate(cut.segment, cut.position, cut.offset);
+      await this.files.writeEpochs(this.epochs);
+      const { context, files, segments, reader, producerStates } = this;
+      await rebuildProducers(context, files, segments, reader, producerStates);
+    } finally {
+      this.isTruncating = false;
+    }
     this.notify();
-    await Promise.resolve();
+  }
+
+  /** Gives a log its topic id whose `partition.metadata` was damaged. Throws a `DiskError`. */
+  adopt(topicId: string): void {
+    assert(this.identity.topicId === "", "a topic id is never changed");
+    this.identity = { ...this.identity, topicId };
+    this.files.writeMetadata(topicId);
   }
 
   /** Takes a changed topic configuration. */
@@ -391,7 +410,12 @@ export class PartitionLog implements Committable {
     this.notify();
   }
 
-  private waiters: (() => void)[] = [];
+  /** Why nothing can be appended, or null. */
+  private obstacle(): string | null {
+    if (this.isClosed) return "the log is closed";
+    if (this.isTruncating) return "the log is being cut";
+    return this.context.failure()?.message ?? null;
+  }
 
   private get acknowledgesSynced(): boolean {
     return this.config.durability === "fsync" || this.config.flushMessages <= 1;
@@ -544,6 +568,7 @@ export class PartitionLog implements Committable {
     const nowMs = this.context.io.clock.wallMs();
     const log = {
       logStartOffset: this.startOffset,
+      logEndOffset: this.endOffset,
       durableEndOffset: this.durableEndOffset,
       nowMs,
     };

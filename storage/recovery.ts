@@ -41,6 +41,7 @@ import {
   LEADER_EPOCH_FILE,
   LOG_SUFFIX,
   offsetOfFileName,
+  PARTITION_METADATA_FILE,
   segmentFileName,
   SNAPSHOT_SUFFIX,
   TEMPORARY_SUFFIX,
@@ -154,9 +155,12 @@ class LogRecovery {
     this.applyCut();
     if (this.scanned.size > 0) await this.syncScanned();
     const start = Math.max(this.checkpoints.logStartOffset ?? 0, this.segments[0]!.baseOffset);
+    const logStartOffset = Math.min(start, this.endOffset);
+    this.epochs.truncateFromEnd(this.endOffset);
+    this.epochs.truncateFromStart(logStartOffset);
     return {
       segments: this.segments,
-      logStartOffset: Math.min(start, this.endOffset),
+      logStartOffset,
       logEndOffset: this.endOffset,
       recoveryPoint: Math.min(this.trusted, this.endOffset),
       epochs: this.epochs,
@@ -178,21 +182,25 @@ class LogRecovery {
     return new Segment(this.context.files, this.dir, base, sizes, this.nowMs, jitterMs);
   }
 
-  /** Takes the newest good snapshot that does not reach above the trusted offset. */
+  /**
+   * Takes the newest good snapshot that does not reach above the trusted offset. The one at the
+   * start of the first segment counts too: what is before it was durable when it was deleted.
+   */
   private loadSnapshot(): void {
+    const limit = Math.max(this.trusted, this.segments[0]!.baseOffset);
     const { disk } = this.context.io;
     const path = (offset: number) => `${this.dir}/${segmentFileName(offset, SNAPSHOT_SUFFIX)}`;
     this.replayFrom = this.segments[0]!.baseOffset;
     while (this.snapshots.length > 0) {
       const offset = this.snapshots.at(-1)!;
-      const bytes = offset <= this.trusted ? readSmallFile(disk, path(offset)) : null;
+      const bytes = offset <= limit ? readSmallFile(disk, path(offset)) : null;
       const entries = bytes === null ? null : decodeProducerSnapshot(bytes);
       if (entries !== null) {
         for (const entry of entries) this.producers.restore(entry, this.nowMs);
         this.replayFrom = Math.max(offset, this.replayFrom);
         return;
       }
-      if (offset <= this.trusted) this.report("a producer snapshot is damaged", { offset });
+      if (offset <= limit) this.report("a producer snapshot is damaged", { offset });
       disk.remove(path(offset));
       this.snapshots.pop();
     }
@@ -322,17 +330,21 @@ class LogRecovery {
     const { disk } = this.context.io;
     for (const segment of this.scanned) {
       segment.flushIndexes();
-      for (const path of segment.paths) {
-        const pinned = this.context.files.pin(path);
-        try {
-          await pinned.file.sync();
-        } finally {
-          pinned.release();
-        }
-      }
+      for (const path of segment.paths) await this.sync(path);
     }
+    const metadata = `${this.dir}/${PARTITION_METADATA_FILE}`;
+    if (disk.stat(metadata) !== null) await this.sync(metadata);
     await disk.syncDir(this.dir);
     await disk.syncDir(this.context.path);
+  }
+
+  private async sync(path: string): Promise<void> {
+    const pinned = this.context.files.pin(path);
+    try {
+      await pinned.file.sync();
+    } finally {
+      pinned.release();
+    }
   }
 
   private report(message: string, fields: Record<string, number>): void {

@@ -20,6 +20,7 @@ export function expiredSegments(
   config: Pick<LogConfig, "retentionMs" | "retentionBytes" | "cleanupPolicy">,
   log: {
     readonly logStartOffset: number;
+    readonly logEndOffset: number;
     readonly durableEndOffset: number;
     readonly nowMs: number;
   },
@@ -28,10 +29,10 @@ export function expiredSegments(
   let count = 0;
   for (const segment of segments) {
     const next = segments[count + 1];
-    const end = next?.baseOffset ?? Infinity;
+    const end = next?.baseOffset ?? log.logEndOffset;
     // What nobody could have read yet is not old, whatever its timestamps say.
-    if (next !== undefined && end > log.durableEndOffset) break;
-    const isBeforeStart = end <= log.logStartOffset;
+    if (end > log.durableEndOffset) break;
+    const isBeforeStart = next !== undefined && end <= log.logStartOffset;
     const isOld = config.cleanupPolicy.delete && isExpired(segment, config.retentionMs, log.nowMs);
     const isSurplus = next !== undefined && surplus >= segment.sizeBytes && segment.sizeBytes > 0;
     if (!isBeforeStart && !isOld && !isSurplus) break;

@@ -1,0 +1,356 @@
+/**
+ * A disk that keeps no more than it has promised. What was written but not synced may be gone after
+ * a power cut, whole or sector by sector; names that were made, moved or removed without a sync of
+ * their folder may be as before; bits may flip; it may be full, slow, or fail to sync.
+ *
+ * Each file is an inode with the bytes that the page cache has, the bytes that the device has, and
+ * the writes between the two. Names work the same way.
+ */
+import type { Clock, Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from "../../core/io.ts";
+import { DiskError } from "../../core/io.ts";
+import type { SimRandom } from "./sim-random.ts";
+
+const SECTOR_BYTES = 512;
+
+/** How a power cut treats what was not synced. */
+export type LossMode = "nothing" | "everything" | "prefix" | "sectors";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+type Change =
+  | { readonly kind: "write"; readonly position: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly size: number };
+
+/** A file's bytes. */
+export class Inode {
+  cache = new Uint8Array(0);
+  durable = new Uint8Array(0);
+  pending: Change[] = [];
+  modifiedMs = 0;
+}
+
+type Names = Map<string, Inode | "dir">;
+
+type NameChange =
+  | { readonly kind: "put"; path: string; readonly node: Inode | "dir" }
+  | { readonly kind: "rename"; from: string; to: string }
+  | { readonly kind: "remove"; path: string };
+
+/** What the disk does beyond working; changed by the simulation as it goes. */
+export interface DiskFaults {
+  /** Bytes that all files may have together. */
+  maxBytes: number;
+  /** Chance in percent that a sync fails. */
+  failingSyncPercent: number;
+  /** Chance in percent that a write fails after some of its bytes. */
+  failingWritePercent: number;
+  /** Latency of asynchronous calls, from 0 to this. */
+  maxLatencyMs: number;
+}
+
+/** See the head of this file. */
+export class FaultyDisk implements Disk {
+  private names: Names = new Map([["", "dir"], ["/", "dir"]]);
+  private durableNames: Names = new Map(this.names);
+  private pendingNames: NameChange[] = [];
+  private readonly locks = new Set<string>();
+  readonly faults: DiskFaults = {
+    maxBytes: Infinity,
+    failingSyncPercent: 0,
+    failingWritePercent: 0,
+    maxLatencyMs: 0,
+  };
+
+  constructor(private readonly clock: Clock, private readonly random: SimRandom) {}
+
+  open(path: string, mode: OpenMode): DiskFile {
+    let node = this.names.get(path);
+    if (node === "dir") throw refusal("EISDIR", path);
+    if (mode === "create") {
+      if (node !== undefined) throw refusal("EEXIST", path);
+      if (this.names.get(parentOf(path)) !== "dir") throw refusal("ENOENT", path);
+      if (this.usedBytes() >= this.faults.maxBytes) throw refusal("ENOSPC", path);
+      node = new Inode();
+      node.modifiedMs = this.clock.wallMs();
+      this.changeNames({ kind: "put", path, node });
+    }
+    if (node === undefined) throw refusal("ENOENT", path);
+    return new FaultyFile(path, node, this, this.clock, this.random);
+  }
+
+  makeDir(path: string): void {
+    const missing: string[] = [];
+    for (let at = path; this.names.get(at) !== "dir"; at = parentOf(at)) missing.unshift(at);
+    for (const dir of missing) this.changeNames({ kind: "put", path: dir, node: "dir" });
+  }
+
+  list(path: string): DiskEntry[] {
+    if (this.names.get(path) !== "dir") throw refusal("ENOENT", path);
+    const entries: DiskEntry[] = [];
+    for (const [name, node] of this.names) {
+      if (name === path || parentOf(name) !== path) continue;
+      entries.push({ name: name.slice(path.length + 1), isDirectory: node === "dir" });
+    }
+    return entries;
+  }
+
+  stat(path: string): { sizeBytes: number; modifiedMs: number; isDirectory: boolean } | null {
+    const node = this.names.get(path);
+    if (node === undefined) return null;
+    if (node === "dir") return { sizeBytes: 0, modifiedMs: 0, isDirectory: true };
+    return { sizeBytes: node.cache.length, modifiedMs: node.modifiedMs, isDirectory: false };
+  }
+
+  rename(from: string, to: string): void {
+    if (!this.names.has(from)) throw refusal("ENOENT", from);
+    this.changeNames({ kind: "rename", from, to });
+  }
+
+  remove(path: string): void {
+    if (this.names.has(path)) this.changeNames({ kind: "remove", path });
+  }
+
+  removeDir(path: string): void {
+    if (this.names.has(path)) this.changeNames({ kind: "remove", path });
+  }
+
+  async syncDir(path: string): Promise<void> {
+    await this.wait();
+    const kept: NameChange[] = [];
+    for (const change of this.pendingNames) {
+      if (!touches(change, path)) {
+        kept.push(change);
+        continue;
+      }
+      applyName(this.durableNames, change);
+      if (change.kind === "rename") { for (const earlier of kept) movePaths(earlier, change); }
+    }
+    this.pendingNames = kept;
+  }
+
+  freeBytes(_path: string): number {
+    return Math.max(0, this.faults.maxBytes - this.usedBytes());
+  }
+
+  lock(path: string): DiskLock | null {
+    if (this.locks.has(path)) return null;
+    if (!this.names.has(path)) this.open(path, "create");
+    this.locks.add(path);
+    return { release: () => void this.locks.delete(path) };
+  }
+
+  /** The process ends; the machine goes on. */
+  killProcess(): void {
+    this.locks.clear();
+  }
+
+  /** The machine loses power: only what was synced is sure to be there afterwards. */
+  cutPower(mode: LossMode): void {
+    this.locks.clear();
+    const count = mode === "everything"
+      ? 0
+      : mode === "nothing"
+      ? this.pendingNames.length
+      : this.random.below(this.pendingNames.length + 1);
+    for (const change of this.pendingNames.slice(0, count)) applyName(this.durableNames, change);
+    this.pendingNames = [];
+    this.names = new Map(this.durableNames);
+    for (const node of new Set(this.names.values())) {
+      if (node !== "dir") this.settle(node, mode);
+    }
+  }
+
+  /** The files by path, to look at or to damage; damage is done to `durable` and `cache` alike. */
+  *files(): IterableIterator<[string, Inode]> {
+    for (const [path, node] of this.names) if (node !== "dir") yield [path, node];
+  }
+
+  usedBytes(): number {
+    let sum = 0;
+    for (const [, node] of this.files()) sum += node.cache.length;
+    return sum;
+  }
+
+  /** Resolves after the latency of an asynchronous call. */
+  wait(): Promise<void> {
+    const latency = this.random.below(1000) / 1000 * this.faults.maxLatencyMs;
+    return new Promise((resolve) => this.clock.setTimer(latency, resolve));
+  }
+
+  private changeNames(change: NameChange): void {
+    applyName(this.names, change);
+    this.pendingNames.push({ ...change });
+  }
+
+  private settle(node: Inode, mode: LossMode): void {
+    let bytes = node.durable;
+    const count = mode === "prefix" ? this.random.below(node.pending.length + 1) : Infinity;
+    node.pending.forEach((change, index) => {
+      if (mode === "everything" || index >= count) return;
+      bytes = mode === "sectors" ? this.applySome(bytes, change) : applyChange(bytes, change);
+    });
+    node.pending = [];
+    node.durable = bytes;
+    node.cache = bytes;
+  }
+
+  /** Each sector of a write arrives, or does not. */
+  private applySome(bytes: Bytes, change: Change): Bytes {
+    if (change.kind === "truncate") {
+      return this.random.chance(50) ? applyChange(bytes, change) : bytes;
+    }
+    let result = bytes;
+    const end = change.position + change.bytes.length;
+    for (let at = change.position; at < end;) {
+      const next = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
+      if (this.random.chance(60)) {
+        const part = change.bytes.subarray(at - change.position, next - change.position);
+        result = applyChange(result, { kind: "write", position: at, bytes: part });
+      }
+      at = next;
+    }
+    return result;
+  }
+}
+
+class FaultyFile implements DiskFile {
+  constructor(
+    readonly path: string,
+    private readonly node: Inode,
+    private readonly disk: FaultyDisk,
+    private readonly clock: Clock,
+    private readonly random: SimRandom,
+  ) {}
+
+  sizeBytes(): number {
+    return this.node.cache.length;
+  }
+
+  readSync(into: Uint8Array, position: number): number {
+    const { cache } = this.node;
+    const count = Math.max(0, Math.min(into.length, cache.length - position));
+    into.set(cache.subarray(position, position + count));
+    return count;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    await this.disk.wait();
+    return this.readSync(into, position);
+  }
+
+  writeSync(from: Uint8Array, position: number): void {
+    const growth = Math.max(0, position + from.length - this.node.cache.length);
+    const room = this.disk.faults.maxBytes - this.disk.usedBytes();
+    if (growth > room) {
+      this.writePart(from, position, Math.max(0, from.length - (growth - Math.max(0, room))));
+      throw refusal("ENOSPC", this.path);
+    }
+    if (this.random.chance(this.disk.faults.failingWritePercent)) {
+      this.writePart(from, position, this.random.below(from.length + 1));
+      throw refusal("EIO", this.path);
+    }
+    this.change({ kind: "write", position, bytes: from.slice() });
+  }
+
+  writevSync(from: readonly Uint8Array[], position: number): void {
+    this.writeSync(Buffer.concat(from), position);
+  }
+
+  async sync(): Promise<void> {
+    const { node } = this;
+    const upTo = node.pending.length;
+    const changes = node.pending.slice(0, upTo);
+    await this.disk.wait();
+    if (this.random.chance(this.disk.faults.failingSyncPercent)) {
+      // As Linux does it: the pages count as clean now, and never reach the device.
+      node.pending = node.pending.filter((change) => !changes.includes(change));
+      throw refusal("EIO", this.path);
+    }
+    // Another sync may have come first.
+    const rest = node.pending.filter((change) => changes.includes(change));
+    for (const change of rest) node.durable = applyChange(node.durable, change);
+    node.pending = node.pending.filter((change) => !changes.includes(change));
+  }
+
+  truncateSync(sizeBytes: number): void {
+    this.change({ kind: "truncate", size: sizeBytes });
+  }
+
+  allocateSync(sizeBytes: number): void {
+    if (sizeBytes > this.node.cache.length) this.truncateSync(sizeBytes);
+  }
+
+  close(): void {}
+
+  private writePart(from: Uint8Array, position: number, count: number): void {
+    if (count > 0) this.change({ kind: "write", position, bytes: from.slice(0, count) });
+  }
+
+  private change(change: Change): void {
+    this.node.cache = applyChange(this.node.cache, change);
+    this.node.pending.push(change);
+    this.node.modifiedMs = this.clock.wallMs();
+  }
+}
+
+function applyChange(bytes: Bytes, change: Change): Bytes {
+  if (change.kind === "truncate") {
+    const cut = new Uint8Array(change.size);
+    cut.set(bytes.subarray(0, change.size));
+    return cut;
+  }
+  const size = Math.max(bytes.length, change.position + change.bytes.length);
+  const written = new Uint8Array(size);
+  written.set(bytes);
+  written.set(change.bytes, change.position);
+  return written;
+}
+
+function applyName(names: Names, change: NameChange): void {
+  switch (change.kind) {
+    case "put":
+      names.set(change.path, change.node);
+      return;
+    case "remove":
+      for (const path of [...names.keys()]) {
+        if (path === change.path || path.startsWith(`${change.path}/`)) names.delete(path);
+      }
+      return;
+    case "rename": {
+      const node = names.get(change.from);
+      if (node === undefined) return;
+      for (const [path, moved] of [...names]) {
+        if (path !== change.from && !path.startsWith(`${change.from}/`)) continue;
+        names.delete(path);
+        names.set(change.to + path.slice(change.from.length), moved);
+      }
+      return;
+    }
+  }
+}
+
+function touches(change: NameChange, dir: string): boolean {
+  if (change.kind !== "rename") return parentOf(change.path) === dir;
+  return parentOf(change.from) === dir || parentOf(change.to) === dir;
+}
+
+/** A folder has been renamed before an earlier change in it became durable. */
+function movePaths(earlier: NameChange, rename: NameChange & { kind: "rename" }): void {
+  const moved = (path: string) =>
+    path.startsWith(`${rename.from}/`) ? rename.to + path.slice(rename.from.length) : path;
+  if (earlier.kind === "rename") {
+    earlier.from = moved(earlier.from);
+    earlier.to = moved(earlier.to);
+  } else {
+    earlier.path = moved(earlier.path);
+  }
+}
+
+function parentOf(path: string): string {
+  const at = path.lastIndexOf("/");
+  return at < 0 ? "" : at === 0 ? "/" : path.slice(0, at);
+}
+
+function refusal(code: string, path: string): DiskError {
+  return new DiskError(code, path, `${code}: ${path}`);
+}

@@ -1,0 +1,62 @@
+/**
+ * Runs the storage simulator: `bun tests/sim/main.ts [--seeds N] [--from N] [--seed N]`.
+ *
+ * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
+ * come back to work. On a failure the options of the run are printed, and last the command that
+ * runs it again.
+ */
+import { createLogger, silentLogger } from "../../core/logger.ts";
+import { StuckError } from "./sim-clock.ts";
+import { LivenessError, StorageSim, Violation } from "./storage-sim.ts";
+
+const EXIT = { crash: 10, correctness: 11, liveness: 12 } as const;
+const TRACE_LINES = 60;
+
+type Kind = keyof typeof EXIT;
+
+function kindOf(error: unknown): Kind {
+  if (error instanceof Violation) return "correctness";
+  return error instanceof LivenessError || error instanceof StuckError ? "liveness" : "crash";
+}
+
+function runSeed(seed: number, verbose: boolean): Kind | null {
+  const logger = verbose
+    ? createLogger({
+      level: "debug",
+      format: "text",
+      wallMs: () => 0,
+      write: (line) => sim.trace.push(line),
+    })
+    : silentLogger;
+  const sim: StorageSim = new StorageSim(seed, logger);
+  try {
+    sim.run();
+    return null;
+  } catch (error) {
+    const kind = kindOf(error);
+    console.log(sim.trace.slice(verbose ? 0 : -TRACE_LINES).join("\n"));
+    console.log(JSON.stringify(sim.options));
+    console.log(`seed ${seed}: ${kind}: ${error instanceof Error ? error.stack : String(error)}`);
+    console.log(`bun tests/sim/main.ts --seed ${seed}`);
+    return kind;
+  }
+}
+
+function numberOf(name: string): number | null {
+  const at = process.argv.indexOf(name);
+  if (at < 0) return null;
+  const value = Number(process.argv[at + 1]);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  console.error(`${name} needs a number`);
+  process.exit(1);
+}
+
+const single = numberOf("--seed");
+const first = single ?? numberOf("--from") ?? 1;
+const count = single === null ? numberOf("--seeds") ?? 500 : 1;
+for (let seed = first; seed < first + count; seed++) {
+  const kind = runSeed(seed, single !== null);
+  if (kind !== null) process.exit(EXIT[kind]);
+}
+console.log(`${count} seeds from ${first}: all is well`);
+process.exit(0);

@@ -1,0 +1,88 @@
+/** What a log ought to hold, kept apart from the code under test. */
+
+/** A batch that was appended. */
+export interface ModelBatch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  /** As it has to be read back. */
+  readonly bytes: Uint8Array;
+  /** As the producer sent it. */
+  readonly sent: Uint8Array;
+  readonly timestamps: readonly number[];
+  readonly leaderEpoch: number;
+  readonly producer: ModelProducer | null;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  /** Whether power loss must not take it. */
+  safe: boolean;
+  /** Damaged or lost in the middle of the log: reads say so. */
+  damaged: boolean;
+}
+
+/** An idempotent producer, writing to one partition. */
+export interface ModelProducer {
+  readonly id: number;
+  epoch: number;
+  nextSequence: number;
+}
+
+/** The log of one partition. */
+export class ModelLog {
+  batches: ModelBatch[] = [];
+  startOffset = 0;
+  endOffset = 0;
+  leaderEpoch = 0;
+  /** Up to where deletions may have gone, which a crash may undo. */
+  topicId = "";
+  producers: ModelProducer[] = [];
+
+  /** The batch that holds the offset. */
+  at(offset: number): ModelBatch | undefined {
+    return this.batches.find((batch) => batch.baseOffset <= offset && offset <= batch.lastOffset);
+  }
+
+  push(batch: ModelBatch): void {
+    this.batches.push(batch);
+    this.endOffset = batch.lastOffset + 1;
+  }
+
+  /** Everything from `offset` on is gone. */
+  cut(offset: number): ModelBatch[] {
+    const gone = this.batches.filter((batch) => batch.lastOffset >= offset);
+    this.batches = this.batches.filter((batch) => batch.lastOffset < offset);
+    this.endOffset = offset;
+    return gone;
+  }
+
+  /** The latest five batches of a producer in its epoch: what has to be known as duplicates. */
+  recent(producer: ModelProducer): ModelBatch[] {
+    return this.batches
+      .filter((batch) => batch.producer === producer && batch.producerEpoch === producer.epoch)
+      .slice(-5);
+  }
+
+  /** The first record from `from` on that is at or after a time. */
+  firstAtOrAfter(timestamp: number): { offset: number; timestampMs: number } | null {
+    for (const batch of this.batches) {
+      if (batch.damaged) continue;
+      for (let index = 0; index < batch.timestamps.length; index++) {
+        const offset = batch.baseOffset + index;
+        const timestampMs = batch.timestamps[index]!;
+        if (offset >= this.startOffset && timestampMs >= timestamp) return { offset, timestampMs };
+      }
+    }
+    return null;
+  }
+
+  /** As OffsetForLeaderEpoch. */
+  epochEnd(epoch: number): { leaderEpoch: number; endOffset: number } {
+    const kept = this.batches.filter((batch) => batch.lastOffset >= this.startOffset);
+    const known = kept.map((batch) => batch.leaderEpoch);
+    const latest = known.at(-1);
+    if (latest === undefined || epoch > latest) return { leaderEpoch: -1, endOffset: -1 };
+    const next = kept.find((batch) => batch.leaderEpoch > epoch);
+    const floor = known.filter((one) => one <= epoch).at(-1);
+    const start = next === undefined ? this.endOffset : Math.max(next.baseOffset, this.startOffset);
+    return { leaderEpoch: floor ?? epoch, endOffset: start };
+  }
+}

@@ -27,7 +27,7 @@ import {
 
 /** Producer ids are handed out in blocks of this size, as in Kafka (`ProducerIdsBlock`). */
 export const PRODUCER_ID_BLOCK = 1000;
-/** A snapshot is written after so many records, and not before the log is twice the image. */
+/** A snapshot is written after so many records, or as many as the last one has if that is more. */
 const SNAPSHOT_RECORDS_MIN = 10_000;
 /** Tries of one change against a log that others append to. */
 const CONFLICT_TRIES_MAX = 10;
@@ -61,7 +61,8 @@ export class Controller {
   readonly #options: ControllerOptions;
   #tail: Promise<void> = Promise.resolve();
   #recordsSinceSnapshot = 0;
-  #snapshotRunning = false;
+  #recordsInSnapshot = 0;
+  #snapshot: Promise<void> | null = null;
   readonly #creations = new Map<string, Promise<Outcome<TopicImage>>>();
 
   private constructor(options: ControllerOptions) {
@@ -157,9 +158,10 @@ export class Controller {
     return creation;
   }
 
-  /** Resolves when every change that was asked for before is done. */
+  /** Resolves when every change that was asked for before is done, and nothing is written. */
   async close(): Promise<void> {
     await this.#tail;
+    await this.#snapshot;
   }
 
   async #create(name: string): Promise<Outcome<TopicImage>> {
@@ -237,6 +239,7 @@ export class Controller {
     const { log, metadata } = this.#options;
     const snapshot = await log.readSnapshot();
     if (snapshot !== null) {
+      this.#recordsInSnapshot = snapshot.records.length;
       const { image, delta } = MetadataImage.EMPTY.apply(snapshot.records, snapshot.position);
       metadata.publish(image, delta);
     }
@@ -278,15 +281,17 @@ export class Controller {
   /** Writes a snapshot beside the work, so that the next start reads little. */
   #snapshotIfDue(): void {
     const { log, logger, metadata } = this.#options;
-    if (this.#snapshotRunning || this.#recordsSinceSnapshot < SNAPSHOT_RECORDS_MIN) return;
+    const dueAfter = Math.max(SNAPSHOT_RECORDS_MIN, this.#recordsInSnapshot);
+    if (this.#snapshot !== null || this.#recordsSinceSnapshot < dueAfter) return;
     const { image } = metadata;
     const records = image.toRecords();
-    if (this.#recordsSinceSnapshot < records.length) return;
-    this.#snapshotRunning = true;
     this.#recordsSinceSnapshot = 0;
-    void log.writeSnapshot({ position: image.position, records }).catch((error: unknown) => {
-      logger.warn("no snapshot of the metadata could be written", { error: String(error) });
-    }).finally(() => this.#snapshotRunning = false);
+    this.#recordsInSnapshot = records.length;
+    this.#snapshot = log.writeSnapshot({ position: image.position, records })
+      .catch((error: unknown) => {
+        logger.warn("no snapshot of the metadata could be written", { error: String(error) });
+      })
+      .finally(() => this.#snapshot = null);
   }
 }
 

@@ -7,6 +7,7 @@ import type { Random } from "../core/io.ts";
 import { ZERO_UUID } from "../core/protocol/schema.ts";
 import {
   type MetadataImage,
+  metricName,
   partitionRecord,
   type TopicImage,
   topicRecords,
@@ -16,7 +17,7 @@ import type { BrokerConfig } from "./config/broker-config.ts";
 import { checkTopicConfigs } from "./config/topic-config.ts";
 import { accept, type Outcome, type Refusal, refuse } from "./outcome.ts";
 import { newPartition, placeReplicas } from "./placement.ts";
-import { CLUSTER_METADATA_TOPIC, collidingTopic, topicNameProblem } from "./topic-names.ts";
+import { CLUSTER_METADATA_TOPIC, topicNameProblem } from "./topic-names.ts";
 
 /** Most partitions that one request may create (Kafka's `MAX_PARTITIONS_PER_BATCH`). */
 export const NEW_PARTITIONS_MAX = 10_000;
@@ -54,13 +55,14 @@ export function planCreateTopics(
   const excess = tooManyPartitions(context, topics);
   if (excess !== null) return { records: [], outcomes: topics.map(() => excess) };
   const duplicates = repeated(topics.map((topic) => topic.name));
-  const planned = new Set<string>();
+  const planned = new Map<string, string>();
   const outcomes = topics.map((topic): Outcome<TopicImage> => {
     if (duplicates.has(topic.name)) return refuse(Errors.INVALID_REQUEST, "Duplicate topic name.");
     const problem = nameProblem(context.image, topic.name, planned);
     if (problem !== null) return problem;
     const outcome = planTopic(context, topic);
-    if (outcome.ok) planned.add(topic.name);
+    const metric = metricName(topic.name);
+    if (outcome.ok && metric !== null) planned.set(metric, topic.name);
     return outcome;
   });
   const records = outcomes.flatMap((outcome) => outcome.ok ? topicRecords(outcome.value) : []);
@@ -82,10 +84,11 @@ function tooManyPartitions(context: PlanContext, topics: readonly NewTopic[]): R
     : null;
 }
 
+/** `planned` holds the topics of the same request, by `metricName`. */
 function nameProblem(
   image: MetadataImage,
   name: string,
-  planned: ReadonlySet<string>,
+  planned: ReadonlyMap<string, string>,
 ): Refusal | null {
   const invalid = topicNameProblem(name);
   if (invalid !== null) return refuse(Errors.INVALID_TOPIC_EXCEPTION, invalid);
@@ -98,8 +101,9 @@ function nameProblem(
   if (image.topics.has(name)) {
     return refuse(Errors.TOPIC_ALREADY_EXISTS, `Topic '${name}' already exists.`);
   }
-  const other = collidingTopic(name, image.topics.keys()) ?? collidingTopic(name, planned);
-  return other === null ? null : refuse(
+  const metric = metricName(name) ?? "";
+  const other = image.topicByMetricName(metric) ?? planned.get(metric);
+  return other === undefined ? null : refuse(
     Errors.INVALID_TOPIC_EXCEPTION,
     `Topic '${name}' collides with existing topic: ${other}`,
   );

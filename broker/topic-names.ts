@@ -24,18 +24,6 @@ export function topicNameProblem(name: string): string | null {
   );
 }
 
-/** The other name in `names` that would share metric names with this one ('.' becomes '_'). */
-export function collidingTopic(name: string, names: Iterable<string>): string | null {
-  if (!/[._]/.test(name)) return null;
-  const key = name.replaceAll(".", "_");
-  for (const other of names) {
-    if (other.length === name.length && other !== name && other.replaceAll(".", "_") === key) {
-      return other;
-    }
-  }
-  return null;
-}
-
 /** Whether the topic belongs to a coordinator: clients see it, only coordinators write it. */
 export function isInternalTopic(name: string): boolean {
   return name === GROUP_METADATA_TOPIC || name === TRANSACTION_STATE_TOPIC ||

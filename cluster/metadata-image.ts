@@ -47,6 +47,14 @@ export interface MetadataDelta {
   readonly brokerConfigsChanged: boolean;
 }
 
+/**
+ * The name of a topic in metrics, where '.' and '_' are the same; null if the topic has neither and
+ * so shares its name with no other.
+ */
+export function metricName(topic: string): string | null {
+  return /[._]/.test(topic) ? topic.replaceAll(".", "_") : null;
+}
+
 /** The configs of all brokers together are found under this name. */
 export const ALL_BROKERS = "";
 
@@ -56,6 +64,8 @@ interface ImageState {
   readonly position: number;
   readonly topics: PersistentMap<TopicImage>;
   readonly topicsById: PersistentMap<TopicImage>;
+  /** Names of topics by `metricName`. */
+  readonly metricNames: PersistentMap<string>;
   /** By broker id in decimal, and `ALL_BROKERS`. */
   readonly brokerConfigs: ReadonlyMap<string, ConfigImage>;
   readonly brokers: ReadonlyMap<number, BrokerImage>;
@@ -70,6 +80,7 @@ export class MetadataImage {
     position: 0,
     topics: PersistentMap.empty(),
     topicsById: PersistentMap.empty(),
+    metricNames: PersistentMap.empty(),
     brokerConfigs: new Map(),
     brokers: new Map(),
     features: new Map(),
@@ -92,6 +103,10 @@ export class MetadataImage {
   /** Topics by id. */
   get topicsById(): PersistentMap<TopicImage> {
     return this.#state.topicsById;
+  }
+  /** The topic that has this name in metrics (`metricName`). */
+  topicByMetricName(name: string): string | undefined {
+    return this.#state.metricNames.get(name);
   }
   get brokers(): ReadonlyMap<number, BrokerImage> {
     return this.#state.brokers;
@@ -244,6 +259,10 @@ class Draft {
         ...gone.map((topic) => [topic.id, undefined] as const),
         ...after.map((topic) => [topic.id, topic] as const),
       ]),
+      metricNames: before.metricNames.with([
+        ...gone.flatMap(({ name }) => metricEntry(name, undefined)),
+        ...after.flatMap(({ name }) => metricEntry(name, name)),
+      ]),
       brokerConfigs: merge(before.brokerConfigs, this.#brokerConfigs, (map) => map.size === 0),
       brokers: merge(before.brokers, this.#brokers, () => false),
       features: merge(before.features, this.#features, (level) => level === 0),
@@ -322,6 +341,14 @@ class Draft {
     this.#brokerConfigs.set(name, draft);
     return draft;
   }
+}
+
+function metricEntry(
+  topic: string,
+  value: string | undefined,
+): (readonly [string, string | undefined])[] {
+  const name = metricName(topic);
+  return name === null ? [] : [[name, value]];
 }
 
 function finishTopic(draft: TopicDraft): TopicImage {

@@ -3,7 +3,7 @@ import os
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (AdminClient, ConfigResource, NewPartitions, NewTopic,
                                    OffsetSpec, ResourceType)
 
@@ -44,7 +44,10 @@ def member(received, ready, stop, protocol):
         assert message.headers() == [("h", b"1"), ("h", b"\x00\xff")]
         received.append((message.key(), message.value()))
         consumer.commit(message, asynchronous=True)
-    consumer.commit(asynchronous=False) if received else None
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:  # this member has read nothing since the last rebalance
+        assert error.args[0].code() == KafkaError._NO_OFFSET, error
     consumer.close()
 
 

@@ -65,7 +65,7 @@ await stream.close();
 await consumer.close();
 assert.deepEqual([...received].sort(), [...sent].sort());
 const described = await admin.describeGroups({ groups: ["platformatic-group"] });
-assert.equal(described.get("platformatic-group").state, "EMPTY");
+assert.equal(described.get("platformatic-group").state, "Empty");
 await admin.deleteTopics({ topics: ["platformatic"] });
 await admin.close();
 console.log(`${received.length} records`);

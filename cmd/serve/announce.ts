@@ -8,9 +8,9 @@ import { OperatorError } from "../../core/operator-error.ts";
 export type Durable = "memory" | "fsync" | "os";
 
 const MEANING: Readonly<Record<Durable, string>> = {
-  memory: "kept in memory only: everything is gone when this process ends",
-  fsync: "acks=all means synced to disk: it survives power loss (acks=1: written, not yet synced)",
-  os: "written to the system's cache: it survives this process, not power loss",
+  memory: "in memory only: gone when this process ends",
+  fsync: "acks=all is synced to disk: it survives power loss",
+  os: "in the system's cache: survives this process, not power loss",
 };
 
 /** Where a client on this host reaches a listener. */

@@ -26,6 +26,8 @@ export interface ParsedRequest {
   readonly pipelined: boolean;
   /** Runs it; null if it wants no response. Rejects only for what closes the connection. */
   run(): ResponseChunks | null | Promise<ResponseChunks | null>;
+  /** Called when the system has taken the whole response; never if the connection goes before. */
+  onSent?(): void;
 }
 
 /** Why a connection has to be closed; `message` goes to the log. */
@@ -66,7 +68,7 @@ const LENGTH_BYTES = 4;
 
 /** A request that was started; its response leaves when it is first in the queue. */
 interface UnderWay {
-  readonly pipelined: boolean;
+  readonly request: ParsedRequest;
   readonly heldBytes: number;
   done: boolean;
   response: ResponseChunks | null;
@@ -86,6 +88,8 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   /** Read, but not to be started yet. */
   #next: { readonly request: ParsedRequest; readonly heldBytes: number } | null = null;
   #heldBytes = 0;
+  /** Answered, but the system has not taken all of the answers. */
+  #unsent: ParsedRequest[] = [];
   #state: "open" | "closing" | "closed" = "open";
   #paused = false;
   /** Paused by the budget: only `onRoom` ends it. */
@@ -153,6 +157,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   onDrain(): void {
     this.#lastActiveMs = this.#services.clock.monotonicMs();
+    this.#reportSent();
     this.#pump();
   }
 
@@ -168,6 +173,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     this.#idleTimer?.cancel();
     this.#turnTimer?.cancel();
     this.#next = null;
+    this.#unsent = [];
     // Requests under way go on, and free their bytes when they finish.
     const busyBytes = this.#underWay.reduce((sum, request) => sum + request.heldBytes, 0);
     this.#free(this.#heldBytes - busyBytes);
@@ -247,12 +253,13 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     const last = this.#underWay.at(-1);
     if (last === undefined) return true;
     // All that are under way are pipelined if the last one is.
-    return request.pipelined && last.pipelined && this.#underWay.length < REQUESTS_UNDER_WAY_MAX;
+    return request.pipelined && last.request.pipelined &&
+      this.#underWay.length < REQUESTS_UNDER_WAY_MAX;
   }
 
   #start(request: ParsedRequest, heldBytes: number): void {
     const slot: UnderWay = {
-      pipelined: request.pipelined,
+      request,
       heldBytes,
       done: false,
       response: null,
@@ -286,7 +293,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     let head = this.#underWay[0];
     while (head?.done) {
       this.#underWay.shift();
-      if (head.response !== null && this.#state !== "closed") this.#send(head.response);
+      if (head.response !== null && this.#state !== "closed") {
+        this.#send(head.response, head.request);
+      }
       this.#free(head.heldBytes);
       this.#services.memory.requestFinished();
       head = this.#underWay[0];
@@ -295,9 +304,19 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     else this.#pump();
   }
 
-  #send(response: ResponseChunks): void {
+  #send(response: ResponseChunks, request: ParsedRequest): void {
     for (const chunk of response) this.#socket.write(chunk);
+    if (request.onSent !== undefined) this.#unsent.push(request);
+    this.#reportSent();
     this.#lastActiveMs = this.#services.clock.monotonicMs();
+  }
+
+  /** Everything that was written has left, or nothing is said yet. */
+  #reportSent(): void {
+    if (this.#unsent.length === 0 || this.#socket.pendingBytes > 0) return;
+    const sent = this.#unsent;
+    this.#unsent = [];
+    for (const request of sent) request.onSent?.();
   }
 
   #free(bytes: number): void {

@@ -47,9 +47,16 @@ export class RequestRouter {
     if (apiVersion < served.minVersion || apiVersion > served.maxVersion) {
       return this.#unsupported(header, served);
     }
+    let context: ReturnType<typeof requestContext> | null = null;
     return {
       pipelined: served.handler.pipelined === true,
-      run: () => this.#run(served.handler, header, frame, connection),
+      run: () => {
+        context = requestContext(connection, header, this.#broker.authorizer);
+        return this.#run(served.handler, header, frame, context);
+      },
+      onSent: () => {
+        for (const callback of context?.sentCallbacks ?? []) callback();
+      },
     };
   }
 
@@ -79,10 +86,9 @@ export class RequestRouter {
     handler: AnyHandler,
     header: RequestHeader,
     frame: Uint8Array,
-    connection: ConnectionState,
+    context: RequestContext,
   ): ResponseChunks | null | Promise<ResponseChunks | null> {
     const request = decodeBody(handler.api, header, frame);
-    const context = requestContext(connection, header, this.#broker.authorizer);
     const encode = (response: Response | null) =>
       response === null
         ? null

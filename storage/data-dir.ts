@@ -40,6 +40,7 @@ import { OffsetCheckpoint } from "./offset-checkpoint.ts";
 import { OpenFiles } from "./open-files.ts";
 import { type LogIdentity, PartitionLog } from "./partition-log.ts";
 import { recoverLog } from "./recovery.ts";
+import { ReadBuffers } from "./read-buffers.ts";
 import { Removals } from "./removals.ts";
 import { readSmallText, writeSmallText } from "./small-files.ts";
 
@@ -88,6 +89,8 @@ export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
   flushCheckMs: 1000,
 };
 
+/** Read buffers that are kept for later; each is a little over a megabyte. */
+const READ_BUFFERS_MAX = 16;
 /** How many logs are looked after before the event loop gets a turn. */
 const LOGS_PER_TURN = 100;
 
@@ -120,6 +123,7 @@ export class DataDir {
       codecs: options.codecs,
       files: new OpenFiles(io.disk, this.limits.openFiles),
       tails: new TailBudget(this.limits.tailBytes),
+      buffers: new ReadBuffers(READ_BUFFERS_MAX),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
       path: options.path,

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { CommitScheduler } from "./commit-scheduler.ts";
 import type { TailBudget } from "./log-tail.ts";
 import type { OpenFiles } from "./open-files.ts";
+import type { ReadBuffers } from "./read-buffers.ts";
 
 /** The seams that storage uses. */
 export type StorageIo = Pick<Io, "clock" | "random" | "disk" | "offload">;
@@ -16,6 +17,7 @@ export interface LogContext {
   readonly codecs: Codecs;
   readonly files: OpenFiles;
   readonly tails: TailBudget;
+  readonly buffers: ReadBuffers;
   readonly scheduler: CommitScheduler;
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number;

@@ -17,12 +17,19 @@ import {
 } from "../core/records/batch-header.ts";
 import { BatchScan, judgeBatch } from "./batch-scan.ts";
 import type { OpenFiles } from "./open-files.ts";
+import type { ReadBuffers } from "./read-buffers.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
 
 /** Batches from the one that holds the offset; `records` is empty at the end of what may be read. */
 export type ReadResult =
-  | { readonly ok: true; readonly records: Uint8Array; readonly nextOffset: number }
+  | {
+    readonly ok: true;
+    readonly records: Uint8Array;
+    readonly nextOffset: number;
+    /** To be called once, when nobody looks at `records` any more; or never, at some cost. */
+    readonly release?: () => void;
+  }
   | { readonly ok: false; readonly error: ErrorCode };
 
 /** What a reader sees of its log. */
@@ -59,7 +66,11 @@ export class LogReader {
   /** Where earlier reads ended: next offset → place. */
   private readonly hints = new Map<number, { segmentBase: number; position: number }>();
 
-  constructor(private readonly log: ReadableLog, private readonly files: OpenFiles) {}
+  constructor(
+    private readonly log: ReadableLog,
+    private readonly files: OpenFiles,
+    private readonly buffers: ReadBuffers,
+  ) {}
 
   /** The log has been cut: places may have changed. */
   reset(): void {
@@ -144,9 +155,10 @@ export class LogReader {
     let { position, offset: expected } = start;
     let wanted = Math.max(range.maxBytes, BATCH_HEADER_BYTES) + INDEX_SLACK_BYTES;
     while (position < fileEnd) {
-      const chunk: Uint8Array = Buffer.allocUnsafe(Math.min(wanted, fileEnd - position));
+      const chunk = this.buffers.take(Math.min(wanted, fileEnd - position));
       const count = await file.read(chunk, position);
       const walk = this.walk(chunk, count, fileEnd - position, expected, range);
+      if (walk.kind !== "found") this.buffers.give(chunk);
       switch (walk.kind) {
         case "found":
           this.remember(walk.nextOffset, segment, position + walk.end);
@@ -154,6 +166,7 @@ export class LogReader {
             ok: true,
             records: chunk.subarray(walk.start, walk.end),
             nextOffset: walk.nextOffset,
+            release: () => this.buffers.give(chunk),
           };
         case "nothing":
           return { ok: true, records: EMPTY, nextOffset: range.offset };

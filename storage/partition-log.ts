@@ -112,7 +112,7 @@ export class PartitionLog implements Committable {
     const { segments } = this;
     const trustedFrom = () => this.trustedEnd;
     const hasGaps = () => this.config.cleanupPolicy.compact;
-    this.reader = new LogReader({ segments, trustedFrom, hasGaps }, context.files);
+    this.reader = new LogReader({ segments, trustedFrom, hasGaps }, context.files, context.buffers);
   }
 
   get topic(): string {

@@ -326,3 +326,29 @@ describe("fetch sessions on the wire", () => {
     expect(served).toEqual([0, 1, 0, 1]);
   });
 });
+
+describe("memory that is used again", () => {
+  test("answers to many consumers that read from the disk at once are not mixed up", async () => {
+    await t.createTopic("reused");
+    const wanted: string[] = [];
+    // More than the tails in memory hold.
+    for (let i = 0; i < 40; i++) {
+      const value = `${i}:`.padEnd(1_000_000, String.fromCharCode(97 + i % 26));
+      wanted.push(value);
+      await produceTo("reused", batch([value]));
+    }
+    const consume = async () => {
+      const connection = await t.connect();
+      for (let i = 0; i < wanted.length; i++) {
+        const response = await fetchOf(
+          [{ topic: "reused", fetchOffset: BigInt(i), partitionMaxBytes: 1 }],
+          {},
+          connection,
+        );
+        expect(decodeValues(only(response).records)[0] === wanted[i]).toBe(true);
+      }
+      connection.close();
+    };
+    await Promise.all(Array.from({ length: 6 }, consume));
+  });
+});

@@ -199,10 +199,12 @@ export class Connection {
   }
 
   /** Resolves when the system has taken all bytes written so far; rejects if the connection ends. */
-  drained(): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#socket?.pendingBytes === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+  async drained(): Promise<void> {
+    // The socket gathers the writes of one turn and passes them on at its end.
+    await Promise.resolve();
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#socket?.pendingBytes === 0) return;
+    await new Promise<void>((resolve, reject) => {
       this.#drainWaiters.push(() => this.#failure === null ? resolve() : reject(this.#failure));
     });
   }

@@ -1,0 +1,134 @@
+/** `kstream produce TOPIC [FILE…]`: standard input or files into a topic, a record per line. */
+import { Command, Option } from "@commander-js/extra-typings";
+import { COMPRESSION_NAMES } from "../core/compression/codec.ts";
+import type { CompressionName } from "../core/compression/codec.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import { clientIo, DEFAULT_BROKERS, parseBrokers, toOperatorError } from "./client.ts";
+import type { HeaderEntry } from "./envelope.ts";
+import { unescape } from "./escapes.ts";
+import { fileInput, standardInput } from "./produce/inputs.ts";
+import { runProduce } from "./produce/run.ts";
+import { onInterrupt, progressOnTerminal, say } from "./terminal.ts";
+
+const HELP = `
+Each line is the value of a record; its bytes are never altered. An empty line is an empty
+value, and a last line without newline counts. With --format json each line is an envelope as
+"consume --format json" prints it:
+  {"key":"k","value":"v","headers":[["name","value"]],"timestamp":1700000000000,"partition":0}
+where null is null, "" is empty, and {"base64":"…"} holds what is no UTF-8; only value must be there.
+
+Exit code: 0 everything is acknowledged, 1 failed, 2 usage, 3 no broker answers, 4 partly
+delivered. The last line on standard error counts records sent, acknowledged and failed.
+
+Examples:
+  kstream produce logs < access.log
+  tail -F app.log | kstream produce logs --compression zstd
+  printf 'k1\\tv1\\n' | kstream produce table --key-delimiter '\\t'
+  kstream consume orders --exit-at-end --format json | kstream produce copy --format json
+`;
+
+/** The command, to be added to the tree. */
+export function produceCommand() {
+  return new Command("produce")
+    .description("write records to a topic, one per line of the input")
+    .argument("<topic>", "created if it is missing and the broker allows it")
+    .argument("[file...]", "read instead of standard input, - for that")
+    .addOption(brokersOption())
+    .option(
+      "-K, --key-delimiter <text>",
+      "what stands before it in a line is the key (\\t, \\n, …)",
+    )
+    .option("-H, --header <name=value>", "set on every record; repeatable", collect, [])
+    .addOption(
+      new Option("-z, --compression <codec>", "of batches").choices(COMPRESSION_NAMES)
+        .default("none" as CompressionName).env("KSTREAM_COMPRESSION"),
+    )
+    .option("-p, --partition <number>", "instead of choosing by key or in turn", wholeNumber)
+    .addOption(
+      new Option("--acks <who>", "must have a record: 0 nobody, 1 the leader, all in sync")
+        .choices(["0", "1", "all"]).default("all").env("KSTREAM_ACKS"),
+    )
+    .addOption(
+      new Option("-f, --format <format>", "of the input").choices(["lines", "json"])
+        .default("lines").env("KSTREAM_FORMAT"),
+    )
+    .option("--no-create", "fail if the topic is missing")
+    .option("--timeout <seconds>", "until a record counts as failed", seconds, 60)
+    .option(
+      "--batch-bytes <bytes>",
+      "send a batch of a partition when it has this size",
+      wholeNumber,
+    )
+    .option("--linger-ms <ms>", "or this age", wholeNumber)
+    .addHelpText("after", HELP)
+    .action(async (topic, files, options) => {
+      try {
+        const interrupted = onInterrupt();
+        const code = await runProduce({
+          topic,
+          client: { brokers: parseBrokers(options.brokers) },
+          format: options.format === "json" ? "json" : "lines",
+          partition: options.partition ?? -1,
+          keyDelimiter: delimiter(options.keyDelimiter),
+          headers: options.header.map(parseHeader),
+          acks: options.acks === "0" ? 0 : options.acks === "1" ? 1 : "all",
+          compression: options.compression,
+          codecs: options.compression === "none"
+            ? {}
+            : (await import("../core/compression/bun.ts")).bunCodecs,
+          create: options.create,
+          timeoutMs: options.timeout * 1000,
+          ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
+          ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
+        }, {
+          client: clientIo,
+          inputs: files.length === 0
+            ? [standardInput]
+            : files.map((file) => file === "-" ? standardInput : () => fileInput(file)),
+          say,
+          progress: progressOnTerminal(),
+          signal: interrupted,
+        });
+        process.exit(code);
+      } catch (error) {
+        throw toOperatorError(error) ?? error;
+      }
+    });
+}
+
+/** The option by which every client command finds its cluster. */
+export function brokersOption() {
+  return new Option("-b, --brokers <list>", "host:port, several with commas, to find the cluster by")
+    .default(DEFAULT_BROKERS).env("KSTREAM_BROKERS");
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new OperatorError(`"${text}" is no whole number`, "", "", 2);
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,6}(\.\d+)?$/.test(text) && value > 0) return value;
+  throw new OperatorError(`"${text}" is no number of seconds`, "", "", 2);
+}
+
+function delimiter(text: string | undefined): Uint8Array | null {
+  if (text === undefined) return null;
+  if (text === "") throw new OperatorError("the key delimiter is empty", "", "", 2);
+  return new TextEncoder().encode(unescape(text));
+}
+
+/** `name=value`; a name alone has a null value. */
+function parseHeader(text: string): HeaderEntry {
+  const equals = text.indexOf("=");
+  if (text === "" || equals === 0) {
+    throw new OperatorError(`"${text}" is no header`, "", "write name=value", 2);
+  }
+  if (equals < 0) return [text, null];
+  return [text.slice(0, equals), new TextEncoder().encode(text.slice(equals + 1))];
+}

@@ -3,8 +3,8 @@
  * failure becomes one line on stderr (what, why, what to do) and an exit code. 0 done, 1 failed,
  * 2 usage, 3 unreachable or timed out, 4 partly delivered or range incomplete.
  */
-import { Command, CommanderError } from "@commander-js/extra-typings";
-import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { Command, CommanderError, Help } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { print } from "./output.ts";
@@ -110,9 +110,23 @@ function unknownCommand(word: string, names: readonly string[]): OperatorError {
   return new OperatorError(`there is no command "${word}"`, "", hint, 2);
 }
 
+/** Help does not mention that a list is empty unless told otherwise. */
+const HELP = {
+  optionDescription(this: Help, option: Option): string {
+    const { defaultValue } = option;
+    const isEmpty = typeof defaultValue === "object" && defaultValue !== null &&
+      Object.keys(defaultValue).length === 0;
+    const shown: Option = isEmpty
+      ? Object.create(option, { defaultValue: { value: undefined } })
+      : option;
+    return Help.prototype.optionDescription.call(this, shown);
+  },
+};
+
 /** No command of the tree ends the process or writes errors by itself. */
 function listen(command: CommandUnknownOpts, refused: Refusal): void {
   command.exitOverride();
+  command.configureHelp(HELP);
   command.helpOption("-h, --help", "explain the command");
   command.configureOutput({
     writeErr: () => {

@@ -99,7 +99,8 @@ async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<
       }),
       configs: entries
         .filter(({ source }) => source !== "default")
-        .map(({ name, value, source }) => ({ name, value, source })),
+        .map(({ name, value, source }) => ({ name, value, source }))
+        .sort((a, b) => a.name < b.name ? -1 : 1),
     };
   });
 }

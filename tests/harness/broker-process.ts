@@ -26,6 +26,7 @@ export interface BrokerProcessOptions {
   /** Default 0: any free port. */
   readonly port?: number;
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A fresh, empty directory. */
@@ -50,7 +51,13 @@ export async function startBrokerProcess(
     "--ready-file",
     readyFile,
     ...(options.args ?? []),
-  ], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  ], {
+    cwd: scratch,
+    env: { ...process.env, ...options.env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   let output = "";
   const collect = async (stream: ReadableStream<Uint8Array>) => {
     const decoder = new TextDecoder();

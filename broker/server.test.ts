@@ -416,7 +416,7 @@ test("stopping answers what is under way and refuses newcomers", async () => {
   await server.probe.hasStarted(1);
   const stopped = server.stop();
   expect(await idle.readFrame()).toBeNull();
-  expect(RawClient.connect(server.port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  await expect(RawClient.connect(server.port)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   server.probe.release(1);
   expect([await nextNumber(client), await nextNumber(client)]).toEqual([1, null]);
   await stopped;

@@ -8,7 +8,7 @@ import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { ApiTable } from "./api-table.ts";
-import { allowAll } from "./authorizer.ts";
+import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { ONE_NODE_FEATURES } from "./features.ts";
@@ -33,6 +33,8 @@ export interface BrokerOptions {
   readonly topics?: readonly NewTopic[];
   /** What is served; for tests that bring handlers of their own. */
   readonly handlers?: readonly AnyHandler[];
+  /** Who may do what. Default: everybody everything. */
+  readonly authorizer?: Authorizer;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
   /** Called once when the data directory has failed: nothing can be acknowledged any more. */
@@ -80,7 +82,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     io,
     logger,
     config,
-    authorizer: allowAll,
+    authorizer: options.authorizer ?? allowAll,
     clusterId: services.dataDir.clusterId,
     nodeId: services.dataDir.nodeId,
     ...services,

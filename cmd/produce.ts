@@ -98,7 +98,10 @@ export function produceCommand() {
 
 /** The option by which every client command finds its cluster. */
 export function brokersOption() {
-  return new Option("-b, --brokers <list>", "host:port, several with commas, to find the cluster by")
+  return new Option(
+    "-b, --brokers <list>",
+    "host:port, several with commas, to find the cluster by",
+  )
     .default(DEFAULT_BROKERS).env("KSTREAM_BROKERS");
 }
 

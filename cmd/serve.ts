@@ -7,7 +7,6 @@ import type { Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import manifest from "../deno.json" with { type: "json" };
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
 import { chooseListeners, configTexts, parseConfig } from "./serve/config-texts.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
@@ -73,8 +72,8 @@ export function serveCommand() {
       ).default("text" as const),
     )
     .addHelpText("after", EXAMPLES)
-    .action(async (options) => {
-      process.exit(await serve(options));
+    .action(async (options, command) => {
+      process.exit(await serve(options, command.parent?.version() ?? ""));
     });
 }
 
@@ -96,7 +95,7 @@ export interface ServeOptions {
 }
 
 /** Runs a broker until a signal ends it; gives the exit code. */
-async function serve(options: ServeOptions): Promise<number> {
+async function serve(options: ServeOptions, version: string): Promise<number> {
   const io = ioFor(options);
   const logger = createLogger({
     level: options.logLevel,
@@ -115,6 +114,14 @@ async function serve(options: ServeOptions): Promise<number> {
   refuseInsecure(listeners, options.insecure === true);
   const dataDir = options.memory === true ? MEMORY_DIR : options.data;
   const signals = listenForSignals(logger);
+  process.on(
+    "uncaughtException",
+    (error) => die(logger, "an internal error ends the broker", error),
+  );
+  process.on("unhandledRejection", (reason) => {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    die(logger, "an internal error ends the broker", error);
+  });
   const running = await startBroker({
     io,
     logger,
@@ -125,7 +132,7 @@ async function serve(options: ServeOptions): Promise<number> {
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });
-  announce(options, running);
+  announce(options, running, version);
   await signals.first;
   await running.stop();
   logger.info("the broker has stopped in good order");
@@ -141,10 +148,10 @@ function ioFor(options: ServeOptions): Io {
   };
 }
 
-function announce(options: ServeOptions, running: RunningBroker): void {
+function announce(options: ServeOptions, running: RunningBroker, version: string): void {
   const { listeners, broker } = running;
   const text = banner({
-    version: manifest.version,
+    version,
     listeners,
     dataDir: options.memory === true ? null : options.data,
     durable: options.memory === true

@@ -1,3 +1,17 @@
+/**
+ * Metadata, versions 0 to 13. The broker's address is that of the listener which the request came
+ * in on. For each topic that is named:
+ * 1. a bad name is INVALID_TOPIC_EXCEPTION;
+ * 2. the sender may describe it (TOPIC_AUTHORIZATION_FAILED; nothing is said of an id);
+ * 3. it exists, or may be created: `allowAutoTopicCreation`, `auto.create.topics.enable`, and
+ *    CREATE on the cluster or the topic; else UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID.
+ *
+ * A created topic is answered once its partitions can be written: no client sees a transient
+ * LEADER_NOT_AVAILABLE.
+ *
+ * - 0: an empty list asks for all topics; from 1 on null does, and an empty list for none.
+ * - 10, 11: ids are answered but not taken: INVALID_REQUEST for the whole request.
+ */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
 import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/protocol/schema.ts";
@@ -15,20 +29,6 @@ type TopicAnswer = NonNullable<EncodableResponse<typeof metadata>["topics"]>[num
 /** Versions below take a topic by name only. */
 const TOPIC_IDS_VERSION = 12;
 
-/**
- * Metadata, versions 0 to 13. The broker's address is that of the listener which the request came
- * in on. For each topic that is named:
- * 1. a bad name is INVALID_TOPIC_EXCEPTION;
- * 2. the sender may describe it (TOPIC_AUTHORIZATION_FAILED; nothing is said of an id);
- * 3. it exists, or may be created: `allowAutoTopicCreation`, `auto.create.topics.enable`, and
- *    CREATE on the cluster or the topic; else UNKNOWN_TOPIC_OR_PARTITION or UNKNOWN_TOPIC_ID.
- *
- * A created topic is answered once its partitions can be written: no client sees a transient
- * LEADER_NOT_AVAILABLE.
- *
- * - 0: an empty list asks for all topics; from 1 on null does, and an empty list for none.
- * - 10, 11: ids are answered but not taken: INVALID_REQUEST for the whole request.
- */
 export const metadataHandler: Handler<typeof metadata> = {
   api: metadata,
   authorize: {

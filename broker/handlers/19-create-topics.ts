@@ -1,3 +1,11 @@
+/**
+ * CreateTopics, versions 2 to 7: answers when the partitions can be written, or REQUEST_TIMED_OUT.
+ * The sender may create the topic or topics in the cluster (TOPIC_AUTHORIZATION_FAILED); all else
+ * is judged by `planCreateTopics`. Validate-only changes nothing and answers the same.
+ *
+ * - 5: what was created: partitions, replication, configs in force (KIP-525), for those who may
+ *   describe configs.
+ */
 import { Errors } from "../../core/errors.ts";
 import { createTopics } from "../../core/protocol/19-create-topics.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
@@ -15,14 +23,6 @@ type TopicAnswer = NonNullable<EncodableResponse<typeof createTopics>["topics"]>
 /** Most topics whose configs are listed in one response; the first ones get them. */
 const LISTED_CONFIGS_MAX = 1000;
 
-/**
- * CreateTopics, versions 2 to 7: answers when the partitions can be written, or REQUEST_TIMED_OUT.
- * The sender may create the topic or topics in the cluster (TOPIC_AUTHORIZATION_FAILED); all else
- * is judged by `planCreateTopics`. Validate-only changes nothing and answers the same.
- *
- * - 5: what was created: partitions, replication, configs in force (KIP-525), for those who may
- *   describe configs.
- */
 export const createTopicsHandler: Handler<typeof createTopics> = {
   api: createTopics,
   authorize: {

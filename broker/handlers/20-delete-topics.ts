@@ -1,3 +1,10 @@
+/**
+ * DeleteTopics, versions 1 to 6, by name or (6) by id. In this order:
+ * 1. `delete.topic.enable` is on (TOPIC_DELETION_DISABLED, below version 3 INVALID_REQUEST);
+ * 2. the sender may delete the topic (TOPIC_AUTHORIZATION_FAILED); the name behind an id is told
+ *    only to those who may describe it (UNKNOWN_TOPIC_ID else);
+ * 3. `planDeleteTopics`: names and ids appear once and exist.
+ */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { deleteTopics } from "../../core/protocol/20-delete-topics.ts";
 import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/protocol/schema.ts";
@@ -15,13 +22,6 @@ const DELETION_DISABLED_VERSION = 3;
 /** From this version on topics are structs with a name or an id. */
 const TOPIC_IDS_VERSION = 6;
 
-/**
- * DeleteTopics, versions 1 to 6, by name or (6) by id. In this order:
- * 1. `delete.topic.enable` is on (TOPIC_DELETION_DISABLED, below version 3 INVALID_REQUEST);
- * 2. the sender may delete the topic (TOPIC_AUTHORIZATION_FAILED); the name behind an id is told
- *    only to those who may describe it (UNKNOWN_TOPIC_ID else);
- * 3. `planDeleteTopics`: names and ids appear once and exist.
- */
 export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
   api: deleteTopics,
   authorize: { kind: "items", operations: ["DELETE TOPIC", "DESCRIBE TOPIC"] },

@@ -1,8 +1,3 @@
-import { Errors } from "../../core/errors.ts";
-import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
-import { CLUSTER_NAME } from "../authorizer.ts";
-import type { Handler } from "../handler.ts";
-
 /**
  * InitProducerId, versions 0 to 5: a fresh producer id at epoch 0 for an idempotent producer. The
  * id is never given twice, also after a crash: its block is durable before the first of it goes out.
@@ -10,6 +5,11 @@ import type { Handler } from "../handler.ts";
  * A transactional id is refused with UNSUPPORTED_VERSION, which clients take for final: there is no
  * transaction coordinator yet, and a retriable code would let them ask forever.
  */
+import { Errors } from "../../core/errors.ts";
+import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
+import { CLUSTER_NAME } from "../authorizer.ts";
+import type { Handler } from "../handler.ts";
+
 export const initProducerIdHandler: Handler<typeof initProducerId> = {
   api: initProducerId,
   authorize: { kind: "items", operations: ["IDEMPOTENT_WRITE CLUSTER"] },

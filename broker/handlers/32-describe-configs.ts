@@ -1,3 +1,10 @@
+/**
+ * DescribeConfigs, versions 1 to 4, for topics and brokers. A topic must have a valid name
+ * (INVALID_TOPIC_EXCEPTION) and exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the
+ * empty name for what was set for all brokers (INVALID_REQUEST else). Loggers have no configs here;
+ * other types of resources are INVALID_REQUEST. Sensitive values are null. Documentation is null:
+ * Kafka's own describes these configs.
+ */
 import { Errors } from "../../core/errors.ts";
 import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
@@ -24,13 +31,6 @@ type Resource = Request["resources"][number];
 type Result = NonNullable<EncodableResponse<typeof describeConfigs>["results"]>[number];
 type Entry = NonNullable<Result["configs"]>[number];
 
-/**
- * DescribeConfigs, versions 1 to 4, for topics and brokers. A topic must have a valid name
- * (INVALID_TOPIC_EXCEPTION) and exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the
- * empty name for what was set for all brokers (INVALID_REQUEST else). Loggers have no configs here;
- * other types of resources are INVALID_REQUEST. Sensitive values are null. Documentation is null:
- * Kafka's own describes these configs.
- */
 export const describeConfigsHandler: Handler<typeof describeConfigs> = {
   api: describeConfigs,
   authorize: {

@@ -1,11 +1,11 @@
-import { alterConfigs } from "../../core/protocol/33-alter-configs.ts";
-import { alterResources } from "../alter-configs.ts";
-import type { Handler } from "../handler.ts";
-
 /**
  * AlterConfigs, versions 0 to 2: gives each resource these configs and no others (superseded by
  * IncrementalAlterConfigs). Checks: `planAlterConfigs`.
  */
+import { alterConfigs } from "../../core/protocol/33-alter-configs.ts";
+import { alterResources } from "../alter-configs.ts";
+import type { Handler } from "../handler.ts";
+
 export const alterConfigsHandler: Handler<typeof alterConfigs> = {
   api: alterConfigs,
   authorize: { kind: "items", operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS CLUSTER"] },

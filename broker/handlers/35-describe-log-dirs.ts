@@ -1,3 +1,10 @@
+/**
+ * DescribeLogDirs, versions 1 to 5: the one data directory, the bytes of each partition in it and
+ * the bytes that are free. The sender may describe the cluster (CLUSTER_AUTHORIZATION_FAILED from
+ * version 3 on, an empty answer before). A directory that cannot be written any more answers
+ * KAFKA_STORAGE_ERROR. Partitions that are unknown, or never were written, are left out. The size
+ * of the whole disk is not known: −1.
+ */
 import { Errors } from "../../core/errors.ts";
 import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
@@ -9,13 +16,6 @@ import { CLUSTER_METADATA_TOPIC } from "../topic-names.ts";
 
 type Result = NonNullable<EncodableResponse<typeof describeLogDirs>["results"]>[number];
 
-/**
- * DescribeLogDirs, versions 1 to 5: the one data directory, the bytes of each partition in it and
- * the bytes that are free. The sender may describe the cluster (CLUSTER_AUTHORIZATION_FAILED from
- * version 3 on, an empty answer before). A directory that cannot be written any more answers
- * KAFKA_STORAGE_ERROR. Partitions that are unknown, or never were written, are left out. The size
- * of the whole disk is not known: −1.
- */
 export const describeLogDirsHandler: Handler<typeof describeLogDirs> = {
   api: describeLogDirs,
   authorize: { kind: "items", operations: ["DESCRIBE CLUSTER"] },

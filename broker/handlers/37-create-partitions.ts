@@ -1,12 +1,12 @@
-import { Errors } from "../../core/errors.ts";
-import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
-import type { Handler } from "../handler.ts";
-
 /**
  * CreatePartitions, versions 0 to 3: answers when the new partitions can be written, or
  * REQUEST_TIMED_OUT. The sender may alter the topic (TOPIC_AUTHORIZATION_FAILED); all else is judged
  * by `planCreatePartitions`.
  */
+import { Errors } from "../../core/errors.ts";
+import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
+import type { Handler } from "../handler.ts";
+
 export const createPartitionsHandler: Handler<typeof createPartitions> = {
   api: createPartitions,
   authorize: { kind: "items", operations: ["ALTER TOPIC"] },

@@ -1,3 +1,8 @@
+/**
+ * IncrementalAlterConfigs, versions 0 to 1 (KIP-339): sets and deletes single configs, appends to
+ * and subtracts from those that are lists. A resource is changed as a whole or not at all. Checks:
+ * `planAlterConfigs`.
+ */
 import { incrementalAlterConfigs } from "../../core/protocol/44-incremental-alter-configs.ts";
 import { alterResources } from "../alter-configs.ts";
 import type { Handler } from "../handler.ts";
@@ -6,11 +11,6 @@ import type { ConfigOperation } from "../plan-configs.ts";
 /** Kafka's `AlterConfigOp.OpType`, by its number on the wire. */
 const OPERATIONS: readonly ConfigOperation["operation"][] = ["set", "delete", "append", "subtract"];
 
-/**
- * IncrementalAlterConfigs, versions 0 to 1 (KIP-339): sets and deletes single configs, appends to
- * and subtracts from those that are lists. A resource is changed as a whole or not at all. Checks:
- * `planAlterConfigs`.
- */
 export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConfigs> = {
   api: incrementalAlterConfigs,
   authorize: { kind: "items", operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS CLUSTER"] },

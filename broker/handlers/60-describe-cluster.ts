@@ -1,3 +1,11 @@
+/**
+ * DescribeCluster, versions 0 to 2 (KIP-700): the brokers, each at its address for the listener
+ * that the request came in on.
+ *
+ * - 1: who asks a broker for controllers gets MISMATCHED_ENDPOINT_TYPE, for anything else
+ *   UNSUPPORTED_ENDPOINT_TYPE (KIP-919).
+ * - 2: fenced brokers on demand; there is none.
+ */
 import { Errors } from "../../core/errors.ts";
 import { describeCluster } from "../../core/protocol/60-describe-cluster.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED, CLUSTER_NAME } from "../authorizer.ts";
@@ -8,14 +16,6 @@ import { advertisedAddress } from "../listeners.ts";
 const BROKERS = 1;
 const CONTROLLERS = 2;
 
-/**
- * DescribeCluster, versions 0 to 2 (KIP-700): the brokers, each at its address for the listener
- * that the request came in on.
- *
- * - 1: who asks a broker for controllers gets MISMATCHED_ENDPOINT_TYPE, for anything else
- *   UNSUPPORTED_ENDPOINT_TYPE (KIP-919).
- * - 2: fenced brokers on demand; there is none.
- */
 export const describeClusterHandler: Handler<typeof describeCluster> = {
   api: describeCluster,
   authorize: { kind: "items", operations: ["DESCRIBE CLUSTER"] },

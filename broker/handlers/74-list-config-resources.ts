@@ -1,3 +1,7 @@
+/**
+ * ListConfigResources, versions 0 to 1 (KIP-1142): names everything that can have configs. Version
+ * 0 asks for client metrics, of which there are none yet. An unknown type is UNSUPPORTED_VERSION.
+ */
 import { Errors } from "../../core/errors.ts";
 import { listConfigResources } from "../../core/protocol/74-list-config-resources.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
@@ -8,10 +12,6 @@ import { ConfigResourceTypes } from "../plan-configs.ts";
 /** The types that have resources here, and those that are known but have none yet. */
 const ALL_TYPES: readonly number[] = Object.values(ConfigResourceTypes);
 
-/**
- * ListConfigResources, versions 0 to 1 (KIP-1142): names everything that can have configs. Version
- * 0 asks for client metrics, of which there are none yet. An unknown type is UNSUPPORTED_VERSION.
- */
 export const listConfigResourcesHandler: Handler<typeof listConfigResources> = {
   api: listConfigResources,
   authorize: { kind: "items", operations: ["DESCRIBE_CONFIGS CLUSTER"] },

@@ -1,3 +1,9 @@
+/**
+ * DescribeTopicPartitions, version 0 (KIP-966): topics in the order of their names, cut into pages
+ * of at most `responsePartitionLimit` partitions (and at most
+ * `max.request.partition.size.limit`). Without topics in the request: all that the sender may
+ * describe. `nextCursor` is the first partition of the next page.
+ */
 import { Errors } from "../../core/errors.ts";
 import { describeTopicPartitions } from "../../core/protocol/75-describe-topic-partitions.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
@@ -11,12 +17,6 @@ type Request = RequestOf<typeof describeTopicPartitions>;
 type Response = EncodableResponse<typeof describeTopicPartitions>;
 type TopicAnswer = NonNullable<Response["topics"]>[number];
 
-/**
- * DescribeTopicPartitions, version 0 (KIP-966): topics in the order of their names, cut into pages
- * of at most `responsePartitionLimit` partitions (and at most
- * `max.request.partition.size.limit`). Without topics in the request: all that the sender may
- * describe. `nextCursor` is the first partition of the next page.
- */
 export const describeTopicPartitionsHandler: Handler<typeof describeTopicPartitions> = {
   api: describeTopicPartitions,
   authorize: { kind: "items", operations: ["DESCRIBE TOPIC"] },

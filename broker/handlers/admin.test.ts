@@ -1,0 +1,83 @@
+/** The metadata APIs over loopback, on the log engine and across restarts. */
+import { expect, test } from "bun:test";
+import { Errors } from "../../core/errors.ts";
+import { produce } from "../../core/protocol/00-produce.ts";
+import { metadata } from "../../core/protocol/03-metadata.ts";
+import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
+import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
+import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
+import { batch, DataTest } from "./data-path.test-helper.ts";
+
+async function send(subject: DataTest, topicId: string, index: number): Promise<number> {
+  const { responses } = await subject.connection.request(produce, {
+    acks: -1,
+    timeoutMs: 1000,
+    topicData: [{ topicId, partitionData: [{ index, records: batch(["a", "b"]) }] }],
+  });
+  return responses[0]?.partitionResponses[0]?.errorCode ?? -1;
+}
+
+test("a topic that was asked for can be written at once, and is there after a restart", async () => {
+  const subject = await DataTest.start();
+  try {
+    const asked = await subject.connection.request(metadata, { topics: [{ name: "new" }] });
+    const [topic] = asked.topics;
+    expect(topic).toMatchObject({ errorCode: Errors.NONE, name: "new" });
+    expect(await send(subject, topic?.topicId ?? "", 0)).toBe(Errors.NONE);
+    const grown = await subject.connection.request(createPartitions, {
+      topics: [{ name: "new", count: 4, assignments: null }],
+      timeoutMs: 1000,
+    });
+    expect(grown.results[0]?.errorCode).toBe(Errors.NONE);
+    expect(await send(subject, topic?.topicId ?? "", 3)).toBe(Errors.NONE);
+
+    await subject.restart();
+    const again = await subject.connection.request(metadata, { topics: null });
+    expect(again.topics.map(({ name, topicId }) => [name, topicId])).toEqual([
+      ["new", topic?.topicId ?? ""],
+    ]);
+    expect(again.topics[0]?.partitions).toHaveLength(4);
+    expect(again.clusterId).toBe(asked.clusterId);
+    expect(again.brokers[0]?.host).toBe("127.0.0.1");
+  } finally {
+    await subject.stop();
+  }
+});
+
+test("the log directory lists what was written, by topic and size", async () => {
+  const subject = await DataTest.start();
+  try {
+    const topicId = await subject.createTopic("t", { partitions: 3 });
+    await send(subject, topicId, 1);
+    await subject.createTopic("idle");
+    for (const topics of [null, [{ topic: "t", partitions: [0, 1, 1, 9] }]]) {
+      const { errorCode, results } = await subject.connection.request(describeLogDirs, { topics });
+      expect(errorCode).toBe(Errors.NONE);
+      expect(results).toHaveLength(1);
+      expect(results[0]).toMatchObject({ errorCode: Errors.NONE, logDir: "/data" });
+      const written = (results[0]?.topics ?? []).map(({ name, partitions }) => [
+        name,
+        ...partitions.filter(({ partitionSize }) => partitionSize > 0n)
+          .map(({ partitionIndex }) => partitionIndex),
+      ]);
+      expect(written).toContainEqual(["t", 1]);
+      expect(written.map(([name]) => name)).not.toContain("__cluster_metadata");
+    }
+  } finally {
+    await subject.stop();
+  }
+});
+
+test("a topic's configs are those of its creation, after a restart too", async () => {
+  const subject = await DataTest.start();
+  try {
+    await subject.createTopic("t", { configs: { "retention.ms": "1234" } });
+    await subject.restart();
+    const { results } = await subject.connection.request(describeConfigs, {
+      resources: [{ resourceType: 2, resourceName: "t", configurationKeys: ["retention.ms"] }],
+    });
+    expect(results[0]?.configs[0]).toMatchObject({ value: "1234", configSource: 1 });
+  } finally {
+    await subject.stop();
+  }
+});

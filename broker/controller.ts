@@ -251,7 +251,9 @@ export class Controller {
     const { log, metadata } = this.#options;
     for (;;) {
       const read = await log.read(metadata.image.position);
-      assert(read.kind === "changes", "the log goes back to its last snapshot");
+      if (read.kind === "gone") {
+        throw new MetadataFormatError("the changes after the last snapshot are missing");
+      }
       if (read.changes.length === 0) return;
       for (const { records, position } of read.changes) this.#apply(records, position);
     }

@@ -103,6 +103,22 @@ describe("a crash in the middle of an append", () => {
     expect(() => again.log.readSnapshot()).toThrow("damaged");
   });
 
+  test("a flipped bit in a snapshot is seen", async () => {
+    const disk = memoryDisk();
+    const { dir, log } = await open(disk);
+    await log.append(0, [record(1)]);
+    await log.writeSnapshot({ position: 1, records: [record(1)] });
+    await dir.close();
+    const file = disk.open("/data/__cluster_metadata-0/metadata.checkpoint", "readwrite");
+    const last = new Uint8Array(1);
+    // In the name of the rack: still JSON, still a record.
+    file.readSync(last, file.sizeBytes() - 10);
+    file.writeSync(Uint8Array.of((last[0] ?? 0) ^ 1), file.sizeBytes() - 10);
+    file.close();
+    const again = await open(disk);
+    expect(() => again.log.readSnapshot()).toThrow("damaged");
+  });
+
   test("the log keeps its own folder", async () => {
     const { dir } = await open(memoryDisk());
     expect(dir.log(METADATA_LOG_ID.topic, 0)?.topicId).toBe(METADATA_LOG_ID.topicId);

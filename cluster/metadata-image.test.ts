@@ -114,7 +114,7 @@ describe("MetadataImage", () => {
         expect(delta.createdTopics.map(({ id }) => id)).toEqual(created);
         expect(delta.deletedTopics.map(({ id }) => id)).toEqual(deleted);
         expect(delta.changedTopics.every(({ before: a, after: b }) => a.id === b.id)).toBe(true);
-        if (position % 50 === 0) held.push({ image, facts: plain(image) });
+        if (position % 50 === 0) held.push({ image, facts: structuredClone(plain(image)) });
       }
       const rebuilt = MetadataImage.EMPTY.apply(image.toRecords(), image.position).image;
       expect(plain(rebuilt)).toEqual(plain(image));

@@ -22,6 +22,8 @@ export interface CoordinatorLog {
   append(batch: Uint8Array): CoordinatorAppend;
   /** Calls back whenever the high watermark has moved. Returns the way to unsubscribe. */
   onAdvance(listener: () => void): () => void;
+  /** Moves the start of the log up to a committed offset. */
+  deleteRecordsBefore(offset: number): ErrorCode;
   /** Committed batches from the one that holds `offset`. */
   read(offset: number, maxBytes: number): Promise<CoordinatorRead>;
 }

@@ -56,13 +56,13 @@ export async function settle(): Promise<void> {
 
 /** A partition's log in memory. `autoCommit` off, `commit` moves the high watermark. */
 export class MemoryLog implements CoordinatorLog {
-  readonly logStartOffset = 0;
+  logStartOffset = 0;
   logEndOffset = 0;
   highWatermark = 0;
   autoCommit = true;
   /** The error of the next appends. */
   failWith: ErrorCode = Errors.NONE;
-  readonly batches: Uint8Array[] = [];
+  batches: Uint8Array[] = [];
   readonly #listeners = new Set<() => void>();
 
   append(batch: Uint8Array): CoordinatorAppend {
@@ -86,6 +86,13 @@ export class MemoryLog implements CoordinatorLog {
   onAdvance(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  deleteRecordsBefore(offset: number): ErrorCode {
+    if (offset > this.highWatermark) return Errors.OFFSET_OUT_OF_RANGE;
+    this.logStartOffset = offset;
+    this.batches = this.batches.filter((each) => lastOffset(each, 0) >= offset);
+    return Errors.NONE;
   }
 
   read(offset: number): Promise<CoordinatorRead> {

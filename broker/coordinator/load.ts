@@ -30,9 +30,9 @@ export interface LoadOptions {
   readonly replay: (key: Uint8Array, value: Uint8Array | null, offset: number) => boolean;
 }
 
-/** Where replay ended, or why it could not be done. */
+/** Where replay ended and how much it read, or why it could not be done. */
 export type LoadResult =
-  | { readonly ok: true; readonly endOffset: number }
+  | { readonly ok: true; readonly endOffset: number; readonly bytes: number }
   | { readonly ok: false; readonly error: ErrorCode };
 
 /** Replays everything that was in the log when it began. A damaged batch is named and left out. */
@@ -40,7 +40,7 @@ export async function loadShard(options: LoadOptions): Promise<LoadResult> {
   const { log, clock } = options;
   const endOffset = log.logEndOffset;
   const startedMs = clock.monotonicMs();
-  const counts = { records: 0, skipped: 0 };
+  const counts = { records: 0, skipped: 0, bytes: 0 };
   let offset = log.logStartOffset;
   let damaged = false;
   while (offset < endOffset && !options.isCancelled()) {
@@ -71,15 +71,16 @@ export async function loadShard(options: LoadOptions): Promise<LoadResult> {
       tookMs: Math.round(clock.monotonicMs() - startedMs),
     });
   }
-  return { ok: true, endOffset };
+  return { ok: true, endOffset, bytes: counts.bytes };
 }
 
 function replayBatches(
   options: LoadOptions,
   bytes: Uint8Array,
   from: number,
-  counts: { records: number; skipped: number },
+  counts: { records: number; skipped: number; bytes: number },
 ): void {
+  counts.bytes += bytes.length;
   forEachBatch(bytes, (position) => {
     // Transaction markers concern the pending offsets of transactions, which have none here yet.
     if (isControl(bytes, position)) return;

@@ -1,4 +1,5 @@
 /** A coordinator's log on a partition that this broker leads. */
+import type { ErrorCode } from "../../core/errors.ts";
 import type { CoordinatorAppend, CoordinatorLog, CoordinatorRead } from "./coordinator-log.ts";
 
 /** What a coordinator uses of `Partition`. */
@@ -8,6 +9,7 @@ export interface LedPartition {
   readonly highWatermark: number;
   append(records: Uint8Array, origin: "coordinator"): CoordinatorAppend;
   onAdvance(listener: () => void): () => void;
+  deleteRecordsBefore(offset: number): ErrorCode;
   read(
     offset: number,
     maxBytes: number,
@@ -30,6 +32,7 @@ export function partitionLog(partition: LedPartition): CoordinatorLog {
     },
     append: (batch) => partition.append(batch, "coordinator"),
     onAdvance: (listener) => partition.onAdvance(listener),
+    deleteRecordsBefore: (offset) => partition.deleteRecordsBefore(offset),
     read: async (offset, maxBytes) =>
       await partition.read(offset, maxBytes, "read_uncommitted", true),
   };

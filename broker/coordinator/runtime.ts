@@ -18,6 +18,7 @@ import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { BATCH_HEADER_BYTES } from "../../core/records/batch-header.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { loadShard } from "./load.ts";
+import { LogRewriter } from "./rewrite.ts";
 import type {
   CoordinatorResult,
   CoordinatorShard,
@@ -134,6 +135,7 @@ interface Deferred {
 class ShardHost<R, S extends CoordinatorShard<R>> {
   #state: "loading" | "active" | "failed" | "closed" = "loading";
   readonly #shard: S;
+  readonly #rewriter: LogRewriter<R>;
   readonly #deferred: Deferred[] = [];
   readonly #timers = new Map<string, Timer>();
   readonly #whenLoaded: Promise<boolean>;
@@ -150,6 +152,11 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     this.#shard = options.newShard(partition, {
       schedule: (key, delayMs, operation) => this.#schedule(key, delayMs, operation),
       cancel: (key) => this.#cancel(key),
+    });
+    this.#rewriter = new LogRewriter({
+      log,
+      shard: this.#shard,
+      write: (operation) => this.write(operation),
     });
     this.#whenLoaded = new Promise((resolve) => this.#loaded = resolve);
   }
@@ -183,6 +190,7 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
       return;
     }
     this.#endOffset = result.endOffset;
+    this.#rewriter.count(result.bytes);
     this.#state = "active";
     this.#unsubscribe = this.log.onAdvance(() => this.#settleCommitted());
     this.#shard.onLoaded();
@@ -215,6 +223,7 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
       result.onFailed?.(error);
       return Promise.resolve({ ok: false, error });
     }
+    this.#rewriter.maybeStart();
     return this.#whenCommitted(result);
   }
 
@@ -261,7 +270,8 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     // The buffer stays in memory as long as the log keeps its recent end, so it fits the records.
     const builder = new BatchBuilder({ sizeHintBytes: BATCH_HEADER_BYTES + sizeBytes });
     for (const { key, value } of encoded) builder.append(clock.wallMs(), key, value);
-    const appended = this.log.append(builder.build());
+    const batch = builder.build();
+    const appended = this.log.append(batch);
     if (!appended.ok) {
       const { error, message } = appended;
       logger.warn(`${name} could not write`, { partition: this.partition, error, message });
@@ -273,9 +283,9 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
       "a batch takes as many offsets as it has records",
     );
     this.#endOffset = lastOffset + 1;
-    if (result.replay === false) return Errors.NONE;
+    this.#rewriter.count(batch.length);
     for (let index = 0; index < encoded.length; index++) {
-      this.#shard.replay(result.records[first + index]!, baseOffset + index);
+      this.#shard.written(result.records[first + index]!, baseOffset + index);
     }
     return Errors.NONE;
   }

@@ -9,8 +9,6 @@ import type { ErrorCode } from "../../core/errors.ts";
 export interface CoordinatorResult<R, T> {
   readonly records: readonly R[];
   readonly response: T;
-  /** False where the operation has changed the state itself already. Default true. */
-  readonly replay?: boolean;
   /** False where the records may be written in several batches. Default true: all or nothing. */
   readonly atomic?: boolean;
   /** Called when the high watermark covers the records. */
@@ -21,8 +19,14 @@ export interface CoordinatorResult<R, T> {
 
 /** One coordinator's state in one partition. All methods are synchronous and do no I/O. */
 export interface CoordinatorShard<R> {
-  /** Folds one record, that is in the log at `offset`, into the state. */
+  /** Folds one record, that was in the log before, into the state. */
   replay(record: R, offset: number): void;
+  /** As `replay`, for a record that an operation of this shard has just written. */
+  written(record: R, offset: number): void;
+  /** Names of the parts of the state, which together are all of it. */
+  stateKeys(): string[];
+  /** The records that give a part of the state as it is now; none if it has gone. */
+  stateOf(key: string): R[];
   /** The whole log has been replayed; timers may be set from here on. */
   onLoaded(): void;
   /** The partition is led elsewhere or closing: answer all that wait. No method is called later. */

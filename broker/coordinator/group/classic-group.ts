@@ -6,6 +6,7 @@
 import { assert } from "../../../core/assert.ts";
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
 import { subscribedTopicsOf } from "./consumer-protocol.ts";
+import type { GroupMetadataRecord } from "./group-records.ts";
 
 /** Kafka's names, as DescribeGroups and ListGroups show them. A group that is gone is `Dead`. */
 export type ClassicGroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
@@ -137,8 +138,8 @@ export class ClassicGroup {
   newMemberAdded = false;
   /** Topics of all subscriptions; null if they are not known (no consumer group, or unreadable). */
   subscribedTopics: ReadonlySet<string> | null = null;
-  /** A GroupMetadata record for it is in the log, so only a tombstone makes it go. */
-  persisted = false;
+  /** Its last record in the log, which only a tombstone makes go; null if there is none. */
+  stored: GroupMetadataRecord | null = null;
   /** By member id, in the order of joining. */
   readonly members = new Map<string, ClassicMember>();
   /** Members that have been told their id and have not joined with it yet (KIP-394). */

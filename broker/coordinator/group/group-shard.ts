@@ -21,9 +21,11 @@ import {
 import { type GroupConfig, GROUPS_PER_SHARD_MAX } from "./group-config.ts";
 import type {
   CommittedOffset,
+  GroupMetadataRecord,
   GroupMetadataValue,
   GroupRecord,
   MemberMetadata,
+  OffsetCommitRecord,
 } from "./group-records.ts";
 import { JoinOperation, type JoinRequest } from "./join.ts";
 import {
@@ -112,25 +114,33 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   // ---- The log's view of the state.
 
   replay(record: GroupRecord): void {
-    const { groupId } = record;
-    switch (record.type) {
-      case "OffsetCommit":
-        if (record.value === null) {
-          this.#offsets.delete(groupId, record.topic, record.partition);
-        } else {
-          // Consumers that only commit have a group too: an empty one without a protocol type.
-          if (!this.#groups.has(groupId)) this.#materialize(groupId);
-          this.#offsets.set(groupId, record.topic, record.partition, record.value);
-        }
-        return;
-      case "GroupMetadata": {
-        const before = this.#groups.get(groupId);
-        if (before !== undefined) this.#rebalancer.cancelAll(before);
-        if (record.value === null) this.#groups.delete(groupId);
-        else this.#groups.set(groupId, groupFromRecord(groupId, record.value));
-        return;
+    if (record.type === "OffsetCommit") return this.#foldOffset(record);
+    const { groupId, value } = record;
+    if (value === null) this.#remove(groupId);
+    else this.#groups.set(groupId, groupFromRecord(record, value));
+  }
+
+  written(record: GroupRecord): void {
+    if (record.type === "OffsetCommit") return this.#foldOffset(record);
+    // The group itself is ahead of its record: it has members that wait, and sessions.
+    const group = this.#groups.get(record.groupId);
+    if (record.value === null) this.#remove(record.groupId);
+    else if (group !== undefined) group.stored = record;
+  }
+
+  stateKeys(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  stateOf(groupId: string): GroupRecord[] {
+    const stored = this.#groups.get(groupId)?.stored ?? null;
+    const records: GroupRecord[] = stored === null ? [] : [stored];
+    for (const [topic, partitions] of this.#offsets.ofGroup(groupId)) {
+      for (const [partition, value] of partitions) {
+        records.push({ type: "OffsetCommit", groupId, topic, partition, value });
       }
     }
+    return records;
   }
 
   onLoaded(): void {
@@ -295,6 +305,19 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   // ---- Inside.
 
+  #foldOffset({ groupId, topic, partition, value }: OffsetCommitRecord): void {
+    if (value === null) return this.#offsets.delete(groupId, topic, partition);
+    // Consumers that only commit have a group too: an empty one without a protocol type.
+    if (!this.#groups.has(groupId)) this.#materialize(groupId);
+    this.#offsets.set(groupId, topic, partition, value);
+  }
+
+  #remove(groupId: string): void {
+    const group = this.#groups.get(groupId);
+    if (group !== undefined) this.#rebalancer.cancelAll(group);
+    this.#groups.delete(groupId);
+  }
+
   /** Removes what has expired, and groups that are left with nothing. */
   #expire(): CoordinatorResult<GroupRecord, void> {
     const { config, clock } = this.#options;
@@ -343,14 +366,14 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   }
 
   #forgetIfUnused(group: ClassicGroup): void {
-    const used = group.persisted || group.members.size > 0 || group.pendingJoin.size > 0 ||
+    const used = group.stored !== null || group.members.size > 0 || group.pendingJoin.size > 0 ||
       group.state !== "Empty" || this.#offsets.has(group.groupId);
     if (!used && this.#groups.get(group.groupId) === group) this.#groups.delete(group.groupId);
   }
 }
 
-function groupFromRecord(groupId: string, value: GroupMetadataValue): ClassicGroup {
-  const group = new ClassicGroup(groupId, {
+function groupFromRecord(record: GroupMetadataRecord, value: GroupMetadataValue): ClassicGroup {
+  const group = new ClassicGroup(record.groupId, {
     state: value.members.length === 0 ? "Empty" : "Stable",
     generationId: value.generationId,
     protocolType: value.protocolType === "" ? null : value.protocolType,
@@ -358,7 +381,7 @@ function groupFromRecord(groupId: string, value: GroupMetadataValue): ClassicGro
     leaderId: value.leaderId,
     stateTimestampMs: value.stateTimestampMs === -1 ? null : value.stateTimestampMs,
   });
-  group.persisted = true;
+  group.stored = record;
   for (const member of value.members) {
     group.add(memberFromRecord(member, value.protocolName ?? ""), value.protocolType);
   }

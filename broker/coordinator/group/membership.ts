@@ -96,7 +96,6 @@ function storeAssignment(rebalancer: Rebalancer, group: ClassicGroup, request: S
   // Others may join, leave or expire until the record is committed, and so end this generation.
   const stillCurrent = () =>
     group.state === "CompletingRebalance" && group.generationId === request.generationId;
-  group.persisted = true;
   return {
     ...NO_STEP,
     records: [groupMetadataRecord(group, (member) => assignmentOf(member.memberId))],

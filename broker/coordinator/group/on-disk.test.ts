@@ -15,6 +15,7 @@ import { MetadataCache } from "../../metadata-cache.ts";
 import { accept } from "../../outcome.ts";
 import { PartitionSet } from "../../partition-set.ts";
 import { GROUP_METADATA_TOPIC } from "../../topic-names.ts";
+import { coordinatorPartition } from "../java-hash.ts";
 import { ListLogger } from "../coordinator.test-helper.ts";
 import type { JoinRequest } from "./join.ts";
 import { startGroupCoordinator } from "./start.ts";
@@ -62,7 +63,12 @@ async function start(disk: MemoryDisk, durability: "fsync" | "os") {
     await partitions.close();
     await dataDir.close();
   };
-  return { groups, logger, stop };
+  /** Where the log begins that holds the group. */
+  const logStart = (groupId: string) => {
+    const partition = partitions.find(GROUP_METADATA_TOPIC, coordinatorPartition(groupId, 3));
+    return typeof partition === "number" ? -1 : partition.logStartOffset;
+  };
+  return { groups, logger, logStart, stop };
 }
 
 function topic(name: string, id: string, count: number) {
@@ -155,4 +161,31 @@ test("a member goes on after a restart as if nothing had been", async () => {
   const again = await second.groups.syncGroup({ ...sync, assignments: new Map() }, never);
   expect(again.assignment).toEqual(Uint8Array.of(9));
   await second.stop();
+});
+
+test("on the log engine the log of a busy group stays short", async () => {
+  const disk = new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1e9 });
+  const { groups, stop } = await start(disk, "os");
+  await groups.find("g");
+  const [first] = commit("g", 0n).topics;
+  const bulk = (offset: bigint) => ({
+    ...commit("g", offset),
+    topics: [{
+      ...first!,
+      partitions: Array.from({ length: 100 }, (_, partition) => ({
+        partition,
+        offset,
+        leaderEpoch: 0,
+        metadata: "x".repeat(1_000),
+      })),
+    }],
+  });
+  for (let offset = 0n; offset < 200n; offset++) await groups.commitOffsets(bulk(offset));
+  await stop();
+  const again = await start(disk, "os");
+  await again.groups.find("g");
+  const outcome = await again.groups.fetchOffsets("g", (shard) => shard.offset("g", "t", 99));
+  expect(outcome).toMatchObject({ ok: true, value: { offset: 199n } });
+  expect(again.logStart("g")).toBeGreaterThan(10_000);
+  await again.stop();
 });

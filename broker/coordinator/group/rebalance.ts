@@ -23,11 +23,11 @@ import {
 import { type GroupConfig, NEW_MEMBER_JOIN_TIMEOUT_MS } from "./group-config.ts";
 import { groupMetadataRecord, type GroupRecord } from "./group-records.ts";
 
-/** A step of the state machine: records to write; the state has been changed already. */
+/** A step of the state machine: records to write of a state that has been changed already. */
 export type Step = CoordinatorResult<GroupRecord, void>;
 
 /** A step that writes nothing. */
-export const NO_STEP: Step = { records: [], response: undefined, replay: false };
+export const NO_STEP: Step = { records: [], response: undefined };
 
 /** What the state machine works with. */
 export interface GroupServices {
@@ -233,7 +233,6 @@ export class Rebalancer {
   #becameEmpty(group: ClassicGroup): Step {
     const { find, logger, timers } = this.services;
     const { generationId } = group;
-    group.persisted = true;
     return {
       ...NO_STEP,
       records: [groupMetadataRecord(group, () => NO_BYTES)],

@@ -138,3 +138,36 @@ function snapshot(groups: GroupHarness) {
   if (!outcome.ok) throw new Error(`no shard: ${outcome.error}`);
   return outcome.value;
 }
+
+test("a log that is much longer than the state is rewritten, and gives the same state", async () => {
+  const groups = await new GroupHarness().start();
+  const [one] = await groups.stable(3) as [string];
+  const commit = (offset: number) =>
+    groups.commit(BigInt(offset), { memberId: one, generationId: 1, metadata: "x".repeat(4_000) });
+  let longest = 0;
+  for (let offset = 0; offset < 4_000; offset++) {
+    await commit(offset);
+    longest = Math.max(longest, groups.log.batches.length);
+  }
+  expect(groups.log.logStartOffset).toBeGreaterThan(2_000);
+  expect(longest).toBeLessThan(1_200);
+  const before = snapshot(groups);
+  await groups.start();
+  expect(snapshot(groups)).toEqual(before);
+});
+
+test("what is written while a rewrite runs is newer than the rewrite", async () => {
+  const groups = await new GroupHarness().start();
+  groups.topics.set("u", groups.topics.get("t")!);
+  await groups.commit(1n, { topic: "u" });
+  groups.log.autoCommit = false;
+  for (let offset = 0; offset < 1_100; offset++) {
+    void groups.commit(BigInt(offset), { metadata: "x".repeat(4_000) });
+  }
+  void groups.commit(2n, { topic: "u" });
+  groups.log.commit();
+  await settle();
+  expect(groups.log.logStartOffset).toBeGreaterThan(0);
+  await groups.start();
+  expect([groups.offset("t"), groups.offset("u")]).toEqual([1_099n, 2n]);
+});

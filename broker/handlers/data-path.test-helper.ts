@@ -87,6 +87,10 @@ export class DataTest {
     this.connection = await this.connect();
   }
 
+  get port(): number {
+    return this.#running.port;
+  }
+
   /** One more connection; closed at the end. */
   async connect(): Promise<Connection> {
     const address = { host: "127.0.0.1", port: this.#running.port };

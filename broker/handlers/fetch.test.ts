@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { errorName, Errors } from "../../core/errors.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
+import { decodeResponse, decodeResponseHeader } from "../../core/protocol/codec.ts";
 import { deleteTopics } from "../../core/protocol/20-delete-topics.ts";
 import { deleteRecords } from "../../core/protocol/21-delete-records.ts";
 import type { EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import { baseOffset, forEachBatch } from "../../core/records/batch-header.ts";
+import { RawClient } from "../../tests/harness/raw-client.ts";
 import { batch, DataTest, decodeValues } from "./data-path.test-helper.ts";
 
 let t: DataTest;
@@ -328,27 +330,39 @@ describe("fetch sessions on the wire", () => {
 });
 
 describe("memory that is used again", () => {
-  test("answers to many consumers that read from the disk at once are not mixed up", async () => {
+  test("what waits for a slow reader is not written over by what others read", async () => {
     await t.createTopic("reused");
     const wanted: string[] = [];
-    // More than the tails in memory hold.
-    for (let i = 0; i < 40; i++) {
+    // More than the tails in memory and the system's socket buffers hold.
+    for (let i = 0; i < 60; i++) {
       const value = `${i}:`.padEnd(1_000_000, String.fromCharCode(97 + i % 26));
       wanted.push(value);
       await produceTo("reused", batch([value]));
     }
-    const consume = async () => {
-      const connection = await t.connect();
-      for (let i = 0; i < wanted.length; i++) {
-        const response = await fetchOf(
-          [{ topic: "reused", fetchOffset: BigInt(i), partitionMaxBytes: 1 }],
-          {},
-          connection,
-        );
-        expect(decodeValues(only(response).records)[0] === wanted[i]).toBe(true);
-      }
-      connection.close();
-    };
-    await Promise.all(Array.from({ length: 6 }, consume));
+    const request = (i: number) => ({
+      maxWaitMs: 0,
+      minBytes: 1,
+      maxBytes: 1,
+      topics: [{
+        topic: "reused",
+        partitions: [{ partition: 0, fetchOffset: BigInt(i), partitionMaxBytes: 1 }],
+      }],
+    });
+    const slow = await RawClient.connect(t.port);
+    slow.socket.pause();
+    for (let i = 0; i < 30; i++) slow.send(fetch, 12, request(i));
+    for (let i = 0; i < wanted.length; i++) {
+      const response = await t.connection.request(fetch, request(i), { maxVersion: 12 });
+      expect(decodeValues(only(response).records)[0] === wanted[i]).toBe(true);
+    }
+    slow.socket.resume();
+    for (let i = 0; i < 30; i++) {
+      const frame = await slow.readFrame();
+      if (frame === null) throw new Error("the broker closed the connection");
+      const { bodyOffset } = decodeResponseHeader(fetch, 12, frame);
+      const response = decodeResponse(fetch, 12, frame, bodyOffset);
+      expect(decodeValues(only(response).records)[0] === wanted[i]).toBe(true);
+    }
+    slow.socket.destroy();
   });
 });

@@ -1,9 +1,10 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import type { Clock } from "../core/io.ts";
+import { type Clock, DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MetadataDelta, TopicImage } from "../cluster/metadata-image.ts";
 import type { DataDir } from "../storage/data-dir.ts";
 import type { LogConfig } from "../storage/log-config.ts";
+import type { PartitionLog } from "../storage/partition-log.ts";
 import { Partition } from "./partition.ts";
 import { CLUSTER_METADATA_TOPIC } from "./topic-names.ts";
 
@@ -45,7 +46,7 @@ export class PartitionSet {
     this.#configOf = configOf;
   }
 
-  /** The partition, or UNKNOWN_TOPIC_OR_PARTITION. */
+  /** The partition, or UNKNOWN_TOPIC_OR_PARTITION, or KAFKA_STORAGE_ERROR if its files refuse. */
   find(topic: string, index: number): Partition | ErrorCode {
     const hosted = this.#byName.get(topic);
     if (hosted === undefined) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
@@ -123,14 +124,16 @@ export class PartitionSet {
   /**
    * Opens the partitions whose files are there, so that retention reaches them; to be called once,
    * when the image is up to date. Files of a topic that it does not have were left by a crash
-   * between a deletion and its files' removal: they go.
+   * between a deletion and its files' removal: they go. A log that has lost its topic's id in a
+   * crash is taken for the topic's of that name, rather than thrown away.
    */
   adoptLogs(): void {
     for (const log of [...this.#dataDir.logs()]) {
       // The log that the image itself is made from.
       if (log.topic === CLUSTER_METADATA_TOPIC) continue;
       const hosted = this.#byName.get(log.topic);
-      const isOurs = hosted !== undefined && hosted.image.id === log.topicId &&
+      const isOurs = hosted !== undefined &&
+        (log.topicId === hosted.image.id || log.topicId === "") &&
         log.partition < hosted.image.partitions.length;
       if (isOurs) {
         this.#open(hosted, log.partition);
@@ -157,18 +160,24 @@ export class PartitionSet {
     const { image, partitions } = hosted;
     if (!(index >= 0 && index < image.partitions.length)) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
     const config = hosted.config ??= this.#configOf(image);
-    const id = { topic: image.name, topicId: image.id, partition: index };
-    const log = this.#dataDir.getOrCreate(id, config);
-    log.updateConfig(config);
-    const partition = new Partition(
-      this.#clock,
-      this.#nodeId,
-      log,
-      image.partitions[index],
-      config,
-    );
+    const log = this.#openLog(image, index, config);
+    if (log === null) return Errors.KAFKA_STORAGE_ERROR;
+    const state = image.partitions[index];
+    const partition = new Partition(this.#clock, this.#nodeId, log, state, config);
     partitions[index] = partition;
     return partition;
+  }
+
+  /** Null if the disk refused; the next use tries again. */
+  #openLog({ name, id }: TopicImage, index: number, config: LogConfig): PartitionLog | null {
+    try {
+      return this.#dataDir.getOrCreate({ topic: name, topicId: id, partition: index }, config);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      const fields = { topic: name, partition: index, reason: error.message };
+      this.#logger.error("a partition cannot be opened", fields);
+      return null;
+    }
   }
 
   #deleteLog({ log, topic, index }: Pick<Partition, "log" | "topic" | "index">): void {

@@ -7,10 +7,11 @@ import { assert } from "../core/assert.ts";
 interface TailBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   owner: LogTail | null;
 }
 
+const NO_BYTES = new Uint8Array(0);
 /** What keeping a batch costs apart from its bytes. */
 const OVERHEAD_BYTES = 128;
 /** A batch is copied out of a buffer that is over this many times as large. */
@@ -45,6 +46,8 @@ export class TailBudget {
   forget(batch: TailBatch): void {
     batch.owner = null;
     this.usedBytes -= batch.bytes.length + OVERHEAD_BYTES;
+    // Dropped batches stay in the lists for a while; their memory must not.
+    batch.bytes = NO_BYTES;
   }
 }
 

@@ -1,13 +1,15 @@
 /** `kstream produce TOPIC [FILE…]`: standard input or files into a topic, a record per line. */
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { COMPRESSION_NAMES } from "../core/compression/codec.ts";
 import type { CompressionName } from "../core/compression/codec.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { clientIo, DEFAULT_BROKERS, parseBrokers, toOperatorError } from "./client.ts";
+import { brokersOption, wholeNumber } from "./admin-command.ts";
+import { clientIo, parseBrokers } from "./client.ts";
 import type { HeaderEntry } from "./envelope.ts";
 import { unescape } from "./escapes.ts";
 import { fileInput, standardInput } from "./produce/inputs.ts";
 import { runProduce } from "./produce/run.ts";
+import type { ProduceSettings } from "./produce/run.ts";
 import { onInterrupt, progressOnTerminal, say } from "./terminal.ts";
 
 const HELP = `
@@ -27,6 +29,8 @@ Examples:
   kstream consume orders --exit-at-end --format json | kstream produce copy --format json
 `;
 
+const MAX_INT32 = 0x7fff_ffff;
+
 /** The command, to be added to the tree. */
 export function produceCommand() {
   return new Command("produce")
@@ -41,83 +45,66 @@ export function produceCommand() {
     .option("-H, --header <name=value>", "set on every record; repeatable", collect, [])
     .addOption(
       new Option("-z, --compression <codec>", "of batches").choices(COMPRESSION_NAMES)
-        .default("none" as CompressionName).env("KSTREAM_COMPRESSION"),
+        .default("none" as CompressionName),
     )
-    .option("-p, --partition <number>", "instead of choosing by key or in turn", wholeNumber)
+    .option(
+      "-p, --partition <number>",
+      "instead of choosing by key or in turn",
+      wholeNumber(0, MAX_INT32),
+    )
     .addOption(
       new Option("--acks <who>", "must have a record: 0 nobody, 1 the leader, all in sync")
-        .choices(["0", "1", "all"]).default("all").env("KSTREAM_ACKS"),
+        .choices(["0", "1", "all"]).default("all"),
     )
     .addOption(
       new Option("-f, --format <format>", "of the input").choices(["lines", "json"])
-        .default("lines").env("KSTREAM_FORMAT"),
+        .default("lines"),
     )
     .option("--no-create", "fail if the topic is missing")
     .option("--timeout <seconds>", "until a record counts as failed", seconds, 60)
     .option(
       "--batch-bytes <bytes>",
       "send a batch of a partition when it has this size",
-      wholeNumber,
+      wholeNumber(1, MAX_INT32),
     )
-    .option("--linger-ms <ms>", "or this age", wholeNumber)
+    .option("--linger-ms <ms>", "or this age", wholeNumber(0, 60_000))
     .addHelpText("after", HELP)
     .action(async (topic, files, options) => {
-      try {
-        const interrupted = onInterrupt();
-        const code = await runProduce({
-          topic,
-          client: { brokers: parseBrokers(options.brokers) },
-          format: options.format === "json" ? "json" : "lines",
-          partition: options.partition ?? -1,
-          keyDelimiter: delimiter(options.keyDelimiter),
-          headers: options.header.map(parseHeader),
-          acks: options.acks === "0" ? 0 : options.acks === "1" ? 1 : "all",
-          compression: options.compression,
-          codecs: options.compression === "none"
-            ? {}
-            : (await import("../core/compression/bun.ts")).bunCodecs,
-          create: options.create,
-          timeoutMs: options.timeout * 1000,
-          ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
-          ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
-        }, {
-          client: clientIo,
-          inputs: files.length === 0
-            ? [standardInput]
-            : files.map((file) => file === "-" ? standardInput : () => fileInput(file)),
-          say,
-          progress: progressOnTerminal(),
-          signal: interrupted,
-        });
-        process.exit(code);
-      } catch (error) {
-        throw toOperatorError(error) ?? error;
-      }
+      const codecs = options.compression === "none"
+        ? {}
+        : (await import("../core/compression/bun.ts")).bunCodecs;
+      const settings: ProduceSettings = {
+        topic,
+        client: { brokers: parseBrokers(options.brokers) },
+        format: options.format === "json" ? "json" : "lines",
+        partition: options.partition ?? -1,
+        keyDelimiter: delimiter(options.keyDelimiter),
+        headers: options.header.map(parseHeader),
+        acks: options.acks === "0" ? 0 : options.acks === "1" ? 1 : "all",
+        compression: options.compression,
+        codecs,
+        create: options.create,
+        timeoutMs: options.timeout * 1000,
+        ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
+        ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
+      };
+      const inputs = (files.length === 0 ? ["-"] : files)
+        .map((file) => file === "-" ? standardInput : () => fileInput(file));
+      const signal = onInterrupt();
+      const progress = progressOnTerminal();
+      // A read of standard input that still waits must not keep the process.
+      process.exit(await runProduce(settings, { client: clientIo, inputs, say, progress, signal }));
     });
-}
-
-/** The option by which every client command finds its cluster. */
-export function brokersOption() {
-  return new Option(
-    "-b, --brokers <list>",
-    "host:port, several with commas, to find the cluster by",
-  )
-    .default(DEFAULT_BROKERS).env("KSTREAM_BROKERS");
 }
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new OperatorError(`"${text}" is no whole number`, "", "", 2);
-}
-
 function seconds(text: string): number {
   const value = Number(text);
   if (/^\d{1,6}(\.\d+)?$/.test(text) && value > 0) return value;
-  throw new OperatorError(`"${text}" is no number of seconds`, "", "", 2);
+  throw new InvalidArgumentError("It is no number of seconds above 0.");
 }
 
 function delimiter(text: string | undefined): Uint8Array | null {

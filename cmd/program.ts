@@ -30,6 +30,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./topic.ts")).topicCommand(),
   },
   {
+    name: "produce",
+    summary: "write records to a topic, one per line of the input",
+    load: async () => (await import("./produce.ts")).produceCommand(),
+  },
+  {
+    name: "consume",
+    summary: "print the records of a topic",
+    load: async () => (await import("./consume.ts")).consumeCommand(),
+  },
+  {
     name: "group",
     summary: "list, describe and delete consumer groups",
     load: async () => (await import("./group.ts")).groupCommand(),

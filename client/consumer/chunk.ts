@@ -54,8 +54,21 @@ export class FetchedChunk {
    * object per record. Throws `CorruptRecordError`.
    */
   visit(callback: (cursor: RecordCursor) => boolean): void {
-    const open = this.aborted === null ? null : new AbortedFilter(this.aborted);
-    for (let position = 0;;) {
+    for (const cursor of this.cursors()) {
+      while (cursor.next()) {
+        if (cursor.offset >= this.fetchOffset && !callback(cursor)) return;
+      }
+    }
+  }
+
+  /**
+   * A cursor for each batch of data, before its first record, for those who must pause between
+   * records. They have to pass over records below `fetchOffset`. Throws `CorruptRecordError`.
+   */
+  *cursors(): Generator<RecordCursor> {
+    const filter = this.aborted === null ? null : new AbortedFilter(this.aborted);
+    let position = 0;
+    for (;;) {
       const size = batchSizeAt(this.bytes, position);
       if (size === 0) return;
       if (!crcMatches(this.bytes, position)) {
@@ -64,13 +77,9 @@ export class FetchedChunk {
             `${this.topic}-${this.partition} fails its checksum`,
         );
       }
-      if (!(open?.drops(this.bytes, position) ?? false)) {
-        if (!isControl(this.bytes, position)) {
-          const cursor = new RecordCursor(this.bytes, position, this.codecs);
-          while (cursor.next()) {
-            if (cursor.offset >= this.fetchOffset && !callback(cursor)) return;
-          }
-        }
+      const dropped = filter?.drops(this.bytes, position) ?? false;
+      if (!dropped && !isControl(this.bytes, position)) {
+        yield new RecordCursor(this.bytes, position, this.codecs);
       }
       position += size;
     }

@@ -92,8 +92,8 @@ class ProduceRun {
     }
     await this.#producer.close();
     this.io.progress?.("");
-    if (inputError instanceof LineError) this.io.say(`error: ${inputError.message}`);
-    else if (inputError instanceof OperatorError) this.io.say(`error: ${inputError.message}`);
+    if (inputError instanceof LineError) this.io.say(`kstream: ${inputError.message}`);
+    else if (inputError instanceof OperatorError) this.io.say(`kstream: ${inputError.message}`);
     const unread = inputError === null ? "" : ", the rest was not read";
     this.io.say(
       `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}${unread}`,
@@ -164,7 +164,7 @@ class ProduceRun {
       this.#failed += blocks.tooLong;
       feeder.sent += blocks.tooLong;
       const limitMb = Math.round(blocks.lineBytesMax / 1024 / 1024);
-      this.io.say(`error: ${blocks.tooLong} lines are longer than ${limitMb} MiB`);
+      this.io.say(`kstream: ${blocks.tooLong} lines are longer than ${limitMb} MiB`);
     }
   }
 
@@ -192,7 +192,7 @@ class ProduceRun {
     if (this.#reasons.has(error.message) || this.#reasons.size >= REASONS_MAX) return;
     this.#reasons.add(error.message);
     this.io.progress?.("");
-    this.io.say(`error: ${error.message}`);
+    this.io.say(`kstream: ${error.message}`);
   }
 
   #showProgress(sent: number): void {

@@ -9,7 +9,7 @@
  * - A stream that is not Kafka's protocol ends this connection with one log line.
  * - Idle connections are closed after `connections.max.idle.ms`.
  */
-import type { Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
+import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { ANONYMOUS, type Principal } from "./authorizer.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -18,7 +18,7 @@ import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
 import type { ClientSoftware, ConnectionState } from "./request-context.ts";
 
 /** A response as it goes to the socket: the whole frame, cut where bytes are held by reference. */
-export type ResponseChunks = readonly Uint8Array[];
+export type ResponseChunks = readonly Chunk[];
 
 /** A request whose header has been read. */
 export interface ParsedRequest {

@@ -1,6 +1,6 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import type { Clock } from "../core/io.ts";
-import type { ReadResult } from "../storage/partition-log.ts";
+import type { Chunk, Clock } from "../core/io.ts";
+import type { LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
 import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
@@ -11,7 +11,7 @@ export interface FetchEntry {
   readonly partition: Partition | null;
   readonly error: ErrorCode;
   /** Whole batches; empty if there is nothing to read or an error. */
-  readonly records: Uint8Array;
+  readonly records: Chunk;
   /** Where the client's log and this one part (KIP-595); null if they agree or it did not ask. */
   readonly diverging: { readonly leaderEpoch: number; readonly endOffset: number } | null;
   /** `partition.visibleBytes` at the read. */
@@ -166,7 +166,7 @@ function readOne(
   }
   const visibleBytes = found.visibleBytes;
   const maxBytes = Math.min(target.maxBytes, budget.remainingBytes);
-  const result = found.read(target.fetchOffset, maxBytes, params.isolation, budget.minOneBatch);
+  const result = found.fetch(target.fetchOffset, maxBytes, params.isolation, budget.minOneBatch);
   if (result instanceof Promise) {
     return result.then((result) => take(session, found, visibleBytes, result, budget));
   }
@@ -177,7 +177,7 @@ function take(
   session: SessionPartition,
   partition: Partition,
   visibleBytes: number,
-  result: ReadResult,
+  result: LocateResult,
   budget: ReadBudget,
 ): FetchEntry {
   if (!result.ok) return failure(session, partition, result.error);

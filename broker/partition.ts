@@ -5,6 +5,7 @@ import type { LogConfig } from "../storage/log-config.ts";
 import type {
   AppendOrigin,
   AppendResult,
+  LocateResult,
   PartitionLog,
   ReadResult,
 } from "../storage/partition-log.ts";
@@ -31,12 +32,12 @@ interface PendingBytes {
 }
 
 const NOTHING = new Uint8Array(0);
-const EMPTY_READ = (offset: number): ReadResult => ({
+const EMPTY_READ = (offset: number): LocateResult => ({
   ok: true,
   records: NOTHING,
   nextOffset: offset,
 });
-const OUT_OF_RANGE: ReadResult = { ok: false, error: Errors.OFFSET_OUT_OF_RANGE };
+const OUT_OF_RANGE: LocateResult = { ok: false, error: Errors.OFFSET_OUT_OF_RANGE };
 
 /**
  * One hosted partition: its log, who leads it, how far readers may see, and who waits for that to
@@ -232,21 +233,26 @@ export class Partition {
 
   /**
    * Whole batches from the one that holds `offset`, as far as `isolation` lets the reader see.
-   * Answers at once where the bytes are in memory. `minOneBatch` returns the first batch even
+   * Answers at once where the page cache has the bytes, with a region of the file if they are many. `minOneBatch` returns the first batch even
    * where it alone is larger than `maxBytes`.
    */
-  read(
+  fetch(
     offset: number,
     maxBytes: number,
     isolation: Isolation,
     minOneBatch: boolean,
-  ): ReadResult | Promise<ReadResult> {
+  ): LocateResult | Promise<LocateResult> {
     const log = this.log;
     if (offset < log.logStartOffset || offset > log.logEndOffset) return OUT_OF_RANGE;
     const endOffset = this.endOffset(isolation);
     if (offset >= endOffset || (maxBytes <= 0 && !minOneBatch)) return EMPTY_READ(offset);
-    return log.readCached(offset, maxBytes, endOffset, minOneBatch) ??
+    return log.locate(offset, maxBytes, endOffset, minOneBatch) ??
       log.read(offset, maxBytes, endOffset, minOneBatch);
+  }
+
+  /** As `fetch`, into memory: for readers in this process. */
+  read(offset: number, maxBytes: number, isolation: Isolation): Promise<ReadResult> {
+    return this.log.read(offset, maxBytes, this.endOffset(isolation), true);
   }
 
   /** Calls the listeners back though nothing has moved: the broker stops. */

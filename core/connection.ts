@@ -5,7 +5,7 @@
  */
 import { assert } from "./assert.ts";
 import { Errors } from "./errors.ts";
-import type { Clock, HostPort, Network, Socket, Timer } from "./io.ts";
+import type { Chunk, Clock, HostPort, Network, Socket, Timer } from "./io.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { apiVersions } from "./protocol/18-api-versions.ts";
@@ -238,12 +238,12 @@ export class Connection {
     version: number,
     correlationId: number,
     body: EncodableRequest<A>,
-  ): Uint8Array[] {
+  ): Chunk[] {
     const header = { correlationId, clientId: this.#options.clientId };
     return encodeRequestFrame(api, version, header, body);
   }
 
-  #write(chunks: readonly Uint8Array[]): void {
+  #write(chunks: readonly Chunk[]): void {
     assert(this.#socket !== null, "a connection writes after it was opened");
     for (const chunk of chunks) this.#socket.write(chunk);
   }

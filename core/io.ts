@@ -47,6 +47,8 @@ export interface DiskFile {
   sizeBytes(): number;
   /** Reads from the page cache on the calling thread: for data that is expected to be cached. */
   readSync(into: Uint8Array, position: number): number;
+  /** Whether `readSync` and sending of these bytes would not wait for the device, as far as known. */
+  isCached(position: number, length: number): boolean;
   /** Reads through the thread pool: for data that may have to come from the device. */
   read(into: Uint8Array, position: number): Promise<number>;
   /** Writes into the page cache. It is durable only after a later `sync` has resolved. */
@@ -114,6 +116,24 @@ export interface SocketHandlers {
   onClose(error: Error | null): void;
 }
 
+/**
+ * A run of bytes of a file, as something to send: where the system can, they go from the page cache
+ * to the socket without passing through this process (sendfile).
+ */
+export interface FileRegion {
+  readonly position: number;
+  /** How many bytes. */
+  readonly length: number;
+  /**
+   * Opens the file and keeps it open until `release`. The bytes must not change. Throws a
+   * `DiskError` if the file has gone in the meantime.
+   */
+  open(): { readonly file: DiskFile; release(): void };
+}
+
+/** What a socket sends. */
+export type Chunk = Uint8Array | FileRegion;
+
 /** A connected byte stream (TCP or TLS). Writes are queued by the socket; the owner bounds them. */
 export interface Socket {
   readonly local: HostPort;
@@ -121,7 +141,7 @@ export interface Socket {
   /** Bytes given to `write` that the system has not taken yet. */
   readonly pendingBytes: number;
   /** Sends the bytes after all earlier ones; the caller must not change them until drained. */
-  write(bytes: Uint8Array): void;
+  write(bytes: Chunk): void;
   /** Stops and restarts `onData`; back-pressure reaches the peer through TCP's window. */
   pause(): void;
   resume(): void;

@@ -18,7 +18,6 @@ import { CommitScheduler } from "./commit-scheduler.ts";
 import { parsePartitionMetadata } from "./log-files.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext, StorageIo } from "./log-context.ts";
-import { TailBudget } from "./log-tail.ts";
 import {
   formatMetaProperties,
   type MetaProperties,
@@ -62,8 +61,6 @@ export interface DataDirOptions {
 
 /** Bounds and intervals of a data directory. */
 export interface DataDirLimits {
-  /** Memory for the recent ends of all logs. */
-  readonly tailBytes: number;
   readonly openFiles: number;
   readonly syncsInFlight: number;
   /** How many logs are opened, recovered or closed at a time. */
@@ -79,7 +76,6 @@ export interface DataDirLimits {
 
 /** The defaults of `DataDirLimits`. */
 export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
-  tailBytes: 32 * 1024 * 1024,
   openFiles: 2000,
   syncsInFlight: 16,
   parallelLogs: 8,
@@ -122,7 +118,6 @@ export class DataDir {
       logger,
       codecs: options.codecs,
       files: new OpenFiles(io.disk, this.limits.openFiles),
-      tails: new TailBudget(this.limits.tailBytes),
       buffers: new ReadBuffers(READ_BUFFERS_MAX),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
       producerIdExpirationMs: this.limits.producerIdExpirationMs,

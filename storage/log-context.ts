@@ -3,7 +3,6 @@ import type { Codecs } from "../core/compression/codec.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CommitScheduler } from "./commit-scheduler.ts";
-import type { TailBudget } from "./log-tail.ts";
 import type { OpenFiles } from "./open-files.ts";
 import type { ReadBuffers } from "./read-buffers.ts";
 
@@ -16,7 +15,6 @@ export interface LogContext {
   readonly logger: Logger;
   readonly codecs: Codecs;
   readonly files: OpenFiles;
-  readonly tails: TailBudget;
   readonly buffers: ReadBuffers;
   readonly scheduler: CommitScheduler;
   /** `producer.id.expiration.ms`. */

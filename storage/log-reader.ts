@@ -17,6 +17,7 @@ import {
 } from "../core/records/batch-header.ts";
 import { BatchScan, judgeBatch } from "./batch-scan.ts";
 import type { OpenFiles } from "./open-files.ts";
+import type { PlaceHints } from "./place-hints.ts";
 import type { ReadBuffers } from "./read-buffers.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
@@ -50,7 +51,6 @@ export interface ReadRange {
   readonly minOneBatch: boolean;
 }
 
-const HINTS_MAX = 16;
 /** Room for the batches that an index entry lets a read begin before its target. */
 const INDEX_SLACK_BYTES = 8192;
 const EMPTY = new Uint8Array(0);
@@ -63,19 +63,12 @@ interface Place {
 
 /** See the head of this file. */
 export class LogReader {
-  /** Where earlier reads ended: next offset → place. */
-  private readonly hints = new Map<number, { segmentBase: number; position: number }>();
-
   constructor(
     private readonly log: ReadableLog,
     private readonly files: OpenFiles,
     private readonly buffers: ReadBuffers,
+    private readonly hints: PlaceHints,
   ) {}
-
-  /** The log has been cut: places may have changed. */
-  reset(): void {
-    this.hints.clear();
-  }
 
   /** Reads; `range.offset` has to be within the log. Throws a `DiskError`. */
   async read(range: ReadRange): Promise<ReadResult> {
@@ -161,7 +154,7 @@ export class LogReader {
       if (walk.kind !== "found") this.buffers.give(chunk);
       switch (walk.kind) {
         case "found":
-          this.remember(walk.nextOffset, segment, position + walk.end);
+          this.hints.note(walk.nextOffset, segment.baseOffset, position + walk.end);
           return {
             ok: true,
             records: chunk.subarray(walk.start, walk.end),
@@ -249,16 +242,6 @@ export class LogReader {
       dense: !this.log.hasGaps(),
       verifyCrc: (at) => at < this.log.trustedFrom(),
     });
-  }
-
-  private remember(nextOffset: number, segment: Segment, position: number): void {
-    this.hints.delete(nextOffset);
-    this.hints.set(nextOffset, { segmentBase: segment.baseOffset, position });
-    if (this.hints.size <= HINTS_MAX) return;
-    for (const oldest of this.hints.keys()) {
-      this.hints.delete(oldest);
-      return;
-    }
   }
 }
 

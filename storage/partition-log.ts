@@ -7,11 +7,11 @@
  * - The folder is made at the first append, so that an empty partition costs nothing.
  * - The recovery point only moves when a segment is complete and all its files are synced, or on a
  *   clean shutdown: everything below it is trusted at the next start without being read.
- * - Bytes given to `append` belong to the log from then on: its tail keeps views of them.
+ * - `locate` finds bytes without reading them; `read` reads, and checks what an earlier process wrote.
  */
 import { assert } from "../core/assert.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import { DiskError } from "../core/io.ts";
+import { type Chunk, DiskError } from "../core/io.ts";
 import {
   baseOffset,
   batchSizeAt,
@@ -32,8 +32,9 @@ import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogFiles, type LogIdentity } from "./log-files.ts";
 import { LogReader, type ReadResult } from "./log-reader.ts";
-import { LogTail } from "./log-tail.ts";
 import { partitionDirName } from "./names.ts";
+import { PlaceHints } from "./place-hints.ts";
+import { RegionFinder } from "./region-finder.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import { type ProducerStateEntry, ProducerStates } from "./producer-state.ts";
 import { expiredSegments, shouldRoll } from "./retention.ts";
@@ -44,6 +45,16 @@ import { findMaxTimestamp, findTimestamp, type TimestampOffset } from "./timesta
 
 export type { LogIdentity } from "./log-files.ts";
 export type { ReadResult } from "./log-reader.ts";
+
+/** As `ReadResult`, where the records may still be in their file. */
+export type LocateResult =
+  | ReadResult
+  | {
+    readonly ok: true;
+    readonly records: Chunk;
+    readonly nextOffset: number;
+    readonly release?: undefined;
+  };
 export type { TimestampOffset } from "./timestamp-lookup.ts";
 
 /**
@@ -75,7 +86,8 @@ export class PartitionLog implements Committable {
   private readonly segments: SegmentList;
   private readonly epochs: LeaderEpochs;
   private readonly producerStates: ProducerStates;
-  private readonly tail: LogTail;
+  private readonly hints = new PlaceHints();
+  private readonly finder: RegionFinder;
   private readonly reader: LogReader;
   private readonly files: LogFiles;
   private readonly listeners = new Set<() => void>();
@@ -105,14 +117,15 @@ export class PartitionLog implements Committable {
     this.endOffset = recovered?.logEndOffset ?? 0;
     this.syncedEndOffset = this.endOffset;
     this.trustedEnd = this.endOffset;
-    this.tail = new LogTail(context.tails);
     const point = recovered?.recoveryPoint ?? 0;
     const snapshots = recovered?.snapshotOffsets ?? [];
     this.files = new LogFiles(context, identity, this.segments, point, snapshots);
     const { segments } = this;
     const trustedFrom = () => this.trustedEnd;
     const hasGaps = () => this.config.cleanupPolicy.compact;
-    this.reader = new LogReader({ segments, trustedFrom, hasGaps }, context.files, context.buffers);
+    const readable = { segments, trustedFrom, hasGaps };
+    this.reader = new LogReader(readable, context.files, context.buffers, this.hints);
+    this.finder = new RegionFinder(readable, context.files, this.hints);
   }
 
   get topic(): string {
@@ -214,29 +227,36 @@ export class PartitionLog implements Committable {
 
   /**
    * Whole batches from the one that holds `offset`, of at most `maxBytes` (the first one of any
-   * size with `minOneBatch`) and below `endOffset`; null if `read` has to be awaited for them.
+   * size with `minOneBatch`) and below `endOffset`, as a region of a file where they are many; null
+   * if `read` has to be awaited for them.
    */
-  readCached(
+  locate(
     offset: number,
     maxBytes: number,
     endOffset: number,
     minOneBatch: boolean,
-  ): ReadResult | null {
+  ): LocateResult | null {
     const edge = this.checkRange(offset, endOffset);
     if (edge !== null) return edge;
-    const found = this.tail.read(offset, maxBytes, endOffset, minOneBatch);
-    return found === null ? null : { ok: true, ...found };
+    try {
+      const range = { offset, maxBytes, endOffset, minOneBatch };
+      const found = this.finder.find(range, this.endOffset);
+      return found === null ? null : { ok: true, ...found };
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return null; // `read` says what is wrong
+    }
   }
 
-  /** As `readCached`, from the disk if need be. */
+  /** As `locate`, into memory. */
   async read(
     offset: number,
     maxBytes: number,
     endOffset: number,
     minOneBatch: boolean,
   ): Promise<ReadResult> {
-    const cached = this.readCached(offset, maxBytes, endOffset, minOneBatch);
-    if (cached !== null) return cached;
+    const edge = this.checkRange(offset, endOffset);
+    if (edge !== null) return edge;
     const { generation } = this;
     try {
       const result = await this.reader.read({ offset, maxBytes, endOffset, minOneBatch });
@@ -302,8 +322,8 @@ export class PartitionLog implements Committable {
     try {
       const cut = await findCut(this.segments, this.reader, offset);
       this.generation++;
-      this.tail.clear();
-      this.reader.reset();
+      this.hints.clear();
+      this.finder.reset();
       this.endOffset = cut.offset;
       this.syncedEndOffset = Math.min(this.syncedEndOffset, cut.offset);
       this.trustedEnd = Math.min(this.trustedEnd, cut.offset);
@@ -365,11 +385,15 @@ export class PartitionLog implements Committable {
   async commit(): Promise<void> {
     if (!this.isClosed && this.context.failure() === null) {
       const { generation, endOffset: target } = this;
+      const { active } = this.segments;
+      const endPosition = active?.sizeBytes ?? 0;
       this.unsyncedRecords = 0;
       try {
         const moved = await this.files.sync(this.epochs);
         if (generation === this.generation) {
           this.syncedEndOffset = Math.max(this.syncedEndOffset, target);
+          // Consumers read up to here: they find the place without a look at the index.
+          if (active !== null) this.hints.note(target, active.baseOffset, endPosition);
         }
         if (moved) this.context.checkpointLater();
       } catch (error) {
@@ -387,7 +411,6 @@ export class PartitionLog implements Committable {
   async close(): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.tail.clear();
     if (this.context.failure() === null) {
       await this.files.seal(this.endOffset, this.producerStates, this.epochs);
     }
@@ -400,7 +423,6 @@ export class PartitionLog implements Committable {
     if (this.isClosed) return;
     this.isClosed = true;
     this.generation++;
-    this.tail.clear();
     this.files.removeDir(this.config.fileDeleteDelayMs);
     this.notify();
   }
@@ -501,7 +523,6 @@ export class PartitionLog implements Committable {
     this.epochs.assign(partitionLeaderEpoch(bytes, 0), facts.baseOffset);
     this.producerStates.update(bytes, 0, nowMs);
     this.endOffset = facts.lastOffset + 1;
-    this.tail.append(bytes, facts.baseOffset, facts.lastOffset);
     this.noteUnsynced(lastOffsetDelta(bytes, 0) + 1);
     return null;
   }

@@ -102,20 +102,12 @@ export class SparseIndex {
 
   /** The last entry whose key is at most `key`; null if there is none. */
   floor(key: number): IndexEntry | null {
-    let low = 0;
-    let high = this.count;
-    let found: IndexEntry | null = null;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.entryAt(middle);
-      if (entry.key <= key) {
-        found = entry;
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return found;
+    return this.lastWhere((entry) => entry.key <= key);
+  }
+
+  /** The last entry whose value is at most `value`; null if there is none. Values never decrease. */
+  floorByValue(value: number): IndexEntry | null {
+    return this.lastWhere((entry) => entry.value <= value);
   }
 
   /** Writes what waits in memory into the page cache. Throws a `DiskError`. */
@@ -164,6 +156,24 @@ export class SparseIndex {
     } catch (error) {
       if (!(error instanceof DiskError) || error.code !== "ENOENT") throw error;
     }
+  }
+
+  /** The last of the entries from the first on for which `holds` is true. */
+  private lastWhere(holds: (entry: IndexEntry) => boolean): IndexEntry | null {
+    let low = 0;
+    let high = this.count;
+    let found: IndexEntry | null = null;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.entryAt(middle);
+      if (holds(entry)) {
+        found = entry;
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return found;
   }
 
   private openOrCreate(): DiskFile {

@@ -10,12 +10,7 @@ export interface LedPartition {
   append(records: Uint8Array, origin: "coordinator"): CoordinatorAppend;
   onAdvance(listener: () => void): () => void;
   deleteRecordsBefore(offset: number): ErrorCode;
-  read(
-    offset: number,
-    maxBytes: number,
-    isolation: "read_uncommitted",
-    minOneBatch: boolean,
-  ): CoordinatorRead | Promise<CoordinatorRead>;
+  read(offset: number, maxBytes: number, isolation: "read_uncommitted"): Promise<CoordinatorRead>;
 }
 
 /** See the header. A coordinator's batches carry no producer id, so none is a duplicate. */
@@ -33,7 +28,6 @@ export function partitionLog(partition: LedPartition): CoordinatorLog {
     append: (batch) => partition.append(batch, "coordinator"),
     onAdvance: (listener) => partition.onAdvance(listener),
     deleteRecordsBefore: (offset) => partition.deleteRecordsBefore(offset),
-    read: async (offset, maxBytes) =>
-      await partition.read(offset, maxBytes, "read_uncommitted", true),
+    read: (offset, maxBytes) => partition.read(offset, maxBytes, "read_uncommitted"),
   };
 }

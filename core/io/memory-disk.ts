@@ -190,6 +190,7 @@ export class MemoryDisk implements Disk {
       path,
       sizeBytes: () => node.bytes.sizeBytes,
       readSync: (into, position) => node.bytes.read(into, position),
+      isCached: () => true,
       read: (into, position) => Promise.resolve(node.bytes.read(into, position)),
       writeSync,
       writevSync: (from, position) => {

@@ -174,7 +174,7 @@ test("records are passed on by reference, and decoded as views", () => {
   });
   expect(chunks.length).toBe(5);
   expect(chunks[1]).toBe(records);
-  expect(chunks[3]!.buffer).toBe(records.buffer);
+  expect((chunks[3] as Uint8Array).buffer).toBe(records.buffer);
   const frame = codec.joinChunks(chunks);
   expect(new DataView(frame.buffer).getInt32(0)).toBe(frame.length - 4);
   const body = frame.subarray(4);

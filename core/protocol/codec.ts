@@ -3,8 +3,10 @@
  * bytes, and for values of the declared types, nothing here throws anything but `ProtocolError`.
  *
  * Decoded byte fields are views into the message. Encoders return chunks in a row, so that record
- * batches go from a disk buffer to the socket uncopied; `joinChunks` makes one array of them.
+ * batches go from a file to the socket uncopied; `joinChunks` makes one array of them.
  */
+import { assert } from "../assert.ts";
+import type { Chunk } from "../io.ts";
 import { WIRE_REQUEST_ELEMENTS_MAX, WIRE_RESPONSE_ELEMENTS_MAX } from "../limits.ts";
 import { compileDecoder, type Decoder } from "./compile-decoder.ts";
 import { compileEncoder, type Encoder } from "./compile-encoder.ts";
@@ -66,7 +68,7 @@ export function encodeData<M extends Message>(
   message: M,
   version: number,
   value: EncodableData<M>,
-): Uint8Array[] {
+): Chunk[] {
   const encode = encoderOf(message, version);
   return encodeInScratch(message.name, () => encode(value, 0, version));
 }
@@ -107,7 +109,7 @@ export function encodeRequest<A extends Api>(
   api: A,
   version: number,
   value: EncodableRequest<A>,
-): Uint8Array[] {
+): Chunk[] {
   return encodeData(api.request, version, value);
 }
 
@@ -116,18 +118,20 @@ export function encodeResponse<A extends Api>(
   api: A,
   version: number,
   value: EncodableResponse<A>,
-): Uint8Array[] {
+): Chunk[] {
   return encodeData(api.response, version, value);
 }
 
-/** The chunks as one array; a single chunk is returned as it is. */
-export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
+/** The chunks as one array; a single chunk is returned as it is. None may be a file's region. */
+export function joinChunks(chunks: readonly Chunk[]): Uint8Array {
   let sizeBytes = 0;
   for (const chunk of chunks) sizeBytes += chunk.length;
+  const only = chunks.length === 1 ? chunks[0] : undefined;
+  if (only instanceof Uint8Array) return only;
   const joined = new Uint8Array(sizeBytes);
   let position = 0;
   for (const chunk of chunks) {
+    assert(chunk instanceof Uint8Array, "only bytes in memory are joined");
     joined.set(chunk, position);
     position += chunk.length;
   }
@@ -212,7 +216,7 @@ export function encodeRequestFrame<A extends Api>(
   version: number,
   header: { readonly correlationId: number; readonly clientId: string | null },
   value: EncodableRequest<A>,
-): Uint8Array[] {
+): Chunk[] {
   const headerVersion = requestHeaderVersion(api, version);
   return encodeFrame(
     requestHeader,
@@ -234,7 +238,7 @@ export function encodeResponseFrame<A extends Api>(
   version: number,
   correlationId: number,
   value: EncodableResponse<A>,
-): Uint8Array[] {
+): Chunk[] {
   const headerVersion = responseHeaderVersion(api, version);
   return encodeFrame(
     responseHeader,
@@ -253,7 +257,7 @@ function encodeFrame<H extends Message>(
   message: Message,
   version: number,
   value: unknown,
-): Uint8Array[] {
+): Chunk[] {
   const encodeHeader = encoderOf(headerMessage, headerVersion);
   const encodeBody = encoderOf(message, version);
   return encodeInScratch(message.name, () => {

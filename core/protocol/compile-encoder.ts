@@ -239,7 +239,10 @@ function encodeLength(source: Source, field: Field, length: string): void {
 function encodeBytes(source: Source, field: Field, value: string, tagged: boolean): void {
   encodeLength(source, field, `${value}.length`);
   if (!tagged) {
-    source.emit(`if (n >= ${ENCODE_BY_REFERENCE_BYTES_MIN}) writeByReference(p, ${value});`);
+    // Records may be a region of a file, which is never copied.
+    const isRegion = field.type === "records" ? ` || !(${value} instanceof Uint8Array)` : "";
+    source.emit(`if (n >= ${ENCODE_BY_REFERENCE_BYTES_MIN}${isRegion})`);
+    source.emit(`writeByReference(p, ${value});`);
     source.emit("else");
   }
   source.emit(`p = writeCopy(p, ${value});`);

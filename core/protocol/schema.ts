@@ -7,6 +7,8 @@
  * encoded with another value, the encoder throws, unless the field is `ignorable`.
  */
 
+import type { Chunk } from "../io.ts";
+
 /** A range of versions: `"3+"`, `"0-12"`, `"4"` or `"none"`. */
 export type Versions = string;
 
@@ -95,9 +97,12 @@ type Item<I, Side extends "decoded" | "encodable"> = I extends PrimitiveName ? P
   : I extends Fields ? (Side extends "decoded" ? Decoded<I> : Encodable<I>)
   : never;
 
+/** What the encoder takes for a primitive: records may also be a region of a file. */
+type EncodablePrimitive<T extends PrimitiveName> = T extends "records" ? Chunk : Primitives[T];
+
 type PrimitiveField<T extends PrimitiveName, O> = Field<
   OrNull<Primitives[T], O>,
-  OrNull<Primitives[T], O>
+  OrNull<EncodablePrimitive<T>, O>
 >;
 
 function primitive<T extends PrimitiveName>(type: T) {

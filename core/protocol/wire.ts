@@ -8,6 +8,7 @@ import {
   ENCODE_SCRATCH_KEPT_BYTES,
   WIRE_STRING_BYTES_MAX,
 } from "../limits.ts";
+import type { Chunk } from "../io.ts";
 import { ProtocolError } from "./protocol-error.ts";
 import { type Field, type Fields, type UnknownTag, ZERO_UUID } from "./schema.ts";
 
@@ -107,7 +108,7 @@ export const scratch = {
   ...room(ENCODE_SCRATCH_BYTES),
   /** Pairs of a position and the bytes that belong there but are passed on by reference. */
   cutPositions: [] as number[],
-  cutBytes: [] as Uint8Array[],
+  cutBytes: [] as Chunk[],
   /** Index of the next unknown tag that is to be written. */
   unknownIndex: 0,
 };
@@ -126,7 +127,7 @@ function resize(sizeBytes: number): void {
  * it takes, and returns what was written: chunks in a row, of which byte fields of some size are
  * the caller's own.
  */
-export function encodeInScratch(what: string, write: () => number): Uint8Array[] {
+export function encodeInScratch(what: string, write: () => number): Chunk[] {
   try {
     for (;;) {
       scratch.cutPositions.length = 0;
@@ -146,10 +147,10 @@ export function encodeInScratch(what: string, write: () => number): Uint8Array[]
   }
 }
 
-function takeChunks(end: number): Uint8Array[] {
+function takeChunks(end: number): Chunk[] {
   const { bytes, cutPositions, cutBytes } = scratch;
   if (end > bytes.length) throw GROW;
-  const chunks: Uint8Array[] = [];
+  const chunks: Chunk[] = [];
   let from = 0;
   for (let i = 0; i < cutBytes.length; i++) {
     const to = cutPositions[i]!;
@@ -162,7 +163,7 @@ function takeChunks(end: number): Uint8Array[] {
 }
 
 /** Bytes that are passed on by reference from the position `p`. */
-export function writeByReference(p: number, bytes: Uint8Array): void {
+export function writeByReference(p: number, bytes: Chunk): void {
   scratch.cutPositions.push(p);
   scratch.cutBytes.push(bytes);
 }

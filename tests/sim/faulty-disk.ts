@@ -233,6 +233,10 @@ class FaultyFile implements DiskFile {
     return count;
   }
 
+  isCached(): boolean {
+    return this.random.chance(80);
+  }
+
   async read(into: Uint8Array, position: number): Promise<number> {
     await this.disk.wait();
     return this.readSync(into, position);

@@ -15,7 +15,6 @@ export interface SimOptions {
   readonly retentionMs: number;
   readonly valueBytesMax: number;
   readonly recordsMax: number;
-  readonly tailBytes: number;
   readonly openFiles: number;
   readonly syncsInFlight: number;
   readonly checkpointMs: number;
@@ -66,7 +65,6 @@ export function drawOptions(random: SimRandom): SimOptions {
     retentionMs: random.chance(25) ? random.pick([50, 1000, 20_000]) : -1,
     valueBytesMax: random.pick([10, 100, 900]),
     recordsMax: random.pick([1, 3, 12]),
-    tailBytes: random.pick([0, 1000, 10_000, 1_000_000]),
     openFiles: random.pick([3, 6, 100]),
     syncsInFlight: random.between(1, 3),
     checkpointMs: random.pick([1, 50, 5000]),

@@ -10,6 +10,7 @@
  * - a full disk refuses appends and nothing else, and takes them again when there is room
  * - after a failed sync nothing is acknowledged any more
  */
+import type { Chunk } from "../../core/io.ts";
 import { errorName, Errors } from "../../core/errors.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
@@ -40,6 +41,16 @@ const NEVER_MS = 1e12;
 const UNCHECKED = { from: 12, to: 16 };
 
 /** One run; see the head of this file. */
+/** What a socket would send of the chunk. */
+function bytesOf(chunk: Chunk): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  const { file, release } = chunk.open();
+  const bytes = new Uint8Array(chunk.length);
+  file.readSync(bytes, chunk.position);
+  release();
+  return bytes;
+}
+
 export class StorageSim {
   readonly options: SimOptions;
   readonly random: SimRandom;
@@ -147,7 +158,6 @@ export class StorageSim {
       logConfig: () => config,
       codecs: {},
       limits: {
-        tailBytes: this.options.tailBytes,
         openFiles: this.options.openFiles,
         syncsInFlight: this.options.syncsInFlight,
         checkpointMs: this.options.checkpointMs,
@@ -619,10 +629,10 @@ export class StorageSim {
     minOneBatch: boolean,
     end = Infinity,
   ): ReadResult {
-    const cached = this.random.chance(50)
-      ? log.readCached(offset, maxBytes, end, minOneBatch)
-      : null;
-    return cached ?? this.clock.run(log.read(offset, maxBytes, end, minOneBatch));
+    const located = this.random.chance(50) ? log.locate(offset, maxBytes, end, minOneBatch) : null;
+    if (located === null) return this.clock.run(log.read(offset, maxBytes, end, minOneBatch));
+    if (!located.ok) return located;
+    return { ...located, records: bytesOf(located.records) };
   }
 
   private lookUp(partition: number): void {

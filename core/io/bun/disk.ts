@@ -3,11 +3,10 @@
  * write costs 1.5 µs, a 1 MB read 45 µs); what may wait for the device goes through the runtime's
  * thread pool. Directory locks are `flock`: the kernel drops them with the process, however it ends.
  */
-import { dlopen, FFIType } from "bun:ffi";
 import * as fs from "node:fs";
-import { dirname } from "node:path";
 import type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from "../../io.ts";
 import { DiskError } from "../../io.ts";
+import { flock, isInPageCache } from "./libc.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -32,9 +31,9 @@ function guarded<T>(path: string, action: () => T): T {
   }
 }
 
-/** An open file of the operating system. */
-class BunDiskFile implements DiskFile {
-  constructor(readonly path: string, private readonly fd: number) {}
+/** An open file of the operating system. `fd` is for `core/io/bun/` alone. */
+export class BunDiskFile implements DiskFile {
+  constructor(readonly path: string, readonly fd: number) {}
 
   sizeBytes(): number {
     return guarded(this.path, () => fs.fstatSync(this.fd).size);
@@ -50,6 +49,10 @@ class BunDiskFile implements DiskFile {
       }
       return done;
     });
+  }
+
+  isCached(position: number, length: number): boolean {
+    return isInPageCache(this.fd, position, length);
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
@@ -188,7 +191,7 @@ export class BunDisk implements Disk {
 
   lock(path: string): DiskLock | null {
     const fd = guarded(path, () => fs.openSync(path, "a+", 0o644));
-    if (flock()(fd, LOCK_EX | LOCK_NB) !== 0) {
+    if (flock(fd, LOCK_EX | LOCK_NB) !== 0) {
       fs.closeSync(fd);
       return null;
     }
@@ -200,29 +203,4 @@ export class BunDisk implements Disk {
       },
     };
   }
-}
-
-type Flock = (fd: number, operation: number) => number;
-let loadedFlock: Flock | null = null;
-
-function flock(): Flock {
-  loadedFlock ??= loadFlock();
-  return loadedFlock;
-}
-
-/** `flock` of the C library: glibc, musl or macOS, whichever is here. */
-function loadFlock(): Flock {
-  const names = process.platform === "darwin"
-    ? ["libSystem.B.dylib"]
-    : ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"];
-  let cause: unknown = null;
-  for (const name of names) {
-    try {
-      return dlopen(name, { flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } })
-        .symbols.flock;
-    } catch (error) {
-      cause = error;
-    }
-  }
-  throw new DiskError("ENOSYS", dirname("/"), `flock is not available: ${String(cause)}`);
 }

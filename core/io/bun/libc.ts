@@ -1,0 +1,108 @@
+/**
+ * The few calls of the C library that neither Bun nor Node has: directory locks, sending a file to
+ * a socket, and asking whether the page cache holds bytes. The last two are Linux's; elsewhere they
+ * say that they cannot, and the callers read instead.
+ */
+import { dlopen, FFIType, ptr, read } from "bun:ffi";
+import { DiskError } from "../../io.ts";
+
+const RWF_NOWAIT = 8;
+const EAGAIN = 11;
+/** Distance between the bytes that are probed: readahead brings at least as much at once. */
+const PROBE_STEP_BYTES = 128 * 1024;
+
+type Flock = (fd: number, operation: number) => number;
+let loadedFlock: Flock | null = null;
+
+/** `flock(2)`. */
+export function flock(fd: number, operation: number): number {
+  loadedFlock ??= open({ flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } }).flock;
+  return loadedFlock(fd, operation);
+}
+
+function libraryNames(): string[] {
+  if (process.platform === "darwin") return ["libSystem.B.dylib"];
+  const musl = `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`;
+  return ["libc.so.6", musl, "libc.so"];
+}
+
+function open<T extends Parameters<typeof dlopen>[1]>(symbols: T) {
+  let cause: unknown = null;
+  for (const name of libraryNames()) {
+    try {
+      return dlopen(name, symbols).symbols;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  throw new DiskError("ENOSYS", "/", `the C library lacks a call: ${String(cause)}`);
+}
+
+/** Linux's calls, with the memory that they are handed. */
+function openLinux() {
+  const { i32, ptr: pointer, u64, i64, i64_fast } = FFIType;
+  const calls = open({
+    sendfile: { args: [i32, i32, pointer, u64], returns: i64_fast },
+    preadv2: { args: [i32, pointer, i32, i64, i32], returns: i64_fast },
+    __errno_location: { args: [], returns: pointer },
+  });
+  const offset = new BigInt64Array(1);
+  const probed = new Uint8Array(1);
+  const vector = new BigUint64Array([BigInt(ptr(probed)), 1n]);
+  return { calls, offset, offsetPointer: ptr(offset), probed, vector, vectorPointer: ptr(vector) };
+}
+
+let linux: ReturnType<typeof openLinux> | null | undefined;
+
+function linuxCalls(): ReturnType<typeof openLinux> | null {
+  if (linux !== undefined) return linux;
+  try {
+    linux = process.platform === "linux" ? openLinux() : null;
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    linux = null;
+  }
+  return linux;
+}
+
+/** Whether `sendFile` can do anything here. */
+export function canSendFile(): boolean {
+  return linuxCalls() !== null;
+}
+
+/**
+ * `sendfile(2)`: moves up to `length` bytes of `fileFd` from `position` into the socket. Returns
+ * how many went, 0 or less if none did: the socket is full, or either end has failed.
+ */
+export function sendFile(
+  socketFd: number,
+  fileFd: number,
+  position: number,
+  length: number,
+): number {
+  const system = linuxCalls();
+  if (system === null) return 0;
+  system.offset[0] = BigInt(position);
+  return Number(system.calls.sendfile(socketFd, fileFd, system.offsetPointer, BigInt(length)));
+}
+
+/**
+ * Whether the page cache holds the bytes, by probing some of them without waiting. True where the
+ * system cannot tell.
+ */
+export function isInPageCache(fd: number, position: number, length: number): boolean {
+  const system = linuxCalls();
+  if (system === null || length === 0) return true;
+  const last = position + length - 1;
+  for (let at = position; at < last; at += PROBE_STEP_BYTES) {
+    if (!isByteCached(system, fd, at)) return false;
+  }
+  return isByteCached(system, fd, last);
+}
+
+function isByteCached(system: ReturnType<typeof openLinux>, fd: number, at: number): boolean {
+  const count = system.calls.preadv2(fd, system.vectorPointer, 1, BigInt(at), RWF_NOWAIT);
+  if (Number(count) >= 0) return true;
+  const errno = system.calls.__errno_location();
+  return errno === null || read.i32(errno, 0) !== EAGAIN;
+}

@@ -109,10 +109,10 @@ describe("a partition", () => {
     const wait = world.wait(3);
     world.clock.advance(0);
     expect([partition.highWatermark, partition.logEndOffset, wait.error]).toEqual([0, 3, null]);
-    expect(partition.read(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 0 });
+    expect(partition.fetch(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 0 });
     world.clock.advance(1000);
     expect([partition.highWatermark, wait.error]).toEqual([3, "NONE"]);
-    expect(partition.read(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 3 });
+    expect(partition.fetch(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 3 });
   });
 
   test("under os both happen at the append", () => {
@@ -159,7 +159,7 @@ describe("a partition", () => {
     world.clock.advance(0);
     expect(later.error).toBe("KAFKA_STORAGE_ERROR");
     expect(partition.highWatermark).toBe(1);
-    expect(partition.read(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 1 });
+    expect(partition.fetch(0, 1000, "read_uncommitted", true)).toMatchObject({ nextOffset: 1 });
   });
 
   test("another leader ends waits and appends; epochs are fenced both ways", () => {

@@ -4,6 +4,7 @@
  */
 import type { CompatSuite } from "./suite.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
+import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kcat } from "./suites/kcat.ts";
@@ -17,6 +18,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   pythonClients,
   javaTools,
   apacheKafka,
+  groupSemantics,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

@@ -20,7 +20,8 @@ function freePort(): Promise<number> {
   });
 }
 
-async function withApacheKafka(body: (bootstrap: string) => Promise<void>): Promise<void> {
+/** Runs the body against a fresh one-node Apache Kafka. */
+export async function withApacheKafka(body: (bootstrap: string) => Promise<void>): Promise<void> {
   const [port, controllerPort] = [await freePort(), await freePort()];
   const dir = freshDir("apache");
   const config = join(dir, "server.properties");

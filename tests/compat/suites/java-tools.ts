@@ -117,9 +117,9 @@ export const javaTools: CompatSuite = {
             "--from-beginning",
             "--max-messages",
             "3",
-            "--property",
+            "--formatter-property",
             "print.key=true",
-            "--property",
+            "--formatter-property",
             "print.headers=true",
           ]);
           expectEqual(stdout, "h:1\ta\tx\nh:2\tb\ty\nh:3\tc\tz\n", "records");

@@ -226,7 +226,7 @@ describe("a parked fetch", () => {
   });
 
   test("counts a batch over the partition's bound, and what it had read before", () => {
-    for (const overrides of [{ maxBytes: 1 }, { readBytes: 50, minBytes: 60 }]) {
+    for (const overrides of [{ maxBytes: 0 }, { readBytes: 50, minBytes: 60 }]) {
       const world = new World("os");
       const { state, partition } = park(world, overrides.minBytes ?? 1, overrides);
       partition.append(batch(1, 100), "client");

@@ -10,8 +10,8 @@ import { formatAddress, type ListenerInfo, type ListenerSpec } from "./listeners
 export interface ServerLimits {
   /** `max.connections` */
   readonly connectionsMax: number;
-  /** `max.connections.per.ip` */
-  readonly connectionsPerIpMax: number;
+  /** `max.connections.per.ip` and its overrides, for the address of a peer. */
+  readonly connectionsPerIpMax: (host: string) => number;
 }
 
 /** What the server needs; `connection` is shared by all its connections. */
@@ -112,8 +112,9 @@ export class Server {
       this.#logRefusal(socket, `max.connections=${limits.connectionsMax}`);
       return refuse(socket);
     }
-    if (ofHost >= limits.connectionsPerIpMax) {
-      this.#logRefusal(socket, `max.connections.per.ip=${limits.connectionsPerIpMax}`);
+    const ofHostMax = limits.connectionsPerIpMax(host);
+    if (ofHost >= ofHostMax) {
+      this.#logRefusal(socket, `max.connections.per.ip=${ofHostMax}`);
       return refuse(socket);
     }
     this.#perHost.set(host, ofHost + 1);

@@ -124,6 +124,15 @@ async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promis
   });
 }
 
+/** The limit for a peer in `address:count,…`, if it is listed there. */
+function connectionOverride(overrides: string, host: string): number | undefined {
+  for (const entry of overrides.split(",")) {
+    const colon = entry.lastIndexOf(":");
+    if (colon > 0 && entry.slice(0, colon).trim() === host) return Number(entry.slice(colon + 1));
+  }
+  return undefined;
+}
+
 function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promise<Server> {
   const { io, logger, config } = broker;
   const router = new RequestRouter(broker);
@@ -132,7 +141,9 @@ function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promis
     network: io.network,
     limits: () => ({
       connectionsMax: config.get("max.connections"),
-      connectionsPerIpMax: config.get("max.connections.per.ip"),
+      connectionsPerIpMax: (host) =>
+        connectionOverride(config.get("max.connections.per.ip.overrides"), host) ??
+          config.get("max.connections.per.ip"),
     }),
     connection: {
       clock: io.clock,

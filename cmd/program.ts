@@ -9,6 +9,7 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { print } from "./output.ts";
 import { applySettings } from "./settings.ts";
+import { say } from "./terminal.ts";
 
 interface CommandEntry {
   readonly name: string;
@@ -67,17 +68,21 @@ incomplete.`;
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
   // The command whose arguments commander refused, and its words.
   const refused: Refusal = { command: null, message: "" };
+  const help: string[] = [];
   try {
     const args = withoutHelpCommand(argv);
     const program = await buildProgram(args, version);
-    listen(program, refused);
+    listen(program, refused, help);
     if (args.length === 0) await print(program.helpInformation() + EXAMPLES + "\n");
     else await program.parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return 0;
-      return report(usageError(refused));
+      if (error.exitCode === 0) {
+        await print(help.join(""));
+        return 0;
+      }
+      return report(usageError(error, refused));
     }
     return await reportFailure(error);
   }
@@ -120,12 +125,12 @@ function unknownCommand(word: string, names: readonly string[]): OperatorError {
   return new OperatorError(`there is no command "${word}"`, "", hint, 2);
 }
 
-/** Help does not mention that a list is empty unless told otherwise. */
+/** Help does not mention that a list is empty, or a flag off, unless told otherwise. */
 const HELP = {
   optionDescription(this: Help, option: Option): string {
     const { defaultValue } = option;
-    const isEmpty = typeof defaultValue === "object" && defaultValue !== null &&
-      Object.keys(defaultValue).length === 0;
+    const isEmpty = defaultValue === false || (typeof defaultValue === "object" &&
+      defaultValue !== null && Object.keys(defaultValue).length === 0);
     const shown: Option = isEmpty
       ? Object.create(option, { defaultValue: { value: undefined } })
       : option;
@@ -134,11 +139,12 @@ const HELP = {
 };
 
 /** No command of the tree ends the process or writes errors by itself. */
-function listen(command: CommandUnknownOpts, refused: Refusal): void {
+function listen(command: CommandUnknownOpts, refused: Refusal, help: string[]): void {
   command.exitOverride();
   command.configureHelp(HELP);
   command.helpOption("-h, --help", "explain the command");
   command.configureOutput({
+    writeOut: (text) => help.push(text),
     writeErr: () => {
       refused.command ??= command;
     },
@@ -147,13 +153,14 @@ function listen(command: CommandUnknownOpts, refused: Refusal): void {
       refused.message ||= message;
     },
   });
-  for (const child of command.commands) listen(child, refused);
+  for (const child of command.commands) listen(child, refused, help);
 }
 
 /** What commander says, as one line that names the command. */
-function usageError(refused: Refusal): OperatorError {
-  // Without a message commander wanted to show the help of a command that only has subcommands.
-  const lines = (refused.message || "a subcommand is missing").split("\n");
+function usageError(error: CommanderError, refused: Refusal): OperatorError {
+  // Commander wants to show the help of a command that only has subcommands.
+  const said = error.code === "commander.help" ? "a subcommand is missing" : error.message;
+  const lines = (refused.message || said).split("\n");
   const text = lines.map((line) => line.trim()).join(" ").trim().replace(/^error: /, "");
   const near = /^(.*?) ?\(Did you mean (?:one of )?(.*)\?\)$/.exec(text);
   if (near !== null) return new OperatorError(near[1] ?? "", "", `did you mean ${near[2]}?`, 2);
@@ -178,11 +185,11 @@ async function reportFailure(error: unknown): Promise<number> {
   const known = toOperatorError(error);
   if (known !== null) return report(known);
   const shown = error instanceof Error ? error.stack ?? error.message : String(error);
-  process.stderr.write(`kstream: a bug in kstream, please report it: ${shown}\n`);
+  say(`kstream: a bug in kstream, please report it: ${shown}`);
   return 1;
 }
 
 function report(error: OperatorError): number {
-  process.stderr.write(`kstream: ${error.message.replace(/\s*\n\s*/g, " ")}\n`);
+  say(`kstream: ${error.message.replace(/\s*\n\s*/g, " ")}`);
   return error.exitCode;
 }

@@ -52,6 +52,26 @@ function startProducers(bootstrap: string) {
     ], { stdout: "pipe", stderr: "inherit" }));
 }
 
+/** The lines of a producer's output: each call gives the next one. */
+function lineReader(stream: ReadableStream<Uint8Array>): () => Promise<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  return async () => {
+    for (;;) {
+      const end = text.indexOf("\n");
+      if (end >= 0) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 1);
+        return line;
+      }
+      const { done, value } = await reader.read();
+      if (done) throw new Error("a producer ended without its account");
+      text += decoder.decode(value, { stream: true });
+    }
+  };
+}
+
 async function readPartition(broker: BrokerProcess, partition: number): Promise<string[]> {
   const { stdout } = await runOk([
     "kcat",
@@ -114,18 +134,18 @@ export async function killRounds(options: KillOptions): Promise<string> {
   const args = ["--topic", `${TOPIC}:${PARTITIONS}`];
   let broker = await startBrokerProcess({ dataDir, args });
   const producers = startProducers(broker.bootstrap);
+  const lines = producers.map((producer) => lineReader(producer.stdout));
   try {
+    for (const next of lines) await next(); // all have begun: from here on the broker dies
     for (let round = 0; round < options.rounds; round++) {
-      await Bun.sleep(100 + random() * 900);
+      await Bun.sleep(100 + random() * 1400);
       await broker.stop("SIGKILL");
       broker = await startBrokerProcess({ dataDir, port: broker.port, args });
     }
     await Bun.sleep(500);
     for (const producer of producers) producer.kill("SIGTERM");
     const accounts = await Promise.all(
-      producers.map(async (producer) =>
-        JSON.parse(await new Response(producer.stdout).text()) as Account
-      ),
+      lines.map(async (next) => JSON.parse(await next()) as Account),
     );
     const wrong: string[] = [];
     for (const { name, failed, left } of accounts) {

@@ -1,7 +1,8 @@
 """An idempotent producer (librdkafka, acks=all) that runs until SIGTERM while brokers come and go.
 
-Arguments: bootstrap, topic, partitions, name. Each record is "name:sequence". At the end one JSON
-line on stdout: per partition the acknowledged sequences as [first, last] ranges, and what failed.
+Arguments: bootstrap, topic, partitions, name. Each record is "name:sequence". On stdout a line
+"started" with the first acknowledgement, and at the end one JSON line: per partition the
+acknowledged sequences as [first, last] ranges, and what failed.
 """
 import json
 import signal
@@ -34,6 +35,8 @@ def delivered(error, message):
     if error is not None:
         failed.append([sequence, str(error)])
         return
+    if sequence < partitions and not any(acked):
+        print("started", flush=True)
     ranges = acked[message.partition()]
     if ranges and ranges[-1][1] + partitions == sequence:
         ranges[-1][1] = sequence

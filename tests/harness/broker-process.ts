@@ -16,6 +16,8 @@ export interface BrokerProcess {
   readonly dataDir: string;
   /** What it wrote so far, both streams. */
   output(): string;
+  /** Resolves when it has written something that matches, or fails after 10 s. */
+  outputHas(pattern: RegExp): Promise<void>;
   /** SIGTERM (or `signal`), then waits for the end and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
@@ -83,6 +85,13 @@ export async function startBrokerProcess(
     pid: child.pid,
     dataDir,
     output: () => output,
+    outputHas: async (pattern) => {
+      const deadline = Date.now() + 10_000;
+      while (!pattern.test(output)) {
+        if (Date.now() > deadline) throw new Error(`no ${pattern} in:\n${output}`);
+        await Bun.sleep(2);
+      }
+    },
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
       const exitCode = await child.exited;

@@ -114,14 +114,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   refuseInsecure(listeners, options.insecure === true);
   const dataDir = options.memory === true ? MEMORY_DIR : options.data;
   const signals = listenForSignals(logger);
-  process.on(
-    "uncaughtException",
-    (error) => die(logger, "an internal error ends the broker", error),
-  );
-  process.on("unhandledRejection", (reason) => {
-    const error = reason instanceof Error ? reason : new Error(String(reason));
-    die(logger, "an internal error ends the broker", error);
-  });
+  endOnStrayErrors(logger);
   const running = await startBroker({
     io,
     logger,
@@ -194,6 +187,19 @@ function listenForSignals(logger: Logger): { readonly first: Promise<void> } {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   return { first: first.promise };
+}
+
+/** An error that nobody handles is a bug: what the process holds cannot be trusted after it. */
+function endOnStrayErrors(logger: Logger): void {
+  const end = (reason: unknown) => {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    die(logger, "an internal error ends the broker", error);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
+  // Whoever reads our output may go before us, as in `kstream serve | head -1`.
+  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
 }
 
 /** Ends the process without the mark of a clean end: the next start recovers. */

@@ -19,6 +19,8 @@ export const MAX_BATCH_BYTES = 128 * 1024 * 1024;
 /** What a scan reads at a time. */
 export const SCAN_CHUNK_BYTES = 1024 * 1024;
 const MAX_OFFSET_JUMP = 0x7fff_ffff;
+/** No compression packs more records than this into a byte of a batch. */
+const RECORDS_PER_BYTE_MAX = 4096;
 
 /** How a batch has to continue what lies before it. */
 export interface BatchExpectation {
@@ -154,7 +156,8 @@ export class BatchScan {
     const at = window.index(start);
     if (window.bytes.length - at >= BATCH_HEADER_BYTES) {
       const claimed = start + batchSizeBytes(window.bytes, at);
-      if (claimed > start && await this.isGood(claimed, offset)) return this.found(claimed);
+      const found = claimed > start ? await this.chained(claimed, start, offset) : null;
+      if (found !== null) return found;
     }
     for (let position = start + 1; position + BATCH_HEADER_BYTES <= window.endPosition;) {
       await window.load(position, BATCH_HEADER_BYTES);
@@ -166,22 +169,41 @@ export class BatchScan {
         continue;
       }
       position += candidate - from;
-      if (await this.isGood(position, offset)) return this.found(position);
+      const found = await this.chained(position, start, offset);
+      if (found !== null) return found;
       position++;
     }
     return null;
   }
 
-  private found(position: number): { position: number; baseOffset: number } {
-    return { position, baseOffset: baseOffset(this.window.bytes, this.window.index(position)) };
+  /**
+   * The right batch at `position`, if there is one and its offset can be believed, which no CRC
+   * covers: the skipped bytes could hold the skipped records, and a good batch behind it, if there
+   * is one, does not have a smaller offset.
+   */
+  private async chained(
+    position: number,
+    start: number,
+    offset: number,
+  ): Promise<{ position: number; baseOffset: number } | null> {
+    const batch = await this.goodBatch(position);
+    if (batch === null || batch.baseOffset <= offset) return null;
+    if (batch.baseOffset - offset > (position - start) * RECORDS_PER_BYTE_MAX) return null;
+    const next = await this.goodBatch(batch.endPosition);
+    const isBelied = next !== null && offset < next.baseOffset &&
+      next.baseOffset < batch.nextOffset;
+    if (isBelied) return null;
+    return { position, baseOffset: batch.baseOffset };
   }
 
-  /** Whether a whole, right batch behind `offset` starts at `position`; loads it if so. */
-  private async isGood(position: number, offset: number): Promise<boolean> {
+  /** The whole batch with a right CRC at `position`, or null. */
+  private async goodBatch(
+    position: number,
+  ): Promise<{ baseOffset: number; nextOffset: number; endPosition: number } | null> {
     const { window } = this;
     const left = window.endPosition - position;
-    if (left < BATCH_HEADER_BYTES) return false;
-    const expected = { offset: offset + 1, dense: false, verifyCrc: true };
+    if (left < BATCH_HEADER_BYTES) return null;
+    const expected = { offset: null, dense: false, verifyCrc: true };
     await window.load(position, BATCH_HEADER_BYTES);
     let at = window.index(position);
     let verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
@@ -190,7 +212,13 @@ export class BatchScan {
       at = window.index(position);
       verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
     }
-    return verdict === "good" && baseOffset(window.bytes, at) - offset <= MAX_OFFSET_JUMP;
+    if (verdict !== "good") return null;
+    const base = baseOffset(window.bytes, at);
+    return {
+      baseOffset: base,
+      nextOffset: base + lastOffsetDelta(window.bytes, at) + 1,
+      endPosition: position + batchSizeBytes(window.bytes, at),
+    };
   }
 }
 

@@ -10,7 +10,7 @@
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
  */
 import type { Codecs } from "../core/compression/codec.ts";
-import type { DiskLock, Timer } from "../core/io.ts";
+import type { Disk, DiskLock, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
@@ -140,7 +140,7 @@ export class DataDir {
     const { path } = options;
     let lock: DiskLock | null = null;
     try {
-      disk.makeDir(path);
+      await makeDurableDir(disk, path);
       lock = disk.lock(`${path}/${LOCK_FILE}`);
       if (lock === null) {
         throw new OperatorError(
@@ -387,6 +387,18 @@ async function loadMeta(io: StorageIo, options: DataDirOptions): Promise<MetaPro
     );
   }
   return meta;
+}
+
+/** Makes a directory and its missing parents, so that a power cut does not take them again. */
+async function makeDurableDir(disk: Disk, path: string): Promise<void> {
+  const parents: string[] = [];
+  for (let at = path; at !== "" && at !== "." && disk.stat(at) === null;) {
+    const slash = at.lastIndexOf("/");
+    at = slash < 0 ? "." : slash === 0 ? "/" : at.slice(0, slash);
+    parents.push(at);
+  }
+  disk.makeDir(path);
+  for (const parent of parents) await disk.syncDir(parent);
 }
 
 /** Runs the action on all items, at most `limit` at a time; throws the first failure. */

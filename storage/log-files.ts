@@ -4,6 +4,7 @@
  */
 import { DiskError } from "../core/io.ts";
 import { formatEpochs } from "./checkpoint-file.ts";
+import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
@@ -54,6 +55,8 @@ export class LogFiles {
   private snapshotOffsets: number[];
   /** Counts truncations. */
   private cuts = 0;
+  /** Settles with the last write of the leader-epoch checkpoint: there is one at a time. */
+  private epochsWritten: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly context: LogContext,
@@ -157,24 +160,32 @@ export class LogFiles {
    * Cuts the files at the start of the batch at `offset`; nothing may be appended meanwhile. The
    * checkpoints let go of the log first: a crash in between must not trust what has been cut.
    */
-  async truncate(segment: Segment, position: number, offset: number): Promise<void> {
+  async truncate(
+    segment: Segment,
+    position: number,
+    offset: number,
+    config: LogConfig,
+  ): Promise<void> {
     const { disk } = this.context.io;
     const { topic, partition } = this.identity;
-    this.cuts++;
     this.recoveredTo = Math.min(this.recoveredTo, offset);
     this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
     this.parentIsDirty = true;
     await this.syncPaths(this.takeUnsyncedPaths());
+    // A sync may have begun meanwhile that still counts on what goes now.
+    this.cuts++;
+    this.recoveredTo = Math.min(this.recoveredTo, offset);
     const index = this.segments.all.indexOf(segment);
     for (const later of this.segments.all.slice(index + 1)) this.discard(later, 0);
     this.segments.removeFrom(index + 1);
     this.sealed = this.sealed.filter((other) => other.baseOffset < segment.baseOffset);
-    segment.truncate(position, offset);
+    segment.cut(position);
     for (const stale of this.snapshotOffsets.filter((at) => at > offset)) {
       disk.remove(this.snapshotPath(stale));
     }
     this.snapshotOffsets = this.snapshotOffsets.filter((at) => at <= offset);
     this.dirIsDirty = true;
+    await rebuildIndexes(this.context.files, segment, config);
     await this.syncPaths([segment.logPath]);
     this.context.checkpointLater();
   }
@@ -192,7 +203,10 @@ export class LogFiles {
   /** Writes the leader-epoch checkpoint. Throws a `DiskError`. */
   writeEpochs(epochs: LeaderEpochs): Promise<void> {
     const path = `${this.dir}/${LEADER_EPOCH_FILE}`;
-    return writeSmallText(this.context.io.disk, path, formatEpochs(epochs.entries));
+    const write = () => writeSmallText(this.context.io.disk, path, formatEpochs(epochs.entries));
+    const written = this.epochsWritten.then(write);
+    this.epochsWritten = written.catch(() => {});
+    return written;
   }
 
   /** Renames the folder away; it goes later. Throws a `DiskError`. */

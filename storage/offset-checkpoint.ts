@@ -3,7 +3,7 @@
  * whose entry would be wrong after a crash (its folder is new, or it is being cut) is taken out at
  * once; everything else is written now and then.
  */
-import type { Disk } from "../core/io.ts";
+import type { Disk, DiskFile } from "../core/io.ts";
 import { formatOffsets, type OffsetEntry, parseOffsets } from "./checkpoint-file.ts";
 import { partitionDirName, TEMPORARY_SUFFIX } from "./names.ts";
 import { readSmallText } from "./small-files.ts";
@@ -31,11 +31,11 @@ export class OffsetCheckpoint {
    * synced, and its folder too. Throws a `DiskError`.
    */
   forget(name: string): boolean {
-    if (!this.entries.delete(name)) return false;
     this.version++;
+    if (!this.entries.delete(name)) return false;
     const temporary = `${this.path}.forget${TEMPORARY_SUFFIX}`;
     this.disk.remove(temporary);
-    this.write(temporary);
+    this.write(temporary, this.entries).close();
     this.disk.rename(temporary, this.path);
     return true;
   }
@@ -45,9 +45,9 @@ export class OffsetCheckpoint {
     const temporary = this.path + TEMPORARY_SUFFIX;
     for (;;) {
       const version = ++this.version;
-      this.entries = new Map(current().map((entry) => [nameOf(entry), entry]));
+      const next = new Map(current().map((entry) => [nameOf(entry), entry]));
       this.disk.remove(temporary);
-      const file = this.write(temporary, true)!;
+      const file = this.write(temporary, next);
       try {
         await file.sync();
       } finally {
@@ -55,22 +55,22 @@ export class OffsetCheckpoint {
       }
       if (version !== this.version) continue;
       this.disk.rename(temporary, this.path);
+      this.entries = next;
       await this.disk.syncDir(this.path.slice(0, this.path.lastIndexOf("/")));
       return;
     }
   }
 
-  private write(path: string, keepOpen = false) {
+  /** Writes a new file into the page cache and leaves it open. */
+  private write(path: string, entries: ReadonlyMap<string, OffsetEntry>): DiskFile {
     const file = this.disk.open(path, "create");
     try {
-      file.writeSync(new TextEncoder().encode(formatOffsets([...this.entries.values()])), 0);
+      file.writeSync(new TextEncoder().encode(formatOffsets([...entries.values()])), 0);
+      return file;
     } catch (error) {
       file.close();
       throw error;
     }
-    if (keepOpen) return file;
-    file.close();
-    return null;
   }
 }
 

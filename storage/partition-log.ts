@@ -328,7 +328,7 @@ export class PartitionLog implements Committable {
       this.syncedEndOffset = Math.min(this.syncedEndOffset, cut.offset);
       this.trustedEnd = Math.min(this.trustedEnd, cut.offset);
       this.epochs.truncateFromEnd(cut.offset);
-      await this.files.truncate(cut.segment, cut.position, cut.offset);
+      await this.files.truncate(cut.segment, cut.position, cut.offset, this.config);
       await this.files.writeEpochs(this.epochs);
       const { context, files, segments, reader, producerStates } = this;
       await rebuildProducers(context, files, segments, reader, producerStates);
@@ -591,13 +591,18 @@ export class PartitionLog implements Committable {
       logStartOffset: this.startOffset,
       logEndOffset: this.endOffset,
       durableEndOffset: this.durableEndOffset,
+      recoveryPoint: this.recoveryPoint,
       nowMs,
     };
     try {
       const facts = this.files.facts();
-      const count = expiredSegments(facts, this.config, log);
+      let count = expiredSegments(facts, this.config, log);
+      if (count > 0 && count === this.segments.count) {
+        // The active one goes with a later run, once its successor is durable.
+        this.roll(this.endOffset);
+        count--;
+      }
       if (count === 0) return true;
-      if (count === this.segments.count) this.roll(this.endOffset);
       const next = this.segments.at(count)!.baseOffset;
       this.moveStart(Math.max(next, this.startOffset));
       this.files.removeFirst(count, this.config.fileDeleteDelayMs);

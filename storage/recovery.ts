@@ -8,7 +8,8 @@
  *   ---------------------------------------------   -----------------------------------------------
  *   clean shutdown, snapshot at the end             nothing is read
  *   snapshot missing, damaged or older              batches from the newest good one on are replayed
- *   snapshot above the trusted offset               removed: the log decides
+ *   snapshot above the trusted offset, good         taken when the reading comes to its offset
+ *   snapshot above, behind damage or off a batch    removed: it may speak of what is lost
  *   leader epochs missing or damaged                made again from all batches
  *   index missing or of odd size, below             made again from that segment's batches
  *   index above                                     cut at the trusted offset, made again from there
@@ -21,16 +22,11 @@
  *   log start offset above the end                  the log is emptied and goes on from there
  *   `.tmp`, `.deleted`, indexes without a log       removed
  *
- * Afterwards everything that was read is synced, so that the log's end is durable.
+ * Afterwards everything is complete and synced as after a clean shutdown.
  */
-import {
-  baseOffset,
-  lastOffset,
-  maxTimestamp,
-  partitionLeaderEpoch,
-} from "../core/records/batch-header.ts";
-import { BatchScan } from "./batch-scan.ts";
-import { parseEpochs } from "./checkpoint-file.ts";
+import { partitionLeaderEpoch } from "../core/records/batch-header.ts";
+import { formatEpochs, parseEpochs } from "./checkpoint-file.ts";
+import { factsOf, fullScan, rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
@@ -47,10 +43,10 @@ import {
   TEMPORARY_SUFFIX,
   TIME_INDEX_SUFFIX,
 } from "./names.ts";
-import { decodeProducerSnapshot } from "./producer-snapshot.ts";
-import { ProducerStates } from "./producer-state.ts";
+import { ProducerRecovery } from "./producer-recovery.ts";
+import type { ProducerStates } from "./producer-state.ts";
 import { Segment } from "./segment.ts";
-import { readSmallFile, readSmallText } from "./small-files.ts";
+import { readSmallText, writeSmallText } from "./small-files.ts";
 
 /** What is on disk of a log, and what was found out about it. */
 export interface RecoveredLog {
@@ -112,19 +108,18 @@ interface Cut {
 }
 
 class LogRecovery {
-  private readonly producers = new ProducerStates();
+  private readonly producers: ProducerRecovery;
   private readonly nowMs: number;
   private readonly segments: Segment[];
-  private snapshots: number[];
-  private epochs: LeaderEpochs;
+  private readonly epochs: LeaderEpochs;
   private readonly trusted: number;
-  /** Batches from here on are not in `producers` yet. */
-  private replayFrom = 0;
   /** Batches from here on are not in `epochs` yet. */
-  private epochsFrom: number;
+  private readonly epochsFrom: number;
   private endOffset: number;
   /** Damage behind the last good batch. */
   private cut: Cut | null = null;
+  /** Whether something at or above the trusted offset is damaged. */
+  private isBehindDamage = false;
   private readonly scanned = new Set<Segment>();
 
   constructor(
@@ -136,9 +131,10 @@ class LogRecovery {
   ) {
     this.nowMs = context.io.clock.wallMs();
     this.segments = found.bases.map((base) => this.openSegment(base));
-    this.snapshots = [...found.snapshots];
+    const first = this.segments[0]!.baseOffset;
+    this.producers = new ProducerRecovery(context, dir, found.snapshots, first);
     this.trusted = checkpoints.recoveryPoint ?? 0;
-    this.endOffset = Math.max(this.trusted, this.segments[0]!.baseOffset);
+    this.endOffset = Math.max(this.trusted, first);
     const text = readSmallText(context.io.disk, `${dir}/${LEADER_EPOCH_FILE}`);
     const epochs = text === null ? null : parseEpochs(text);
     this.epochs = new LeaderEpochs(epochs ?? []);
@@ -147,25 +143,29 @@ class LogRecovery {
   }
 
   async run(): Promise<RecoveredLog> {
-    this.loadSnapshot();
-    const from = Math.min(this.replayFrom, this.epochsFrom, this.trusted);
+    const first = this.segments[0]!.baseOffset;
+    // What was before the first segment was durable when it was deleted, and its snapshot too.
+    this.producers.load(Math.max(this.trusted, first));
+    const from = Math.min(this.producers.replayFrom, this.epochsFrom, this.trusted);
     const isComplete = this.checkpoints.wasClean && this.checkpoints.recoveryPoint !== null;
     if (!isComplete || from < this.trusted) await this.scanFrom(from);
     await this.remakeIndexes();
     this.applyCut();
-    if (this.scanned.size > 0) await this.syncScanned();
-    const start = Math.max(this.checkpoints.logStartOffset ?? 0, this.segments[0]!.baseOffset);
+    this.producers.reach(this.endOffset, this.isBehindDamage);
+    this.producers.cut(this.endOffset);
+    const start = Math.max(this.checkpoints.logStartOffset ?? 0, first);
     const logStartOffset = Math.min(start, this.endOffset);
     this.epochs.truncateFromEnd(this.endOffset);
     this.epochs.truncateFromStart(logStartOffset);
+    if (this.scanned.size > 0) await this.complete();
     return {
       segments: this.segments,
       logStartOffset,
       logEndOffset: this.endOffset,
-      recoveryPoint: Math.min(this.trusted, this.endOffset),
+      recoveryPoint: this.endOffset,
       epochs: this.epochs,
-      producers: this.producers,
-      snapshotOffsets: this.snapshots,
+      producers: this.producers.producers,
+      snapshotOffsets: this.producers.kept,
     };
   }
 
@@ -182,30 +182,6 @@ class LogRecovery {
     return new Segment(this.context.files, this.dir, base, sizes, this.nowMs, jitterMs);
   }
 
-  /**
-   * Takes the newest good snapshot that does not reach above the trusted offset. The one at the
-   * start of the first segment counts too: what is before it was durable when it was deleted.
-   */
-  private loadSnapshot(): void {
-    const limit = Math.max(this.trusted, this.segments[0]!.baseOffset);
-    const { disk } = this.context.io;
-    const path = (offset: number) => `${this.dir}/${segmentFileName(offset, SNAPSHOT_SUFFIX)}`;
-    this.replayFrom = this.segments[0]!.baseOffset;
-    while (this.snapshots.length > 0) {
-      const offset = this.snapshots.at(-1)!;
-      const bytes = offset <= limit ? readSmallFile(disk, path(offset)) : null;
-      const entries = bytes === null ? null : decodeProducerSnapshot(bytes);
-      if (entries !== null) {
-        for (const entry of entries) this.producers.restore(entry, this.nowMs);
-        this.replayFrom = Math.max(offset, this.replayFrom);
-        return;
-      }
-      if (offset <= limit) this.report("a producer snapshot is damaged", { offset });
-      disk.remove(path(offset));
-      this.snapshots.pop();
-    }
-  }
-
   /** Reads from the segment that holds `from` to the end. */
   private async scanFrom(from: number): Promise<void> {
     let index = this.segments.findLastIndex((segment) => segment.baseOffset <= from);
@@ -219,18 +195,18 @@ class LogRecovery {
     if (segment.baseOffset > this.endOffset && this.cut === null && segment !== this.segments[0]) {
       this.noteMissing(segment);
     }
-    const pinned = this.context.files.pin(segment.logPath);
+    if (segment !== this.segments[0] && this.cut === null && segment.baseOffset >= this.trusted) {
+      this.producers.reach(segment.baseOffset, this.isBehindDamage);
+      this.producers.write(segment.baseOffset);
+    }
+    const { scan, release } = fullScan(this.context.files, segment, this.config);
     try {
-      const scan = new BatchScan(pinned.file, 0, segment.baseOffset, segment.sizeBytes, {
-        dense: !this.config.cleanupPolicy.compact,
-        verifyCrc: () => true,
-      });
       for (let step = await scan.next(); step !== null; step = await scan.next()) {
         if (step.kind === "batch") this.take(segment, step.bytes, step.at, step);
         else this.noteDamage(segment, step);
       }
     } finally {
-      pinned.release();
+      release();
     }
   }
 
@@ -240,17 +216,13 @@ class LogRecovery {
     at: number,
     batch: { position: number; sizeBytes: number },
   ): void {
-    const facts = {
-      sizeBytes: batch.sizeBytes,
-      baseOffset: baseOffset(bytes, at),
-      lastOffset: lastOffset(bytes, at),
-      maxTimestampMs: maxTimestamp(bytes, at),
-    };
+    const facts = factsOf(bytes, at, batch.sizeBytes);
     segment.note(facts, batch.position, this.config.indexIntervalBytes);
     if (facts.baseOffset >= this.epochsFrom) {
       this.epochs.assign(partitionLeaderEpoch(bytes, at), facts.baseOffset);
     }
-    if (facts.baseOffset >= this.replayFrom) this.producers.update(bytes, at, this.nowMs);
+    this.producers.reach(facts.baseOffset, this.isBehindDamage);
+    this.producers.update(bytes, at);
     if (this.cut !== null) {
       const { offset } = this.cut;
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
@@ -260,11 +232,13 @@ class LogRecovery {
   }
 
   private noteDamage(segment: Segment, damage: { position: number; offset: number }): void {
+    if (damage.offset >= this.trusted) this.isBehindDamage = true;
     this.cut ??= { segment, position: damage.position, offset: damage.offset };
   }
 
   /** The end of the segment before this one is missing. */
   private noteMissing(segment: Segment): void {
+    this.isBehindDamage = true;
     const before = this.segments[this.segments.indexOf(segment) - 1]!;
     this.cut = { segment: before, position: before.sizeBytes, offset: this.endOffset };
   }
@@ -274,16 +248,21 @@ class LogRecovery {
     if (cut === null) return;
     if (cut.offset < this.trusted) {
       this.report("data is damaged at the end of a log", { from: cut.offset, to: this.endOffset });
-      return;
+    } else {
+      const behind = cut.segment.sizeBytes - cut.position;
+      this.report("a torn end is cut off", { offset: cut.offset, bytes: behind });
+      cut.segment.cut(cut.position);
     }
-    const behind = cut.segment.sizeBytes - cut.position;
-    this.report("a torn end is cut off", { offset: cut.offset, bytes: behind });
-    cut.segment.truncate(cut.position, cut.offset);
-    const { disk } = this.context.io;
-    for (const later of this.segments.splice(this.segments.indexOf(cut.segment) + 1)) {
-      later.closeFiles();
-      this.scanned.delete(later);
-      for (const path of later.paths) disk.remove(path);
+    // Nothing good is in the segments behind; those that begin at the end or later have to go.
+    const end = Math.max(cut.offset, this.trusted);
+    const isBehind = (segment: Segment) =>
+      segment.baseOffset > cut.segment.baseOffset && segment.baseOffset >= end;
+    const index = this.segments.findIndex(isBehind);
+    if (index < 0) return;
+    for (const segment of this.segments.splice(index)) {
+      segment.closeFiles();
+      this.scanned.delete(segment);
+      for (const path of segment.paths) this.context.io.disk.remove(path);
     }
   }
 
@@ -295,43 +274,22 @@ class LogRecovery {
       const isWhole = segment.offsetIndex.isWhole && segment.timeIndex.isWhole;
       if (isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
       this.report("an index is made again", { segment: segment.baseOffset });
-      await this.remakeIndex(segment);
+      await rebuildIndexes(this.context.files, segment, this.config);
+      this.scanned.add(segment);
     }
   }
 
-  private async remakeIndex(segment: Segment): Promise<void> {
-    segment.clearIndexes();
-    const pinned = this.context.files.pin(segment.logPath);
-    try {
-      const scan = new BatchScan(pinned.file, 0, segment.baseOffset, segment.sizeBytes, {
-        dense: !this.config.cleanupPolicy.compact,
-        verifyCrc: () => true,
-      });
-      for (let step = await scan.next(); step !== null; step = await scan.next()) {
-        if (step.kind === "damage") continue;
-        segment.note(
-          {
-            sizeBytes: step.sizeBytes,
-            baseOffset: baseOffset(step.bytes, step.at),
-            lastOffset: lastOffset(step.bytes, step.at),
-            maxTimestampMs: maxTimestamp(step.bytes, step.at),
-          },
-          step.position,
-          this.config.indexIntervalBytes,
-        );
-      }
-    } finally {
-      pinned.release();
-    }
-    this.scanned.add(segment);
-  }
-
-  private async syncScanned(): Promise<void> {
+  /** Makes everything complete and durable, as a clean shutdown does. */
+  private async complete(): Promise<void> {
     const { disk } = this.context.io;
     for (const segment of this.scanned) {
       segment.flushIndexes();
       for (const path of segment.paths) await this.sync(path);
     }
+    this.producers.write(this.endOffset);
+    for (const offset of this.producers.kept) await this.sync(this.producers.path(offset));
+    const epochs = formatEpochs(this.epochs.entries);
+    await writeSmallText(disk, `${this.dir}/${LEADER_EPOCH_FILE}`, epochs);
     const metadata = `${this.dir}/${PARTITION_METADATA_FILE}`;
     if (disk.stat(metadata) !== null) await this.sync(metadata);
     await disk.syncDir(this.dir);

@@ -22,6 +22,7 @@ export function expiredSegments(
     readonly logStartOffset: number;
     readonly logEndOffset: number;
     readonly durableEndOffset: number;
+    readonly recoveryPoint: number;
     readonly nowMs: number;
   },
 ): number {
@@ -30,7 +31,9 @@ export function expiredSegments(
   for (const segment of segments) {
     const next = segments[count + 1];
     const end = next?.baseOffset ?? log.logEndOffset;
-    // What nobody could have read yet is not old, whatever its timestamps say.
+    // What is not complete and durable stays, whatever its timestamps say: nobody could have read
+    // it yet, or the producer state behind it would be lost in a crash.
+    if (next !== undefined && end > log.recoveryPoint) break;
     if (end > log.durableEndOffset) break;
     const isBeforeStart = next !== undefined && end <= log.logStartOffset;
     const isOld = config.cleanupPolicy.delete && isExpired(segment, config.retentionMs, log.nowMs);

@@ -134,17 +134,11 @@ export class Segment {
     this.timeIndex.flush();
   }
 
-  /** Cuts the `.log` at `sizeBytes`, the start of the batch at `offset`. Throws a `DiskError`. */
-  truncate(sizeBytes: number, offset: number): void {
+  /** Cuts the `.log` at the start of a batch; the indexes stay as they are. Throws a `DiskError`. */
+  cut(sizeBytes: number): void {
     this.files.get(this.logPath).truncateSync(sizeBytes);
     this.sizeBytes = sizeBytes;
     this.hasTornTail = false;
-    this.bytesSinceIndexEntry = 0;
-    this.offsetIndex.truncate((entry) => entry.value < sizeBytes);
-    this.timeIndex.truncate((entry) => this.baseOffset + entry.value < offset);
-    this.knowsMaxTimestamp = false;
-    this.loadMaxTimestamp();
-    if (sizeBytes === 0) this.firstTimestampMs = null;
   }
 
   /** Takes the largest timestamp from the time index: right once the indexes are complete. */

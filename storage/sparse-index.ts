@@ -126,26 +126,6 @@ export class SparseIndex {
     if (this.stored === 0) this.openOrCreate();
   }
 
-  /** Drops the entries for which `keep` says no, all from the first such on. Throws a `DiskError`. */
-  truncate(keep: (entry: IndexEntry) => boolean): void {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (keep(this.entryAt(middle))) low = middle + 1;
-      else high = middle;
-    }
-    if (low === this.count) return;
-    if (low < this.stored) {
-      this.files.get(this.path).truncateSync(low * this.entryBytes);
-      this.stored = low;
-      this.pendingCount = 0;
-    } else {
-      this.pendingCount = low - this.stored;
-    }
-    this.lastEntry = undefined;
-  }
-
   /** Forgets all entries, also those of a damaged file of any size. Throws a `DiskError`. */
   clear(): void {
     this.pendingCount = 0;

@@ -154,6 +154,7 @@ export class FaultyDisk implements Disk {
       : this.random.below(this.pendingNames.length + 1);
     for (const change of this.pendingNames.slice(0, count)) applyName(this.durableNames, change);
     this.pendingNames = [];
+    this.dropOrphans();
     this.names = new Map(this.durableNames);
     for (const node of new Set(this.names.values())) {
       if (node !== "dir") this.settle(node, mode);
@@ -180,6 +181,15 @@ export class FaultyDisk implements Disk {
   private changeNames(change: NameChange): void {
     applyName(this.names, change);
     this.pendingNames.push({ ...change });
+  }
+
+  /** What is in a folder that itself is lost cannot be reached any more. */
+  private dropOrphans(): void {
+    for (const path of [...this.durableNames.keys()].sort()) {
+      if (path !== "/" && this.durableNames.get(parentOf(path)) !== "dir") {
+        this.durableNames.delete(path);
+      }
+    }
   }
 
   private settle(node: Inode, mode: LossMode): void {

@@ -32,7 +32,8 @@ export class ModelLog {
   startOffset = 0;
   endOffset = 0;
   leaderEpoch = 0;
-  /** Up to where deletions may have gone, which a crash may undo. */
+  /** A crash has undone a deletion, but not what it did to the leader epochs. */
+  hasComeBack = false;
   topicId = "";
   producers: ModelProducer[] = [];
 

@@ -17,6 +17,8 @@ export interface ModelBatch {
   safe: boolean;
   /** Damaged or lost in the middle of the log: reads say so. */
   damaged: boolean;
+  /** A bit of it has flipped on the disk at some time. */
+  wasHit: boolean;
 }
 
 /** An idempotent producer, writing to one partition. */

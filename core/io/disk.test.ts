@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "../io.ts";
 import { BunDisk } from "./bun/disk.ts";
-import { describeDisk } from "./conformance/disk.ts";
+import { describeDisk } from "./disk-conformance.test-helper.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
 const root = mkdtempSync(join(tmpdir(), "kstream-disk-"));

@@ -1,6 +1,6 @@
 /** What every `Disk` has to do, as tests: `describeDisk` runs them against one implementation. */
 import { describe, expect, test } from "bun:test";
-import { type Disk, DiskError } from "../../io.ts";
+import { type Disk, DiskError } from "../io.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 

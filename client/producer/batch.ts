@@ -18,6 +18,8 @@ export interface ProducerIdentity {
 /** Records of one partition on their way: first open, then built, then sent until it is settled. */
 export class ProducerBatch {
   attempts = 0;
+  /** Whether it was sent, and the broker has not said that it did not store it. */
+  perhapsStored = false;
   /** Sequence of the first record within the producer's epoch; −1 until it is numbered. */
   sequence = -1;
   readonly createdMs: number;

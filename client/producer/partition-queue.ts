@@ -9,6 +9,8 @@ export type RenewIdentity = (stale: ProducerIdentity) => ProducerIdentity;
 interface Slot {
   readonly batch: ProducerBatch;
   left: readonly ProducerBatch[] | null;
+  /** Whether it takes up its sequence numbers: stored, or perhaps stored. */
+  counts: boolean;
   acknowledged: boolean;
 }
 
@@ -18,9 +20,11 @@ interface Slot {
  *
  * Several batches are sent ahead. When one of them fails, the broker refuses those behind it as out
  * of order; so the queue stops sending, waits until all of them have landed, and sends what is left
- * again, each under its old number. New numbers are given only behind a batch that was refused for
- * good or split: the broker took nothing behind it, so no duplicate can come of it. Where a batch
- * was given up without an answer, or the broker's count is not ours, a new epoch begins (KIP-360).
+ * again, each under its old number, one at a time: a broker recognises only the last five batches of
+ * a producer, so none may overtake one that it has perhaps stored. New numbers are given only behind
+ * a batch that was refused for good or split: the broker took nothing behind it, so no duplicate can
+ * come of it. Where a batch was given up without an answer, or the broker's count is not ours, a new
+ * epoch begins (KIP-360).
  */
 export class PartitionQueue {
   /** The batch that takes records. */
@@ -33,6 +37,8 @@ export class PartitionQueue {
   #slots: Slot[] = [];
   #flying = 0;
   #recovering = false;
+  /** Whether the batch in flight, then the only one, was sent before. */
+  #retryFlies = false;
   #identity: ProducerIdentity | null = null;
   #newEpochNeeded = false;
   #nextSequence = 0;
@@ -41,8 +47,11 @@ export class PartitionQueue {
 
   /** The next batch to send, or null if there is none or the queue recovers. */
   get sendable(): ProducerBatch | null {
-    if (this.#flying > 0 && (this.#recovering || this.#newEpochNeeded)) return null;
-    return this.#pending[0] ?? null;
+    const next = this.#pending[0] ?? null;
+    if (this.#flying === 0) return next;
+    const alone = this.#recovering || this.#newEpochNeeded || this.#retryFlies ||
+      (next !== null && next.attempts > 0);
+    return alone ? null : next;
   }
 
   /** The open batch takes no more records and waits to be sent. */
@@ -58,21 +67,25 @@ export class PartitionQueue {
     assert(batch !== null, "only a sendable batch is taken");
     this.#pending.shift();
     if (identity !== null) this.#number(batch, identity, renew);
-    this.#slots.push({ batch, left: null, acknowledged: false });
+    this.#slots.push({ batch, left: null, counts: true, acknowledged: false });
     this.#flying++;
+    this.#retryFlies = batch.attempts > 0;
     batch.attempts++;
+    batch.perhapsStored = true;
     return batch;
   }
 
   /** The batch is stored. */
   acknowledged(batch: ProducerBatch): void {
+    const slot = this.#slots.find((slot) => slot.batch === batch);
+    if (slot !== undefined) slot.acknowledged = true;
     this.#land(batch, [], true);
   }
 
   /** The batch, or those that it was split into, shall be sent again, in its old place. */
   retry(batch: ProducerBatch, left: readonly ProducerBatch[] = [batch]): void {
     this.#recovering = true;
-    this.#land(batch, left, false);
+    this.#land(batch, left, left.length === 1 && left[0] === batch);
   }
 
   /** The batch was refused for good: its sequence numbers are free again. */
@@ -81,9 +94,20 @@ export class PartitionQueue {
     this.#land(batch, [], false);
   }
 
-  /** The broker's idea of the sequence is not ours: go on in a new epoch. */
-  demandNewEpoch(): void {
+  /** The batch is given up though it may be stored. */
+  abandoned(batch: ProducerBatch): void {
+    this.#recovering = true;
     this.#newEpochNeeded = true;
+    this.#land(batch, [], true);
+  }
+
+  /**
+   * The broker refused the first batch as out of order, so neither it nor any behind it is stored:
+   * they go on in a new epoch.
+   */
+  outOfOrder(batch: ProducerBatch): void {
+    this.#newEpochNeeded = true;
+    batch.perhapsStored = false;
   }
 
   /** Whether every batch before this one, which flies, is acknowledged. */
@@ -99,15 +123,20 @@ export class PartitionQueue {
     const kept = this.#pending.filter((batch) => !expired(batch));
     this.#pending.splice(0, this.#pending.length, ...kept);
     // One that was sent may be stored though no answer came.
-    if (dropped.some(({ attempts }) => attempts > 0)) this.#newEpochNeeded = true;
+    if (dropped.some(({ perhapsStored }) => perhapsStored)) this.#newEpochNeeded = true;
     return dropped;
   }
 
   #number(batch: ProducerBatch, identity: ProducerIdentity, renew: RenewIdentity): void {
     let next = identity;
     if (this.#flying === 0) {
-      if (this.#newEpochNeeded && this.#identity !== null) next = renew(this.#identity);
-      this.#newEpochNeeded = false;
+      if (this.#identity !== null && batch.perhapsStored) {
+        // Under another number it might be stored twice. Its answer tells how to go on.
+        next = this.#identity;
+      } else {
+        if (this.#newEpochNeeded && this.#identity !== null) next = renew(this.#identity);
+        this.#newEpochNeeded = false;
+      }
       if (this.#identity?.producerId !== next.producerId || this.#identity.epoch !== next.epoch) {
         // Each epoch counts from 0, and must not begin while batches of the last one fly.
         this.#identity = next;
@@ -124,12 +153,13 @@ export class PartitionQueue {
     batch.number(this.#identity);
   }
 
-  #land(batch: ProducerBatch, left: readonly ProducerBatch[], acknowledged: boolean): void {
+  #land(batch: ProducerBatch, left: readonly ProducerBatch[], counts: boolean): void {
     const slot = this.#slots.find((slot) => slot.batch === batch && slot.left === null);
     assert(slot !== undefined, "only a batch in flight lands");
     slot.left = left;
-    slot.acknowledged = acknowledged;
+    slot.counts = counts;
     this.#flying--;
+    this.#retryFlies = false;
     if (!this.#recovering) { while (this.#slots[0]?.acknowledged) this.#slots.shift(); }
     if (this.#flying === 0 && this.#recovering) this.#recover();
   }
@@ -141,12 +171,9 @@ export class PartitionQueue {
     for (const slot of this.#slots) {
       const { batch } = slot;
       assert(slot.left !== null, "recovery waits until every batch has landed");
-      if (slot.acknowledged) {
-        // The broker went past a gap: it lost what we were told, or never checked.
-        if (next >= 0) this.#newEpochNeeded = true;
-        continue;
-      }
-      if (next < 0 && (slot.left.length !== 1 || slot.left[0] !== batch)) next = batch.sequence;
+      if (!slot.counts && next < 0) next = batch.sequence;
+      // The broker went past a gap: it lost what we were told, or never checked.
+      if (slot.acknowledged && next >= 0) this.#newEpochNeeded = true;
       for (const again of slot.left) {
         if (next >= 0) {
           again.sequence = next;
@@ -155,7 +182,15 @@ export class PartitionQueue {
         left.push(again);
       }
     }
-    if (next >= 0) this.#nextSequence = next;
+    if (next >= 0) {
+      // Those that wait behind were sent and refused in an earlier round.
+      for (const waiting of this.#pending) {
+        if (waiting.sequence < 0) break;
+        waiting.sequence = next;
+        next = addSequence(next, waiting.recordCount);
+      }
+      this.#nextSequence = next;
+    }
     this.#pending.unshift(...left);
     this.#slots = [];
     this.#recovering = false;

@@ -193,7 +193,10 @@ export class Sender {
       const nowMs = this.cluster.io.clock.monotonicMs();
       for (const { queue, batch } of taken) {
         if (isRetriableError(failure)) this.#retryLater(queue, batch, nowMs, true);
-        else this.#refuse(queue, batch, failure);
+        else {
+          queue.abandoned(batch);
+          this.#giveUp(queue, batch, failure);
+        }
       }
     } finally {
       lane.inFlight--;
@@ -269,7 +272,7 @@ export class Sender {
         }
         // Behind a failed batch this is to be expected; the first one shows that the broker has
         // lost its state of this producer, or another one has our id.
-        if (queue.isFirst(batch)) queue.demandNewEpoch();
+        if (queue.isFirst(batch)) queue.outOfOrder(batch);
         return this.#retryLater(queue, batch, nowMs, false);
       default: {
         const error = errorOf(queue, batch, answer);

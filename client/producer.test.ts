@@ -1,0 +1,297 @@
+import { expect, test } from "bun:test";
+import { produce } from "../core/protocol/00-produce.ts";
+import { initProducerId } from "../core/protocol/22-init-producer-id.ts";
+import { SimClock } from "../tests/sim/sim-clock.ts";
+import { SimRandom } from "../tests/sim/sim-random.ts";
+import { FakeBroker } from "./fake-broker.test-helper.ts";
+import type { Fate } from "./fake-broker.test-helper.ts";
+import { FakeLog } from "./fake-log.test-helper.ts";
+import { KafkaError, TimeoutError } from "./errors.ts";
+import { partitionOfKey } from "./murmur2.ts";
+import { Producer } from "./producer.ts";
+import type { BatchReport, ProducerOptions } from "./producer.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** What happens to one Produce request: before or after its batches are appended. */
+type Trouble = { readonly before?: Fate | number; readonly after?: Fate | number } | null;
+
+class World {
+  readonly clock = new SimClock(1_700_000_000_000);
+  readonly random: SimRandom;
+  readonly broker: FakeBroker;
+  readonly logs = new Map<string, FakeLog>();
+  readonly reports: BatchReport[] = [];
+  /** Sizes of the requests, in batches. */
+  readonly requests: number[] = [];
+  trouble: () => Trouble = () => null;
+
+  constructor(seed = 1, topics: Record<string, number> = { t: 1 }) {
+    this.random = new SimRandom(seed);
+    this.broker = new FakeBroker(this.clock, topics);
+    this.broker.on(initProducerId, () => ({ producerId: 7n, producerEpoch: 0 }));
+    this.broker.on(produce, ({ topicData, acks }) => {
+      const trouble = this.trouble();
+      this.requests.push(topicData.reduce((sum, each) => sum + each.partitionData.length, 0));
+      if (typeof trouble?.before === "string") return trouble.before;
+      const responses = topicData.map(({ name, partitionData }) => ({
+        name,
+        partitionResponses: partitionData.map(({ index, records }) => {
+          if (typeof trouble?.before === "number") return { index, errorCode: trouble.before };
+          const answer = this.log(name, index).append(records ?? new Uint8Array(0));
+          if (typeof trouble?.after === "number") return { index, errorCode: trouble.after };
+          return { index, ...answer };
+        }),
+      }));
+      if (typeof trouble?.after === "string") return trouble.after;
+      return acks === 0 ? "none" : { responses };
+    });
+  }
+
+  log(topic: string, partition: number): FakeLog {
+    const key = `${topic}/${partition}`;
+    const log = this.logs.get(key) ?? new FakeLog();
+    this.logs.set(key, log);
+    return log;
+  }
+
+  producer(options: Partial<ProducerOptions> = {}): Producer {
+    return new Producer({ clock: this.clock, random: this.random, network: this.broker }, {
+      brokers: [this.broker.address],
+      onBatch: (report) => this.reports.push(report),
+      ...options,
+    });
+  }
+
+  count(acknowledged: boolean): number {
+    return this.reports
+      .filter(({ error }) => (error === null) === acknowledged)
+      .reduce((sum, { recordCount }) => sum + recordCount, 0);
+  }
+}
+
+test("a record is acknowledged with its place", () => {
+  const world = new World();
+  const producer = world.producer();
+  const send = (value: string) => producer.send({ topic: "t", value: encode(value) });
+  const [first, second] = world.clock.run(Promise.all([send("a"), send("b")]));
+  expect(first).toMatchObject({ topic: "t", partition: 0, offset: 0n });
+  expect(first?.timestampMs).toBeGreaterThanOrEqual(1_700_000_000_000);
+  expect(second?.offset).toBe(1n);
+  expect(world.log("t", 0).values).toEqual(["a", "b"]);
+  expect(world.requests).toEqual([1]);
+});
+
+test("a batch leaves when it is full, else when it is old", () => {
+  const world = new World();
+  const producer = world.producer({ batchBytes: 1000, lingerMs: 50 });
+  const writer = world.clock.run(producer.topic("t"));
+  for (let i = 0; i < 30; i++) writer.append(0, 0, null, new Uint8Array(100));
+  world.clock.advance(30);
+  expect(world.requests.length).toBe(3);
+  expect(world.count(true)).toBeLessThan(30);
+  world.clock.advance(60);
+  expect(world.count(true)).toBe(30);
+});
+
+test("keys go where Java puts them; without a key every partition gets its share", () => {
+  const world = new World(1, { t: 5 });
+  const producer = world.producer({ batchBytes: 500 });
+  const writer = world.clock.run(producer.topic("t"));
+  for (const key of ["a", "b", "c", "order-17"]) {
+    expect(writer.append(-1, 0, encode(key), null)).toBe(partitionOfKey(5, encode(key)));
+  }
+  for (let i = 0; i < 1000; i++) writer.append(-1, 0, null, encode(`value ${i}`));
+  world.clock.run(producer.flush());
+  for (let partition = 0; partition < 5; partition++) {
+    expect(world.log("t", partition).values.length).toBeGreaterThan(100);
+  }
+  expect(() => writer.append(5, 0, null, null)).toThrow("no partition 5");
+});
+
+test("a full buffer says no, and has room again once records are acknowledged", () => {
+  const world = new World();
+  const producer = world.producer({ batchBytes: 1000, bufferBytes: 5000 });
+  const writer = world.clock.run(producer.topic("t"));
+  let taken = 0;
+  while (writer.append(0, 0, null, new Uint8Array(100)) >= 0) taken++;
+  expect(taken).toBeGreaterThan(40);
+  expect(taken).toBeLessThan(60);
+  world.clock.run(producer.room());
+  expect(producer.bufferedBytes).toBeLessThan(5000);
+  expect(writer.append(0, 0, null, new Uint8Array(100))).toBe(0);
+});
+
+test("of a batch that is too large only the culprit fails", () => {
+  const world = new World();
+  world.log("t", 0).maxBatchBytes = 2000;
+  const producer = world.producer();
+  const writer = world.clock.run(producer.topic("t"));
+  const outcomes: string[] = [];
+  for (let i = 0; i < 50; i++) {
+    const value = i === 20 ? "x".repeat(3000) : `value ${i}`;
+    writer.append(0, 0, null, encode(value), [], (error, offset) => {
+      outcomes[i] = error === null ? String(offset) : (error as KafkaError).codeName;
+    });
+  }
+  world.clock.run(producer.flush());
+  const wanted = Array.from({ length: 50 }, (_, i) => {
+    return i === 20 ? "MESSAGE_TOO_LARGE" : String(i < 20 ? i : i - 1);
+  });
+  expect(outcomes).toEqual(wanted);
+  expect([world.count(true), world.count(false)]).toEqual([49, 1]);
+});
+
+test("records in flight behind a refused batch are not lost", () => {
+  const world = new World();
+  world.log("t", 0).poison.add("poison");
+  const producer = world.producer({ batchBytes: 200 });
+  const writer = world.clock.run(producer.topic("t"));
+  const sent = Array.from({ length: 100 }, (_, i) => i === 30 ? "poison" : `value ${i}`);
+  for (const value of sent) writer.append(0, 0, null, encode(value));
+  world.clock.run(producer.flush());
+  const lost = world.count(false);
+  expect(lost).toBeGreaterThan(0);
+  expect(lost).toBeLessThan(15);
+  const { values } = world.log("t", 0);
+  expect(values.length).toBe(100 - lost);
+  expect(values).toEqual(sent.filter((value) => values.includes(value)));
+});
+
+test("a broker that has forgotten the producer makes it begin a new epoch", () => {
+  const world = new World();
+  const producer = world.producer();
+  world.clock.run(producer.send({ topic: "t", value: encode("a") }));
+  world.log("t", 0).forgetProducers();
+  world.clock.run(producer.send({ topic: "t", value: encode("b") }));
+  world.clock.run(producer.send({ topic: "t", value: encode("c") }));
+  expect(world.log("t", 0).values).toEqual(["a", "b", "c"]);
+});
+
+test("a record that finds no broker fails when its time is over", () => {
+  const world = new World();
+  const producer = world.producer({ deliveryTimeoutMs: 5000, requestTimeoutMs: 1000 });
+  world.clock.run(producer.topic("t"));
+  world.broker.refusing = true;
+  world.broker.hangUpAll();
+  const startMs = world.clock.monotonicMs();
+  const send = producer.send({ topic: "t", value: encode("a") });
+  expect(() => world.clock.run(send)).toThrow(TimeoutError);
+  const tookMs = world.clock.monotonicMs() - startMs;
+  expect(tookMs).toBeGreaterThanOrEqual(5000);
+  expect(tookMs).toBeLessThan(8000);
+});
+
+test("after records of unknown fate the next ones begin a new epoch, without duplicates", () => {
+  const world = new World();
+  const producer = world.producer({ deliveryTimeoutMs: 3000, requestTimeoutMs: 1000 });
+  world.clock.run(producer.send({ topic: "t", value: encode("a") }));
+  world.trouble = () => ({ after: "silence" });
+  const lost = producer.send({ topic: "t", value: encode("b") });
+  expect(() => world.clock.run(lost)).toThrow(TimeoutError);
+  world.trouble = () => null;
+  world.clock.run(producer.send({ topic: "t", value: encode("c") }));
+  expect(world.log("t", 0).values).toEqual(["a", "b", "c"]);
+});
+
+test("acks=0 counts what was sent, acks=1 what the leader has", () => {
+  for (const acks of [0, 1] as const) {
+    const world = new World();
+    const producer = world.producer({ acks });
+    const writer = world.clock.run(producer.topic("t"));
+    for (let i = 0; i < 10; i++) writer.append(0, 0, null, encode(`${i}`));
+    world.clock.run(producer.close());
+    world.clock.advance(10);
+    expect(world.count(true)).toBe(10);
+    expect(world.log("t", 0).values.length).toBe(10);
+  }
+});
+
+test("close delivers what was sent; abort fails it", () => {
+  const world = new World();
+  const closing = world.producer();
+  const sent = closing.send({ topic: "t", value: encode("a") });
+  world.clock.run(closing.topic("t").then(() => closing.close()));
+  expect(world.clock.run(sent).offset).toBe(0n);
+  const aborting = world.producer();
+  world.clock.run(aborting.topic("t"));
+  const lost = aborting.send({ topic: "t", value: encode("b") });
+  world.clock.advance(1);
+  aborting.abort(new Error("no more"));
+  expect(() => world.clock.run(lost)).toThrow("no more");
+});
+
+/** NOT_LEADER, REQUEST_TIMED_OUT, NOT_ENOUGH_REPLICAS, COORDINATOR…: all may pass. */
+const PASSING = [6, 7, 19, 56];
+
+test("through any passing trouble every record is stored once and in order", () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const world = new World(seed, { t: 2 });
+    const { random } = world;
+    world.trouble = () => {
+      if (!random.chance(35)) return null;
+      const fate = random.pick<Fate | number>(["hang-up", "hang-up", "silence", ...PASSING]);
+      return random.chance(50) ? { before: fate } : { after: fate };
+    };
+    for (const partition of [0, 1]) world.log("t", partition).maxBatchBytes = 400;
+    const producer = world.producer({
+      batchBytes: random.between(100, 600),
+      lingerMs: random.below(10),
+      requestTimeoutMs: 1000,
+      deliveryTimeoutMs: 3_600_000,
+      maxInFlight: random.between(1, 5),
+    });
+    const writer = world.clock.run(producer.topic("t"));
+    const wanted: string[][] = [[], []];
+    for (let i = 0; i < 100; i++) {
+      const partition = random.below(2);
+      wanted[partition]!.push(`value ${i}`);
+      writer.append(partition, 0, null, encode(`value ${i}`));
+      if (random.chance(10)) world.clock.advance(random.below(20));
+    }
+    world.clock.run(producer.flush(), 3_600_000);
+    const got = [0, 1].map((partition) => world.log("t", partition).values);
+    expect({ seed, got }).toEqual({ seed, got: wanted });
+    expect({ seed, failed: world.count(false) }).toEqual({ seed, failed: 0 });
+  }
+});
+
+test("with records refused or given up, the acknowledged ones are stored once and in order", () => {
+  for (let seed = 1; seed <= 150; seed++) {
+    const world = new World(seed);
+    const { random } = world;
+    world.trouble = () => {
+      if (!random.chance(40)) return null;
+      const fate = random.pick<Fate | number>(["hang-up", "silence", ...PASSING]);
+      return random.chance(50) ? { before: fate } : { after: fate };
+    };
+    const log = world.log("t", 0);
+    log.maxBatchBytes = 400;
+    const producer = world.producer({
+      batchBytes: random.between(100, 600),
+      requestTimeoutMs: 1000,
+      deliveryTimeoutMs: random.between(500, 10_000),
+    });
+    const writer = world.clock.run(producer.topic("t"));
+    const acknowledged = new Map<number, string>();
+    let settled = 0;
+    for (let i = 0; i < 150; i++) {
+      const value = `value ${i}`;
+      if (random.chance(4)) log.poison.add(value);
+      writer.append(0, 0, null, encode(value), [], (error) => {
+        settled++;
+        if (error === null) acknowledged.set(i, value);
+      });
+      if (random.chance(20)) world.clock.advance(random.below(300));
+    }
+    world.clock.run(producer.flush(), 3_600_000);
+    expect({ seed, settled }).toEqual({ seed, settled: 150 });
+    const wanted = [...acknowledged].sort(([a], [b]) => a - b).map(([, value]) => value);
+    const stored = log.values.filter((value) => wanted.includes(value));
+    expect({ seed, stored }).toEqual({ seed, stored: wanted });
+    expect({ seed, distinct: new Set(log.values).size }).toEqual({
+      seed,
+      distinct: log.values.length,
+    });
+  }
+});

@@ -13,6 +13,8 @@ const LEAVES: readonly (readonly string[])[] = [
   ["topic", "describe"],
   ["topic", "alter"],
   ["topic", "delete"],
+  ["produce"],
+  ["consume"],
   ["group", "list"],
   ["group", "describe"],
   ["group", "delete"],

@@ -8,7 +8,7 @@ import type { Printer } from "./consume/format.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./consume/offset-range.ts";
 import type { OffsetRange } from "./consume/offset-range.ts";
 import { runConsume } from "./consume/run.ts";
-import { writeStdout } from "./consume/stdout.ts";
+import { stdoutReaderGone, writeStdout } from "./consume/stdout.ts";
 import { onInterrupt, say } from "./terminal.ts";
 
 const HELP = `
@@ -78,7 +78,13 @@ export function consumeCommand() {
             ? "read_committed"
             : "read_uncommitted",
           print,
-        }, { client: clientIo, write: writeStdout, say, signal: onInterrupt() }),
+        }, {
+          client: clientIo,
+          write: writeStdout,
+          readerGone: stdoutReaderGone,
+          say,
+          signal: onInterrupt(),
+        }),
       );
     });
 }

@@ -37,6 +37,8 @@ export interface ConsumeSettings {
 export interface ConsumeIo {
   readonly client: ClientIo;
   readonly write: WriteOut;
+  /** Whether nobody reads standard output any more; asked now and then while nothing is written. */
+  readonly readerGone: () => boolean;
   /** Prints a line on stderr. */
   readonly say: (line: string) => void;
   /** Aborted by SIGINT: what was printed is committed, then it ends. */
@@ -45,6 +47,8 @@ export interface ConsumeIo {
 
 const FLUSH_BYTES = 256 * 1024;
 const COMMIT_EVERY_MS = 1000;
+/** How often it is asked whether the reader of standard output has gone. */
+const READER_CHECK_MS = 200;
 /** How long a rebalance waits for a reader that takes nothing. */
 const REVOKE_PATIENCE_MS = 10_000;
 
@@ -74,6 +78,7 @@ class ConsumeRun {
   #printing: Promise<void> = Promise.resolve();
   #committing: Promise<void> = Promise.resolve();
   #commitTimer: Timer | null = null;
+  #readerTimer: Timer | null = null;
   #failure: unknown = null;
 
   constructor(readonly settings: ConsumeSettings, readonly io: ConsumeIo) {
@@ -93,16 +98,26 @@ class ConsumeRun {
       const metadata = await this.#topic();
       if (this.settings.group === null) await this.#assign(metadata);
       else this.#subscribe(this.settings.group);
+      this.#watchReader();
       await this.#readAll();
       if (this.#failure !== null) throw this.#failure;
       await this.#commit();
     } finally {
       this.#commitTimer?.cancel();
+      this.#readerTimer?.cancel();
       await this.#consumer.close();
     }
     const bounded = this.settings.range.until !== null || this.settings.exitAtEnd;
     const cutShort = this.io.signal.aborted && bounded && this.#output.open;
     return this.#incomplete || cutShort ? 4 : 0;
+  }
+
+  /** Without new records no write would ever tell that the reader (`| head`) has gone. */
+  #watchReader(): void {
+    this.#readerTimer = this.io.client.clock.setTimer(READER_CHECK_MS, () => {
+      if (this.io.readerGone()) this.#done.abort();
+      else this.#watchReader();
+    });
   }
 
   async #topic(): Promise<TopicMetadata> {

@@ -1,11 +1,17 @@
 /** Standard output with back-pressure: a write is over when the reader's pipe has taken it. */
 import { write as writeCallback } from "node:fs";
 import { promisify } from "node:util";
+import { readerGone } from "../../core/io/bun/libc.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 
 const write = promisify(writeCallback);
 const STDOUT = 1;
 const AGAIN_AFTER_MS = 5;
+
+/** Whether the reader of a pipe on standard output has gone. */
+export function stdoutReaderGone(): boolean {
+  return readerGone(STDOUT);
+}
 
 /** Writes all the bytes; false once the reader has gone. Throws `OperatorError`: a full disk. */
 export async function writeStdout(bytes: Uint8Array): Promise<boolean> {

@@ -49,13 +49,30 @@ test("topics are there when it is ready", async () => {
   });
 });
 
-test("SIGTERM and SIGINT end it with 0, and a restart finds the topics", async () => {
+test("SIGTERM and SIGINT end it with 0, and a restart has everything still", async () => {
   const dataDir = join(freshDir("data"), "deep", "data");
   const first = await startBrokerProcess({ dataDir, args: ["--topic", "kept:2"] });
+  const before = { brokers: first.bootstrap };
+  await ok(["produce", "kept", "-p", "1"], { ...before, input: "a\nb\nc\n" });
+  expect(await ok(["consume", "kept", "-g", "team", "-n", "2"], before)).toBe("a\nb\n");
   expect(await first.stop("SIGTERM")).toBe(0);
+
   const second = await startBrokerProcess({ dataDir, args: ["--topic", "kept:2"] });
-  expect(await ok(["topic", "list"], { brokers: second.bootstrap })).toMatch(/^kept +2 /m);
+  const after = { brokers: second.bootstrap };
+  expect(await ok(["topic", "list"], after)).toMatch(/^kept +2 /m);
+  expect(await ok(["consume", "kept", "-e"], after)).toBe("a\nb\nc\n");
+  expect(await ok(["consume", "kept", "-g", "team", "-e"], after)).toBe("c\n");
   expect(await second.stop("SIGINT")).toBe(0);
+});
+
+test("kill -9 loses nothing that was acknowledged", async () => {
+  const dataDir = join(freshDir("killed"), "data");
+  const first = await startBrokerProcess({ dataDir });
+  await ok(["produce", "t"], { brokers: first.bootstrap, input: "a\nb\n" });
+  await first.stop("SIGKILL");
+  const second = await startBrokerProcess({ dataDir });
+  expect(await ok(["consume", "t", "-e"], { brokers: second.bootstrap })).toBe("a\nb\n");
+  expect(await second.stop()).toBe(0);
 });
 
 test("--memory leaves nothing on disk", async () => {

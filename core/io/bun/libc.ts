@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that neither Bun nor Node has: directory locks, sending a file to
- * a socket, and asking whether the page cache holds bytes. The last two are Linux's; elsewhere they
+ * The few calls of the C library that neither Bun nor Node has: directory locks, whether a pipe has
+ * a reader, sending a file to a socket, and whether the page cache holds bytes. The last two are Linux's; elsewhere they
  * say that they cannot, and the callers read instead.
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi";
@@ -18,6 +18,30 @@ let loadedFlock: Flock | null = null;
 export function flock(fd: number, operation: number): number {
   loadedFlock ??= open({ flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 } }).flock;
   return loadedFlock(fd, operation);
+}
+
+const POLLERR = 8;
+const POLLHUP = 16;
+
+type Poll = (descriptors: Uint8Array, count: number, timeoutMs: number) => number;
+let loadedPoll: Poll | null = null;
+
+/**
+ * Whether the reader of a pipe or the peer of a socket has gone, by `poll(2)`: a writer who has
+ * nothing to write learns it in no other way. False for files, and where it cannot be asked.
+ */
+export function readerGone(fd: number): boolean {
+  const { i32, u64, ptr: pointer } = FFIType;
+  try {
+    loadedPoll ??= open({ poll: { args: [pointer, u64, i32], returns: i32 } }).poll;
+  } catch {
+    return false;
+  }
+  // struct pollfd: int fd, short events, short revents.
+  const descriptor = new DataView(new ArrayBuffer(8));
+  descriptor.setInt32(0, fd, true);
+  const answered = loadedPoll(new Uint8Array(descriptor.buffer), 1, 0);
+  return answered > 0 && (descriptor.getInt16(6, true) & (POLLERR | POLLHUP)) !== 0;
 }
 
 function libraryNames(): string[] {

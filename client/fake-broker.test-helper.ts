@@ -113,6 +113,7 @@ export class FakeBroker implements Network {
       remote,
       pendingBytes: 0,
       write: (bytes) => {
+        if (!(bytes instanceof Uint8Array)) throw new TypeError("clients send bytes");
         const copy = bytes.slice();
         this.clock.setTimer(LATENCY_MS, () => {
           if (cut) return;

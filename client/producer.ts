@@ -47,6 +47,8 @@ export interface RecordMetadata {
 
 /** Below this part of the buffer those who wait for room go on. */
 const ROOM_FRACTION = 0.75;
+/** How many buffers wait to be filled again. */
+const BUFFERS_KEPT_MAX = 64;
 /** A batch buffer starts no larger than this, so that many partitions cost little. */
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
@@ -59,6 +61,8 @@ export class Producer {
   readonly #unsettled = new Set<ProducerBatch>();
   readonly #withOpenBatch = new Set<PartitionQueue>();
   #bufferedBytes = 0;
+  /** Buffers of full batches, to be filled again. */
+  readonly #buffers: Uint8Array[] = [];
   #roomWaiters: (() => void)[] = [];
   #flushes: { readonly left: Set<ProducerBatch>; readonly resolve: () => void }[] = [];
   #lingerTimer: Timer | null = null;
@@ -178,7 +182,8 @@ export class Producer {
     const nowMs = this.cluster.io.clock.monotonicMs();
     // A full batch before this one foretells another.
     const hint = queue.lastFull ? batchBytes : Math.min(batchBytes, FIRST_BUFFER_BYTES);
-    const batch = new ProducerBatch(this.#options, nowMs, hint);
+    const buffer = queue.lastFull ? this.#buffers.pop() : undefined;
+    const batch = new ProducerBatch(this.#options, nowMs, hint, buffer);
     queue.open = batch;
     this.#unsettled.add(batch);
     this.#bufferedBytes += batch.sizeBytes;
@@ -229,9 +234,19 @@ export class Producer {
     else batch.fail(error);
     const { recordCount } = batch;
     this.#options.onBatch?.({ topic, partition, recordCount, baseOffset, error });
+    this.#keepBuffer(batch);
     for (const { left } of this.#flushes) left.delete(batch);
     this.#endFlushes();
     this.#wakeRoom();
+  }
+
+  #keepBuffer(batch: ProducerBatch): void {
+    const { compression, batchBytes, acks } = this.#options;
+    // Compressed batches have buffers of their own size; with acks=0 the socket may hold them still.
+    if (compression !== "none" || acks === 0) return;
+    const { buffer } = batch;
+    if (buffer === null || buffer.length !== batchBytes) return;
+    if (this.#buffers.length < BUFFERS_KEPT_MAX) this.#buffers.push(buffer);
   }
 
   #split(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {

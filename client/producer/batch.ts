@@ -30,12 +30,22 @@ export class ProducerBatch {
   #sizeBytes = 0;
   readonly #options: ResolvedProducerOptions;
 
-  constructor(options: ResolvedProducerOptions, createdMs: number, sizeHintBytes: number) {
+  /** `buffer` is filled if it is given and large enough. */
+  constructor(
+    options: ResolvedProducerOptions,
+    createdMs: number,
+    sizeHintBytes: number,
+    buffer?: Uint8Array,
+  ) {
     const { compression, compressionLevel, codecs } = options;
-    const batchOptions: BatchOptions = { compression, codecs, sizeHintBytes };
-    this.#builder = new BatchBuilder(
-      compressionLevel === null ? batchOptions : { ...batchOptions, compressionLevel },
-    );
+    const batchOptions: BatchOptions = {
+      compression,
+      codecs,
+      sizeHintBytes,
+      ...(buffer === undefined ? {} : { buffer }),
+      ...(compressionLevel === null ? {} : { compressionLevel }),
+    };
+    this.#builder = new BatchBuilder(batchOptions);
     this.#options = options;
     this.createdMs = createdMs;
   }
@@ -83,6 +93,11 @@ export class ProducerBatch {
     this.#bytes = this.#builder.build();
     this.#builder = null;
     return this.#bytes;
+  }
+
+  /** The whole buffer of a settled batch, for the next one. */
+  get buffer(): Uint8Array | null {
+    return this.#bytes === null ? null : new Uint8Array(this.#bytes.buffer);
   }
 
   /** Writes identity and sequence into the bytes; not while they are being sent. */

@@ -42,6 +42,8 @@ export interface BatchOptions {
   readonly control?: boolean;
   /** Expected size in bytes, header included. */
   readonly sizeHintBytes?: number;
+  /** To be filled instead of a new buffer; it is given away to an uncompressed batch. */
+  readonly buffer?: Uint8Array;
 }
 
 const DEFAULT_SIZE_HINT_BYTES = 16 * 1024;
@@ -65,7 +67,9 @@ export class BatchBuilder {
 
   constructor(private readonly options: BatchOptions = {}) {
     const hint = options.sizeHintBytes ?? DEFAULT_SIZE_HINT_BYTES;
-    this.bytes = new Uint8Array(Math.max(hint, BATCH_HEADER_BYTES));
+    const size = Math.max(hint, BATCH_HEADER_BYTES);
+    const { buffer } = options;
+    this.bytes = buffer !== undefined && buffer.length >= size ? buffer : new Uint8Array(size);
   }
 
   /** How many records are in. */

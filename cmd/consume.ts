@@ -1,5 +1,5 @@
 /** `kstream consume TOPIC`: the records of a topic to standard output. */
-import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
 import { brokersOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, parseBrokers } from "./client.ts";
@@ -38,8 +38,8 @@ Examples:
 /** The command, to be added to the tree. */
 export function consumeCommand() {
   return new Command("consume")
-    .description("print the records of a topic")
-    .argument("<topic>")
+    .description("Print the records of a topic.")
+    .argument("<topic>", "the topic")
     .addOption(brokersOption())
     .addOption(
       new Option("-o, --offset <offset>", "where to begin, or a range; see below")
@@ -111,7 +111,7 @@ function printerOf(format: string): Printer {
 function partitionsOf(text: string | undefined): number[] | null {
   if (text === undefined) return null;
   if (!/^\d{1,9}(,\d{1,9})*$/.test(text)) {
-    throw new InvalidArgumentError(`"${text}" is no list of partitions, such as 0,2.`);
+    throw new OperatorError(`"${text}" is no list of partitions`, "", "write 0 or 0,2", 2);
   }
   return [...new Set(text.split(",").map(Number))];
 }

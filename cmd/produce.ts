@@ -34,7 +34,7 @@ const MAX_INT32 = 0x7fff_ffff;
 /** The command, to be added to the tree. */
 export function produceCommand() {
   return new Command("produce")
-    .description("write records to a topic, one per line of the input")
+    .description("Write records to a topic, one per line of the input.")
     .argument("<topic>", "created if it is missing and the broker allows it")
     .argument("[file...]", "read instead of standard input, - for that")
     .addOption(brokersOption())

@@ -36,7 +36,7 @@ const gather = (value: string, before: string[]): string[] => [...before, value]
 /** The command, to be added to the tree. */
 export function serveCommand() {
   return new Command("serve")
-    .description("run a broker")
+    .description("Run a broker.")
     .option("-d, --data <dir>", "where the data is kept", "data")
     .option("-l, --listen <[NAME=]host:port>", "address to listen on (repeatable)", gather, [])
     .option("--advertise <[NAME=]host:port>", "address told to clients (repeatable)", gather, [])

@@ -1,4 +1,5 @@
 /** Administration of consumer groups. */
+import { assert } from "../../core/assert.ts";
 import { Errors } from "../../core/errors.ts";
 import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
@@ -10,6 +11,7 @@ import type { Connection } from "../../core/connection.ts";
 import type { Cluster } from "../cluster.ts";
 import { KafkaError, throwOnError } from "../errors.ts";
 import type { OperationOptions } from "../options.ts";
+import { describeConsumerGroup } from "./consumer-groups.ts";
 import { decodeAssignment } from "../group-protocol.ts";
 import type { TopicPartitions } from "../group-protocol.ts";
 
@@ -33,10 +35,11 @@ export interface GroupMember {
   readonly assignment: readonly TopicPartitions[];
 }
 
-/** A group as DescribeGroups shows it. */
+/** A group as DescribeGroups or ConsumerGroupDescribe shows it. */
 export interface GroupDescription {
   readonly groupId: string;
   readonly state: string;
+  readonly type: "classic" | "consumer";
   readonly protocolType: string;
   /** The assignor in use. */
   readonly protocol: string;
@@ -88,14 +91,18 @@ export class GroupAdmin {
         timeoutMs,
       });
       const group = response.groups[0];
-      throwOnError(group?.errorCode ?? -1, subject, group?.errorMessage ?? null);
-      if (group === undefined || group.groupState === "Dead") {
-        throw new KafkaError(Errors.GROUP_ID_NOT_FOUND, subject);
-      }
       const { nodeId } = await this.#cluster.coordinator("group", groupId, options);
+      if (group?.errorCode === Errors.GROUP_ID_NOT_FOUND || group?.groupState === "Dead") {
+        const found = await describeConsumerGroup(connection, groupId, nodeId, timeoutMs);
+        if (found === null) throw new KafkaError(Errors.GROUP_ID_NOT_FOUND, subject);
+        return found;
+      }
+      throwOnError(group?.errorCode ?? -1, subject, group?.errorMessage ?? null);
+      assert(group !== undefined, "a group without error is there");
       return {
         groupId,
         state: group.groupState,
+        type: "classic",
         protocolType: group.protocolType,
         protocol: group.protocolData,
         coordinator: nodeId,

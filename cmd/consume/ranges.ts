@@ -15,6 +15,8 @@ export interface PartitionRange {
   readonly until: number | null;
   /** How many offsets of the range were deleted before we came. */
   readonly gone: number;
+  /** How many offsets of the range are not written yet, where they are not waited for. */
+  readonly missing: number;
 }
 
 interface Bounds {
@@ -58,6 +60,7 @@ export async function resolveRanges(
       skipBelow: wanted,
       until: options.exitAtEnd ? Math.min(until ?? Infinity, bounds.end) : until,
       gone: Math.max(0, Math.min(bounds.start, until ?? Infinity) - wanted),
+      missing: options.exitAtEnd ? Math.max(0, (until ?? 0) - Math.max(wanted, bounds.end)) : 0,
     };
   });
 }

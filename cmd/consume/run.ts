@@ -149,10 +149,14 @@ class ConsumeRun {
       options,
     );
     const positions: PartitionPosition[] = [];
-    for (const { partition, from, until, skipBelow, gone } of ranges) {
+    for (const { partition, from, until, skipBelow, gone, missing } of ranges) {
       if (gone > 0) {
         this.#incomplete = true;
         this.io.say(`kstream: ${gone} records of ${topic}-${partition} are deleted already`);
+      }
+      if (missing > 0) {
+        this.#incomplete = true;
+        this.io.say(`kstream: ${missing} records of ${topic}-${partition} are not written yet`);
       }
       if (until !== null && from >= until) continue;
       this.#reading.set(partition, { until, skipBelow });

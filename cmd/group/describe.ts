@@ -26,7 +26,7 @@ interface PartitionView {
 interface GroupView {
   readonly group: string;
   readonly state: string;
-  readonly type: string | null;
+  readonly type: string;
   readonly protocolType: string;
   readonly assignor: string;
   readonly coordinator: number | null;
@@ -104,15 +104,15 @@ async function describeGroup(admin: Admin, name: string): Promise<GroupView> {
   };
 }
 
-type Description = Omit<GroupDescription, "coordinator"> & {
+type Description = Omit<GroupDescription, "coordinator" | "type"> & {
   readonly coordinator: number | null;
-  readonly type: string | null;
+  readonly type: string;
 };
 
-/** DescribeGroups knows classic groups only; of others the listing tells state and type. */
+/** Of groups that are neither classic nor consumer the listing tells state and type. */
 async function readDescription(admin: Admin, name: string): Promise<Description> {
   try {
-    return { ...await admin.groups.describe(name), type: "classic" };
+    return await admin.groups.describe(name);
   } catch (error) {
     const isMissing = error instanceof KafkaError && error.code === Errors.GROUP_ID_NOT_FOUND;
     if (!isMissing) throw error;

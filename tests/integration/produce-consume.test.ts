@@ -147,6 +147,7 @@ test("what cannot work ends with the code for it", async () => {
   await fails(["produce"], 2, ["topic"], at);
   await fails(["consume", "numbers", "-o", "sometime"], 2, ["sometime"], at);
   await fails(["consume", "numbers", "-f", "%q"], 2, ["%q"], at);
+  await fails(["consume", "numbers", "-p", "x"], 2, ["no list of partitions"], at);
   await fails(["consume", "numbers", "-n", "0"], 2, ["whole number"], at);
   const missing = await kstream(["produce", "numbers", "missing.log"], at);
   expect(missing.exitCode).toBe(1);
@@ -164,6 +165,9 @@ test("offsets and ranges: from, to, relative, by time", async () => {
   expect(await consume("numbers", "-o", "@1600000000", "-n", "2")).toBe(lines(0, 2));
   expect(await ok(["consume", "numbers", "-o", "42:45"], at)).toBe(lines(42, 45));
   expect(await ok(["consume", "numbers", "-n", "3"], at)).toBe(lines(0, 3));
+  const short = await kstream(["consume", "numbers", "-o", "998:1005", "-e"], at);
+  expect(short).toMatchObject({ exitCode: 4, stdout: lines(998, 1000) });
+  expect(short.stderr).toContain("5 records of numbers-0 are not written yet");
 });
 
 test("formats have kcat's and rpk's letters", async () => {

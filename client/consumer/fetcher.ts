@@ -53,9 +53,10 @@ export class Fetcher {
 
   constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {}
 
-  /** Adds partitions; one that is there already is set to the new offset. */
+  /** Adds partitions; one that is there already is set to the new offset, and stays paused. */
   assign(positions: readonly PartitionPosition[]): void {
     for (const { topic, partition, offset } of positions) {
+      const paused = this.#assigned.get(key(topic, partition))?.paused ?? false;
       this.#drop(topic, partition);
       this.#assigned.set(key(topic, partition), {
         topic,
@@ -63,7 +64,7 @@ export class Fetcher {
         fetchOffset: Number(offset),
         position: Number(offset),
         maxBytes: this.options.partitionMaxBytes,
-        paused: false,
+        paused,
         queued: 0,
         inRequest: false,
         retryAtMs: 0,

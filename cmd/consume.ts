@@ -8,7 +8,7 @@ import type { Printer } from "./consume/format.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./consume/offset-range.ts";
 import type { OffsetRange } from "./consume/offset-range.ts";
 import { runConsume } from "./consume/run.ts";
-import { stdoutReaderGone, writeStdout } from "./consume/stdout.ts";
+import { stdoutReaderGone, writeStdout } from "./stdout.ts";
 import { onInterrupt, say } from "./terminal.ts";
 
 const HELP = `

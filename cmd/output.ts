@@ -1,20 +1,12 @@
 /** What commands write for people and scripts: text, JSON and tables that fit the terminal. */
+import { writeStdout } from "./stdout.ts";
 
-/** Writes to stdout and waits until it is taken. A reader that has gone (`| head`) is no error. */
+/**
+ * Writes to stdout and waits until it is taken. A reader that has gone (`| head`) is no error.
+ * Throws `OperatorError`: a full disk.
+ */
 export async function print(text: string): Promise<void> {
-  if (text === "") return;
-  await new Promise<void>((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") resolve();
-      else reject(error);
-    };
-    process.stdout.once("error", onError);
-    process.stdout.write(text, (error) => {
-      process.stdout.off("error", onError);
-      if (error === null || error === undefined) resolve();
-      else onError(error);
-    });
-  });
+  if (text !== "") await writeStdout(new TextEncoder().encode(text));
 }
 
 /** Prints a document for scripts; the schemas are in docs/json.md. */

@@ -66,28 +66,30 @@ incomplete.`;
 
 /** Runs one command line (without program name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
-  // The command whose arguments commander refused, and its words.
-  const refused: Refusal = { command: null, message: "" };
-  const help: string[] = [];
   try {
-    const args = withoutHelpCommand(argv);
-    const program = await buildProgram(args, version);
-    listen(program, refused, help);
-    if (args.length === 0) await print(program.helpInformation() + EXAMPLES + "\n");
-    else await program.parseAsync(args, { from: "user" });
-    return Number(process.exitCode ?? 0);
+    await runCommand(withoutHelpCommand(argv), version);
+    return 0;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) {
-        await print(help.join(""));
-        return 0;
-      }
-      return report(usageError(error, refused));
-    }
     return await reportFailure(error);
   }
 }
 
+async function runCommand(args: readonly string[], version: string): Promise<void> {
+  const refused: Refusal = { command: null, message: "" };
+  const help: string[] = [];
+  const program = await buildProgram(args, version);
+  listen(program, refused, help);
+  try {
+    // Without any command, help is what is asked for.
+    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode !== 0) throw usageError(error, refused);
+    await print(help.join(""));
+  }
+}
+
+/** The command whose arguments commander refused, and its words. */
 interface Refusal {
   command: CommandUnknownOpts | null;
   message: string;

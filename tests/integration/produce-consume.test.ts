@@ -231,3 +231,15 @@ test("broken pipes of tables and JSON are quiet too", async () => {
     expect([finished.exitCode, finished.stderr]).toEqual([0, ""]);
   }
 });
+
+test("their flags come from the environment and kstream.toml too", async () => {
+  const cwd = freshDir("flags");
+  const toml = '[produce]\nkey-delimiter = "="\nheader = ["a=1", "b=2"]\n' +
+    '[consume]\nexit-at-end = true\nformat = "%k>%v %h\\n"\n';
+  writeFileSync(join(cwd, "kstream.toml"), toml);
+  await ok(["produce", "flags"], { ...at, cwd, input: "k=v\n" });
+  expect(await ok(["consume", "flags"], { ...at, cwd })).toBe("k>v a=1,b=2\n");
+  const env = { KSTREAM_FORMAT: "%v\\n", KSTREAM_COUNT: "1" };
+  expect(await ok(["consume", "flags"], { ...at, cwd, env })).toBe("v\n");
+  expect(await ok(["consume", "flags", "-f", "%k\\n"], { ...at, cwd, env })).toBe("k\n");
+});

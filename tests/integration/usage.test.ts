@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir } from "../harness/broker-process.ts";
-import { fails, kstream, ok } from "./cli.ts";
+import { fails, kstream, ok, shell } from "./cli.ts";
 
 /** Every command with what it cannot do without. */
 const LEAVES: readonly (readonly string[])[] = [
@@ -85,6 +85,22 @@ test("flags win over the environment, that over kstream.toml, that over defaults
   await fails(["topic", "list"], 2, ['did you mean "serve"'], withFile);
   await fails(["topic", "list"], 2, ["nothing.toml"], { env: { KSTREAM_TOML: "nothing.toml" } });
   await fails(["topic", "list"], 2, ["neither true nor false"], { env: { KSTREAM_JSON: "maybe" } });
+});
+
+test("a broker that accepts but never answers ends the patience with 3", async () => {
+  const server = Bun.listen({ port: 0, hostname: "127.0.0.1", socket: { data: () => {} } });
+  const silent = `127.0.0.1:${server.port}`;
+  await Promise.all([
+    fails(["topic", "list", "-b", silent, "--timeout", "0.3"], 3, [silent]),
+    fails(["group", "delete", "g", "-b", silent, "--timeout", "0.3"], 3, [silent]),
+  ]);
+  server.stop(true);
+});
+
+test("a full disk behind stdout is an error, not a bug", async () => {
+  const finished = await shell("kstream --version; kstream topic list --help > /dev/full");
+  expect(finished.exitCode).toBe(1);
+  expect(finished.stderr).toMatch(/^kstream: cannot write to standard output: [^\n]+\n$/);
 });
 
 test("an address where no Kafka answers is told from a dead one", async () => {

@@ -1,8 +1,8 @@
 /** Standard output with back-pressure: a write is over when the reader's pipe has taken it. */
 import { write as writeCallback } from "node:fs";
 import { promisify } from "node:util";
-import { readerGone } from "../../core/io/bun/libc.ts";
-import { OperatorError } from "../../core/operator-error.ts";
+import { readerGone } from "../core/io/bun/libc.ts";
+import { OperatorError } from "../core/operator-error.ts";
 
 const write = promisify(writeCallback);
 const STDOUT = 1;

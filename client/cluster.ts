@@ -71,6 +71,8 @@ export class Cluster {
   readonly #io: ClientIo;
   readonly #brokers = new Map<number, BrokerNode>();
   readonly #topics = new Map<string, TopicMetadata>();
+  /** When each topic was asked for last, on the monotonic clock. */
+  readonly #askedMs = new Map<string, number>();
   readonly #coordinators = new Map<string, BrokerNode>();
   readonly #connections = new Map<string, Promise<Connection>>();
 
@@ -102,6 +104,16 @@ export class Cluster {
   /** What is known of a topic, without asking. */
   cached(topic: string): TopicMetadata | undefined {
     return this.#topics.get(topic);
+  }
+
+  /** Asks again in the background if what is known of the topic is old: it may have grown. */
+  touch(topic: string): void {
+    const nowMs = this.#io.clock.monotonicMs();
+    const askedMs = this.#askedMs.get(topic) ?? nowMs;
+    if (nowMs - askedMs < this.options.metadataMaxAgeMs) return;
+    this.#askedMs.set(topic, nowMs);
+    // A failure shows where the topic is used.
+    this.refresh([topic]).catch(() => {});
   }
 
   /** Closes all connections; later use fails. */
@@ -311,6 +323,7 @@ export class Cluster {
 
   #remember(topic: ResponseOf<typeof metadataApi>["topics"][number]): void {
     if (topic.name === null) return;
+    this.#askedMs.set(topic.name, this.#io.clock.monotonicMs());
     if (topic.errorCode !== Errors.NONE) {
       if (topic.errorCode === Errors.UNKNOWN_TOPIC_OR_PARTITION) this.#topics.delete(topic.name);
       return;

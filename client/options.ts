@@ -24,6 +24,8 @@ export interface ClientOptions {
   readonly retryBackoffMs?: number;
   /** Default 1,000. */
   readonly retryBackoffMaxMs?: number;
+  /** What is known of a topic in use is asked for again after it. Default 5 min. */
+  readonly metadataMaxAgeMs?: number;
   readonly logger?: Logger;
 }
 
@@ -41,6 +43,7 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     apiTimeoutMs: 60_000,
     retryBackoffMs: 100,
     retryBackoffMaxMs: 1000,
+    metadataMaxAgeMs: 300_000,
     ...options,
   };
 }

@@ -109,6 +109,20 @@ test("keys go where Java puts them; without a key every partition gets its share
   expect(() => writer.append(5, 0, null, null)).toThrow("no partition 5");
 });
 
+test("a topic that has grown is seen after a while", () => {
+  const topics = { t: 1 };
+  const world = new World(1, topics);
+  const producer = world.producer({ metadataMaxAgeMs: 60_000 });
+  const writer = world.clock.run(producer.topic("t"));
+  topics.t = 4;
+  world.clock.run(producer.send({ topic: "t", value: null }));
+  expect(writer.partitionCount).toBe(1);
+  world.clock.advance(61_000);
+  world.clock.run(producer.send({ topic: "t", value: null }));
+  world.clock.advance(10);
+  expect(writer.partitionCount).toBe(4);
+});
+
 test("a full buffer says no, and has room again once records are acknowledged", () => {
   const world = new World();
   const producer = world.producer({ batchBytes: 1000, bufferBytes: 5000 });

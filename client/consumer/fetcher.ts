@@ -203,6 +203,7 @@ export class Fetcher {
         continue;
       }
       const { topic, partition } = assigned;
+      this.cluster.touch(topic);
       const leader = this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
       if (leader < 0 || !this.cluster.brokers.has(leader)) {
         this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);

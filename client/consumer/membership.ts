@@ -51,6 +51,8 @@ export class Membership {
   #memberId = "";
   #generation = -1;
   #failures = 0;
+  /** As leader: the partitions that were spread, by topic. */
+  #spread: ReadonlyMap<string, number> | null = null;
   readonly #stop = new AbortController();
   #running: Promise<void> | null = null;
 
@@ -152,6 +154,7 @@ export class Membership {
     this.#check(response.errorCode, "join");
     this.#memberId = response.memberId;
     this.#generation = response.generationId;
+    this.#spread = null;
     const leads = response.leader === response.memberId && !response.skipAssignment;
     const answer = await connection.request(syncGroup, {
       groupId: this.groupId,
@@ -184,10 +187,22 @@ export class Membership {
     const counts = new Map(topics.map((topic) => {
       return [topic, this.cluster.cached(topic)?.partitions.length ?? 0];
     }));
+    this.#spread = counts;
     return [...assignor(subscribed, counts)].map(([memberId, assigned]) => ({
       memberId,
       assignment: encodeAssignment(assigned),
     }));
+  }
+
+  /** As leader, has the group join again where topics have grown; other members don't see it. */
+  #checkSpread(): void {
+    const spread = this.#spread;
+    if (spread === null) return;
+    for (const [topic, count] of spread) {
+      this.cluster.touch(topic);
+      const known = this.cluster.cached(topic);
+      if (known !== undefined && known.partitions.length !== count) throw new RejoinError(false);
+    }
   }
 
   /** Until a rebalance or failure throws. */
@@ -203,6 +218,7 @@ export class Membership {
         ...(groupInstanceId === null ? {} : { groupInstanceId }),
       }, { timeoutMs: this.options.sessionTimeoutMs, signal });
       this.#check(errorCode, "send a heartbeat to");
+      this.#checkSpread();
     }
   }
 

@@ -126,6 +126,7 @@ export class Sender {
   }
 
   #leaderOf(queue: PartitionQueue): number | null {
+    this.cluster.touch(queue.topic);
     const leader = this.cluster.cached(queue.topic)?.partitions[queue.partition]?.leader ?? -1;
     return leader >= 0 && this.cluster.brokers.has(leader) ? leader : null;
   }

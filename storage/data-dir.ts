@@ -126,8 +126,7 @@ export class DataDir {
       fail: (error) => this.fail(error),
       removeLater: (paths, delayMs) => this.removals.add(paths, delayMs),
       checkpointLater: () => this.checkpointLater(),
-      forgetCheckpoints: (name) =>
-        [recoveryPoints, startOffsets].filter((file) => file.forget(name)).map((file) => file.path),
+      forgetCheckpoints: (name) => this.forgetCheckpoints(name),
     };
   }
 
@@ -313,6 +312,14 @@ export class DataDir {
     if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
     this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
+  }
+
+  private forgetCheckpoints(name: string): string[] {
+    const changed = [this.recoveryPoints, this.startOffsets].filter((file) => file.forget(name));
+    const paths = changed.map((file) => file.path);
+    // A handle that is still open is of the file that has been replaced.
+    for (const path of paths) this.context.files.close(path);
+    return paths;
   }
 
   private fail(error: Error): void {

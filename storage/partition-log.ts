@@ -329,6 +329,10 @@ export class PartitionLog implements Committable {
       this.trustedEnd = Math.min(this.trustedEnd, cut.offset);
       this.epochs.truncateFromEnd(cut.offset);
       await this.files.truncate(cut.segment, cut.position, cut.offset, this.config);
+      // A commit that ran meanwhile has noted places in the longer file.
+      this.generation++;
+      this.hints.clear();
+      this.finder.reset();
       await this.files.writeEpochs(this.epochs);
       const { context, files, segments, reader, producerStates } = this;
       await rebuildProducers(context, files, segments, reader, producerStates);

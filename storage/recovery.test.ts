@@ -139,6 +139,7 @@ describe("after a crash", () => {
   test("segments behind a torn end go", () => {
     const world = worldOfTen({ segmentBytes: 3 * BATCH_BYTES });
     world.kill(() => {
+      world.disk.remove("/data/recovery-point-offset-checkpoint");
       world.damage("00000000000000000006.log", (bytes) => bytes.slice(0, BATCH_BYTES + 20));
       world.damage("00000000000000000009.log", (bytes) => bytes.fill(0));
     });

@@ -17,9 +17,9 @@
  *   above, damage, nothing good follows             cut there; segments behind it go
  *   a segment's end is missing, later ones good     kept, as damage
  *   below, damage                                   kept; found by reads, never cut
- *   below, data missing at the end of the log       the end stays where it was: no offset comes twice
+ *   below, data missing at the end of the log       the end stays: no offset comes twice; new segment
  *   recovery point missing or beyond all data       everything is read
- *   log start offset above the end                  the log is emptied and goes on from there
+ *   log start offset above the end                  the log is empty, the checkpoint forgets it
  *   `.tmp`, `.deleted`, indexes without a log       removed
  *
  * Afterwards everything is complete and synced as after a clean shutdown.
@@ -116,6 +116,8 @@ class LogRecovery {
   /** Batches from here on are not in `epochs` yet. */
   private readonly epochsFrom: number;
   private endOffset: number;
+  /** The offset behind the last good batch. */
+  private foundEnd: number;
   /** Damage behind the last good batch. */
   private cut: Cut | null = null;
   /** Whether something at or above the trusted offset is damaged. */
@@ -135,6 +137,7 @@ class LogRecovery {
     this.producers = new ProducerRecovery(context, dir, found.snapshots, first);
     this.trusted = checkpoints.recoveryPoint ?? 0;
     this.endOffset = Math.max(this.trusted, first);
+    this.foundEnd = first;
     const text = readSmallText(context.io.disk, `${dir}/${LEADER_EPOCH_FILE}`);
     const epochs = text === null ? null : parseEpochs(text);
     this.epochs = new LeaderEpochs(epochs ?? []);
@@ -151,10 +154,12 @@ class LogRecovery {
     if (!isComplete || from < this.trusted) await this.scanFrom(from);
     await this.remakeIndexes();
     this.applyCut();
+    if (this.scanned.size > 0 && this.foundEnd < this.endOffset) this.addSegmentAtEnd();
     this.producers.reach(this.endOffset, this.isBehindDamage);
     this.producers.cut(this.endOffset);
     const start = Math.max(this.checkpoints.logStartOffset ?? 0, first);
     const logStartOffset = Math.min(start, this.endOffset);
+    if (start > this.endOffset) await this.forgetStart();
     this.epochs.truncateFromEnd(this.endOffset);
     this.epochs.truncateFromStart(logStartOffset);
     if (this.scanned.size > 0) await this.complete();
@@ -167,6 +172,13 @@ class LogRecovery {
       producers: this.producers.producers,
       snapshotOffsets: this.producers.kept,
     };
+  }
+
+  /** The start in the checkpoint would hide what is appended from now on. */
+  private async forgetStart(): Promise<void> {
+    const name = this.dir.slice(this.dir.lastIndexOf("/") + 1);
+    for (const path of this.context.forgetCheckpoints(name)) await this.sync(path);
+    await this.context.io.disk.syncDir(this.context.path);
   }
 
   private openSegment(base: number): Segment {
@@ -228,7 +240,8 @@ class LogRecovery {
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
     }
     this.cut = null;
-    this.endOffset = Math.max(this.endOffset, facts.lastOffset + 1);
+    this.foundEnd = facts.lastOffset + 1;
+    this.endOffset = Math.max(this.endOffset, this.foundEnd);
   }
 
   private noteDamage(segment: Segment, damage: { position: number; offset: number }): void {
@@ -264,6 +277,21 @@ class LogRecovery {
       this.scanned.delete(segment);
       for (const path of segment.paths) this.context.io.disk.remove(path);
     }
+  }
+
+  /**
+   * Data is missing at the end, below the trusted offset. The next batch goes into a segment of its
+   * own, so that its offset is beyond doubt.
+   */
+  private addSegmentAtEnd(): void {
+    const last = this.segments.at(-1)!;
+    if (last.baseOffset >= this.endOffset) return;
+    const segment = Segment.create(this.context.files, this.dir, this.endOffset, {
+      createdMs: this.nowMs,
+      jitterMs: drawJitter(this.context, this.config),
+    });
+    this.segments.push(segment);
+    this.scanned.add(segment);
   }
 
   /** A segment that was not read but lacks an index gets new ones. */

@@ -127,14 +127,20 @@ export class RegionFinder {
     stop: (lastOffset: number, batchEnd: number) => boolean,
   ): Place | null {
     let at = position;
+    let expected = position === 0 ? segment.baseOffset : null;
     for (let step = 0; step < STEPS_MAX; step++) {
       if (at >= segment.sizeBytes || !this.readHeader(segment, at)) return null;
       const end = at + batchSizeBytes(this.header, 0);
-      if (end > segment.sizeBytes) return null;
-      if (stop(lastOffset(this.header, 0), end)) {
-        return { position: at, offset: baseOffset(this.header, 0) };
+      const base = baseOffset(this.header, 0);
+      const last = lastOffset(this.header, 0);
+      // The walk may pass batches of an earlier process, which can be damaged.
+      const isWrong = expected !== null && base !== expected && !this.log.hasGaps();
+      if (end > segment.sizeBytes || isWrong || last < base) return null;
+      if (stop(last, end)) {
+        return base >= this.log.trustedFrom() ? { position: at, offset: base } : null;
       }
       at = end;
+      expected = last + 1;
     }
     return null;
   }

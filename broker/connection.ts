@@ -9,10 +9,11 @@
  * - A stream that is not Kafka's protocol ends this connection with one log line.
  * - Idle connections are closed after `connections.max.idle.ms`.
  */
+import { FrameReader } from "../core/frame-reader.ts";
 import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { ANONYMOUS, type Principal } from "./authorizer.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { describeBadStream } from "./bad-stream.ts";
 import { formatAddress, type ListenerInfo } from "./listeners.ts";
 import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
 import type { ClientSoftware, ConnectionState } from "./request-context.ts";
@@ -242,9 +243,10 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       const request = this.#services.parse(frame, this);
       return { request, heldBytes: frame.length + LENGTH_BYTES };
     }
-    const { bad } = this.#reader;
-    if (bad !== null) throw new ConnectionError(`got ${bad.what}: ${bad.whatToDo}`);
-    return null;
+    const { badLength } = this.#reader;
+    if (badLength === null) return null;
+    const bad = describeBadStream(badLength, this.#services.limits.requestBytesMax);
+    throw new ConnectionError(`got ${bad.what}: ${bad.whatToDo}`);
   }
 
   #mayStart(request: ParsedRequest): boolean {

@@ -118,7 +118,10 @@ export class FakeBroker implements Network {
         this.clock.setTimer(LATENCY_MS, () => {
           if (cut) return;
           if (this.rawAnswer !== null) return send(this.rawAnswer);
-          reader.push(copy, (frame) => this.#serve(frame, send, hangUp));
+          reader.push(copy);
+          for (let frame = reader.next(); frame !== null; frame = reader.next()) {
+            this.#serve(frame, send, hangUp);
+          }
         });
       },
       pause: () => {},

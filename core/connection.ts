@@ -5,6 +5,7 @@
  */
 import { assert } from "./assert.ts";
 import { Errors } from "./errors.ts";
+import { FrameReader } from "./frame-reader.ts";
 import type { Chunk, Clock, HostPort, Network, Socket, Timer } from "./io.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
@@ -16,7 +17,6 @@ import {
   ProtocolError,
 } from "./protocol/codec.ts";
 import type { Api, EncodableRequest, ResponseOf } from "./protocol/schema.ts";
-import { FrameReader, FrameTooLargeError } from "./frame-reader.ts";
 
 /** Why a connection could not be used. `refused`, `timeout` and `closed` may pass; the others not. */
 export type ConnectionFailure =
@@ -87,6 +87,8 @@ export interface VersionRange {
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_RESPONSE_BYTES = 512 * 1024 * 1024;
+/** A response up to this long that spans chunks gets its room at once: most fetches do. */
+const RESPONSE_ROOM_BYTES = 16 * 1024 * 1024;
 
 interface Pending {
   readonly api: Api;
@@ -120,7 +122,10 @@ export class Connection {
     this.address = address;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#frames = new FrameReader(options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES);
+    this.#frames = new FrameReader(
+      options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+      RESPONSE_ROOM_BYTES,
+    );
   }
 
   /** Connects and asks for the versions. Throws a `ConnectionError`. */
@@ -343,20 +348,15 @@ export class Connection {
       }
       this.#answered = true;
     }
-    try {
-      this.#frames.push(bytes, (frame) => this.#onFrame(frame));
-    } catch (error) {
-      if (!(error instanceof FrameTooLargeError)) throw error;
-      this.#fail(
-        new ConnectionError(
-          "not-kafka",
-          this.address,
-          `${text(this.address)} announced a response of ${error.lengthBytes} bytes: ` +
-            "no Kafka broker, or a response above the limit",
-        ),
-        false,
-      );
+    this.#frames.push(bytes);
+    for (let frame = this.#frames.next(); frame !== null; frame = this.#frames.next()) {
+      this.#onFrame(frame);
     }
+    const { badLength } = this.#frames;
+    if (badLength === null) return;
+    const message = `${text(this.address)} announced a response of ${badLength} bytes: ` +
+      "no Kafka broker, or a response above the limit";
+    this.#fail(new ConnectionError("not-kafka", this.address, message), false);
   }
 
   #onFrame(frame: Uint8Array): void {

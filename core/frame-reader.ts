@@ -1,68 +1,141 @@
-/** A frame announced a length outside the limit. */
-export class FrameTooLargeError extends Error {
-  override readonly name = "FrameTooLargeError";
-  constructor(readonly lengthBytes: number) {
-    super(`a frame of ${lengthBytes} bytes is outside the limit`);
-  }
-}
-
 /**
- * Cuts a byte stream into Kafka's frames: an int32 length, then as many bytes. A frame that lies
- * within one chunk is a view of it; one that spans chunks is put together once it is complete, so
- * an announced length alone costs no memory.
+ * Cuts a stream of bytes into Kafka's frames: an int32 length, then that many bytes. Brokers and
+ * clients read with it.
+ *
+ * A frame that lies whole in one chunk is a view into it. One that spans chunks is assembled in a
+ * buffer that grows with what has arrived, up to exactly the frame's length: a claimed length
+ * costs no more than the first room (`roomBytes`) until its bytes come.
  */
+
+/** Bytes of the length field. */
+const LENGTH_BYTES = 4;
+/** First room of a frame that spans chunks, where the peer is not trusted with more. */
+const ROOM_BYTES = 256 * 1024;
+
+/** Reads frames from the chunks that `push` adds. */
 export class FrameReader {
-  #parts: Uint8Array[] = [];
-  #partsBytes = 0;
-  /** Of the frame being read, with its length field; −1 while the length field is incomplete. */
-  #needBytes = -1;
+  readonly #frameBytesMax: number;
+  readonly #roomBytes: number;
+  /** Chunks that came and have not been looked at; `#position` is a position in the first. */
+  #chunks: Uint8Array[] = [];
+  #position = 0;
+  #bufferedBytes = 0;
+  /** The frame that is being assembled, or null; `#filled` of its `#frameBytes` are there. */
+  #assembly: Uint8Array | null = null;
+  #filled = 0;
+  #frameBytes = 0;
+  #badLength: number | null = null;
 
-  constructor(readonly maxFrameBytes: number) {}
+  /** `roomBytes`: what a frame that spans chunks gets at once; more spares copies of large frames. */
+  constructor(frameBytesMax: number, roomBytes: number = ROOM_BYTES) {
+    this.#frameBytesMax = frameBytesMax;
+    this.#roomBytes = roomBytes;
+  }
 
-  /** Takes the next chunk, whose ownership passes here. Throws `FrameTooLargeError`. */
-  push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => void): void {
-    let bytes = chunk;
-    if (this.#partsBytes > 0) {
-      this.#parts.push(chunk);
-      this.#partsBytes += chunk.length;
-      if (this.#needBytes < 0 && this.#partsBytes >= 4) {
-        this.#parts = [concat(this.#parts, this.#partsBytes)];
-        this.#needBytes = 4 + this.#length(this.#parts[0]!, 0);
+  /** Bytes that came and have not been given out as frames. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** The length, negative or above the bound, that has ended reading for good; or null. */
+  get badLength(): number | null {
+    return this.#badLength;
+  }
+
+  /** Adds bytes that came; the array is owned by the reader from now on. */
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#bufferedBytes += chunk.length;
+  }
+
+  /** The next frame without its length field, or null: more bytes are needed, or `badLength` is set. */
+  next(): Uint8Array | null {
+    if (this.#badLength !== null) return null;
+    if (this.#assembly === null) {
+      const left = this.#left();
+      if (left < LENGTH_BYTES) return null;
+      const length = this.#peekLength();
+      if (length < 0 || length > this.#frameBytesMax) {
+        this.#badLength = length;
+        return null;
       }
-      if (this.#needBytes < 0 || this.#partsBytes < this.#needBytes) return;
-      bytes = this.#parts.length === 1 ? this.#parts[0]! : concat(this.#parts, this.#partsBytes);
-      this.#parts = [];
-      this.#partsBytes = 0;
-      this.#needBytes = -1;
+      const whole = this.#takeView(length);
+      if (whole !== null) return whole;
+      this.#skip(LENGTH_BYTES);
+      this.#frameBytes = length;
+      this.#filled = 0;
+      const room = Math.max(this.#roomBytes, 4 * (left - LENGTH_BYTES));
+      this.#assembly = new Uint8Array(Math.min(length, room));
     }
-    let position = 0;
-    while (bytes.length - position >= 4) {
-      const end = position + 4 + this.#length(bytes, position);
-      if (end > bytes.length) {
-        this.#needBytes = end - position;
-        break;
+    return this.#assemble(this.#assembly);
+  }
+
+  /** Bytes in the chunks, apart from what is already in the assembly. */
+  #left(): number {
+    return this.#assembly === null ? this.#bufferedBytes : this.#bufferedBytes - this.#filled;
+  }
+
+  #peekLength(): number {
+    let value = 0;
+    let index = 0;
+    let position = this.#position;
+    for (let i = 0; i < LENGTH_BYTES; i++) {
+      let chunk = this.#chunks[index];
+      while (chunk !== undefined && position >= chunk.length) {
+        chunk = this.#chunks[++index];
+        position = 0;
       }
-      onFrame(bytes.subarray(position + 4, end));
-      position = end;
+      value = (value << 8) | (chunk?.[position++] ?? 0);
     }
-    if (position === bytes.length) return;
-    this.#parts.push(bytes.subarray(position));
-    this.#partsBytes = bytes.length - position;
+    return value;
   }
 
-  #length(bytes: Uint8Array, position: number): number {
-    const length = new DataView(bytes.buffer, bytes.byteOffset + position).getInt32(0);
-    if (length < 0 || length > this.maxFrameBytes) throw new FrameTooLargeError(length);
-    return length;
+  /** The frame as a view, if it and its length field lie in the first chunk. */
+  #takeView(length: number): Uint8Array | null {
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return null;
+    const from = this.#position + LENGTH_BYTES;
+    if (from + length > chunk.length) return null;
+    const frame = chunk.subarray(from, from + length);
+    this.#skip(LENGTH_BYTES + length);
+    return frame;
   }
-}
 
-function concat(parts: readonly Uint8Array[], totalBytes: number): Uint8Array {
-  const whole = new Uint8Array(totalBytes);
-  let position = 0;
-  for (const part of parts) {
-    whole.set(part, position);
-    position += part.length;
+  /** Drops bytes from the chunks. */
+  #skip(count: number): void {
+    this.#bufferedBytes -= count;
+    this.#position += count;
+    let chunk = this.#chunks[0];
+    while (chunk !== undefined && this.#position >= chunk.length) {
+      this.#position -= chunk.length;
+      this.#chunks.shift();
+      chunk = this.#chunks[0];
+    }
   }
-  return whole;
+
+  /** Moves bytes from the chunks into the assembly; the frame, if it is complete then. */
+  #assemble(into: Uint8Array): Uint8Array | null {
+    let buffer = into;
+    while (this.#filled < this.#frameBytes) {
+      const chunk = this.#chunks[0];
+      if (chunk === undefined) return null;
+      const count = Math.min(chunk.length - this.#position, this.#frameBytes - this.#filled);
+      if (this.#filled + count > buffer.length) {
+        const grown = Math.max(2 * buffer.length, this.#filled + count);
+        const larger = new Uint8Array(Math.min(this.#frameBytes, grown));
+        larger.set(buffer.subarray(0, this.#filled));
+        buffer = larger;
+        this.#assembly = buffer;
+      }
+      buffer.set(chunk.subarray(this.#position, this.#position + count), this.#filled);
+      this.#skip(count);
+      // Still held, now in the assembly.
+      this.#bufferedBytes += count;
+      this.#filled += count;
+    }
+    this.#bufferedBytes -= this.#frameBytes;
+    this.#assembly = null;
+    this.#filled = 0;
+    return buffer;
+  }
 }

@@ -340,6 +340,7 @@ export class DataDir {
       this.saving = this.saving.then(() => this.saveCheckpoints()).catch((error: unknown) => {
         if (!(error instanceof DiskError)) throw error;
         this.logger.warn("cannot write a checkpoint", { why: error.message });
+        this.checkpointLater();
       });
     });
   }

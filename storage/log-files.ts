@@ -115,7 +115,7 @@ export class LogFiles {
     if (active !== null) paths.push(active.logPath);
     await this.syncPaths(paths.concat(this.takeUnsyncedPaths()));
     if (sealed.length === 0 || active === null || cuts !== this.cuts) return false;
-    await this.writeEpochs(epochs);
+    if (!await this.tryWriteEpochs(epochs)) return false;
     // What was synced may have been cut off in the meantime.
     if (cuts !== this.cuts) return false;
     this.recoveredTo = Math.max(this.recoveredTo, active.baseOffset);
@@ -198,6 +198,18 @@ export class LogFiles {
       if (entries !== null) return { offset, entries };
     }
     return null;
+  }
+
+  /** A full disk only keeps the recovery point back: the epochs are also in the batches. */
+  private async tryWriteEpochs(epochs: LeaderEpochs): Promise<boolean> {
+    try {
+      await this.writeEpochs(epochs);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.context.logger.warn("cannot write leader epochs", { dir: this.dir, why: error.message });
+      return false;
+    }
   }
 
   /** Writes the leader-epoch checkpoint. Throws a `DiskError`. */

@@ -32,11 +32,14 @@ export class OffsetCheckpoint {
    */
   forget(name: string): boolean {
     this.version++;
-    if (!this.entries.delete(name)) return false;
+    if (!this.entries.has(name)) return false;
+    const rest = new Map(this.entries);
+    rest.delete(name);
     const temporary = `${this.path}.forget${TEMPORARY_SUFFIX}`;
     this.disk.remove(temporary);
-    this.write(temporary, this.entries).close();
+    this.write(temporary, rest).close();
     this.disk.rename(temporary, this.path);
+    this.entries = rest;
     return true;
   }
 

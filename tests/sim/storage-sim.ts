@@ -278,8 +278,12 @@ export class StorageSim {
     this.disk.faults.failingSyncPercent = 0;
     this.disk.faults.failingWritePercent = 0;
     this.disk.faults.maxBytes = Infinity;
-    if (this.dir!.failure !== null) this.crash(true);
-    this.disk.faults.failingSyncPercent = 0;
+    // What was under way may still fail.
+    this.clock.advance(1000);
+    for (let left = 5; left > 0 && this.dir!.failure !== null; left--) {
+      this.crash(true);
+      this.disk.faults.failingSyncPercent = 0;
+    }
     for (let partition = 0; partition < this.models.length; partition++) {
       const model = this.models[partition]!;
       const before = model.endOffset;

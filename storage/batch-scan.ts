@@ -119,10 +119,24 @@ export class BatchScan {
   /** The next step; null at the end. `bytes` is valid until the step after. */
   async next(): Promise<ScanStep | null> {
     const { window, position } = this;
-    const left = window.endPosition - position;
-    if (left <= 0) return null;
+    if (position >= window.endPosition) return null;
     const verifyCrc = this.options.verifyCrc(this.offset);
     const expected = { offset: this.offset, dense: this.options.dense, verifyCrc };
+    const { at, verdict } = await this.judge(position, expected);
+    if (verdict !== "good") return await this.skipDamage();
+    const sizeBytes = batchSizeBytes(window.bytes, at);
+    this.position = position + sizeBytes;
+    this.offset = baseOffset(window.bytes, at) + lastOffsetDelta(window.bytes, at) + 1;
+    return { kind: "batch", position, bytes: window.bytes, at, sizeBytes };
+  }
+
+  /** Loads what is at `position`: where it lies in the window, and what it is worth. */
+  private async judge(
+    position: number,
+    expected: BatchExpectation,
+  ): Promise<{ at: number; verdict: BatchVerdict }> {
+    const { window } = this;
+    const left = window.endPosition - position;
     await window.load(position, BATCH_HEADER_BYTES);
     let at = window.index(position);
     let verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
@@ -131,11 +145,7 @@ export class BatchScan {
       at = window.index(position);
       verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
     }
-    if (verdict !== "good") return await this.skipDamage();
-    const sizeBytes = batchSizeBytes(window.bytes, at);
-    this.position = position + sizeBytes;
-    this.offset = baseOffset(window.bytes, at) + lastOffsetDelta(window.bytes, at) + 1;
-    return { kind: "batch", position, bytes: window.bytes, at, sizeBytes };
+    return { at, verdict };
   }
 
   private async skipDamage(): Promise<ScanStep> {
@@ -201,17 +211,9 @@ export class BatchScan {
     position: number,
   ): Promise<{ baseOffset: number; nextOffset: number; endPosition: number } | null> {
     const { window } = this;
-    const left = window.endPosition - position;
-    if (left < BATCH_HEADER_BYTES) return null;
+    if (window.endPosition - position < BATCH_HEADER_BYTES) return null;
     const expected = { offset: null, dense: false, verifyCrc: true };
-    await window.load(position, BATCH_HEADER_BYTES);
-    let at = window.index(position);
-    let verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
-    if (verdict === "short" && window.bytes.length - at >= BATCH_HEADER_BYTES) {
-      await window.load(position, batchSizeBytes(window.bytes, at));
-      at = window.index(position);
-      verdict = judgeBatch(window.bytes, at, window.bytes.length, left, expected);
-    }
+    const { at, verdict } = await this.judge(position, expected);
     if (verdict !== "good") return null;
     const base = baseOffset(window.bytes, at);
     return {

@@ -37,6 +37,19 @@ export async function alterResources(
   });
 }
 
+/** The answer where nothing of the request was done. */
+export function refuseAll(
+  resources: readonly { readonly resourceType: number; readonly resourceName: string }[],
+  errorCode: number,
+): AlterAnswer[] {
+  return resources.map(({ resourceType, resourceName }) => ({
+    resourceType,
+    resourceName,
+    errorCode,
+    errorMessage: null,
+  }));
+}
+
 function denied(context: RequestContext, change: ConfigChange): Outcome<null> | null {
   const { resourceType, resourceName } = change;
   if (resourceType === ConfigResourceTypes.TOPIC) {

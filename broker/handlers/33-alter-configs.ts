@@ -3,7 +3,7 @@
  * IncrementalAlterConfigs). Checks: `planAlterConfigs`.
  */
 import { alterConfigs } from "../../core/protocol/33-alter-configs.ts";
-import { alterResources } from "../alter-configs.ts";
+import { alterResources, refuseAll } from "../alter-configs.ts";
 import type { Handler } from "../handler.ts";
 
 export const alterConfigsHandler: Handler<typeof alterConfigs> = {
@@ -18,12 +18,5 @@ export const alterConfigsHandler: Handler<typeof alterConfigs> = {
     }));
     return { responses: await alterResources(context, broker, changes, request.validateOnly) };
   },
-  failure: (request, code) => ({
-    responses: request.resources.map(({ resourceType, resourceName }) => ({
-      resourceType,
-      resourceName,
-      errorCode: code,
-      errorMessage: null,
-    })),
-  }),
+  failure: (request, code) => ({ responses: refuseAll(request.resources, code) }),
 };

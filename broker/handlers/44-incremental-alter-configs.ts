@@ -4,7 +4,7 @@
  * `planAlterConfigs`.
  */
 import { incrementalAlterConfigs } from "../../core/protocol/44-incremental-alter-configs.ts";
-import { alterResources } from "../alter-configs.ts";
+import { alterResources, refuseAll } from "../alter-configs.ts";
 import type { Handler } from "../handler.ts";
 import type { ConfigOperation } from "../plan-configs.ts";
 
@@ -27,12 +27,5 @@ export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConf
     }));
     return { responses: await alterResources(context, broker, changes, request.validateOnly) };
   },
-  failure: (request, code) => ({
-    responses: request.resources.map(({ resourceType, resourceName }) => ({
-      resourceType,
-      resourceName,
-      errorCode: code,
-      errorMessage: null,
-    })),
-  }),
+  failure: (request, code) => ({ responses: refuseAll(request.resources, code) }),
 };

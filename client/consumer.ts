@@ -5,9 +5,10 @@
 import { Cluster } from "./cluster.ts";
 import { ListOffsetsQuery } from "./admin/list-offsets.ts";
 import { GroupAdmin } from "./admin/groups.ts";
+import { commitOffsets } from "./commit-offsets.ts";
 import type { FetchedChunk } from "./consumer/chunk.ts";
 import { Fetcher } from "./consumer/fetcher.ts";
-import { commitOffsets, Membership } from "./consumer/membership.ts";
+import { Membership } from "./consumer/membership.ts";
 import { resolveConsumerOptions } from "./consumer/options.ts";
 import type {
   ConsumerOptions,

@@ -1,7 +1,6 @@
 /** Administration of consumer groups. */
 import { assert } from "../../core/assert.ts";
 import { Errors } from "../../core/errors.ts";
-import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
 import { describeGroups } from "../../core/protocol/15-describe-groups.ts";
 import { listGroups } from "../../core/protocol/16-list-groups.ts";
@@ -9,6 +8,7 @@ import { deleteGroups } from "../../core/protocol/42-delete-groups.ts";
 import { offsetDelete } from "../../core/protocol/47-offset-delete.ts";
 import type { Connection } from "../../core/connection.ts";
 import type { Cluster } from "../cluster.ts";
+import { commitOffsets } from "../commit-offsets.ts";
 import { KafkaError, throwOnError } from "../errors.ts";
 import type { OperationOptions } from "../options.ts";
 import { describeConsumerGroup } from "./consumer-groups.ts";
@@ -185,26 +185,7 @@ export class GroupAdmin {
     offsets: readonly { topic: string; partition: number; offset: bigint }[],
     options: OperationOptions = {},
   ): Promise<void> {
-    const subject = `set offsets of group "${groupId}"`;
-    await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
-      const topics = Map.groupBy(offsets, ({ topic }) => topic);
-      const response = await connection.request(offsetCommit, {
-        groupId,
-        topics: [...topics].map(([name, list]) => ({
-          name,
-          partitions: list.map(({ partition, offset }) => ({
-            partitionIndex: partition,
-            committedOffset: offset,
-            committedMetadata: "",
-          })),
-        })),
-      }, { timeoutMs, maxVersion: 9 });
-      for (const { name, partitions } of response.topics) {
-        for (const { partitionIndex, errorCode } of partitions) {
-          throwOnError(errorCode, `${subject}, ${name}-${partitionIndex}`);
-        }
-      }
-    });
+    await commitOffsets(this.#cluster, groupId, offsets, null, options);
   }
 
   /** Forgets the offsets of these partitions. Throws on the first that is refused. */

@@ -3,7 +3,6 @@
  * waits to be taken is below its bound.
  */
 import { Errors } from "../../core/errors.ts";
-import type { Timer } from "../../core/io.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { forEachBatch, lastOffset } from "../../core/records/batch-header.ts";
@@ -12,6 +11,7 @@ import type { Cluster } from "../cluster.ts";
 import { isRetriableError, KafkaError, TimeoutError } from "../errors.ts";
 import { FetchedChunk } from "./chunk.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
+import { WakeUp } from "../wake-up.ts";
 
 type FetchResponse = ResponseOf<typeof fetchApi>;
 type PartitionResponse = FetchResponse["responses"][number]["partitions"][number];
@@ -45,13 +45,13 @@ export class Fetcher {
   #queuedBytes = 0;
   #error: Error | null = null;
   #waiters: (() => void)[] = [];
-  #timer: Timer | null = null;
-  #timerAtMs = Infinity;
+  readonly #pumping: WakeUp;
   #refreshing = false;
   #closed = false;
-  #scheduled = false;
 
-  constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {}
+  constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {
+    this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
+  }
 
   /** Adds partitions; one that is there already is set to the new offset, and stays paused. */
   assign(positions: readonly PartitionPosition[]): void {
@@ -72,7 +72,7 @@ export class Fetcher {
         failingSinceMs: 0,
       });
     }
-    this.#schedule();
+    this.#pumping.soon();
   }
 
   /** Removes partitions and what was fetched of them. */
@@ -101,7 +101,7 @@ export class Fetcher {
     const assigned = this.#assigned.get(key(topic, partition));
     if (assigned === undefined) return;
     assigned.paused = false;
-    this.#schedule();
+    this.#pumping.soon();
   }
 
   /** The next chunk in the order of arrival; null when closed. Rejects on what will not pass. */
@@ -128,7 +128,7 @@ export class Fetcher {
 
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#pumping.close();
     this.#chunks = [];
     this.#wake();
   }
@@ -140,7 +140,7 @@ export class Fetcher {
     this.#queuedBytes -= chunk.bytes.length;
     owner.queued--;
     owner.position = chunk.nextOffset;
-    this.#schedule();
+    this.#pumping.soon();
     return chunk;
   }
 
@@ -169,26 +169,6 @@ export class Fetcher {
     });
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      if (!this.#closed) this.#pump();
-    });
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return;
-    this.#timer?.cancel();
-    this.#timerAtMs = atMs;
-    const { clock } = this.cluster.io;
-    this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => {
-      this.#timerAtMs = Infinity;
-      this.#schedule();
-    });
-  }
-
   #pump(): void {
     if (this.#queuedBytes >= this.options.queuedBytes) return;
     const nowMs = this.cluster.io.clock.monotonicMs();
@@ -199,7 +179,7 @@ export class Fetcher {
     for (const assigned of this.#assigned.values()) {
       if (assigned.paused || assigned.inRequest) continue;
       if (assigned.retryAtMs > nowMs) {
-        this.#wakeAt(assigned.retryAtMs);
+        this.#pumping.at(assigned.retryAtMs);
         continue;
       }
       const { topic, partition } = assigned;
@@ -259,7 +239,7 @@ export class Fetcher {
     } finally {
       this.#busyLeaders.delete(leader);
       for (const assigned of list) assigned.inRequest = false;
-      this.#schedule();
+      this.#pumping.soon();
     }
   }
 
@@ -349,7 +329,7 @@ export class Fetcher {
       }
       assigned.fetchOffset = Number(answer.offset);
       assigned.retryAtMs = 0;
-      this.#schedule();
+      this.#pumping.soon();
     } catch (error) {
       this.#failed(assigned, error instanceof Error ? error : new Error(String(error)), true);
     }
@@ -363,7 +343,7 @@ export class Fetcher {
     const nowMs = this.cluster.io.clock.monotonicMs();
     if (assigned.failures++ === 0) assigned.failingSinceMs = nowMs;
     assigned.retryAtMs = nowMs + this.cluster.backoffMs(assigned.failures - 1);
-    this.#wakeAt(assigned.retryAtMs);
+    this.#pumping.at(assigned.retryAtMs);
     const lastedMs = nowMs - assigned.failingSinceMs;
     if (!isRetriableError(error)) return this.fail(error);
     if (lastedMs >= this.cluster.options.apiTimeoutMs) {
@@ -384,7 +364,7 @@ export class Fetcher {
       .catch(() => {})
       .finally(() => {
         this.#refreshing = false;
-        this.#schedule();
+        this.#pumping.soon();
       });
   }
 }

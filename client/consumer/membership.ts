@@ -6,13 +6,13 @@
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
-import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import { joinGroup } from "../../core/protocol/11-join-group.ts";
 import { heartbeat } from "../../core/protocol/12-heartbeat.ts";
 import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
 import { syncGroup } from "../../core/protocol/14-sync-group.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import type { Cluster } from "../cluster.ts";
+import { commitOffsets } from "../commit-offsets.ts";
 import { ConnectionError, KafkaError, throwOnError } from "../errors.ts";
 import {
   ASSIGNORS,
@@ -245,43 +245,6 @@ export class Membership {
     this.cluster.forgetCoordinator("group", this.groupId);
     return true;
   }
-}
-
-/** Commits offsets, for a member or (without one) for a group that has no members. */
-export async function commitOffsets(
-  cluster: Cluster,
-  groupId: string,
-  offsets: readonly PartitionPosition[],
-  member: { generation: number; memberId: string; groupInstanceId: string | null } | null,
-): Promise<void> {
-  if (offsets.length === 0) return;
-  const subject = `commit offsets of group "${groupId}"`;
-  await cluster.retry(subject, async ({ timeoutMs }) => {
-    const node = await cluster.coordinator("group", groupId);
-    const connection = await cluster.connect(node, "coordinator");
-    // Version 10 names topics by id; up to 9 by name, which needs no lookup.
-    const response = await connection.request(offsetCommit, {
-      groupId,
-      ...(member === null ? {} : {
-        generationIdOrMemberEpoch: member.generation,
-        memberId: member.memberId,
-        ...(member.groupInstanceId === null ? {} : { groupInstanceId: member.groupInstanceId }),
-      }),
-      topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
-        name,
-        partitions: list.map(({ partition, offset }) => ({
-          partitionIndex: partition,
-          committedOffset: offset,
-          committedMetadata: "",
-        })),
-      })),
-    }, { timeoutMs, maxVersion: 9 });
-    for (const { name, partitions } of response.topics) {
-      for (const { partitionIndex, errorCode } of partitions) {
-        throwOnError(errorCode, `${subject}, ${name}-${partitionIndex}`);
-      }
-    }
-  }, { onRetry: () => cluster.forgetCoordinator("group", groupId) });
 }
 
 function asError(error: unknown): Error {

@@ -4,7 +4,6 @@
  */
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
-import type { Timer } from "../../core/io.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
@@ -12,6 +11,7 @@ import type { Cluster } from "../cluster.ts";
 import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "../errors.ts";
 import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
+import { WakeUp } from "../wake-up.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 
 /** Beyond the time that the broker may wait for its replicas. */
@@ -54,9 +54,7 @@ export class Sender {
   #identity: ProducerIdentity | null = null;
   #identityLoading = false;
   #fatal: Error | null = null;
-  #scheduled = false;
-  #timer: Timer | null = null;
-  #timerAtMs = Infinity;
+  readonly #pumping: WakeUp;
   #refreshing = false;
   #closed = false;
   readonly #staleTopics = new Set<string>();
@@ -67,12 +65,14 @@ export class Sender {
     readonly cluster: Cluster,
     readonly options: ResolvedProducerOptions,
     readonly events: SenderEvents,
-  ) {}
+  ) {
+    this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
+  }
 
   /** The queue may have something to send. */
   wake(queue: PartitionQueue): void {
     this.#ready.add(queue);
-    this.#schedule();
+    this.#pumping.soon();
   }
 
   /** Asks for a producer id ahead of the first batch. */
@@ -83,27 +83,7 @@ export class Sender {
   /** Stops; batches that still wait are never settled. */
   close(): void {
     this.#closed = true;
-    this.#timer?.cancel();
-  }
-
-  #schedule(): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      if (!this.#closed) this.#pump();
-    });
-  }
-
-  #wakeAt(atMs: number): void {
-    if (atMs >= this.#timerAtMs) return;
-    this.#timer?.cancel();
-    this.#timerAtMs = atMs;
-    const { clock } = this.cluster.io;
-    this.#timer = clock.setTimer(Math.max(0, atMs - clock.monotonicMs()), () => {
-      this.#timerAtMs = Infinity;
-      this.#schedule();
-    });
+    this.#pumping.close();
   }
 
   #pump(): void {
@@ -112,7 +92,7 @@ export class Sender {
     for (const queue of this.#ready) {
       this.#expire(queue, nowMs);
       if (queue.sendable === null) this.#ready.delete(queue);
-      else if (queue.retryAtMs > nowMs) this.#wakeAt(queue.retryAtMs);
+      else if (queue.retryAtMs > nowMs) this.#pumping.at(queue.retryAtMs);
       else {
         const leader = this.#leaderOf(queue);
         if (leader === null) this.#lookFor(queue, nowMs);
@@ -157,7 +137,7 @@ export class Sender {
       for (const queue of queues) this.#lookFor(queue, nowMs);
     }).finally(() => {
       lane.connecting = false;
-      this.#schedule();
+      this.#pumping.soon();
     });
   }
 
@@ -327,7 +307,7 @@ export class Sender {
 
   #lookFor(queue: PartitionQueue, nowMs: number): void {
     queue.retryAtMs = nowMs + this.cluster.backoffMs(queue.sendable?.attempts ?? 0);
-    this.#wakeAt(queue.retryAtMs);
+    this.#pumping.at(queue.retryAtMs);
     this.#refresh(queue.topic);
   }
 
@@ -342,7 +322,7 @@ export class Sender {
       .catch(() => {})
       .finally(() => {
         this.#refreshing = false;
-        this.#schedule();
+        this.#pumping.soon();
       });
   }
 
@@ -363,7 +343,7 @@ export class Sender {
       this.#fatal = error instanceof Error ? error : new Error(String(error));
     }).finally(() => {
       this.#identityLoading = false;
-      this.#schedule();
+      this.#pumping.soon();
     });
   }
 

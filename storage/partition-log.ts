@@ -94,6 +94,8 @@ export class PartitionLog implements Committable {
   private startOffset: number;
   private endOffset: number;
   private syncedEndOffset: number;
+  /** What was acknowledged before the durability became `fsync` is not taken back. */
+  private acknowledgedUnderOs = 0;
   private unsyncedRecords = 0;
   private unsyncedSinceMs = 0;
   /** Counts truncations, so that what began before one does not speak of what came after. */
@@ -157,7 +159,8 @@ export class PartitionLog implements Committable {
 
   /** Up to where an acknowledgement may go: the synced end under `fsync`, the log end under `os`. */
   get durableEndOffset(): number {
-    return this.acknowledgesSynced ? this.syncedEndOffset : this.endOffset;
+    if (!this.acknowledgesSynced) return this.endOffset;
+    return Math.max(this.syncedEndOffset, this.acknowledgedUnderOs);
   }
 
   /** Everything below is trusted at the next start without being read. */
@@ -326,6 +329,7 @@ export class PartitionLog implements Committable {
       this.finder.reset();
       this.endOffset = cut.offset;
       this.syncedEndOffset = Math.min(this.syncedEndOffset, cut.offset);
+      this.acknowledgedUnderOs = Math.min(this.acknowledgedUnderOs, cut.offset);
       this.trustedEnd = Math.min(this.trustedEnd, cut.offset);
       this.epochs.truncateFromEnd(cut.offset);
       await this.files.truncate(cut.segment, cut.position, cut.offset, this.config);
@@ -351,6 +355,7 @@ export class PartitionLog implements Committable {
 
   /** Takes a changed topic configuration. */
   updateConfig(config: LogConfig): void {
+    if (!this.acknowledgesSynced) this.acknowledgedUnderOs = this.endOffset;
     this.config = config;
     if (this.unsyncedRecords > 0 && this.acknowledgesSynced) this.requestCommit();
   }

@@ -8,7 +8,7 @@ import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { print } from "./output.ts";
-import { applySettings } from "./settings.ts";
+import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
 
 interface CommandEntry {
@@ -66,12 +66,20 @@ incomplete.`;
 
 /** Runs one command line (without program name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
+  endOnStrayErrors();
   try {
     await runCommand(withoutHelpCommand(argv), version);
     return 0;
   } catch (error) {
     return await reportFailure(error);
   }
+}
+
+/** An error that nobody handles is a bug; `serve` puts its own listeners in the place of these. */
+function endOnStrayErrors(): void {
+  const end = (error: unknown) => process.exit(reportBug(error));
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
 }
 
 async function runCommand(args: readonly string[], version: string): Promise<void> {
@@ -113,12 +121,22 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "explain a command")
     .addHelpText("after", EXAMPLES)
-    .hook("preAction", (_program, action) => applySettings(action));
+    .hook("preAction", async (_program, action) => {
+      await warnOfUnknownVariables(action);
+      await applySettings(action);
+    });
   for (const { name, summary, load } of COMMANDS) {
     if (name === first) program.addCommand(await load());
     else program.command(name).description(summary);
   }
   return program;
+}
+
+/** The other commands are loaded only if a variable is none of this command's. */
+async function warnOfUnknownVariables(command: CommandUnknownOpts): Promise<void> {
+  if (unknownVariables(process.env, [command]).length === 0) return;
+  const all = await Promise.all(COMMANDS.map(({ load }) => load()));
+  for (const warning of unknownVariables(process.env, all)) say(`kstream: ${warning}`);
 }
 
 function unknownCommand(word: string, names: readonly string[]): OperatorError {
@@ -186,12 +204,24 @@ async function reportFailure(error: unknown): Promise<number> {
   const { toOperatorError } = await import("./client.ts");
   const known = toOperatorError(error);
   if (known !== null) return report(known);
-  const shown = error instanceof Error ? error.stack ?? error.message : String(error);
-  say(`kstream: a bug in kstream, please report it: ${shown}`);
+  return reportBug(error);
+}
+
+/** With `KSTREAM_DEBUG=1` also where it happened. */
+function reportBug(error: unknown): number {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  say(`kstream: internal error: ${oneLine(message)}: please report`);
+  if (process.env["KSTREAM_DEBUG"] === "1" && error instanceof Error) {
+    say(error.stack ?? "no stack");
+  }
   return 1;
 }
 
 function report(error: OperatorError): number {
-  say(`kstream: ${error.message.replace(/\s*\n\s*/g, " ")}`);
+  say(`kstream: ${oneLine(error.message)}`);
   return error.exitCode;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
 }

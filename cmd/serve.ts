@@ -195,8 +195,10 @@ function endOnStrayErrors(logger: Logger): void {
     const error = reason instanceof Error ? reason : new Error(String(reason));
     die(logger, "an internal error ends the broker", error);
   };
-  process.on("uncaughtException", end);
-  process.on("unhandledRejection", end);
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.removeAllListeners(event);
+    process.on(event, end);
+  }
   // Whoever reads our output may go before us, as in `kstream serve | head -1`.
   process.stdout.on("error", () => {});
   process.stderr.on("error", () => {});

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
-import { applySettings } from "./settings.ts";
+import { applySettings, unknownVariables } from "./settings.ts";
 
 const before = { ...process.env };
 const scratch = mkdtempSync(join(tmpdir(), "kstream-settings-"));
@@ -83,4 +83,16 @@ test("unknown names in the file are refused with a suggestion", async () => {
     });
   }
   expect(await options([], {}, "[broker]\nx = 1")).toBeDefined();
+});
+
+test("variables that nothing reads are told, with what may be meant", () => {
+  const leaf = new Command("create").option("--ready-file <file>").option("-b, --brokers <list>");
+  const tree = [new Command("topic").addCommand(leaf)];
+  const environment = { KSTREAM_BROKERS: "a", KSTREAM_TOML: "b", KSTREAM_DEBUG: "1", PATH: "/" };
+  expect(unknownVariables(environment, tree)).toEqual([]);
+  const mistaken = { ...environment, KSTREAM_BROKRES: "a", KSTREAM_SOMETHING_ELSE: "b" };
+  expect(unknownVariables(mistaken, tree)).toEqual([
+    "warning: nothing reads KSTREAM_BROKRES in the environment: did you mean KSTREAM_BROKERS?",
+    "warning: nothing reads KSTREAM_SOMETHING_ELSE in the environment",
+  ]);
 });

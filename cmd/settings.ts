@@ -24,6 +24,40 @@ const OTHER_TABLES = ["broker"];
 /** The options that may stand at the top, for all commands that have them. */
 const SHARED_OPTIONS = ["brokers"];
 
+/** Variables that are read elsewhere: here, by `program.ts`, by the tests. */
+const OTHER_VARIABLES = [
+  "KSTREAM_TOML",
+  "KSTREAM_DEBUG",
+  "KSTREAM_BINARY",
+  "KSTREAM_COMPAT_CACHE",
+];
+
+/**
+ * A warning for each variable of the environment that starts with `KSTREAM_` and that no option of
+ * `commands` and their subcommands reads. No error, since other programs may have such variables.
+ */
+export function unknownVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+  commands: readonly CommandUnknownOpts[],
+): string[] {
+  const known = [...new Set([...commands.flatMap(variablesOf), ...OTHER_VARIABLES])];
+  const unknown = Object.keys(environment)
+    .filter((name) => name.startsWith("KSTREAM_") && !known.includes(name));
+  return unknown.map((name) => {
+    const near = didYouMean(withoutPrefix(name), known.map(withoutPrefix));
+    const hint = near === null ? "" : `: did you mean KSTREAM_${near}?`;
+    return `warning: nothing reads ${name} in the environment${hint}`;
+  });
+}
+
+function variablesOf(command: CommandUnknownOpts): string[] {
+  return [...command.options.map(environmentName), ...command.commands.flatMap(variablesOf)];
+}
+
+function withoutPrefix(name: string): string {
+  return name.slice("KSTREAM_".length);
+}
+
 /** Fills in the options of `command` that no flag has set. Throws `OperatorError` (usage). */
 export async function applySettings(command: CommandUnknownOpts): Promise<void> {
   const file = await readSettingsFile();

@@ -20,6 +20,8 @@ const GOOD: readonly [string, OffsetRange][] = [
   ["start:+3", { from: start(), until: start(3n) }],
   ["@1700000000000", { from: time(1700000000000), until: null }],
   ["@1700000000", { from: time(1700000000000), until: null }],
+  ["@0", { from: time(0), until: null }],
+  ["@0:end", { from: time(0), until: end() }],
   ["@-1h", { from: time(NOW - 3_600_000), until: null }],
   ["@-1h:end", { from: time(NOW - 3_600_000), until: end() }],
   ["@-2d12h:-1d", { from: time(NOW - 60 * 3_600_000), until: time(NOW - 86_400_000) }],

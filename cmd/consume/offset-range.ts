@@ -8,7 +8,7 @@
  *     42:50  :end  +5:    from inclusive, until exclusive; a missing one is start, or no end
  *     @TIME:TIME  @TIME:1h  @TIME:end
  *
- * TIME is milliseconds since 1970 (13 digits), seconds (9 or 10), a day (2026-01-31), an RFC 3339
+ * TIME is milliseconds since 1970 (13 digits, or 0), seconds (9 or 10), a day (2026-01-31), an RFC 3339
  * time (UTC where no zone is given), or a duration before now (-1h, -90s, -2d12h). After the colon
  * of a range of times a duration without sign counts from the first time.
  */
@@ -101,7 +101,7 @@ function timePoint(text: string, nowMs: number): OffsetPoint | null {
 }
 
 function timeMs(text: string, nowMs: number): number | null {
-  if (/^\d{13}$/.test(text)) return Number(text);
+  if (/^(?:\d{13}|0)$/.test(text)) return Number(text);
   if (/^\d{9,10}$/.test(text)) return Number(text) * 1000;
   if (text.startsWith("-")) {
     const agoMs = durationMs(text.slice(1));

@@ -87,6 +87,19 @@ test("flags win over the environment, that over kstream.toml, that over defaults
   await fails(["topic", "list"], 2, ["neither true nor false"], { env: { KSTREAM_JSON: "maybe" } });
 });
 
+test("a misspelt variable is a warning, whichever command reads the right one", async () => {
+  for (
+    const [name, meant] of [["KSTREAM_BROKRES", "BROKERS"], ["KSTREAM_REDAY_FILE", "READY_FILE"]]
+  ) {
+    const finished = await kstream(["topic", "list"], { env: { [name!]: "x" } });
+    expect(finished.exitCode).toBe(3);
+    expect(finished.stderr.split("\n")[0]).toBe(
+      `kstream: warning: nothing reads ${name} in the environment: did you mean KSTREAM_${meant}?`,
+    );
+  }
+  await fails(["topic", "list"], 3, ["no broker"], { env: { KSTREAM_READY_FILE: "x" } });
+});
+
 test("a broker that accepts but never answers ends the patience with 3", async () => {
   const server = Bun.listen({ port: 0, hostname: "127.0.0.1", socket: { data: () => {} } });
   const silent = `127.0.0.1:${server.port}`;

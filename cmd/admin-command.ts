@@ -4,7 +4,7 @@ import { Errors } from "../core/errors.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { Admin } from "../client/admin.ts";
 import { ConnectionError, KafkaError } from "../client/errors.ts";
-import { clientIo, DEFAULT_BROKERS, parseBrokers } from "./client.ts";
+import { clientIo, clientOptions, DEFAULT_BROKERS } from "./client.ts";
 
 /** Options of every command that administers. */
 export interface AdminOptions {
@@ -19,10 +19,10 @@ export function brokersOption() {
 }
 
 /** `--timeout`. */
-export function timeoutOption() {
-  return new Option("--timeout <seconds>", "how long to try")
+export function timeoutOption(description = "how long to try", seconds = 30) {
+  return new Option("--timeout <seconds>", description)
     .argParser(parseSeconds)
-    .default(30);
+    .default(seconds);
 }
 
 /** `--json`. */
@@ -53,13 +53,9 @@ export async function withAdmin<T>(
   options: AdminOptions,
   body: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const timeoutMs = options.timeout * 1000;
-  const admin = new Admin(clientIo, {
-    brokers: parseBrokers(options.brokers),
-    apiTimeoutMs: timeoutMs,
-    requestTimeoutMs: timeoutMs,
-    connectTimeoutMs: Math.min(timeoutMs, 10_000),
-  });
+  // A broker may take all of the time for one request, as for creating many topics.
+  const requestTimeoutMs = options.timeout * 1000;
+  const admin = new Admin(clientIo, { ...clientOptions(options), requestTimeoutMs });
   try {
     await admin.cluster.any();
     return await body(admin);

@@ -30,6 +30,21 @@ export function parseBrokers(text: string): HostPort[] {
   });
 }
 
+/** How long one request or one TCP connection is waited for, where `--timeout` is longer. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** What `--brokers` and `--timeout` (seconds) mean to a client: no waiting exceeds the timeout. */
+export function clientOptions(options: { brokers: string; timeout: number }) {
+  const timeoutMs = options.timeout * 1000;
+  return {
+    brokers: parseBrokers(options.brokers),
+    apiTimeoutMs: timeoutMs,
+    requestTimeoutMs: Math.min(timeoutMs, REQUEST_TIMEOUT_MS),
+    connectTimeoutMs: Math.min(timeoutMs, CONNECT_TIMEOUT_MS),
+  };
+}
+
 /** An error of the client as the one line that the person at the terminal gets; null for bugs. */
 export function toOperatorError(error: unknown): OperatorError | null {
   if (error instanceof OperatorError) return error;

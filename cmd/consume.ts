@@ -1,8 +1,8 @@
 /** `kstream consume TOPIC`: the records of a topic to standard output. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
-import { brokersOption, wholeNumber } from "./admin-command.ts";
-import { clientIo, parseBrokers } from "./client.ts";
+import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { clientIo, clientOptions } from "./client.ts";
 import { FormatSyntaxError, parseFormat, printValueLine } from "./consume/format.ts";
 import type { Printer } from "./consume/format.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./consume/offset-range.ts";
@@ -25,8 +25,8 @@ Formats: text with \\n \\t \\xNN and: %t topic, %p partition, %o offset, %k key,
 %R length of the value in 4 bytes, %% a percent sign; %v{hex}, %k{base64}, %T{iso}. "json" prints
 an envelope a line, which "produce --format json" takes; null and "" differ in it.
 
-Exit code: 0 done, 1 failed (no such topic), 2 usage, 3 no broker answers, 4 the range was not
-complete.
+Exit code: 0 done, 1 failed (no such topic), 2 usage, 3 no broker answers in time, 4 the range was
+not complete.
 
 Examples:
   kstream consume logs | grep ERROR
@@ -57,6 +57,7 @@ export function consumeCommand() {
       new Option("--isolation <level>", "whether records of open transactions count")
         .choices(["read_uncommitted", "read_committed"]).default("read_uncommitted"),
     )
+    .addOption(timeoutOption("how long no broker may answer", 60))
     .addHelpText("after", HELP)
     .action(async (topic, options) => {
       const range = rangeOf(options.offset);
@@ -67,7 +68,7 @@ export function consumeCommand() {
       process.exit(
         await runConsume({
           topic,
-          client: { brokers: parseBrokers(options.brokers) },
+          client: clientOptions(options),
           codecs: bunCodecs,
           partitions,
           range,

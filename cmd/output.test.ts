@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { formatBytes, formatTable } from "./output.ts";
+import { formatBytes, formatFacts, formatTable } from "./output.ts";
 import type { Column } from "./output.ts";
 
 interface Row {
@@ -41,4 +41,21 @@ test("sizes have three digits and a unit", () => {
     "123 kB",
     "1.3 MB",
   ]);
+});
+
+test("facts stay within the terminal, and lose nothing", () => {
+  const facts = [
+    ["id", "AAAAAAAAAAAAAAAAAAAAAA"],
+    ["durability", "os: acknowledged when all have written it"],
+    ["configs", `x=${"0123456789".repeat(6)}`],
+  ] as const;
+  expect(formatFacts(facts, 40)).toBe(
+    "  id          AAAAAAAAAAAAAAAAAAAAAA\n" +
+      "  durability  os: acknowledged when all\n" +
+      "              have written it\n" +
+      "  configs     x=012345678901234567890123\n" +
+      "              45678901234567890123456789\n" +
+      "              0123456789\n",
+  );
+  expect(formatFacts(facts, Infinity).split("\n").length).toBe(4);
 });

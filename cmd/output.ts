@@ -57,6 +57,34 @@ export function formatTable<Row>(
   return line(columns.map(({ title }) => title)) + cells.map(line).join("");
 }
 
+/**
+ * Lines of a name and a text each, the texts below one another. A text that is longer than the
+ * terminal is wide goes on below itself, broken between words where it has any; a pipe gets it whole.
+ */
+export function formatFacts(
+  facts: readonly (readonly [name: string, text: string])[],
+  widthMax: number = terminalWidth(),
+): string {
+  const indent = Math.max(...facts.map(([name]) => name.length)) + 2 * GAP.length;
+  const textWidth = Math.max(SHORTEST_CELL, widthMax - indent);
+  return facts.flatMap(([name, text]) =>
+    wrap(visible(text), textWidth).map((line, i) =>
+      (GAP + (i === 0 ? name : "")).padEnd(indent) + line + "\n"
+    )
+  ).join("");
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    lines.push(rest.slice(0, space > 0 ? space : width));
+    rest = rest.slice(space > 0 ? space + 1 : width);
+  }
+  return [...lines, rest];
+}
+
 /** `1 partition`, `3 partitions`. */
 export function count(number: number, noun: string): string {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

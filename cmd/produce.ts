@@ -1,10 +1,10 @@
 /** `kstream produce TOPIC [FILE…]`: standard input or files into a topic, a record per line. */
-import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Command, Option } from "@commander-js/extra-typings";
 import { COMPRESSION_NAMES } from "../core/compression/codec.ts";
 import type { CompressionName } from "../core/compression/codec.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { brokersOption, wholeNumber } from "./admin-command.ts";
-import { clientIo, parseBrokers } from "./client.ts";
+import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { clientIo, clientOptions } from "./client.ts";
 import type { HeaderEntry } from "./envelope.ts";
 import { unescape } from "./escapes.ts";
 import { fileInput, standardInput } from "./produce/inputs.ts";
@@ -61,7 +61,7 @@ export function produceCommand() {
         .default("lines"),
     )
     .option("--no-create", "fail if the topic is missing")
-    .option("--timeout <seconds>", "until a record counts as failed", seconds, 60)
+    .addOption(timeoutOption("until a record counts as failed", 60))
     .option(
       "--batch-bytes <bytes>",
       "send a batch of a partition when it has this size",
@@ -75,7 +75,7 @@ export function produceCommand() {
         : (await import("../core/compression/bun.ts")).bunCodecs;
       const settings: ProduceSettings = {
         topic,
-        client: { brokers: parseBrokers(options.brokers) },
+        client: clientOptions(options),
         format: options.format === "json" ? "json" : "lines",
         partition: options.partition ?? -1,
         keyDelimiter: delimiter(options.keyDelimiter),
@@ -99,12 +99,6 @@ export function produceCommand() {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (/^\d{1,6}(\.\d+)?$/.test(text) && value > 0) return value;
-  throw new InvalidArgumentError("It is no number of seconds above 0.");
 }
 
 function delimiter(text: string | undefined): Uint8Array | null {

@@ -51,6 +51,7 @@ export class Membership {
   #memberId = "";
   #generation = -1;
   #failures = 0;
+  #failingSinceMs = 0;
   /** As leader: the partitions that were spread, by topic. */
   #spread: ReadonlyMap<string, number> | null = null;
   readonly #stop = new AbortController();
@@ -237,13 +238,15 @@ export class Membership {
     }
   }
 
+  /** Unless the error is for good or trouble has lasted too long. */
   #canRetry(error: unknown): boolean {
     const retriable = (error instanceof KafkaError || error instanceof ConnectionError) &&
       error.retriable;
     if (!retriable) return false;
-    this.#failures++;
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    if (this.#failures++ === 0) this.#failingSinceMs = nowMs;
     this.cluster.forgetCoordinator("group", this.groupId);
-    return true;
+    return nowMs - this.#failingSinceMs < this.cluster.options.apiTimeoutMs;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Admin, GroupDescription, GroupListing, GroupMember } from "../../c
 import { KafkaError } from "../../client/errors.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
-import { formatTable, print, printJson } from "../output.ts";
+import { formatFacts, formatTable, print, printJson } from "../output.ts";
 import { lagOf, readEndOffsets, totalLag } from "./lag.ts";
 import { missingGroup } from "./missing.ts";
 
@@ -132,8 +132,7 @@ function format(view: GroupView): string {
     ...(view.assignor === "" ? [] : [["assignor", view.assignor] satisfies [string, string]]),
     ["lag", view.lag === null ? "-" : String(view.lag)],
   ];
-  const head = `${view.group}\n` +
-    facts.map(([name, text]) => `  ${name.padEnd(10)}  ${text}\n`).join("");
+  const head = `${view.group}\n${formatFacts(facts)}`;
   const perTopic = topics.length < 2 ? "" : "\n" + formatTable(topics, [
     { title: "  TOPIC", cell: ({ topic }) => `  ${topic}` },
     { title: "LAG", cell: ({ lag }) => lag, right: true },

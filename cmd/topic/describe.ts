@@ -6,7 +6,7 @@ import { KafkaError, TimeoutError } from "../../client/errors.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
-import { count, formatBytes, formatTable, print, printJson } from "../output.ts";
+import { count, formatBytes, formatFacts, formatTable, print, printJson } from "../output.ts";
 
 /** Options of `topic describe`. */
 export interface DescribeOptions extends AdminOptions {
@@ -198,7 +198,6 @@ function format(view: TopicView): string {
   ];
   const unhealthy = partitions.filter(({ isr, replicas }) => isr.length < replicas.length).length;
   if (unhealthy > 0) facts.push(["warning", `${count(unhealthy, "partition")} under-replicated`]);
-  const head = facts.map(([name, text]) => `  ${name.padEnd(10)}  ${text}\n`).join("");
   const table = formatTable(partitions, [
     { title: "  PARTITION", cell: ({ partition }) => partition, right: true },
     { title: "LEADER", cell: ({ leader }) => leader ?? "none", right: true },
@@ -212,22 +211,24 @@ function format(view: TopicView): string {
       right: true,
     },
   ]);
-  return `${view.topic}${view.internal ? " (internal)" : ""}\n${head}\n${table}`;
+  return `${view.topic}${view.internal ? " (internal)" : ""}\n${formatFacts(facts)}\n${table}`;
 }
 
 /** What an acknowledgement (acks=all) promises, in words. */
 function durabilityFacts(durability: string | null): [string, string][] {
   switch (durability) {
     case "fsync":
-      return [
-        ["durability", "fsync: acknowledged (acks=all) when synced to disk on all"],
-        ["", "in-sync replicas; power loss takes nothing acknowledged"],
-      ];
+      return [[
+        "durability",
+        "fsync: acknowledged (acks=all) when synced to disk on all in-sync replicas; power loss " +
+        "takes nothing acknowledged",
+      ]];
     case "os":
-      return [
-        ["durability", "os: acknowledged (acks=all) when all in-sync replicas have written it"],
-        ["", "to the page cache; power loss of all of them at once may take it"],
-      ];
+      return [[
+        "durability",
+        "os: acknowledged (acks=all) when all in-sync replicas have written it to the page cache; " +
+        "power loss of all of them at once may take it",
+      ]];
     default:
       return [];
   }

@@ -243,3 +243,22 @@ test("their flags come from the environment and kstream.toml too", async () => {
   expect(await ok(["consume", "flags"], { ...at, cwd, env })).toBe("v\n");
   expect(await ok(["consume", "flags", "-f", "%k\\n"], { ...at, cwd, env })).toBe("k\n");
 });
+
+test("consume ends with 3 when the broker is gone for longer than --timeout", async () => {
+  const own = await startBrokerProcess({ args: ["--topic", "t"] });
+  const to = { brokers: own.bootstrap };
+  await ok(["produce", "t"], { ...to, input: "a\n" });
+  const args = [["--timeout", "1"], ["--timeout", "1", "-g", "g"]];
+  const pending = args.map((more) => kstream(["consume", "t", ...more], to));
+  await ok(["consume", "t", "-n", "1"], to);
+  const reading = async () =>
+    JSON.parse(await ok(["group", "list", "--json"], to)).some(
+      (group: { group: string; state: string }) => group.state === "Stable",
+    );
+  while (!await reading());
+  await own.stop("SIGKILL");
+  for (const { exitCode, stderr } of await Promise.all(pending)) {
+    expect([exitCode, stderr]).toEqual([3, stderr]);
+    expect(stderr.trimEnd().split("\n").at(-1)).toStartWith("kstream: ");
+  }
+});

@@ -106,6 +106,8 @@ test("a broker that accepts but never answers ends the patience with 3", async (
   await Promise.all([
     fails(["topic", "list", "-b", silent, "--timeout", "0.3"], 3, [silent]),
     fails(["group", "delete", "g", "-b", silent, "--timeout", "0.3"], 3, [silent]),
+    fails(["produce", "t", "-b", silent, "--timeout", "0.3"], 3, [silent]),
+    fails(["consume", "t", "-b", silent, "--timeout", "0.3"], 3, [silent]),
   ]);
   server.stop(true);
 });

@@ -248,15 +248,17 @@ export class DataDir {
     this.checkpointTimer?.cancel();
     this.removals.stop();
     try {
-      await forEachAtOnce(
-        [...this.byName.values()],
-        this.limits.parallelLogs,
-        (log) => log.close(),
-      );
+      // A sync that is under way may fail, and a later one of the same file would not say so.
+      await this.context.scheduler.idle();
+      const logs = [...this.byName.values()];
+      let isClean = true;
+      await forEachAtOnce(logs, this.limits.parallelLogs, async (log) => {
+        isClean = await this.closeLog(log) && isClean;
+      });
       await this.context.scheduler.idle();
       await this.saving;
-      if (this.failed === null) {
-        await this.saveCheckpoints();
+      if (this.failed === null) await this.saveCheckpoints();
+      if (this.failed === null && isClean) {
         const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
         await writeSmallText(this.io.disk, marker, '{"version":0,"brokerEpoch":-1}');
       }
@@ -266,6 +268,21 @@ export class DataDir {
     } finally {
       this.context.files.closeAll();
       this.lock.release();
+    }
+  }
+
+  /** False if the log could not be completed: the next start will do so. */
+  private async closeLog(log: PartitionLog): Promise<boolean> {
+    try {
+      await log.close();
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.logger.error("a log was not closed in good order", {
+        log: log.name,
+        why: error.message,
+      });
+      return false;
     }
   }
 

@@ -101,6 +101,7 @@ export class PartitionLog implements Committable {
   /** Counts truncations, so that what began before one does not speak of what came after. */
   private generation = 0;
   private isClosed = false;
+  private isRemoved = false;
   private isTruncating = false;
   /** Offsets from here on were written by this process. */
   private trustedEnd: number;
@@ -407,7 +408,7 @@ export class PartitionLog implements Committable {
         if (moved) this.context.checkpointLater();
       } catch (error) {
         if (!(error instanceof DiskError)) throw error;
-        if (!this.isClosed) this.context.fail(error);
+        if (!this.isRemoved) this.context.fail(error);
       }
     }
     const waiters = this.waiters;
@@ -431,6 +432,7 @@ export class PartitionLog implements Committable {
   remove(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.isRemoved = true;
     this.generation++;
     this.files.removeDir(this.config.fileDeleteDelayMs);
     this.notify();

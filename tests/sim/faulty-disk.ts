@@ -54,6 +54,8 @@ export class FaultyDisk implements Disk {
   private durableNames: Names = new Map(this.names);
   private pendingNames: NameChange[] = [];
   private readonly locks = new Set<string>();
+  /** A sync has failed since the power came: what the page cache shows is not on the device. */
+  hasLostPages = false;
   readonly faults: DiskFaults = {
     maxBytes: Infinity,
     failingSyncPercent: 0,
@@ -147,6 +149,7 @@ export class FaultyDisk implements Disk {
   /** The machine loses power: only what was synced is sure to be there afterwards. */
   cutPower(mode: LossMode): void {
     this.locks.clear();
+    this.hasLostPages = false;
     const count = mode === "everything"
       ? 0
       : mode === "nothing"
@@ -276,6 +279,7 @@ class FaultyFile implements DiskFile {
     const changes = node.pending.slice(0, upTo);
     await this.disk.wait();
     if (this.random.chance(this.disk.faults.failingSyncPercent)) {
+      this.disk.hasLostPages = true;
       // As Linux does it: the pages count as clean now, and never reach the device.
       node.pending = node.pending.filter((change) => !changes.includes(change));
       throw refusal("EIO", this.path);

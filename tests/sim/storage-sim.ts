@@ -176,6 +176,7 @@ export class StorageSim {
     this.disk.faults.failingSyncPercent = 0;
     this.disk.faults.failingWritePercent = 0;
     this.clock.run(this.dir!.close());
+    if (this.dir!.failure !== null || this.disk.hasLostPages) return this.crash(true);
     this.clock.dropTimers();
     for (const model of this.models) {
       if (free) { for (const batch of model.batches) batch.safe = true; }
@@ -184,8 +185,9 @@ export class StorageSim {
   }
 
   private crash(cutsPower: boolean): void {
-    const failed = this.dir!.failure !== null;
     this.clock.dropTimers();
+    // Linux forgets the pages of a failed sync: only a power cut shows what the device has.
+    const failed = this.dir!.failure !== null || this.disk.hasLostPages;
     if (!cutsPower && !failed) {
       this.disk.killProcess();
       this.note("kill");

@@ -88,10 +88,12 @@ export function produceCommand() {
         ...(options.batchBytes === undefined ? {} : { batchBytes: options.batchBytes }),
         ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
       };
-      const inputs = (files.length === 0 ? ["-"] : files)
-        .map((file) => file === "-" ? standardInput : () => fileInput(file));
+      const names = files.length === 0 ? ["-"] : files;
+      const typed = names.includes("-") && process.stdin.isTTY;
+      if (typed) say("kstream: every line is a record; Ctrl-D ends");
+      const inputs = names.map((file) => file === "-" ? standardInput : () => fileInput(file));
       const signal = onInterrupt();
-      const progress = progressOnTerminal();
+      const progress = progressOnTerminal(typed);
       // A read of standard input that still waits must not keep the process.
       process.exit(await runProduce(settings, { client: clientIo, inputs, say, progress, signal }));
     });

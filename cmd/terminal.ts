@@ -9,9 +9,17 @@ export function say(line: string): void {
   writeStderr(`${line}\n`);
 }
 
-/** Replaces the last line on stderr, if a person looks on; an empty text clears it. */
-export function progressOnTerminal(): ((text: string) => void) | null {
-  return process.stderr.isTTY ? (text) => writeStderr(CLEAR_LINE + text) : null;
+/**
+ * Replaces the last line on stderr, if a person looks on; an empty text clears it. Where that person
+ * types the input (`typed`), it only clears, as progress would mix with what is typed.
+ */
+export function progressOnTerminal(typed: boolean): ((text: string) => void) | null {
+  if (!process.stderr.isTTY) return null;
+  return (text) => {
+    // A line that is longer than the terminal is wide could not be replaced.
+    const shown = typed ? "" : text.slice(0, (process.stderr.columns || 80) - 1);
+    if (!typed || text === "") writeStderr(CLEAR_LINE + shown);
+  };
 }
 
 /** Aborted by the first SIGINT or SIGTERM; the second one ends the process. */

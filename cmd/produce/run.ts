@@ -5,6 +5,7 @@ import { Producer } from "../../client/producer.ts";
 import type { BatchReport, TopicWriter } from "../../client/producer.ts";
 import { UnknownTopicError } from "../../client/cluster.ts";
 import type { Codecs, CompressionName } from "../../core/compression/codec.ts";
+import type { Timer } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { missingTopic } from "../client.ts";
 import { Feeder, LineError } from "./feeder.ts";
@@ -55,7 +56,7 @@ class ProduceRun {
   #acknowledged = 0;
   #failed = 0;
   #unreachable = false;
-  #nextProgressMs = 0;
+  #progressTimer: Timer | null = null;
   readonly #reasons = new Set<string>();
   readonly #producer: Producer;
   /** Aborted when the cluster is gone: reading on would only lose more. */
@@ -80,6 +81,7 @@ class ProduceRun {
   async run(): Promise<number> {
     const writer = await this.#openTopic();
     const feeder = new Feeder(writer, this.settings);
+    this.#showProgress(feeder);
     let inputError: unknown = null;
     try {
       for (const open of this.io.inputs) {
@@ -91,6 +93,7 @@ class ProduceRun {
       inputError = error;
     }
     await this.#producer.close();
+    this.#progressTimer?.cancel();
     this.io.progress?.("");
     if (inputError instanceof LineError) this.io.say(`kstream: ${inputError.message}`);
     else if (inputError instanceof OperatorError) this.io.say(`kstream: ${inputError.message}`);
@@ -156,7 +159,6 @@ class ProduceRun {
       let position = block.start;
       while (position < block.end && !this.#giveUp.signal.aborted) {
         position = feeder.feed(block, position, clock.wallMs());
-        this.#showProgress(feeder.sent);
         if (position < block.end) await this.#orGiveUp(this.#producer.room());
       }
     }
@@ -195,14 +197,16 @@ class ProduceRun {
     this.io.say(`kstream: ${error.message}`);
   }
 
-  #showProgress(sent: number): void {
-    if (this.io.progress === null) return;
-    const nowMs = this.io.client.clock.monotonicMs();
-    if (nowMs < this.#nextProgressMs) return;
-    this.#nextProgressMs = nowMs + PROGRESS_EVERY_MS;
-    this.io.progress(
-      `sent ${sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}`,
-    );
+  /** Now and then, so that it is right also while no input comes. */
+  #showProgress(feeder: Feeder): void {
+    const { progress } = this.io;
+    if (progress === null) return;
+    this.#progressTimer = this.io.client.clock.setTimer(PROGRESS_EVERY_MS, () => {
+      progress(
+        `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}`,
+      );
+      this.#showProgress(feeder);
+    });
   }
 }
 

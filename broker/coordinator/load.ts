@@ -30,9 +30,14 @@ export interface LoadOptions {
   readonly replay: (key: Uint8Array, value: Uint8Array | null, offset: number) => boolean;
 }
 
-/** Where replay ended and how much it read, or why it could not be done. */
+/** Where replay ended, how much it read, and how many records it did not know; or why it failed. */
 export type LoadResult =
-  | { readonly ok: true; readonly endOffset: number; readonly bytes: number }
+  | {
+    readonly ok: true;
+    readonly endOffset: number;
+    readonly bytes: number;
+    readonly skipped: number;
+  }
   | { readonly ok: false; readonly error: ErrorCode };
 
 /** Replays everything that was in the log when it began. A damaged batch is named and left out. */
@@ -71,7 +76,7 @@ export async function loadShard(options: LoadOptions): Promise<LoadResult> {
       tookMs: Math.round(clock.monotonicMs() - startedMs),
     });
   }
-  return { ok: true, endOffset, bytes: counts.bytes };
+  return { ok: true, endOffset, bytes: counts.bytes, skipped: counts.skipped };
 }
 
 function replayBatches(

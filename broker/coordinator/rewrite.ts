@@ -9,6 +9,9 @@
  * A key is written as it is at that moment and every later change follows it in the log, so a
  * replay from the new start gives the same state, whatever happens in between; a crash before the
  * deletion only leaves the log longer.
+ *
+ * A log that holds records of kinds that are not known here, as of a later version that ran before,
+ * is left as it is: they are no part of the state, and a rewrite would lose them.
  */
 import { Errors } from "../../core/errors.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
@@ -35,6 +38,7 @@ export class LogRewriter<R> {
   #logBytes = 0;
   #dueBytes = LOG_BYTES_MIN;
   #running = false;
+  #keepsAll = false;
 
   constructor(readonly target: RewriteTarget<R>) {}
 
@@ -43,9 +47,14 @@ export class LogRewriter<R> {
     this.#logBytes += bytes;
   }
 
+  /** The log holds what is not in the state: it is never rewritten. */
+  keepAll(): void {
+    this.#keepsAll = true;
+  }
+
   /** Starts a rewrite if one is due; it goes on beside other operations. */
   maybeStart(): void {
-    if (this.#running || this.#logBytes < this.#dueBytes) return;
+    if (this.#keepsAll || this.#running || this.#logBytes < this.#dueBytes) return;
     this.#running = true;
     void this.#rewrite().finally(() => this.#running = false);
   }

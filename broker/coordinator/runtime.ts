@@ -191,6 +191,7 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     }
     this.#endOffset = result.endOffset;
     this.#rewriter.count(result.bytes);
+    if (result.skipped > 0) this.#rewriter.keepAll();
     this.#state = "active";
     this.#unsubscribe = this.log.onAdvance(() => this.#settleCommitted());
     this.#shard.onLoaded();

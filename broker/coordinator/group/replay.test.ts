@@ -156,6 +156,18 @@ test("a log that is much longer than the state is rewritten, and gives the same 
   expect(snapshot(groups)).toEqual(before);
 });
 
+test("a log with records of a later version is never rewritten", async () => {
+  const groups = await new GroupHarness().start();
+  const foreign = new BatchBuilder();
+  foreign.append(0, Uint8Array.of(0, 99, 1, 2), Uint8Array.of(0, 0));
+  groups.log.append(foreign.build());
+  await groups.start();
+  for (let offset = 0; offset < 2_000; offset++) {
+    await groups.commit(BigInt(offset), { metadata: "x".repeat(4_000) });
+  }
+  expect(groups.log.logStartOffset).toBe(0);
+});
+
 test("what is written while a rewrite runs is newer than the rewrite", async () => {
   const groups = await new GroupHarness().start();
   groups.topics.set("u", groups.topics.get("t")!);

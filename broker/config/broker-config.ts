@@ -134,11 +134,22 @@ export function checkBrokerConfig(name: string, text: string): string | null {
   return unservable(name, parsed.value);
 }
 
+/** Java classes that forbid or slow down what a broker without them does. */
+const PLUGINS: ReadonlySet<BrokerConfigName> = new Set([
+  "authorizer.class.name",
+  "create.topic.policy.class.name",
+  "alter.config.policy.class.name",
+  "client.quota.callback.class",
+]);
+
 function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
   const refuse = (why: string) =>
     `Invalid value ${String(value)} for configuration ${name}: ${why}`;
   if (name === "remote.log.storage.system.enable" && value === true) {
     return refuse("tiered storage is not available");
+  }
+  if (PLUGINS.has(name) && value !== null && value !== "") {
+    return refuse("kstream loads no Java classes, and ignoring this one would let more through");
   }
   if (name === "log.dirs" && Array.isArray(value) && value.length > 1) {
     return refuse("one broker has one data directory");

@@ -170,6 +170,9 @@ describe("values", () => {
     expect(checkTopicConfigs(BrokerConfig.of(), new Map([["remote.storage.enable", "true"]])))
       .toContain("tiered");
     expect(checkBrokerConfig("log.dirs", "a,b")).toContain("one data directory");
+    expect(checkBrokerConfig("authorizer.class.name", "org.example.Guard")).toContain("no Java");
+    expect(checkBrokerConfig("authorizer.class.name", "")).toBeNull();
+    expect(checkBrokerConfig("create.topic.policy.class.name", "org.example.P")).toContain("Java");
   });
 
   test("an unknown name gets a suggestion", () => {

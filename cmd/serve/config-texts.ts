@@ -84,8 +84,28 @@ export function chooseListeners(
       !controllers.some((controller) => text.startsWith(`${controller}://`))
     );
   };
-  return listenerSpecs(
+  const listeners = listenerSpecs(
     flags.listen.length > 0 ? flags.listen : fromConfig("listeners"),
     flags.advertise.length > 0 ? flags.advertise : fromConfig("advertised.listeners"),
+  );
+  for (const { name } of listeners) refuseSecurity(name, config);
+  return listeners;
+}
+
+/** A listener that was to be encrypted or authenticated must not be served in plain text. */
+function refuseSecurity(name: string, config: BrokerConfig): void {
+  const protocols = new Map(
+    config.get("listener.security.protocol.map").split(",").map((entry): [string, string] => {
+      const [listener = "", protocol = ""] = entry.split(":");
+      return [listener.trim().toUpperCase(), protocol.trim().toUpperCase()];
+    }),
+  );
+  const protocol = protocols.get(name.toUpperCase()) ?? "PLAINTEXT";
+  if (protocol === "PLAINTEXT") return;
+  throw new OperatorError(
+    `the listener ${name} wants ${protocol}`,
+    "there is no security yet, only PLAINTEXT",
+    "rename it, or change listener.security.protocol.map",
+    2,
   );
 }

@@ -90,6 +90,17 @@ test("listeners come from the flags, else from the configs, without a controller
     .toEqual({ host: "127.0.0.1", port: 9092 });
 });
 
+test("a listener that is to be secured is refused, not served in plain text", () => {
+  const none = { listen: [], advertise: [] };
+  const of = (...texts: [string, string][]) => parseConfig(new Map(texts));
+  expect(() => chooseListeners(none, of(["listeners", "SSL://127.0.0.1:9093"]))).toThrow("SSL");
+  const mapped = of(["listener.security.protocol.map", "IN:PLAINTEXT, OUT:SASL_SSL"]);
+  expect(chooseListeners({ ...none, listen: ["IN=127.0.0.1:1"] }, mapped)[0]?.name).toBe("IN");
+  expect(() => chooseListeners({ ...none, listen: ["OUT=127.0.0.1:1"] }, mapped)).toThrow(
+    "the listener OUT wants SASL_SSL",
+  );
+});
+
 test("the addresses told are ones that a client can connect to", () => {
   const listeners = [
     { name: "IN", bound: { host: "0.0.0.0", port: 1 }, advertised: null },

@@ -233,8 +233,8 @@ export class Partition {
 
   /**
    * Whole batches from the one that holds `offset`, as far as `isolation` lets the reader see.
-   * Answers at once where the page cache has the bytes, with a region of the file if they are many. `minOneBatch` returns the first batch even
-   * where it alone is larger than `maxBytes`.
+   * Answers at once where the page cache has the bytes, with a region of the file if they are many.
+   * `minOneBatch` returns the first batch even where it alone is larger than `maxBytes`.
    */
   fetch(
     offset: number,

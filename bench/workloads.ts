@@ -1,5 +1,6 @@
 /** Kafka's own performance tools as workloads, measured from outside the broker. */
 import { java } from "../tests/compat/install.ts";
+import { KSTREAM } from "../tests/harness/broker-process.ts";
 import { runOk } from "../tests/harness/process.ts";
 import { cpuSeconds } from "./measure.ts";
 import type { Target } from "./targets.ts";
@@ -46,30 +47,14 @@ function sample(workload: Workload, perSecond: number, cpu: number, p99Ms: numbe
   };
 }
 
+/** Makes the topic with our own command, which works with both brokers and starts at once. */
 export async function createTopic(target: Target, topic: string, partitions: number) {
-  await runOk(java(
-    `${PERF}TopicCommand`,
-    "--bootstrap-server",
-    target.bootstrap,
-    "--create",
-    "--topic",
-    topic,
-    "--partitions",
-    String(partitions),
-  ));
+  await runOk([KSTREAM, "topic", "create", topic, "-p", `${partitions}`, "-b", target.bootstrap]);
 }
 
+/** Deletes the topic. */
 export async function deleteTopic(target: Target, topic: string) {
-  await runOk(
-    java(
-      `${PERF}TopicCommand`,
-      "--bootstrap-server",
-      target.bootstrap,
-      "--delete",
-      "--topic",
-      topic,
-    ),
-  );
+  await runOk([KSTREAM, "topic", "delete", topic, "-b", target.bootstrap]);
 }
 
 /** producer-perf-test without a rate limit. */

@@ -9,6 +9,7 @@
  * - A stream that is not Kafka's protocol ends this connection with one log line.
  * - Idle connections are closed after `connections.max.idle.ms`.
  */
+import type { BufferPool } from "../core/buffer-pool.ts";
 import { FrameReader } from "../core/frame-reader.ts";
 import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
@@ -25,6 +26,8 @@ export type ResponseChunks = readonly Chunk[];
 export interface ParsedRequest {
   /** Whether it may start while earlier ones, all of which may, are under way. */
   readonly pipelined: boolean;
+  /** Whether nothing of its frame is looked at once it is answered. */
+  readonly releasesFrame: boolean;
   /** Runs it; null if it wants no response. Rejects only for what closes the connection. */
   run(): ResponseChunks | null | Promise<ResponseChunks | null>;
   /** Called when the system has taken the whole response; never if the connection goes before. */
@@ -41,6 +44,8 @@ export interface ConnectionServices {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly memory: MemoryBudget;
+  /** Memory of large requests, used again. */
+  readonly buffers: BufferPool;
   readonly limits: ConnectionLimits;
   /** Reads a request's header; throws a `ConnectionError` for one that cannot be answered. */
   readonly parse: (frame: Uint8Array, connection: ConnectionState) => ParsedRequest;
@@ -67,10 +72,16 @@ const REQUESTS_PER_TURN = 100;
 /** Bytes of a frame's length field. */
 const LENGTH_BYTES = 4;
 
-/** A request that was started; its response leaves when it is first in the queue. */
-interface UnderWay {
+/** A request that has been read. */
+interface Received {
   readonly request: ParsedRequest;
   readonly heldBytes: number;
+  /** The pool's buffer that its frame lies in, if it does. */
+  readonly buffer: Uint8Array | null;
+}
+
+/** A request that was started; its response leaves when it is first in the queue. */
+interface UnderWay extends Received {
   done: boolean;
   response: ResponseChunks | null;
 }
@@ -87,7 +98,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   readonly #abort = new AbortController();
   readonly #underWay: UnderWay[] = [];
   /** Read, but not to be started yet. */
-  #next: { readonly request: ParsedRequest; readonly heldBytes: number } | null = null;
+  #next: Received | null = null;
   #heldBytes = 0;
   /** Answered, but the system has not taken all of the answers. */
   #unsent: ParsedRequest[] = [];
@@ -110,7 +121,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     this.peerAddress = socket.remote;
     this.#socket = socket;
     this.#services = services;
-    this.#reader = new FrameReader(services.limits.requestBytesMax);
+    this.#reader = new FrameReader(services.limits.requestBytesMax, {
+      pool: services.buffers,
+    });
     this.#lastActiveMs = services.clock.monotonicMs();
     if (services.limits.idleMs >= 0) this.#armIdle(services.limits.idleMs);
   }
@@ -231,17 +244,18 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
         });
         return;
       }
-      const { request, heldBytes } = this.#next;
+      const received = this.#next;
       this.#next = null;
-      this.#start(request, heldBytes);
+      this.#start(received);
     }
   }
 
-  #readNext(): { readonly request: ParsedRequest; readonly heldBytes: number } | null {
+  #readNext(): Received | null {
     const frame = this.#reader.next();
     if (frame !== null) {
+      const buffer = this.#reader.takeBuffer();
       const request = this.#services.parse(frame, this);
-      return { request, heldBytes: frame.length + LENGTH_BYTES };
+      return { request, heldBytes: frame.length + LENGTH_BYTES, buffer };
     }
     const { badLength } = this.#reader;
     if (badLength === null) return null;
@@ -259,13 +273,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       this.#underWay.length < REQUESTS_UNDER_WAY_MAX;
   }
 
-  #start(request: ParsedRequest, heldBytes: number): void {
-    const slot: UnderWay = {
-      request,
-      heldBytes,
-      done: false,
-      response: null,
-    };
+  #start(received: Received): void {
+    const { request } = received;
+    const slot: UnderWay = { ...received, done: false, response: null };
     this.#underWay.push(slot);
     this.#services.memory.requestStarted(this);
     let result: ResponseChunks | null | Promise<ResponseChunks | null>;
@@ -292,6 +302,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   #finish(slot: UnderWay, response: ResponseChunks | null): void {
     slot.done = true;
     slot.response = response;
+    if (slot.buffer !== null && slot.request.releasesFrame) {
+      this.#services.buffers.give(slot.buffer);
+    }
     let head = this.#underWay[0];
     while (head?.done) {
       this.#underWay.shift();

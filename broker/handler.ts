@@ -48,11 +48,16 @@ export interface Handler<A extends Api> {
    */
   readonly pipelined?: boolean;
   /**
+   * Whether nothing of the request, no view of its bytes either, is looked at after the answer: the
+   * memory of large requests is then used again.
+   */
+  readonly releasesFrame?: boolean;
+  /**
    * Answers. What it throws is taken for a bug: it is logged with its stack, and the client gets
    * `failure`'s answer. Protocol errors are values in the response.
    *
-   * `bytes` and `records` fields of the request are views into the frame, which is not reused;
-   * those of the response go to the socket by reference and must not change afterwards.
+   * `bytes` and `records` fields of the request are views into the frame, which is reused only with
+   * `releasesFrame`; those of the response go to the socket by reference and must not change afterwards.
    */
   handle(context: RequestContext, request: RequestOf<A>, broker: Broker): HandlerResult<A>;
   /**

@@ -50,6 +50,7 @@ export class RequestRouter {
     let context: ReturnType<typeof requestContext> | null = null;
     return {
       pipelined: served.handler.pipelined === true,
+      releasesFrame: served.handler.releasesFrame === true,
       run: () => {
         context = requestContext(connection, header, this.#broker.authorizer);
         return this.#run(served.handler, header, frame, context);
@@ -72,6 +73,7 @@ export class RequestRouter {
     if (header.apiKey === apiVersions.key) {
       return {
         pipelined: false,
+        releasesFrame: false,
         run: () =>
           encodeResponseFrame(apiVersions, 0, header.correlationId, unsupportedApiVersions),
       };

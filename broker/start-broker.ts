@@ -4,6 +4,7 @@
  */
 import { bunCodecs } from "../core/compression/bun.ts";
 import { Errors } from "../core/errors.ts";
+import { BufferPool } from "../core/buffer-pool.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
@@ -54,6 +55,8 @@ export interface RunningBroker {
 
 /** Request bytes that all connections may hold, where `queued.max.request.bytes` is not set. */
 const REQUEST_BYTES_DEFAULT = 64 * 1024 * 1024;
+/** Memory of large requests that is kept for later ones. */
+const REQUEST_BYTES_KEPT = 16 * 1024 * 1024;
 /** How long requests under way have to finish when the broker stops. */
 const STOP_GRACE_MS = 5_000;
 
@@ -148,6 +151,7 @@ function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promis
     connection: {
       clock: io.clock,
       logger,
+      buffers: new BufferPool(REQUEST_BYTES_KEPT),
       memory: new MemoryBudget(io.clock, queuedBytes > 0 ? queuedBytes : REQUEST_BYTES_DEFAULT),
       limits: {
         requestBytesMax: config.get("socket.request.max.bytes"),

@@ -124,7 +124,7 @@ export class Connection {
     this.#logger = options.logger ?? silentLogger;
     this.#frames = new FrameReader(
       options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
-      RESPONSE_ROOM_BYTES,
+      { roomBytes: RESPONSE_ROOM_BYTES },
     );
   }
 

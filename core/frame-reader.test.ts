@@ -1,3 +1,4 @@
+import { BufferPool } from "./buffer-pool.ts";
 import { expect, test } from "bun:test";
 import { FrameReader } from "./frame-reader.ts";
 
@@ -70,7 +71,7 @@ test("a large frame that gets its room at once comes out the same", () => {
   const bytes = Uint8Array.from({ length: 900_000 }, (_, i) => i % 251);
   const stream = frame(bytes);
   for (const roomBytes of [1, 1_000, 1_000_000]) {
-    const reader = new FrameReader(1_000_000, roomBytes);
+    const reader = new FrameReader(1_000_000, { roomBytes });
     for (let from = 0; from < stream.length; from += 70_000) {
       reader.push(stream.slice(from, from + 70_000));
       if (from + 70_000 < stream.length) expect(reader.next()).toBeNull();
@@ -93,4 +94,29 @@ test("a length out of bounds ends reading for good", () => {
     reader.push(frame(new Uint8Array(3)));
     expect(reader.next()).toBeNull();
   }
+});
+
+test("a large frame lies in the pool's memory, which comes back with takeBuffer", () => {
+  const pool = new BufferPool(1_000_000);
+  const reader = new FrameReader(1_000_000, { pool });
+  const frameOf = (fill: number) => {
+    const stream = new Uint8Array(100_004).fill(fill);
+    new DataView(stream.buffer).setInt32(0, 100_000);
+    reader.push(stream.slice(0, 50_000));
+    expect(reader.next()).toBeNull();
+    reader.push(stream.slice(50_000));
+    const frame = reader.next();
+    expect(frame?.length).toBe(100_000);
+    expect(frame?.every((byte) => byte === fill)).toBe(true);
+    return frame;
+  };
+  const first = frameOf(7);
+  const buffer = reader.takeBuffer();
+  expect(buffer?.buffer).toBe(first?.buffer);
+  expect(reader.takeBuffer()).toBeNull();
+  pool.give(buffer!);
+  expect(frameOf(9)?.buffer).toBe(first?.buffer);
+  // Not given back: the next frame must not touch it.
+  const kept = reader.takeBuffer();
+  expect(frameOf(11)?.buffer).not.toBe(kept?.buffer);
 });

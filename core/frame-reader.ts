@@ -5,12 +5,19 @@
  * A frame that lies whole in one chunk is a view into it. One that spans chunks is assembled in a
  * buffer that grows with what has arrived, up to exactly the frame's length: a claimed length
  * costs no more than the first room (`roomBytes`) until its bytes come.
+ *
+ * With a pool the buffers of large frames are used again: who is done with such a frame gives back
+ * what `takeBuffer` said.
  */
+import type { BufferPool } from "./buffer-pool.ts";
 
 /** Bytes of the length field. */
 const LENGTH_BYTES = 4;
 /** First room of a frame that spans chunks, where the peer is not trusted with more. */
 const ROOM_BYTES = 256 * 1024;
+
+/** Below this a fresh buffer costs little. */
+const POOLED_BYTES_MIN = 16 * 1024;
 
 /** Reads frames from the chunks that `push` adds. */
 export class FrameReader {
@@ -25,11 +32,25 @@ export class FrameReader {
   #filled = 0;
   #frameBytes = 0;
   #badLength: number | null = null;
+  readonly #pool: BufferPool | null;
+  /** The pool's buffer that holds the frame given out last, until it is asked for. */
+  #lastBuffer: Uint8Array | null = null;
 
   /** `roomBytes`: what a frame that spans chunks gets at once; more spares copies of large frames. */
-  constructor(frameBytesMax: number, roomBytes: number = ROOM_BYTES) {
+  constructor(
+    frameBytesMax: number,
+    options: { readonly roomBytes?: number; readonly pool?: BufferPool } = {},
+  ) {
     this.#frameBytesMax = frameBytesMax;
-    this.#roomBytes = roomBytes;
+    this.#roomBytes = options.roomBytes ?? ROOM_BYTES;
+    this.#pool = options.pool ?? null;
+  }
+
+  /** The pool's buffer that the frame of the last `next` lies in, to be given back; null if none. */
+  takeBuffer(): Uint8Array | null {
+    const buffer = this.#lastBuffer;
+    this.#lastBuffer = null;
+    return buffer;
   }
 
   /** Bytes that came and have not been given out as frames. */
@@ -50,6 +71,7 @@ export class FrameReader {
 
   /** The next frame without its length field, or null: more bytes are needed, or `badLength` is set. */
   next(): Uint8Array | null {
+    this.#lastBuffer = null;
     if (this.#badLength !== null) return null;
     if (this.#assembly === null) {
       const left = this.#left();
@@ -65,7 +87,7 @@ export class FrameReader {
       this.#frameBytes = length;
       this.#filled = 0;
       const room = Math.max(this.#roomBytes, 4 * (left - LENGTH_BYTES));
-      this.#assembly = new Uint8Array(Math.min(length, room));
+      this.#assembly = this.#allocate(Math.min(length, room));
     }
     return this.#assemble(this.#assembly);
   }
@@ -122,8 +144,9 @@ export class FrameReader {
       const count = Math.min(chunk.length - this.#position, this.#frameBytes - this.#filled);
       if (this.#filled + count > buffer.length) {
         const grown = Math.max(2 * buffer.length, this.#filled + count);
-        const larger = new Uint8Array(Math.min(this.#frameBytes, grown));
+        const larger = this.#allocate(Math.min(this.#frameBytes, grown));
         larger.set(buffer.subarray(0, this.#filled));
+        this.#pool?.give(buffer);
         buffer = larger;
         this.#assembly = buffer;
       }
@@ -136,6 +159,13 @@ export class FrameReader {
     this.#bufferedBytes -= this.#frameBytes;
     this.#assembly = null;
     this.#filled = 0;
-    return buffer;
+    if (this.#pool !== null && this.#frameBytes >= POOLED_BYTES_MIN) this.#lastBuffer = buffer;
+    return buffer.length === this.#frameBytes ? buffer : buffer.subarray(0, this.#frameBytes);
+  }
+
+  /** At least so many bytes; exactly so many without a pool, or if there are few. */
+  #allocate(sizeBytes: number): Uint8Array {
+    if (this.#pool === null || sizeBytes < POOLED_BYTES_MIN) return new Uint8Array(sizeBytes);
+    return this.#pool.take(sizeBytes);
   }
 }

@@ -38,6 +38,7 @@ export const produceHandler: Handler<typeof produce> = {
   api: produce,
   listedMinVersion: 0,
   pipelined: true,
+  releasesFrame: true,
   authorize: { kind: "items", operations: ["WRITE TOPIC"] },
   handle(context, request, broker) {
     const run = new ProduceRun(context, request, broker);

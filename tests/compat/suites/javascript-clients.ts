@@ -1,7 +1,7 @@
-/** kafkajs on Node and on Bun, @platformatic/kafka on Bun (and on Node where it is new enough). */
+/** kafkajs on Node and on Bun, @platformatic/kafka on Bun (on Node it needs 22 or later). */
 import { join } from "node:path";
 import { withBroker } from "../../harness/broker-process.ts";
-import { run, runOk } from "../../harness/process.ts";
+import { runOk } from "../../harness/process.ts";
 import { needNode } from "../install.ts";
 import { type CompatSuite, expectContains } from "../suite.ts";
 
@@ -17,10 +17,6 @@ function script(runtime: string, file: string): Promise<void> {
   });
 }
 
-async function nodeMajor(): Promise<number> {
-  return Number((await run(["node", "--version"])).stdout.slice(1).split(".")[0]);
-}
-
 export const javascriptClients: CompatSuite = {
   name: "javascript-clients",
   needs: [needNode],
@@ -29,11 +25,5 @@ export const javascriptClients: CompatSuite = {
     { name: "kafkajs on Node", run: () => script("node", "kafkajs.mjs") },
     { name: "kafkajs on Bun", run: () => script("bun", "kafkajs.mjs") },
     { name: "@platformatic/kafka on Bun", run: () => script("bun", "platformatic.mjs") },
-    {
-      name: "@platformatic/kafka on Node (it needs 22 or later)",
-      run: async () => {
-        if (await nodeMajor() >= 22) await script("node", "platformatic.mjs");
-      },
-    },
   ],
 };

@@ -1,6 +1,11 @@
 /** Ours under fsync: throughput against our own `os`, and latency over many partitions. */
+import { join } from "node:path";
+import { runOk } from "../tests/harness/process.ts";
 import { startOurs } from "./targets.ts";
 import { createTopic, deleteTopic, latency, produce, type Sample } from "./workloads.ts";
+
+const PACED_RECORDS_PER_SECOND = 2000;
+const PACED_SECONDS = 8;
 
 /** Produce throughput with acks=all under both durabilities, and p99 by number of partitions. */
 export async function fsyncFigures(scale: number): Promise<unknown> {
@@ -24,6 +29,21 @@ export async function fsyncFigures(scale: number): Promise<unknown> {
       const ratio = samples[fsync.name]!.recordsPerSecond / samples[os.name]!.recordsPerSecond;
       figures[`${partitions} partitions`] = { ...samples, ratio };
       console.log(`fsync, ${partitions} partitions: ×${ratio.toFixed(2)} of os`);
+    }
+    for (const target of [os, fsync]) {
+      for (const partitions of [1, 12, 100, 1000]) {
+        await createTopic(target, "paced", partitions);
+        const { stdout } = await runOk([
+          "bun",
+          join(import.meta.dir, "paced.ts"),
+          target.bootstrap,
+          "paced",
+          ...[partitions, PACED_RECORDS_PER_SECOND, PACED_SECONDS].map(String),
+        ]);
+        await deleteTopic(target, "paced");
+        figures[`${target.name}, ${partitions} partitions at a steady rate`] = JSON.parse(stdout);
+        console.log(`${target.name}, ${partitions} partitions at a steady rate: ${stdout.trim()}`);
+      }
     }
     await createTopic(fsync, "e2e", 1);
     await latency(fsync, "e2e", "all", 2000);

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { rmSync } from "node:fs";
 import { freshDir, KSTREAM } from "../tests/harness/broker-process.ts";
-import { spread } from "./measure.ts";
+import { type Spread, spread } from "./measure.ts";
+import { startOurs } from "./targets.ts";
 import { decodeResponse } from "../core/protocol/codec.ts";
 import { produce } from "../core/protocol/00-produce.ts";
 import { PRODUCE_VERSION, produceFrame } from "./frames.ts";
@@ -71,33 +72,52 @@ async function firstAcknowledgementMs(port: number): Promise<number> {
   }
 }
 
-async function commandStartMs(args: string[]): Promise<number> {
+async function commandMs(args: string[]): Promise<number> {
   const start = performance.now();
-  await Bun.spawn([KSTREAM, ...args], { stdout: "ignore", stderr: "ignore" }).exited;
+  const child = Bun.spawn([KSTREAM, ...args], {
+    stdin: new Blob(["one line\n"]),
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  if (await child.exited !== 0) throw new Error(`${args.join(" ")} failed`);
   return performance.now() - start;
+}
+
+/** Whole runs of client commands that do next to nothing, against a broker on this machine. */
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  "produce --help": ["produce", "--help"],
+  "topic list": ["topic", "list"],
+  "produce one line": ["produce", "t"],
+  "consume -n 1": ["consume", "t", "-n", "1"],
+};
+
+async function commandStarts(runs: number): Promise<Record<string, Spread>> {
+  const broker = await startOurs("os");
+  try {
+    await commandMs(["produce", "t", "-b", broker.bootstrap]);
+    const result: Record<string, Spread> = {};
+    for (const [name, args] of Object.entries(COMMANDS)) {
+      const times: number[] = [];
+      for (let index = -1; index < runs; index++) {
+        const ms = await commandMs([...args, "-b", broker.bootstrap]);
+        if (index >= 0) times.push(ms);
+      }
+      result[name] = spread(times);
+    }
+    return result;
+  } finally {
+    await broker.stop();
+  }
 }
 
 /** Both figures over `runs` runs, in milliseconds. */
 export async function startup(runs: number): Promise<unknown> {
   const first: number[] = [];
-  const help: number[] = [];
-  const refused: number[] = [];
   for (let index = -1; index < runs; index++) {
-    const figures = [
-      await firstAcknowledgementMs(31_000 + index + 1),
-      await commandStartMs(["produce", "--help"]),
-      await commandStartMs(["consume", "--help"]),
-    ] as const;
-    if (index < 0) continue;
-    first.push(figures[0]);
-    help.push(figures[1]);
-    refused.push(figures[2]);
+    const ms = await firstAcknowledgementMs(31_000 + index + 1);
+    if (index >= 0) first.push(ms);
   }
-  const result = {
-    execToFirstAckMs: spread(first),
-    produceHelpMs: spread(help),
-    consumeHelpMs: spread(refused),
-  };
+  const result = { execToFirstAckMs: spread(first), commandMs: await commandStarts(runs) };
   console.log(JSON.stringify(result));
   return result;
 }

@@ -22,6 +22,12 @@ async function main(): Promise<number> {
     hostile: hostileInput,
   };
   const names = args.filter((arg) => arg in scenarios);
+  const known = new Set(["--rounds", "--seed", String(rounds), String(seed), ...names]);
+  const unknown = args.find((arg) => !known.has(arg));
+  if (unknown !== undefined) {
+    console.error(`faults: ${unknown} is neither an option nor one of ${Object.keys(scenarios)}`);
+    return 2;
+  }
   const missing = await needKcat();
   if (missing !== null) {
     console.log(`skip: ${missing}`);

@@ -1,6 +1,6 @@
 /**
- * Writes `docs/benchmarks.md` from a result file, so that no figure is copied by hand:
- * `bun bench/table.ts bench/results/FILE.json`.
+ * Writes `docs/benchmarks.md` from result files, so that no figure is copied by hand:
+ * `bun bench/table.ts bench/results/FILE.json…`. Parts of later files replace those of earlier ones.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -179,10 +179,13 @@ A file of ${result.scale} GB of short lines: kcat's wall time over ours.
 `;
 }
 
-const path = process.argv[2] ?? "";
-const result = JSON.parse(readFileSync(path, "utf8")) as ResultFile;
+const paths = process.argv.slice(2);
+const results = paths.map((path) => JSON.parse(readFileSync(path, "utf8")) as Partial<ResultFile>);
+const [first] = results as [ResultFile];
+const parts: Partial<ResultFile> = Object.assign({}, ...results);
+const merged: ResultFile = { ...first, ...parts, commit: first.commit, at: first.at };
 const notes = readFileSync(join(import.meta.dir, "notes.md"), "utf8");
 writeFileSync(
   join(import.meta.dir, "../docs/benchmarks.md"),
-  `${page(result, basename(path))}\n${notes}`,
+  `${page(merged, paths.map((path) => basename(path)).join("` and `bench/results/"))}\n${notes}`,
 );

@@ -98,6 +98,9 @@ const removing = (...topics: [string, ...number[]][]) => ({
   })),
 });
 
+/** A member id: what the client calls itself and a UUID. */
+const RANDOM_ID = /\w+-[0-9a-f]{8}-[0-9a-f-]{27}/g;
+
 /** What a broker answered, in comparable words. */
 class Recorder {
   readonly lines: string[] = [];
@@ -129,23 +132,25 @@ class Recorder {
       if (typeof value === "bigint") return String(value);
       if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
       if (!Array.isArray(value)) return value;
-      return value.toSorted((a, b) => orderOf(a) < orderOf(b) ? -1 : 1);
+      const keyed = value.map((item: unknown) => ({ item, key: this.#orderOf(item) }));
+      keyed.sort((a, b) => a.key === b.key ? 0 : a.key < b.key ? -1 : 1);
+      return keyed.map(({ item }) => item);
     });
-    return text.replace(/\w+-[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => {
+    return text.replace(RANDOM_ID, (id) => {
       const known = this.#ids.get(id) ?? `member ${this.#ids.size}`;
       this.#ids.set(id, known);
       return known;
     });
   }
-}
 
-/** Sorts partitions by index, anything else by its text without random ids. */
-function orderOf(item: unknown): string {
-  const text = JSON.stringify(
-    item,
-    (_, value: unknown) => typeof value === "bigint" ? String(value) : value,
-  ) ?? "";
-  return text.replace(/\w+-[0-9a-f]{8}-[0-9a-f-]{27}/g, "");
+  /** Orders partitions by index, members by the names they were given, anything else by its text. */
+  #orderOf(item: unknown): string {
+    const text = JSON.stringify(
+      item,
+      (_, value: unknown) => typeof value === "bigint" ? String(value) : value,
+    ) ?? "";
+    return text.replace(RANDOM_ID, (id) => this.#ids.get(id) ?? "");
+  }
 }
 
 /** Waits until the coordinator serves the group, and makes the topics. */

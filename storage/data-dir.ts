@@ -306,10 +306,26 @@ export class DataDir {
       await disk.syncDir(this.path);
     }
     await forEachAtOnce(found, this.limits.parallelLogs, (id) => this.recoverOne(id, wasClean));
+    if (!wasClean && found.length > 0) await this.saveRecovered();
     this.every(this.limits.retentionCheckMs, () => void this.maintain());
     this.every(this.limits.flushCheckMs, () => {
       for (const log of this.byName.values()) log.flushIfDue();
     });
+  }
+
+  /**
+   * What was just recovered has to count as such in the next crash: damage that was fenced and kept
+   * would else be found again, and the producer snapshots behind it thrown away, when retention may
+   * have taken the batches that they speak of.
+   */
+  private async saveRecovered(): Promise<void> {
+    try {
+      await this.saveCheckpoints();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.logger.warn("cannot write a checkpoint", { why: error.message });
+      this.checkpointLater();
+    }
   }
 
   private async recoverOne(

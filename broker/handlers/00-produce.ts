@@ -12,7 +12,7 @@
  * 5. there are records (INVALID_RECORD), not of a transaction, which is not served yet
  *    (INVALID_TXN_STATE), nor in zstd before version 7 (UNSUPPORTED_COMPRESSION_TYPE);
  * 6. this broker leads (NOT_LEADER_OR_FOLLOWER, with the leader in the response, KIP-951);
- * 7. what the log checks of a batch, its size and its producer (`storage/partition-log.ts`).
+ * 7. what the log checks of a batch, its size and its producer (`storage/log-appender.ts`).
  *
  * acks=1 answers when the batch is appended, acks=all when the high watermark covers it or with
  * REQUEST_TIMED_OUT. acks=0 has no answer; an error closes the connection, as Kafka does.

@@ -28,6 +28,19 @@ test("on a narrow terminal text is cut, numbers never", () => {
   expect(lines).toEqual(["NAME            SIZE", "a-very-long…  123456", ""]);
 });
 
+test("a table that cannot fit becomes lines of a title and a whole text", () => {
+  const rows = [{ name: "a-very-long-topic-name", size: 123456 }, { name: "b", size: 1 }];
+  expect(formatTable(rows, columns, 14)).toBe(
+    "  NAME  a-very-l\n" +
+      "        ong-topi\n" +
+      "        c-name\n" +
+      "  SIZE  123456\n" +
+      "\n" +
+      "  NAME  b\n" +
+      "  SIZE  1\n",
+  );
+});
+
 test("control characters from the network do not reach the terminal", () => {
   const rows = [{ name: "x\u001b[2J\n", size: 1 }];
   expect(formatTable(rows, columns, Infinity)).toContain("x?[2J?");

@@ -28,7 +28,8 @@ const SHORTEST_CELL = 8;
 
 /**
  * A table with a line of titles; columns stand below one another. Where `widthMax` is given (a
- * terminal's), the widest text columns are cut with "…" until lines fit; a pipe gets all.
+ * terminal's), the widest text columns are cut with "…" until lines fit; a pipe gets all. Where
+ * that is not enough, each row becomes lines of a title and a whole text, as in `formatFacts`.
  */
 export function formatTable<Row>(
   rows: readonly Row[],
@@ -45,6 +46,12 @@ export function formatTable<Row>(
     const widest = cuttable.indexOf(Math.max(...cuttable));
     if (cuttable[widest]! <= SHORTEST_CELL) break;
     widths[widest]!--;
+  }
+  if (over() > widthMax && rows.length > 0) {
+    const titles = columns.map(({ title }) => title.trim());
+    const factsOf = (texts: readonly string[]) =>
+      texts.map((text, i) => [titles[i]!, text] as const);
+    return cells.map((texts) => formatFacts(factsOf(texts), widthMax)).join("\n");
   }
   const line = (texts: readonly string[]) =>
     texts

@@ -96,11 +96,11 @@ export interface ServeOptions {
 
 /** Runs a broker until a signal ends it; gives the exit code. */
 async function serve(options: ServeOptions, version: string): Promise<number> {
-  const io = ioFor(options);
+  const system = bunIo();
   const logger = createLogger({
     level: options.logLevel,
     format: options.logFormat,
-    wallMs: () => io.clock.wallMs(),
+    wallMs: () => system.clock.wallMs(),
     write: (line) => process.stderr.write(`${line}\n`),
   });
   const table = (await readSettingsFile())?.["broker"];
@@ -108,19 +108,20 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     table: typeof table === "object" && table !== null ? { ...table } : {},
     file: options.config ?? null,
     durability: options.durability ?? null,
+    memory: options.memory === true,
     set: options.set,
   }));
   const listeners = chooseListeners(options, config);
   refuseInsecure(listeners, options.insecure === true);
-  const dataDir = options.memory === true ? MEMORY_DIR : options.data;
+  const isInMemory = config.get("kstream.storage") === "memory";
   const signals = listenForSignals(logger);
   endOnStrayErrors(logger);
   const running = await startBroker({
-    io,
+    io: isInMemory ? inMemory(system) : system,
     logger,
     config,
     listeners,
-    dataDir,
+    dataDir: isInMemory ? MEMORY_DIR : options.data,
     topics: options.topic.map(parseTopicSpec),
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
@@ -132,9 +133,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   return 0;
 }
 
-function ioFor(options: ServeOptions): Io {
-  const io = bunIo();
-  if (options.memory !== true) return io;
+function inMemory(io: Io): Io {
   return {
     ...io,
     disk: new MemoryDisk({ wallMs: () => io.clock.wallMs(), maxBytes: MEMORY_BYTES_MAX }),
@@ -143,11 +142,12 @@ function ioFor(options: ServeOptions): Io {
 
 function announce(options: ServeOptions, running: RunningBroker, version: string): void {
   const { listeners, broker } = running;
+  const isInMemory = broker.config.get("kstream.storage") === "memory";
   const text = banner({
     version,
     listeners,
-    dataDir: options.memory === true ? null : options.data,
-    durable: options.memory === true
+    dataDir: isInMemory ? null : options.data,
+    durable: isInMemory
       ? "memory"
       : broker.config.get("kstream.durability") === "os"
       ? "os"

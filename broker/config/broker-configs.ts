@@ -403,6 +403,8 @@ export const KAFKA_BROKER_CONFIGS = {
 export const KSTREAM_BROKER_CONFIGS = {
   // What an acknowledgement means, for topics that do not say it themselves.
   "kstream.durability": stringConfig("fsync", oneOf("fsync", "os"), "HIGH", "cluster"),
+  // Whether data is kept on disk, or in memory and gone with the process. `serve --memory` sets it.
+  "kstream.storage": stringConfig("disk", oneOf("disk", "memory"), "HIGH"),
 } as const satisfies Record<string, ConfigDefinition>;
 
 /** All broker configs by name. */

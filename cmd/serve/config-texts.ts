@@ -1,5 +1,5 @@
 /**
- * The broker's configs from everywhere they can be given: `--set` and `--durability` over
+ * The broker's configs from everywhere they can be given: `--set`, `--durability` and `--memory` over
  * `--config server.properties` over the `[broker]` table of `kstream.toml` over defaults. What
  * Kafka has as configs and kstream as flags (listeners, data directory) is taken from the flags
  * where they are given.
@@ -17,6 +17,8 @@ export interface ConfigSources {
   /** Path of `server.properties`, or null. */
   readonly file: string | null;
   readonly durability: string | null;
+  /** Whether everything is to be kept in memory. */
+  readonly memory: boolean;
   /** `name=value`, the last of equal names counts. */
   readonly set: readonly string[];
 }
@@ -42,6 +44,7 @@ export function configTexts(sources: ConfigSources): Map<string, string> {
     }
     texts.set(text.slice(0, equals).trim(), text.slice(equals + 1).trim());
   }
+  if (sources.memory) texts.set("kstream.storage", "memory");
   return texts;
 }
 

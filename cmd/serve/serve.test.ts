@@ -44,7 +44,7 @@ test("topics are read from their short form", () => {
   }
 });
 
-const NOTHING: ConfigSources = { table: {}, file: null, durability: null, set: [] };
+const NOTHING: ConfigSources = { table: {}, file: null, durability: null, memory: false, set: [] };
 
 test("--set wins over --config, that over [broker]", () => {
   const file = join(dir, "server.properties");
@@ -53,6 +53,7 @@ test("--set wins over --config, that over [broker]", () => {
     table: { "log.retention.ms": 1, log: { "index.size.max.bytes": 1 }, num: { partitions: 1 } },
     file,
     durability: "os",
+    memory: true,
     set: ["log.segment.bytes=3", "log.retention.ms = 4"],
   });
   expect(Object.fromEntries(texts)).toEqual({
@@ -61,6 +62,7 @@ test("--set wins over --config, that over [broker]", () => {
     "num.partitions": "2",
     "log.segment.bytes": "3",
     "kstream.durability": "os",
+    "kstream.storage": "memory",
   });
 });
 

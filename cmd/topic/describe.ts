@@ -31,7 +31,7 @@ interface TopicView {
   readonly topic: string;
   readonly topicId: string | null;
   readonly internal: boolean;
-  /** `fsync` or `os`; null where the broker has no such config. */
+  /** `fsync`, `os` or `memory` (nothing is on disk); null where the broker has no such config. */
   readonly durability: string | null;
   readonly partitions: readonly PartitionView[];
   readonly configs: readonly { name: string; value: string | null; source: string }[];
@@ -76,10 +76,11 @@ async function findTopics(
 
 async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<TopicView[]> {
   if (topics.length === 0) return [];
-  const [offsets, sizes, configs] = await Promise.all([
+  const [offsets, sizes, configs, inMemory] = await Promise.all([
     readOffsets(admin, topics),
     readSizes(admin, topics),
     readConfigs(admin, topics),
+    brokersInMemory(admin, topics),
   ]);
   return topics.map((topic) => {
     const entries = configs.get(topic.name) ?? [];
@@ -87,7 +88,9 @@ async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<
       topic: topic.name,
       topicId: topic.topicId,
       internal: topic.isInternal,
-      durability: entries.find(({ name }) => name === "kstream.durability")?.value ?? null,
+      durability: topic.partitions.some(({ leader }) => inMemory.has(leader))
+        ? "memory"
+        : entries.find(({ name }) => name === "kstream.durability")?.value ?? null,
       partitions: topic.partitions.map((partition) => {
         const key = `${topic.name}/${partition.partition}`;
         return {
@@ -174,6 +177,23 @@ async function readConfigs(
   return found;
 }
 
+/** The leaders of these topics that keep nothing on disk, whatever the topics' configs say. */
+async function brokersInMemory(
+  admin: Admin,
+  topics: readonly TopicMetadata[],
+): Promise<Set<number>> {
+  const leaders = new Set(topics.flatMap(({ partitions }) => partitions.map((p) => p.leader)));
+  leaders.delete(-1);
+  const found = new Set<number>();
+  await Promise.all([...leaders].map(async (leader) => {
+    const broker = { type: "broker", name: String(leader) } as const;
+    const ask = () => admin.describeConfigs(broker, { names: ["kstream.storage"] });
+    const [storage] = await orNothing(ask, []);
+    if (storage?.value === "memory") found.add(leader);
+  }));
+  return found;
+}
+
 /** A refusal (no right to ask, an older broker) costs that part of the picture, not all of it. */
 async function orNothing<T>(ask: () => Promise<T>, nothing: T): Promise<T> {
   try {
@@ -228,6 +248,12 @@ function durabilityFacts(durability: string | null): [string, string][] {
         "durability",
         "os: acknowledged (acks=all) when all in-sync replicas have written it to the page cache; " +
         "power loss of all of them at once may take it",
+      ]];
+    case "memory":
+      return [[
+        "durability",
+        "memory: nothing is on disk; acknowledged (acks=all) when all in-sync replicas have it in " +
+        "memory, gone when their processes end",
       ]];
     default:
       return [];

@@ -27,6 +27,8 @@ test("the durability asked for is the one announced and described", async () => 
       JSON.parse(await ok(["topic", "describe", topic, "--json"], at))[0].durability;
     expect(await durabilityOf("fast")).toBe("os");
     expect(await durabilityOf("safe")).toBe("fsync");
+    const described = await ok(["topic", "describe", "safe"], at);
+    expect(described).toMatch(/durability +fsync: acknowledged/);
   }, { args: ["--durability", "os"] });
 });
 
@@ -75,10 +77,14 @@ test("kill -9 loses nothing that was acknowledged", async () => {
   expect(await second.stop()).toBe(0);
 });
 
-test("--memory leaves nothing on disk", async () => {
+test("--memory leaves nothing on disk, and says so", async () => {
   const cwd = freshDir("memory");
   const broker = await startBrokerProcess({ dataDir: join(cwd, "data"), args: ["--memory"] });
-  await ok(["topic", "create", "t"], { brokers: broker.bootstrap });
+  const at = { brokers: broker.bootstrap };
+  await ok(["topic", "create", "t", "-c", "kstream.durability=fsync"], at);
+  expect(await ok(["topic", "describe", "t"], at)).toMatch(
+    /durability +memory: nothing is on disk/,
+  );
   expect(await broker.stop()).toBe(0);
   expect(existsSync(join(cwd, "data"))).toBe(false);
 });

@@ -13,7 +13,7 @@ import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
-import type { CommitPartition, CommitTopic } from "../coordinator/group/offsets.ts";
+import type { CommitPartition, CommitTopic } from "../coordinator/group/offsets/offsets.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
 
@@ -54,6 +54,8 @@ async function commit(
     generationId: request.generationIdOrMemberEpoch,
     retentionMs: retentionTimeMs === -1n ? null : Number(retentionTimeMs),
     knowsGroupIdNotFound: context.apiVersion >= 9,
+    knowsStaleMemberEpoch: context.apiVersion >= 9,
+    isTransactional: false,
     topics,
   });
   if (!outcome.ok) {

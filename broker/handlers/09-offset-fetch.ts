@@ -13,7 +13,7 @@ import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import { ZERO_UUID } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
-import type { CommittedOffset } from "../coordinator/group/group-records.ts";
+import type { CommittedOffset } from "../coordinator/group/offsets/offset-records.ts";
 import type { GroupShard } from "../coordinator/group/group-shard.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -134,7 +134,7 @@ function oneTopic(
     partitions: partitionIndexes.map((partition) =>
       name === undefined || error !== Errors.NONE
         ? partitionAnswer(partition, undefined, error)
-        : partitionAnswer(partition, shard.offset(groupId, name, partition))
+        : partitionAnswer(partition, shard.offsets.get(groupId, name, partition))
     ),
   };
 }
@@ -147,14 +147,14 @@ function allTopics(
 ): TopicAnswer[] {
   const byId = context.apiVersion >= TOPIC_ID_VERSION;
   const topics: TopicAnswer[] = [];
-  for (const [name, partitions] of shard.allOffsets(groupId)) {
+  for (const [name, partitions] of shard.offsets.all(groupId)) {
     const topicId = broker.metadata.topic(name)?.id;
     if (!context.authorized("DESCRIBE", "TOPIC", name) || (byId && topicId === undefined)) continue;
     topics.push({
       name,
       topicId: topicId ?? ZERO_UUID,
       partitions: [...partitions.keys()].flatMap((partition) => {
-        const offset = shard.offset(groupId, name, partition);
+        const offset = shard.offsets.get(groupId, name, partition);
         return offset === undefined ? [] : [partitionAnswer(partition, offset)];
       }),
     });

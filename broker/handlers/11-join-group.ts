@@ -10,7 +10,7 @@
 import { Errors } from "../../core/errors.ts";
 import { joinGroup } from "../../core/protocol/11-join-group.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
-import type { JoinResponse } from "../coordinator/group/classic-group.ts";
+import type { JoinResponse } from "../coordinator/group/classic/classic-group.ts";
 import type { Handler } from "../handler.ts";
 
 type Response = EncodableResponse<typeof joinGroup>;

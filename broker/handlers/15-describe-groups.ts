@@ -10,7 +10,7 @@ import { describeGroups } from "../../core/protocol/15-describe-groups.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
-import type { GroupDescription } from "../coordinator/group/group-shard.ts";
+import type { GroupDescription } from "../coordinator/group/classic/classic-groups.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
 

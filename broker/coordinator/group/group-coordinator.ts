@@ -17,15 +17,22 @@ import {
   type Reply,
   syncError,
   type SyncResponse,
-} from "./classic-group.ts";
+} from "./classic/classic-group.ts";
 import type { GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
-import { type GroupDescription, type GroupListing, GroupShard } from "./group-shard.ts";
-import type { JoinRequest } from "./join.ts";
-import type { LeavingMember, LeftMember, MemberRequest, SyncRequest } from "./membership.ts";
-import type { CommitRequest, PartitionErrors } from "./offsets.ts";
-import type { Step } from "./rebalance.ts";
+import type { GroupDescription } from "./classic/classic-groups.ts";
+import type { Topics } from "./group.ts";
+import { type GroupListing, GroupShard } from "./group-shard.ts";
+import type { JoinRequest } from "./classic/join.ts";
+import type {
+  LeavingMember,
+  LeftMember,
+  MemberRequest,
+  SyncRequest,
+} from "./classic/membership.ts";
+import type { CommitRequest, PartitionErrors } from "./offsets/offsets.ts";
+import type { Step } from "./classic/rebalance.ts";
 
 /** The topic with the groups, as the metadata image has it now. */
 export interface GroupTopic {
@@ -47,8 +54,7 @@ export interface GroupCoordinatorOptions {
   /** offsets.commit.timeout.ms */
   readonly commitTimeoutMs: number;
   readonly topic: GroupTopic;
-  /** The id of a topic that exists now. */
-  readonly topicId: (topic: string) => string | undefined;
+  readonly topics: Topics;
 }
 
 /** What ends the wait of a parked request before its answer is there. */
@@ -68,7 +74,7 @@ export class GroupCoordinator {
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
-    const { clock, random, logger, codecs, config, topicId } = options;
+    const { clock, random, logger, codecs, config, topics } = options;
     this.#runtime = new CoordinatorRuntime({
       name: "group coordinator",
       clock,
@@ -77,7 +83,7 @@ export class GroupCoordinator {
       recordCodec: groupRecordCodec,
       commitTimeoutMs: options.commitTimeoutMs,
       newShard: (_partition, timers) =>
-        new GroupShard({ config, clock, random, logger, timers, topicId }),
+        new GroupShard({ config, clock, random, logger, timers, topics }),
     });
   }
 
@@ -100,7 +106,7 @@ export class GroupCoordinator {
   /** Topics are gone: so are the offsets in them. */
   onTopicsDeleted(): void {
     for (const partition of this.#led.keys()) {
-      void this.#runtime.write(partition, (shard) => shard.dropDeleted());
+      void this.#runtime.write(partition, (shard) => shard.offsets.dropDeleted());
     }
   }
 
@@ -134,7 +140,7 @@ export class GroupCoordinator {
     return this.#parked(
       request.groupId,
       signals,
-      (shard, reply) => shard.join(request, reply),
+      (shard, reply) => shard.classic.join(request, reply),
       (error) => joinError(error, request.memberId),
     );
   }
@@ -145,7 +151,7 @@ export class GroupCoordinator {
     return this.#parked(
       request.groupId,
       signals,
-      (shard, reply) => shard.sync(request, reply),
+      (shard, reply) => shard.classic.sync(request, reply),
       syncError,
     );
   }
@@ -154,7 +160,7 @@ export class GroupCoordinator {
     if (request.groupId === "") return Errors.INVALID_GROUP_ID;
     const outcome = this.#runtime.now(
       this.#partitionOf(request.groupId),
-      (shard) => shard.heartbeat(request),
+      (shard) => shard.classic.heartbeat(request),
     );
     if (outcome.ok) return outcome.value;
     // The session starts again when the group is loaded, so this beat is as good as heard.
@@ -168,13 +174,13 @@ export class GroupCoordinator {
     if (groupId === "") return Promise.resolve({ ok: false, error: Errors.INVALID_GROUP_ID });
     return this.#runtime.write(
       this.#partitionOf(groupId),
-      (shard) => shard.leave(groupId, members),
+      (shard) => shard.classic.leave(groupId, members),
     );
   }
 
   async commitOffsets(request: CommitRequest): Promise<PartitionErrors> {
     const partition = this.#partitionOf(request.groupId);
-    const outcome = await this.#runtime.write(partition, (shard) => shard.commit(request));
+    const outcome = await this.#runtime.write(partition, (shard) => shard.offsets.commit(request));
     return outcome.ok ? outcome.value : outcome;
   }
 
@@ -190,7 +196,7 @@ export class GroupCoordinator {
     if (groupId === "") return { ok: false, error: Errors.INVALID_GROUP_ID };
     const outcome = await this.#runtime.write(
       this.#partitionOf(groupId),
-      (shard) => shard.deleteOffsets(groupId, topics),
+      (shard) => shard.offsets.delete(groupId, topics),
     );
     return outcome.ok ? outcome.value : outcome;
   }
@@ -211,7 +217,10 @@ export class GroupCoordinator {
 
   /** A group, undefined if there is none of that id. */
   describeGroup(groupId: string): Promise<Outcome<GroupDescription | undefined>> {
-    return this.#runtime.read(this.#partitionOf(groupId), (shard) => shard.describe(groupId));
+    return this.#runtime.read(
+      this.#partitionOf(groupId),
+      (shard) => shard.classic.describe(groupId),
+    );
   }
 
   /** How it went for each of the groups. */
@@ -268,7 +277,7 @@ export class GroupCoordinator {
       };
       const abandon = () => {
         const abandoned = reply as Reply<never>;
-        void this.#runtime.write(partition, (shard) => shard.abandon(groupId, abandoned));
+        void this.#runtime.write(partition, (shard) => shard.classic.abandon(groupId, abandoned));
         reply(refused(Errors.COORDINATOR_NOT_AVAILABLE));
       };
       connection.addEventListener("abort", abandon, { once: true });

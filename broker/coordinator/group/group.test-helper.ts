@@ -9,13 +9,14 @@ import {
   settle,
 } from "../coordinator.test-helper.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
-import type { JoinResponse, SyncResponse } from "./classic-group.ts";
+import type { JoinResponse, SyncResponse } from "./classic/classic-group.ts";
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
+import type { Topics } from "./group.ts";
 import { GroupShard } from "./group-shard.ts";
-import type { JoinRequest } from "./join.ts";
-import type { SyncRequest } from "./membership.ts";
+import type { JoinRequest } from "./classic/join.ts";
+import type { SyncRequest } from "./classic/membership.ts";
 
 export const GROUP = "g";
 
@@ -77,9 +78,24 @@ export class GroupHarness {
           random,
           logger,
           timers,
-          topicId: (topic) => this.topics.get(topic),
+          topics: this.#topicsView(),
         }),
     });
+  }
+
+  #topicsView(): Topics {
+    const view = (name: string, id: string) => ({ id, name, partitions: { length: 1 } });
+    return {
+      byName: (name) => {
+        const id = this.topics.get(name);
+        return id === undefined ? undefined : view(name, id);
+      },
+      byId: (id) => {
+        const name = [...this.topics].find((each) => each[1] === id)?.[0];
+        return name === undefined ? undefined : view(name, id);
+      },
+      all: () => [...this.topics].map(([name, id]) => view(name, id)),
+    };
   }
 
   /** Sends a JoinGroup and does not wait for its answer. */
@@ -101,7 +117,7 @@ export class GroupHarness {
       ...request,
     };
     void this.runtime.write(0, (shard) =>
-      shard.join(full, (response) => {
+      shard.classic.join(full, (response) => {
         if (waiting.answer !== null) throw new Error("answered twice");
         waiting.answer = response;
       }));
@@ -128,7 +144,7 @@ export class GroupHarness {
       ...request,
     };
     void this.runtime.write(0, (shard) =>
-      shard.sync(full, (response) => {
+      shard.classic.sync(full, (response) => {
         if (waiting.answer !== null) throw new Error("answered twice");
         waiting.answer = response;
       }));
@@ -139,7 +155,12 @@ export class GroupHarness {
     const outcome = this.runtime.now(
       0,
       (shard) =>
-        shard.heartbeat({ groupId: GROUP, memberId, groupInstanceId: instanceId, generationId }),
+        shard.classic.heartbeat({
+          groupId: GROUP,
+          memberId,
+          groupInstanceId: instanceId,
+          generationId,
+        }),
     );
     return outcome.ok ? outcome.value : outcome.error;
   }
@@ -148,7 +169,7 @@ export class GroupHarness {
   async leave(memberId: string, groupInstanceId: string | null = null): Promise<ErrorCode> {
     const outcome = await this.runtime.write(
       0,
-      (shard) => shard.leave(GROUP, [{ memberId, groupInstanceId, reason: null }]),
+      (shard) => shard.classic.leave(GROUP, [{ memberId, groupInstanceId, reason: null }]),
     );
     return outcome.ok ? outcome.value[0]!.error : outcome.error;
   }
@@ -160,13 +181,15 @@ export class GroupHarness {
   ): Promise<ErrorCode> {
     const topic = more.topic ?? "t";
     const outcome = await this.runtime.write(0, (shard) =>
-      shard.commit({
+      shard.offsets.commit({
         groupId: GROUP,
         memberId: more.memberId ?? "",
         groupInstanceId: null,
         generationId: more.generationId ?? -1,
         retentionMs: null,
         knowsGroupIdNotFound: true,
+        knowsStaleMemberEpoch: true,
+        isTransactional: false,
         topics: [{
           name: topic,
           topicId: this.topics.get(topic) ?? ZERO_UUID,
@@ -178,12 +201,12 @@ export class GroupHarness {
   }
 
   offset(topic = "t"): bigint | null {
-    const outcome = this.runtime.now(0, (shard) => shard.offset(GROUP, topic, 0));
+    const outcome = this.runtime.now(0, (shard) => shard.offsets.get(GROUP, topic, 0));
     return (outcome.ok ? outcome.value?.offset : undefined) ?? null;
   }
 
   state(): string {
-    const outcome = this.runtime.now(0, (shard) => shard.describe(GROUP));
+    const outcome = this.runtime.now(0, (shard) => shard.classic.describe(GROUP));
     return (outcome.ok ? outcome.value?.state : undefined) ?? "Dead";
   }
 

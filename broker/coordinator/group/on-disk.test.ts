@@ -17,7 +17,7 @@ import { PartitionSet } from "../../partition-set.ts";
 import { GROUP_METADATA_TOPIC } from "../../topic-names.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { ListLogger } from "../coordinator.test-helper.ts";
-import type { JoinRequest } from "./join.ts";
+import type { JoinRequest } from "./classic/join.ts";
 import { startGroupCoordinator } from "./start.ts";
 import { subscription } from "./group.test-helper.ts";
 
@@ -95,6 +95,8 @@ const commit = (groupId: string, offset: bigint) => ({
   generationId: -1,
   retentionMs: null,
   knowsGroupIdNotFound: true,
+  knowsStaleMemberEpoch: true,
+  isTransactional: false,
   topics: [{
     name: "t",
     topicId: T_ID,
@@ -111,7 +113,10 @@ for (const durability of ["fsync", "os"] as const) {
       expect(await Promise.all(names.map((name) => groups.find(name)))).toEqual(names.map(() => 0));
       if (round > 0n) {
         for (const name of names) {
-          const outcome = await groups.fetchOffsets(name, (shard) => shard.offset(name, "t", 0));
+          const outcome = await groups.fetchOffsets(
+            name,
+            (shard) => shard.offsets.get(name, "t", 0),
+          );
           expect(outcome).toMatchObject({ ok: true, value: { offset: round - 1n } });
         }
       }
@@ -184,7 +189,7 @@ test("on the log engine the log of a busy group stays short", async () => {
   await stop();
   const again = await start(disk, "os");
   await again.groups.find("g");
-  const outcome = await again.groups.fetchOffsets("g", (shard) => shard.offset("g", "t", 99));
+  const outcome = await again.groups.fetchOffsets("g", (shard) => shard.offsets.get("g", "t", 99));
   expect(outcome).toMatchObject({ ok: true, value: { offset: 199n } });
   expect(again.logStart("g")).toBeGreaterThan(10_000);
   await again.stop();

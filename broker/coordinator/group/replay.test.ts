@@ -10,9 +10,9 @@ test("members stay over a restart and their sessions start again", async () => {
   const [one, two] = await groups.stable(2) as [string, string];
   await groups.commit(5n, { memberId: one, generationId: 1 });
   await groups.clock.advance(9_000);
-  const before = groups.runtime.now(0, (shard) => shard.describe(GROUP));
+  const before = groups.runtime.now(0, (shard) => shard.classic.describe(GROUP));
   await groups.start();
-  expect(groups.runtime.now(0, (shard) => shard.describe(GROUP))).toEqual(before);
+  expect(groups.runtime.now(0, (shard) => shard.classic.describe(GROUP))).toEqual(before);
   expect(groups.offset()).toBe(5n);
   await groups.clock.advance(9_000);
   expect(groups.heartbeat(one, 1)).toBe(Errors.NONE);
@@ -107,7 +107,7 @@ const step = (random: SeededRandom) => random.below(1_000_000);
 async function quiesce(groups: GroupHarness) {
   groups.log.failWith = Errors.NONE;
   await groups.clock.advance(5_000);
-  const present = groups.runtime.now(0, (shard) => shard.describe(GROUP));
+  const present = groups.runtime.now(0, (shard) => shard.classic.describe(GROUP));
   const members = (present.ok ? present.value?.members : undefined) ?? [];
   const joins = members.map(({ memberId, groupInstanceId }) =>
     groups.join({ memberId, groupInstanceId })
@@ -120,7 +120,7 @@ async function quiesce(groups: GroupHarness) {
   for (let second = 0; second < 120 && groups.state() === "PreparingRebalance"; second++) {
     await groups.clock.advance(1_000);
   }
-  const joined = groups.runtime.now(0, (shard) => shard.describe(GROUP));
+  const joined = groups.runtime.now(0, (shard) => shard.classic.describe(GROUP));
   const generationId = joins.at(-1)!.answer!.generationId;
   const memberIds = (joined.ok ? joined.value?.members ?? [] : []).map((each) => each.memberId);
   const assignments = new Map(memberIds.map((memberId, i) => [memberId, Uint8Array.of(i)]));
@@ -131,9 +131,9 @@ async function quiesce(groups: GroupHarness) {
 
 function snapshot(groups: GroupHarness) {
   const outcome = groups.runtime.now(0, (shard) => ({
-    group: shard.describe(GROUP),
+    group: shard.classic.describe(GROUP),
     listing: shard.list(),
-    offsets: [...shard.allOffsets(GROUP)].map(([topic, each]) => [topic, [...each]]),
+    offsets: [...shard.offsets.all(GROUP)].map(([topic, each]) => [topic, [...each]]),
   }));
   if (!outcome.ok) throw new Error(`no shard: ${outcome.error}`);
   return outcome.value;

@@ -38,7 +38,11 @@ export function startGroupCoordinator(services: GroupCoordinatorServices): Group
     config: groupConfig(config),
     commitTimeoutMs: config.get("offsets.commit.timeout.ms"),
     topic: groupTopic(services),
-    topicId: (topic) => metadata.topic(topic)?.id,
+    topics: {
+      byName: (name) => metadata.topic(name),
+      byId: (id) => metadata.topicById(id),
+      all: () => metadata.image.topics.values(),
+    },
   });
   metadata.onChange((delta) => {
     const touched = [

@@ -1,8 +1,8 @@
 /** Committed offsets: who may commit, what is kept, and what goes when. */
 import { expect, test } from "bun:test";
-import { errorName, Errors } from "../../../core/errors.ts";
-import { ZERO_UUID } from "../../../core/protocol/schema.ts";
-import { GROUP, GroupHarness, subscription } from "./group.test-helper.ts";
+import { errorName, Errors } from "../../../../core/errors.ts";
+import { ZERO_UUID } from "../../../../core/protocol/schema.ts";
+import { GROUP, GroupHarness, subscription } from "../group.test-helper.ts";
 
 const HOUR_MS = 3_600_000;
 const start = (config = {}) => new GroupHarness(config).start();
@@ -52,7 +52,7 @@ test("a commit is answered, and may be read, only when it is in the log for good
   let committed: number | null = null;
   let read: bigint | null = null;
   void groups.commit(7n).then((error) => committed = error);
-  void groups.runtime.read(0, (shard) => shard.offset(GROUP, "t", 0)).then((outcome) => {
+  void groups.runtime.read(0, (shard) => shard.offsets.get(GROUP, "t", 0)).then((outcome) => {
     read = outcome.ok ? outcome.value?.offset ?? null : null;
   });
   await groups.clock.advance(1_000);
@@ -138,7 +138,7 @@ test("offsets of a deleted topic go, also when the deletion was not seen or the 
   await groups.commit(2n);
   groups.topics.set("t", ZERO_UUID.replace("A", "D"));
   expect(groups.offset()).toBeNull();
-  await groups.runtime.write(0, (shard) => shard.dropDeleted());
+  await groups.runtime.write(0, (shard) => shard.offsets.dropDeleted());
   groups.topics.set("t", ZERO_UUID.replace("A", "B"));
   expect(groups.offset()).toBeNull();
 });
@@ -149,7 +149,7 @@ test("offsets can be deleted of topics that nobody reads", async () => {
   const remove = async (topic: string) => {
     const outcome = await groups.runtime.write(
       0,
-      (shard) => shard.deleteOffsets(GROUP, [{ name: topic, partitions: [0] }]),
+      (shard) => shard.offsets.delete(GROUP, [{ name: topic, partitions: [0] }]),
     );
     if (!outcome.ok) return outcome.error;
     return outcome.value.ok ? outcome.value.topics[0]!.partitions[0]!.error : outcome.value.error;
@@ -163,7 +163,7 @@ test("offsets can be deleted of topics that nobody reads", async () => {
   expect([groups.offset("t"), groups.offset("u")]).toEqual([1n, null]);
   const connect = await start();
   await connect.stable(1, { protocolType: "connect" });
-  const outcome = await connect.runtime.write(0, (shard) => shard.deleteOffsets(GROUP, []));
+  const outcome = await connect.runtime.write(0, (shard) => shard.offsets.delete(GROUP, []));
   expect(outcome).toMatchObject({ ok: true, value: { error: Errors.NON_EMPTY_GROUP } });
 });
 
@@ -189,13 +189,15 @@ test("many offsets of deleted topics go in several batches, a commit in one", as
   const names = Array.from({ length: 3_000 }, (_, i) => `topic-${"x".repeat(200)}-${i}`);
   for (const name of names) groups.topics.set(name, ZERO_UUID.replace("A", "C"));
   const outcome = await groups.runtime.write(0, (shard) =>
-    shard.commit({
+    shard.offsets.commit({
       groupId: GROUP,
       memberId: "",
       groupInstanceId: null,
       generationId: -1,
       retentionMs: null,
       knowsGroupIdNotFound: true,
+      knowsStaleMemberEpoch: true,
+      isTransactional: false,
       topics: names.map((name) => ({
         name,
         topicId: ZERO_UUID,
@@ -205,8 +207,8 @@ test("many offsets of deleted topics go in several batches, a commit in one", as
   expect(outcome.ok).toBe(true);
   expect(groups.log.batches.length).toBe(1);
   groups.topics.clear();
-  await groups.runtime.write(0, (shard) => shard.dropDeleted());
+  await groups.runtime.write(0, (shard) => shard.offsets.dropDeleted());
   expect(groups.log.batches.length).toBeGreaterThan(2);
-  const left = groups.runtime.now(0, (shard) => shard.allOffsets(GROUP).size);
+  const left = groups.runtime.now(0, (shard) => shard.offsets.all(GROUP).size);
   expect(left).toEqual({ ok: true, value: 0 });
 });

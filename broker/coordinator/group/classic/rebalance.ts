@@ -7,11 +7,11 @@
  *       ▲                  │      ▲ join, leave, expiry in any later state │ leader's sync
  *       └──nobody left─────┘      └────────────────── Stable ◀─────────────┘
  */
-import { assert } from "../../../core/assert.ts";
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
-import type { Clock } from "../../../core/io.ts";
-import type { Logger } from "../../../core/logger.ts";
-import type { CoordinatorResult, CoordinatorTimers } from "../shard.ts";
+import { assert } from "../../../../core/assert.ts";
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
+import type { Clock } from "../../../../core/io.ts";
+import type { Logger } from "../../../../core/logger.ts";
+import type { CoordinatorResult, CoordinatorTimers } from "../../shard.ts";
 import {
   type ClassicGroup,
   type ClassicMember,
@@ -20,8 +20,9 @@ import {
   NO_BYTES,
   syncError,
 } from "./classic-group.ts";
-import { type GroupConfig, NEW_MEMBER_JOIN_TIMEOUT_MS } from "./group-config.ts";
-import { groupMetadataRecord, type GroupRecord } from "./group-records.ts";
+import { type GroupConfig, NEW_MEMBER_JOIN_TIMEOUT_MS } from "../group-config.ts";
+import type { GroupRecord } from "../group-records.ts";
+import { groupMetadataRecord } from "./classic-records.ts";
 
 /** A step of the state machine: records to write of a state that has been changed already. */
 export type Step = CoordinatorResult<GroupRecord, void>;

@@ -1,8 +1,8 @@
 /** Static members (KIP-345, KIP-814): their places, and who is fenced. */
 import { expect, test } from "bun:test";
-import { Errors } from "../../../core/errors.ts";
-import { settle } from "../coordinator.test-helper.ts";
-import { GroupHarness, subscription } from "./group.test-helper.ts";
+import { Errors } from "../../../../core/errors.ts";
+import { settle } from "../../coordinator.test-helper.ts";
+import { GroupHarness, subscription } from "../group.test-helper.ts";
 
 /** A stable group of static members `i0`, `i1`, …; their member ids. The first leads. */
 async function stable(groups: GroupHarness, count: number): Promise<string[]> {

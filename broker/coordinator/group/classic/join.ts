@@ -3,8 +3,8 @@
  * KIP-394 (a new member is told its id first), KIP-345 (static members keep their place), KIP-389
  * (group.max.size), KIP-814 (a static leader that returns need not assign again).
  */
-import { Errors } from "../../../core/errors.ts";
-import type { Random } from "../../../core/io.ts";
+import { Errors } from "../../../../core/errors.ts";
+import type { Random } from "../../../../core/io.ts";
 import {
   ClassicGroup,
   type ClassicMember,
@@ -15,10 +15,10 @@ import {
   type Reply,
   sameProtocols,
 } from "./classic-group.ts";
-import { PENDING_MEMBERS_MAX } from "./group-config.ts";
-import { groupMetadataRecord } from "./group-records.ts";
+import { PENDING_MEMBERS_MAX } from "../group-config.ts";
+import { groupMetadataRecord } from "./classic-records.ts";
 import { NO_STEP, type Rebalancer, type Step } from "./rebalance.ts";
-import { uuid } from "./uuid.ts";
+import { uuid } from "../uuid.ts";
 
 /** A JoinGroup, apart from versions. Bytes are the group's own: nothing else may change them. */
 export interface JoinRequest {

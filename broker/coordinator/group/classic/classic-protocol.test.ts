@@ -1,8 +1,8 @@
 /** The classic group protocol: sequences of requests and time, and what each member hears. */
 import { expect, test } from "bun:test";
-import { errorName, Errors } from "../../../core/errors.ts";
-import { settle } from "../coordinator.test-helper.ts";
-import { GROUP, GroupHarness, subscription } from "./group.test-helper.ts";
+import { errorName, Errors } from "../../../../core/errors.ts";
+import { settle } from "../../coordinator.test-helper.ts";
+import { GROUP, GroupHarness, subscription } from "../group.test-helper.ts";
 
 const start = (config = {}) => new GroupHarness(config).start();
 
@@ -292,16 +292,19 @@ test("a new member whose connection is gone is out at once", async () => {
     requiresKnownMemberId: false,
     supportsSkippingAssignment: false,
   };
-  void groups.runtime.write(0, (shard) => shard.join(request, reply));
+  void groups.runtime.write(0, (shard) => shard.classic.join(request, reply));
   await settle();
   const rejoin = groups.join({ memberId: one });
   expect(rejoin.answer?.members.length).toBe(2);
   expect(replies.length).toBe(1);
-  void groups.runtime.write(0, (shard) => shard.abandon(GROUP, reply));
+  void groups.runtime.write(0, (shard) => shard.classic.abandon(GROUP, reply));
   const gone = (response: unknown) => void replies.push(response);
-  void groups.runtime.write(0, (shard) => shard.join({ ...request, clientId: "gone" }, gone));
-  void groups.runtime.write(0, (shard) => shard.abandon(GROUP, gone));
-  expect(groups.runtime.now(0, (shard) => shard.describe(GROUP)?.members.length))
+  void groups.runtime.write(
+    0,
+    (shard) => shard.classic.join({ ...request, clientId: "gone" }, gone),
+  );
+  void groups.runtime.write(0, (shard) => shard.classic.abandon(GROUP, gone));
+  expect(groups.runtime.now(0, (shard) => shard.classic.describe(GROUP)?.members.length))
     .toEqual({ ok: true, value: 2 });
   expect(replies.length).toBe(1);
 });

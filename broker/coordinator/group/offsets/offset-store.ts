@@ -1,5 +1,5 @@
 /** Committed offsets by group, topic and partition. */
-import type { CommittedOffset } from "./group-records.ts";
+import type { CommittedOffset } from "./offset-records.ts";
 
 type ByPartition = Map<number, CommittedOffset>;
 type ByTopic = Map<string, ByPartition>;

@@ -2,19 +2,16 @@
  * Committing, fetching, deleting and expiring offsets, as Kafka's `OffsetMetadataManager` does it
  * (KIP-211 expiry, KIP-496 OffsetDelete).
  */
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
-import type { CoordinatorResult } from "../shard.ts";
-import type { ClassicGroup } from "./classic-group.ts";
-import type { CommittedOffset, GroupRecord, OffsetCommitRecord } from "./group-records.ts";
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
+import type { CoordinatorResult } from "../../shard.ts";
+import type { CommitFence, Group } from "../group.ts";
+import type { GroupRecord } from "../group-records.ts";
+import type { CommittedOffset, OffsetCommitRecord } from "./offset-records.ts";
 import type { OffsetStore } from "./offset-store.ts";
 
 /** An OffsetCommit, apart from versions; topics by name. */
-export interface CommitRequest {
+export interface CommitRequest extends CommitFence {
   readonly groupId: string;
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  /** −1 for a consumer that does not take part in a group. */
-  readonly generationId: number;
   /** Milliseconds that the offsets are kept whatever the group does (version 2 to 4), or null. */
   readonly retentionMs: number | null;
   /** Version 9 on, a group that is not there has its own error. */
@@ -47,24 +44,10 @@ export type PartitionErrors =
   | { readonly ok: false; readonly error: ErrorCode }
   | { readonly ok: true; readonly topics: readonly TopicErrors[] };
 
-/** Whether the sender may commit for the group (`ClassicGroup.validateOffsetCommit`). */
-export function commitProblem(group: ClassicGroup, request: CommitRequest): ErrorCode {
-  const { memberId, groupInstanceId, generationId } = request;
-  if (generationId < 0 && group.state === "Empty") return Errors.NONE;
-  if (generationId >= 0 || memberId !== "" || groupInstanceId !== null) {
-    const error = group.validateMember(memberId, groupInstanceId);
-    if (error !== Errors.NONE) return error;
-    if (generationId !== group.generationId) return Errors.ILLEGAL_GENERATION;
-  } else if (group.state !== "Empty") {
-    return Errors.UNKNOWN_MEMBER_ID;
-  }
-  // Its member has heard of the new generation, but not yet what it may read.
-  return group.state === "CompletingRebalance" ? Errors.REBALANCE_IN_PROGRESS : Errors.NONE;
-}
-
 /** Writes what can be written, partition by partition. */
 export function commitOffsets(
   request: CommitRequest,
+  group: Group | undefined,
   metadataMaxChars: number,
   wallMs: number,
 ): CoordinatorResult<GroupRecord, PartitionErrors> {
@@ -76,6 +59,8 @@ export function commitOffsets(
       if ((metadata?.length ?? 0) > metadataMaxChars) {
         return { partition, error: Errors.OFFSET_METADATA_TOO_LARGE };
       }
+      const error = group?.commitPartitionProblem(request, { topicId, partition }) ?? Errors.NONE;
+      if (error !== Errors.NONE) return { partition, error };
       const value: CommittedOffset = {
         offset,
         leaderEpoch,
@@ -124,15 +109,14 @@ export function offsetTombstones(
 /** Removes offsets of topics that no member reads (KIP-496). */
 export function deleteOffsets(
   store: OffsetStore,
-  group: ClassicGroup | undefined,
+  group: Group | undefined,
   topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
 ): CoordinatorResult<GroupRecord, PartitionErrors> {
   if (group === undefined) {
     return { records: [], response: { ok: false, error: Errors.GROUP_ID_NOT_FOUND } };
   }
-  if (group.state !== "Empty" && !group.usesConsumerProtocol) {
-    return { records: [], response: { ok: false, error: Errors.NON_EMPTY_GROUP } };
-  }
+  const problem = group.offsetDeleteProblem();
+  if (problem !== Errors.NONE) return { records: [], response: { ok: false, error: problem } };
   const records: GroupRecord[] = [];
   const results = topics.map(({ name, partitions }) => {
     const error = group.isSubscribedTo(name) ? Errors.GROUP_SUBSCRIBED_TO_TOPIC : Errors.NONE;
@@ -146,32 +130,15 @@ export function deleteOffsets(
   return { records, response: { ok: true, topics: results } };
 }
 
-/**
- * Since when an offset's retention runs, or null if nothing of the group expires now (KIP-211):
- * since the group is empty; for topics that no member of a stable group reads, and for consumers
- * without a group, since the commit.
- */
-function retentionStart(group: ClassicGroup): ((offset: CommittedOffset) => number) | null {
-  const sinceCommit = (offset: CommittedOffset) => offset.commitTimestampMs;
-  if (group.protocolType === null) return sinceCommit;
-  if (group.state === "Empty") {
-    const emptySinceMs = group.stateTimestampMs;
-    return emptySinceMs === null ? sinceCommit : () => emptySinceMs;
-  }
-  const known = group.state === "Stable" && group.usesConsumerProtocol &&
-    group.subscribedTopics !== null;
-  return known ? sinceCommit : null;
-}
-
 /** Records that remove what has expired, and whether nothing is left after them. */
 export function expireOffsets(
   store: OffsetStore,
-  group: ClassicGroup,
+  group: Group,
   retentionMs: number,
   wallMs: number,
 ): { readonly records: readonly OffsetCommitRecord[]; readonly nothingLeft: boolean } {
   if (!store.has(group.groupId)) return { records: [], nothingLeft: true };
-  const startOf = retentionStart(group);
+  const startOf = group.retentionStart();
   if (startOf === null) return { records: [], nothingLeft: false };
   let kept = 0;
   const records = offsetTombstones(store, group.groupId, (topic, offset) => {

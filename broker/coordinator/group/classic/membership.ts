@@ -2,7 +2,7 @@
  * SyncGroup, Heartbeat and LeaveGroup of the classic protocol, as Kafka's `GroupMetadataManager`
  * does them (KIP-345 removal by instance id, KIP-559 protocol checks, KIP-800 reasons).
  */
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
 import {
   type ClassicGroup,
   NO_BYTES,
@@ -10,7 +10,7 @@ import {
   syncError,
   type SyncResponse,
 } from "./classic-group.ts";
-import { groupMetadataRecord } from "./group-records.ts";
+import { groupMetadataRecord } from "./classic-records.ts";
 import { cancelSyncIfAllSynced, NO_STEP, type Rebalancer, type Step } from "./rebalance.ts";
 
 /** Who speaks, and of which generation. */

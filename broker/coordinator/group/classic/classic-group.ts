@@ -3,10 +3,12 @@
  * State only; what happens when is in `rebalance.ts`, `join.ts` and `membership.ts`. Follows
  * Kafka's `ClassicGroup` and `ClassicGroupMember` (KIP-62, KIP-345, KIP-394).
  */
-import { assert } from "../../../core/assert.ts";
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
-import { subscribedTopicsOf } from "./consumer-protocol.ts";
-import type { GroupMetadataRecord } from "./group-records.ts";
+import { assert } from "../../../../core/assert.ts";
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
+import { subscribedTopicsOf } from "./subscribed-topics.ts";
+import type { CommitFence, Group, OffsetFence } from "../group.ts";
+import type { CommittedOffset } from "../offsets/offset-records.ts";
+import type { GroupMetadataRecord } from "./classic-records.ts";
 
 /** Kafka's names, as DescribeGroups and ListGroups show them. A group that is gone is `Dead`. */
 export type ClassicGroupState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
@@ -126,7 +128,8 @@ export interface ClassicGroupInit {
 }
 
 /** See the header. Every method keeps the counts and indexes in step with the members. */
-export class ClassicGroup {
+export class ClassicGroup implements Group {
+  readonly kind = "classic";
   state: ClassicGroupState;
   previousState: ClassicGroupState | null = null;
   generationId: number;
@@ -360,6 +363,68 @@ export class ClassicGroup {
   /** Whether members may read the topic; where subscriptions are unreadable, any topic. */
   isSubscribedTo(topic: string): boolean {
     return this.subscribedTopics?.has(topic) ?? this.usesConsumerProtocol;
+  }
+
+  get canExpire(): boolean {
+    return this.state === "Empty" && this.pendingJoin.size === 0;
+  }
+
+  /** Whether the sender may commit for the group (`ClassicGroup.validateOffsetCommit`). */
+  commitProblem(fence: CommitFence): ErrorCode {
+    const { memberId, groupInstanceId, generationId } = fence;
+    if (generationId < 0 && this.state === "Empty") return Errors.NONE;
+    if (generationId >= 0 || memberId !== "" || groupInstanceId !== null) {
+      const error = this.validateMember(memberId, groupInstanceId);
+      if (error !== Errors.NONE) return error;
+      if (generationId !== this.generationId) return Errors.ILLEGAL_GENERATION;
+    } else if (!fence.isTransactional && this.state !== "Empty") {
+      // A transactional producer of before KIP-447 does not say for which member it commits.
+      return Errors.UNKNOWN_MEMBER_ID;
+    }
+    // Its member has heard of the new generation, but not yet what it may read.
+    return this.state === "CompletingRebalance" ? Errors.REBALANCE_IN_PROGRESS : Errors.NONE;
+  }
+
+  commitPartitionProblem(): ErrorCode {
+    return Errors.NONE;
+  }
+
+  /** The classic protocol lets anybody look. */
+  fetchProblem(_fence: OffsetFence): ErrorCode {
+    return Errors.NONE;
+  }
+
+  offsetDeleteProblem(): ErrorCode {
+    const deletable = this.state === "Empty" || this.usesConsumerProtocol;
+    return deletable ? Errors.NONE : Errors.NON_EMPTY_GROUP;
+  }
+
+  deleteProblem(): ErrorCode {
+    return this.state === "Empty" ? Errors.NONE : Errors.NON_EMPTY_GROUP;
+  }
+
+  /**
+   * Since the group is empty; for topics that no member of a stable group reads, and for consumers
+   * without a group, since the commit.
+   */
+  retentionStart(): ((offset: CommittedOffset) => number) | null {
+    const sinceCommit = (offset: CommittedOffset) => offset.commitTimestampMs;
+    if (this.protocolType === null) return sinceCommit;
+    if (this.state === "Empty") {
+      const emptySinceMs = this.stateTimestampMs;
+      return emptySinceMs === null ? sinceCommit : () => emptySinceMs;
+    }
+    const known = this.state === "Stable" && this.usesConsumerProtocol &&
+      this.subscribedTopics !== null;
+    return known ? sinceCommit : null;
+  }
+
+  stateRecords(): GroupMetadataRecord[] {
+    return this.stored === null ? [] : [this.stored];
+  }
+
+  tombstones(): GroupMetadataRecord[] {
+    return [{ type: "GroupMetadata", groupId: this.groupId, value: null }];
   }
 
   refreshSubscribedTopics(): void {

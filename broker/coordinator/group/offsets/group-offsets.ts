@@ -1,0 +1,120 @@
+/** The committed offsets of all groups of a shard (Kafka's `OffsetMetadataManager`). */
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
+import { ZERO_UUID } from "../../../../core/protocol/schema.ts";
+import type { CoordinatorResult } from "../../shard.ts";
+import type { Group, GroupContext } from "../group.ts";
+import { GROUPS_PER_SHARD_MAX } from "../group-config.ts";
+import type { GroupRecord } from "../group-records.ts";
+import type { CommittedOffset, OffsetCommitRecord } from "./offset-records.ts";
+import type { OffsetStore } from "./offset-store.ts";
+import {
+  commitOffsets,
+  type CommitRequest,
+  deleteOffsets,
+  expireOffsets,
+  offsetTombstones,
+  type PartitionErrors,
+} from "./offsets.ts";
+
+/** See the header. */
+export class GroupOffsets {
+  /**
+   * `store` holds what is committed. `materialize` makes the empty classic group that offsets
+   * without a group belong to. `touch` is told of members that commit: they are alive.
+   */
+  constructor(
+    readonly context: GroupContext,
+    readonly store: OffsetStore,
+    readonly materialize: (groupId: string) => void,
+    readonly touch: (group: Group, memberId: string) => void,
+  ) {}
+
+  /** Folds one record into the state. */
+  fold({ groupId, topic, partition, value }: OffsetCommitRecord): void {
+    if (value === null) return this.store.delete(groupId, topic, partition);
+    // Consumers that only commit have a group too: an empty one without a protocol type.
+    if (!this.context.groups.has(groupId)) this.materialize(groupId);
+    this.store.set(groupId, topic, partition, value);
+  }
+
+  /** The records that give the offsets of a group as they are now. */
+  stateRecords(groupId: string): GroupRecord[] {
+    const records: GroupRecord[] = [];
+    for (const [topic, partitions] of this.store.ofGroup(groupId)) {
+      for (const [partition, value] of partitions) {
+        records.push({ type: "OffsetCommit", groupId, topic, partition, value });
+      }
+    }
+    return records;
+  }
+
+  commit(request: CommitRequest): CoordinatorResult<GroupRecord, PartitionErrors> {
+    const group = this.context.groups.get(request.groupId);
+    const error = group === undefined
+      ? this.#missingGroupProblem(request)
+      : group.commitProblem(request);
+    if (error !== Errors.NONE) return { records: [], response: { ok: false, error } };
+    if (group !== undefined) this.touch(group, request.memberId);
+    const { config, clock } = this.context;
+    return commitOffsets(request, group, config.offsetMetadataMaxBytes, clock.wallMs());
+  }
+
+  /** What is committed for a partition, or undefined. An offset of a topic that was is none. */
+  get(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
+    const offset = this.store.get(groupId, topic, partition);
+    return offset !== undefined && this.#isOfTopic(topic, offset) ? offset : undefined;
+  }
+
+  /** Everything that is committed for a group. */
+  all(groupId: string): ReadonlyMap<string, ReadonlyMap<number, CommittedOffset>> {
+    return this.store.ofGroup(groupId);
+  }
+
+  delete(
+    groupId: string,
+    topics: readonly { readonly name: string; readonly partitions: readonly number[] }[],
+  ): CoordinatorResult<GroupRecord, PartitionErrors> {
+    return deleteOffsets(this.store, this.context.groups.get(groupId), topics);
+  }
+
+  /** Records that remove all offsets of a group. */
+  tombstones(groupId: string): GroupRecord[] {
+    return offsetTombstones(this.store, groupId, () => true);
+  }
+
+  /** Removes the offsets of topics that do not exist, or not any more. */
+  dropDeleted(): CoordinatorResult<GroupRecord, void> {
+    const records = [...this.store.groupIds()].flatMap((groupId) =>
+      offsetTombstones(this.store, groupId, (topic, offset) => !this.#isOfTopic(topic, offset))
+    );
+    return { records, response: undefined, atomic: false };
+  }
+
+  /** Removes what has expired, and groups that are left with nothing. */
+  expire(): CoordinatorResult<GroupRecord, void> {
+    const { config, clock, groups } = this.context;
+    const records: GroupRecord[] = [];
+    for (const group of groups.values()) {
+      const retentionMs = config.offsetsRetentionMs;
+      const expired = expireOffsets(this.store, group, retentionMs, clock.wallMs());
+      records.push(...expired.records);
+      if (expired.nothingLeft && group.canExpire) records.push(...group.tombstones());
+    }
+    return { records, response: undefined, atomic: false };
+  }
+
+  /** Whether the topic that the offset was committed for is there, and no other of its name. */
+  #isOfTopic(topic: string, offset: CommittedOffset): boolean {
+    const topicId = this.context.topics.byName(topic)?.id;
+    return topicId !== undefined && (offset.topicId === ZERO_UUID || offset.topicId === topicId);
+  }
+
+  #missingGroupProblem(request: CommitRequest): ErrorCode {
+    if (request.generationId >= 0) {
+      return request.knowsGroupIdNotFound ? Errors.GROUP_ID_NOT_FOUND : Errors.ILLEGAL_GENERATION;
+    }
+    if (this.context.groups.size >= GROUPS_PER_SHARD_MAX) return Errors.COORDINATOR_NOT_AVAILABLE;
+    // As in Kafka, where an empty group is made first and then asked whether the sender is in it.
+    return Errors.NONE;
+  }
+}

@@ -2,40 +2,11 @@
  * Who may do what. One `Authorizer` decides for every handler; how a request is cut into resources
  * and operations is said by the handler (`Handler.authorize`).
  */
+import { type AclOperation, AclOperations, type ResourceType } from "../core/acl.ts";
 import type { HostPort } from "../core/io.ts";
 
-/** Kafka's `AclOperation`, without the filters ANY and UNKNOWN; the numbers are those of the wire. */
-export const AclOperations = {
-  ALL: 2,
-  READ: 3,
-  WRITE: 4,
-  CREATE: 5,
-  DELETE: 6,
-  ALTER: 7,
-  DESCRIBE: 8,
-  CLUSTER_ACTION: 9,
-  DESCRIBE_CONFIGS: 10,
-  ALTER_CONFIGS: 11,
-  IDEMPOTENT_WRITE: 12,
-  CREATE_TOKENS: 13,
-  DESCRIBE_TOKENS: 14,
-  TWO_PHASE_COMMIT: 15,
-} as const;
-
-/** What somebody wants to do. */
-export type AclOperation = keyof typeof AclOperations;
-
-/** What it is done to. The one CLUSTER resource is named `kafka-cluster`. */
-export type ResourceType =
-  | "TOPIC"
-  | "GROUP"
-  | "CLUSTER"
-  | "TRANSACTIONAL_ID"
-  | "DELEGATION_TOKEN"
-  | "USER";
-
-/** The name of the only resource of type CLUSTER. */
-export const CLUSTER_NAME = "kafka-cluster";
+export { CLUSTER_NAME } from "../core/acl.ts";
+export type { AclOperation, ResourceType } from "../core/acl.ts";
 
 /** A resource and what is to be done with it. */
 export interface ResourceOperation {

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { type AclEntry, aclKey } from "../core/acl.ts";
+import { ClientQuotas, quotaEntityKey } from "./client-quotas.ts";
 import { MetadataImage, type TopicImage } from "./metadata-image.ts";
 import type { MetadataRecord } from "./metadata-records.ts";
 import { decodeMetadataRecord, encodeMetadataRecord } from "./metadata-records.ts";
@@ -24,12 +26,72 @@ function plain(image: MetadataImage) {
     brokers: Object.fromEntries(image.brokers),
     features: Object.fromEntries(image.features),
     brokerConfigs: Object.fromEntries(
-      [...image.configuredBrokers()].map((
+      [...image.configured("broker")].map((
         name,
       ) => [name, Object.fromEntries(image.brokerConfigs(name))]),
     ),
+    groupConfigs: [...image.configured("group")].sort().map((name) => [
+      name,
+      Object.fromEntries(image.configs("group", name)),
+    ]),
+    acls: [...image.acls].map(aclKey).sort(),
+    credentials: [...image.scramCredentials].map((it) => JSON.stringify(it)).sort(),
+    quotas: [...image.quotas.all()].map(({ entity, values }) => [
+      quotaEntityKey(entity),
+      Object.fromEntries(values),
+    ]).sort(),
     nextProducerId: image.nextProducerId,
   };
+}
+
+/** One random change of access control, credentials, quotas, features or a group's configs. */
+function randomSecurityChange(
+  image: MetadataImage,
+  below: (bound: number) => number,
+): MetadataRecord {
+  const user = `user-${below(5)}`;
+  const mechanism = "SCRAM-SHA-256";
+  switch (below(5)) {
+    case 0: {
+      const entry: AclEntry = {
+        resourceType: "TOPIC",
+        resourceName: `t${below(3)}`,
+        patternType: below(2) === 0 ? "LITERAL" : "PREFIXED",
+        principal: `User:${user}`,
+        host: "*",
+        operation: "READ",
+        permission: "ALLOW",
+      };
+      return { type: image.hasAcl(entry) ? "remove-acl" : "acl", version: 1, ...entry };
+    }
+    case 1:
+      return image.scramCredential(user, mechanism) === undefined
+        ? {
+          type: "scram-credential",
+          version: 1,
+          user,
+          mechanism,
+          salt: "c2FsdA==",
+          storedKey: "YQ==",
+          serverKey: "Yg==",
+          iterations: 4096 + below(10),
+        }
+        : { type: "remove-scram-credential", version: 1, user, mechanism };
+    case 2: {
+      const entity =
+        [{ user }, { user: null }, { user, "client-id": null }, { ip: user }][below(4)];
+      const value = below(3) === 0 ? null : below(1000) + 0.5;
+      const key = ["producer_byte_rate", "consumer_byte_rate"][below(2)] ?? "";
+      return { type: "client-quota", version: 1, entity: entity ?? {}, key, value };
+    }
+    case 3:
+      return { type: "feature", version: 1, name: "group.version", level: below(2) };
+    default: {
+      const value = below(2) === 0 ? null : "50000";
+      const name = "consumer.session.timeout.ms";
+      return { type: "config", version: 1, resourceType: "group", resourceName: user, name, value };
+    }
+  }
 }
 
 const partition = (topicId: string, index: number, leaderEpoch: number): MetadataRecord => ({
@@ -48,7 +110,7 @@ const partition = (topicId: string, index: number, leaderEpoch: number): Metadat
 function randomChange(image: MetadataImage, below: (bound: number) => number): MetadataRecord[] {
   const topics = [...image.topics.values()];
   const topic = topics[below(Math.max(1, topics.length))];
-  switch (below(6)) {
+  switch (below(8)) {
     case 0:
       if (topic !== undefined) return [{ type: "remove-topic", version: 1, id: topic.id }];
       break;
@@ -88,6 +150,9 @@ function randomChange(image: MetadataImage, below: (bound: number) => number): M
         brokerId: 1,
         nextProducerId: image.nextProducerId + 1000,
       }];
+    case 5:
+    case 6:
+      return [randomSecurityChange(image, below)];
     default:
   }
   const name = `topic-${below(1_000_000)}`;
@@ -113,6 +178,9 @@ describe("MetadataImage", () => {
         const deleted = [...before.topicsById.keys()].filter((id) => !after.topicsById.has(id));
         expect(delta.createdTopics.map(({ id }) => id)).toEqual(created);
         expect(delta.deletedTopics.map(({ id }) => id)).toEqual(deleted);
+        for (const { entry, isRemoved } of delta.changedAcls) {
+          expect([before.hasAcl(entry), after.hasAcl(entry)]).toEqual([isRemoved, !isRemoved]);
+        }
         expect(delta.changedTopics.every(({ before: a, after: b }) => a.id === b.id)).toBe(true);
         if (position % 50 === 0) held.push({ image, facts: structuredClone(plain(image)) });
       }
@@ -161,11 +229,64 @@ describe("MetadataImage", () => {
   });
 });
 
+function aclJson(change: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({
+    type: "acl",
+    version: 1,
+    resourceType: "TOPIC",
+    resourceName: "t",
+    patternType: "LITERAL",
+    principal: "User:a",
+    host: "*",
+    operation: "READ",
+    permission: "ALLOW",
+    ...change,
+  });
+}
+
+function quotaJson(entity: unknown): string {
+  return JSON.stringify({ type: "client-quota", version: 1, entity, key: "k", value: 1 });
+}
+
+test("the most specific quota binds, and a default binds everyone for himself", () => {
+  const key = "producer_byte_rate";
+  // From the weakest to the strongest: each is set over all before it (ClientQuotaManager).
+  const order = [
+    { "client-id": null },
+    { "client-id": "c" },
+    { user: null },
+    { user: null, "client-id": null },
+    { user: null, "client-id": "c" },
+    { user: "u" },
+    { user: "u", "client-id": null },
+    { user: "u", "client-id": "c" },
+  ];
+  let quotas = ClientQuotas.EMPTY;
+  expect(quotas.forClient("u", "c", key)).toBeUndefined();
+  const bound: unknown[] = [];
+  order.forEach((entity, value) => {
+    quotas = quotas.with([{ entity, key, value }]);
+    const applied = quotas.forClient("u", "c", key);
+    expect(applied?.value).toBe(value);
+    bound.push(applied?.entity);
+  });
+  const both = { user: "u", "client-id": "c" };
+  const [client, user] = [{ "client-id": "c" }, { user: "u" }];
+  expect(bound).toEqual([client, client, user, both, both, user, both, both]);
+  expect(quotas.forClient("u", "c", "consumer_byte_rate")).toBeUndefined();
+  const byIp = quotas.with([{ entity: { ip: null }, key: "connection_creation_rate", value: 9 }]);
+  expect(byIp.forIp("10.0.0.1", "connection_creation_rate"))
+    .toEqual({ entity: { ip: "10.0.0.1" }, value: 9 });
+});
+
 describe("decodeMetadataRecord", () => {
   for (
     const [what, text] of [
       ["no JSON", "{"],
-      ["an unknown type", `{"type":"acl","version":1}`],
+      ["an unknown type", `{"type":"unheard-of","version":1}`],
+      ["an ACL of an unknown operation", aclJson({ operation: "FLY" })],
+      ["an ACL without a host", aclJson({ host: undefined })],
+      ["a quota of an unknown entity", quotaJson({ planet: "earth" })],
       ["a newer version", `{"type":"remove-topic","version":2,"id":"a"}`],
       ["a missing field", `{"type":"topic","version":1,"name":"a"}`],
       ["a field of another type", `{"type":"broker","version":1,"brokerId":"1","rack":null}`],

@@ -2,13 +2,19 @@
  * What the cluster is at one position of the metadata log: the pure fold of its records. An image
  * never changes, so whoever holds one sees one consistent state (Kafka's `MetadataImage`).
  */
-import { assert, unreachable } from "../core/assert.ts";
+import { type AclEntry, aclKey } from "../core/acl.ts";
+import { assert } from "../core/assert.ts";
+import { ClientQuotas } from "./client-quotas.ts";
 import type {
   ConfigRecord,
+  ConfigResourceType,
   MetadataRecord,
   PartitionRecord,
+  ScramCredentialRecord,
+  ScramMechanism,
   TopicRecord,
 } from "./metadata-records.ts";
+import { MetadataDraft } from "./metadata-draft.ts";
 import { PersistentMap } from "./persistent-map.ts";
 
 /** A partition's replicas and who leads them. */
@@ -32,6 +38,12 @@ export interface TopicImage {
   readonly configs: ConfigImage;
 }
 
+/** What has configs and nothing else: it exists while something is set for it. */
+export type ConfiguredType = Exclude<ConfigResourceType, "topic">;
+
+/** What a broker keeps of a user's password. */
+export type ScramCredential = Omit<ScramCredentialRecord, "type" | "version">;
+
 /** A registered broker. */
 export interface BrokerImage {
   readonly id: number;
@@ -45,6 +57,11 @@ export interface MetadataDelta {
   /** Topics whose partitions or configs are others than before. */
   readonly changedTopics: readonly { readonly before: TopicImage; readonly after: TopicImage }[];
   readonly brokerConfigsChanged: boolean;
+  /** Groups and subscriptions to client metrics whose configs are others than before. */
+  readonly changedConfigs: readonly { readonly type: ConfiguredType; readonly name: string }[];
+  /** Every change of the ACLs, in order. */
+  readonly changedAcls: readonly { readonly entry: AclEntry; readonly isRemoved: boolean }[];
+  readonly quotasChanged: boolean;
 }
 
 /**
@@ -58,16 +75,33 @@ export function metricName(topic: string): string | null {
 /** The configs of all brokers together are found under this name. */
 export const ALL_BROKERS = "";
 
-const NO_CONFIGS: ConfigImage = new Map();
+/** Nothing is set. */
+export const NO_CONFIGS: ConfigImage = new Map();
 
-interface ImageState {
+/** The configs of one resource that is no topic. */
+export interface ResourceConfigs {
+  readonly type: ConfiguredType;
+  readonly name: string;
+  readonly configs: ConfigImage;
+}
+
+export const configKey = (type: ConfiguredType, name: string) => `${type}:${name}`;
+export const scramKey = (user: string, mechanism: ScramMechanism) => `${mechanism}:${user}`;
+
+/** What an image holds. */
+export interface ImageState {
   readonly position: number;
   readonly topics: PersistentMap<TopicImage>;
   readonly topicsById: PersistentMap<TopicImage>;
   /** Names of topics by `metricName`. */
   readonly metricNames: PersistentMap<string>;
-  /** By broker id in decimal, and `ALL_BROKERS`. */
-  readonly brokerConfigs: ReadonlyMap<string, ConfigImage>;
+  /** By `configKey`. The names of brokers are ids in decimal, and `ALL_BROKERS`. */
+  readonly configs: PersistentMap<ResourceConfigs>;
+  /** By `aclKey`. */
+  readonly acls: PersistentMap<AclEntry>;
+  /** By `scramKey`. */
+  readonly scramCredentials: PersistentMap<ScramCredential>;
+  readonly quotas: ClientQuotas;
   readonly brokers: ReadonlyMap<number, BrokerImage>;
   readonly features: ReadonlyMap<string, number>;
   /** The first producer id that nobody has. */
@@ -81,7 +115,10 @@ export class MetadataImage {
     topics: PersistentMap.empty(),
     topicsById: PersistentMap.empty(),
     metricNames: PersistentMap.empty(),
-    brokerConfigs: new Map(),
+    configs: PersistentMap.empty(),
+    acls: PersistentMap.empty(),
+    scramCredentials: PersistentMap.empty(),
+    quotas: ClientQuotas.EMPTY,
     brokers: new Map(),
     features: new Map(),
     nextProducerId: 0,
@@ -111,6 +148,7 @@ export class MetadataImage {
   get brokers(): ReadonlyMap<number, BrokerImage> {
     return this.#state.brokers;
   }
+  /** The level of each feature that was ever set; 0 is off. */
   get features(): ReadonlyMap<string, number> {
     return this.#state.features;
   }
@@ -118,14 +156,45 @@ export class MetadataImage {
     return this.#state.nextProducerId;
   }
 
-  /** What was set for one broker (its id in decimal), or for `ALL_BROKERS`. */
-  brokerConfigs(name: string): ConfigImage {
-    return this.#state.brokerConfigs.get(name) ?? NO_CONFIGS;
+  /** Every ACL. */
+  get acls(): Iterable<AclEntry> {
+    return this.#state.acls.values();
+  }
+  get aclCount(): number {
+    return this.#state.acls.size;
+  }
+  /** Whether there is an ACL that says the same. */
+  hasAcl(entry: AclEntry): boolean {
+    return this.#state.acls.has(aclKey(entry));
+  }
+  get quotas(): ClientQuotas {
+    return this.#state.quotas;
   }
 
-  /** Names of the brokers, and `ALL_BROKERS`, for which something was set. */
-  configuredBrokers(): Iterable<string> {
-    return this.#state.brokerConfigs.keys();
+  /** What was set for one broker (its id in decimal), or for `ALL_BROKERS`. */
+  brokerConfigs(name: string): ConfigImage {
+    return this.configs("broker", name);
+  }
+
+  /** What was set for this resource; empty if nothing was. */
+  configs(type: ConfiguredType, name: string): ConfigImage {
+    return this.#state.configs.get(configKey(type, name))?.configs ?? NO_CONFIGS;
+  }
+
+  /** Names of the resources of this type for which something was set. */
+  *configured(type: ConfiguredType): Generator<string> {
+    for (const resource of this.#state.configs.values()) {
+      if (resource.type === type) yield resource.name;
+    }
+  }
+
+  /** The credential of a user for one mechanism. */
+  scramCredential(user: string, mechanism: ScramMechanism): ScramCredential | undefined {
+    return this.#state.scramCredentials.get(scramKey(user, mechanism));
+  }
+  /** The credentials of all users. */
+  get scramCredentials(): Iterable<ScramCredential> {
+    return this.#state.scramCredentials.values();
   }
 
   /** The image after one change, which ends at `position`, and what is different. */
@@ -134,7 +203,7 @@ export class MetadataImage {
     position: number,
   ): { readonly image: MetadataImage; readonly delta: MetadataDelta } {
     assert(position >= this.position, "the metadata log only grows");
-    const draft = new Draft(this);
+    const draft = new MetadataDraft(this);
     for (const record of records) draft.fold(record);
     return draft.finish(this.#state, position, (state) => new MetadataImage(state));
   }
@@ -148,8 +217,17 @@ export class MetadataImage {
     for (const [name, level] of this.features) {
       records.push({ type: "feature", version: 1, name, level });
     }
-    for (const [resourceName, configs] of this.#state.brokerConfigs) {
-      records.push(...configRecords("broker", resourceName, configs));
+    for (const { type, name, configs } of this.#state.configs.values()) {
+      records.push(...configRecords(type, name, configs));
+    }
+    for (const entry of this.acls) records.push({ type: "acl", version: 1, ...entry });
+    for (const credential of this.scramCredentials) {
+      records.push({ type: "scram-credential", version: 1, ...credential });
+    }
+    for (const { entity, values } of this.quotas.all()) {
+      for (const [key, value] of values) {
+        records.push({ type: "client-quota", version: 1, entity, key, value });
+      }
     }
     if (this.nextProducerId > 0) {
       const { nextProducerId } = this;
@@ -191,181 +269,4 @@ function configRecords(
     name,
     value,
   }));
-}
-
-interface TopicDraft {
-  readonly name: string;
-  readonly id: string;
-  readonly partitions: PartitionImage[];
-  readonly configs: Map<string, string>;
-}
-
-/** The changes of one batch of records, collected so that each map is copied once. */
-class Draft {
-  readonly #before: MetadataImage;
-  readonly #topics = new Map<string, TopicDraft>();
-  readonly #topicIds = new Map<string, string>();
-  readonly #deleted = new Map<string, TopicImage>();
-  readonly #brokerConfigs = new Map<string, Map<string, string>>();
-  readonly #brokers = new Map<number, BrokerImage>();
-  readonly #features = new Map<string, number>();
-  #nextProducerId: number;
-
-  constructor(before: MetadataImage) {
-    this.#before = before;
-    this.#nextProducerId = before.nextProducerId;
-  }
-
-  fold(record: MetadataRecord): void {
-    switch (record.type) {
-      case "topic":
-        return this.#createTopic(record);
-      case "remove-topic":
-        return this.#removeTopic(record.id);
-      case "partition":
-        return this.#setPartition(record);
-      case "config":
-        return this.#setConfig(record);
-      case "producer-ids":
-        assert(record.nextProducerId >= this.#nextProducerId, "producer ids are given out once");
-        this.#nextProducerId = record.nextProducerId;
-        return;
-      case "broker":
-        this.#brokers.set(record.brokerId, { id: record.brokerId, rack: record.rack });
-        return;
-      case "feature":
-        this.#features.set(record.name, record.level);
-        return;
-      default:
-        return unreachable(record, "a metadata record of a known type");
-    }
-  }
-
-  finish(
-    before: ImageState,
-    position: number,
-    make: (state: ImageState) => MetadataImage,
-  ): { image: MetadataImage; delta: MetadataDelta } {
-    const after = [...this.#topics.values()].map(finishTopic);
-    const gone = [...this.#deleted.values()];
-    const old = (topic: TopicImage) => this.#before.topicsById.get(topic.id);
-    const image = make({
-      position,
-      topics: before.topics.with([
-        ...gone.map((topic) => [topic.name, undefined] as const),
-        ...after.map((topic) => [topic.name, topic] as const),
-      ]),
-      topicsById: before.topicsById.with([
-        ...gone.map((topic) => [topic.id, undefined] as const),
-        ...after.map((topic) => [topic.id, topic] as const),
-      ]),
-      metricNames: before.metricNames.with([
-        ...gone.flatMap(({ name }) => metricEntry(name, undefined)),
-        ...after.flatMap(({ name }) => metricEntry(name, name)),
-      ]),
-      brokerConfigs: merge(before.brokerConfigs, this.#brokerConfigs, (map) => map.size === 0),
-      brokers: merge(before.brokers, this.#brokers, () => false),
-      features: merge(before.features, this.#features, (level) => level === 0),
-      nextProducerId: this.#nextProducerId,
-    });
-    const delta: MetadataDelta = {
-      createdTopics: after.filter((topic) => old(topic) === undefined),
-      deletedTopics: gone,
-      changedTopics: after.flatMap((topic) => {
-        const former = old(topic);
-        return former === undefined ? [] : [{ before: former, after: topic }];
-      }),
-      brokerConfigsChanged: this.#brokerConfigs.size > 0,
-    };
-    return { image, delta };
-  }
-
-  #createTopic(record: TopicRecord): void {
-    assert(this.#topic(record.name) === undefined, "a topic is created once");
-    this.#topicIds.set(record.id, record.name);
-    this.#topics.set(record.name, {
-      name: record.name,
-      id: record.id,
-      partitions: [],
-      configs: new Map(),
-    });
-  }
-
-  #removeTopic(id: string): void {
-    const before = this.#before.topicsById.get(id);
-    const name = this.#topicIds.get(id) ?? before?.name;
-    assert(name !== undefined, "only a topic that exists is removed");
-    this.#topics.delete(name);
-    if (before !== undefined) this.#deleted.set(name, before);
-  }
-
-  #setPartition(record: PartitionRecord): void {
-    const name = this.#topicIds.get(record.topicId) ??
-      this.#before.topicsById.get(record.topicId)?.name;
-    const topic = name === undefined ? undefined : this.#topic(name);
-    assert(topic !== undefined, "a partition belongs to a topic");
-    assert(record.partition <= topic.partitions.length, "partitions are numbered without gaps");
-    const { replicas, isr, leader, leaderEpoch, partitionEpoch } = record;
-    topic.partitions[record.partition] = { replicas, isr, leader, leaderEpoch, partitionEpoch };
-  }
-
-  #setConfig(record: ConfigRecord): void {
-    const configs = record.resourceType === "topic"
-      ? this.#topic(record.resourceName)?.configs
-      : this.#brokerConfigsOf(record.resourceName);
-    assert(configs !== undefined, "a topic config belongs to a topic");
-    if (record.value === null) configs.delete(record.name);
-    else configs.set(record.name, record.value);
-  }
-
-  /** The draft of a topic, begun with what it was before this change. */
-  #topic(name: string): TopicDraft | undefined {
-    const known = this.#topics.get(name);
-    if (known !== undefined) return known;
-    const before = this.#before.topics.get(name);
-    if (before === undefined || this.#deleted.has(name)) return undefined;
-    const draft = {
-      name,
-      id: before.id,
-      partitions: [...before.partitions],
-      configs: new Map(before.configs),
-    };
-    this.#topics.set(name, draft);
-    return draft;
-  }
-
-  #brokerConfigsOf(name: string): Map<string, string> {
-    const known = this.#brokerConfigs.get(name);
-    if (known !== undefined) return known;
-    const draft = new Map(this.#before.brokerConfigs(name));
-    this.#brokerConfigs.set(name, draft);
-    return draft;
-  }
-}
-
-function metricEntry(
-  topic: string,
-  value: string | undefined,
-): (readonly [string, string | undefined])[] {
-  const name = metricName(topic);
-  return name === null ? [] : [[name, value]];
-}
-
-function finishTopic(draft: TopicDraft): TopicImage {
-  assert(draft.partitions.length > 0, "a topic has partitions");
-  return draft.configs.size > 0 ? draft : { ...draft, configs: NO_CONFIGS };
-}
-
-function merge<K, V>(
-  before: ReadonlyMap<K, V>,
-  changes: ReadonlyMap<K, V>,
-  removes: (value: V) => boolean,
-): ReadonlyMap<K, V> {
-  if (changes.size === 0) return before;
-  const after = new Map(before);
-  for (const [key, value] of changes) {
-    if (removes(value)) after.delete(key);
-    else after.set(key, value);
-  }
-  return after;
 }

@@ -4,6 +4,15 @@
  * refuses what it does not know: skipping a record would give it another cluster.
  */
 
+import {
+  type AclEntry,
+  AclOperations,
+  AclPatternTypes,
+  AclPermissions,
+  AclResourceTypes,
+} from "../core/acl.ts";
+import type { QuotaEntity } from "./client-quotas.ts";
+
 /** A topic exists from here on. Its partitions and configs follow in the same change. */
 export interface TopicRecord {
   readonly type: "topic";
@@ -37,7 +46,7 @@ export interface PartitionRecord {
 }
 
 /** What can have configs. The name of all brokers together is empty. */
-export type ConfigResourceType = "topic" | "broker";
+export type ConfigResourceType = "topic" | "broker" | "client-metrics" | "group";
 
 /** A config of a resource is set, or removed if `value` is null. */
 export interface ConfigRecord {
@@ -65,12 +74,56 @@ export interface BrokerRecord {
   readonly rack: string | null;
 }
 
-/** A feature is finalized at a level; 0 removes it. */
+/** A feature is finalized at a level; 0 is off. */
 export interface FeatureRecord {
   readonly type: "feature";
   readonly version: 1;
   readonly name: string;
   readonly level: number;
+}
+
+/** A rule of access control exists from here on; two that say the same are one. */
+export interface AclRecord extends AclEntry {
+  readonly type: "acl";
+  readonly version: 1;
+}
+
+/** The rule that says the same is gone. */
+export interface RemoveAclRecord extends AclEntry {
+  readonly type: "remove-acl";
+  readonly version: 1;
+}
+
+/** What a broker keeps of a password (RFC 5802). Bytes are base64. */
+export interface ScramCredentialRecord {
+  readonly type: "scram-credential";
+  readonly version: 1;
+  readonly user: string;
+  readonly mechanism: ScramMechanism;
+  readonly salt: string;
+  readonly storedKey: string;
+  readonly serverKey: string;
+  readonly iterations: number;
+}
+
+/** A user has no credential for this mechanism any more. */
+export interface RemoveScramCredentialRecord {
+  readonly type: "remove-scram-credential";
+  readonly version: 1;
+  readonly user: string;
+  readonly mechanism: ScramMechanism;
+}
+
+/** How a password is hashed. */
+export type ScramMechanism = "SCRAM-SHA-256" | "SCRAM-SHA-512";
+
+/** A quota is set, or removed if `value` is null. */
+export interface ClientQuotaRecord {
+  readonly type: "client-quota";
+  readonly version: 1;
+  readonly entity: QuotaEntity;
+  readonly key: string;
+  readonly value: number | null;
 }
 
 /** One record of the metadata log. */
@@ -81,7 +134,12 @@ export type MetadataRecord =
   | ConfigRecord
   | ProducerIdsRecord
   | BrokerRecord
-  | FeatureRecord;
+  | FeatureRecord
+  | AclRecord
+  | RemoveAclRecord
+  | ScramCredentialRecord
+  | RemoveScramCredentialRecord
+  | ClientQuotaRecord;
 
 /** The metadata log holds what this program cannot read. */
 export class MetadataFormatError extends Error {
@@ -102,7 +160,24 @@ const text: Check = (value) => typeof value === "string";
 const textOrNull: Check = (value) => value === null || typeof value === "string";
 const integer: Check = (value) => Number.isSafeInteger(value);
 const integers: Check = (value) => Array.isArray(value) && value.every(integer);
-const resourceType: Check = (value) => value === "topic" || value === "broker";
+const oneOf = (...words: readonly string[]): Check => (value) =>
+  typeof value === "string" && words.includes(value);
+const resourceType = oneOf("topic", "broker", "client-metrics", "group");
+const scramMechanism = oneOf("SCRAM-SHA-256", "SCRAM-SHA-512");
+const quotaTypes: readonly string[] = ["user", "client-id", "ip"];
+const quotaEntity: Check = (value) =>
+  typeof value === "object" && value !== null &&
+  Object.entries(value).every(([type, name]) => quotaTypes.includes(type) && textOrNull(name));
+const quotaValue: Check = (value) => value === null || Number.isFinite(value);
+const aclEntry = {
+  resourceType: oneOf(...Object.keys(AclResourceTypes)),
+  resourceName: text,
+  patternType: oneOf(...Object.keys(AclPatternTypes)),
+  principal: text,
+  host: text,
+  operation: oneOf(...Object.keys(AclOperations)),
+  permission: oneOf(...Object.keys(AclPermissions)),
+};
 
 /** What must stand in each type of record; all are at version 1. */
 const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Check>>>> = {
@@ -121,6 +196,18 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
   "producer-ids": { brokerId: integer, nextProducerId: integer },
   "broker": { brokerId: integer, rack: textOrNull },
   "feature": { name: text, level: integer },
+  "acl": aclEntry,
+  "remove-acl": aclEntry,
+  "scram-credential": {
+    user: text,
+    mechanism: scramMechanism,
+    salt: text,
+    storedKey: text,
+    serverKey: text,
+    iterations: integer,
+  },
+  "remove-scram-credential": { user: text, mechanism: scramMechanism },
+  "client-quota": { entity: quotaEntity, key: text, value: quotaValue },
 };
 
 /** The record in these bytes; throws a `MetadataFormatError` if it is none that is known. */

@@ -9,81 +9,37 @@
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
  */
-import type { Codecs } from "../core/compression/codec.ts";
-import type { Disk, DiskLock, Timer } from "../core/io.ts";
+import type { DiskLock, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { CommitScheduler } from "./commit-scheduler.ts";
+import {
+  type DataDirLimits,
+  type DataDirOptions,
+  DEFAULT_DATA_DIR_LIMITS,
+} from "./data-dir-options.ts";
 import { parsePartitionMetadata } from "./log-files.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext, StorageIo } from "./log-context.ts";
-import {
-  formatMetaProperties,
-  type MetaProperties,
-  parseMetaProperties,
-  randomId,
-} from "./meta-properties.ts";
+import { loadMetaProperties, type MetaProperties } from "./meta-properties.ts";
 import {
   CLEAN_SHUTDOWN_FILE,
   DELETED_DIR_SUFFIX,
   LOCK_FILE,
-  LOG_START_OFFSET_FILE,
-  META_PROPERTIES_FILE,
   parsePartitionDirName,
   PARTITION_METADATA_FILE,
   partitionDirName,
-  RECOVERY_POINT_FILE,
 } from "./names.ts";
-import { OffsetCheckpoint } from "./offset-checkpoint.ts";
 import { OpenFiles } from "./open-files.ts";
 import { type LogIdentity, PartitionLog } from "./partition-log.ts";
 import { recoverLog } from "./recovery.ts";
 import { ReadBuffers } from "./read-buffers.ts";
 import { Removals } from "./removals.ts";
-import { readSmallText, writeSmallText } from "./small-files.ts";
+import { makeDurableDir, readSmallText, writeSmallText } from "./small-files.ts";
 
-/** How a data directory is opened. */
-export interface DataDirOptions {
-  /** Path of the directory; it is made if it is not there. */
-  readonly path: string;
-  readonly nodeId: number;
-  /** The cluster that a fresh directory joins; default a new random id. */
-  readonly clusterId?: string;
-  /** The configuration of a topic whose log is found on disk. */
-  readonly logConfig: (topic: string) => LogConfig;
-  /** Unpacks compressed records where a lookup or a rule needs them. */
-  readonly codecs: Codecs;
-  /** Called once when a sync has failed: nothing can be acknowledged from then on. */
-  readonly onFailure?: (error: Error) => void;
-  readonly limits?: Partial<DataDirLimits>;
-}
-
-/** Bounds and intervals of a data directory. */
-export interface DataDirLimits {
-  readonly openFiles: number;
-  readonly syncsInFlight: number;
-  /** How many logs are opened, recovered or closed at a time. */
-  readonly parallelLogs: number;
-  readonly producerIdExpirationMs: number;
-  /** `log.retention.check.interval.ms`. */
-  readonly retentionCheckMs: number;
-  /** How long a checkpoint may lag behind. */
-  readonly checkpointMs: number;
-  /** How often `flush.ms` is looked after. */
-  readonly flushCheckMs: number;
-}
-
-/** The defaults of `DataDirLimits`. */
-export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
-  openFiles: 2000,
-  syncsInFlight: 16,
-  parallelLogs: 8,
-  producerIdExpirationMs: 86_400_000,
-  retentionCheckMs: 300_000,
-  checkpointMs: 5000,
-  flushCheckMs: 1000,
-};
+export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 
 /** Read buffers that are kept for later; each is a little over a megabyte. */
 const READ_BUFFERS_MAX = 16;
@@ -94,12 +50,11 @@ const LOGS_PER_TURN = 100;
 export class DataDir {
   private readonly byName = new Map<string, PartitionLog>();
   private readonly context: LogContext;
+  private readonly checkpoints: Checkpoints;
   private readonly removals: Removals;
   private readonly timers = new Set<Timer>();
   private failed: Error | null = null;
   private isClosed = false;
-  private checkpointTimer: Timer | null = null;
-  private saving: Promise<void> = Promise.resolve();
   private readonly limits: DataDirLimits;
 
   private constructor(
@@ -108,16 +63,21 @@ export class DataDir {
     private readonly options: DataDirOptions,
     private readonly meta: MetaProperties,
     private readonly lock: DiskLock,
-    private readonly recoveryPoints: OffsetCheckpoint,
-    private readonly startOffsets: OffsetCheckpoint,
   ) {
     this.limits = { ...DEFAULT_DATA_DIR_LIMITS, ...options.limits };
     this.removals = new Removals(io.clock, io.disk, logger);
+    const files = new OpenFiles(io.disk, this.limits.openFiles);
+    this.checkpoints = new Checkpoints(io, logger, files, {
+      path: options.path,
+      intervalMs: this.limits.checkpointMs,
+      logs: () => this.byName.values(),
+      hasFailed: () => this.failed !== null,
+    });
     this.context = {
       io,
       logger,
       codecs: options.codecs,
-      files: new OpenFiles(io.disk, this.limits.openFiles),
+      files,
       buffers: new ReadBuffers(READ_BUFFERS_MAX),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
@@ -125,8 +85,8 @@ export class DataDir {
       failure: () => this.failed,
       fail: (error) => this.fail(error),
       removeLater: (paths, delayMs) => this.removals.add(paths, delayMs),
-      checkpointLater: () => this.checkpointLater(),
-      forgetCheckpoints: (name) => this.forgetCheckpoints(name),
+      checkpointLater: () => this.checkpoints.saveLater(),
+      forgetCheckpoints: (name) => this.checkpoints.forget(name),
     };
   }
 
@@ -148,10 +108,8 @@ export class DataDir {
           "stop that process, or use another --data directory",
         );
       }
-      const meta = await loadMeta(io, options);
-      const recoveryPoints = new OffsetCheckpoint(disk, `${path}/${RECOVERY_POINT_FILE}`);
-      const startOffsets = new OffsetCheckpoint(disk, `${path}/${LOG_START_OFFSET_FILE}`);
-      const dir = new DataDir(io, logger, options, meta, lock, recoveryPoints, startOffsets);
+      const meta = await loadMetaProperties(io, options);
+      const dir = new DataDir(io, logger, options, meta, lock);
       await dir.recover();
       return dir;
     } catch (error) {
@@ -222,7 +180,7 @@ export class DataDir {
     if (this.byName.get(log.name) === log) this.byName.delete(log.name);
     log.remove();
     await this.io.disk.syncDir(this.path);
-    this.checkpointLater();
+    this.checkpoints.saveLater();
   }
 
   /** Bytes that can still be written. */
@@ -245,7 +203,7 @@ export class DataDir {
     if (this.isClosed) return;
     this.isClosed = true;
     for (const timer of this.timers) timer.cancel();
-    this.checkpointTimer?.cancel();
+    this.checkpoints.stop();
     this.removals.stop();
     try {
       // A sync that is under way may fail, and a later one of the same file would not say so.
@@ -256,8 +214,7 @@ export class DataDir {
         isClean = await this.closeLog(log) && isClean;
       });
       await this.context.scheduler.idle();
-      await this.saving;
-      if (this.failed === null) await this.saveCheckpoints();
+      await this.checkpoints.saveLast();
       if (this.failed === null && isClean) {
         const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
         await writeSmallText(this.io.disk, marker, '{"version":0,"brokerEpoch":-1}');
@@ -306,26 +263,14 @@ export class DataDir {
       await disk.syncDir(this.path);
     }
     await forEachAtOnce(found, this.limits.parallelLogs, (id) => this.recoverOne(id, wasClean));
-    if (!wasClean && found.length > 0) await this.saveRecovered();
+    // What was just recovered has to count as such in the next crash: damage that was fenced and
+    // kept would else be found again, and the producer snapshots behind it thrown away, when
+    // retention may have taken the batches that they speak of.
+    if (!wasClean && found.length > 0) await this.checkpoints.saveOrRetry();
     this.every(this.limits.retentionCheckMs, () => void this.maintain());
     this.every(this.limits.flushCheckMs, () => {
       for (const log of this.byName.values()) log.flushIfDue();
     });
-  }
-
-  /**
-   * What was just recovered has to count as such in the next crash: damage that was fenced and kept
-   * would else be found again, and the producer snapshots behind it thrown away, when retention may
-   * have taken the batches that they speak of.
-   */
-  private async saveRecovered(): Promise<void> {
-    try {
-      await this.saveCheckpoints();
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.logger.warn("cannot write a checkpoint", { why: error.message });
-      this.checkpointLater();
-    }
   }
 
   private async recoverOne(
@@ -335,8 +280,7 @@ export class DataDir {
     const dir = `${this.path}/${id.name}`;
     const config = this.options.logConfig(id.topic);
     const recovered = await recoverLog(this.context, dir, config, {
-      recoveryPoint: this.recoveryPoints.get(id.name),
-      logStartOffset: this.startOffsets.get(id.name),
+      ...this.checkpoints.of(id.name),
       wasClean,
     });
     const text = readSmallText(this.io.disk, `${dir}/${PARTITION_METADATA_FILE}`);
@@ -345,14 +289,6 @@ export class DataDir {
     if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
     this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
-  }
-
-  private forgetCheckpoints(name: string): string[] {
-    const changed = [this.recoveryPoints, this.startOffsets].filter((file) => file.forget(name));
-    const paths = changed.map((file) => file.path);
-    // A handle that is still open is of the file that has been replaced.
-    for (const path of paths) this.context.files.close(path);
-    return paths;
   }
 
   private fail(error: Error): void {
@@ -364,28 +300,6 @@ export class DataDir {
     });
     for (const log of this.byName.values()) log.notifyFailed();
     this.options.onFailure?.(error);
-  }
-
-  private checkpointLater(): void {
-    if (this.checkpointTimer !== null || this.isClosed) return;
-    this.checkpointTimer = this.io.clock.setTimer(this.limits.checkpointMs, () => {
-      this.checkpointTimer = null;
-      this.saving = this.saving.then(() => this.saveCheckpoints()).catch((error: unknown) => {
-        if (!(error instanceof DiskError)) throw error;
-        this.logger.warn("cannot write a checkpoint", { why: error.message });
-        this.checkpointLater();
-      });
-    });
-  }
-
-  private async saveCheckpoints(): Promise<void> {
-    if (this.failed !== null) return;
-    const entries = (offsetOf: (log: PartitionLog) => number) => () =>
-      [...this.byName.values()]
-        .map((log) => ({ topic: log.topic, partition: log.partition, offset: offsetOf(log) }))
-        .filter((entry) => entry.offset > 0);
-    await this.startOffsets.save(entries((log) => log.logStartOffset));
-    await this.recoveryPoints.save(entries((log) => log.recoveryPoint));
   }
 
   private every(intervalMs: number, action: () => void): void {
@@ -404,42 +318,6 @@ export class DataDir {
   private turn(): Promise<void> {
     return new Promise((resolve) => this.io.clock.setTimer(0, resolve));
   }
-}
-
-async function loadMeta(io: StorageIo, options: DataDirOptions): Promise<MetaProperties> {
-  const path = `${options.path}/${META_PROPERTIES_FILE}`;
-  const text = readSmallText(io.disk, path);
-  if (text === null) {
-    const meta = {
-      clusterId: options.clusterId ?? randomId(io.random),
-      directoryId: randomId(io.random),
-      nodeId: options.nodeId,
-    };
-    await writeSmallText(io.disk, path, formatMetaProperties(meta));
-    return meta;
-  }
-  const meta = parseMetaProperties(options.path, text);
-  const isOther = options.clusterId !== undefined && options.clusterId !== meta.clusterId;
-  if (isOther || meta.nodeId !== options.nodeId) {
-    throw new OperatorError(
-      `cannot open the data directory ${options.path}`,
-      `it belongs to node ${meta.nodeId} of cluster ${meta.clusterId}`,
-      "use the directory of this node, or an empty one",
-    );
-  }
-  return meta;
-}
-
-/** Makes a directory and its missing parents, so that a power cut does not take them again. */
-async function makeDurableDir(disk: Disk, path: string): Promise<void> {
-  const parents: string[] = [];
-  for (let at = path; at !== "" && at !== "." && disk.stat(at) === null;) {
-    const slash = at.lastIndexOf("/");
-    at = slash < 0 ? "." : slash === 0 ? "/" : at.slice(0, slash);
-    parents.push(at);
-  }
-  disk.makeDir(path);
-  for (const parent of parents) await disk.syncDir(parent);
 }
 
 /** Runs the action on all items, at most `limit` at a time; throws the first failure. */

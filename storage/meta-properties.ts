@@ -7,7 +7,9 @@
  *     version=1
  */
 import { OperatorError } from "../core/operator-error.ts";
-import type { Random } from "../core/io.ts";
+import type { Disk, Random } from "../core/io.ts";
+import { META_PROPERTIES_FILE } from "./names.ts";
+import { readSmallText, writeSmallText } from "./small-files.ts";
 
 /** The format of the data directory that this program writes, and the newest that it reads. */
 export const DATA_DIR_VERSION = 1;
@@ -62,4 +64,35 @@ export function randomId(random: Random): string {
     const id = Buffer.from(random.bytes(16)).toString("base64url");
     if (!id.startsWith("-")) return id;
   }
+}
+
+/**
+ * Whose the data directory is; a fresh one is given to the node. Throws an `OperatorError` if it is
+ * another's or can't be used, and a `DiskError`.
+ */
+export async function loadMetaProperties(
+  io: { readonly disk: Disk; readonly random: Random },
+  options: { readonly path: string; readonly nodeId: number; readonly clusterId?: string },
+): Promise<MetaProperties> {
+  const path = `${options.path}/${META_PROPERTIES_FILE}`;
+  const text = readSmallText(io.disk, path);
+  if (text === null) {
+    const meta = {
+      clusterId: options.clusterId ?? randomId(io.random),
+      directoryId: randomId(io.random),
+      nodeId: options.nodeId,
+    };
+    await writeSmallText(io.disk, path, formatMetaProperties(meta));
+    return meta;
+  }
+  const meta = parseMetaProperties(options.path, text);
+  const isOther = options.clusterId !== undefined && options.clusterId !== meta.clusterId;
+  if (isOther || meta.nodeId !== options.nodeId) {
+    throw new OperatorError(
+      `cannot open the data directory ${options.path}`,
+      `it belongs to node ${meta.nodeId} of cluster ${meta.clusterId}`,
+      "use the directory of this node, or an empty one",
+    );
+  }
+  return meta;
 }

@@ -50,3 +50,15 @@ export async function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array
 export function writeSmallText(disk: Disk, path: string, text: string): Promise<void> {
   return writeSmallFile(disk, path, new TextEncoder().encode(text));
 }
+
+/** Makes a directory and its missing parents, so that a power cut does not take them again. */
+export async function makeDurableDir(disk: Disk, path: string): Promise<void> {
+  const parents: string[] = [];
+  for (let at = path; at !== "" && at !== "." && disk.stat(at) === null;) {
+    const slash = at.lastIndexOf("/");
+    at = slash < 0 ? "." : slash === 0 ? "/" : at.slice(0, slash);
+    parents.push(at);
+  }
+  disk.makeDir(path);
+  for (const parent of parents) await disk.syncDir(parent);
+}

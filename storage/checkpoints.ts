@@ -1,0 +1,112 @@
+/**
+ * The two checkpoint files of a data directory: up to where each log need not be read at the next
+ * start, and where each log starts if not at its first segment. They are written some time after
+ * something has moved, and at a shutdown.
+ */
+import type { Clock, Disk, Timer } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import { LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE } from "./names.ts";
+import { OffsetCheckpoint } from "./offset-checkpoint.ts";
+import type { OpenFiles } from "./open-files.ts";
+
+/** What is written of a log. */
+export interface CheckpointedLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly recoveryPoint: number;
+  readonly logStartOffset: number;
+}
+
+/** Settings of the checkpoints of one data directory. */
+export interface CheckpointsOptions {
+  /** Path of the data directory. */
+  readonly path: string;
+  /** How long a checkpoint may lag behind. */
+  readonly intervalMs: number;
+  /** All logs as they are now. */
+  readonly logs: () => Iterable<CheckpointedLog>;
+  /** Whether the directory has failed: nothing is written any more then. */
+  readonly hasFailed: () => boolean;
+}
+
+/** See the head of this file. */
+export class Checkpoints {
+  private readonly recoveryPoints: OffsetCheckpoint;
+  private readonly startOffsets: OffsetCheckpoint;
+  private timer: Timer | null = null;
+  private isStopped = false;
+  /** Settles with the last write that the timer has begun. */
+  private saving: Promise<void> = Promise.resolve();
+
+  /** Reads the files. Throws a `DiskError`. */
+  constructor(
+    private readonly io: { readonly clock: Clock; readonly disk: Disk },
+    private readonly logger: Logger,
+    private readonly files: OpenFiles,
+    private readonly options: CheckpointsOptions,
+  ) {
+    const { path } = options;
+    this.recoveryPoints = new OffsetCheckpoint(io.disk, `${path}/${RECOVERY_POINT_FILE}`);
+    this.startOffsets = new OffsetCheckpoint(io.disk, `${path}/${LOG_START_OFFSET_FILE}`);
+  }
+
+  /** What the files say of a log, by the name of its folder; null where they say nothing. */
+  of(name: string): { recoveryPoint: number | null; logStartOffset: number | null } {
+    return {
+      recoveryPoint: this.recoveryPoints.get(name),
+      logStartOffset: this.startOffsets.get(name),
+    };
+  }
+
+  /** As `LogContext.forgetCheckpoints`. */
+  forget(name: string): string[] {
+    const changed = [this.recoveryPoints, this.startOffsets].filter((file) => file.forget(name));
+    const paths = changed.map((file) => file.path);
+    // A handle that is still open is of the file that has been replaced.
+    for (const path of paths) this.files.close(path);
+    return paths;
+  }
+
+  /** Something has moved: writes within the interval. */
+  saveLater(): void {
+    if (this.timer !== null || this.isStopped) return;
+    this.timer = this.io.clock.setTimer(this.options.intervalMs, () => {
+      this.timer = null;
+      this.saving = this.saving.then(() => this.saveOrRetry());
+    });
+  }
+
+  /** Writes now, or later again if the disk refuses. */
+  async saveOrRetry(): Promise<void> {
+    try {
+      await this.save();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.logger.warn("cannot write a checkpoint", { why: error.message });
+      this.saveLater();
+    }
+  }
+
+  /** Nothing is written any more but by `saveLast`. */
+  stop(): void {
+    this.isStopped = true;
+    this.timer?.cancel();
+  }
+
+  /** Writes once more after the stop. Throws a `DiskError`. */
+  async saveLast(): Promise<void> {
+    await this.saving;
+    await this.save();
+  }
+
+  private async save(): Promise<void> {
+    if (this.options.hasFailed()) return;
+    const entries = (offsetOf: (log: CheckpointedLog) => number) => () =>
+      [...this.options.logs()]
+        .map((log) => ({ topic: log.topic, partition: log.partition, offset: offsetOf(log) }))
+        .filter((entry) => entry.offset > 0);
+    await this.startOffsets.save(entries((log) => log.logStartOffset));
+    await this.recoveryPoints.save(entries((log) => log.recoveryPoint));
+  }
+}

@@ -1,0 +1,45 @@
+/** How a data directory is opened: whose it is, its bounds, and how often what is done to it. */
+import type { Codecs } from "../core/compression/codec.ts";
+import type { LogConfig } from "./log-config.ts";
+
+/** How a data directory is opened. */
+export interface DataDirOptions {
+  /** Path of the directory; it is made if it is not there. */
+  readonly path: string;
+  readonly nodeId: number;
+  /** The cluster that a fresh directory joins; default a new random id. */
+  readonly clusterId?: string;
+  /** The configuration of a topic whose log is found on disk. */
+  readonly logConfig: (topic: string) => LogConfig;
+  /** Unpacks compressed records where a lookup or a rule needs them. */
+  readonly codecs: Codecs;
+  /** Called once when a sync has failed: nothing can be acknowledged from then on. */
+  readonly onFailure?: (error: Error) => void;
+  readonly limits?: Partial<DataDirLimits>;
+}
+
+/** Bounds and intervals of a data directory. */
+export interface DataDirLimits {
+  readonly openFiles: number;
+  readonly syncsInFlight: number;
+  /** How many logs are opened, recovered or closed at a time. */
+  readonly parallelLogs: number;
+  readonly producerIdExpirationMs: number;
+  /** `log.retention.check.interval.ms`. */
+  readonly retentionCheckMs: number;
+  /** How long a checkpoint may lag behind. */
+  readonly checkpointMs: number;
+  /** How often `flush.ms` is looked after. */
+  readonly flushCheckMs: number;
+}
+
+/** The defaults of `DataDirLimits`. */
+export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
+  openFiles: 2000,
+  syncsInFlight: 16,
+  parallelLogs: 8,
+  producerIdExpirationMs: 86_400_000,
+  retentionCheckMs: 300_000,
+  checkpointMs: 5000,
+  flushCheckMs: 1000,
+};

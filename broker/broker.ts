@@ -5,6 +5,7 @@ import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
+import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
 import type { Controller } from "./controller.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -39,6 +40,8 @@ export interface Broker {
   readonly stopping: AbortSignal;
   /** Groups and committed offsets. */
   readonly groups: GroupCoordinator;
+  /** What is persisted of share partitions. */
+  readonly shareStates: ShareCoordinator;
   /** The features that are finalized in this cluster (KIP-584), in the order of their names. */
   readonly features: readonly FinalizedFeature[];
   /** Reports a broken invariant: the process has to end, because its state can't be trusted. */

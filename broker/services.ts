@@ -12,6 +12,8 @@ import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
+import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
+import { startShareCoordinator } from "./coordinator/share/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
 import { logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
@@ -39,6 +41,7 @@ export interface Services {
   readonly partitions: PartitionSet;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
+  readonly shareStates: ShareCoordinator;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
   close(): Promise<void>;
 }
@@ -74,18 +77,20 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     rack: config.get("broker.rack"),
   });
   partitions.adoptLogs();
-  const groups = startGroupCoordinator({
+  const coordinatorServices = {
     io,
     logger,
     codecs: options.codecs,
     config,
     metadata,
     controller,
-    partition: (topic, index) => {
+    partition: (topic: string, index: number) => {
       const found = partitions.find(topic, index);
       return typeof found === "number" ? null : found;
     },
-  });
+  };
+  const groups = startGroupCoordinator(coordinatorServices);
+  const shareStates = startShareCoordinator(coordinatorServices);
   return {
     dataDir,
     metadata,
@@ -96,8 +101,10 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       slots: config.get("max.incremental.fetch.session.cache.slots"),
     }),
     groups,
+    shareStates,
     close: async () => {
       groups.close();
+      shareStates.close();
       await controller.close();
       await partitions.close();
       await dataDir.close();

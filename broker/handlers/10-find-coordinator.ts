@@ -5,13 +5,15 @@
  * - Needs DESCRIBE on the group or the transactional id.
  * - Groups: `__consumer_offsets` is created if it is missing and the answer waits for it, so that
  *   the first consumer of a cluster hears of no error.
- * - Transactions and share groups are not served yet: INVALID_REQUEST, which clients do not retry.
+ * - Transactions are not served yet: INVALID_REQUEST, which clients do not retry.
  * - 4: several keys (KIP-699). 6: share partitions (KIP-932).
  */
 import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
 import { findCoordinator } from "../../core/protocol/10-find-coordinator.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
+import { parseShareKey } from "../coordinator/share/share-records.ts";
 import type { Handler } from "../handler.ts";
 import { advertisedAddress } from "../listeners.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -34,7 +36,10 @@ interface Found {
 
 export const findCoordinatorHandler: Handler<typeof findCoordinator> = {
   api: findCoordinator,
-  authorize: { kind: "items", operations: ["DESCRIBE GROUP", "DESCRIBE TRANSACTIONAL_ID"] },
+  authorize: {
+    kind: "items",
+    operations: ["DESCRIBE GROUP", "DESCRIBE TRANSACTIONAL_ID", "CLUSTER_ACTION CLUSTER"],
+  },
   async handle(context, request, broker) {
     if (context.apiVersion < KEYS_VERSION) {
       const { key: _key, ...found } = await find(context, request, request.key, broker);
@@ -65,7 +70,7 @@ async function find(
         ? refuse(key, Errors.INVALID_REQUEST, "This broker does not serve transactions yet.")
         : refuse(key, Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     case KeyTypes.SHARE:
-      return refuse(key, Errors.INVALID_REQUEST, "This broker does not serve share groups yet.");
+      return await findShare(context, key, broker);
     default:
       return refuse(key, Errors.INVALID_REQUEST, `Unknown key type ${request.keyType}.`);
   }
@@ -73,6 +78,19 @@ async function find(
     return refuse(key, Errors.GROUP_AUTHORIZATION_FAILED);
   }
   const error = await broker.groups.find(key);
+  if (error !== Errors.NONE) return refuse(key, error);
+  const { host, port } = advertisedAddress(context);
+  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
+}
+
+/** Share partitions are asked for by brokers, as `group:topicId:partition` (`SharePartitionKey`). */
+async function findShare(context: RequestContext, key: string, broker: Broker): Promise<Found> {
+  if (!context.authorized("CLUSTER_ACTION", "CLUSTER", CLUSTER_NAME)) {
+    return refuse(key, Errors.CLUSTER_AUTHORIZATION_FAILED);
+  }
+  const parsed = parseShareKey(key);
+  if (parsed === null) return refuse(key, Errors.INVALID_REQUEST);
+  const error = await broker.shareStates.find(parsed);
   if (error !== Errors.NONE) return refuse(key, error);
   const { host, port } = advertisedAddress(context);
   return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };

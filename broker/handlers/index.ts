@@ -29,6 +29,11 @@ import { offsetDeleteHandler } from "./47-offset-delete.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
+import { initializeShareGroupStateHandler } from "./83-initialize-share-group-state.ts";
+import { readShareGroupStateHandler } from "./84-read-share-group-state.ts";
+import { writeShareGroupStateHandler } from "./85-write-share-group-state.ts";
+import { deleteShareGroupStateHandler } from "./86-delete-share-group-state.ts";
+import { readShareGroupStateSummaryHandler } from "./87-read-share-group-state-summary.ts";
 
 export const handlers: readonly AnyHandler[] = [
   produceHandler,
@@ -60,4 +65,9 @@ export const handlers: readonly AnyHandler[] = [
   describeClusterHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
+  initializeShareGroupStateHandler,
+  readShareGroupStateHandler,
+  writeShareGroupStateHandler,
+  deleteShareGroupStateHandler,
+  readShareGroupStateSummaryHandler,
 ];

@@ -1,0 +1,66 @@
+/** The internal topic under a coordinator: how many partitions it has, and which are led here. */
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Controller } from "../controller.ts";
+import type { MetadataCache } from "../metadata-cache.ts";
+import type { CoordinatorLog } from "./coordinator-log.ts";
+import { type LedPartition, partitionLog } from "./partition-log.ts";
+
+/** The topic as the metadata image has it now. */
+export interface CoordinatorTopic {
+  /** How many partitions it has, or is going to have. */
+  partitionCount(): number;
+  /** Creates it if it is missing; NONE once it is there. */
+  ensure(): Promise<ErrorCode>;
+  /** The partitions that this broker leads, by index; none while there is no topic. */
+  led(): ReadonlyMap<number, CoordinatorLog>;
+}
+
+/** What of a broker a coordinator's topic stands on. */
+export interface CoordinatorTopicServices {
+  readonly logger: Logger;
+  readonly metadata: MetadataCache;
+  readonly controller: Pick<Controller, "ensureTopic">;
+  /** The hosted partition, or null if it is not there. */
+  readonly partition: (topic: string, index: number) => LedPartition | null;
+}
+
+/** A partition's log under one leader epoch; another epoch is another log to the coordinator. */
+interface LedLog {
+  readonly partition: LedPartition;
+  readonly leaderEpoch: number;
+  readonly log: CoordinatorLog;
+}
+
+/** Follows the topic called `name`; `plannedPartitions` says how many it gets when it is created. */
+export function coordinatorTopic(
+  services: CoordinatorTopicServices,
+  name: string,
+  plannedPartitions: () => number,
+): CoordinatorTopic {
+  const { controller, logger, metadata, partition } = services;
+  const logs = new Map<number, LedLog>();
+  return {
+    partitionCount: () => metadata.topic(name)?.partitions.length ?? plannedPartitions(),
+    ensure: async () => {
+      const outcome = await controller.ensureTopic(name);
+      if (outcome.ok) return Errors.NONE;
+      logger.error(`${name} cannot be created`, { why: outcome.message });
+      return Errors.COORDINATOR_NOT_AVAILABLE;
+    },
+    led: () => {
+      const led = new Map<number, CoordinatorLog>();
+      const topic = metadata.topic(name);
+      topic?.partitions.forEach(({ leader, leaderEpoch }, index) => {
+        const hosted = leader === metadata.nodeId ? partition(topic.name, index) : null;
+        if (hosted === null) return;
+        const known = logs.get(index);
+        const same = known?.partition === hosted && known.leaderEpoch === leaderEpoch;
+        const log = same ? known.log : partitionLog(hosted);
+        logs.set(index, { partition: hosted, leaderEpoch, log });
+        led.set(index, log);
+      });
+      return led;
+    },
+  };
+}

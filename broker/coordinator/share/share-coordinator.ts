@@ -1,0 +1,157 @@
+/**
+ * The share coordinator of this broker: keeps what partition leaders persist of share partitions
+ * (Kafka's `ShareCoordinatorService`). Share partitions are spread over the partitions of
+ * `__share_group_state` by group, topic id and partition.
+ */
+import type { Codecs } from "../../../core/compression/codec.ts";
+import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import type { Clock } from "../../../core/io.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { CoordinatorLog } from "../coordinator-log.ts";
+import type { CoordinatorTopic } from "../coordinator-topic.ts";
+import { coordinatorPartition } from "../java-hash.ts";
+import { CoordinatorRuntime } from "../runtime.ts";
+import type { CoordinatorResult, Outcome } from "../shard.ts";
+import { shareRecordCodec } from "./share-codec.ts";
+import { type ShareKey, shareKeyString, type ShareRecord } from "./share-records.ts";
+import {
+  shareFailure,
+  type ShareOutcome,
+  type ShareRead,
+  ShareShard,
+  type ShareSummary,
+  type ShareWrite,
+} from "./share-shard.ts";
+
+/** What a coordinator is made of. */
+export interface ShareCoordinatorOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly codecs: Codecs;
+  /** share.coordinator.write.timeout.ms */
+  readonly writeTimeoutMs: number;
+  readonly updatesPerSnapshot: () => number;
+  readonly topic: CoordinatorTopic;
+  /** How many partitions the topic of this id has; undefined if there is none. */
+  readonly partitionCount: (topicId: string) => number | undefined;
+}
+
+/**
+ * Where the state of share partitions is kept: what partition leaders and the group coordinator use
+ * (Kafka's `Persister`). Errors are in the answers; COORDINATOR_NOT_AVAILABLE and its like mean
+ * that it is worth trying again.
+ */
+export interface SharePersister {
+  initialize(key: ShareKey, stateEpoch: number, startOffset: number): Promise<ShareOutcome>;
+  read(key: ShareKey, leaderEpoch: number): Promise<ShareRead>;
+  write(key: ShareKey, write: ShareWrite): Promise<ShareOutcome>;
+  delete(key: ShareKey): Promise<ShareOutcome>;
+  summary(key: ShareKey): Promise<ShareSummary>;
+}
+
+/** See the header. */
+export class ShareCoordinator implements SharePersister {
+  readonly #options: ShareCoordinatorOptions;
+  readonly #runtime: CoordinatorRuntime<ShareRecord, ShareShard>;
+  readonly #led = new Map<number, CoordinatorLog>();
+  #closed = false;
+
+  constructor(options: ShareCoordinatorOptions) {
+    this.#options = options;
+    const { clock, logger, codecs, updatesPerSnapshot, partitionCount } = options;
+    this.#runtime = new CoordinatorRuntime({
+      name: "share coordinator",
+      clock,
+      logger,
+      codecs,
+      recordCodec: shareRecordCodec,
+      commitTimeoutMs: options.writeTimeoutMs,
+      newShard: (_partition, timers) =>
+        new ShareShard({ clock, timers, updatesPerSnapshot, partitionCount }),
+    });
+  }
+
+  /** Takes up the partitions that are led here now and gives up the others. */
+  follow(): void {
+    if (this.#closed) return;
+    const led = this.#options.topic.led();
+    for (const [partition, log] of this.#led) {
+      if (led.get(partition) === log) continue;
+      this.#led.delete(partition);
+      this.#runtime.resign(partition);
+    }
+    for (const [partition, log] of led) {
+      if (this.#led.has(partition)) continue;
+      this.#led.set(partition, log);
+      void this.#runtime.elect(partition, log);
+    }
+  }
+
+  /** Topics are gone: so is what was consumed of them. */
+  onTopicsDeleted(): void {
+    for (const partition of this.#led.keys()) {
+      void this.#runtime.write(partition, (shard) => shard.dropDeleted());
+    }
+  }
+
+  /** Answers everybody who waits; nothing is coordinated here any more. */
+  close(): void {
+    this.#closed = true;
+    this.#runtime.close();
+    this.#led.clear();
+  }
+
+  /** Whether this broker coordinates the share partition; creates the topic and waits for loading. */
+  async find(key: ShareKey): Promise<ErrorCode> {
+    const error = await this.#options.topic.ensure();
+    if (error !== Errors.NONE) return error;
+    return await this.#runtime.ready(this.#partitionOf(key))
+      ? Errors.NONE
+      : Errors.COORDINATOR_NOT_AVAILABLE;
+  }
+
+  async initialize(key: ShareKey, stateEpoch: number, startOffset: number): Promise<ShareOutcome> {
+    const outcome = await this.#write(
+      key,
+      (shard) => shard.initialize(key, stateEpoch, startOffset),
+    );
+    return outcome.ok ? outcome.value : shareFailure(outcome.error);
+  }
+
+  async read(key: ShareKey, leaderEpoch: number): Promise<ShareRead> {
+    const outcome = await this.#write(key, (shard) => shard.read(key, leaderEpoch));
+    if (outcome.ok) return outcome.value;
+    return { ...shareFailure(outcome.error), stateEpoch: 0, startOffset: 0, stateBatches: [] };
+  }
+
+  async write(key: ShareKey, write: ShareWrite): Promise<ShareOutcome> {
+    const outcome = await this.#write(key, (shard) => shard.write(key, write));
+    return outcome.ok ? outcome.value : shareFailure(outcome.error);
+  }
+
+  async delete(key: ShareKey): Promise<ShareOutcome> {
+    const outcome = await this.#write(key, (shard) => shard.delete(key));
+    return outcome.ok ? outcome.value : shareFailure(outcome.error);
+  }
+
+  async summary(key: ShareKey): Promise<ShareSummary> {
+    const outcome = await this.#runtime.read(
+      this.#partitionOf(key),
+      (shard) => shard.summary(key),
+    );
+    if (outcome.ok) return outcome.value;
+    const unknown = { stateEpoch: 0, leaderEpoch: 0, startOffset: 0, deliveryCompleteCount: -1 };
+    return { ...shareFailure(outcome.error), ...unknown };
+  }
+
+  #write<T>(
+    key: ShareKey,
+    operation: (shard: ShareShard) => CoordinatorResult<ShareRecord, T>,
+  ): Promise<Outcome<T>> {
+    return this.#runtime.write(this.#partitionOf(key), operation);
+  }
+
+  #partitionOf(key: ShareKey): number {
+    return coordinatorPartition(shareKeyString(key), this.#options.topic.partitionCount());
+  }
+}

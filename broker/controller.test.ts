@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineOffload } from "../core/io/inline-offload.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
@@ -19,7 +20,7 @@ import { MetadataCache } from "./metadata-cache.ts";
 const newCache = () => new MetadataCache(BrokerConfig.of(), 1);
 
 async function openDir(disk: MemoryDisk): Promise<DataDir> {
-  const offload = { run: () => Promise.reject(new Error("no offload here")) };
+  const offload = inlineOffload();
   return await DataDir.open({ clock: bunClock, random: bunRandom, disk, offload }, silentLogger, {
     path: "/data",
     nodeId: 1,

@@ -3,7 +3,7 @@ import { NO_CODECS } from "../core/compression/codec.ts";
 import { errorName, Errors } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
 import { BatchBuilder } from "../core/records/batch-builder.ts";
-import { inlineOffload } from "../core/io/bun/offload.ts";
+import { inlineOffload } from "../core/io/inline-offload.ts";
 import { MetadataImage } from "../cluster/metadata-image.ts";
 import type { MetadataRecord } from "../cluster/metadata-records.ts";
 import { DataDir } from "../storage/data-dir.ts";
@@ -39,7 +39,7 @@ class World {
   open(): void {
     const { clock, disk, random } = this;
     this.dataDir = this.clock.run(
-      DataDir.open({ clock, disk, random, offload: inlineOffload({}) }, silentLogger, {
+      DataDir.open({ clock, disk, random, offload: inlineOffload() }, silentLogger, {
         path: "/data",
         nodeId: 1,
         logConfig: () => DEFAULT_LOG_CONFIG,

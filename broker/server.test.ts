@@ -1,6 +1,6 @@
 /** The server over real loopback sockets: protocol, ordering, bounds and hostile bytes. */
 import { afterEach, expect, test } from "bun:test";
-import { inlineOffload } from "../core/io/bun/offload.ts";
+import { inlineOffload } from "../core/io/inline-offload.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunNetwork } from "../core/io/bun/network.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
@@ -122,7 +122,7 @@ async function startServer(
     clock: options.clock ?? bunClock,
     random: bunRandom,
     network: bunNetwork,
-    offload: inlineOffload({}),
+    offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 26 }),
   };
   const parsed = BrokerConfig.parse(new Map(Object.entries(options.set ?? {})));

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunNetwork } from "../core/io/bun/network.ts";
-import { inlineOffload } from "../core/io/bun/offload.ts";
+import { inlineOffload } from "../core/io/inline-offload.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import type { Io } from "../core/io.ts";
@@ -23,7 +23,7 @@ function memoryIo(): Io {
     clock: bunClock,
     random: bunRandom,
     network: bunNetwork,
-    offload: inlineOffload({}),
+    offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 26 }),
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { inlineOffload } from "../core/io/inline-offload.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
@@ -13,7 +14,7 @@ const memoryDisk = () => new MemoryDisk({ wallMs: bunClock.wallMs, maxBytes: 1 <
 const LOG_FILE = "/data/__cluster_metadata-0/00000000000000000000.log";
 
 async function open(disk: MemoryDisk) {
-  const offload = { run: () => Promise.reject(new Error("no offload here")) };
+  const offload = inlineOffload();
   const io = { clock: bunClock, random: bunRandom, disk, offload };
   const dir = await DataDir.open(io, silentLogger, {
     path: "/data",

@@ -9,6 +9,7 @@ import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
 import { chooseListeners, configTexts, parseConfig } from "./serve/config-texts.ts";
+import { workerOffload } from "./serve/offload.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
 import { readSettingsFile } from "./settings.ts";
 
@@ -96,7 +97,7 @@ export interface ServeOptions {
 
 /** Runs a broker until a signal ends it; gives the exit code. */
 async function serve(options: ServeOptions, version: string): Promise<number> {
-  const system = bunIo();
+  const system: Io = { ...bunIo(), offload: workerOffload() };
   const logger = createLogger({
     level: options.logLevel,
     format: options.logFormat,

@@ -169,10 +169,42 @@ export interface Network {
   ): Promise<Socket>;
 }
 
-/** Pure, slow work over bytes, away from the event loop; inline in the simulator. */
+/**
+ * What goes to a task and comes back: plain data. The buffer under `bytes` goes with the message,
+ * so nobody else may use it any more.
+ */
+export interface OffloadMessage {
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A kind of slow work over bytes. It is pure: what comes out depends on nothing but what went into
+ * its session.
+ */
+export interface OffloadTask<I extends OffloadMessage, O extends OffloadMessage> {
+  readonly name: string;
+  /** Begins a session; what it remembers from call to call lives in the function returned. */
+  start(): (input: I) => O;
+}
+
+/** A task at work. */
+export interface OffloadSession<I extends OffloadMessage, O extends OffloadMessage> {
+  /** One call at a time. Rejects with an `OffloadError` if the task cannot go on. */
+  call(input: I): Promise<O>;
+  /** Forgets what the session remembers. To be called once, whatever has happened. */
+  end(): void;
+}
+
+/** A task has thrown, which it never should, or its worker is gone. */
+export class OffloadError extends Error {
+  override readonly name = "OffloadError";
+}
+
+/** Runs tasks away from the event loop; inline in the simulator. */
 export interface Offload {
-  /** Runs the job registered under `name`; the input buffers are moved, not copied, where possible. */
-  run(name: string, input: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+  open<I extends OffloadMessage, O extends OffloadMessage>(
+    task: OffloadTask<I, O>,
+  ): OffloadSession<I, O>;
 }
 
 /** The whole world of a broker. */

@@ -36,6 +36,7 @@ const ENTRIES = [
   "main.ts",
   "client/index.ts",
   "testing/index.ts",
+  "cmd/serve/offload-worker.ts",
   // All of Kafka's messages are defined, also those that nothing serves yet.
   "core/protocol/index.ts",
   "core/protocol/records/index.ts",

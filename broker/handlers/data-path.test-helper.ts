@@ -3,7 +3,7 @@ import { Errors } from "../../core/errors.ts";
 import type { Io } from "../../core/io.ts";
 import { bunClock } from "../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../core/io/bun/network.ts";
-import { inlineOffload } from "../../core/io/bun/offload.ts";
+import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { bunRandom } from "../../core/io/bun/random.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { silentLogger } from "../../core/logger.ts";
@@ -70,7 +70,7 @@ export class DataTest {
     clock: bunClock,
     random: bunRandom,
     network: bunNetwork,
-    offload: inlineOffload({}),
+    offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 30 }),
   };
   readonly #connections: Connection[] = [];

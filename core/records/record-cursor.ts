@@ -65,6 +65,10 @@ export class RecordCursor {
   /** Range of the value in `source`; `valueStart` is −1 if it is null. */
   valueStart = -1;
   valueEnd = -1;
+  /** Where the current record begins, its size included. */
+  recordStart = -1;
+  /** Where all begins that does not depend on the base timestamp: the offset delta. */
+  offsetDeltaStart = -1;
   /** How many headers the record has. */
   headerCount = 0;
   /** How many records have not been read yet. */
@@ -116,6 +120,7 @@ export class RecordCursor {
       );
     }
     this.remaining--;
+    this.recordStart = this.position;
     const size = this.varint();
     const recordEnd = this.position + size;
     if (size < 1 || recordEnd > this.end) {
@@ -126,6 +131,7 @@ export class RecordCursor {
     this.position++; // attributes: no bit has a meaning
     const timestampDelta = this.varlong();
     this.timestamp = this.appendTime ?? clampToSafe(this.baseTimestamp + timestampDelta);
+    this.offsetDeltaStart = this.position;
     this.offsetDelta = this.varint();
     this.offset = clampToSafe(this.baseOffset + this.offsetDelta);
 
@@ -145,6 +151,11 @@ export class RecordCursor {
       );
     }
     return true;
+  }
+
+  /** Where the current record ends. */
+  get recordEnd(): number {
+    return this.position;
   }
 
   /** The key of the current record: a view. */

@@ -4,6 +4,7 @@
  * many as were answered.
  */
 import { expect, test } from "bun:test";
+import { inlineOffload } from "../../core/io/inline-offload.ts";
 import {
   LocalMetadataLog,
   METADATA_LOG_CONFIG,
@@ -57,7 +58,7 @@ class Run {
 
   async open(): Promise<{ metadata: MetadataCache; controller: Controller }> {
     const { clock, random, disk } = this;
-    const offload = { run: () => Promise.reject(new Error("no offload here")) };
+    const offload = inlineOffload();
     const dir = await DataDir.open({ clock, random, disk, offload }, silentLogger, {
       path: "/data",
       nodeId: 1,

@@ -1,4 +1,5 @@
 /** Storage on a virtual clock and a faulty disk, for tests that tell one story each. */
+import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builder.ts";
 import { type LogFields, type Logger, silentLogger } from "../../core/logger.ts";
 import { DataDir, type DataDirLimits } from "../../storage/data-dir.ts";
@@ -31,7 +32,7 @@ export class SimWorld {
   /** Opens the data directory of this world. */
   open(nodeId = 1): DataDir {
     const { clock, random, disk } = this;
-    const offload = { run: () => Promise.reject(new Error("no offload here")) };
+    const offload = inlineOffload();
     const note = (message: string, _fields?: LogFields) => void this.complaints.push(message);
     const logger: Logger = { ...silentLogger, warn: note, error: note };
     return clock.run(DataDir.open({ clock, random, disk, offload }, logger, {

@@ -10,6 +10,7 @@
  * - a full disk refuses appends and nothing else, and takes them again when there is room
  * - after a failed sync nothing is acknowledged any more
  */
+import { inlineOffload } from "../../core/io/inline-offload.ts";
 import type { Chunk } from "../../core/io.ts";
 import { errorName, Errors } from "../../core/errors.ts";
 import { type Logger, silentLogger } from "../../core/logger.ts";
@@ -150,7 +151,7 @@ export class StorageSim {
       clock: this.clock,
       random: this.random,
       disk: this.disk,
-      offload: { run: () => Promise.reject(new Error("no offload here")) },
+      offload: inlineOffload(),
     };
     const config = this.config();
     this.dir = this.clock.run(DataDir.open(io, this.logger, {

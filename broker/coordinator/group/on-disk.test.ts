@@ -5,7 +5,7 @@ import { bunCodecs } from "../../../core/compression/bun.ts";
 import { Errors } from "../../../core/errors.ts";
 import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunRandom } from "../../../core/io/bun/random.ts";
-import { inlineOffload } from "../../../core/io/bun/offload.ts";
+import { inlineOffload } from "../../../core/io/inline-offload.ts";
 import { MemoryDisk } from "../../../core/io/memory-disk.ts";
 import { DataDir } from "../../../storage/data-dir.ts";
 import { BrokerConfig } from "../../config/broker-config.ts";
@@ -28,7 +28,7 @@ const never = { connection: signal, stopping: signal };
 
 /** A broker's parts under the coordinator, on this disk. */
 async function start(disk: MemoryDisk, durability: "fsync" | "os") {
-  const io = { clock: bunClock, random: bunRandom, disk, offload: inlineOffload({}) };
+  const io = { clock: bunClock, random: bunRandom, disk, offload: inlineOffload() };
   const logger = new ListLogger();
   const config = BrokerConfig.of({ "kstream.durability": durability });
   const metadata = new MetadataCache(config, 1);

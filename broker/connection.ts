@@ -30,8 +30,6 @@ export interface ParsedRequest {
   readonly releasesFrame: boolean;
   /** Runs it; null if it wants no response. Rejects only for what closes the connection. */
   run(): ResponseChunks | null | Promise<ResponseChunks | null>;
-  /** Called when the system has taken the whole response; never if the connection goes before. */
-  onSent?(): void;
 }
 
 /** Why a connection has to be closed; `message` goes to the log. */
@@ -100,8 +98,6 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   /** Read, but not to be started yet. */
   #next: Received | null = null;
   #heldBytes = 0;
-  /** Answered, but the system has not taken all of the answers. */
-  #unsent: ParsedRequest[] = [];
   #state: "open" | "closing" | "closed" = "open";
   #paused = false;
   /** Paused by the budget: only `onRoom` ends it. */
@@ -171,7 +167,6 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   onDrain(): void {
     this.#lastActiveMs = this.#services.clock.monotonicMs();
-    this.#reportSent();
     this.#pump();
   }
 
@@ -187,7 +182,6 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     this.#idleTimer?.cancel();
     this.#turnTimer?.cancel();
     this.#next = null;
-    this.#unsent = [];
     // Requests under way go on, and free their bytes when they finish.
     const busyBytes = this.#underWay.reduce((sum, request) => sum + request.heldBytes, 0);
     this.#free(this.#heldBytes - busyBytes);
@@ -309,7 +303,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     while (head?.done) {
       this.#underWay.shift();
       if (head.response !== null && this.#state !== "closed") {
-        this.#send(head.response, head.request);
+        this.#send(head.response);
       }
       this.#free(head.heldBytes);
       this.#services.memory.requestFinished();
@@ -319,19 +313,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     else this.#pump();
   }
 
-  #send(response: ResponseChunks, request: ParsedRequest): void {
+  #send(response: ResponseChunks): void {
     for (const chunk of response) this.#socket.write(chunk);
-    if (request.onSent !== undefined) this.#unsent.push(request);
-    this.#reportSent();
     this.#lastActiveMs = this.#services.clock.monotonicMs();
-  }
-
-  /** Everything that was written has left, or nothing is said yet. */
-  #reportSent(): void {
-    if (this.#unsent.length === 0 || this.#socket.pendingBytes > 0) return;
-    const sent = this.#unsent;
-    this.#unsent = [];
-    for (const request of sent) request.onSent?.();
   }
 
   #free(bytes: number): void {

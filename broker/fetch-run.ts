@@ -16,8 +16,6 @@ export interface FetchEntry {
   readonly diverging: { readonly leaderEpoch: number; readonly endOffset: number } | null;
   /** `partition.visibleBytes` at the read. */
   readonly visibleBytes: number;
-  /** To be called once, when nobody looks at `records` any more; or never, at some cost. */
-  readonly release: (() => void) | undefined;
 }
 
 /** How a fetch reads and waits. */
@@ -74,17 +72,11 @@ async function waitAndRead(
       params.stopping,
     );
     if (wake === "aborted") return entries;
-    releaseEntries(entries);
     entries = await readRound(partitions, params);
     // What was counted while waiting may be more than the bounds let through: that is enough then.
     if (wake === "deadline" || totalBytes(entries) > 0) return entries;
   }
   return entries;
-}
-
-/** Gives the memory of what was read back; nobody may look at the records any more. */
-export function releaseEntries(entries: readonly FetchEntry[]): void {
-  for (const { release } of entries) release?.();
 }
 
 function isDone(clock: Clock, entries: readonly FetchEntry[], params: FetchParams): boolean {
@@ -186,7 +178,6 @@ function take(
     budget.remainingBytes = Math.max(0, budget.remainingBytes - records.length);
     budget.minOneBatch = false;
   }
-  const release = result.release;
   return {
     session,
     partition,
@@ -194,7 +185,6 @@ function take(
     records,
     diverging: null,
     visibleBytes,
-    release,
   };
 }
 
@@ -210,6 +200,5 @@ function failure(
     records: NOTHING,
     diverging: null,
     visibleBytes: 0,
-    release: undefined,
   };
 }

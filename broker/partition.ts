@@ -246,8 +246,8 @@ export class Partition {
     if (offset < log.logStartOffset || offset > log.logEndOffset) return OUT_OF_RANGE;
     const endOffset = this.endOffset(isolation);
     if (offset >= endOffset || (maxBytes <= 0 && !minOneBatch)) return EMPTY_READ(offset);
-    return log.locate(offset, maxBytes, endOffset, minOneBatch) ??
-      log.read(offset, maxBytes, endOffset, minOneBatch);
+    return log.locateCached(offset, maxBytes, endOffset, minOneBatch) ??
+      log.locate(offset, maxBytes, endOffset, minOneBatch);
   }
 
   /** As `fetch`, into memory: for readers in this process. */

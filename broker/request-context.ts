@@ -49,11 +49,6 @@ export interface RequestContext {
   authorized(operation: AclOperation, resourceType: ResourceType, name: string): boolean;
   /** The `authorizedOperations` bit field of a resource (KIP-430), for requests that ask for it. */
   authorizedOperations(resourceType: ResourceType, name: string): number;
-  /**
-   * Calls back when the system has taken the whole response: what it holds by reference may change
-   * from then on. Never calls back if the connection goes before.
-   */
-  onSent(callback: () => void): void;
   /** Ends the connection, which is Kafka's only way to report an error on a produce with acks=0. */
   closeConnection(reason: string): void;
 }
@@ -71,7 +66,7 @@ export function requestContext(
   connection: ConnectionState,
   identity: RequestIdentity,
   authorizer: Authorizer,
-): RequestContext & { readonly sentCallbacks: readonly (() => void)[] | null } {
+): RequestContext {
   return new Context(connection, identity, authorizer);
 }
 
@@ -81,7 +76,6 @@ class Context implements RequestContext {
   readonly apiVersion: number;
   readonly correlationId: number;
   readonly clientId: string | null;
-  sentCallbacks: (() => void)[] | null = null;
 
   constructor(
     readonly connection: ConnectionState,
@@ -124,10 +118,6 @@ class Context implements RequestContext {
       resourceType,
       name,
     );
-  }
-
-  onSent(callback: () => void): void {
-    (this.sentCallbacks ??= []).push(callback);
   }
 
   closeConnection(reason: string): void {

@@ -47,16 +47,12 @@ export class RequestRouter {
     if (apiVersion < served.minVersion || apiVersion > served.maxVersion) {
       return this.#unsupported(header, served);
     }
-    let context: ReturnType<typeof requestContext> | null = null;
     return {
       pipelined: served.handler.pipelined === true,
       releasesFrame: served.handler.releasesFrame === true,
       run: () => {
-        context = requestContext(connection, header, this.#broker.authorizer);
+        const context = requestContext(connection, header, this.#broker.authorizer);
         return this.#run(served.handler, header, frame, context);
-      },
-      onSent: () => {
-        for (const callback of context?.sentCallbacks ?? []) callback();
       },
     };
   }

@@ -5,6 +5,7 @@ test("a buffer given back is taken again for what it can hold, and for nothing l
   const pool = new BufferPool(10_000_000);
   const buffer = pool.take(100_000);
   expect(buffer.length).toBeGreaterThanOrEqual(100_000);
+  expect(buffer.slice().buffer).not.toBe(buffer.buffer);
   pool.give(buffer);
   expect(pool.take(200_000)).not.toBe(buffer);
   expect(pool.take(1)).not.toBe(buffer);
@@ -14,12 +15,20 @@ test("a buffer given back is taken again for what it can hold, and for nothing l
 
 test("no more is kept than the bound, and nothing of odd size", () => {
   const pool = new BufferPool(150_000);
-  const [a, b] = [pool.take(65_536), pool.take(131_072)];
+  const [a, b] = [pool.take(60_000), pool.take(131_072)];
   pool.give(a);
   pool.give(b);
   expect(pool.take(131_072)).not.toBe(b);
-  expect(pool.take(65_536)).toBe(a);
-  pool.give(new Uint8Array(70_000));
-  expect(pool.take(70_000).length).toBe(131_072);
+  expect(pool.take(60_000)).toBe(a);
+  const odd = new Uint8Array(100_000);
+  pool.give(odd);
+  expect(pool.take(100_000)).not.toBe(odd);
   expect(pool.take(50_000_000).length).toBe(50_000_000);
+});
+
+test("a megabyte and what goes with it does not take two", () => {
+  const pool = new BufferPool(0);
+  for (const slack of [0, 100, 8192]) {
+    expect(pool.take(1024 * 1024 + slack).length).toBe(1024 * 1024 + 64 * 1024);
+  }
 });

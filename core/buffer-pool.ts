@@ -4,17 +4,18 @@
  */
 import { assert } from "./assert.ts";
 
-const SMALLEST_BYTES = 64 * 1024;
-const LARGEST_BYTES = 2 * 1024 * 1024;
+/** A sixteenth above a power of two: a full batch with its frame's header fits, not only the batch. */
+const SMALLEST_BYTES = 68 * 1024;
+const SHELVES = 6;
 
-/** Keeps buffers of 64 KB to 2 MB, in powers of two. */
+/** Keeps buffers of 68 KiB to 2176 KiB (2 MiB and a sixteenth), each size double the one before. */
 export class BufferPool {
   readonly #free: Uint8Array[][] = [];
   #keptBytes = 0;
 
   /** Keeps at most `keptBytesMax` for later. */
   constructor(private readonly keptBytesMax: number) {
-    for (let size = SMALLEST_BYTES; size <= LARGEST_BYTES; size *= 2) this.#free.push([]);
+    for (let shelf = 0; shelf < SHELVES; shelf++) this.#free.push([]);
   }
 
   /** A buffer of at least `sizeBytes`, with anything in it. */
@@ -25,7 +26,7 @@ export class BufferPool {
       this.#keptBytes -= kept.length;
       return kept;
     }
-    return Buffer.allocUnsafeSlow(shelf < this.#free.length ? SMALLEST_BYTES << shelf : sizeBytes);
+    return allocateUncleared(shelf < SHELVES ? SMALLEST_BYTES << shelf : sizeBytes);
   }
 
   /**
@@ -34,7 +35,7 @@ export class BufferPool {
    */
   give(buffer: Uint8Array): void {
     const shelf = shelfFor(buffer.length);
-    if (shelf >= this.#free.length || buffer.length !== SMALLEST_BYTES << shelf) return;
+    if (shelf >= SHELVES || buffer.length !== SMALLEST_BYTES << shelf) return;
     assert(buffer.byteLength === buffer.buffer.byteLength, "a pool takes whole buffers");
     if (this.#keptBytes + buffer.length > this.keptBytesMax) return;
     this.#keptBytes += buffer.length;
@@ -42,9 +43,14 @@ export class BufferPool {
   }
 }
 
-/** Index of the smallest power of two that holds `sizeBytes`. */
+/** Fresh memory with anything in it; no `Buffer`, whose `slice` is no copy. */
+export function allocateUncleared(sizeBytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
+}
+
+/** Index of the smallest buffers that hold `sizeBytes`; `SHELVES` if none do. */
 function shelfFor(sizeBytes: number): number {
   let shelf = 0;
-  while (SMALLEST_BYTES << shelf < sizeBytes && shelf < 16) shelf++;
+  while (SMALLEST_BYTES << shelf < sizeBytes && shelf < SHELVES) shelf++;
   return shelf;
 }

@@ -3,6 +3,7 @@
  * one. Nothing in a file is trusted until its length, its offsets and, for bytes that this process
  * has not written itself, its CRC have been checked.
  */
+import { allocateUncleared } from "../core/buffer-pool.ts";
 import type { DiskFile } from "../core/io.ts";
 import {
   baseOffset,
@@ -59,6 +60,13 @@ export function judgeBatch(
   return crcMatches(bytes, at) ? "good" : "bad";
 }
 
+const ANY_BATCH: BatchExpectation = { offset: null, dense: false, verifyCrc: false };
+
+/** Whether the bytes can be the header of a batch where the file has `fileBytesLeft` bytes left. */
+export function isPlausibleHeader(header: Uint8Array, fileBytesLeft: number): boolean {
+  return judgeBatch(header, 0, BATCH_HEADER_BYTES, fileBytesLeft, ANY_BATCH) !== "bad";
+}
+
 /** A window of a file in memory. */
 export class FileWindow {
   bytes: Uint8Array = new Uint8Array(0);
@@ -72,7 +80,7 @@ export class FileWindow {
     const wanted = Math.min(count, this.endPosition - position);
     if (position >= this.position && position + wanted <= this.position + this.bytes.length) return;
     const size = Math.min(Math.max(wanted, SCAN_CHUNK_BYTES), this.endPosition - position);
-    const into: Uint8Array = Buffer.allocUnsafe(Math.max(0, size));
+    const into = allocateUncleared(Math.max(0, size));
     const read = await this.file.read(into, position);
     this.bytes = into.subarray(0, read);
     this.position = position;

@@ -9,6 +9,7 @@
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
  */
+import { BufferPool } from "../core/buffer-pool.ts";
 import type { DiskLock, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
@@ -35,14 +36,13 @@ import {
 import { OpenFiles } from "./open-files.ts";
 import { type LogIdentity, PartitionLog } from "./partition-log.ts";
 import { recoverLog } from "./recovery.ts";
-import { ReadBuffers } from "./read-buffers.ts";
 import { Removals } from "./removals.ts";
 import { makeDurableDir, readSmallText, writeSmallText } from "./small-files.ts";
 
 export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 
-/** Read buffers that are kept for later; each is a little over a megabyte. */
-const READ_BUFFERS_MAX = 16;
+/** Bytes of read buffers that are kept for later: some fifteen of a consumer's default fetch. */
+const READ_BYTES_KEPT = 16 * 1024 * 1024;
 /** How many logs are looked after before the event loop gets a turn. */
 const LOGS_PER_TURN = 100;
 
@@ -78,7 +78,7 @@ export class DataDir {
       logger,
       codecs: options.codecs,
       files,
-      buffers: new ReadBuffers(READ_BUFFERS_MAX),
+      buffers: new BufferPool(READ_BYTES_KEPT),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
       path: options.path,

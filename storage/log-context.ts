@@ -1,10 +1,10 @@
 /** What all logs of a data directory share. */
+import type { BufferPool } from "../core/buffer-pool.ts";
 import type { Codecs } from "../core/compression/codec.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CommitScheduler } from "./commit-scheduler.ts";
 import type { OpenFiles } from "./open-files.ts";
-import type { ReadBuffers } from "./read-buffers.ts";
 
 /** The seams that storage uses. */
 export type StorageIo = Pick<Io, "clock" | "random" | "disk" | "offload">;
@@ -15,7 +15,8 @@ export interface LogContext {
   readonly logger: Logger;
   readonly codecs: Codecs;
   readonly files: OpenFiles;
-  readonly buffers: ReadBuffers;
+  /** Memory for reads whose bytes nobody keeps. */
+  readonly buffers: BufferPool;
   readonly scheduler: CommitScheduler;
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number;

@@ -5,9 +5,12 @@
  *
  * Bytes below `trustedFrom` were there when the log was opened: their CRC is checked before they
  * are handed out. A damaged batch answers CORRUPT_MESSAGE for its own offsets only.
+ *
+ * `read` gives the bytes; `locate` only checks them, in memory that is used again, and answers with
+ * the region of the file: the page cache has it then, and a slow client holds no memory.
  */
-import type { ErrorCode } from "../core/errors.ts";
-import { Errors } from "../core/errors.ts";
+import { allocateUncleared, type BufferPool } from "../core/buffer-pool.ts";
+import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { DiskFile } from "../core/io.ts";
 import {
   baseOffset,
@@ -18,67 +21,74 @@ import {
 import { BatchScan, judgeBatch } from "./batch-scan.ts";
 import type { OpenFiles } from "./open-files.ts";
 import type { PlaceHints } from "./place-hints.ts";
-import type { ReadBuffers } from "./read-buffers.ts";
-import type { Segment } from "./segment.ts";
-import type { SegmentList } from "./segment-list.ts";
-
-/** Batches from the one that holds the offset; `records` is empty at the end of what may be read. */
-export type ReadResult =
-  | {
-    readonly ok: true;
-    readonly records: Uint8Array;
-    readonly nextOffset: number;
-    /** To be called once, when nobody looks at `records` any more; or never, at some cost. */
-    readonly release?: () => void;
-  }
-  | { readonly ok: false; readonly error: ErrorCode };
-
-/** What a reader sees of its log. */
-export interface ReadableLog {
-  readonly segments: SegmentList;
-  /** Offsets from here on were written by this process. */
-  readonly trustedFrom: () => number;
-  readonly hasGaps: () => boolean;
-}
-
-/** What to read. */
-export interface ReadRange {
-  readonly offset: number;
-  readonly maxBytes: number;
-  /** Batches that reach this offset are left out. */
-  readonly endOffset: number;
-  /** Whether the first batch comes even if it has more than `maxBytes`. */
-  readonly minOneBatch: boolean;
-}
+import {
+  type LocateResult,
+  type Place,
+  type ReadableLog,
+  type ReadRange,
+  type ReadResult,
+  REGION_BYTES_MIN,
+  regionOf,
+} from "./readable-log.ts";
+import { isIndexed, type Segment } from "./segment.ts";
+import type { IndexEntry } from "./sparse-index.ts";
 
 /** Room for the batches that an index entry lets a read begin before its target. */
 const INDEX_SLACK_BYTES = 8192;
 const EMPTY = new Uint8Array(0);
 
-interface Place {
+/** Where memory for reading comes from. */
+type Memory = Pick<BufferPool, "take" | "give">;
+
+/** Memory that whoever asked for the bytes keeps. */
+const FRESH: Memory = { take: allocateUncleared, give: () => {} };
+
+/** Batches that were read into `buffer` from `position` on, at `[start, end)` in it. */
+interface Found {
+  readonly kind: "found";
+  readonly segment: Segment;
   readonly position: number;
-  /** The offset that the batch there has to have. */
-  readonly offset: number;
+  readonly buffer: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly nextOffset: number;
 }
+
+type Finding = Found | { readonly kind: "nothing" } | {
+  readonly kind: "error";
+  readonly error: ErrorCode;
+};
 
 /** See the head of this file. */
 export class LogReader {
   constructor(
     private readonly log: ReadableLog,
     private readonly files: OpenFiles,
-    private readonly buffers: ReadBuffers,
+    private readonly buffers: BufferPool,
     private readonly hints: PlaceHints,
   ) {}
 
   /** Reads; `range.offset` has to be within the log. Throws a `DiskError`. */
   async read(range: ReadRange): Promise<ReadResult> {
-    let index = this.log.segments.indexFor(range.offset);
-    for (; index >= 0 && index < this.log.segments.count; index++) {
-      const segment = this.log.segments.at(index)!;
-      const result = await this.readSegment(segment, range);
-      if (result !== null) return result;
-    }
-    return { ok: true, records: EMPTY, nextOffset: range.offset };
+    const found = await this.find(range, FRESH);
+    if (found.kind === "error") return { ok: false, error: found.error };
+    if (found.kind === "nothing") return { ok: true, records: EMPTY, nextOffset: range.offset };
+    const { buffer, start, end, nextOffset } = found;
+    return { ok: true, records: buffer.subarray(start, end), nextOffset };
+  }
+
+  /** As `read`, but many bytes are only checked and stay in their file. */
+  async locate(range: ReadRange): Promise<LocateResult> {
+    const found = await this.find(range, this.buffers);
+    if (found.kind === "error") return { ok: false, error: found.error };
+    if (found.kind === "nothing") return { ok: true, records: EMPTY, nextOffset: range.offset };
+    const { segment, position, buffer, start, end, nextOffset } = found;
+    const length = end - start;
+    const records = length <= REGION_BYTES_MIN
+      ? buffer.slice(start, end)
+      : regionOf(this.log, this.files, segment, position + start, length);
+    this.buffers.give(buffer);
+    return { ok: true, records, nextOffset };
   }
 
   /** Opens a scan at or before the batch that holds `offset`; the caller releases the file. */
@@ -99,12 +109,26 @@ export class LogReader {
     }
   }
 
+  private async find(range: ReadRange, memory: Memory): Promise<Finding> {
+    let index = this.log.segments.indexFor(range.offset);
+    for (; index >= 0 && index < this.log.segments.count; index++) {
+      const segment = this.log.segments.at(index)!;
+      const found = await this.findInSegment(segment, range, memory);
+      if (found !== null) return found;
+    }
+    return { kind: "nothing" };
+  }
+
   /** Null if the segment ends before the offset. */
-  private async readSegment(segment: Segment, range: ReadRange): Promise<ReadResult | null> {
+  private async findInSegment(
+    segment: Segment,
+    range: ReadRange,
+    memory: Memory,
+  ): Promise<Finding | null> {
     const pinned = this.files.pin(segment.logPath);
     try {
       const place = await this.startFor(segment, pinned.file, range.offset);
-      return await this.collect(segment, pinned.file, place, range);
+      return await this.collect(segment, pinned.file, place, range, memory);
     } finally {
       pinned.release();
     }
@@ -125,16 +149,11 @@ export class LogReader {
   private async verify(
     segment: Segment,
     file: DiskFile,
-    entry: { key: number; value: number },
+    entry: IndexEntry,
   ): Promise<number | null> {
-    if (entry.value + BATCH_HEADER_BYTES > segment.sizeBytes) return null;
     const header = new Uint8Array(BATCH_HEADER_BYTES);
     if (await file.read(header, entry.value) < header.length) return null;
-    const left = segment.sizeBytes - entry.value;
-    const expected = { offset: null, dense: false, verifyCrc: false };
-    if (judgeBatch(header, 0, header.length, left, expected) === "bad") return null;
-    if (lastOffset(header, 0) !== segment.baseOffset + entry.key) return null;
-    return baseOffset(header, 0);
+    return isIndexed(segment, entry, header) ? baseOffset(header, 0) : null;
   }
 
   /** Walks from `place` to the offset, and takes what fits. */
@@ -143,26 +162,23 @@ export class LogReader {
     file: DiskFile,
     start: Place,
     range: ReadRange,
-  ): Promise<ReadResult | null> {
+    memory: Memory,
+  ): Promise<Finding | null> {
     const fileEnd = segment.sizeBytes;
     let { position, offset: expected } = start;
     let wanted = Math.max(range.maxBytes, BATCH_HEADER_BYTES) + INDEX_SLACK_BYTES;
     while (position < fileEnd) {
-      const chunk = this.buffers.take(Math.min(wanted, fileEnd - position));
-      const count = await file.read(chunk, position);
-      const walk = this.walk(chunk, count, fileEnd - position, expected, range);
-      if (walk.kind !== "found") this.buffers.give(chunk);
+      const sizeBytes = Math.min(wanted, fileEnd - position);
+      const buffer = memory.take(sizeBytes);
+      const count = await file.read(buffer.subarray(0, sizeBytes), position);
+      const walk = this.walk(buffer, count, fileEnd - position, expected, range);
+      if (walk.kind !== "found") memory.give(buffer);
       switch (walk.kind) {
         case "found":
           this.hints.note(walk.nextOffset, segment.baseOffset, position + walk.end);
-          return {
-            ok: true,
-            records: chunk.subarray(walk.start, walk.end),
-            nextOffset: walk.nextOffset,
-            release: () => this.buffers.give(chunk),
-          };
+          return { segment, position, buffer, ...walk };
         case "nothing":
-          return { ok: true, records: EMPTY, nextOffset: range.offset };
+          return walk;
         case "more":
           position += walk.at;
           expected = walk.offset;
@@ -170,14 +186,14 @@ export class LogReader {
           break;
         case "damage": {
           const step = await this.scan(file, segment, position + walk.at, walk.offset).next();
-          if (step?.kind !== "damage") return { ok: false, error: Errors.CORRUPT_MESSAGE };
+          if (step?.kind !== "damage") return CORRUPT;
           if (step.next === null) {
             const next = this.log.segments.at(this.log.segments.indexFor(segment.baseOffset) + 1);
             if (next !== null && range.offset >= next.baseOffset) return null;
-            return { ok: false, error: Errors.CORRUPT_MESSAGE };
+            return CORRUPT;
           }
           if (range.offset < step.next.baseOffset) {
-            return { ok: false, error: Errors.CORRUPT_MESSAGE };
+            return CORRUPT;
           }
           position = step.next.position;
           expected = step.next.baseOffset;
@@ -244,6 +260,8 @@ export class LogReader {
     });
   }
 }
+
+const CORRUPT: Finding = { kind: "error", error: Errors.CORRUPT_MESSAGE };
 
 /** How far a walk over a chunk came. */
 type Walk =

@@ -4,11 +4,12 @@
  * then what the log says afterwards.
  */
 import { Errors } from "../core/errors.ts";
-import { type Chunk, DiskError } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
 import type { LogContext } from "./log-context.ts";
-import { LogReader, type ReadResult } from "./log-reader.ts";
+import { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
 import type { PlaceHints } from "./place-hints.ts";
+import type { LocateResult, ReadRange, ReadResult } from "./readable-log.ts";
 import { RegionFinder } from "./region-finder.ts";
 import {
   findMaxTimestamp,
@@ -16,16 +17,6 @@ import {
   type TimestampLookup,
   type TimestampOffset,
 } from "./timestamp-lookup.ts";
-
-/** As `ReadResult`, where the records may still be in their file. */
-export type LocateResult =
-  | ReadResult
-  | {
-    readonly ok: true;
-    readonly records: Chunk;
-    readonly nextOffset: number;
-    readonly release?: undefined;
-  };
 
 /** See the head of this file. */
 export class LogView {
@@ -42,54 +33,56 @@ export class LogView {
       segments: state.segments,
       trustedFrom: () => state.trustedEnd,
       hasGaps: () => state.config.cleanupPolicy.compact,
+      generation: () => state.generation,
     };
     this.reader = new LogReader(readable, context.files, context.buffers, hints);
     this.finder = new RegionFinder(readable, context.files, hints);
   }
 
-  /** As `PartitionLog.locate`. */
-  locate(
-    offset: number,
-    maxBytes: number,
-    endOffset: number,
-    minOneBatch: boolean,
-  ): LocateResult | null {
-    const edge = this.checkRange(offset, endOffset);
+  /** As `PartitionLog.locateCached`. */
+  locateCached(range: ReadRange): LocateResult | null {
+    const edge = this.checkRange(range);
     if (edge !== null) return edge;
     try {
-      const range = { offset, maxBytes, endOffset, minOneBatch };
-      const found = this.finder.find(range, this.state.endOffset);
-      return found === null ? null : { ok: true, ...found };
+      return this.finder.find(range, this.state.endOffset);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      return null; // `read` says what is wrong
+      return null; // `locate` says what is wrong
     }
   }
 
+  /** As `PartitionLog.locate`. */
+  locate(range: ReadRange): Promise<LocateResult> {
+    return this.whileChanging(range, () => this.reader.locate(range));
+  }
+
   /** As `PartitionLog.read`. */
-  async read(
-    offset: number,
-    maxBytes: number,
-    endOffset: number,
-    minOneBatch: boolean,
-  ): Promise<ReadResult> {
-    const edge = this.checkRange(offset, endOffset);
+  read(range: ReadRange): Promise<ReadResult> {
+    return this.whileChanging(range, () => this.reader.read(range));
+  }
+
+  /** Runs a read of a log that may be cut meanwhile. */
+  private async whileChanging<Result>(
+    range: ReadRange,
+    read: () => Promise<Result>,
+  ): Promise<Result | ReadResult> {
+    const edge = this.checkRange(range);
     if (edge !== null) return edge;
     const { state } = this;
     const { generation } = state;
-    const isStillThere = () => generation === state.generation && offset >= state.startOffset;
+    const isStillThere = () => generation === state.generation && range.offset >= state.startOffset;
     try {
-      const result = await this.reader.read({ offset, maxBytes, endOffset, minOneBatch });
+      const result = await read();
       if (isStillThere()) return result;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       if (isStillThere()) {
-        const facts = { log: state.name, offset, why: error.message };
+        const facts = { log: state.name, offset: range.offset, why: error.message };
         this.context.logger.error("cannot read a log", facts);
         return { ok: false, error: Errors.KAFKA_STORAGE_ERROR };
       }
     }
-    return this.checkRange(offset, endOffset) ?? { ok: false, error: Errors.KAFKA_STORAGE_ERROR };
+    return this.checkRange(range) ?? { ok: false, error: Errors.KAFKA_STORAGE_ERROR };
   }
 
   /** As `PartitionLog.offsetForTimestamp`. */
@@ -109,7 +102,7 @@ export class LogView {
   }
 
   /** The answer for an offset outside of what may be read; null if there is something to read. */
-  private checkRange(offset: number, endOffset: number): ReadResult | null {
+  private checkRange({ offset, endOffset }: ReadRange): ReadResult | null {
     if (offset < this.state.startOffset || offset > this.state.endOffset) {
       return { ok: false, error: Errors.OFFSET_OUT_OF_RANGE };
     }

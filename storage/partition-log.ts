@@ -7,7 +7,8 @@
  * - The folder is made at the first append, so that an empty partition costs nothing.
  * - The recovery point only moves when a segment is complete and all its files are synced, or on a
  *   clean shutdown: everything below it is trusted at the next start without being read.
- * - `locate` finds bytes without reading them; `read` reads, and checks what an earlier process wrote.
+ * - `locateCached` finds bytes without reading them; `locate` and `read` check what an earlier
+ *   process wrote.
  */
 import { assert } from "../core/assert.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
@@ -17,10 +18,10 @@ import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogDurability } from "./log-durability.ts";
 import { LogFiles, type LogIdentity } from "./log-files.ts";
-import type { ReadResult } from "./log-reader.ts";
 import { LogState } from "./log-state.ts";
-import { type LocateResult, LogView } from "./log-view.ts";
+import { LogView } from "./log-view.ts";
 import { PlaceHints } from "./place-hints.ts";
+import type { LocateResult, ReadResult } from "./readable-log.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import type { ProducerStateEntry } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
@@ -29,8 +30,7 @@ import type { TimestampOffset } from "./timestamp-lookup.ts";
 
 export type { AppendOptions, AppendOrigin, AppendResult } from "./log-appender.ts";
 export type { LogIdentity } from "./log-files.ts";
-export type { ReadResult } from "./log-reader.ts";
-export type { LocateResult } from "./log-view.ts";
+export type { LocateResult, ReadResult } from "./readable-log.ts";
 export type { TimestampOffset } from "./timestamp-lookup.ts";
 
 /** See the head of this file. */
@@ -122,16 +122,26 @@ export class PartitionLog {
 
   /**
    * Whole batches from the one that holds `offset`, of at most `maxBytes` (the first one of any
-   * size with `minOneBatch`) and below `endOffset`, as a region of a file where they are many; null
-   * if `read` has to be awaited for them.
+   * size with `minOneBatch`) and below `endOffset`, as a region of a file where they are many. Null
+   * if this process has not written them or the page cache lacks them: `locate` finds them then.
    */
-  locate(
+  locateCached(
     offset: number,
     maxBytes: number,
     endOffset: number,
     minOneBatch: boolean,
   ): LocateResult | null {
-    return this.view.locate(offset, maxBytes, endOffset, minOneBatch);
+    return this.view.locateCached({ offset, maxBytes, endOffset, minOneBatch });
+  }
+
+  /** As `locateCached`, after a look at every byte, which brings them into the page cache. */
+  locate(
+    offset: number,
+    maxBytes: number,
+    endOffset: number,
+    minOneBatch: boolean,
+  ): Promise<LocateResult> {
+    return this.view.locate({ offset, maxBytes, endOffset, minOneBatch });
   }
 
   /** As `locate`, into memory. */
@@ -141,7 +151,7 @@ export class PartitionLog {
     endOffset: number,
     minOneBatch: boolean,
   ): Promise<ReadResult> {
-    return this.view.read(offset, maxBytes, endOffset, minOneBatch);
+    return this.view.read({ offset, maxBytes, endOffset, minOneBatch });
   }
 
   /** The first record whose timestamp is at or after `timestampMs`, or null. */

@@ -7,37 +7,29 @@
  * Cost: a fetch that goes on where an earlier one ended, up to the end of what may be read, needs
  * no disk access; others look into the sparse index and at a few batch headers.
  */
-import type { Chunk } from "../core/io.ts";
 import {
   baseOffset,
   BATCH_HEADER_BYTES,
   batchSizeBytes,
   lastOffset,
-  magic,
 } from "../core/records/batch-header.ts";
-import type { ReadableLog, ReadRange } from "./log-reader.ts";
+import { isPlausibleHeader } from "./batch-scan.ts";
 import type { OpenFiles } from "./open-files.ts";
 import type { PlaceHints } from "./place-hints.ts";
-import type { Segment } from "./segment.ts";
+import {
+  type Located,
+  type Place,
+  type ReadableLog,
+  type ReadRange,
+  REGION_BYTES_MIN,
+  regionOf,
+} from "./readable-log.ts";
+import { isIndexed, type Segment } from "./segment.ts";
 import type { IndexEntry } from "./sparse-index.ts";
 
-/** Up to here the bytes are read at once: that is cheaper than a system call of their own. */
-const READ_AT_ONCE_BYTES = 16 * 1024;
 /** Batch headers that are looked at before the slow path is taken. */
 const STEPS_MAX = 256;
 const EMPTY = new Uint8Array(0);
-
-/** Whole batches, in memory or as a region; empty at the end of what may be read. */
-export interface Found {
-  readonly records: Chunk;
-  readonly nextOffset: number;
-}
-
-interface Place {
-  readonly position: number;
-  /** The offset at which the batch there begins. */
-  readonly offset: number;
-}
 
 /** See the head of this file. */
 export class RegionFinder {
@@ -56,7 +48,7 @@ export class RegionFinder {
   }
 
   /** `range.offset` is within the log. Null if it has to be read. Throws a `DiskError`. */
-  find(range: ReadRange, logEndOffset: number): Found | null {
+  find(range: ReadRange, logEndOffset: number): Located | null {
     if (range.offset < this.log.trustedFrom()) return null;
     const { segments } = this.log;
     const index = segments.indexFor(range.offset);
@@ -67,24 +59,27 @@ export class RegionFinder {
     if (start === null || start.position >= segment.sizeBytes) return null;
     const end = this.endOf(segment, start, range, segmentEnd);
     if (end === null) return null;
-    if (end.position <= start.position) return { records: EMPTY, nextOffset: range.offset };
+    if (end.position <= start.position) {
+      return { ok: true, records: EMPTY, nextOffset: range.offset };
+    }
     return this.take(segment, start.position, end);
   }
 
-  private take(segment: Segment, position: number, end: Place): Found | null {
+  private take(segment: Segment, position: number, end: Place): Located | null {
     const length = end.position - position;
-    const path = segment.logPath;
-    const file = this.files.get(path);
+    const file = this.files.get(segment.logPath);
     if (!file.isCached(position, length)) return null;
     this.hints.note(end.offset, segment.baseOffset, end.position);
-    if (length <= READ_AT_ONCE_BYTES) {
+    const nextOffset = end.offset;
+    if (length <= REGION_BYTES_MIN) {
       const records = new Uint8Array(length);
-      return file.readSync(records, position) === length
-        ? { records, nextOffset: end.offset }
-        : null;
+      return file.readSync(records, position) === length ? { ok: true, records, nextOffset } : null;
     }
-    const open = () => this.files.pin(path);
-    return { records: { position, length, open }, nextOffset: end.offset };
+    return {
+      ok: true,
+      records: regionOf(this.log, this.files, segment, position, length),
+      nextOffset,
+    };
   }
 
   /** The batch that holds `offset`: where it starts. */
@@ -134,8 +129,7 @@ export class RegionFinder {
       const base = baseOffset(this.header, 0);
       const last = lastOffset(this.header, 0);
       // The walk may pass batches of an earlier process, which can be damaged.
-      const isWrong = expected !== null && base !== expected && !this.log.hasGaps();
-      if (end > segment.sizeBytes || isWrong || last < base) return null;
+      if (expected !== null && base !== expected && !this.log.hasGaps()) return null;
       if (stop(last, end)) {
         return base >= this.log.trustedFrom() ? { position: at, offset: base } : null;
       }
@@ -149,7 +143,7 @@ export class RegionFinder {
   private isTrue(segment: Segment, entry: IndexEntry | null): boolean {
     if (entry === null) return true;
     return this.readHeader(segment, entry.value) &&
-      lastOffset(this.header, 0) === segment.baseOffset + entry.key;
+      isIndexed(segment, entry, this.header);
   }
 
   /** Reads the batch header at `position`; false if there is none, or the page cache lacks it. */
@@ -161,9 +155,7 @@ export class RegionFinder {
     const file = this.files.get(segment.logPath);
     if (!file.isCached(position, BATCH_HEADER_BYTES)) return false;
     if (file.readSync(this.header, position) < BATCH_HEADER_BYTES) return false;
-    if (magic(this.header, 0) !== 2 || batchSizeBytes(this.header, 0) <= BATCH_HEADER_BYTES) {
-      return false;
-    }
+    if (!isPlausibleHeader(this.header, segment.sizeBytes - position)) return false;
     memo.segmentBase = segment.baseOffset;
     memo.position = position;
     return true;

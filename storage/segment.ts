@@ -3,10 +3,17 @@
  * two sparse indexes. It knows bytes and positions; what offsets mean is the log's business.
  */
 import { DiskError } from "../core/io.ts";
-import { baseOffset, maxTimestamp, NO_TIMESTAMP, readInt32 } from "../core/records/batch-header.ts";
+import {
+  baseOffset,
+  lastOffset,
+  maxTimestamp,
+  NO_TIMESTAMP,
+  readInt32,
+} from "../core/records/batch-header.ts";
+import { isPlausibleHeader } from "./batch-scan.ts";
 import { INDEX_SUFFIX, LOG_SUFFIX, segmentFileName, TIME_INDEX_SUFFIX } from "./names.ts";
 import type { OpenFiles } from "./open-files.ts";
-import { SparseIndex } from "./sparse-index.ts";
+import { type IndexEntry, SparseIndex } from "./sparse-index.ts";
 
 /** Largest distance of an offset from its segment's base, and largest size of a `.log`. */
 const INT32_MAX = 0x7fff_ffff;
@@ -194,4 +201,13 @@ export class Segment {
   private pathWith(suffix: string): string {
     return `${this.dir}/${segmentFileName(this.baseOffset, suffix)}`;
   }
+}
+
+/**
+ * Whether an entry of the offset index is true: `header`, which was read at its position, begins a
+ * batch, and that ends with its offset. Anything else is damage, of the index or of the batch.
+ */
+export function isIndexed(segment: Segment, entry: IndexEntry, header: Uint8Array): boolean {
+  return isPlausibleHeader(header, segment.sizeBytes - entry.value) &&
+    lastOffset(header, 0) === segment.baseOffset + entry.key;
 }

@@ -21,7 +21,7 @@ import { Errors } from "../../core/errors.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
-import { type FetchEntry, type FetchParams, releaseEntries, runFetch } from "../fetch-run.ts";
+import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
 import {
   type FetchPlan,
   type FetchTarget,
@@ -136,9 +136,6 @@ function respond(
       responses.push(last);
     }
     last.partitions.push(partitionResponse(entry, context.apiVersion, isolation));
-  }
-  if (entries.some(({ release }) => release !== undefined)) {
-    context.onSent(() => releaseEntries(entries));
   }
   return { sessionId, responses };
 }

@@ -642,8 +642,9 @@ export class StorageSim {
     minOneBatch: boolean,
     end = Infinity,
   ): ReadResult {
-    const located = this.random.chance(50) ? log.locate(offset, maxBytes, end, minOneBatch) : null;
-    if (located === null) return this.clock.run(log.read(offset, maxBytes, end, minOneBatch));
+    const range = [offset, maxBytes, end, minOneBatch] as const;
+    if (this.random.chance(30)) return this.clock.run(log.read(...range));
+    const located = log.locateCached(...range) ?? this.clock.run(log.locate(...range));
     if (!located.ok) return located;
     return { ...located, records: bytesOf(located.records) };
   }

@@ -36,8 +36,10 @@ export class Checkpoints {
   private readonly startOffsets: OffsetCheckpoint;
   private timer: Timer | null = null;
   private isStopped = false;
-  /** Settles with the last write that the timer has begun. */
+  /** Settles with the last write that has been asked for. */
   private saving: Promise<void> = Promise.resolve();
+  /** A write that has not begun yet. */
+  private queued: Promise<void> | null = null;
 
   /** Reads the files. Throws a `DiskError`. */
   constructor(
@@ -73,12 +75,23 @@ export class Checkpoints {
     if (this.timer !== null || this.isStopped) return;
     this.timer = this.io.clock.setTimer(this.options.intervalMs, () => {
       this.timer = null;
-      this.saving = this.saving.then(() => this.saveOrRetry());
+      void this.saveNow();
     });
   }
 
-  /** Writes now, or later again if the disk refuses. */
-  async saveOrRetry(): Promise<void> {
+  /**
+   * Writes what is true now, or later again if the disk refuses. Whoever asks while a write is under
+   * way shares the one behind it.
+   */
+  saveNow(): Promise<void> {
+    if (this.isStopped) return this.saving;
+    return this.queued ??= this.saving = this.saving.then(() => {
+      this.queued = null;
+      return this.saveOrRetry();
+    });
+  }
+
+  private async saveOrRetry(): Promise<void> {
     try {
       await this.save();
     } catch (error) {

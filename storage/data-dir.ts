@@ -175,12 +175,16 @@ export class DataDir {
     return log;
   }
 
-  /** Renames the log's folder away at once; its files go after `file.delete.delay.ms`. */
+  /**
+   * Renames the log's folder away at once; its files go after `file.delete.delay.ms`. Settles when
+   * neither the folder nor what the checkpoints say of it can come back: a new log of that name
+   * would be taken for the old one.
+   */
   async delete(log: PartitionLog): Promise<void> {
     if (this.byName.get(log.name) === log) this.byName.delete(log.name);
     log.remove();
     await this.io.disk.syncDir(this.path);
-    this.checkpoints.saveLater();
+    await this.checkpoints.saveNow();
   }
 
   /** Bytes that can still be written. */
@@ -266,7 +270,7 @@ export class DataDir {
     // What was just recovered has to count as such in the next crash: damage that was fenced and
     // kept would else be found again, and the producer snapshots behind it thrown away, when
     // retention may have taken the batches that they speak of.
-    if (!wasClean && found.length > 0) await this.checkpoints.saveOrRetry();
+    if (!wasClean && found.length > 0) await this.checkpoints.saveNow();
     this.every(this.limits.retentionCheckMs, () => void this.maintain());
     this.every(this.limits.flushCheckMs, () => {
       for (const log of this.byName.values()) log.flushIfDue();

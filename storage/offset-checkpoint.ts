@@ -12,6 +12,8 @@ import { readSmallText } from "./small-files.ts";
 export class OffsetCheckpoint {
   /** What the file says. */
   private entries: Map<string, OffsetEntry>;
+  /** Whether a power cut could bring back an older content of the file. */
+  private isDurable = true;
   /** Counts the writes, so that an older content never replaces a newer one. */
   private version = 0;
 
@@ -27,12 +29,12 @@ export class OffsetCheckpoint {
   }
 
   /**
-   * Takes a log out, in the page cache. Returns whether the file has changed: it is then to be
-   * synced, and its folder too. Throws a `DiskError`.
+   * Takes a log out, in the page cache. Returns whether a power cut could bring the log's entry back:
+   * the file is then to be synced, and its folder too. Throws a `DiskError`.
    */
   forget(name: string): boolean {
     this.version++;
-    if (!this.entries.has(name)) return false;
+    if (!this.entries.has(name)) return !this.isDurable;
     const rest = new Map(this.entries);
     rest.delete(name);
     const temporary = `${this.path}.forget${TEMPORARY_SUFFIX}`;
@@ -40,6 +42,7 @@ export class OffsetCheckpoint {
     this.write(temporary, rest).close();
     this.disk.rename(temporary, this.path);
     this.entries = rest;
+    this.isDurable = false;
     return true;
   }
 
@@ -59,7 +62,9 @@ export class OffsetCheckpoint {
       if (version !== this.version) continue;
       this.disk.rename(temporary, this.path);
       this.entries = next;
+      this.isDurable = false;
       await this.disk.syncDir(this.path.slice(0, this.path.lastIndexOf("/")));
+      this.isDurable = version === this.version;
       return;
     }
   }

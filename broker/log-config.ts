@@ -1,4 +1,5 @@
 import type { LogConfig } from "../storage/log-config.ts";
+import type { TargetCompression } from "../core/records/recompress.ts";
 import type { TopicConfig } from "./config/topic-config.ts";
 
 /** What the log engine has to know of a topic's configuration. */
@@ -20,6 +21,7 @@ export function logConfigOf(config: TopicConfig): LogConfig {
       compact: policies.includes("compact"),
     },
     maxMessageBytes: config.get("max.message.bytes"),
+    compression: compressionOf(config),
     messageTimestampType: config.get("message.timestamp.type") === "LogAppendTime"
       ? "LogAppendTime"
       : "CreateTime",
@@ -28,4 +30,23 @@ export function logConfigOf(config: TopicConfig): LogConfig {
     fileDeleteDelayMs: config.get("file.delete.delay.ms"),
     preallocate: config.get("preallocate"),
   };
+}
+
+/** A codec's level is its own config; snappy has none. */
+function compressionOf(config: TopicConfig): TargetCompression {
+  const type = config.get("compression.type");
+  switch (type) {
+    case "uncompressed":
+      return { type: "none", level: undefined };
+    case "gzip":
+      return { type, level: config.get("compression.gzip.level") };
+    case "lz4":
+      return { type, level: config.get("compression.lz4.level") };
+    case "zstd":
+      return { type, level: config.get("compression.zstd.level") };
+    case "snappy":
+      return { type, level: undefined };
+    default:
+      return { type: "producer", level: undefined };
+  }
 }

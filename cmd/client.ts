@@ -1,8 +1,10 @@
 /** What all client commands share: the broker list, the real world for a client, its errors in words. */
 import { bunClock } from "../core/io/bun/clock.ts";
+import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunNetwork } from "../core/io/bun/network.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { ConnectionError } from "../core/connection.ts";
+import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { Errors } from "../core/errors.ts";
 import type { HostPort } from "../core/io.ts";
@@ -17,6 +19,8 @@ const DEFAULT_PORT = 9092;
 
 /** Clock, chance and network of this process. */
 export const clientIo: ClientIo = { clock: bunClock, random: bunRandom, network: bunNetwork };
+
+offerFasterCrc32c(loadCrc32cX64);
 
 /** `host[:port],…`; IPv6 addresses stand in brackets. Throws `OperatorError` (usage). */
 export function parseBrokers(text: string): HostPort[] {

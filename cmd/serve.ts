@@ -2,6 +2,8 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { formatAddress, isLoopback, type ListenerSpec } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
+import { offerFasterCrc32c } from "../core/crc32c.ts";
+import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunIo } from "../core/io/bun/index.ts";
 import type { Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
@@ -117,6 +119,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   const isInMemory = config.get("kstream.storage") === "memory";
   const signals = listenForSignals(logger);
   endOnStrayErrors(logger);
+  offerFasterCrc32c(loadCrc32cX64);
   const running = await startBroker({
     io: isInMemory ? inMemory(system) : system,
     logger,

@@ -4,12 +4,18 @@
  * runtime, an unusual platform) a slicing-by-8 in TypeScript does the same work.
  */
 
-type Crc32c = (bytes: Uint8Array, start: number, end: number, previous: number) => number;
+/** The CRC of `bytes[start, end)` after `previous`; as an unsigned integer. */
+export type Crc32c = (bytes: Uint8Array, start: number, end: number, previous: number) => number;
 
 /** Below this many bytes the call into the addon costs more than the work itself. */
 const NATIVE_FROM_BYTES = 512;
 
+/** So much is checked by the addon before a faster implementation is worth the time it takes to load. */
+const FASTER_FROM_BYTES = 16 * 1024 * 1024;
+
 let implementation: Crc32c | null = null;
+let faster: (() => Crc32c | null) | null = null;
+let checkedBytes = 0;
 let tables: Uint32Array[] | null = null;
 
 /**
@@ -24,6 +30,14 @@ export function crc32c(
 ): number {
   implementation ??= loadNative() ?? crc32cPortable;
   return implementation(bytes, start, end, previous);
+}
+
+/**
+ * Names a way to get a faster implementation for this machine. It is loaded once this process has
+ * checked a good deal, and used if it agrees with the portable one; `load` may throw or give null.
+ */
+export function offerFasterCrc32c(load: () => Crc32c | null): void {
+  faster = load;
 }
 
 /** As `crc32c`, always in TypeScript. */
@@ -70,11 +84,39 @@ function loadNative(): Crc32c | null {
   } catch {
     return null;
   }
-  return (bytes, start, end, previous) => {
+  const viaAddon: Crc32c = (bytes, start, end, previous) => {
     if (end - start < NATIVE_FROM_BYTES) return crc32cPortable(bytes, start, end, previous);
+    checkedBytes += end - start;
+    if (faster !== null && checkedBytes > FASTER_FROM_BYTES) implementation = loadFaster(viaAddon);
     const whole = start === 0 && end === bytes.length;
     return native(whole ? bytes : bytes.subarray(start, end), previous);
   };
+  return viaAddon;
+}
+
+/** The offered implementation if it can be had and is right, else what there is. */
+function loadFaster(current: Crc32c): Crc32c {
+  const load = faster;
+  faster = null;
+  try {
+    const loaded = load?.() ?? null;
+    return loaded !== null && agreesWithPortable(loaded) ? loaded : current;
+  } catch {
+    return current;
+  }
+}
+
+/** Compares on lengths around every size at which an implementation may change its ways. */
+function agreesWithPortable(loaded: Crc32c): boolean {
+  const bytes = Uint8Array.from({ length: 10_000 }, (_, at) => (at * 2654435761) >>> 24);
+  for (let length = 0; length < bytes.length; length += length < 64 ? 1 : 509) {
+    for (const start of [0, 3]) {
+      const end = Math.min(start + length, bytes.length);
+      const expected = crc32cPortable(bytes, start, end, length);
+      if (loaded(bytes, start, end, length) !== expected) return false;
+    }
+  }
+  return true;
 }
 
 /** tables[k][b]: the effect of byte b after k further zero bytes. 0x82f63b78 is 0x1edc6f41 reversed. */

@@ -18,7 +18,12 @@ import {
   setPartitionLeaderEpoch,
 } from "../core/records/batch-header.ts";
 import { CorruptRecordError } from "../core/records/corrupt-record-error.ts";
-import { type BatchRules, validateProduceBatch } from "../core/records/validate.ts";
+import { recompress, type Recompressed } from "../core/records/recompress.ts";
+import {
+  type BatchRefusal,
+  type BatchRules,
+  validateProduceBatch,
+} from "../core/records/validate.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import type { LogDurability } from "./log-durability.ts";
@@ -81,6 +86,9 @@ export class LogAppender {
       if (verdict.sizeBytes < records.length) bytes = records.subarray(0, verdict.sizeBytes);
       const answer = this.checkSequence(bytes);
       if (answer !== null) return answer;
+      const stored = this.compress(bytes);
+      if (!stored.ok) return stored;
+      bytes = stored.bytes;
     }
     if (bytes.length > config.segmentBytes) {
       return refused(
@@ -116,6 +124,21 @@ export class LogAppender {
     if (this.state.isClosed) return "the log is closed";
     if (this.state.phase === "cutting") return "the log is being cut";
     return this.context.failure()?.message ?? null;
+  }
+
+  /** The batch with the codec of the topic. Kafka too looks at its size once more afterwards. */
+  private compress(bytes: Uint8Array): Recompressed {
+    const { compression, maxMessageBytes } = this.state.config;
+    const stored = recompress(bytes, compression, this.context.codecs);
+    if (!stored.ok || stored.bytes === bytes || stored.bytes.length <= maxMessageBytes) {
+      return stored;
+    }
+    const size = stored.bytes.length;
+    return refused(
+      Errors.MESSAGE_TOO_LARGE,
+      `the batch has ${size} bytes as compression.type=${compression.type} stores it, more than ` +
+        `the ${maxMessageBytes} allowed by max.message.bytes`,
+    );
   }
 
   private checkSequence(bytes: Uint8Array): AppendResult | null {
@@ -224,6 +247,6 @@ function rulesOf(config: LogConfig): BatchRules {
   };
 }
 
-function refused(error: ErrorCode, message: string): AppendResult {
+function refused(error: ErrorCode, message: string): BatchRefusal {
   return { ok: false, error, message, recordErrors: [] };
 }

@@ -3,6 +3,7 @@
  * case, units as there. Values that Kafka writes as 2^63 − 1 ("never") may be any number that is at
  * least `Number.MAX_SAFE_INTEGER`.
  */
+import type { TargetCompression } from "../core/records/recompress.ts";
 
 /**
  * What an acknowledgement means. `fsync`: the record is on stable storage. `os`: it is in the page
@@ -32,6 +33,8 @@ export interface LogConfig {
   readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean };
   /** Largest batch that a client may append. */
   readonly maxMessageBytes: number;
+  /** What clients' batches are compressed with before they are stored. */
+  readonly compression: TargetCompression;
   readonly messageTimestampType: "CreateTime" | "LogAppendTime";
   readonly messageTimestampBeforeMaxMs: number;
   readonly messageTimestampAfterMaxMs: number;
@@ -54,6 +57,7 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   retentionBytes: -1,
   cleanupPolicy: { delete: true, compact: false },
   maxMessageBytes: 1_048_588,
+  compression: { type: "producer", level: undefined },
   messageTimestampType: "CreateTime",
   messageTimestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,
   messageTimestampAfterMaxMs: 3_600_000,

@@ -15,7 +15,7 @@ import { incrementalAlterConfigs } from "../../core/protocol/44-incremental-alte
 import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builder.ts";
 import { forEachBatch } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
-import { NO_CODECS } from "../../core/compression/codec.ts";
+import { bunCodecs } from "../../core/compression/bun.ts";
 import { type RunningBroker, startBroker } from "../start-broker.ts";
 
 const encoder = new TextEncoder();
@@ -43,7 +43,7 @@ export function decodeRecords(records: Uint8Array | null): FetchedRecord[] {
   const found: FetchedRecord[] = [];
   if (records === null) return found;
   forEachBatch(records, (position) => {
-    const cursor = new RecordCursor(records, position, NO_CODECS);
+    const cursor = new RecordCursor(records, position, bunCodecs);
     while (cursor.next()) {
       const value = decoder.decode(cursor.value() ?? undefined);
       found.push({ offset: cursor.offset, timestampMs: cursor.timestamp, value });
@@ -150,6 +150,11 @@ export class DataTest {
 
   /** Everything in partition 0. */
   async fetchAll(topic: string): Promise<FetchedRecord[]> {
+    return decodeRecords(await this.fetchBytes(topic));
+  }
+
+  /** Everything in partition 0, as it is stored. */
+  async fetchBytes(topic: string): Promise<Uint8Array> {
     const response = await this.connection.request(fetch, {
       maxWaitMs: 0,
       minBytes: 0,
@@ -158,7 +163,7 @@ export class DataTest {
     }, { maxVersion: 12 });
     const [partition] = response.responses[0].partitions;
     if (partition.errorCode !== Errors.NONE) throw new Error(`error ${partition.errorCode}`);
-    return decodeRecords(partition.records);
+    return partition.records ?? new Uint8Array(0);
   }
 
   /** Lets what was sent on other connections arrive. */

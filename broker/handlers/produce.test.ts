@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { errorName, Errors } from "../../core/errors.ts";
+import { bunCodecs } from "../../core/compression/bun.ts";
+import { recompress } from "../../core/records/recompress.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
 import { ZERO_UUID } from "../../core/protocol/schema.ts";
 import {
   BatchField,
+  compressionId,
+  crcMatches,
   setBaseOffset,
   updateCrc,
   writeInt32,
@@ -44,6 +48,31 @@ describe("produce", () => {
       expect(values(await t.fetchAll(name))).toEqual(["a", "b", "c"]);
     });
   }
+
+  test("compression.type packs anew what comes in another codec", async () => {
+    const words = Array.from({ length: 50 }, () => "the same words again and again");
+    for (const [id, type] of ["uncompressed", "gzip", "snappy", "lz4", "zstd"].entries()) {
+      const name = `compression-${type}`;
+      await t.createTopic(name, { configs: { "compression.type": type } });
+      expect(await produceTo(name, batch(words))).toMatchObject({ baseOffset: 0n });
+      const stored = await t.fetchBytes(name);
+      expect(compressionId(stored, 0)).toBe(id);
+      expect(crcMatches(stored, 0)).toBe(true);
+      expect(values(await t.fetchAll(name))).toEqual(words);
+    }
+  });
+
+  test("a batch that grows beyond max.message.bytes is refused", async () => {
+    const words = Array.from({ length: 50 }, () => "the same words again and again");
+    const packed = recompress(batch(words), { type: "gzip", level: 9 }, bunCodecs);
+    if (!packed.ok) throw new Error(packed.message);
+    const configs = { "compression.type": "uncompressed", "max.message.bytes": "500" };
+    await t.createTopic("grows", { configs });
+    expect(packed.bytes.length).toBeLessThan(500);
+    expect(await produceTo("grows", packed.bytes)).toMatchObject({
+      errorCode: Errors.MESSAGE_TOO_LARGE,
+    });
+  });
 
   test("acks=0 has no answer, and keeps its place before what follows", async () => {
     await t.createTopic("acks-0");

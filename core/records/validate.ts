@@ -252,7 +252,7 @@ function visitRecords(
  * CORRUPT_MESSAGE makes clients send the same again, which only helps if the way damaged it. An old
  * message format is INVALID_RECORD in a produce request.
  */
-function refusalOf(thrown: unknown, corruption: ErrorCode): BatchRefusal {
+export function refusalOf(thrown: unknown, corruption: ErrorCode): BatchRefusal {
   if (!(thrown instanceof CorruptRecordError)) throw thrown;
   switch (thrown.code) {
     case Errors.CORRUPT_MESSAGE:

@@ -27,6 +27,16 @@ export const ANONYMOUS: Principal = { type: "User", name: "ANONYMOUS" };
 /** Decides; asked for each resource of each request, so it must answer from memory. */
 export interface Authorizer {
   authorize(principal: Principal, peer: HostPort, wanted: ResourceOperation): boolean;
+  /**
+   * Whether this is allowed on some resource of the type, whatever its name (Kafka's
+   * `authorizeByResourceType`). Without it, what holds for a name that nobody has.
+   */
+  authorizeAny?(
+    principal: Principal,
+    peer: HostPort,
+    operation: AclOperation,
+    resourceType: ResourceType,
+  ): boolean;
 }
 
 /** Lets everybody do everything: a broker without security. */

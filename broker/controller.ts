@@ -129,6 +129,18 @@ export class Controller {
     );
   }
 
+  /**
+   * Runs any plan in its turn: for changes that need nothing of the controller but its order.
+   * `items` is how many outcomes the plan gives.
+   */
+  change<T>(
+    items: number,
+    plan: (context: PlanInputs) => Plan<T>,
+    options: ChangeOptions = {},
+  ): Promise<Outcome<T>[]> {
+    return this.#changeAll(items, options, plan);
+  }
+
   /** The next block of producer ids; it is durable that they are taken. */
   async allocateProducerIds(): Promise<Outcome<ProducerIdBlock>> {
     const [outcome] = await this.#changeAll(1, {}, ({ image }) => ({

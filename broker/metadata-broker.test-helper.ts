@@ -20,6 +20,7 @@ import { Controller } from "./controller.ts";
 import type { Handler } from "./handler.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import { authorize } from "./request-router.ts";
 import { type ConnectionState, requestContext } from "./request-context.ts";
 
 /** The part of a broker that answers from metadata, without network and partitions. */
@@ -81,7 +82,8 @@ export async function metadataBroker(
       };
       const context = requestContext(connection, identity, authorizer);
       const decoded = decodeRequest(handler.api, version, bytes);
-      const response = await handler.handle(context, decoded, broker);
+      const response = authorize(handler, context, decoded) ??
+        await handler.handle(context, decoded, broker);
       if (response === null) throw new Error("no response");
       const answer = joinChunks(encodeResponse(handler.api, version, response));
       return decodeResponse(handler.api, version, answer);

@@ -47,6 +47,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Whether the sender may do this; for handlers that answer each item on its own. */
   authorized(operation: AclOperation, resourceType: ResourceType, name: string): boolean;
+  /** Whether the sender may do this with some resource of the type, whatever its name. */
+  authorizedForAny(operation: AclOperation, resourceType: ResourceType): boolean;
   /** The `authorizedOperations` bit field of a resource (KIP-430), for requests that ask for it. */
   authorizedOperations(resourceType: ResourceType, name: string): number;
   /** Ends the connection, which is Kafka's only way to report an error on a produce with acks=0. */
@@ -108,6 +110,12 @@ class Context implements RequestContext {
 
   authorized(operation: AclOperation, resourceType: ResourceType, name: string): boolean {
     return this.allows({ operation, resourceType, name });
+  }
+
+  authorizedForAny(operation: AclOperation, resourceType: ResourceType): boolean {
+    const { authorizer, principal, peerAddress } = this;
+    return authorizer.authorizeAny?.(principal, peerAddress, operation, resourceType) ??
+      this.authorized(operation, resourceType, "hardcode");
   }
 
   authorizedOperations(resourceType: ResourceType, name: string): number {

@@ -20,7 +20,7 @@ import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.
 import type { ServedApi } from "./api-table.ts";
 import type { Broker } from "./broker.ts";
 import { ConnectionError, type ParsedRequest, type ResponseChunks } from "./connection.ts";
-import type { AnyHandler } from "./handler.ts";
+import type { AnyHandler, Handler } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
 
@@ -139,11 +139,11 @@ function malformed(what: string, error: unknown): unknown {
 }
 
 /** The denial of a request that is allowed or denied as a whole, or null if it may go on. */
-function authorize(
-  handler: AnyHandler,
+export function authorize<A extends Api>(
+  handler: Handler<A>,
   context: RequestContext,
-  request: RequestOf<Api>,
-): Response | null {
+  request: RequestOf<A>,
+): EncodableResponse<A> | null {
   const rule = handler.authorize;
   if (rule.kind !== "request") return null;
   for (const wanted of rule.wants(request, context)) {

@@ -9,6 +9,7 @@ import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { ApiTable } from "./api-table.ts";
+import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
 import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
@@ -34,7 +35,7 @@ export interface BrokerOptions {
   readonly topics?: readonly NewTopic[];
   /** What is served; for tests that bring handlers of their own. */
   readonly handlers?: readonly AnyHandler[];
-  /** Who may do what. Default: everybody everything. */
+  /** Who may do what. Default: what `authorizer.class.name` says, without it everybody everything. */
   readonly authorizer?: Authorizer;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
@@ -85,7 +86,8 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     io,
     logger,
     config,
-    authorizer: options.authorizer ?? allowAll,
+    authorizer: options.authorizer ??
+      (hasAcls(config) ? new AclAuthorizer(services.metadata) : allowAll),
     clusterId: services.dataDir.clusterId,
     nodeId: services.dataDir.nodeId,
     ...services,

@@ -4,6 +4,8 @@
  * `StandardAuthorizerData`; KIP-11, KIP-290). Brokers decide by it, and `kstream acl test` explains.
  */
 
+import { javaHost } from "./ip-address.ts";
+
 /** Kafka's `AclOperation`, without the filters ANY and UNKNOWN; the numbers are those of the wire. */
 export const AclOperations = {
   ALL: 2,
@@ -118,7 +120,7 @@ function patternMatches(filter: AclFilter, entry: AclEntry): boolean {
 export interface AclQuestion {
   /** `User:alice`. */
   readonly principal: string;
-  /** The address without a port. */
+  /** The address without a port, as `javaHost` writes it. */
   readonly host: string;
   readonly operation: AclOperation;
   readonly resourceType: ResourceType;
@@ -260,7 +262,7 @@ const IMPLIED: Readonly<Partial<Record<AclOperation, readonly AclOperation[]>>> 
 function applies(entry: AclEntry, question: Omit<AclQuestion, "resourceName">): boolean {
   const { principal, host, operation } = question;
   if (entry.principal !== principal && entry.principal !== WILDCARD_PRINCIPAL) return false;
-  if (entry.host !== host && entry.host !== WILDCARD) return false;
+  if (entry.host !== WILDCARD && entry.host !== host && javaHost(entry.host) !== host) return false;
   if (entry.operation === operation || entry.operation === "ALL") return true;
   return entry.permission === "ALLOW" && (IMPLIED[operation]?.includes(entry.operation) ?? false);
 }

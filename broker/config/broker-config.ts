@@ -1,6 +1,7 @@
 /** The configuration of a running broker: what was set at start, and what was changed since. */
 import { didYouMean } from "../../core/did-you-mean.ts";
 import { assert } from "../../core/assert.ts";
+import { STANDARD_AUTHORIZER, superUsersProblem } from "./access-configs.ts";
 import { BROKER_CONFIGS, type BrokerConfigName, isBrokerConfig } from "./broker-configs.ts";
 import type { ConfigDefinition, ConfigValue, ConfigValues } from "./definitions.ts";
 import { DEVIATING_DEFAULTS } from "./deviations.ts";
@@ -136,7 +137,6 @@ export function checkBrokerConfig(name: string, text: string): string | null {
 
 /** Java classes that forbid or slow down what a broker without them does. */
 const PLUGINS: ReadonlySet<BrokerConfigName> = new Set([
-  "authorizer.class.name",
   "create.topic.policy.class.name",
   "alter.config.policy.class.name",
   "client.quota.callback.class",
@@ -148,6 +148,10 @@ function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
   if (name === "remote.log.storage.system.enable" && value === true) {
     return refuse("tiered storage is not available");
   }
+  if (name === "authorizer.class.name" && value !== "" && value !== STANDARD_AUTHORIZER) {
+    return refuse(`the only authorizer is ${STANDARD_AUTHORIZER}; kstream loads no Java classes`);
+  }
+  if (name === "super.users") return superUsersProblem(String(value));
   if (PLUGINS.has(name) && value !== null && value !== "") {
     return refuse("kstream loads no Java classes, and ignoring this one would let more through");
   }

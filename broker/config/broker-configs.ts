@@ -405,6 +405,9 @@ export const KSTREAM_BROKER_CONFIGS = {
   "kstream.durability": stringConfig("fsync", oneOf("fsync", "os"), "HIGH", "cluster"),
   // Whether data is kept on disk, or in memory and gone with the process. `serve --memory` sets it.
   "kstream.storage": stringConfig("disk", oneOf("disk", "memory"), "HIGH"),
+  // Kafka documents these two with its authorizer, not among the configs.
+  "super.users": stringConfig("", nonNullString, "MEDIUM"),
+  "allow.everyone.if.no.acl.found": booleanConfig("false", null, "MEDIUM"),
 } as const satisfies Record<string, ConfigDefinition>;
 
 /** All broker configs by name. */

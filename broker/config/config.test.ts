@@ -172,6 +172,10 @@ describe("values", () => {
     expect(checkBrokerConfig("log.dirs", "a,b")).toContain("one data directory");
     expect(checkBrokerConfig("authorizer.class.name", "org.example.Guard")).toContain("no Java");
     expect(checkBrokerConfig("authorizer.class.name", "")).toBeNull();
+    const standard = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+    expect(checkBrokerConfig("authorizer.class.name", standard)).toBeNull();
+    expect(checkBrokerConfig("super.users", "User:alice; User:CN=bob,O=x")).toBeNull();
+    expect(checkBrokerConfig("super.users", "alice")).toContain("User:alice");
     expect(checkBrokerConfig("create.topic.policy.class.name", "org.example.P")).toContain("Java");
   });
 

@@ -12,12 +12,15 @@ import type { Handler } from "../handler.ts";
 
 export const initProducerIdHandler: Handler<typeof initProducerId> = {
   api: initProducerId,
-  authorize: { kind: "items", operations: ["IDEMPOTENT_WRITE CLUSTER"] },
+  authorize: { kind: "items", operations: ["IDEMPOTENT_WRITE CLUSTER", "WRITE TOPIC"] },
   async handle(context, request, broker) {
     const refused = (errorCode: number) => ({ errorCode, producerId: -1n, producerEpoch: -1 });
     if (request.transactionalId === "") return refused(Errors.INVALID_REQUEST);
     if (request.transactionalId !== null) return refused(Errors.UNSUPPORTED_VERSION);
-    if (!context.authorized("IDEMPOTENT_WRITE", "CLUSTER", CLUSTER_NAME)) {
+    // Who may write to some topic may do so idempotently (KIP-679).
+    const mayWrite = context.authorized("IDEMPOTENT_WRITE", "CLUSTER", CLUSTER_NAME) ||
+      context.authorizedForAny("WRITE", "TOPIC");
+    if (!mayWrite) {
       return refused(Errors.CLUSTER_AUTHORIZATION_FAILED);
     }
     const next = await broker.producerIds.next();

@@ -232,8 +232,11 @@ describe("InitProducerId", () => {
     };
     expect(await code("tx")).toBe("UNSUPPORTED_VERSION");
     expect(await code("")).toBe("INVALID_REQUEST");
-    expect(await code(null, "IDEMPOTENT_WRITE CLUSTER")).toBe("CLUSTER_AUTHORIZATION_FAILED");
+    expect(await code(null, "IDEMPOTENT_WRITE CLUSTER", "WRITE TOPIC"))
+      .toBe("CLUSTER_AUTHORIZATION_FAILED");
     log.failure = "disk full";
     expect(await code(null)).toBe("KAFKA_STORAGE_ERROR");
+    log.failure = null;
+    expect(await code(null, "IDEMPOTENT_WRITE CLUSTER")).toBe("NONE");
   });
 });

@@ -1,0 +1,38 @@
+/**
+ * AlterClientQuotas, versions 0 to 1 (KIP-546): sets and removes quotas. Each entity succeeds or
+ * fails alone (INVALID_REQUEST): checks in `planAlterQuotas`.
+ */
+import { CLUSTER_NAME } from "../../core/acl.ts";
+import { Errors } from "../../core/errors.ts";
+import { alterClientQuotas } from "../../core/protocol/49-alter-client-quotas.ts";
+import type { RequestOf } from "../../core/protocol/schema.ts";
+import type { Handler } from "../handler.ts";
+import { planAlterQuotas } from "../plan-quotas.ts";
+
+export const alterClientQuotasHandler: Handler<typeof alterClientQuotas> = {
+  api: alterClientQuotas,
+  authorize: {
+    kind: "request",
+    wants: () => [{ operation: "ALTER_CONFIGS", resourceType: "CLUSTER", name: CLUSTER_NAME }],
+    deny: (request) => refuseAll(request, Errors.CLUSTER_AUTHORIZATION_FAILED),
+  },
+  async handle(_context, { entries, validateOnly }, broker) {
+    const outcomes = await broker.controller.change(
+      entries.length,
+      ({ image }) => planAlterQuotas(image, entries),
+      { validateOnly },
+    );
+    return {
+      entries: outcomes.map((outcome, index) => ({
+        errorCode: outcome.ok ? Errors.NONE : outcome.error,
+        errorMessage: outcome.ok ? null : outcome.message,
+        entity: entries[index]?.entity ?? [],
+      })),
+    };
+  },
+  failure: refuseAll,
+};
+
+function refuseAll(request: RequestOf<typeof alterClientQuotas>, errorCode: number) {
+  return { entries: request.entries.map(({ entity }) => ({ errorCode, entity })) };
+}

@@ -1,0 +1,46 @@
+/** IP addresses in text form. */
+
+/** Whether the text is an IPv4 or IPv6 address, without brackets and zone. */
+export function isIpAddress(text: string): boolean {
+  return isIpv4(text) || ipv6Groups(text) !== null;
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+}
+
+/**
+ * An address as Java prints it (`InetAddress.getHostAddress`), which is how ACLs name hosts: IPv4
+ * within IPv6 as IPv4, other IPv6 with all eight groups. What is no IPv6 address stays as it is.
+ */
+export function javaHost(host: string): string {
+  if (!host.includes(":")) return host;
+  const groups = ipv6Groups(host.replace(/%.*$/, ""));
+  if (groups === null) return host;
+  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (!isMapped) return groups.map((group) => group.toString(16)).join(":");
+  const [high = 0, low = 0] = groups.slice(6);
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** The eight 16-bit groups of an IPv6 address, or null. */
+function ipv6Groups(text: string): number[] | null {
+  const sides = text.split("::");
+  if (sides.length > 2) return null;
+  const parsed = sides.map((side) => side === "" ? [] : side.split(":").flatMap(parseGroup));
+  const groups = parsed.flat();
+  if (groups.some(Number.isNaN)) return null;
+  if (sides.length === 1) return groups.length === 8 ? groups : null;
+  if (groups.length > 7) return null;
+  const gap = Array.from({ length: 8 - groups.length }, () => 0);
+  return [...parsed[0] ?? [], ...gap, ...parsed[1] ?? []];
+}
+
+function parseGroup(group: string, index: number, all: readonly string[]): number[] {
+  if (index === all.length - 1 && isIpv4(group)) {
+    const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
+    return [a << 8 | b, c << 8 | d];
+  }
+  return [/^[0-9a-fA-F]{1,4}$/.test(group) ? parseInt(group, 16) : NaN];
+}

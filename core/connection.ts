@@ -4,6 +4,7 @@
  * `client/` and by brokers among themselves.
  */
 import { assert } from "./assert.ts";
+import { addressText, connectFailure, ConnectionError, strangerOf } from "./connection-error.ts";
 import { Errors } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { Chunk, Clock, HostPort, Network, Socket, Timer } from "./io.ts";
@@ -18,33 +19,7 @@ import {
 } from "./protocol/codec.ts";
 import type { Api, EncodableRequest, ResponseOf } from "./protocol/schema.ts";
 
-/** Why a connection could not be used. `refused`, `timeout` and `closed` may pass; the others not. */
-export type ConnectionFailure =
-  | "refused"
-  | "timeout"
-  | "closed"
-  | "aborted"
-  | "not-kafka"
-  | "unsupported"
-  | "malformed";
-
-/** A request got no answer, because of the connection and not by a broker's decision. */
-export class ConnectionError extends Error {
-  override readonly name = "ConnectionError";
-  constructor(
-    readonly failure: ConnectionFailure,
-    readonly address: HostPort,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-
-  /** Whether another attempt, perhaps at another broker, can succeed. */
-  get retriable(): boolean {
-    return this.failure === "refused" || this.failure === "timeout" || this.failure === "closed";
-  }
-}
+export { ConnectionError } from "./connection-error.ts";
 
 /** What a connection needs of the world. */
 export interface ConnectionIo {
@@ -228,7 +203,7 @@ export class Connection {
       "unsupported",
       this.address,
       `${api.name} versions ${api.minVersion}–${api.maxVersion} are needed, but ` +
-        `${text(this.address)} ${has}`,
+        `${addressText(this.address)} ${has}`,
     );
   }
 
@@ -299,7 +274,7 @@ export class Connection {
       const failure = new ConnectionError(
         "malformed",
         this.address,
-        `${text(this.address)} sent a malformed ${api.name} response: ${error.message}`,
+        `${addressText(this.address)} sent a malformed ${api.name} response: ${error.message}`,
         { cause: error },
       );
       this.#fail(failure, false);
@@ -328,7 +303,7 @@ export class Connection {
         throw new ConnectionError(
           "unsupported",
           this.address,
-          `${text(this.address)} refused the version request (error ${response.errorCode})`,
+          `${addressText(this.address)} refused the version request (error ${response.errorCode})`,
         );
       }
       for (const { apiKey, minVersion, maxVersion } of response.apiKeys) {
@@ -343,7 +318,7 @@ export class Connection {
     if (!this.#answered && bytes.length > 0) {
       const stranger = strangerOf(bytes);
       if (stranger !== null) {
-        const message = `${text(this.address)} is not a plain Kafka listener: ${stranger}`;
+        const message = `${addressText(this.address)} is not a plain Kafka listener: ${stranger}`;
         return this.#fail(new ConnectionError("not-kafka", this.address, message), false);
       }
       this.#answered = true;
@@ -354,7 +329,7 @@ export class Connection {
     }
     const { badLength } = this.#frames;
     if (badLength === null) return;
-    const message = `${text(this.address)} announced a response of ${badLength} bytes: ` +
+    const message = `${addressText(this.address)} announced a response of ${badLength} bytes: ` +
       "no Kafka broker, or a response above the limit";
     this.#fail(new ConnectionError("not-kafka", this.address, message), false);
   }
@@ -367,7 +342,7 @@ export class Connection {
       : new DataView(frame.buffer, frame.byteOffset).getInt32(0);
     if (pending === undefined || pending.correlationId !== correlationId) {
       if (pending !== undefined) this.#pending.unshift(pending);
-      const message = `${text(this.address)} sent a response that nobody asked for`;
+      const message = `${addressText(this.address)} sent a response that nobody asked for`;
       return this.#fail(new ConnectionError("malformed", this.address, message), false);
     }
     pending.timer?.cancel();
@@ -381,12 +356,12 @@ export class Connection {
   #onClose(error: Error | null): void {
     const why = error === null ? "closed the connection" : `ended the connection: ${error.message}`;
     const hint = this.#answered ? "" : " before its first answer (a TLS listener, or no Kafka?)";
-    const message = `${text(this.address)} ${why}${hint}`;
+    const message = `${addressText(this.address)} ${why}${hint}`;
     this.#fail(new ConnectionError("closed", this.address, message, { cause: error }), false);
   }
 
   #timedOut(pending: Pending): void {
-    const message = `${text(this.address)} did not answer ${pending.api.name} within ` +
+    const message = `${addressText(this.address)} did not answer ${pending.api.name} within ` +
       `${pending.timeoutMs} ms`;
     this.#fail(new ConnectionError("timeout", this.address, message), false);
   }
@@ -402,7 +377,10 @@ export class Connection {
     this.#failure = error;
     if (inGoodOrder) this.#socket?.end();
     else this.#socket?.destroy();
-    this.#logger.debug("connection ended", { address: text(this.address), why: error.message });
+    this.#logger.debug("connection ended", {
+      address: addressText(this.address),
+      why: error.message,
+    });
     for (const pending of this.#pending.splice(0)) {
       pending.timer?.cancel();
       pending.settle?.({ error });
@@ -410,35 +388,4 @@ export class Connection {
     this.#onDrain();
     for (const listener of this.#closeListeners.splice(0)) listener(error);
   }
-}
-
-/** `host:port`, with brackets round an IPv6 address. */
-function text(address: HostPort): string {
-  return address.host.includes(":")
-    ? `[${address.host}]:${address.port}`
-    : `${address.host}:${address.port}`;
-}
-
-function connectFailure(
-  address: HostPort,
-  error: unknown,
-  signal: AbortSignal | undefined,
-): ConnectionError {
-  if (signal?.aborted) {
-    return new ConnectionError("aborted", address, "connecting was aborted", { cause: error });
-  }
-  const why = error instanceof Error ? error.message : String(error);
-  return new ConnectionError("refused", address, `cannot connect to ${text(address)}: ${why}`, {
-    cause: error,
-  });
-}
-
-/** What the first bytes look like if they are no Kafka response. */
-function strangerOf(bytes: Uint8Array): string | null {
-  const start = String.fromCharCode(...bytes.subarray(0, 5));
-  if (start.startsWith("HTTP")) return "it answers in HTTP";
-  if (start.startsWith("SSH-")) return "it is an SSH server";
-  // A TLS record: alert (0x15) or handshake (0x16), version 3.x; as a length it would be 350 MB.
-  if ((bytes[0] === 0x15 || bytes[0] === 0x16) && bytes[1] === 0x03) return "it answers in TLS";
-  return null;
 }

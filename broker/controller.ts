@@ -8,6 +8,7 @@ import { Errors } from "../core/errors.ts";
 import type { Clock, Random } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { inTurns, type Steps } from "../core/steps.ts";
 import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
 import type { MetadataLog } from "../cluster/metadata-log.ts";
 import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
@@ -19,6 +20,7 @@ import {
   type NewPartitions,
   type NewTopic,
   type Plan,
+  type PlanContext,
   planCreatePartitions,
   planCreateTopics,
   planDeleteTopics,
@@ -135,7 +137,7 @@ export class Controller {
    */
   change<T>(
     items: number,
-    plan: (context: PlanInputs) => Plan<T>,
+    plan: Planner<T>,
     options: ChangeOptions = {},
   ): Promise<Outcome<T>[]> {
     return this.#changeAll(items, options, plan);
@@ -189,7 +191,7 @@ export class Controller {
   #changeAll<T>(
     items: number,
     options: ChangeOptions,
-    plan: (context: PlanInputs) => Plan<T>,
+    plan: Planner<T>,
   ): Promise<Outcome<T>[]> {
     const change = this.#tail.then(() => this.#change(items, options, plan));
     this.#tail = change.then(() => {}, () => {});
@@ -201,16 +203,19 @@ export class Controller {
   async #change<T>(
     items: number,
     options: ChangeOptions,
-    plan: (context: PlanInputs) => Plan<T>,
+    plan: Planner<T>,
   ): Promise<Outcome<T>[]> {
     const { log, metadata, random } = this.#options;
     for (let attempt = 0; attempt < CONFLICT_TRIES_MAX; attempt++) {
       const { image, config } = metadata;
-      const { records, outcomes } = plan({ image, config, random });
+      const planned = plan({ image, config, random });
+      const { records, outcomes } = "next" in planned
+        ? await inTurns(this.#options.clock, planned)
+        : planned;
       if (records.length === 0 || options.validateOnly === true) return [...outcomes];
       const appended = await log.append(image.position, records);
       if (appended.ok) {
-        this.#apply(records, appended.position);
+        await this.#apply(records, appended.position);
         this.#snapshotIfDue();
         return [...outcomes];
       }
@@ -225,9 +230,10 @@ export class Controller {
     );
   }
 
-  #apply(records: readonly MetadataRecord[], position: number): void {
-    const { metadata } = this.#options;
-    const { image, delta } = metadata.image.apply(records, position);
+  /** Works the image out in turns, and publishes it in one go: nobody sees half a change. */
+  async #apply(records: readonly MetadataRecord[], position: number): Promise<void> {
+    const { clock, metadata } = this.#options;
+    const { image, delta } = await inTurns(clock, metadata.image.applySteps(records, position));
     this.#recordsSinceSnapshot += records.length;
     metadata.publish(image, delta);
   }
@@ -267,7 +273,7 @@ export class Controller {
         throw new MetadataFormatError("the changes after the last snapshot are missing");
       }
       if (read.changes.length === 0) return;
-      for (const { records, position } of read.changes) this.#apply(records, position);
+      for (const { records, position } of read.changes) await this.#apply(records, position);
     }
   }
 
@@ -294,22 +300,27 @@ export class Controller {
 
   /** Writes a snapshot beside the work, so that the next start reads little. */
   #snapshotIfDue(): void {
-    const { log, logger, metadata } = this.#options;
+    const { logger, metadata } = this.#options;
     const dueAfter = Math.max(SNAPSHOT_RECORDS_MIN, this.#recordsInSnapshot);
     if (this.#snapshot !== null || this.#recordsSinceSnapshot < dueAfter) return;
-    const { image } = metadata;
-    const records = image.toRecords();
     this.#recordsSinceSnapshot = 0;
-    this.#recordsInSnapshot = records.length;
-    this.#snapshot = log.writeSnapshot({ position: image.position, records })
+    this.#snapshot = this.#writeSnapshot(metadata.image)
       .catch((error: unknown) => {
         logger.warn("no snapshot of the metadata could be written", { error: String(error) });
       })
       .finally(() => this.#snapshot = null);
   }
+
+  async #writeSnapshot(image: MetadataImage): Promise<void> {
+    const { clock, log } = this.#options;
+    const records = await inTurns(clock, image.toRecordsSteps());
+    this.#recordsInSnapshot = records.length;
+    await log.writeSnapshot({ position: image.position, records });
+  }
 }
 
-type PlanInputs = Parameters<typeof planCreateTopics>[0];
+/** What a change would write; in steps where that may take long. */
+type Planner<T> = (context: PlanContext) => Plan<T> | Steps<Plan<T>>;
 
 function all<T>(items: number, outcome: Outcome<T>): Outcome<T>[] {
   return Array.from({ length: items }, () => outcome);

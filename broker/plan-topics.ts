@@ -5,6 +5,7 @@
 import { Errors } from "../core/errors.ts";
 import type { Random } from "../core/io.ts";
 import { ZERO_UUID } from "../core/protocol/schema.ts";
+import type { Steps } from "../core/steps.ts";
 import {
   type MetadataImage,
   metricName,
@@ -47,16 +48,16 @@ export interface NewTopic {
   readonly configs: readonly { readonly name: string; readonly value: string | null }[];
 }
 
-/** Plans the creation of topics. Each topic succeeds or fails alone. */
-export function planCreateTopics(
+/** Plans the creation of topics, in steps. Each topic succeeds or fails alone. */
+export function* planCreateTopics(
   context: PlanContext,
   topics: readonly NewTopic[],
-): Plan<TopicImage> {
+): Steps<Plan<TopicImage>> {
   const excess = tooManyPartitions(context, topics);
   if (excess !== null) return { records: [], outcomes: topics.map(() => excess) };
   const duplicates = repeated(topics.map((topic) => topic.name));
   const planned = new Map<string, string>();
-  const outcomes = topics.map((topic): Outcome<TopicImage> => {
+  const outcomeOf = (topic: NewTopic): Outcome<TopicImage> => {
     if (duplicates.has(topic.name)) return refuse(Errors.INVALID_REQUEST, "Duplicate topic name.");
     const problem = nameProblem(context.image, topic.name, planned);
     if (problem !== null) return problem;
@@ -64,8 +65,15 @@ export function planCreateTopics(
     const metric = metricName(topic.name);
     if (outcome.ok && metric !== null) planned.set(metric, topic.name);
     return outcome;
-  });
-  const records = outcomes.flatMap((outcome) => outcome.ok ? topicRecords(outcome.value) : []);
+  };
+  const records: MetadataRecord[] = [];
+  const outcomes: Outcome<TopicImage>[] = [];
+  for (const topic of topics) {
+    const outcome = outcomeOf(topic);
+    outcomes.push(outcome);
+    if (outcome.ok) { for (const record of topicRecords(outcome.value)) records.push(record); }
+    yield;
+  }
   return { records, outcomes };
 }
 

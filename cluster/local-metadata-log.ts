@@ -6,12 +6,18 @@
 import { assert } from "../core/assert.ts";
 import { errorName, Errors } from "../core/errors.ts";
 import type { Clock, Disk } from "../core/io.ts";
+import { inTurns } from "../core/steps.ts";
 import type { DataDir } from "../storage/data-dir.ts";
 import type { LogConfig } from "../storage/log-config.ts";
 import { DEFAULT_LOG_CONFIG } from "../storage/log-config.ts";
 import type { PartitionLog } from "../storage/partition-log.ts";
 import { readSmallFile, writeSmallFile } from "../storage/small-files.ts";
-import { decodeChanges, decodeSnapshot, encodeChange, encodeSnapshot } from "./metadata-batches.ts";
+import {
+  decodeChanges,
+  decodeSnapshot,
+  encodeChangeSteps,
+  encodeSnapshotSteps,
+} from "./metadata-batches.ts";
 import type {
   MetadataAppendResult,
   MetadataLog,
@@ -87,7 +93,11 @@ export class LocalMetadataLog implements MetadataLog {
     if (expectedPosition !== this.endPosition) {
       return { ok: false, reason: "conflict", endPosition: this.endPosition };
     }
-    const batch = encodeChange(records, this.#clock.wallMs());
+    const steps = encodeChangeSteps(records, this.#clock.wallMs());
+    const batch = await inTurns(this.#clock, steps);
+    if (expectedPosition !== this.endPosition) {
+      return { ok: false, reason: "conflict", endPosition: this.endPosition };
+    }
     const appended = this.#log.append(batch, { leaderEpoch: LEADER_EPOCH, origin: "coordinator" });
     if (!appended.ok) {
       const message = `${errorName(appended.error)}: ${appended.message}`;
@@ -136,7 +146,8 @@ export class LocalMetadataLog implements MetadataLog {
   async writeSnapshot(snapshot: MetadataSnapshot): Promise<void> {
     const { position, records } = snapshot;
     assert(position <= this.#log.durableEndOffset, "a snapshot holds only what is durable");
-    const bytes = encodeSnapshot(position, records, this.#clock.wallMs());
+    const steps = encodeSnapshotSteps(position, records, this.#clock.wallMs());
+    const bytes = await inTurns(this.#clock, steps);
     await writeSmallFile(this.#disk, this.#snapshotPath, bytes);
     const error = this.#log.deleteRecordsBefore(position);
     if (error !== Errors.NONE) throw new Error(`${errorName(error)}: old metadata stays`);

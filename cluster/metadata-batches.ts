@@ -4,6 +4,7 @@ import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { batchSizeAt, crcMatches, lastOffset } from "../core/records/batch-header.ts";
 import { CorruptRecordError } from "../core/records/corrupt-record-error.ts";
 import { readRecords } from "../core/records/record-cursor.ts";
+import { atOnce, type Steps } from "../core/steps.ts";
 import type { MetadataChange } from "./metadata-log.ts";
 import {
   decodeMetadataRecord,
@@ -18,10 +19,24 @@ const EMPTY = new Uint8Array(0);
 /** Metadata is never compressed. */
 const NO_CODECS: Codecs = {};
 
+/** How many records are a step. */
+const RECORDS_PER_STEP = 50;
+
 /** The batch of one change. */
 export function encodeChange(records: readonly MetadataRecord[], timestampMs: number): Uint8Array {
+  return atOnce(encodeChangeSteps(records, timestampMs));
+}
+
+/** As `encodeChange`, in steps. */
+export function* encodeChangeSteps(
+  records: readonly MetadataRecord[],
+  timestampMs: number,
+): Steps<Uint8Array> {
   const builder = new BatchBuilder();
-  for (const record of records) builder.append(timestampMs, null, encodeMetadataRecord(record));
+  for (const [index, record] of records.entries()) {
+    builder.append(timestampMs, null, encodeMetadataRecord(record));
+    if (index % RECORDS_PER_STEP === RECORDS_PER_STEP - 1) yield;
+  }
   return builder.build();
 }
 
@@ -68,12 +83,22 @@ export function encodeSnapshot(
   records: readonly MetadataRecord[],
   timestampMs: number,
 ): Uint8Array {
+  return atOnce(encodeSnapshotSteps(position, records, timestampMs));
+}
+
+/** As `encodeSnapshot`, in steps. */
+export function* encodeSnapshotSteps(
+  position: number,
+  records: readonly MetadataRecord[],
+  timestampMs: number,
+): Steps<Uint8Array> {
   const header = { type: "snapshot", version: 1, position, records: records.length };
   const first = new BatchBuilder();
   first.append(timestampMs, null, encoder.encode(JSON.stringify(header)));
   const batches = [first.build()];
   for (let at = 0; at < records.length; at += SNAPSHOT_BATCH_RECORDS) {
-    batches.push(encodeChange(records.slice(at, at + SNAPSHOT_BATCH_RECORDS), timestampMs));
+    const some = records.slice(at, at + SNAPSHOT_BATCH_RECORDS);
+    batches.push(yield* encodeChangeSteps(some, timestampMs));
   }
   return concat(batches);
 }

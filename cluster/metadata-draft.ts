@@ -1,8 +1,10 @@
 /** How an image becomes the next one: records are folded into a draft, which copies each map once. */
 import { type AclEntry, aclKey } from "../core/acl.ts";
 import { assert, unreachable } from "../core/assert.ts";
+import type { Steps } from "../core/steps.ts";
 import type { QuotaChange } from "./client-quotas.ts";
 import {
+  type AppliedChange,
   type BrokerImage,
   configKey,
   type ConfiguredType,
@@ -96,25 +98,25 @@ export class MetadataDraft {
     }
   }
 
-  finish(
+  *finish(
     before: ImageState,
     position: number,
     make: (state: ImageState) => MetadataImage,
-  ): { image: MetadataImage; delta: MetadataDelta } {
+  ): Steps<AppliedChange> {
     const after = [...this.#topics.values()].map(finishTopic);
     const gone = [...this.#deleted.values()];
     const old = (topic: TopicImage) => this.#before.topicsById.get(topic.id);
     const image = make({
       position,
-      topics: before.topics.with([
+      topics: yield* before.topics.withSteps([
         ...gone.map((topic) => [topic.name, undefined] as const),
         ...after.map((topic) => [topic.name, topic] as const),
       ]),
-      topicsById: before.topicsById.with([
+      topicsById: yield* before.topicsById.withSteps([
         ...gone.map((topic) => [topic.id, undefined] as const),
         ...after.map((topic) => [topic.id, topic] as const),
       ]),
-      metricNames: before.metricNames.with([
+      metricNames: yield* before.metricNames.withSteps([
         ...gone.flatMap(({ name }) => metricEntry(name, undefined)),
         ...after.flatMap(({ name }) => metricEntry(name, name)),
       ]),

@@ -4,6 +4,7 @@
  */
 import { type AclEntry, aclKey } from "../core/acl.ts";
 import { assert } from "../core/assert.ts";
+import { atOnce, type Steps } from "../core/steps.ts";
 import { ClientQuotas } from "./client-quotas.ts";
 import type {
   ConfigRecord,
@@ -108,6 +109,15 @@ export interface ImageState {
   readonly nextProducerId: number;
 }
 
+/** What a change makes of an image. */
+export interface AppliedChange {
+  readonly image: MetadataImage;
+  readonly delta: MetadataDelta;
+}
+
+/** How many records are a step. */
+const RECORDS_PER_STEP = 200;
+
 /** See the head of the file. `position` is the number that the next record will have. */
 export class MetadataImage {
   static readonly EMPTY = new MetadataImage({
@@ -201,15 +211,28 @@ export class MetadataImage {
   apply(
     records: readonly MetadataRecord[],
     position: number,
-  ): { readonly image: MetadataImage; readonly delta: MetadataDelta } {
+  ): AppliedChange {
+    return atOnce(this.applySteps(records, position));
+  }
+
+  /** As `apply`, in steps. */
+  *applySteps(records: readonly MetadataRecord[], position: number): Steps<AppliedChange> {
     assert(position >= this.position, "the metadata log only grows");
     const draft = new MetadataDraft(this);
-    for (const record of records) draft.fold(record);
-    return draft.finish(this.#state, position, (state) => new MetadataImage(state));
+    for (const [index, record] of records.entries()) {
+      draft.fold(record);
+      if (index % RECORDS_PER_STEP === RECORDS_PER_STEP - 1) yield;
+    }
+    return yield* draft.finish(this.#state, position, (state) => new MetadataImage(state));
   }
 
   /** The records from which an empty image becomes this one (at the same position). */
   toRecords(): MetadataRecord[] {
+    return atOnce(this.toRecordsSteps());
+  }
+
+  /** As `toRecords`, in steps. */
+  *toRecordsSteps(): Steps<MetadataRecord[]> {
     const records: MetadataRecord[] = [];
     for (const broker of this.brokers.values()) {
       records.push({ type: "broker", version: 1, brokerId: broker.id, rack: broker.rack });
@@ -233,7 +256,10 @@ export class MetadataImage {
       const { nextProducerId } = this;
       records.push({ type: "producer-ids", version: 1, brokerId: -1, nextProducerId });
     }
-    for (const topic of this.topics.values()) records.push(...topicRecords(topic));
+    for (const topic of this.topics.values()) {
+      for (const record of topicRecords(topic)) records.push(record);
+      yield;
+    }
     return records;
   }
 }

@@ -1,5 +1,10 @@
+import { atOnce, type Steps } from "../core/steps.ts";
+
 /** 2^10 buckets: some ten entries in each for ten thousand topics. */
 const BUCKETS = 1024;
+
+/** How many changes are a step. */
+const CHANGES_PER_STEP = 200;
 
 type Bucket<V> = ReadonlyMap<string, V>;
 
@@ -37,6 +42,12 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
 
   /** The map after these changes in order; `undefined` removes a key. */
   with(changes: Iterable<readonly [string, V | undefined]>): PersistentMap<V> {
+    return atOnce(this.withSteps(changes));
+  }
+
+  /** As `with`, in steps. */
+  *withSteps(changes: Iterable<readonly [string, V | undefined]>): Steps<PersistentMap<V>> {
+    let done = 0;
     const copies = new Map<number, Map<string, V>>();
     let size = this.size;
     for (const [key, value] of changes) {
@@ -47,6 +58,7 @@ export class PersistentMap<V> implements Iterable<readonly [string, V]> {
       if (value === undefined) bucket.delete(key);
       else bucket.set(key, value);
       size += bucket.size;
+      if (++done % CHANGES_PER_STEP === 0) yield;
     }
     if (copies.size === 0) return this;
     const buckets = this.#buckets.slice();

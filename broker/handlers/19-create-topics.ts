@@ -8,6 +8,7 @@
  */
 import { Errors } from "../../core/errors.ts";
 import { createTopics } from "../../core/protocol/19-create-topics.ts";
+import { inTurns, type Steps } from "../../core/steps.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
@@ -38,13 +39,20 @@ export const createTopicsHandler: Handler<typeof createTopics> = {
       timeoutMs: request.timeoutMs,
     });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
-    return {
-      topics: request.topics.map((topic, index) => {
+    function* answerAll(): Steps<TopicAnswer[]> {
+      const topics: TopicAnswer[] = [];
+      const configsOf = configLists(broker);
+      for (const [index, topic] of request.topics.entries()) {
         const outcome = answers.get(topic);
-        if (outcome === undefined) return denied(topic.name);
-        return answer(context, broker, topic.name, outcome, index < LISTED_CONFIGS_MAX);
-      }),
-    };
+        const list = index < LISTED_CONFIGS_MAX ? configsOf : () => null;
+        topics.push(
+          outcome === undefined ? denied(topic.name) : answer(context, topic.name, outcome, list),
+        );
+        yield;
+      }
+      return topics;
+    }
+    return { topics: await inTurns(broker.io.clock, answerAll()) };
   },
   failure: (request, code) => ({
     topics: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),
@@ -59,12 +67,13 @@ function denied(name: string): TopicAnswer {
   };
 }
 
+type ConfigList = NonNullable<TopicAnswer["configs"]>;
+
 function answer(
   context: RequestContext,
-  broker: Broker,
   name: string,
   outcome: Outcome<TopicImage>,
-  listConfigs: boolean,
+  configsOf: (topic: TopicImage) => ConfigList | null,
 ): TopicAnswer {
   if (!outcome.ok) return { name, errorCode: outcome.error, errorMessage: outcome.message };
   const topic = outcome.value;
@@ -76,11 +85,20 @@ function answer(
     ...created,
     numPartitions: topic.partitions.length,
     replicationFactor: topic.partitions[0]?.replicas.length ?? -1,
-    configs: listConfigs ? configsOf(broker, topic) : null,
+    configs: configsOf(topic),
   };
 }
 
-function configsOf(broker: Broker, topic: TopicImage): NonNullable<TopicAnswer["configs"]> {
+/** The configs of topics, worked out once for all that have none of their own. */
+function configLists(broker: Broker): (topic: TopicImage) => ConfigList {
+  let byDefault: ConfigList | null = null;
+  return (topic) => {
+    if (topic.configs.size > 0) return listConfigs(broker, topic);
+    return byDefault ??= listConfigs(broker, topic);
+  };
+}
+
+function listConfigs(broker: Broker, topic: TopicImage): ConfigList {
   const config = broker.metadata.topicConfig(topic);
   return Object.keys(TOPIC_CONFIGS).filter(isTopicConfig).map((name) => ({
     name,

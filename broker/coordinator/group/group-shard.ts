@@ -124,10 +124,25 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   }
 
   #scheduleExpiry(): void {
-    const { config, timers } = this.#context;
-    timers.schedule(EXPIRY_KEY, config.offsetsRetentionCheckIntervalMs, () => {
-      this.#scheduleExpiry();
-      return this.offsets.expire();
-    });
+    const { config, groups, timers } = this.#context;
+    timers.schedule(
+      EXPIRY_KEY,
+      config.offsetsRetentionCheckIntervalMs,
+      () => this.#expire([...groups.keys()]),
+    );
+  }
+
+  /** One step over these groups; the next one follows when what it wrote is committed. */
+  #expire(groupIds: readonly string[]): CoordinatorResult<GroupRecord, void> {
+    // Where a step fails, the next pass takes up its work.
+    this.#scheduleExpiry();
+    const { records, rest } = this.offsets.expire(groupIds);
+    const goOn = () => this.#context.timers.schedule(EXPIRY_KEY, 0, () => this.#expire(rest));
+    return {
+      records,
+      response: undefined,
+      atomic: false,
+      ...(rest.length > 0 && { onCommitted: goOn }),
+    };
   }
 }

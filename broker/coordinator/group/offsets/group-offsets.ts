@@ -16,6 +16,10 @@ import {
   type PartitionErrors,
 } from "./offsets.ts";
 
+/** Most offsets that one step of the expiry removes, and about how many it looks at. */
+const EXPIRED_PER_STEP = 500;
+const OFFSETS_PER_STEP = 5000;
+
 /** See the header. */
 export class GroupOffsets {
   /**
@@ -90,17 +94,32 @@ export class GroupOffsets {
     return { records, response: undefined, atomic: false };
   }
 
-  /** Removes what has expired, and groups that are left with nothing. */
-  expire(): CoordinatorResult<GroupRecord, void> {
+  /**
+   * Records that remove what has expired of these groups, and those that are left with nothing: as
+   * many as may be done in one go. The groups in `rest` are still to be looked at.
+   */
+  expire(groupIds: readonly string[]): {
+    readonly records: readonly GroupRecord[];
+    readonly rest: readonly string[];
+  } {
     const { config, clock, groups } = this.context;
     const records: GroupRecord[] = [];
-    for (const group of groups.values()) {
-      const retentionMs = config.offsetsRetentionMs;
-      const expired = expireOffsets(this.store, group, retentionMs, clock.wallMs());
+    let looked = 0;
+    for (const [index, groupId] of groupIds.entries()) {
+      const recordsMax = EXPIRED_PER_STEP - records.length;
+      if (recordsMax <= 0 || looked >= OFFSETS_PER_STEP) {
+        return { records, rest: groupIds.slice(index) };
+      }
+      const group = groups.get(groupId);
+      if (group === undefined) continue;
+      const limits = { retentionMs: config.offsetsRetentionMs, recordsMax };
+      const expired = expireOffsets(this.store, group, limits, clock.wallMs());
       records.push(...expired.records);
-      if (expired.nothingLeft && group.canExpire) records.push(...group.tombstones());
+      looked += 1 + expired.looked;
+      if (expired.left === "unknown") return { records, rest: groupIds.slice(index) };
+      if (expired.left === "nothing" && group.canExpire) records.push(...group.tombstones());
     }
-    return { records, response: undefined, atomic: false };
+    return { records, rest: [] };
   }
 
   /** Whether the topic that the offset was committed for is there, and no other of its name. */

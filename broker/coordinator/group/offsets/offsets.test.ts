@@ -1,6 +1,7 @@
 /** Committed offsets: who may commit, what is kept, and what goes when. */
 import { expect, test } from "bun:test";
 import { errorName, Errors } from "../../../../core/errors.ts";
+import { recordsCount } from "../../../../core/records/batch-header.ts";
 import { ZERO_UUID } from "../../../../core/protocol/schema.ts";
 import { GROUP, GroupHarness, subscription } from "../group.test-helper.ts";
 
@@ -101,6 +102,42 @@ test("offsets of a group go when it has been empty for the retention time, and i
   expect(groups.state()).toBe("Dead");
   await groups.start();
   expect([groups.offset(), groups.state()]).toEqual([null, "Dead"]);
+});
+
+test("very many offsets go in small steps, each when the one before is committed", async () => {
+  const groups = await start({ offsetsRetentionMs: 24 * HOUR_MS });
+  await groups.runtime.write(0, (shard) =>
+    shard.offsets.commit({
+      groupId: GROUP,
+      memberId: "",
+      groupInstanceId: null,
+      generationId: -1,
+      retentionMs: null,
+      knowsGroupIdNotFound: true,
+      knowsStaleMemberEpoch: true,
+      isTransactional: false,
+      topics: [{
+        name: "t",
+        topicId: groups.topics.get("t") ?? ZERO_UUID,
+        partitions: Array.from({ length: 1200 }, (_, partition) => ({
+          partition,
+          offset: 1n,
+          leaderEpoch: -1,
+          metadata: "",
+        })),
+      }],
+    }));
+  const before = groups.log.batches.length;
+  groups.log.autoCommit = false;
+  await groups.clock.advance(24.1 * HOUR_MS);
+  expect(groups.log.batches.length).toBe(before + 1);
+  groups.log.autoCommit = true;
+  await groups.clock.advance(HOUR_MS);
+  const sizes = groups.log.batches.slice(before).map((batch) => recordsCount(batch, 0));
+  expect(Math.max(...sizes)).toBeLessThan(600);
+  expect(groups.state()).toBe("Dead");
+  const left = groups.runtime.now(0, (shard) => shard.offsets.all(GROUP).size);
+  expect(left).toEqual({ ok: true, value: 0 });
 });
 
 test("offsets of a consumer without a group go after the retention since its last commit", async () => {

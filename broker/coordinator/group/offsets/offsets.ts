@@ -130,24 +130,36 @@ export function deleteOffsets(
   return { records, response: { ok: true, topics: results } };
 }
 
-/** Records that remove what has expired, and whether nothing is left after them. */
+/**
+ * Records, at most `recordsMax`, that remove what has expired; how many offsets were looked at; and
+ * what is left after them, which is not known where there were too many.
+ */
 export function expireOffsets(
   store: OffsetStore,
   group: Group,
-  retentionMs: number,
+  limits: { readonly retentionMs: number; readonly recordsMax: number },
   wallMs: number,
-): { readonly records: readonly OffsetCommitRecord[]; readonly nothingLeft: boolean } {
-  if (!store.has(group.groupId)) return { records: [], nothingLeft: true };
+): {
+  readonly records: readonly OffsetCommitRecord[];
+  readonly looked: number;
+  readonly left: "nothing" | "something" | "unknown";
+} {
+  if (!store.has(group.groupId)) return { records: [], looked: 0, left: "nothing" };
   const startOf = group.retentionStart();
-  if (startOf === null) return { records: [], nothingLeft: false };
-  let kept = 0;
-  const records = offsetTombstones(store, group.groupId, (topic, offset) => {
-    const expired = !group.isSubscribedTo(topic) &&
-      (offset.expireTimestampMs !== null
-        ? wallMs >= offset.expireTimestampMs
-        : wallMs - startOf(offset) >= retentionMs);
-    if (!expired) kept++;
-    return expired;
-  });
-  return { records, nothingLeft: kept === 0 };
+  if (startOf === null) return { records: [], looked: 0, left: "something" };
+  const isExpired = (topic: string, offset: CommittedOffset) =>
+    !group.isSubscribedTo(topic) &&
+    (offset.expireTimestampMs !== null
+      ? wallMs >= offset.expireTimestampMs
+      : wallMs - startOf(offset) >= limits.retentionMs);
+  const records: OffsetCommitRecord[] = [];
+  let looked = 0;
+  for (const [topic, partitions] of store.ofGroup(group.groupId)) {
+    for (const [partition, offset] of partitions) {
+      if (records.length >= limits.recordsMax) return { records, looked, left: "unknown" };
+      looked++;
+      if (isExpired(topic, offset)) records.push(offsetTombstone(group.groupId, topic, partition));
+    }
+  }
+  return { records, looked, left: looked === records.length ? "nothing" : "something" };
 }

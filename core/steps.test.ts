@@ -1,0 +1,44 @@
+import { expect, test } from "bun:test";
+import type { Clock } from "./io.ts";
+import { atOnce, inTurns, type Steps } from "./steps.ts";
+
+/** A clock that each step of the work moves on by a millisecond. */
+function workedClock(): {
+  clock: Clock;
+  work: (steps: number) => Steps<number>;
+  turns: () => number;
+} {
+  let nowMs = 0;
+  let turns = 0;
+  const clock: Clock = {
+    wallMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    setTimer: (_delayMs, callback) => {
+      turns++;
+      queueMicrotask(callback);
+      return { cancel: () => {} };
+    },
+  };
+  function* work(steps: number): Steps<number> {
+    for (let done = 0; done < steps; done++) {
+      nowMs++;
+      yield;
+    }
+    return steps;
+  }
+  return { clock, work, turns: () => turns };
+}
+
+test("work in turns lets the event loop go on every 3 ms, and short work never waits", async () => {
+  const { clock, work, turns } = workedClock();
+  expect(await inTurns(clock, work(2))).toBe(2);
+  expect(turns()).toBe(0);
+  expect(await inTurns(clock, work(10))).toBe(10);
+  expect(turns()).toBe(3);
+});
+
+test("work at once is the same work", () => {
+  const { work, turns } = workedClock();
+  expect(atOnce(work(10))).toBe(10);
+  expect(turns()).toBe(0);
+});

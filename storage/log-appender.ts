@@ -24,6 +24,7 @@ import {
   type BatchRules,
   validateProduceBatch,
 } from "../core/records/validate.ts";
+import { abortedBy } from "./aborted-index.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import type { LogDurability } from "./log-durability.ts";
@@ -31,6 +32,7 @@ import type { LogFiles } from "./log-files.ts";
 import type { LogState } from "./log-state.ts";
 import { shouldRoll } from "./retention.ts";
 import type { Segment } from "./segment.ts";
+import type { VerificationGuard } from "./verifications.ts";
 
 /**
  * Who appends. `client`: validated as Kafka's LogValidator does, sequences checked. `coordinator`:
@@ -42,6 +44,13 @@ export type AppendOrigin = "client" | "coordinator" | "replication";
 export interface AppendOptions {
   readonly leaderEpoch: number;
   readonly origin: AppendOrigin;
+  /**
+   * What allows a transactional batch to begin a transaction here (KIP-890): the guard under which
+   * the coordinator has been asked. "off" where nobody has to ask, null or nothing where it has not.
+   */
+  readonly verification?: VerificationGuard | null | "off";
+  /** With a marker: the version of the transaction that it ends; 2 and later are stricter. */
+  readonly transactionVersion?: number;
 }
 
 /** The outcome of an append; on an error nothing has changed. */
@@ -84,8 +93,10 @@ export class LogAppender {
       const verdict = validateProduceBatch(records, rulesOf(config), nowMs, this.context.codecs);
       if (!verdict.ok) return verdict;
       if (verdict.sizeBytes < records.length) bytes = records.subarray(0, verdict.sizeBytes);
-      const answer = this.checkSequence(bytes);
-      if (answer !== null) return answer;
+    }
+    const answer = this.checkProducer(bytes, options);
+    if (answer !== null) return answer;
+    if (options.origin === "client") {
       const stored = this.compress(bytes);
       if (!stored.ok) return stored;
       bytes = stored.bytes;
@@ -141,11 +152,26 @@ export class LogAppender {
     );
   }
 
-  private checkSequence(bytes: Uint8Array): AppendResult | null {
-    const verdict = this.state.producers.check(bytes, 0);
+  private checkProducer(bytes: Uint8Array, options: AppendOptions): AppendResult | null {
+    const { producers, endOffset } = this.state;
+    const verdict = producers.check(bytes, 0, {
+      isClient: options.origin === "client",
+      verification: options.verification ?? null,
+      transactionVersion: options.transactionVersion ?? 0,
+    });
     switch (verdict.kind) {
       case "append":
         return null;
+      case "done": {
+        const lastOffset = endOffset - 1;
+        return {
+          ok: true,
+          baseOffset: lastOffset,
+          lastOffset,
+          logAppendTimeMs: -1,
+          duplicate: true,
+        };
+      }
       case "refused":
         return refused(verdict.error, verdict.message);
       case "duplicate":
@@ -201,8 +227,15 @@ export class LogAppender {
     assert(facts.sizeBytes === bytes.length, "one whole batch is written at a time");
     assert(facts.baseOffset >= state.endOffset, "offsets ascend");
     try {
+      const aborted = abortedBy(state.producers, bytes, 0);
       const segment = this.segmentFor(facts, nowMs);
-      segment.append(bytes, facts, state.config.indexIntervalBytes);
+      if (aborted !== null) segment.abortedIndex.append(aborted);
+      try {
+        segment.append(bytes, facts, state.config.indexIntervalBytes);
+      } catch (error) {
+        if (aborted !== null) segment.abortedIndex.dropLast();
+        throw error;
+      }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.context.logger.error("cannot append to a log", { log: state.name, why: error.message });

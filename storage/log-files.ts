@@ -180,6 +180,7 @@ export class LogFiles {
     this.segments.removeFrom(index + 1);
     this.sealed = this.sealed.filter((other) => other.baseOffset < segment.baseOffset);
     segment.cut(position);
+    segment.abortedIndex.truncate(offset);
     for (const stale of this.snapshotOffsets.filter((at) => at > offset)) {
       disk.remove(this.snapshotPath(stale));
     }

@@ -5,6 +5,7 @@
  */
 import { Errors } from "../core/errors.ts";
 import { DiskError } from "../core/io.ts";
+import type { AbortedTransaction } from "./aborted-index.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogReader } from "./log-reader.ts";
 import type { LogState } from "./log-state.ts";
@@ -93,6 +94,16 @@ export class LogView {
   /** As `PartitionLog.maxTimestamp`. */
   maxTimestamp(): Promise<TimestampOffset | null> {
     return findMaxTimestamp(this.lookup());
+  }
+
+  /** As `PartitionLog.abortedTransactions`. */
+  abortedTransactions(offset: number, endOffset: number): AbortedTransaction[] {
+    const { segments } = this.state;
+    const found: AbortedTransaction[] = [];
+    for (let index = Math.max(0, segments.indexFor(offset)); index < segments.count; index++) {
+      if (segments.at(index)!.abortedIndex.collect(offset, endOffset, found)) break;
+    }
+    return found;
   }
 
   /** The log has been cut: the same offset may begin elsewhere from now on. */

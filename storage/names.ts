@@ -3,6 +3,7 @@
 export const LOG_SUFFIX = ".log";
 export const INDEX_SUFFIX = ".index";
 export const TIME_INDEX_SUFFIX = ".timeindex";
+export const ABORTED_INDEX_SUFFIX = ".txnindex";
 export const SNAPSHOT_SUFFIX = ".snapshot";
 /** On a file that waits for its removal. */
 export const DELETED_SUFFIX = ".deleted";

@@ -13,6 +13,8 @@
 import { assert } from "../core/assert.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import { DiskError } from "../core/io.ts";
+import type { AbortedTransaction } from "./aborted-index.ts";
+import type { VerificationGuard } from "./verifications.ts";
 import { type AppendOptions, type AppendResult, LogAppender } from "./log-appender.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
@@ -28,6 +30,8 @@ import { expiredSegments } from "./retention.ts";
 import { findCut, rebuildProducers } from "./truncation.ts";
 import type { TimestampOffset } from "./timestamp-lookup.ts";
 
+export type { AbortedTransaction } from "./aborted-index.ts";
+export type { VerificationGuard } from "./verifications.ts";
 export type { AppendOptions, AppendOrigin, AppendResult } from "./log-appender.ts";
 export type { LogIdentity } from "./log-files.ts";
 export type { LocateResult, ReadResult } from "./readable-log.ts";
@@ -237,6 +241,33 @@ export class PartitionLog {
   /** The producers that idempotence knows of. */
   producers(): Iterable<ProducerStateEntry> {
     return this.state.producers.entries();
+  }
+
+  /**
+   * The first offset that a transaction holds back from readers of what is committed: one that is
+   * open, or whose end is not below the high watermark. Null if none does.
+   */
+  firstUnstableOffset(highWatermark: number): number | null {
+    const first = this.state.producers.firstUnstableOffset(highWatermark);
+    return first === null ? null : Math.max(first, this.state.startOffset);
+  }
+
+  /** What was aborted between two offsets, for readers to leave out. Throws a `DiskError`. */
+  abortedTransactions(offset: number, endOffset: number): AbortedTransaction[] {
+    return this.view.abortedTransactions(offset, endOffset);
+  }
+
+  /**
+   * Begins to ask whether the producer's transaction includes this partition (KIP-890): the batch
+   * is appended with the guard. Null if the transaction is open here and nobody has to ask.
+   */
+  startVerification(
+    producerId: number,
+    producerEpoch: number,
+    baseSequence: number,
+  ): VerificationGuard | null {
+    const nowMs = this.context.io.clock.wallMs();
+    return this.state.producers.startVerification(producerId, producerEpoch, baseSequence, nowMs);
   }
 
   /** What has to be done now and then: retention, age of segments, producers, `flush.ms`. */

@@ -5,6 +5,7 @@
  * would speak of batches that are lost, whose retries must not be taken for duplicates.
  */
 import { baseOffset } from "../core/records/batch-header.ts";
+import { abortedBy, type AbortedTransaction } from "./aborted-index.ts";
 import type { LogContext } from "./log-context.ts";
 import { segmentFileName, SNAPSHOT_SUFFIX } from "./names.ts";
 import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot.ts";
@@ -53,10 +54,12 @@ export class ProducerRecovery {
     }
   }
 
-  /** Takes in the batch at `at`. */
-  update(bytes: Uint8Array, at: number): void {
-    if (baseOffset(bytes, at) < this.replayFrom) return;
+  /** Takes in the batch at `at`. Returns the transaction that it aborts, or null. */
+  update(bytes: Uint8Array, at: number): AbortedTransaction | null {
+    if (baseOffset(bytes, at) < this.replayFrom) return null;
+    const aborted = abortedBy(this.producers, bytes, at);
     this.producers.update(bytes, at, this.nowMs);
+    return aborted;
   }
 
   /** Makes sure that there is a snapshot at `offset`, in the page cache. Throws a `DiskError`. */
@@ -92,8 +95,7 @@ export class ProducerRecovery {
       this.context.logger.warn("a producer snapshot is damaged", { dir: this.dir, offset });
       return false;
     }
-    this.producers.clear();
-    for (const entry of entries) this.producers.restore(entry, this.nowMs);
+    this.producers.restore(entries, this.nowMs);
     this.replayFrom = Math.max(this.replayFrom, offset);
     return true;
   }

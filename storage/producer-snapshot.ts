@@ -77,7 +77,7 @@ function writeEntry(bytes: Uint8Array, at: number, entry: ProducerStateEntry): v
   writeInt32(bytes, at + 10, last?.lastSequence ?? -1);
   writeInt64(bytes, at + 14, last?.lastOffset ?? -1);
   writeInt32(bytes, at + 22, last?.offsetDelta ?? 0);
-  writeInt64(bytes, at + 26, last?.timestampMs ?? -1);
+  writeInt64(bytes, at + 26, entry.lastTimestampMs);
   writeInt32(bytes, at + 34, entry.coordinatorEpoch);
   writeInt64(bytes, at + 38, entry.currentTxnFirstOffset);
 }
@@ -97,6 +97,7 @@ function readEntry(
     producerId: readInt64(bytes, at),
     producerEpoch: readInt16(bytes, at + 8),
     batches: last.lastSequence < 0 ? [] : [...earlier, last],
+    lastTimestampMs: last.timestampMs,
     coordinatorEpoch: readInt32(bytes, at + 34),
     currentTxnFirstOffset: readInt64(bytes, at + 38),
   };

@@ -77,7 +77,7 @@ test("a snapshot keeps all five batches, and a damaged one is refused", () => {
   for (let index = 0; index < 6; index++) states.update(batch(index, { at: index * 10 }), 0, 1);
   const bytes = encodeProducerSnapshot([...states.entries()]);
   const again = new ProducerStates();
-  for (const entry of decodeProducerSnapshot(bytes) ?? []) again.restore(entry, 1);
+  again.restore(decodeProducerSnapshot(bytes) ?? [], 1);
   expect(again.check(batch(2), 0)).toMatchObject({ kind: "duplicate", baseOffset: 20 });
   for (let at = 0; at < bytes.length; at++) {
     const damaged = bytes.slice();

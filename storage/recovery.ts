@@ -20,7 +20,9 @@
  *   below, data missing at the end of the log       the end stays: no offset comes twice; new segment
  *   recovery point missing or beyond all data       everything is read
  *   log start offset above the end                  the log is empty, the checkpoint forgets it
- *   `.tmp`, `.deleted`, indexes without a log       removed
+ *   aborted transactions, below                     kept; of odd size, made again with the segment
+  aborted transactions above                      made again while the batches are read
+  `.tmp`, `.deleted`, indexes without a log       removed
  *
  * Afterwards everything is complete and synced as after a clean shutdown.
  */
@@ -32,6 +34,7 @@ import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import { drawJitter } from "./log-files.ts";
 import {
+  ABORTED_INDEX_SUFFIX,
   DELETED_SUFFIX,
   INDEX_SUFFIX,
   LEADER_EPOCH_FILE,
@@ -93,7 +96,8 @@ function sortOut(context: LogContext, dir: string): Found {
   const bases = offsetsOf(LOG_SUFFIX);
   const isStray = (name: string) => {
     if (name.endsWith(DELETED_SUFFIX) || name.endsWith(TEMPORARY_SUFFIX)) return true;
-    const base = offsetOfFileName(name, INDEX_SUFFIX) ?? offsetOfFileName(name, TIME_INDEX_SUFFIX);
+    const base = offsetOfFileName(name, INDEX_SUFFIX) ??
+      offsetOfFileName(name, TIME_INDEX_SUFFIX) ?? offsetOfFileName(name, ABORTED_INDEX_SUFFIX);
     return base !== null && !bases.includes(base);
   };
   for (const name of names.filter(isStray)) disk.remove(`${dir}/${name}`);
@@ -185,10 +189,12 @@ class LogRecovery {
     const { disk } = this.context.io;
     const size = (suffix: string) =>
       disk.stat(`${this.dir}/${segmentFileName(base, suffix)}`)?.sizeBytes ?? 0;
+    const abortedPath = `${this.dir}/${segmentFileName(base, ABORTED_INDEX_SUFFIX)}`;
     const sizes = {
       log: size(LOG_SUFFIX),
       index: size(INDEX_SUFFIX),
       timeIndex: size(TIME_INDEX_SUFFIX),
+      abortedIndex: disk.stat(abortedPath)?.sizeBytes ?? null,
     };
     const jitterMs = drawJitter(this.context, this.config);
     return new Segment(this.context.files, this.dir, base, sizes, this.nowMs, jitterMs);
@@ -203,6 +209,8 @@ class LogRecovery {
 
   private async scanSegment(segment: Segment): Promise<void> {
     segment.clearIndexes();
+    if (!segment.abortedIndex.isWhole) await this.remakeAborted(segment);
+    else segment.abortedIndex.truncate(this.producers.replayFrom);
     this.scanned.add(segment);
     if (segment.baseOffset > this.endOffset && this.cut === null && segment !== this.segments[0]) {
       this.noteMissing(segment);
@@ -234,7 +242,8 @@ class LogRecovery {
       this.epochs.assign(partitionLeaderEpoch(bytes, at), facts.baseOffset);
     }
     this.producers.reach(facts.baseOffset, this.isBehindDamage);
-    this.producers.update(bytes, at);
+    const aborted = this.producers.update(bytes, at);
+    if (aborted !== null && segment.abortedIndex.isWhole) segment.abortedIndex.append(aborted);
     if (this.cut !== null) {
       const { offset } = this.cut;
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
@@ -299,11 +308,36 @@ class LogRecovery {
     for (const segment of this.segments) {
       if (this.scanned.has(segment)) continue;
       const needsIndex = segment.sizeBytes > 2 * this.config.indexIntervalBytes;
-      const isWhole = segment.offsetIndex.isWhole && segment.timeIndex.isWhole;
+      const isListed = segment.abortedIndex.isWhole;
+      if (!isListed) await this.remakeAborted(segment);
+      const isWhole = isListed && segment.offsetIndex.isWhole && segment.timeIndex.isWhole;
       if (isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
       this.report("an index is made again", { segment: segment.baseOffset });
       await rebuildIndexes(this.context.files, segment, this.config);
       this.scanned.add(segment);
+    }
+  }
+
+  /** From what was open at the start of the segment, as its snapshot says, and its batches. */
+  private async remakeAborted(segment: Segment): Promise<void> {
+    this.report("aborted transactions are listed again", { segment: segment.baseOffset });
+    const { files } = this.context;
+    segment.abortedIndex.truncate(segment.baseOffset);
+    const producers = new ProducerRecovery(
+      this.context,
+      this.dir,
+      this.producers.kept.filter((offset) => offset === segment.baseOffset),
+      segment.baseOffset,
+    );
+    producers.load(segment.baseOffset);
+    const { scan, release } = fullScan(files, segment, this.config);
+    try {
+      for (let step = await scan.next(); step !== null; step = await scan.next()) {
+        const aborted = step.kind === "batch" ? producers.update(step.bytes, step.at) : null;
+        if (aborted !== null) segment.abortedIndex.append(aborted);
+      }
+    } finally {
+      release();
     }
   }
 

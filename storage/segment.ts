@@ -1,8 +1,10 @@
 /**
- * One segment of a log: a run of record batches in a `.log` file, exactly as on the wire, and its
- * two sparse indexes. It knows bytes and positions; what offsets mean is the log's business.
+ * One segment of a log: a run of record batches in a `.log` file, exactly as on the wire, its two
+ * sparse indexes, and the list of aborted transactions. It knows bytes and positions; what offsets
+ * mean is the log's business.
  */
 import { DiskError } from "../core/io.ts";
+import { AbortedIndex } from "./aborted-index.ts";
 import {
   baseOffset,
   lastOffset,
@@ -11,7 +13,13 @@ import {
   readInt32,
 } from "../core/records/batch-header.ts";
 import { isPlausibleHeader } from "./batch-scan.ts";
-import { INDEX_SUFFIX, LOG_SUFFIX, segmentFileName, TIME_INDEX_SUFFIX } from "./names.ts";
+import {
+  ABORTED_INDEX_SUFFIX,
+  INDEX_SUFFIX,
+  LOG_SUFFIX,
+  segmentFileName,
+  TIME_INDEX_SUFFIX,
+} from "./names.ts";
 import type { OpenFiles } from "./open-files.ts";
 import { type IndexEntry, SparseIndex } from "./sparse-index.ts";
 
@@ -23,6 +31,8 @@ export interface SegmentSizes {
   readonly log: number;
   readonly index: number;
   readonly timeIndex: number;
+  /** Null if there is no file. */
+  readonly abortedIndex: number | null;
 }
 
 /** What the log knows of a batch that it appends. */
@@ -39,6 +49,7 @@ export class Segment {
   sizeBytes: number;
   readonly offsetIndex: SparseIndex;
   readonly timeIndex: SparseIndex;
+  readonly abortedIndex: AbortedIndex;
   /** The largest timestamp of all batches, and the last offset of the batch that has it. */
   maxTimestampMs = NO_TIMESTAMP;
   maxTimestampOffset = -1;
@@ -64,6 +75,7 @@ export class Segment {
     const path = (suffix: string) => () => this.pathWith(suffix);
     this.offsetIndex = new SparseIndex(files, path(INDEX_SUFFIX), "offset", sizes.index);
     this.timeIndex = new SparseIndex(files, path(TIME_INDEX_SUFFIX), "time", sizes.timeIndex);
+    this.abortedIndex = new AbortedIndex(files, path(ABORTED_INDEX_SUFFIX), sizes.abortedIndex);
   }
 
   /** Makes the empty `.log` file. Throws a `DiskError`. */
@@ -73,7 +85,7 @@ export class Segment {
     baseOffset: number,
     options: { createdMs: number; jitterMs: number },
   ): Segment {
-    const none = { log: 0, index: 0, timeIndex: 0 };
+    const none = { log: 0, index: 0, timeIndex: 0, abortedIndex: null };
     const { createdMs, jitterMs } = options;
     const segment = new Segment(files, dir, baseOffset, none, createdMs, jitterMs);
     files.create(segment.logPath);
@@ -86,7 +98,8 @@ export class Segment {
 
   /** All paths that the segment may have. */
   get paths(): string[] {
-    return [this.logPath, this.offsetIndex.path, this.timeIndex.path];
+    const { logPath, offsetIndex, timeIndex, abortedIndex } = this;
+    return [logPath, offsetIndex.path, timeIndex.path, ...abortedIndex.paths];
   }
 
   /** Whether a batch of this size and last offset fits what the formats can say. */

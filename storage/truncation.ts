@@ -47,9 +47,8 @@ export async function rebuildProducers(
   producers: ProducerStates,
 ): Promise<void> {
   const nowMs = context.io.clock.wallMs();
-  producers.clear();
   const snapshot = files.loadSnapshot();
-  for (const entry of snapshot?.entries ?? []) producers.restore(entry, nowMs);
+  producers.restore(snapshot?.entries ?? [], nowMs);
   const from = snapshot?.offset ?? 0;
   for (const segment of segments.all.slice(Math.max(0, segments.indexFor(from)))) {
     const { scan, release } = await reader.scanFrom(segment, from);

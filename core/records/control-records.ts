@@ -6,7 +6,7 @@
  */
 import { NO_CODECS } from "../compression/codec.ts";
 import { BatchBuilder } from "./batch-builder.ts";
-import { readInt16, readInt32, writeInt16, writeInt32 } from "./batch-header.ts";
+import { readInt16, readInt32, recordsCount, writeInt16, writeInt32 } from "./batch-header.ts";
 import { CorruptRecordError } from "./corrupt-record-error.ts";
 import { RecordCursor } from "./record-cursor.ts";
 
@@ -67,4 +67,22 @@ export function readControlRecord(bytes: Uint8Array, position: number): ControlR
     throw new CorruptRecordError("the value of a transaction marker is cut short");
   }
   return { type: id === COMMIT ? "commit" : "abort", coordinatorEpoch: readInt32(value, 2) };
+}
+
+/**
+ * The marker of the control batch at `position`; null where there is none, as in a batch that the
+ * cleaner has emptied or one of another kind.
+ */
+export function readEndTxnMarker(
+  bytes: Uint8Array,
+  position: number,
+): { readonly type: "commit" | "abort"; readonly coordinatorEpoch: number } | null {
+  if (recordsCount(bytes, position) <= 0) return null;
+  try {
+    const record = readControlRecord(bytes, position);
+    return record.type === "other" ? null : record;
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return null;
+    throw error;
+  }
 }

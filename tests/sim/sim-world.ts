@@ -4,7 +4,7 @@ import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builde
 import { type LogFields, type Logger, silentLogger } from "../../core/logger.ts";
 import { DataDir, type DataDirLimits } from "../../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../storage/log-config.ts";
-import type { AppendResult, PartitionLog } from "../../storage/partition-log.ts";
+import type { AppendOptions, AppendResult, PartitionLog } from "../../storage/partition-log.ts";
 import { FaultyDisk } from "./faulty-disk.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
@@ -55,6 +55,7 @@ export class SimWorld {
     valueBytes = 100,
     options: BatchOptions = {},
     timestamp?: number,
+    appendOptions: Partial<AppendOptions> = {},
   ): AppendResult {
     const builder = new BatchBuilder(options);
     for (let index = 0; index < count; index++) {
@@ -65,7 +66,11 @@ export class SimWorld {
         [],
       );
     }
-    return this.log.append(builder.build(), { leaderEpoch: 0, origin: "client" });
+    return this.log.append(builder.build(), {
+      leaderEpoch: 0,
+      origin: "client",
+      ...appendOptions,
+    });
   }
 
   /** Lets everything that is under way finish. */

@@ -1,0 +1,134 @@
+/**
+ * The aborted transactions whose markers lie in one segment, in Kafka's format (`TransactionIndex`,
+ * `AbortedTxn`), in `<base offset>.txnindex`; most segments have none. Big-endian, 34 bytes each:
+ *
+ *     int16 version = 0 · int64 producerId · int64 firstOffset · int64 lastOffset ·
+ *     int64 lastStableOffset
+ *
+ * `lastOffset` is the marker's and ascends. `lastStableOffset` is how far readers could see after
+ * it: what a later entry aborts begins there or behind, so that a search may end. An entry is
+ * written before its marker: one whose marker then was not written tells of nothing that a reader
+ * could see, and is written again with the marker.
+ */
+import { DiskError } from "../core/io.ts";
+import { readInt16, readInt64, writeInt16, writeInt64 } from "../core/records/batch-header.ts";
+import type { OpenFiles } from "./open-files.ts";
+import type { ProducerStates } from "./producer-state.ts";
+
+/** One entry. */
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+  /** The offset of the marker. */
+  readonly lastOffset: number;
+  readonly lastStableOffset: number;
+}
+
+/** The entry for the batch at `position`, before `producers` takes it in; null if it aborts nothing. */
+export function abortedBy(
+  producers: ProducerStates,
+  bytes: Uint8Array,
+  position: number,
+): AbortedTransaction | null {
+  const ended = producers.endedBy(bytes, position);
+  if (ended === null || !ended.isAborted) return null;
+  const { producerId, firstOffset, lastOffset } = ended;
+  const lastStableOffset = producers.stableOffsetAfter(ended);
+  return { producerId, firstOffset, lastOffset, lastStableOffset };
+}
+
+const ENTRY_BYTES = 34;
+const VERSION = 0;
+
+/** See the head of this file. Everything that reads or writes throws a `DiskError`. */
+export class AbortedIndex {
+  private bytes: number;
+  private hasFile: boolean;
+  /** Whether the file was found with a size that a whole number of entries has. */
+  readonly isWhole: boolean;
+
+  /** `storedBytes` is the size of the file, null if there is none. */
+  constructor(
+    private readonly files: OpenFiles,
+    private readonly pathOf: () => string,
+    storedBytes: number | null,
+  ) {
+    this.hasFile = storedBytes !== null;
+    this.isWhole = (storedBytes ?? 0) % ENTRY_BYTES === 0;
+    this.bytes = (storedBytes ?? 0) - (storedBytes ?? 0) % ENTRY_BYTES;
+  }
+
+  /** The path, or none where there is no file. */
+  get paths(): string[] {
+    return this.hasFile ? [this.pathOf()] : [];
+  }
+
+  get count(): number {
+    return this.bytes / ENTRY_BYTES;
+  }
+
+  append(entry: AbortedTransaction): void {
+    const path = this.pathOf();
+    if (!this.hasFile) this.files.create(path);
+    this.hasFile = true;
+    const bytes = new Uint8Array(ENTRY_BYTES);
+    writeInt16(bytes, 0, VERSION);
+    writeInt64(bytes, 2, entry.producerId);
+    writeInt64(bytes, 10, entry.firstOffset);
+    writeInt64(bytes, 18, entry.lastOffset);
+    writeInt64(bytes, 26, entry.lastStableOffset);
+    this.files.get(path).writeSync(bytes, this.bytes);
+    this.bytes += ENTRY_BYTES;
+  }
+
+  /** Takes the entries out whose markers are at `offset` or behind it. */
+  truncate(offset: number): void {
+    if (this.count === 0 && this.isWhole) return;
+    const kept = this.entries().findIndex((entry) => entry.lastOffset >= offset);
+    if (kept >= 0) this.bytes = kept * ENTRY_BYTES;
+    if (this.hasFile) this.files.get(this.pathOf()).truncateSync(this.bytes);
+  }
+
+  /** Takes back the entry that was appended last, whose marker could not be written. */
+  dropLast(): void {
+    this.bytes -= ENTRY_BYTES;
+    try {
+      this.files.get(this.pathOf()).truncateSync(this.bytes);
+    } catch (error) {
+      // The next one is written over it.
+      if (!(error instanceof DiskError)) throw error;
+    }
+  }
+
+  /**
+   * Adds to `found` what was aborted between `offset` and `endOffset`. True if no later segment can
+   * have more.
+   */
+  collect(offset: number, endOffset: number, found: AbortedTransaction[]): boolean {
+    if (this.count === 0) return false;
+    for (const entry of this.entries()) {
+      if (entry.lastOffset >= offset && entry.firstOffset < endOffset) found.push(entry);
+      if (entry.lastStableOffset >= endOffset) return true;
+    }
+    return false;
+  }
+
+  /** All entries, in the order of their markers; those behind a damaged one are left out. */
+  entries(): AbortedTransaction[] {
+    if (this.bytes === 0) return [];
+    const bytes = new Uint8Array(this.bytes);
+    const read = this.files.get(this.pathOf()).readSync(bytes, 0);
+    const entries: AbortedTransaction[] = [];
+    for (let at = 0; at + ENTRY_BYTES <= read; at += ENTRY_BYTES) {
+      const entry = {
+        producerId: readInt64(bytes, at + 2),
+        firstOffset: readInt64(bytes, at + 10),
+        lastOffset: readInt64(bytes, at + 18),
+        lastStableOffset: readInt64(bytes, at + 26),
+      };
+      if (readInt16(bytes, at) !== VERSION || entry.lastOffset < entry.firstOffset) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+}

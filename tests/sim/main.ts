@@ -7,7 +7,8 @@
  */
 import { createLogger, silentLogger } from "../../core/logger.ts";
 import { StuckError } from "./sim-clock.ts";
-import { LivenessError, StorageSim, Violation } from "./storage-sim.ts";
+import { StorageSim } from "./storage-sim.ts";
+import { LivenessError, Violation } from "./violation.ts";
 
 const EXIT = { crash: 10, correctness: 11, liveness: 12 } as const;
 const TRACE_LINES = 60;

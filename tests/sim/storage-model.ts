@@ -88,4 +88,28 @@ export class ModelLog {
     const start = next === undefined ? this.endOffset : Math.max(next.baseOffset, this.startOffset);
     return { leaderEpoch: floor ?? epoch, endOffset: start };
   }
+
+  /**
+   * What producers do after a restart or a cut that took the batches in `gone`: they go on behind
+   * what is left. They begin a new epoch if that is damaged, or if `anew`.
+   */
+  restartProducers(gone: Set<ModelBatch>, anew: boolean): void {
+    for (const producer of this.producers) {
+      const own = this.batches.filter((batch) => batch.producer === producer);
+      if (anew || own.some((batch) => batch.damaged)) {
+        bumpEpoch(producer);
+        continue;
+      }
+      const last = own.filter((batch) => batch.producerEpoch === producer.epoch).at(-1);
+      const lost = [...gone].some((batch) => batch.producer === producer);
+      if (last !== undefined) producer.nextSequence = last.baseSequence + last.timestamps.length;
+      else if (lost) producer.nextSequence = 0;
+    }
+  }
+}
+
+/** The producer begins a new epoch. */
+export function bumpEpoch(producer: ModelProducer): void {
+  producer.epoch++;
+  producer.nextSequence = 0;
 }

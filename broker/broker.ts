@@ -12,6 +12,7 @@ import type { MetadataCache } from "./metadata-cache.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
 import type { ProducerIds } from "./producer-ids.ts";
+import type { ShareService } from "./share/share-service.ts";
 
 /**
  * The services of a running broker, as its handlers see them. `start-broker.ts` builds it; a part
@@ -42,6 +43,8 @@ export interface Broker {
   readonly groups: GroupCoordinator;
   /** What is persisted of share partitions. */
   readonly shareStates: ShareCoordinator;
+  /** Sessions of share consumers, and what they have in hand. */
+  readonly shares: ShareService;
   /** The features that are finalized in this cluster (KIP-584), in the order of their names. */
   readonly features: readonly FinalizedFeature[];
   /** Reports a broken invariant: the process has to end, because its state can't be trusted. */

@@ -19,6 +19,8 @@ import { logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import type { ShareService } from "./share/share-service.ts";
+import { startShareService } from "./share/start.ts";
 
 /** What the services are opened with. */
 export interface ServicesOptions {
@@ -42,6 +44,7 @@ export interface Services {
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
   readonly shareStates: ShareCoordinator;
+  readonly shares: ShareService;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
   close(): Promise<void>;
 }
@@ -91,6 +94,8 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   };
   const groups = startGroupCoordinator(coordinatorServices);
   const shareStates = startShareCoordinator(coordinatorServices);
+  const persister = shareStates;
+  const shares = startShareService({ io, logger, config, metadata, partitions, persister });
   return {
     dataDir,
     metadata,
@@ -102,8 +107,10 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     }),
     groups,
     shareStates,
+    shares,
     close: async () => {
       groups.close();
+      shares.close();
       shareStates.close();
       await controller.close();
       await partitions.close();

@@ -36,6 +36,8 @@ import { alterUserScramCredentialsHandler } from "./51-alter-user-scram-credenti
 import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
+import { shareFetchHandler } from "./78-share-fetch.ts";
+import { shareAcknowledgeHandler } from "./79-share-acknowledge.ts";
 import { initializeShareGroupStateHandler } from "./83-initialize-share-group-state.ts";
 import { readShareGroupStateHandler } from "./84-read-share-group-state.ts";
 import { writeShareGroupStateHandler } from "./85-write-share-group-state.ts";
@@ -79,6 +81,8 @@ export const handlers: readonly AnyHandler[] = [
   describeClusterHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
+  shareFetchHandler,
+  shareAcknowledgeHandler,
   initializeShareGroupStateHandler,
   readShareGroupStateHandler,
   writeShareGroupStateHandler,

@@ -1,0 +1,253 @@
+import { expect, test } from "bun:test";
+import { NO_CODECS } from "../../core/compression/codec.ts";
+import { Errors } from "../../core/errors.ts";
+import { BatchBuilder } from "../../core/records/batch-builder.ts";
+import { lastOffset } from "../../core/records/batch-header.ts";
+import { readRecords } from "../../core/records/record-cursor.ts";
+import { settle } from "../coordinator/coordinator.test-helper.ts";
+import { shareKey, ShareStateHarness } from "../coordinator/share/share.test-helper.ts";
+import { AcknowledgeTypes } from "./delivery-window.ts";
+import { logBatches } from "./log-batches.ts";
+import { DEFAULT_SHARE_CONFIG, type ShareConfig } from "./share-config.ts";
+import { type SharedLog, SharePartition } from "./share-partition.ts";
+
+const { ACCEPT, RELEASE, RENEW } = AcknowledgeTypes;
+
+/** A log in memory of batches with so many records each. */
+class TestLog implements SharedLog {
+  leaderEpoch = 0;
+  logStartOffset = 0;
+  bytes: Uint8Array[] = [];
+  reads = 0;
+
+  append(records: number): void {
+    const builder = new BatchBuilder({ baseOffset: this.endOffset() });
+    for (let i = 0; i < records; i++) builder.append(1_000, null, Uint8Array.of(i));
+    this.bytes.push(builder.build());
+  }
+
+  endOffset(): number {
+    const last = this.bytes.at(-1);
+    return last === undefined ? 0 : lastOffset(last, 0) + 1;
+  }
+
+  async read(offset: number, maxBytes: number) {
+    this.reads++;
+    await Promise.resolve();
+    if (offset < this.logStartOffset) {
+      return { ok: false, error: Errors.OFFSET_OUT_OF_RANGE } as const;
+    }
+    const found: Uint8Array[] = [];
+    let size = 0;
+    for (const batch of this.bytes) {
+      if (lastOffset(batch, 0) < offset) continue;
+      if (found.length > 0 && size + batch.length > maxBytes) break;
+      found.push(batch);
+      size += batch.length;
+    }
+    const nextOffset = found.length === 0 ? offset : lastOffset(found.at(-1)!, 0) + 1;
+    return { ok: true, records: new Uint8Array(Buffer.concat(found)), nextOffset } as const;
+  }
+
+  batches(records: Uint8Array) {
+    return logBatches(records);
+  }
+
+  offsetForTimestamp(timestampMs: number): Promise<number | null> {
+    return Promise.resolve(timestampMs <= 1_000 && this.endOffset() > 0 ? 0 : null);
+  }
+}
+
+/** A share partition over a coordinator in memory. */
+async function world(config: Partial<ShareConfig> = {}, startOffset = 0) {
+  const states = await new ShareStateHarness().start();
+  await states.coordinator.initialize(shareKey(), 0, startOffset);
+  const log = new TestLog();
+  const fenced: SharePartition[] = [];
+  const open = async () => {
+    const shared = new SharePartition({
+      key: shareKey(),
+      log,
+      persister: states.coordinator,
+      clock: states.clock,
+      logger: states.logger,
+      config: () => ({ ...DEFAULT_SHARE_CONFIG, ...config }),
+      onFenced: (each) => fenced.push(each),
+    });
+    expect(await shared.initialize()).toBe(Errors.NONE);
+    return shared;
+  };
+  return { states, log, fenced, open, clock: states.clock };
+}
+
+const wish = (memberId: string, maxRecords = 500) => ({
+  memberId,
+  maxBytes: 1_000_000,
+  maxRecords,
+  batchSize: 500,
+  recordLimit: false,
+});
+
+const say = (firstOffset: number, lastOffset: number, ...types: number[]) => [{
+  firstOffset,
+  lastOffset,
+  types,
+}];
+
+test("what was acknowledged stays so for the next leader, the rest is delivered again", async () => {
+  const t = await world();
+  t.log.append(4);
+  t.log.append(4);
+  const first = await t.open();
+  const got = await first.fetch(wish("a"));
+  expect(got.ranges).toEqual([{ firstOffset: 0, lastOffset: 7, deliveryCount: 1 }]);
+  expect(await first.acknowledge("a", say(0, 5, ACCEPT))).toBe(Errors.NONE);
+  first.close();
+  const second = await t.open();
+  expect(second.window.startOffset).toBe(6);
+  const again = await second.fetch(wish("b"));
+  expect(again.ranges).toEqual([{ firstOffset: 6, lastOffset: 7, deliveryCount: 1 }]);
+  // The whole batch is sent; what of it is the member's, the ranges say.
+  expect(readRecords(again.records, 0, NO_CODECS).length).toBe(4);
+});
+
+test("a type for each record, and runs of the same one", async () => {
+  const t = await world();
+  t.log.append(4);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  const types = [ACCEPT, RELEASE, RELEASE, ACCEPT];
+  expect(await shared.acknowledge("a", say(0, 3, ...types))).toBe(Errors.NONE);
+  expect(shared.window.startOffset).toBe(1);
+  expect((await shared.fetch(wish("b"))).ranges).toEqual([
+    { firstOffset: 1, lastOffset: 2, deliveryCount: 2 },
+  ]);
+});
+
+test("one wrong record undoes all that was said with it", async () => {
+  const t = await world();
+  t.log.append(4);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  await shared.acknowledge("a", say(2, 2, ACCEPT));
+  const both = [...say(0, 1, ACCEPT), ...say(2, 3, ACCEPT)];
+  expect(await shared.acknowledge("a", both)).toBe(Errors.INVALID_RECORD_STATE);
+  expect(await shared.acknowledge("a", say(0, 9, ACCEPT))).toBe(Errors.INVALID_REQUEST);
+  expect(await shared.acknowledge("a", say(0, 1, ACCEPT))).toBe(Errors.NONE);
+});
+
+test("locks run out one by one, unless they are renewed", async () => {
+  const t = await world();
+  t.log.append(2);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  await t.clock.advance(20_000);
+  expect(await shared.acknowledge("a", say(0, 0, RENEW))).toBe(Errors.NONE);
+  await t.clock.advance(10_000);
+  expect((await shared.fetch(wish("b"))).ranges).toEqual([
+    { firstOffset: 1, lastOffset: 1, deliveryCount: 2 },
+  ]);
+  expect(await shared.acknowledge("a", say(0, 0, ACCEPT))).toBe(Errors.NONE);
+  expect(await shared.acknowledge("a", say(1, 1, ACCEPT))).toBe(Errors.INVALID_RECORD_STATE);
+  await t.clock.advance(30_000);
+  expect((await shared.fetch(wish("a"))).ranges).toEqual([
+    { firstOffset: 1, lastOffset: 1, deliveryCount: 3 },
+  ]);
+});
+
+test("deliveries that failed count for the next leader", async () => {
+  const t = await world({ deliveryCountLimit: 2 });
+  t.log.append(1);
+  const first = await t.open();
+  await first.fetch(wish("a"));
+  await t.clock.advance(30_000);
+  first.close();
+  const second = await t.open();
+  expect((await second.fetch(wish("a"))).ranges[0]!.deliveryCount).toBe(2);
+  await t.clock.advance(30_000);
+  expect(second.window.startOffset).toBe(1);
+});
+
+test("a leader that was replaced can persist nothing more", async () => {
+  const t = await world();
+  t.log.append(3);
+  const old = await t.open();
+  await old.fetch(wish("a"));
+  t.log.leaderEpoch = 1;
+  await t.open();
+  expect(await old.acknowledge("a", say(0, 2, ACCEPT))).toBe(Errors.NOT_LEADER_OR_FOLLOWER);
+  expect(t.fenced).toEqual([old]);
+  expect((await old.fetch(wish("a"))).error).toBe(Errors.NOT_LEADER_OR_FOLLOWER);
+});
+
+test("a coordinator that refuses leaves the records with their member", async () => {
+  const t = await world();
+  t.log.append(3);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  t.states.log.failWith = Errors.NOT_ENOUGH_REPLICAS;
+  expect(await shared.acknowledge("a", say(0, 2, ACCEPT))).toBe(Errors.COORDINATOR_NOT_AVAILABLE);
+  t.states.log.failWith = Errors.NONE;
+  expect(await shared.acknowledge("a", say(0, 2, ACCEPT))).toBe(Errors.NONE);
+});
+
+test("nobody hears of an acknowledgement before it is durable", async () => {
+  const t = await world();
+  t.log.append(3);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  t.states.log.autoCommit = false;
+  let heard = false;
+  const answer = shared.acknowledge("a", say(0, 2, ACCEPT)).then(() => heard = true);
+  await settle();
+  expect(heard).toBe(false);
+  expect(shared.window.startOffset).toBe(0);
+  t.states.log.commit();
+  await answer;
+  expect(shared.window.startOffset).toBe(3);
+});
+
+test("where a group begins: latest, and that stays; earliest; by duration", async () => {
+  const latest = await world({}, -1);
+  latest.log.append(5);
+  expect((await latest.open()).window.startOffset).toBe(5);
+  latest.log.append(5);
+  expect((await latest.open()).window.startOffset).toBe(5);
+
+  const earliest = await world({ autoOffsetReset: { kind: "earliest" } }, -1);
+  earliest.log.append(5);
+  earliest.log.logStartOffset = 2;
+  expect((await earliest.open()).window.startOffset).toBe(2);
+
+  const since = await world({ autoOffsetReset: { kind: "by_duration", durationMs: 2e12 } }, -1);
+  since.log.append(5);
+  expect((await since.open()).window.startOffset).toBe(0);
+});
+
+test("only one member reads at a time; who comes meanwhile is told when that ends", async () => {
+  const t = await world();
+  t.log.append(3);
+  const shared = await t.open();
+  let told = 0;
+  shared.onChange(() => told++);
+  const [a, b] = await Promise.all([shared.fetch(wish("a")), shared.fetch(wish("b"))]);
+  expect([a.ranges.length, b.ranges.length]).toEqual([1, 0]);
+  expect([t.log.reads, told]).toEqual([1, 1]);
+  // Nothing is read where there is nothing.
+  await shared.fetch(wish("b"));
+  expect(t.log.reads).toBe(1);
+});
+
+test("records that were deleted from the log are skipped", async () => {
+  const t = await world();
+  t.log.append(3);
+  t.log.append(3);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  await shared.acknowledge("a", say(0, 5, RELEASE));
+  t.log.logStartOffset = 3;
+  t.log.bytes.shift();
+  expect((await shared.fetch(wish("a"))).ranges).toEqual([
+    { firstOffset: 3, lastOffset: 5, deliveryCount: 2 },
+  ]);
+});

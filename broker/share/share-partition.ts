@@ -1,0 +1,386 @@
+/**
+ * One partition as one share group consumes it: reads the log, hands records to members, takes their
+ * acknowledgements, runs their locks, and persists what has become of the records before anybody
+ * hears of it (Kafka's `SharePartition`). What may happen to a record is in `delivery-window.ts`.
+ *
+ * What was acquired is in memory only. A new leader delivers again what was not acknowledged, and
+ * then counts one delivery less than there were: the limit of deliveries holds for each leader.
+ */
+import { type ErrorCode, Errors } from "../../core/errors.ts";
+import type { Clock, Timer } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { ReadResult } from "../../storage/partition-log.ts";
+import type { SharePersister } from "../coordinator/share/share-coordinator.ts";
+import type { ShareKey, StateBatch } from "../coordinator/share/share-records.ts";
+import type { Isolation } from "../partition.ts";
+import { acquire, type LogBatch } from "./acquire.ts";
+import {
+  type AcknowledgeProblem,
+  AcknowledgeTypes,
+  type AcquiredRange,
+  type Change,
+  DeliveryWindow,
+  type Lock,
+} from "./delivery-window.ts";
+import { sliceAcquired } from "./log-batches.ts";
+import type { ShareConfig } from "./share-config.ts";
+
+/** What a share partition needs of the partition under it. */
+export interface SharedLog {
+  readonly leaderEpoch: number;
+  readonly logStartOffset: number;
+  endOffset(isolation: Isolation): number;
+  read(offset: number, maxBytes: number, isolation: Isolation): Promise<ReadResult>;
+  /** What the bytes of a read hold; batches of aborted transactions are not for delivery. */
+  batches(records: Uint8Array, isolation: Isolation): LogBatch[];
+  /** The first offset whose record is as young as `timestampMs`, or null. */
+  offsetForTimestamp(timestampMs: number): Promise<number | null>;
+}
+
+/** What a share partition is made of. */
+export interface SharePartitionOptions {
+  readonly key: ShareKey;
+  readonly log: SharedLog;
+  readonly persister: SharePersister;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The group's configuration as it is now. */
+  readonly config: () => ShareConfig;
+  /** Another leader or a new initialization has taken over; the share partition is of no use. */
+  readonly onFenced: (partition: SharePartition) => void;
+}
+
+/** How much a member wants. */
+export interface ShareFetchWish {
+  readonly memberId: string;
+  readonly maxBytes: number;
+  readonly maxRecords: number;
+  readonly batchSize: number;
+  readonly recordLimit: boolean;
+}
+
+/** What a member gets: whole batches, and which of their records are its own for now. */
+export interface Acquired {
+  readonly error: ErrorCode;
+  readonly records: Uint8Array;
+  readonly ranges: readonly AcquiredRange[];
+}
+
+/** What a member says about `[firstOffset, lastOffset]`: one type for all, or one for each. */
+export interface Acknowledgement {
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly types: readonly number[];
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NOTHING: Acquired = { error: Errors.NONE, records: NO_BYTES, ranges: [] };
+/** Reads of one fetch that may find nothing but holes. */
+const READS_MAX = 16;
+
+/** See the header. Has to be initialized before anything else. */
+export class SharePartition {
+  readonly key: ShareKey;
+  readonly leaderEpoch: number;
+  readonly #options: SharePartitionOptions;
+  readonly #listeners = new Set<() => void>();
+  #window = new DeliveryWindow(0);
+  #stateEpoch = 0;
+  #timer: { readonly deadlineMs: number; readonly timer: Timer } | null = null;
+  #fetching = false;
+  /** Somebody came while another was reading. */
+  #turnedAway = false;
+  #closed = false;
+
+  constructor(options: SharePartitionOptions) {
+    this.#options = options;
+    this.key = options.key;
+    this.leaderEpoch = options.log.leaderEpoch;
+  }
+
+  get log(): SharedLog {
+    return this.#options.log;
+  }
+
+  /** Whether another has taken over, or the group or the partition has gone. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether nobody has records and nobody reads: it can be made anew at any time. */
+  get isIdle(): boolean {
+    return !this.#fetching && this.#window.isIdle;
+  }
+
+  /** What tests and descriptions look at. */
+  get window(): Pick<
+    DeliveryWindow,
+    "startOffset" | "nextOffset" | "inFlightCount" | "spanCount" | "batches"
+  > {
+    return this.#window;
+  }
+
+  /** Takes up what is persisted; NONE, or why this cannot be consumed now. */
+  async initialize(): Promise<ErrorCode> {
+    const { persister, log } = this.#options;
+    const read = await persister.read(this.key, this.leaderEpoch);
+    if (read.errorCode !== Errors.NONE) return this.#persisterError(read.errorCode);
+    this.#stateEpoch = read.stateEpoch;
+    if (read.startOffset >= 0) {
+      this.#window = new DeliveryWindow(read.startOffset, read.stateBatches);
+      this.#window.moveStart(log.logStartOffset);
+      return Errors.NONE;
+    }
+    // Persisted at once: after a crash "latest" must not mean a later offset, and lose records.
+    this.#window = new DeliveryWindow(await this.#resetOffset());
+    return await this.#write([]);
+  }
+
+  /** Calls back when there may be something to fetch that was not before. Returns unsubscribe. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Ends locks and waiting; what is persisted stays. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.timer.cancel();
+    this.#timer = null;
+    this.#notify();
+  }
+
+  // ---- Fetching.
+
+  /**
+   * Reads and acquires; answers nothing where there is nothing to be had, or where somebody else is
+   * just reading: `onChange` calls when that ends.
+   */
+  async fetch(wish: ShareFetchWish): Promise<Acquired> {
+    if (this.#closed) return { ...NOTHING, error: Errors.NOT_LEADER_OR_FOLLOWER };
+    if (wish.maxRecords <= 0 || !this.#mayHaveMore()) return NOTHING;
+    if (this.#fetching) {
+      this.#turnedAway = true;
+      return NOTHING;
+    }
+    this.#fetching = true;
+    try {
+      for (let reads = 0; reads < READS_MAX; reads++) {
+        const before = this.#window.nextFetchOffset;
+        const acquired = await this.#readOnce(wish);
+        const isDone = acquired.error !== Errors.NONE || acquired.ranges.length > 0;
+        if (isDone || this.#closed || this.#window.nextFetchOffset === before) return acquired;
+      }
+      return NOTHING;
+    } finally {
+      this.#fetching = false;
+      if (this.#turnedAway) this.#notify();
+      this.#turnedAway = false;
+    }
+  }
+
+  /** Whether a read may find something for somebody; without a look at the log's bytes. */
+  #mayHaveMore(): boolean {
+    const { log, config } = this.#options;
+    const { isolation, maxRecordLocks } = config();
+    const window = this.#window;
+    window.moveStart(log.logStartOffset);
+    const fetchOffset = window.nextFetchOffset;
+    const isFull = fetchOffset === window.nextOffset && window.inFlightCount >= maxRecordLocks;
+    return !isFull && fetchOffset < log.endOffset(isolation);
+  }
+
+  async #readOnce(wish: ShareFetchWish): Promise<Acquired> {
+    const { log, config } = this.#options;
+    const { isolation, maxRecordLocks, deliveryCountLimit } = config();
+    if (!this.#mayHaveMore()) return NOTHING;
+    const window = this.#window;
+    const fetchOffset = window.nextFetchOffset;
+    const read = await log.read(fetchOffset, wish.maxBytes, isolation);
+    if (this.#closed) return { ...NOTHING, error: Errors.NOT_LEADER_OR_FOLLOWER };
+    if (!read.ok) {
+      // The log's start has moved in the meantime; the next look finds it.
+      if (read.error === Errors.OFFSET_OUT_OF_RANGE) return NOTHING;
+      return { ...NOTHING, error: read.error };
+    }
+    const ranges = acquire(window, {
+      lock: this.#newLock(wish.memberId),
+      fetchOffset,
+      batches: log.batches(read.records, isolation),
+      maxRecords: wish.maxRecords,
+      batchSize: wish.batchSize,
+      recordLimit: wish.recordLimit,
+      maxInFlight: maxRecordLocks,
+      deliveryLimit: deliveryCountLimit,
+    });
+    if (ranges.length === 0) return NOTHING;
+    this.#armTimer();
+    return { error: Errors.NONE, records: sliceAcquired(read.records, ranges), ranges };
+  }
+
+  // ---- Acknowledging.
+
+  /** All or nothing; answers when it is persisted. */
+  async acknowledge(
+    memberId: string,
+    acknowledgements: readonly Acknowledgement[],
+  ): Promise<ErrorCode> {
+    if (this.#closed) return Errors.NOT_LEADER_OR_FOLLOWER;
+    const change: Change = { memberId };
+    const renewals: Run[] = [];
+    for (const acknowledgement of acknowledgements) {
+      for (const run of runsOf(acknowledgement)) {
+        const problem = this.#acknowledgeRun(change, run, renewals);
+        if (problem === null) continue;
+        this.#settle(change, false);
+        return problem === "invalid request" ? Errors.INVALID_REQUEST : Errors.INVALID_RECORD_STATE;
+      }
+    }
+    const lock = this.#newLock(memberId);
+    for (const { first, last } of renewals) this.#window.renew(first, last, lock);
+    if (renewals.length > 0) this.#armTimer();
+    return await this.#persist(change);
+  }
+
+  #acknowledgeRun(change: Change, run: Run, renewals: Run[]): AcknowledgeProblem | null {
+    const { first, last, type } = run;
+    const problem = this.#window.acknowledgeProblem(change.memberId, first, last);
+    if (problem !== null) return problem;
+    if (type === AcknowledgeTypes.RENEW) renewals.push(run);
+    else if (last >= this.#window.startOffset) {
+      this.#window.acknowledge(change, first, last, type, this.#deliveryLimit);
+    }
+    return null;
+  }
+
+  /** The member is gone: others get what it had, and its deliveries do not count. */
+  async release(memberId: string): Promise<ErrorCode> {
+    if (this.#closed) return Errors.NOT_LEADER_OR_FOLLOWER;
+    const change: Change = { memberId };
+    this.#window.release(change);
+    return await this.#persist(change);
+  }
+
+  async #persist(change: Change): Promise<ErrorCode> {
+    const batches = this.#window.pendingOf(change);
+    if (batches.length === 0) return Errors.NONE;
+    const error = await this.#write(batches);
+    if (!this.#closed) this.#settle(change, error === Errors.NONE);
+    return error;
+  }
+
+  #settle(change: Change, persisted: boolean): void {
+    this.#window.settle(change, persisted, this.#deliveryLimit);
+    this.#armTimer();
+    this.#notify();
+  }
+
+  async #write(stateBatches: readonly StateBatch[]): Promise<ErrorCode> {
+    const outcome = await this.#options.persister.write(this.key, {
+      stateEpoch: this.#stateEpoch,
+      leaderEpoch: this.leaderEpoch,
+      startOffset: this.#window.startOffset,
+      deliveryCompleteCount: this.#window.deliveryCompleteCount,
+      stateBatches,
+    });
+    if (outcome.errorCode === Errors.NONE) return Errors.NONE;
+    const error = this.#persisterError(outcome.errorCode);
+    if (error === Errors.NOT_LEADER_OR_FOLLOWER && !this.#closed) {
+      this.close();
+      this.#options.onFenced(this);
+    }
+    return error;
+  }
+
+  /** What a member hears of an error of the share coordinator (`SharePartition.fetchPersisterError`). */
+  #persisterError(error: ErrorCode): ErrorCode {
+    switch (error) {
+      case Errors.NOT_COORDINATOR:
+      case Errors.COORDINATOR_NOT_AVAILABLE:
+      case Errors.COORDINATOR_LOAD_IN_PROGRESS:
+        return Errors.COORDINATOR_NOT_AVAILABLE;
+      case Errors.GROUP_ID_NOT_FOUND:
+      case Errors.UNKNOWN_TOPIC_OR_PARTITION:
+        return error;
+      case Errors.FENCED_LEADER_EPOCH:
+      case Errors.FENCED_STATE_EPOCH:
+        return Errors.NOT_LEADER_OR_FOLLOWER;
+      default:
+        return Errors.UNKNOWN_SERVER_ERROR;
+    }
+  }
+
+  // ---- Time.
+
+  get #deliveryLimit(): number {
+    return this.#options.config().deliveryCountLimit;
+  }
+
+  #newLock(memberId: string): Lock {
+    const { clock, config } = this.#options;
+    return { memberId, deadlineMs: clock.monotonicMs() + config().recordLockDurationMs };
+  }
+
+  /** One timer serves all locks: it runs until the first of them ends. */
+  #armTimer(): void {
+    if (this.#closed) return;
+    const deadlineMs = this.#window.nextDeadlineMs;
+    if (this.#timer !== null && this.#timer.deadlineMs <= deadlineMs) return;
+    this.#timer?.timer.cancel();
+    this.#timer = null;
+    if (deadlineMs === Infinity) return;
+    const { clock } = this.#options;
+    const delayMs = Math.max(0, Math.ceil(deadlineMs - clock.monotonicMs()));
+    this.#timer = { deadlineMs, timer: clock.setTimer(delayMs, () => this.#onDeadline()) };
+  }
+
+  #onDeadline(): void {
+    this.#timer = null;
+    const nowMs = this.#options.clock.monotonicMs();
+    const expired = this.#window.expire(nowMs, this.#deliveryLimit);
+    this.#armTimer();
+    if (expired.length === 0) return;
+    // If it is not persisted, a new leader counts a delivery less.
+    void this.#write(expired);
+    this.#notify();
+  }
+
+  async #resetOffset(): Promise<number> {
+    const { log, clock, config } = this.#options;
+    const { autoOffsetReset } = config();
+    switch (autoOffsetReset.kind) {
+      case "earliest":
+        return log.logStartOffset;
+      case "latest":
+        return log.endOffset("read_uncommitted");
+      case "by_duration": {
+        const since = clock.wallMs() - autoOffsetReset.durationMs;
+        return await log.offsetForTimestamp(since) ?? log.endOffset("read_uncommitted");
+      }
+    }
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Offsets that one type is said about. */
+interface Run {
+  readonly first: number;
+  readonly last: number;
+  readonly type: number;
+}
+
+function* runsOf({ firstOffset, lastOffset, types }: Acknowledgement): Generator<Run> {
+  if (types.length === 1) {
+    yield { first: firstOffset, last: lastOffset, type: types[0]! };
+    return;
+  }
+  let from = 0;
+  for (let index = 1; index <= types.length; index++) {
+    if (index < types.length && types[index] === types[from]) continue;
+    yield { first: firstOffset + from, last: firstOffset + index - 1, type: types[from]! };
+    from = index;
+  }
+}

@@ -263,7 +263,8 @@ class FaultyFile implements DiskFile {
       throw refusal("ENOSPC", this.path);
     }
     if (this.random.chance(this.disk.faults.failingWritePercent)) {
-      this.writePart(from, position, this.random.below(from.length + 1));
+      // A write that the page cache took whole has not failed.
+      this.writePart(from, position, this.random.below(Math.max(1, from.length)));
       throw refusal("EIO", this.path);
     }
     this.change({ kind: "write", position, bytes: from.slice() });

@@ -267,6 +267,8 @@ export class DataDir {
       await disk.syncDir(this.path);
     }
     await forEachAtOnce(found, this.limits.parallelLogs, (id) => this.recoverOne(id, wasClean));
+    // The folders themselves, before any checkpoint speaks of what is in them.
+    if (!wasClean && found.length > 0) await disk.syncDir(this.path);
     // What was just recovered has to count as such in the next crash: damage that was fenced and
     // kept would else be found again, and the producer snapshots behind it thrown away, when
     // retention may have taken the batches that they speak of.

@@ -24,7 +24,8 @@
   aborted transactions above                      made again while the batches are read
   `.tmp`, `.deleted`, indexes without a log       removed
  *
- * Afterwards everything is complete and synced as after a clean shutdown.
+ * Afterwards everything is complete and synced as after a clean shutdown, but for the entry of the
+ * folder in the data directory, which `DataDir` syncs once for all logs.
  */
 import { partitionLeaderEpoch } from "../core/records/batch-header.ts";
 import { formatEpochs, parseEpochs } from "./checkpoint-file.ts";
@@ -350,12 +351,11 @@ class LogRecovery {
     }
     this.producers.write(this.endOffset);
     for (const offset of this.producers.kept) await this.sync(this.producers.path(offset));
-    const epochs = formatEpochs(this.epochs.entries);
-    await writeSmallText(disk, `${this.dir}/${LEADER_EPOCH_FILE}`, epochs);
     const metadata = `${this.dir}/${PARTITION_METADATA_FILE}`;
     if (disk.stat(metadata) !== null) await this.sync(metadata);
-    await disk.syncDir(this.dir);
-    await disk.syncDir(this.context.path);
+    // Last, because it syncs the folder too.
+    const epochs = formatEpochs(this.epochs.entries);
+    await writeSmallText(disk, `${this.dir}/${LEADER_EPOCH_FILE}`, epochs);
   }
 
   private async sync(path: string): Promise<void> {

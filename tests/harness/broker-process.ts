@@ -29,6 +29,8 @@ export interface BrokerProcessOptions {
   readonly port?: number;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** How long it may take until it can serve; default 30 s. */
+  readonly readyWithinMs?: number;
 }
 
 /** A fresh, empty directory. */
@@ -68,7 +70,7 @@ export async function startBrokerProcess(
     }
   };
   const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + (options.readyWithinMs ?? 30_000);
   while (!existsSync(readyFile)) {
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill("SIGKILL");

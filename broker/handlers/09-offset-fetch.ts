@@ -4,9 +4,11 @@
  * - Needs DESCRIBE on each group and each topic. Where all topics are asked for (no list, from
  *   version 2), those that the sender may not describe are left out.
  * - A group or partition without an offset answers −1, not an error.
+ * - Who says that it is a member has to be one, in its present epoch (UNKNOWN_MEMBER_ID,
+ *   STALE_MEMBER_EPOCH; KIP-848).
  * - 1: errors of the group stand at each partition. 7: `requireStable`; there are no transactional
  *   offsets yet, and every answer waits until what it says is committed. 8: several groups
- *   (KIP-709). 9: member id and epoch, which the classic protocol does not look at. 10: topic ids.
+ *   (KIP-709). 9: member id and epoch. 10: topic ids.
  */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
@@ -35,6 +37,8 @@ interface WantedTopic {
 
 interface WantedGroup {
   readonly groupId: string;
+  readonly memberId: string | null;
+  readonly memberEpoch: number;
   /** Null asks for all. */
   readonly topics: readonly WantedTopic[] | null;
 }
@@ -82,11 +86,14 @@ function wantedGroups(context: RequestContext, request: Request, broker: Broker)
       topicId: ZERO_UUID,
       partitionIndexes,
     }));
-    return [{ groupId: request.groupId, topics: topics ?? null }];
+    const nobody = { memberId: null, memberEpoch: -1 };
+    return [{ groupId: request.groupId, ...nobody, topics: topics ?? null }];
   }
   const byId = context.apiVersion >= TOPIC_ID_VERSION;
-  return request.groups.map(({ groupId, topics }) => ({
+  return request.groups.map(({ groupId, memberId, memberEpoch, topics }) => ({
     groupId,
+    memberId,
+    memberEpoch,
     topics: topics?.map(({ name, topicId, partitionIndexes }) => ({
       name: byId ? broker.metadata.topicById(topicId)?.name : name,
       topicId,
@@ -106,14 +113,16 @@ async function fetchGroup(
   }
   const outcome = await broker.groups.fetchOffsets(
     groupId,
-    (shard) =>
-      group.topics === null
+    (shard) => {
+      const error = shard.offsets.fetchProblem(groupId, group.memberId, group.memberEpoch);
+      if (error !== Errors.NONE) return refuse(group, error);
+      const topics = group.topics === null
         ? allTopics(context, groupId, shard, broker)
-        : group.topics.map((topic) => oneTopic(context, groupId, topic, shard)),
+        : group.topics.map((topic) => oneTopic(context, groupId, topic, shard));
+      return { groupId, topics, errorCode: Errors.NONE };
+    },
   );
-  return outcome.ok
-    ? { groupId, topics: outcome.value, errorCode: Errors.NONE }
-    : refuse(group, outcome.error);
+  return outcome.ok ? outcome.value : refuse(group, outcome.error);
 }
 
 function oneTopic(

@@ -13,6 +13,24 @@ export interface GroupConfig {
   readonly offsetsRetentionMs: number;
   /** offsets.retention.check.interval.ms */
   readonly offsetsRetentionCheckIntervalMs: number;
+  readonly consumer: ConsumerGroupConfig;
+}
+
+/** group.consumer.* for all groups, or what the configs of a group say instead (KIP-848). */
+export interface ConsumerGroupConfig {
+  /** group.consumer.max.size: members of a group. */
+  readonly maxSize: number;
+  /** group.consumer.assignors, by name; the first is the default. */
+  readonly assignors: readonly string[];
+  /** group.consumer.migration.policy */
+  readonly canUpgrade: boolean;
+  readonly canDowngrade: boolean;
+  /** group.consumer.regex.refresh.interval.ms */
+  readonly regexRefreshIntervalMs: number;
+  sessionTimeoutMs(groupId: string): number;
+  heartbeatIntervalMs(groupId: string): number;
+  /** The least time between two targets of a group. */
+  assignmentIntervalMs(groupId: string): number;
 }
 
 /** How long a JoinGroup of a member that does not know its id is waited for (Kafka: 5 minutes). */
@@ -33,4 +51,14 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
   offsetMetadataMaxBytes: 4_096,
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,
+  consumer: {
+    maxSize: 2_147_483_647,
+    assignors: ["uniform", "range"],
+    canUpgrade: true,
+    canDowngrade: true,
+    regexRefreshIntervalMs: 600_000,
+    sessionTimeoutMs: () => 45_000,
+    heartbeatIntervalMs: () => 5_000,
+    assignmentIntervalMs: () => 1_000,
+  },
 };

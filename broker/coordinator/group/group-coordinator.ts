@@ -3,13 +3,14 @@
  * are spread over the partitions of `__consumer_offsets` by their id; whoever leads a partition
  * coordinates its groups (Kafka's `GroupCoordinatorService`).
  */
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import { type ErrorCode, errorName, Errors } from "../../../core/errors.ts";
 import type { Codecs } from "../../../core/compression/codec.ts";
 import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
+import { type Outcome as Checked, refuse } from "../../outcome.ts";
 import type { Outcome } from "../shard.ts";
 import {
   joinError,
@@ -18,11 +19,13 @@ import {
   syncError,
   type SyncResponse,
 } from "./classic/classic-group.ts";
+import type { ConsumerGroupDescription } from "./consumer/describe.ts";
+import type { HeartbeatRequest, HeartbeatResponse } from "./consumer/heartbeat.ts";
 import type { GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupDescription } from "./classic/classic-groups.ts";
-import type { Topics } from "./group.ts";
+import type { Topics, TopicsChange } from "./group.ts";
 import { type GroupListing, GroupShard } from "./group-shard.ts";
 import type { JoinRequest } from "./classic/join.ts";
 import type {
@@ -103,9 +106,11 @@ export class GroupCoordinator {
     }
   }
 
-  /** Topics are gone: so are the offsets in them. */
-  onTopicsDeleted(): void {
+  /** Topics have come, gone or grown; the offsets of those that are gone go too. */
+  onTopicsChanged(change: TopicsChange): void {
     for (const partition of this.#led.keys()) {
+      this.#runtime.now(partition, (shard) => shard.onTopicsChanged(change));
+      if (!change.deleted) continue;
       void this.#runtime.write(partition, (shard) => shard.offsets.dropDeleted());
     }
   }
@@ -140,7 +145,7 @@ export class GroupCoordinator {
     return this.#parked(
       request.groupId,
       signals,
-      (shard, reply) => shard.classic.join(request, reply),
+      (shard, reply) => shard.join(request, reply),
       (error) => joinError(error, request.memberId),
     );
   }
@@ -151,7 +156,7 @@ export class GroupCoordinator {
     return this.#parked(
       request.groupId,
       signals,
-      (shard, reply) => shard.classic.sync(request, reply),
+      (shard, reply) => shard.sync(request, reply),
       syncError,
     );
   }
@@ -160,11 +165,34 @@ export class GroupCoordinator {
     if (request.groupId === "") return Errors.INVALID_GROUP_ID;
     const outcome = this.#runtime.now(
       this.#partitionOf(request.groupId),
-      (shard) => shard.classic.heartbeat(request),
+      (shard) => shard.heartbeat(request),
     );
     if (outcome.ok) return outcome.value;
     // The session starts again when the group is loaded, so this beat is as good as heard.
     return outcome.error === Errors.COORDINATOR_LOAD_IN_PROGRESS ? Errors.NONE : outcome.error;
+  }
+
+  /** The names of the assignors that members may ask for. */
+  get consumerAssignors(): readonly string[] {
+    return this.#options.config.consumer.assignors;
+  }
+
+  /** Answers when what the member has changed is committed. */
+  async consumerHeartbeat(request: HeartbeatRequest): Promise<Checked<HeartbeatResponse>> {
+    const outcome = await this.#runtime.write(
+      this.#partitionOf(request.groupId),
+      (shard) => shard.consumer.heartbeat(request),
+    );
+    return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
+  }
+
+  /** A consumer group with its members. */
+  async describeConsumerGroup(groupId: string): Promise<Checked<ConsumerGroupDescription>> {
+    const outcome = await this.#runtime.read(
+      this.#partitionOf(groupId),
+      (shard) => shard.consumer.describe(groupId),
+    );
+    return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
   }
 
   leaveGroup(
@@ -174,7 +202,7 @@ export class GroupCoordinator {
     if (groupId === "") return Promise.resolve({ ok: false, error: Errors.INVALID_GROUP_ID });
     return this.#runtime.write(
       this.#partitionOf(groupId),
-      (shard) => shard.classic.leave(groupId, members),
+      (shard) => shard.leave(groupId, members),
     );
   }
 

@@ -6,14 +6,32 @@
  */
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
 import type { CoordinatorResult, CoordinatorShard } from "../shard.ts";
-import { ClassicGroup } from "./classic/classic-group.ts";
+import {
+  ClassicGroup,
+  joinError,
+  type JoinResponse,
+  type Reply,
+  type SyncResponse,
+} from "./classic/classic-group.ts";
 import { ClassicGroups } from "./classic/classic-groups.ts";
-import type { Group, GroupContext, GroupKind } from "./group.ts";
+import type { JoinRequest } from "./classic/join.ts";
+import type {
+  LeavingMember,
+  LeftMember,
+  MemberRequest,
+  SyncRequest,
+} from "./classic/membership.ts";
+import { ConsumerGroup } from "./consumer/consumer-group.ts";
+import { ConsumerGroups } from "./consumer/consumer-groups.ts";
+import type { Group, GroupContext, GroupKind, TopicsChange } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { GroupOffsets } from "./offsets/group-offsets.ts";
 import { OffsetStore } from "./offsets/offset-store.ts";
 
 const EXPIRY_KEY = "expire offsets";
+
+/** The kinds of groups that a member of the classic protocol may join when they are empty. */
+const CONVERTIBLE_WHEN_EMPTY: ReadonlySet<GroupKind> = new Set<GroupKind>(["consumer", "streams"]);
 
 /** What a shard is made of. */
 export type GroupShardOptions = Omit<GroupContext, "groups" | "hasOffsets">;
@@ -29,8 +47,10 @@ export interface GroupListing {
 /** See the header. */
 export class GroupShard implements CoordinatorShard<GroupRecord> {
   readonly classic: ClassicGroups;
+  readonly consumer: ConsumerGroups;
   readonly offsets: GroupOffsets;
   readonly #context: GroupContext;
+  #conversions = 0;
 
   constructor(options: GroupShardOptions) {
     const store = new OffsetStore();
@@ -40,6 +60,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       hasOffsets: (groupId) => store.has(groupId),
     };
     this.classic = new ClassicGroups(this.#context);
+    this.consumer = new ConsumerGroups(this.#context, this.classic);
     this.offsets = new GroupOffsets(
       this.#context,
       store,
@@ -58,6 +79,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
         return this.offsets.fold(record);
       case "GroupMetadata":
         return this.classic.replay(record);
+      default:
+        return this.consumer.replay(record);
     }
   }
 
@@ -67,6 +90,9 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
         return this.offsets.fold(record);
       case "GroupMetadata":
         return this.classic.written(record);
+      default:
+        this.consumer.written(record);
+        return this.#keepOffsets(record.key.groupId);
     }
   }
 
@@ -81,6 +107,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   onLoaded(): void {
     this.classic.onLoaded();
+    this.consumer.onLoaded();
     const { timers } = this.#context;
     timers.schedule("drop offsets of deleted topics", 0, () => this.offsets.dropDeleted());
     this.#scheduleExpiry();
@@ -89,6 +116,63 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   onUnloaded(error: ErrorCode): void {
     this.classic.onUnloaded(error);
     this.#context.groups.clear();
+  }
+
+  /** The groups that read the topics look at their metadata at the next heartbeat. */
+  onTopicsChanged(change: TopicsChange): void {
+    this.consumer.onTopicsChanged(change);
+  }
+
+  // ---- The classic protocol, which members of a consumer group may speak too.
+
+  /** `reply` is called at once or later, exactly once, if the step is written. */
+  join(request: JoinRequest, reply: Reply<JoinResponse>): CoordinatorResult<GroupRecord, void> {
+    const { groupId } = request;
+    const group = this.find(groupId);
+    if (group === undefined || group instanceof ClassicGroup) {
+      return this.classic.join(request, reply);
+    }
+    if (group instanceof ConsumerGroup && group.members.size > 0) {
+      return this.consumer.join(group, request, reply);
+    }
+    if (!CONVERTIBLE_WHEN_EMPTY.has(group.kind) || group.state !== "Empty") {
+      reply(joinError(Errors.INCONSISTENT_GROUP_PROTOCOL, ""));
+      return { records: [], response: undefined };
+    }
+    // Without members a group has no kind; it is a classic one once this is written.
+    return {
+      records: group.tombstones(),
+      response: undefined,
+      onCommitted: () => {
+        const key = `join ${this.#conversions++} ${groupId}`;
+        this.#context.timers.schedule(key, 0, () => this.join(request, reply));
+      },
+    };
+  }
+
+  /** As `join`. */
+  sync(request: SyncRequest, reply: Reply<SyncResponse>): CoordinatorResult<GroupRecord, void> {
+    const group = this.consumer.find(request.groupId);
+    return group === undefined
+      ? this.classic.sync(request, reply)
+      : this.consumer.sync(group, request, reply);
+  }
+
+  heartbeat(request: MemberRequest): ErrorCode {
+    const group = this.consumer.find(request.groupId);
+    return group === undefined
+      ? this.classic.heartbeat(request)
+      : this.consumer.classicHeartbeat(group, request);
+  }
+
+  leave(
+    groupId: string,
+    members: readonly LeavingMember[],
+  ): CoordinatorResult<GroupRecord, readonly LeftMember[]> {
+    const group = this.consumer.find(groupId);
+    return group === undefined
+      ? this.classic.leave(groupId, members)
+      : this.consumer.leave(group, members);
   }
 
   // ---- Groups of every kind.
@@ -121,6 +205,13 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       records.push(...this.offsets.tombstones(groupId), ...group.tombstones());
     }
     return { records, response: errors, atomic: false };
+  }
+
+  /** Offsets always have a group; a classic one without a protocol where there is no other. */
+  #keepOffsets(groupId: string): void {
+    if (this.find(groupId) === undefined && this.#context.hasOffsets(groupId)) {
+      this.classic.materialize(groupId);
+    }
   }
 
   #scheduleExpiry(): void {

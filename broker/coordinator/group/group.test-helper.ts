@@ -39,6 +39,7 @@ export class GroupHarness {
   readonly clock = new ManualClock();
   readonly logger = new ListLogger();
   readonly topics = new Map<string, string>([["t", ZERO_UUID.replace("A", "B")]]);
+  metadataVersion = 1;
   runtime: CoordinatorRuntime<GroupRecord, GroupShard>;
 
   constructor(
@@ -95,6 +96,7 @@ export class GroupHarness {
         return name === undefined ? undefined : view(name, id);
       },
       all: () => [...this.topics].map(([name, id]) => view(name, id)),
+      version: () => this.metadataVersion,
     };
   }
 
@@ -117,7 +119,7 @@ export class GroupHarness {
       ...request,
     };
     void this.runtime.write(0, (shard) =>
-      shard.classic.join(full, (response) => {
+      shard.join(full, (response) => {
         if (waiting.answer !== null) throw new Error("answered twice");
         waiting.answer = response;
       }));
@@ -144,7 +146,7 @@ export class GroupHarness {
       ...request,
     };
     void this.runtime.write(0, (shard) =>
-      shard.classic.sync(full, (response) => {
+      shard.sync(full, (response) => {
         if (waiting.answer !== null) throw new Error("answered twice");
         waiting.answer = response;
       }));
@@ -155,7 +157,7 @@ export class GroupHarness {
     const outcome = this.runtime.now(
       0,
       (shard) =>
-        shard.classic.heartbeat({
+        shard.heartbeat({
           groupId: GROUP,
           memberId,
           groupInstanceId: instanceId,
@@ -169,7 +171,7 @@ export class GroupHarness {
   async leave(memberId: string, groupInstanceId: string | null = null): Promise<ErrorCode> {
     const outcome = await this.runtime.write(
       0,
-      (shard) => shard.classic.leave(GROUP, [{ memberId, groupInstanceId, reason: null }]),
+      (shard) => shard.leave(GROUP, [{ memberId, groupInstanceId, reason: null }]),
     );
     return outcome.ok ? outcome.value[0]!.error : outcome.error;
   }

@@ -14,15 +14,12 @@ import type { GroupRecord } from "./group-records.ts";
 /** Kafka's names, as ListGroups shows them. */
 export type GroupKind = "classic" | "consumer" | "share" | "streams";
 
-/** Who commits or fetches offsets, and of which generation or member epoch (−1: none). */
-export interface OffsetFence {
+/** A commit, as the group judges who sends it. */
+export interface CommitFence {
   readonly memberId: string;
   readonly groupInstanceId: string | null;
+  /** Generation or member epoch; −1 for a consumer that does not take part in a group. */
   readonly generationId: number;
-}
-
-/** A commit, as the group judges who sends it. */
-export interface CommitFence extends OffsetFence {
   /** TxnOffsetCommit. */
   readonly isTransactional: boolean;
   /** Whether the sender knows STALE_MEMBER_EPOCH: OffsetCommit from version 9 on. */
@@ -51,8 +48,8 @@ export interface Group {
   commitProblem(fence: CommitFence): ErrorCode;
   /** As `commitProblem`, for one partition of a commit that may be sent (KIP-1251). */
   commitPartitionProblem(fence: CommitFence, target: CommitTarget): ErrorCode;
-  /** NONE, or why the sender may not see the offsets. */
-  fetchProblem(fence: OffsetFence): ErrorCode;
+  /** NONE, or why the sender may not see the offsets; null and −1 are somebody who is no member. */
+  fetchProblem(memberId: string | null, memberEpoch: number): ErrorCode;
   /** NONE, or why no offset may be deleted now (OffsetDelete). */
   offsetDeleteProblem(): ErrorCode;
   /** NONE, or why the group may not be deleted now (DeleteGroups). */
@@ -92,6 +89,15 @@ export interface Topics {
   byName(name: string): TopicView | undefined;
   byId(id: string): TopicView | undefined;
   all(): Iterable<TopicView>;
+  /** Which metadata this is; grows with every change of it. */
+  version(): number;
+}
+
+/** Topics that have been created, deleted, or changed in the number of partitions. */
+export interface TopicsChange {
+  readonly names: readonly string[];
+  readonly created: boolean;
+  readonly deleted: boolean;
 }
 
 /** What the kinds of groups in a shard work with. */

@@ -1,6 +1,7 @@
 /** Puts the group coordinator into a broker: config, metadata and partitions that it stands on. */
 import type { Codecs } from "../../../core/compression/codec.ts";
 import { Errors } from "../../../core/errors.ts";
+import type { MetadataDelta } from "../../../cluster/metadata-image.ts";
 import type { Io } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { BrokerConfig } from "../../config/broker-config.ts";
@@ -9,7 +10,7 @@ import type { MetadataCache } from "../../metadata-cache.ts";
 import { GROUP_METADATA_TOPIC } from "../../topic-names.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { type LedPartition, partitionLog } from "../partition-log.ts";
-import type { GroupConfig } from "./group-config.ts";
+import type { ConsumerGroupConfig, GroupConfig } from "./group-config.ts";
 import { GroupCoordinator, type GroupTopic } from "./group-coordinator.ts";
 
 /** What of a broker the coordinator needs. */
@@ -35,13 +36,14 @@ export function startGroupCoordinator(services: GroupCoordinatorServices): Group
     random: io.random,
     logger,
     codecs,
-    config: groupConfig(config),
+    config: groupConfig(config, (groupId) => metadata.image.configs("group", groupId)),
     commitTimeoutMs: config.get("offsets.commit.timeout.ms"),
     topic: groupTopic(services),
     topics: {
       byName: (name) => metadata.topic(name),
       byId: (id) => metadata.topicById(id),
       all: () => metadata.image.topics.values(),
+      version: () => metadata.image.position,
     },
   });
   metadata.onChange((delta) => {
@@ -51,15 +53,91 @@ export function startGroupCoordinator(services: GroupCoordinatorServices): Group
       ...delta.changedTopics.map((each) => each.after),
     ];
     if (touched.some((topic) => topic.name === GROUP_METADATA_TOPIC)) coordinator.follow();
-    if (delta.deletedTopics.length > 0) coordinator.onTopicsDeleted();
+    const change = topicsChange(delta);
+    if (change.names.length > 0) coordinator.onTopicsChanged(change);
   });
   coordinator.follow();
   return coordinator;
 }
 
-/** The broker's configs that concern groups, always as they are now. */
-export function groupConfig(config: BrokerConfig): GroupConfig {
+/** What groups have to know of a change: a topic whose configs alone changed is the same to them. */
+function topicsChange({ createdTopics, deletedTopics, changedTopics }: MetadataDelta) {
+  const grown = changedTopics.filter(({ before, after }) =>
+    before.partitions.length !== after.partitions.length
+  );
   return {
+    names: [...createdTopics, ...deletedTopics, ...grown.map((each) => each.after)]
+      .map((topic) => topic.name),
+    created: createdTopics.length > 0,
+    deleted: deletedTopics.length > 0,
+  };
+}
+
+/** How often regular expressions are matched anew, as Kafka's internal config has it. */
+const REGEX_REFRESH_INTERVAL_MS = 600_000;
+
+/** The configs of consumer groups: a group's own within the broker's bounds, or the broker's. */
+function consumerGroupConfig(config: BrokerConfig, configsOf: GroupConfigsOf): ConsumerGroupConfig {
+  const policy = () => config.get("group.consumer.migration.policy")?.toUpperCase();
+  const own = (groupId: string, name: string, min: number, max: number) => {
+    const text = configsOf(groupId).get(name);
+    return text === undefined ? null : Math.min(Math.max(Number(text), min), max);
+  };
+  return {
+    get maxSize() {
+      return config.get("group.consumer.max.size");
+    },
+    get assignors() {
+      return config.get("group.consumer.assignors").map(assignorName);
+    },
+    get canUpgrade() {
+      return policy() === "UPGRADE" || policy() === "BIDIRECTIONAL";
+    },
+    get canDowngrade() {
+      return policy() === "DOWNGRADE" || policy() === "BIDIRECTIONAL";
+    },
+    regexRefreshIntervalMs: REGEX_REFRESH_INTERVAL_MS,
+    sessionTimeoutMs: (groupId) =>
+      own(
+        groupId,
+        "consumer.session.timeout.ms",
+        config.get("group.consumer.min.session.timeout.ms"),
+        config.get("group.consumer.max.session.timeout.ms"),
+      ) ?? config.get("group.consumer.session.timeout.ms"),
+    heartbeatIntervalMs: (groupId) =>
+      own(
+        groupId,
+        "consumer.heartbeat.interval.ms",
+        config.get("group.consumer.min.heartbeat.interval.ms"),
+        config.get("group.consumer.max.heartbeat.interval.ms"),
+      ) ?? config.get("group.consumer.heartbeat.interval.ms"),
+    assignmentIntervalMs: (groupId) =>
+      own(
+        groupId,
+        "consumer.assignment.interval.ms",
+        config.get("group.consumer.min.assignment.interval.ms"),
+        config.get("group.consumer.max.assignment.interval.ms"),
+      ) ?? config.get("group.consumer.assignment.interval.ms"),
+  };
+}
+
+/** The name of an assignor that is configured by name or, as in Kafka, by its Java class. */
+function assignorName(configured: string): string {
+  return JAVA_ASSIGNORS.get(configured) ?? configured;
+}
+
+const JAVA_ASSIGNORS: ReadonlyMap<string, string> = new Map([
+  ["org.apache.kafka.coordinator.group.assignor.UniformAssignor", "uniform"],
+  ["org.apache.kafka.coordinator.group.assignor.RangeAssignor", "range"],
+]);
+
+/** The configs that were set for a group. */
+type GroupConfigsOf = (groupId: string) => ReadonlyMap<string, string>;
+
+/** The broker's configs that concern groups, always as they are now. */
+export function groupConfig(config: BrokerConfig, configsOf: GroupConfigsOf): GroupConfig {
+  return {
+    consumer: consumerGroupConfig(config, configsOf),
     get minSessionTimeoutMs() {
       return config.get("group.min.session.timeout.ms");
     },

@@ -1,5 +1,13 @@
 import type { Random } from "../../../core/io.ts";
 
+/** A random UUID in Kafka's text form: 22 characters of base64url, the first of them no dash. */
+export function kafkaUuid(random: Random): string {
+  for (;;) {
+    const text = Buffer.from(random.bytes(16)).toString("base64url");
+    if (!text.startsWith("-")) return text;
+  }
+}
+
 /** A random UUID (version 4) in its usual text form. */
 export function uuid(random: Random): string {
   const bytes = random.bytes(16);

@@ -6,7 +6,7 @@
 import { assert } from "../../../../core/assert.ts";
 import { type ErrorCode, Errors } from "../../../../core/errors.ts";
 import { subscribedTopicsOf } from "./subscribed-topics.ts";
-import type { CommitFence, Group, OffsetFence } from "../group.ts";
+import type { CommitFence, Group } from "../group.ts";
 import type { CommittedOffset } from "../offsets/offset-records.ts";
 import type { GroupMetadataRecord } from "./classic-records.ts";
 
@@ -390,7 +390,7 @@ export class ClassicGroup implements Group {
   }
 
   /** The classic protocol lets anybody look. */
-  fetchProblem(_fence: OffsetFence): ErrorCode {
+  fetchProblem(): ErrorCode {
     return Errors.NONE;
   }
 

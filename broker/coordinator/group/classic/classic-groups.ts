@@ -1,5 +1,5 @@
 /** The classic groups of a shard: the classic protocol, and their part of the log. */
-import type { ErrorCode } from "../../../../core/errors.ts";
+import { type ErrorCode, Errors } from "../../../../core/errors.ts";
 import type { CoordinatorResult } from "../../shard.ts";
 import type { GroupContext, GroupKindOperations } from "../group.ts";
 import { GROUPS_PER_SHARD_MAX } from "../group-config.ts";
@@ -15,7 +15,12 @@ import {
   syncError,
   type SyncResponse,
 } from "./classic-group.ts";
-import type { GroupMetadataRecord, GroupMetadataValue, MemberMetadata } from "./classic-records.ts";
+import {
+  type GroupMetadataRecord,
+  groupMetadataRecord,
+  type GroupMetadataValue,
+  type MemberMetadata,
+} from "./classic-records.ts";
 import { JoinOperation, type JoinRequest } from "./join.ts";
 import {
   heartbeat,
@@ -51,6 +56,8 @@ export class ClassicGroups implements GroupKindOperations<GroupMetadataRecord> {
   readonly #context: GroupContext;
   readonly #rebalancer: Rebalancer;
   readonly #join: JoinOperation;
+  /** What was a group of another kind and is about to be a classic one. */
+  #adopted: { readonly record: GroupMetadataRecord; readonly group: ClassicGroup } | null = null;
 
   constructor(context: GroupContext) {
     this.#context = context;
@@ -97,8 +104,44 @@ export class ClassicGroups implements GroupKindOperations<GroupMetadataRecord> {
   written(record: GroupMetadataRecord): void {
     // The group itself is ahead of its record: it has members that wait, and sessions.
     const group = this.find(record.groupId);
-    if (record.value === null) this.#remove(record.groupId);
-    else if (group !== undefined) group.stored = record;
+    if (record.value === null) {
+      // Only a group that becomes one of another kind has members then.
+      if (group !== undefined) this.#answerAll(group, Errors.REBALANCE_IN_PROGRESS);
+      this.#remove(record.groupId);
+    } else if (group !== undefined) group.stored = record;
+    else if (this.#adopted?.record === record) this.#take(this.#adopted.group, record);
+  }
+
+  /**
+   * The record that makes a group of another kind this one. The group is taken up with its members
+   * once the record is written, and rebalances then if there is a reason.
+   */
+  adopt(group: ClassicGroup, assignments: ReadonlyMap<string, Uint8Array>, reason: string | null) {
+    const record = groupMetadataRecord(
+      group,
+      (member) => assignments.get(member.memberId) ?? NO_BYTES,
+    );
+    for (const member of group.members.values()) {
+      member.assignment = assignments.get(member.memberId) ?? NO_BYTES;
+    }
+    this.#adopted = { record, group };
+    if (reason !== null) {
+      this.#context.timers.schedule(`adopt ${group.groupId}`, 0, () => {
+        const now = this.find(group.groupId);
+        return now === group && now.canRebalance()
+          ? this.#rebalancer.prepare(now, reason)
+          : NO_STEP;
+      });
+    }
+    return record;
+  }
+
+  #take(group: ClassicGroup, record: GroupMetadataRecord): void {
+    this.#adopted = null;
+    group.stored = record;
+    group.refreshSubscribedTopics();
+    this.#context.groups.set(group.groupId, group);
+    for (const member of group.members.values()) this.#rebalancer.touch(group, member);
   }
 
   onLoaded(): void {
@@ -111,12 +154,7 @@ export class ClassicGroups implements GroupKindOperations<GroupMetadataRecord> {
   }
 
   onUnloaded(error: ErrorCode): void {
-    for (const group of this.#all()) {
-      for (const member of group.members.values()) {
-        group.completeJoin(member, joinError(error, member.memberId));
-        group.completeSync(member, syncError(error));
-      }
-    }
+    for (const group of this.#all()) this.#answerAll(group, error);
   }
 
   // ---- The protocol.
@@ -188,6 +226,13 @@ export class ClassicGroups implements GroupKindOperations<GroupMetadataRecord> {
   }
 
   // ---- Inside.
+
+  #answerAll(group: ClassicGroup, error: ErrorCode): void {
+    for (const member of group.members.values()) {
+      group.completeJoin(member, joinError(error, member.memberId));
+      group.completeSync(member, syncError(error));
+    }
+  }
 
   *#all(): Iterable<ClassicGroup> {
     for (const group of this.#context.groups.values()) {

@@ -63,6 +63,13 @@ export class GroupOffsets {
     return commitOffsets(request, group, config.offsetMetadataMaxBytes, clock.wallMs());
   }
 
+  /** NONE, or why a member of that id and epoch may not see the offsets; null is nobody. */
+  fetchProblem(groupId: string, memberId: string | null, memberEpoch: number): ErrorCode {
+    const group = this.context.groups.get(groupId);
+    if (group !== undefined) return group.fetchProblem(memberId, memberEpoch);
+    return memberId !== null && memberEpoch >= 0 ? Errors.GROUP_ID_NOT_FOUND : Errors.NONE;
+  }
+
   /** What is committed for a partition, or undefined. An offset of a topic that was is none. */
   get(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
     const offset = this.store.get(groupId, topic, partition);

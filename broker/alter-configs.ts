@@ -57,6 +57,11 @@ function denied(context: RequestContext, change: ConfigChange): Outcome<null> | 
       ? null
       : refuse(Errors.TOPIC_AUTHORIZATION_FAILED, "Not authorized to alter configs.");
   }
+  if (resourceType === ConfigResourceTypes.GROUP) {
+    return context.authorized("ALTER_CONFIGS", "GROUP", resourceName)
+      ? null
+      : refuse(Errors.GROUP_AUTHORIZATION_FAILED, "Not authorized to alter configs.");
+  }
   return context.authorized("ALTER_CONFIGS", "CLUSTER", CLUSTER_NAME)
     ? null
     : refuse(Errors.CLUSTER_AUTHORIZATION_FAILED, "Not authorized to alter configs.");

@@ -7,10 +7,16 @@ import { ALL_BROKERS, type ConfigImage } from "../cluster/metadata-image.ts";
 import type { ConfigResourceType, MetadataRecord } from "../cluster/metadata-records.ts";
 import { checkBrokerConfig } from "./config/broker-config.ts";
 import { BROKER_CONFIGS, isBrokerConfig } from "./config/broker-configs.ts";
+import {
+  CLIENT_METRICS_CONFIGS,
+  isClientMetricsConfig,
+  parseSubscription,
+} from "./config/client-metrics-configs.ts";
 import type { ConfigDefinition } from "./config/definitions.ts";
+import { checkGroupConfigs, GROUP_CONFIGS, isGroupConfig } from "./config/group-configs.ts";
 import { checkTopicConfigs, TopicConfig } from "./config/topic-config.ts";
 import { isTopicConfig, TOPIC_CONFIGS } from "./config/topic-configs.ts";
-import { accept, type Outcome, refuse } from "./outcome.ts";
+import { accept, type Outcome, type Refusal, refuse } from "./outcome.ts";
 import type { Plan, PlanContext } from "./plan-topics.ts";
 import { topicNameProblem } from "./topic-names.ts";
 
@@ -74,15 +80,29 @@ function planResource(context: PlanContext, change: ConfigChange): Outcome<Metad
   if (malformed !== null) return refuse(Errors.INVALID_REQUEST, malformed);
   const after = applyOperations(context, target.value, change);
   if (!after.ok) return after;
-  const { type, name, before } = target.value;
-  const problem = type === "topic"
-    ? checkTopicConfigs(context.config, after.value)
-    : brokerProblem(name, before, after.value);
-  if (problem !== null) {
-    // A broker config that cannot be changed is INVALID_REQUEST in Kafka too (KAFKA-13609).
-    return refuse(type === "topic" ? Errors.INVALID_CONFIG : Errors.INVALID_REQUEST, problem);
+  const problem = problemOf(context, target.value, after.value);
+  return problem ?? accept(differences(target.value, after.value));
+}
+
+/** What is wrong with the configs that a resource would have. */
+function problemOf(context: PlanContext, target: Target, after: ConfigImage): Refusal | null {
+  const invalid = (problem: string | null) =>
+    problem === null ? null : refuse(Errors.INVALID_CONFIG, problem);
+  switch (target.type) {
+    case "topic":
+      return invalid(checkTopicConfigs(context.config, after));
+    case "group":
+      return invalid(checkGroupConfigs(context.config, after));
+    case "client-metrics": {
+      const parsed = parseSubscription(after);
+      return parsed.ok ? null : parsed;
+    }
+    case "broker": {
+      // A config that cannot be changed is INVALID_REQUEST in Kafka too (KAFKA-13609).
+      const problem = brokerProblem(target.name, target.before, after);
+      return problem === null ? null : refuse(Errors.INVALID_REQUEST, problem);
+    }
   }
-  return accept(differences(target.value, after.value));
 }
 
 function findTarget(context: PlanContext, change: ConfigChange): Outcome<Target> {
@@ -116,8 +136,13 @@ function findTarget(context: PlanContext, change: ConfigChange): Outcome<Target>
     case ConfigResourceTypes.BROKER_LOGGER:
       return refuse(Errors.INVALID_REQUEST, "This broker has one log level, set at its start.");
     case ConfigResourceTypes.CLIENT_METRICS:
+      return name === ""
+        ? refuse(Errors.INVALID_REQUEST, "Subscription name can't be empty")
+        : accept({ type: "client-metrics", name, before: image.configs("client-metrics", name) });
     case ConfigResourceTypes.GROUP:
-      return refuse(Errors.INVALID_REQUEST, "Configs of this resource type are not served yet.");
+      return name === ""
+        ? refuse(Errors.INVALID_REQUEST, "Default group resources are not allowed.")
+        : accept({ type: "group", name, before: image.configs("group", name) });
     default:
       return refuse(Errors.INVALID_REQUEST, `Unknown resource type ${change.resourceType}`);
   }
@@ -174,8 +199,16 @@ function applyOperations(
 }
 
 function definitionOf(target: Target, name: string): ConfigDefinition | undefined {
-  if (target.type === "topic") return isTopicConfig(name) ? TOPIC_CONFIGS[name] : undefined;
-  return isBrokerConfig(name) ? BROKER_CONFIGS[name] : undefined;
+  switch (target.type) {
+    case "topic":
+      return isTopicConfig(name) ? TOPIC_CONFIGS[name] : undefined;
+    case "broker":
+      return isBrokerConfig(name) ? BROKER_CONFIGS[name] : undefined;
+    case "group":
+      return isGroupConfig(name) ? GROUP_CONFIGS[name] : undefined;
+    case "client-metrics":
+      return isClientMetricsConfig(name) ? CLIENT_METRICS_CONFIGS[name] : undefined;
+  }
 }
 
 /** The value in force where the resource has none of its own. */
@@ -183,7 +216,7 @@ function inherited(context: PlanContext, target: Target, name: string): string {
   if (target.type === "topic") {
     return isTopicConfig(name) ? new TopicConfig(context.config, new Map()).text(name) : "";
   }
-  return isBrokerConfig(name) ? context.config.text(name) ?? "" : "";
+  return target.type === "broker" && isBrokerConfig(name) ? context.config.text(name) ?? "" : "";
 }
 
 function split(text: string): string[] {

@@ -4,6 +4,7 @@ import { BrokerConfig, checkBrokerConfig } from "./broker-config.ts";
 import { BROKER_CONFIGS, isBrokerConfig, KAFKA_BROKER_CONFIGS } from "./broker-configs.ts";
 import { type ConfigDefinition, REQUIRED } from "./definitions.ts";
 import { DEVIATING_DEFAULTS } from "./deviations.ts";
+import { checkGroupConfigs, GROUP_CONFIGS, GroupConfigs } from "./group-configs.ts";
 import { checkTopicConfigs, TopicConfig } from "./topic-config.ts";
 import { isTopicConfig, KAFKA_TOPIC_CONFIGS, TOPIC_CONFIGS } from "./topic-configs.ts";
 import { DEFAULT_LOG_CONFIG } from "../../storage/log-config.ts";
@@ -28,6 +29,7 @@ describe("the tables", () => {
   const tables: [string, Readonly<Record<string, ConfigDefinition>>][] = [
     ["broker", KAFKA_BROKER_CONFIGS],
     ["topic", KAFKA_TOPIC_CONFIGS],
+    ["group", GROUP_CONFIGS],
   ];
   for (const [scope, table] of tables) {
     test(`the ${scope} configs are those of Kafka 4.4`, () => {
@@ -248,5 +250,54 @@ describe("where a value comes from", () => {
       cleanupPolicy: { delete: false, compact: true },
       durability: "os",
     });
+  });
+});
+
+describe("a group's configs", () => {
+  const broker = (texts: Parameters<typeof BrokerConfig.of>[0] = {}) => BrokerConfig.of(texts);
+
+  test("are the broker's unless set, and never beyond its bounds", () => {
+    const configs = (own: [string, string][], texts = {}) =>
+      new GroupConfigs(broker(texts), new Map(own));
+    const name = "consumer.session.timeout.ms";
+    expect(configs([]).get(name)).toBe(45_000);
+    expect(configs([], { "group.consumer.session.timeout.ms": "50000" }).get(name)).toBe(50_000);
+    expect(configs([[name, "55000"]]).get(name)).toBe(55_000);
+    const narrowed = { "group.consumer.max.session.timeout.ms": "50000" };
+    expect(configs([[name, "55000"]], narrowed).get(name)).toBe(50_000);
+    expect(configs([["share.auto.offset.reset", "earliest"]]).get("share.auto.offset.reset"))
+      .toBe("earliest");
+    expect(configs([]).get("share.renew.acknowledge.enable")).toBe(true);
+  });
+
+  const cases: [string, string, string | null][] = [
+    ["consumer.session.timeout.ms", "45000", null],
+    ["consumer.session.timeout.ms", "1", "greater than or equal to group.consumer.min.session"],
+    ["consumer.session.timeout.ms", "60001", "less than or equal to group.consumer.max.session"],
+    ["consumer.session.timeout.ms", "x", "Not a number of type INT"],
+    ["streams.num.standby.replicas", "3", "group.streams.max.standby.replicas"],
+    ["share.delivery.count.limit", "11", "group.share.max.delivery.count.limit"],
+    ["share.auto.offset.reset", "by_duration:PT1H30M", null],
+    ["share.auto.offset.reset", "by_duration:P1DT0.5S", null],
+    ["share.auto.offset.reset", "by_duration:PT", "by_duration:<PnDTnHnMn.nS>"],
+    ["share.auto.offset.reset", "by_duration:-PT1H", "by_duration:<PnDTnHnMn.nS>"],
+    ["share.auto.offset.reset", "none", "must be either 'earliest', 'latest'"],
+    ["share.isolation.level", "serializable", "read_committed"],
+    ["consumer.sesion.timeout.ms", "1", "did you mean consumer.session.timeout.ms?"],
+  ];
+  for (const [name, value, problem] of cases) {
+    test(`${name}=${value}`, () => {
+      const found = checkGroupConfigs(broker(), new Map([[name, value]]));
+      if (problem === null) expect(found).toBeNull();
+      else expect(found).toContain(problem);
+    });
+  }
+
+  test("leave time for a second heartbeat", () => {
+    const close = broker({ "group.consumer.min.session.timeout.ms": "1" });
+    const found = checkGroupConfigs(close, new Map([["consumer.session.timeout.ms", "5000"]]));
+    expect(found).toBe(
+      "consumer.session.timeout.ms must be greater than consumer.heartbeat.interval.ms",
+    );
   });
 });

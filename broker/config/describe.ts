@@ -1,7 +1,13 @@
 /** Configs as DescribeConfigs and CreateTopics show them. */
-import type { BrokerConfig, BrokerConfigSource } from "./broker-config.ts";
+import type { BrokerConfig, BrokerConfigSource, ConfigTexts } from "./broker-config.ts";
 import { BROKER_CONFIGS, type BrokerConfigName } from "./broker-configs.ts";
+import {
+  CLIENT_METRICS_CONFIGS,
+  type ClientMetricsConfigName,
+  clientMetricsText,
+} from "./client-metrics-configs.ts";
 import type { ConfigType } from "./definitions.ts";
+import { GROUP_CONFIGS, type GroupConfigName, type GroupConfigs } from "./group-configs.ts";
 import type { TopicConfig, TopicConfigSynonym } from "./topic-config.ts";
 import { TOPIC_CONFIGS, type TopicConfigName } from "./topic-configs.ts";
 
@@ -12,6 +18,8 @@ export const ConfigSources = {
   DYNAMIC_DEFAULT_BROKER_CONFIG: 3,
   STATIC_BROKER_CONFIG: 4,
   DEFAULT_CONFIG: 5,
+  DYNAMIC_CLIENT_METRICS_CONFIG: 7,
+  DYNAMIC_GROUP_CONFIG: 8,
 } as const;
 
 /** Kafka's `DescribeConfigsResponse.ConfigType`. */
@@ -60,6 +68,39 @@ export function describeTopicConfig(config: TopicConfig, name: TopicConfigName):
     source: sourceOf(synonyms),
     isSensitive: false,
     type: TOPIC_CONFIGS[name].type,
+    synonyms,
+  };
+}
+
+/** A group config as it is set or inherited. */
+export function describeGroupConfig(config: GroupConfigs, name: GroupConfigName): DescribedConfig {
+  const synonyms = config.synonyms(name);
+  return {
+    name,
+    value: config.text(name),
+    readOnly: false,
+    source: sourceOf(synonyms),
+    isSensitive: false,
+    type: GROUP_CONFIGS[name].type,
+    synonyms,
+  };
+}
+
+/** A config of a subscription to client metrics, as it is set or by default. */
+export function describeClientMetricsConfig(
+  configs: ConfigTexts,
+  name: ClientMetricsConfigName,
+): DescribedConfig {
+  const text = clientMetricsText(name, configs);
+  const source = "DYNAMIC_CLIENT_METRICS_CONFIG";
+  const synonyms: Synonym[] = configs.has(name) ? [{ name, source, text }] : [];
+  return {
+    name,
+    value: text,
+    readOnly: false,
+    source: sourceOf(synonyms),
+    isSensitive: false,
+    type: CLIENT_METRICS_CONFIGS[name].type,
     synonyms,
   };
 }

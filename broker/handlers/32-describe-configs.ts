@@ -1,9 +1,9 @@
 /**
- * DescribeConfigs, versions 1 to 4, for topics and brokers. A topic must have a valid name
- * (INVALID_TOPIC_EXCEPTION) and exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the
- * empty name for what was set for all brokers (INVALID_REQUEST else). Loggers have no configs here;
- * other types of resources are INVALID_REQUEST. Sensitive values are null. Documentation is null:
- * Kafka's own describes these configs.
+ * DescribeConfigs, versions 1 to 4. A topic must have a valid name (INVALID_TOPIC_EXCEPTION) and
+ * exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the empty name for what was set for
+ * all brokers; a group and a subscription to client metrics only need a name (INVALID_REQUEST else).
+ * Loggers have no configs here; other types of resources are INVALID_REQUEST. Sensitive values are
+ * null. Documentation is null: Kafka's own describes these configs.
  */
 import { Errors } from "../../core/errors.ts";
 import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
@@ -16,9 +16,13 @@ import {
   ConfigSources,
   ConfigTypes,
   describeBrokerConfig,
+  describeClientMetricsConfig,
   type DescribedConfig,
+  describeGroupConfig,
   describeTopicConfig,
 } from "../config/describe.ts";
+import { CLIENT_METRICS_CONFIGS, isClientMetricsConfig } from "../config/client-metrics-configs.ts";
+import { GROUP_CONFIGS, GroupConfigs, isGroupConfig } from "../config/group-configs.ts";
 import { isTopicConfig, TOPIC_CONFIGS } from "../config/topic-configs.ts";
 import type { Handler } from "../handler.ts";
 import { accept, type Outcome, refuse } from "../outcome.ts";
@@ -35,7 +39,7 @@ export const describeConfigsHandler: Handler<typeof describeConfigs> = {
   api: describeConfigs,
   authorize: {
     kind: "items",
-    operations: ["DESCRIBE_CONFIGS TOPIC", "DESCRIBE_CONFIGS CLUSTER"],
+    operations: ["DESCRIBE_CONFIGS TOPIC", "DESCRIBE_CONFIGS GROUP", "DESCRIBE_CONFIGS CLUSTER"],
   },
   handle(context, request, broker) {
     return {
@@ -81,6 +85,16 @@ function describeResource(
         return refuse(Errors.CLUSTER_AUTHORIZATION_FAILED, "Not authorized to describe configs.");
       }
       return describeBroker(broker, resourceType, name, wanted);
+    case ConfigResourceTypes.GROUP:
+      if (!context.authorized("DESCRIBE_CONFIGS", "GROUP", name)) {
+        return refuse(Errors.GROUP_AUTHORIZATION_FAILED, "Not authorized to describe configs.");
+      }
+      return describeGroup(broker, name, wanted);
+    case ConfigResourceTypes.CLIENT_METRICS:
+      if (!context.authorized("DESCRIBE_CONFIGS", "CLUSTER", CLUSTER_NAME)) {
+        return refuse(Errors.CLUSTER_AUTHORIZATION_FAILED, "Not authorized to describe configs.");
+      }
+      return describeClientMetrics(broker, name, wanted);
     default:
       return refuse(Errors.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`);
   }
@@ -112,6 +126,38 @@ function describeTopic(
   return accept(
     Object.keys(TOPIC_CONFIGS).filter(isTopicConfig).filter(wanted)
       .map((key) => describeTopicConfig(config, key)),
+  );
+}
+
+/** A group need not be there: it may be configured before its first member comes. */
+function describeGroup(
+  broker: Broker,
+  name: string,
+  wanted: (name: string) => boolean,
+): Outcome<DescribedConfig[]> {
+  if (name === "") return refuse(Errors.INVALID_REQUEST, "Group name must not be empty");
+  const configs = new GroupConfigs(broker.config, broker.metadata.image.configs("group", name));
+  return accept(
+    Object.keys(GROUP_CONFIGS).filter(isGroupConfig).filter(wanted)
+      .map((key) => describeGroupConfig(configs, key)),
+  );
+}
+
+function describeClientMetrics(
+  broker: Broker,
+  name: string,
+  wanted: (name: string) => boolean,
+): Outcome<DescribedConfig[]> {
+  if (name === "") {
+    return refuse(
+      Errors.INVALID_REQUEST,
+      "Client metrics subscription name must not be empty",
+    );
+  }
+  const configs = broker.metadata.image.configs("client-metrics", name);
+  return accept(
+    Object.keys(CLIENT_METRICS_CONFIGS).filter(isClientMetricsConfig).filter(wanted)
+      .map((key) => describeClientMetricsConfig(configs, key)),
   );
 }
 

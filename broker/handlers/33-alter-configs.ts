@@ -8,7 +8,10 @@ import type { Handler } from "../handler.ts";
 
 export const alterConfigsHandler: Handler<typeof alterConfigs> = {
   api: alterConfigs,
-  authorize: { kind: "items", operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS CLUSTER"] },
+  authorize: {
+    kind: "items",
+    operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS GROUP", "ALTER_CONFIGS CLUSTER"],
+  },
   async handle(context, request, broker) {
     const changes = request.resources.map(({ resourceType, resourceName, configs }) => ({
       resourceType,

@@ -13,7 +13,10 @@ const OPERATIONS: readonly ConfigOperation["operation"][] = ["set", "delete", "a
 
 export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConfigs> = {
   api: incrementalAlterConfigs,
-  authorize: { kind: "items", operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS CLUSTER"] },
+  authorize: {
+    kind: "items",
+    operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS GROUP", "ALTER_CONFIGS CLUSTER"],
+  },
   async handle(context, request, broker) {
     const changes = request.resources.map(({ resourceType, resourceName, configs }) => ({
       resourceType,

@@ -1,6 +1,6 @@
 /**
- * ListConfigResources, versions 0 to 1 (KIP-1142): names everything that can have configs. Version
- * 0 asks for client metrics, of which there are none yet. An unknown type is UNSUPPORTED_VERSION.
+ * ListConfigResources, versions 0 to 1 (KIP-1142): names everything that has or can have configs.
+ * Version 0 asks for subscriptions to client metrics. An unknown type is UNSUPPORTED_VERSION.
  */
 import { Errors } from "../../core/errors.ts";
 import { listConfigResources } from "../../core/protocol/74-list-config-resources.ts";
@@ -9,7 +9,6 @@ import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import { ConfigResourceTypes } from "../plan-configs.ts";
 
-/** The types that have resources here, and those that are known but have none yet. */
 const ALL_TYPES: readonly number[] = Object.values(ConfigResourceTypes);
 
 export const listConfigResourcesHandler: Handler<typeof listConfigResources> = {
@@ -19,8 +18,11 @@ export const listConfigResourcesHandler: Handler<typeof listConfigResources> = {
     if (!context.authorized("DESCRIBE_CONFIGS", "CLUSTER", CLUSTER_NAME)) {
       return { errorCode: Errors.CLUSTER_AUTHORIZATION_FAILED };
     }
-    if (context.apiVersion === 0) return { errorCode: Errors.NONE };
-    const wanted = request.resourceTypes.length === 0 ? ALL_TYPES : request.resourceTypes;
+    const wanted = context.apiVersion === 0
+      ? [ConfigResourceTypes.CLIENT_METRICS]
+      : request.resourceTypes.length === 0
+      ? ALL_TYPES
+      : request.resourceTypes;
     if (!wanted.every((type) => ALL_TYPES.includes(type))) {
       return { errorCode: Errors.UNSUPPORTED_VERSION };
     }
@@ -41,6 +43,10 @@ function namesOf(broker: Broker, resourceType: number): string[] {
     case ConfigResourceTypes.BROKER:
     case ConfigResourceTypes.BROKER_LOGGER:
       return [...image.brokers.keys()].map(String);
+    case ConfigResourceTypes.CLIENT_METRICS:
+      return [...image.configured("client-metrics")];
+    case ConfigResourceTypes.GROUP:
+      return [...image.configured("group")];
     default:
       return [];
   }

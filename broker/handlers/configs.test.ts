@@ -15,6 +15,8 @@ import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 const TOPIC = 2;
 const BROKER = 4;
 const LOGGER = 8;
+const METRICS = 16;
+const GROUP = 32;
 const [SET, DELETE, APPEND, SUBTRACT] = [0, 1, 2, 3];
 
 async function withTopic(
@@ -110,6 +112,29 @@ describe("DescribeConfigs", () => {
       .toMatchObject({ value: "3000", configSource: 3 });
   });
 
+  test("shows groups and client metrics, whether anything is set for them or not", async () => {
+    const subject = await withTopic({ "group.consumer.session.timeout.ms": "46000" });
+    const name = "consumer.session.timeout.ms";
+    expect(await describeOne(subject, GROUP, "g", name))
+      .toMatchObject({ value: "46000", configSource: 4, configType: 3 });
+    await alter(subject, GROUP, "g", [name, SET, "50000"]);
+    const group = await describeOne(subject, GROUP, "g", name);
+    expect(group).toMatchObject({ value: "50000", configSource: 8 });
+    expect(group?.synonyms.map((synonym) => [synonym.name, synonym.value, synonym.source]))
+      .toEqual([
+        [name, "50000", 8],
+        [`group.${name}`, "46000", 4],
+        [`group.${name}`, "45000", 5],
+      ]);
+    expect(await describeOne(subject, METRICS, "m", "interval.ms"))
+      .toMatchObject({ value: "300000", configSource: 5, synonyms: [] });
+    await alter(subject, METRICS, "m", ["metrics", SET, "a"], ["match", SET, "client_id=x.*"]);
+    await alter(subject, METRICS, "m", ["metrics", APPEND, "b"]);
+    const restarted = await metadataBroker({}, subject.log);
+    expect(await describeOne(restarted, METRICS, "m", "metrics"))
+      .toMatchObject({ value: "a,b", configSource: 7, configType: 7 });
+  });
+
   test("never shows a password", async () => {
     const subject = await metadataBroker({ "delegation.token.secret.key": "hunter2" });
     const config = await describeOne(subject, BROKER, "1", "delegation.token.secret.key");
@@ -123,6 +148,8 @@ describe("DescribeConfigs", () => {
     ["another broker", BROKER, "2", "INVALID_REQUEST"],
     ["no broker", BROKER, "one", "INVALID_REQUEST"],
     ["another broker's loggers", LOGGER, "2", "INVALID_REQUEST"],
+    ["no group", GROUP, "", "INVALID_REQUEST"],
+    ["no subscription", METRICS, "", "INVALID_REQUEST"],
     ["an unknown type", 77, "x", "INVALID_REQUEST"],
   ];
   for (const [what, resourceType, resourceName, code] of refusals) {
@@ -229,7 +256,48 @@ describe("IncrementalAlterConfigs", () => {
       "Unknown broker config name: log.retention",
     ],
     ["loggers", LOGGER, "1", [["root", SET, "DEBUG"]], "INVALID_REQUEST", "log level"],
-    ["a group", 32, "g", [], "INVALID_REQUEST", "not served yet"],
+    ["no group", GROUP, "", [], "INVALID_REQUEST", "Default group resources are not allowed."],
+    [
+      "a group's session that is too short",
+      GROUP,
+      "g",
+      [["consumer.session.timeout.ms", SET, "1"]],
+      "INVALID_CONFIG",
+      "group.consumer.min.session.timeout.ms",
+    ],
+    ["no subscription", METRICS, "", [], "INVALID_REQUEST", "Subscription name can't be empty"],
+    [
+      "an unknown metrics config",
+      METRICS,
+      "m",
+      [["interval", SET, "1"]],
+      "INVALID_REQUEST",
+      "Unknown client metrics configuration: ",
+    ],
+    [
+      "a push interval that is too short",
+      METRICS,
+      "m",
+      [["interval.ms", SET, "99"]],
+      "INVALID_REQUEST",
+      "interval must be between 100 and 3600000 (1 hour)",
+    ],
+    [
+      "a pattern of an unknown field",
+      METRICS,
+      "m",
+      [["match", SET, "client=x"]],
+      "INVALID_CONFIG",
+      "Illegal client matching pattern: client=x",
+    ],
+    [
+      "a pattern that is no expression",
+      METRICS,
+      "m",
+      [["match", SET, "client_id=("]],
+      "INVALID_CONFIG",
+      "Illegal client matching pattern: client_id=(",
+    ],
     ["an unknown type", 3, "x", [], "INVALID_REQUEST", "Unknown resource type 3"],
   ];
   for (const [what, type, name, changes, code, message] of refusals) {
@@ -319,13 +387,23 @@ describe("AlterConfigs", () => {
 });
 
 describe("ListConfigResources", () => {
-  test("lists topics and brokers, and client metrics as none", async () => {
-    const { call } = await withTopic();
+  test("lists topics and brokers, and what groups and metrics are configured", async () => {
+    const subject = await withTopic();
+    const { call } = subject;
     const listed = await call(listConfigResourcesHandler, 1, { resourceTypes: [] });
     expect(listed.configResources.map(({ resourceType, resourceName }) => [
       resourceType,
       resourceName,
     ])).toEqual([[2, "t"], [4, "1"], [8, "1"]]);
+    expect((await call(listConfigResourcesHandler, 0, {})).configResources).toEqual([]);
+    await alter(subject, METRICS, "m", ["interval.ms", SET, "1000"]);
+    await alter(subject, GROUP, "g", ["consumer.session.timeout.ms", SET, "50000"]);
+    const both = await call(listConfigResourcesHandler, 1, { resourceTypes: [GROUP, METRICS] });
+    expect(both.configResources.map(({ resourceName }) => resourceName)).toEqual(["g", "m"]);
+    const metrics = await call(listConfigResourcesHandler, 0, {});
+    expect(metrics.configResources.map(({ resourceName }) => resourceName)).toEqual(["m"]);
+    // What has nothing set any more is gone.
+    await alter(subject, METRICS, "m", ["interval.ms", DELETE, null]);
     expect((await call(listConfigResourcesHandler, 0, {})).configResources).toEqual([]);
     const unknown = await call(listConfigResourcesHandler, 1, { resourceTypes: [99] });
     expect(errorName(unknown.errorCode)).toBe("UNSUPPORTED_VERSION");

@@ -1,4 +1,6 @@
+import type { CleanerConfig } from "../storage/cleaner/log-cleaner.ts";
 import type { LogConfig } from "../storage/log-config.ts";
+import type { BrokerConfig } from "./config/broker-config.ts";
 import type { TargetCompression } from "../core/records/recompress.ts";
 import type { TopicConfig } from "./config/topic-config.ts";
 
@@ -20,6 +22,10 @@ export function logConfigOf(config: TopicConfig): LogConfig {
       delete: policies.includes("delete"),
       compact: policies.includes("compact"),
     },
+    deleteRetentionMs: config.get("delete.retention.ms"),
+    minCompactionLagMs: config.get("min.compaction.lag.ms"),
+    maxCompactionLagMs: config.get("max.compaction.lag.ms"),
+    minCleanableDirtyRatio: config.get("min.cleanable.dirty.ratio"),
     maxMessageBytes: config.get("max.message.bytes"),
     compression: compressionOf(config),
     messageTimestampType: config.get("message.timestamp.type") === "LogAppendTime"
@@ -49,4 +55,16 @@ function compressionOf(config: TopicConfig): TargetCompression {
     default:
       return { type: "producer", level: undefined };
   }
+}
+
+/** How the broker's configuration wants logs to be cleaned. */
+export function cleanerConfigOf(config: BrokerConfig): CleanerConfig {
+  return {
+    threads: config.get("log.cleaner.threads"),
+    dedupeBufferBytes: config.get("log.cleaner.dedupe.buffer.size"),
+    bufferLoad: config.get("log.cleaner.io.buffer.load.factor"),
+    ioBufferBytes: config.get("log.cleaner.io.buffer.size"),
+    ioBytesPerSecond: config.get("log.cleaner.io.max.bytes.per.second"),
+    backoffMs: config.get("log.cleaner.backoff.ms"),
+  };
 }

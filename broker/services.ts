@@ -15,7 +15,7 @@ import { startGroupCoordinator } from "./coordinator/group/start.ts";
 import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
 import { startShareCoordinator } from "./coordinator/share/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
-import { logConfigOf } from "./log-config.ts";
+import { cleanerConfigOf, logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
@@ -127,6 +127,7 @@ function openDataDir({ io, logger, config, ...options }: ServicesOptions): Promi
     nodeId: config.get("node.id"),
     logConfig: (topic) => topic === METADATA_LOG_ID.topic ? METADATA_LOG_CONFIG : byDefault,
     codecs: options.codecs,
+    cleaner: config.get("log.cleaner.enable") ? () => cleanerConfigOf(config) : undefined,
     onFailure: options.onStorageFailure,
     limits: {
       producerIdExpirationMs: config.get("producer.id.expiration.ms"),

@@ -68,17 +68,21 @@ export class AbortedIndex {
   }
 
   append(entry: AbortedTransaction): void {
-    const path = this.pathOf();
-    if (!this.hasFile) this.files.create(path);
-    this.hasFile = true;
+    this.ensureFile();
     const bytes = new Uint8Array(ENTRY_BYTES);
     writeInt16(bytes, 0, VERSION);
     writeInt64(bytes, 2, entry.producerId);
     writeInt64(bytes, 10, entry.firstOffset);
     writeInt64(bytes, 18, entry.lastOffset);
     writeInt64(bytes, 26, entry.lastStableOffset);
-    this.files.get(path).writeSync(bytes, this.bytes);
+    this.files.get(this.pathOf()).writeSync(bytes, this.bytes);
     this.bytes += ENTRY_BYTES;
+  }
+
+  /** Makes the file if there is none. */
+  ensureFile(): void {
+    if (!this.hasFile) this.files.create(this.pathOf());
+    this.hasFile = true;
   }
 
   /** Takes the entries out whose markers are at `offset` or behind it. */

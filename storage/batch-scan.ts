@@ -196,7 +196,7 @@ export class BatchScan {
 
   /**
    * The right batch at `position`, if there is one and its offset can be believed, which no CRC
-   * covers: the skipped bytes could hold the skipped records, and a good batch behind it, if there
+   * covers: the skipped bytes could hold the skipped records, unless some may be missing, and a good batch behind it, if there
    * is one, does not have a smaller offset.
    */
   private async chained(
@@ -206,7 +206,8 @@ export class BatchScan {
   ): Promise<{ position: number; baseOffset: number } | null> {
     const batch = await this.goodBatch(position);
     if (batch === null || batch.baseOffset <= offset) return null;
-    if (batch.baseOffset - offset > (position - start) * RECORDS_PER_BYTE_MAX) return null;
+    const isFar = batch.baseOffset - offset > (position - start) * RECORDS_PER_BYTE_MAX;
+    if (this.options.dense && isFar) return null;
     const next = await this.goodBatch(batch.endPosition);
     const isBelied = next !== null && offset < next.baseOffset &&
       next.baseOffset < batch.nextOffset;

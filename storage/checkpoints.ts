@@ -1,14 +1,16 @@
 /**
- * The two checkpoint files of a data directory: up to where each log need not be read at the next
- * start, and where each log starts if not at its first segment. They are written some time after
+ * The checkpoint files of a data directory: up to where each log need not be read at the next start,
+ * where each log starts if not at its first segment, and up to where it has been cleaned, which also
+ * says that its offsets may have gaps. They are written some time after
  * something has moved, and at a shutdown.
  */
 import type { Clock, Disk, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
-import { LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE } from "./names.ts";
+import { CLEANER_OFFSET_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE } from "./names.ts";
 import { OffsetCheckpoint } from "./offset-checkpoint.ts";
 import type { OpenFiles } from "./open-files.ts";
+import type { LogCheckpoints } from "./recovery.ts";
 
 /** What is written of a log. */
 export interface CheckpointedLog {
@@ -16,6 +18,8 @@ export interface CheckpointedLog {
   readonly partition: number;
   readonly recoveryPoint: number;
   readonly logStartOffset: number;
+  /** Null if it was never cleaned. */
+  readonly cleanedTo: number | null;
 }
 
 /** Settings of the checkpoints of one data directory. */
@@ -34,6 +38,7 @@ export interface CheckpointsOptions {
 export class Checkpoints {
   private readonly recoveryPoints: OffsetCheckpoint;
   private readonly startOffsets: OffsetCheckpoint;
+  private readonly cleanedTo: OffsetCheckpoint;
   private timer: Timer | null = null;
   private isStopped = false;
   /** Settles with the last write that has been asked for. */
@@ -51,19 +56,23 @@ export class Checkpoints {
     const { path } = options;
     this.recoveryPoints = new OffsetCheckpoint(io.disk, `${path}/${RECOVERY_POINT_FILE}`);
     this.startOffsets = new OffsetCheckpoint(io.disk, `${path}/${LOG_START_OFFSET_FILE}`);
+    this.cleanedTo = new OffsetCheckpoint(io.disk, `${path}/${CLEANER_OFFSET_FILE}`);
   }
 
   /** What the files say of a log, by the name of its folder; null where they say nothing. */
-  of(name: string): { recoveryPoint: number | null; logStartOffset: number | null } {
+  of(name: string): Pick<LogCheckpoints, "recoveryPoint" | "logStartOffset" | "cleanedTo"> {
     return {
       recoveryPoint: this.recoveryPoints.get(name),
       logStartOffset: this.startOffsets.get(name),
+      cleanedTo: this.cleanedTo.get(name),
     };
   }
 
   /** As `LogContext.forgetCheckpoints`. */
-  forget(name: string): string[] {
-    const changed = [this.recoveryPoints, this.startOffsets].filter((file) => file.forget(name));
+  forget(name: string, andCleaned = false): string[] {
+    const files = [this.recoveryPoints, this.startOffsets];
+    if (andCleaned) files.push(this.cleanedTo);
+    const changed = files.filter((file) => file.forget(name));
     const paths = changed.map((file) => file.path);
     // A handle that is still open is of the file that has been replaced.
     for (const path of paths) this.files.close(path);
@@ -115,11 +124,14 @@ export class Checkpoints {
 
   private async save(): Promise<void> {
     if (this.options.hasFailed()) return;
-    const entries = (offsetOf: (log: CheckpointedLog) => number) => () =>
-      [...this.options.logs()]
-        .map((log) => ({ topic: log.topic, partition: log.partition, offset: offsetOf(log) }))
-        .filter((entry) => entry.offset > 0);
-    await this.startOffsets.save(entries((log) => log.logStartOffset));
-    await this.recoveryPoints.save(entries((log) => log.recoveryPoint));
+    const entries = (offsetOf: (log: CheckpointedLog) => number | null) => () =>
+      [...this.options.logs()].flatMap((log) => {
+        const offset = offsetOf(log);
+        return offset === null ? [] : [{ topic: log.topic, partition: log.partition, offset }];
+      });
+    await this.startOffsets.save(entries((log) => log.logStartOffset || null));
+    await this.recoveryPoints.save(entries((log) => log.recoveryPoint || null));
+    if (this.cleanedTo.isEmpty && entries((log) => log.cleanedTo)().length === 0) return;
+    await this.cleanedTo.save(entries((log) => log.cleanedTo));
   }
 }

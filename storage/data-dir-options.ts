@@ -1,5 +1,6 @@
 /** How a data directory is opened: whose it is, its bounds, and how often what is done to it. */
 import type { Codecs } from "../core/compression/codec.ts";
+import type { CleanerConfig } from "./cleaner/log-cleaner.ts";
 import type { LogConfig } from "./log-config.ts";
 
 /** How a data directory is opened. */
@@ -13,6 +14,8 @@ export interface DataDirOptions {
   readonly logConfig: (topic: string) => LogConfig;
   /** Unpacks compressed records where a lookup or a rule needs them. */
   readonly codecs: Codecs;
+  /** How compacted logs are cleaned; they are not if it is left out. */
+  readonly cleaner?: () => CleanerConfig;
   /** Called once when a sync has failed: nothing can be acknowledged from then on. */
   readonly onFailure?: (error: Error) => void;
   readonly limits?: Partial<DataDirLimits>;

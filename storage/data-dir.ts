@@ -6,6 +6,7 @@
  *     .kafka_cleanshutdown               only there while it is closed in good order
  *     recovery-point-offset-checkpoint   up to where each log need not be read at the next start
  *     log-start-offset-checkpoint        where each log starts, if not at its first segment
+ *     cleaner-offset-checkpoint          up to where each compacted log has been cleaned
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
  */
@@ -15,6 +16,7 @@ import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { DEFAULT_CLEANER_CONFIG, LogCleaner } from "./cleaner/log-cleaner.ts";
 import { CommitScheduler } from "./commit-scheduler.ts";
 import {
   type DataDirLimits,
@@ -52,6 +54,7 @@ export class DataDir {
   private readonly context: LogContext;
   private readonly checkpoints: Checkpoints;
   private readonly removals: Removals;
+  private readonly cleaner: LogCleaner;
   private readonly timers = new Set<Timer>();
   private failed: Error | null = null;
   private isClosed = false;
@@ -65,14 +68,16 @@ export class DataDir {
     private readonly lock: DiskLock,
   ) {
     this.limits = { ...DEFAULT_DATA_DIR_LIMITS, ...options.limits };
-    this.removals = new Removals(io.clock, io.disk, logger);
     const files = new OpenFiles(io.disk, this.limits.openFiles);
+    this.removals = new Removals(io.clock, io.disk, logger, files);
     this.checkpoints = new Checkpoints(io, logger, files, {
       path: options.path,
       intervalMs: this.limits.checkpointMs,
       logs: () => this.byName.values(),
       hasFailed: () => this.failed !== null,
     });
+    const cleanerConfig = options.cleaner ?? (() => DEFAULT_CLEANER_CONFIG);
+    this.cleaner = new LogCleaner(io.clock, logger, () => this.byName.values(), cleanerConfig);
     this.context = {
       io,
       logger,
@@ -86,7 +91,8 @@ export class DataDir {
       fail: (error) => this.fail(error),
       removeLater: (paths, delayMs) => this.removals.add(paths, delayMs),
       checkpointLater: () => this.checkpoints.saveLater(),
-      forgetCheckpoints: (name) => this.checkpoints.forget(name),
+      forgetCheckpoints: (name, andCleaned) => this.checkpoints.forget(name, andCleaned),
+      checkpointNow: () => this.checkpoints.saveNow(),
     };
   }
 
@@ -202,6 +208,11 @@ export class DataDir {
     }
   }
 
+  /** Cleans the dirtiest compacted log that is due; false if there is none. */
+  cleanOne(): Promise<boolean> {
+    return this.cleaner.cleanOne();
+  }
+
   /** Syncs everything, writes the checkpoints and the clean shutdown marker, lets go of the lock. */
   async close(): Promise<void> {
     if (this.isClosed) return;
@@ -209,6 +220,7 @@ export class DataDir {
     for (const timer of this.timers) timer.cancel();
     this.checkpoints.stop();
     this.removals.stop();
+    await this.cleaner.stop();
     try {
       // A sync that is under way may fail, and a later one of the same file would not say so.
       await this.context.scheduler.idle();
@@ -273,6 +285,7 @@ export class DataDir {
     // kept would else be found again, and the producer snapshots behind it thrown away, when
     // retention may have taken the batches that they speak of.
     if (!wasClean && found.length > 0) await this.checkpoints.saveNow();
+    if (this.options.cleaner !== undefined) this.cleaner.start();
     this.every(this.limits.retentionCheckMs, () => void this.maintain());
     this.every(this.limits.flushCheckMs, () => {
       for (const log of this.byName.values()) log.flushIfDue();

@@ -1,25 +1,13 @@
 /** Makes the indexes of a segment anew from its batches. */
-import { baseOffset, lastOffset, maxTimestamp } from "../core/records/batch-header.ts";
 import { BatchScan } from "./batch-scan.ts";
-import type { LogConfig } from "./log-config.ts";
 import type { OpenFiles } from "./open-files.ts";
-import type { BatchFacts, Segment } from "./segment.ts";
-
-/** What the indexes need of the batch at `at`. */
-export function factsOf(bytes: Uint8Array, at: number, sizeBytes: number): BatchFacts {
-  return {
-    sizeBytes,
-    baseOffset: baseOffset(bytes, at),
-    lastOffset: lastOffset(bytes, at),
-    maxTimestampMs: maxTimestamp(bytes, at),
-  };
-}
+import { factsOf, type Segment } from "./segment.ts";
 
 /** A scan over the whole segment in which every CRC is checked. */
-export function fullScan(files: OpenFiles, segment: Segment, config: LogConfig) {
+export function fullScan(files: OpenFiles, segment: Segment, dense: boolean) {
   const pinned = files.pin(segment.logPath);
   const scan = new BatchScan(pinned.file, 0, segment.baseOffset, segment.sizeBytes, {
-    dense: !config.cleanupPolicy.compact,
+    dense,
     verifyCrc: () => true,
   });
   return { scan, release: pinned.release };
@@ -29,15 +17,15 @@ export function fullScan(files: OpenFiles, segment: Segment, config: LogConfig) 
 export async function rebuildIndexes(
   files: OpenFiles,
   segment: Segment,
-  config: LogConfig,
+  options: { readonly dense: boolean; readonly indexIntervalBytes: number },
 ): Promise<void> {
   segment.clearIndexes();
-  const { scan, release } = fullScan(files, segment, config);
+  const { scan, release } = fullScan(files, segment, options.dense);
   try {
     for (let step = await scan.next(); step !== null; step = await scan.next()) {
       if (step.kind === "damage") continue;
-      const facts = factsOf(step.bytes, step.at, step.sizeBytes);
-      segment.note(facts, step.position, config.indexIntervalBytes);
+      const facts = factsOf(step.bytes, step.at);
+      segment.note(facts, step.position, options.indexIntervalBytes);
     }
   } finally {
     release();

@@ -31,6 +31,13 @@ export interface LogConfig {
   readonly retentionBytes: number;
   /** `delete`: retention applies. `compact`: records need keys, and the log is cleaned. */
   readonly cleanupPolicy: { readonly delete: boolean; readonly compact: boolean };
+  /** How long a tombstone or a marker can be seen once cleaning has come upon it. */
+  readonly deleteRetentionMs: number;
+  /** Records are not cleaned before, and have to be cleaned after so long. */
+  readonly minCompactionLagMs: number;
+  readonly maxCompactionLagMs: number;
+  /** Share of a log that has to be dirty before it is cleaned, 0 to 1. */
+  readonly minCleanableDirtyRatio: number;
   /** Largest batch that a client may append. */
   readonly maxMessageBytes: number;
   /** What clients' batches are compressed with before they are stored. */
@@ -56,6 +63,10 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   retentionMs: 604_800_000,
   retentionBytes: -1,
   cleanupPolicy: { delete: true, compact: false },
+  deleteRetentionMs: 86_400_000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
+  minCleanableDirtyRatio: 0.5,
   maxMessageBytes: 1_048_588,
   compression: { type: "producer", level: undefined },
   messageTimestampType: "CreateTime",

@@ -29,10 +29,13 @@ export interface LogContext {
   /** Removes the files later; they have been renamed away already. */
   removeLater(paths: readonly string[], delayMs: number): void;
   /**
-   * Takes what the checkpoints say of a log out of them, in the page cache. Returns the files that
-   * have changed: they and the data directory are to be synced. Throws a `DiskError`.
+   * Takes what the checkpoints say of a log's start and recovery point out of them, in the page
+   * cache, and with `andCleaned` that it was cleaned, too. Returns the files that have changed: they
+   * and the data directory are to be synced. Throws a `DiskError`.
    */
-  forgetCheckpoints(name: string): string[];
-  /** A recovery point or a log start offset has moved. */
+  forgetCheckpoints(name: string, andCleaned?: boolean): string[];
+  /** Resolves when the checkpoints have been written, or that has been put off. */
+  checkpointNow(): Promise<void>;
+  /** A recovery point, a log start offset or the end of what is cleaned has moved. */
   checkpointLater(): void;
 }

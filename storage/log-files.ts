@@ -9,13 +9,19 @@ import type { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import {
+  ABORTED_INDEX_SUFFIX,
+  CLEANED_SUFFIX,
   DELETED_SUFFIX,
   deletedDirName,
+  INDEX_SUFFIX,
   LEADER_EPOCH_FILE,
+  LOG_SUFFIX,
   PARTITION_METADATA_FILE,
   partitionDirName,
   segmentFileName,
   SNAPSHOT_SUFFIX,
+  SWAP_SUFFIX,
+  TIME_INDEX_SUFFIX,
 } from "./names.ts";
 import type { PinnedFile } from "./open-files.ts";
 import { decodeProducerSnapshot, encodeProducerSnapshot } from "./producer-snapshot.ts";
@@ -82,7 +88,8 @@ export class LogFiles {
     this.dirIsDirty = true;
     const { topic, partition } = this.identity;
     // An earlier log of that name must not lend this one its offsets.
-    this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
+    const name = partitionDirName(topic, partition);
+    this.unsyncedPaths.push(...this.context.forgetCheckpoints(name, true));
     this.writeMetadata(this.identity.topicId);
     return this.addSegment(offset, config);
   }
@@ -156,6 +163,61 @@ export class LogFiles {
     this.pruneSnapshots();
   }
 
+  /** Makes a segment that is to take the place of others. Throws a `DiskError`. */
+  addCleaned(offset: number): Segment {
+    const { files, io } = this.context;
+    const createdMs = io.clock.wallMs();
+    return Segment.create(files, this.dir, offset, {
+      createdMs,
+      jitterMs: 0,
+      tail: CLEANED_SUFFIX,
+    });
+  }
+
+  /** Removes what was left of a cleaned segment that nothing came of. Throws a `DiskError`. */
+  removeCleaned(offset: number): void {
+    for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, ABORTED_INDEX_SUFFIX]) {
+      const path = `${this.dir}/${segmentFileName(offset, suffix)}${CLEANED_SUFFIX}`;
+      this.context.files.close(path);
+      this.context.io.disk.remove(path);
+    }
+  }
+
+  /**
+   * Puts a cleaned segment into the place of a run of others, such that a crash at any point leaves
+   * the old ones or the new one (Kafka's `LocalLog.replaceSegments`):
+   *
+   *     1. the new files are synced                    .cleaned   the old ones count
+   *     2. they are renamed, which is made durable     .swap      the new one counts from here on
+   *     3. the old files are renamed, durably          .deleted
+   *     4. the new files get their usual names
+   *
+   * The indexes have been flushed. `onReplaced` is told when readers have the new one, in step 2.
+   * False if the run is no part of the log any more: nothing has changed then. Throws a `DiskError`,
+   * after which the log has to be opened anew.
+   */
+  async replace(
+    run: readonly Segment[],
+    cleaned: Segment,
+    delayMs: number,
+    onReplaced: () => void,
+  ): Promise<boolean> {
+    const { disk } = this.context.io;
+    await this.syncPaths(cleaned.paths);
+    if (!this.segments.hasRun(run)) return false;
+    cleaned.rename(disk, SWAP_SUFFIX);
+    this.segments.replace(run, cleaned);
+    onReplaced();
+    await disk.syncDir(this.dir);
+    for (const old of run) this.discard(old, delayMs);
+    await disk.syncDir(this.dir);
+    // It may have been cut off or deleted meanwhile.
+    if (!cleaned.isGone) cleaned.rename(disk, "");
+    this.dirIsDirty = true;
+    this.pruneSnapshots();
+    return true;
+  }
+
   /**
    * Cuts the files at the start of the batch at `offset`; nothing may be appended meanwhile. The
    * checkpoints let go of the log first: a crash in between must not trust what has been cut.
@@ -164,7 +226,7 @@ export class LogFiles {
     segment: Segment,
     position: number,
     offset: number,
-    config: LogConfig,
+    indexing: { readonly dense: boolean; readonly indexIntervalBytes: number },
   ): Promise<void> {
     const { disk } = this.context.io;
     const { topic, partition } = this.identity;
@@ -186,7 +248,7 @@ export class LogFiles {
     }
     this.snapshotOffsets = this.snapshotOffsets.filter((at) => at <= offset);
     this.dirIsDirty = true;
-    await rebuildIndexes(this.context.files, segment, config);
+    await rebuildIndexes(this.context.files, segment, indexing);
     await this.syncPaths([segment.logPath]);
     this.context.checkpointLater();
   }
@@ -312,13 +374,7 @@ export class LogFiles {
 
   private discard(segment: Segment, delayMs: number): void {
     const { disk } = this.context.io;
-    segment.closeFiles();
-    const renamed: string[] = [];
-    for (const path of segment.paths) {
-      if (disk.stat(path) === null) continue;
-      disk.rename(path, path + DELETED_SUFFIX);
-      renamed.push(path + DELETED_SUFFIX);
-    }
+    const renamed = segment.rename(disk, DELETED_SUFFIX);
     this.sealed = this.sealed.filter((other) => other !== segment);
     this.context.removeLater(renamed, delayMs);
   }

@@ -11,7 +11,7 @@
  */
 import { allocateUncleared, type BufferPool } from "../core/buffer-pool.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import type { DiskFile } from "../core/io.ts";
+import { DiskError, type DiskFile } from "../core/io.ts";
 import {
   baseOffset,
   BATCH_HEADER_BYTES,
@@ -111,12 +111,32 @@ export class LogReader {
 
   private async find(range: ReadRange, memory: Memory): Promise<Finding> {
     let index = this.log.segments.indexFor(range.offset);
-    for (; index >= 0 && index < this.log.segments.count; index++) {
+    while (index >= 0 && index < this.log.segments.count) {
       const segment = this.log.segments.at(index)!;
-      const found = await this.findInSegment(segment, range, memory);
-      if (found !== null) return found;
+      const found = await this.tryFind(segment, range, memory);
+      // What was in a segment stays true if it is cleaned meanwhile; what was not may be elsewhere.
+      if (found?.kind === "found" || !segment.isGone) {
+        if (found !== null) return found;
+        index++;
+      } else {
+        index = this.log.segments.indexFor(range.offset);
+      }
     }
     return { kind: "nothing" };
+  }
+
+  /** As `findInSegment`; null also if the segment's files have gone under the read. */
+  private async tryFind(
+    segment: Segment,
+    range: ReadRange,
+    memory: Memory,
+  ): Promise<Finding | null> {
+    try {
+      return await this.findInSegment(segment, range, memory);
+    } catch (error) {
+      if (error instanceof DiskError && segment.isGone) return null;
+      throw error;
+    }
   }
 
   /** Null if the segment ends before the offset. */
@@ -175,7 +195,9 @@ export class LogReader {
       if (walk.kind !== "found") memory.give(buffer);
       switch (walk.kind) {
         case "found":
-          this.hints.note(walk.nextOffset, segment.baseOffset, position + walk.end);
+          if (!segment.isGone) {
+            this.hints.note(walk.nextOffset, segment.baseOffset, position + walk.end);
+          }
           return { segment, position, buffer, ...walk };
         case "nothing":
           return walk;

@@ -19,6 +19,8 @@ export class LogState {
   startOffset: number;
   /** The next offset to be assigned. */
   endOffset: number;
+  /** Up to where the log has been cleaned; null if it never was. */
+  cleanedTo: number | null;
   /** Offsets from here on were written by this process. */
   trustedEnd: number;
   /** Counts truncations and the removal: what began before one does not speak of what came after. */
@@ -37,12 +39,18 @@ export class LogState {
     this.producers = recovered?.producers ?? new ProducerStates();
     this.startOffset = recovered?.logStartOffset ?? 0;
     this.endOffset = recovered?.logEndOffset ?? 0;
+    this.cleanedTo = recovered?.cleanedTo ?? null;
     this.trustedEnd = this.endOffset;
   }
 
   /** `topic-partition`, as the folder is named. */
   get name(): string {
     return partitionDirName(this.identity.topic, this.identity.partition);
+  }
+
+  /** Whether offsets may be missing: not in a log that neither is nor was compacted. */
+  get hasGaps(): boolean {
+    return this.cleanedTo !== null || this.config.cleanupPolicy.compact;
   }
 
   get isClosed(): boolean {

@@ -33,7 +33,7 @@ export class LogView {
     const readable = {
       segments: state.segments,
       trustedFrom: () => state.trustedEnd,
-      hasGaps: () => state.config.cleanupPolicy.compact,
+      hasGaps: () => state.hasGaps,
       generation: () => state.generation,
     };
     this.reader = new LogReader(readable, context.files, context.buffers, hints);

@@ -9,12 +9,18 @@ export const SNAPSHOT_SUFFIX = ".snapshot";
 export const DELETED_SUFFIX = ".deleted";
 /** On a file that is being written and takes its name when it is whole. */
 export const TEMPORARY_SUFFIX = ".tmp";
+/** On the files of a cleaned segment that is being written. */
+export const CLEANED_SUFFIX = ".cleaned";
+/** On the files of a cleaned segment that is complete and takes the place of what it replaces. */
+export const SWAP_SUFFIX = ".swap";
 /** On the folder of a deleted partition. */
 export const DELETED_DIR_SUFFIX = "-delete";
 
 export const LEADER_EPOCH_FILE = "leader-epoch-checkpoint";
 export const PARTITION_METADATA_FILE = "partition.metadata";
 export const RECOVERY_POINT_FILE = "recovery-point-offset-checkpoint";
+/** Up to where each compacted log has been cleaned. */
+export const CLEANER_OFFSET_FILE = "cleaner-offset-checkpoint";
 export const LOG_START_OFFSET_FILE = "log-start-offset-checkpoint";
 export const META_PROPERTIES_FILE = "meta.properties";
 export const CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown";

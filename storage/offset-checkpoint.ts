@@ -23,6 +23,11 @@ export class OffsetCheckpoint {
     this.entries = new Map(entries.map((entry) => [nameOf(entry), entry]));
   }
 
+  /** Whether the file says nothing of any log. */
+  get isEmpty(): boolean {
+    return this.entries.size === 0;
+  }
+
   /** The offset of a log, or null. */
   get(name: string): number | null {
     return this.entries.get(name)?.offset ?? null;

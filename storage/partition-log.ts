@@ -15,6 +15,7 @@ import { type ErrorCode, Errors } from "../core/errors.ts";
 import { DiskError } from "../core/io.ts";
 import type { AbortedTransaction } from "./aborted-index.ts";
 import type { VerificationGuard } from "./verifications.ts";
+import { LogCleaning } from "./cleaner/log-cleaning.ts";
 import { type AppendOptions, type AppendResult, LogAppender } from "./log-appender.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
@@ -44,6 +45,8 @@ export class PartitionLog {
   private readonly durability: LogDurability;
   private readonly appender: LogAppender;
   private readonly view: LogView;
+  /** For the cleaner of the data directory. */
+  readonly cleaning: LogCleaning;
 
   constructor(
     private readonly context: LogContext,
@@ -60,6 +63,13 @@ export class PartitionLog {
     this.durability = new LogDurability(context, state, this.files, hints);
     this.appender = new LogAppender(context, state, this.files, this.durability);
     this.view = new LogView(context, state, hints);
+    this.cleaning = new LogCleaning(
+      context,
+      state,
+      this.files,
+      this.view,
+      () => this.stableOffset(),
+    );
   }
 
   get topic(): string {
@@ -72,6 +82,11 @@ export class PartitionLog {
 
   get partition(): number {
     return this.state.identity.partition;
+  }
+
+  /** The topic's configuration, as far as it concerns the log. */
+  get config(): LogConfig {
+    return this.state.config;
   }
 
   /** `topic-partition`, as the folder is named. */
@@ -102,6 +117,11 @@ export class PartitionLog {
   /** Whether the data directory has failed: nothing more becomes durable. */
   get failed(): boolean {
     return this.context.failure() !== null;
+  }
+
+  /** Up to where the log has been cleaned; null if it never was. */
+  get cleanedTo(): number | null {
+    return this.state.cleanedTo;
   }
 
   /** Bytes of all record batches on disk. */
@@ -210,7 +230,10 @@ export class PartitionLog {
       state.trustedEnd = Math.min(state.trustedEnd, cut.offset);
       state.epochs.truncateFromEnd(cut.offset);
       this.durability.noteCut(cut.offset);
-      await files.truncate(cut.segment, cut.position, cut.offset, state.config);
+      if (state.cleanedTo !== null) state.cleanedTo = Math.min(state.cleanedTo, cut.offset);
+      const { indexIntervalBytes } = state.config;
+      const indexing = { dense: !state.hasGaps, indexIntervalBytes };
+      await files.truncate(cut.segment, cut.position, cut.offset, indexing);
       // A commit that ran meanwhile has noted places in the longer file.
       this.startGeneration();
       await files.writeEpochs(state.epochs);
@@ -312,6 +335,13 @@ export class PartitionLog {
   private startGeneration(): void {
     this.state.generation++;
     this.view.forgetPlaces();
+  }
+
+  /** Up to where the log is complete, durable and decided. */
+  private stableOffset(): number {
+    // With one replica, what is durable is committed.
+    const durable = Math.min(this.recoveryPoint, this.durableEndOffset);
+    return Math.min(durable, this.firstUnstableOffset(durable) ?? durable);
   }
 
   /** Removes what retention no longer keeps. False if the disk refused. */

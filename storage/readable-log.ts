@@ -57,11 +57,16 @@ export function regionOf(
   position: number,
   length: number,
 ): FileRegion {
-  const path = segment.logPath;
   const generation = log.generation();
   const open = () => {
-    if (log.generation() === generation) return files.pin(path);
-    throw new DiskError("ESTALE", path, "the log was cut after the bytes had been found");
+    // A segment that was replaced or deleted meanwhile keeps its bytes, under another name, for some
+    // time.
+    if (log.generation() === generation) return files.pin(segment.logPath);
+    throw new DiskError(
+      "ESTALE",
+      segment.logPath,
+      "the log was cut after the bytes had been found",
+    );
   };
   return { position, length, open };
 }

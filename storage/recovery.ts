@@ -21,21 +21,24 @@
  *   recovery point missing or beyond all data       everything is read
  *   log start offset above the end                  the log is empty, the checkpoint forgets it
  *   aborted transactions, below                     kept; of odd size, made again with the segment
-  aborted transactions above                      made again while the batches are read
-  `.tmp`, `.deleted`, indexes without a log       removed
+ *   aborted transactions above                      made again while the batches are read
+ *   `.cleaned`                                      removed: what it is made from is there
+ *   `.swap`, complete but for the old segments      takes their place: they are removed, it is renamed
+ *   `.tmp`, `.deleted`, indexes without a log       removed
  *
  * Afterwards everything is complete and synced as after a clean shutdown, but for the entry of the
  * folder in the data directory, which `DataDir` syncs once for all logs.
  */
 import { partitionLeaderEpoch } from "../core/records/batch-header.ts";
 import { formatEpochs, parseEpochs } from "./checkpoint-file.ts";
-import { factsOf, fullScan, rebuildIndexes } from "./index-rebuild.ts";
+import { fullScan, rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import { drawJitter } from "./log-files.ts";
 import {
   ABORTED_INDEX_SUFFIX,
+  CLEANED_SUFFIX,
   DELETED_SUFFIX,
   INDEX_SUFFIX,
   LEADER_EPOCH_FILE,
@@ -44,13 +47,15 @@ import {
   PARTITION_METADATA_FILE,
   segmentFileName,
   SNAPSHOT_SUFFIX,
+  SWAP_SUFFIX,
   TEMPORARY_SUFFIX,
   TIME_INDEX_SUFFIX,
 } from "./names.ts";
 import { ProducerRecovery } from "./producer-recovery.ts";
 import type { ProducerStates } from "./producer-state.ts";
-import { Segment } from "./segment.ts";
+import { factsOf, Segment } from "./segment.ts";
 import { readSmallText, writeSmallText } from "./small-files.ts";
+import { finishSwaps } from "./swap-recovery.ts";
 
 /** What is on disk of a log, and what was found out about it. */
 export interface RecoveredLog {
@@ -61,19 +66,26 @@ export interface RecoveredLog {
   readonly epochs: LeaderEpochs;
   readonly producers: ProducerStates;
   readonly snapshotOffsets: readonly number[];
+  /** Up to where the log has been cleaned; null if it never was. */
+  readonly cleanedTo: number | null;
 }
 
 /** What the checkpoints of the data directory say of a log; null where they say nothing. */
 export interface LogCheckpoints {
   readonly recoveryPoint: number | null;
   readonly logStartOffset: number | null;
+  readonly cleanedTo: number | null;
   readonly wasClean: boolean;
 }
+
+const STRAY_SUFFIXES = [DELETED_SUFFIX, TEMPORARY_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX];
 
 /** The names in a partition's folder, sorted out. */
 interface Found {
   readonly bases: readonly number[];
   readonly snapshots: readonly number[];
+  /** Segments whose swap was finished just now, and who lack their indexes. */
+  readonly swapped: readonly number[];
 }
 
 /** Opens the log in `dir`; null if nothing has been appended to it. Throws a `DiskError`. */
@@ -83,12 +95,13 @@ export async function recoverLog(
   config: LogConfig,
   checkpoints: LogCheckpoints,
 ): Promise<RecoveredLog | null> {
-  const found = sortOut(context, dir);
+  const swapped = await finishSwaps(context, dir);
+  const found = { ...sortOut(context, dir), swapped };
   if (found.bases.length === 0) return null;
   return await new LogRecovery(context, dir, config, checkpoints, found).run();
 }
 
-function sortOut(context: LogContext, dir: string): Found {
+function sortOut(context: LogContext, dir: string): Omit<Found, "swapped"> {
   const { disk } = context.io;
   const names = disk.list(dir).filter((entry) => !entry.isDirectory).map((entry) => entry.name);
   const offsetsOf = (suffix: string) =>
@@ -96,7 +109,7 @@ function sortOut(context: LogContext, dir: string): Found {
       .filter((offset) => offset !== null).sort((a, b) => a - b);
   const bases = offsetsOf(LOG_SUFFIX);
   const isStray = (name: string) => {
-    if (name.endsWith(DELETED_SUFFIX) || name.endsWith(TEMPORARY_SUFFIX)) return true;
+    if (STRAY_SUFFIXES.some((suffix) => name.endsWith(suffix))) return true;
     const base = offsetOfFileName(name, INDEX_SUFFIX) ??
       offsetOfFileName(name, TIME_INDEX_SUFFIX) ?? offsetOfFileName(name, ABORTED_INDEX_SUFFIX);
     return base !== null && !bases.includes(base);
@@ -134,7 +147,7 @@ class LogRecovery {
     private readonly dir: string,
     private readonly config: LogConfig,
     private readonly checkpoints: LogCheckpoints,
-    found: Found,
+    private readonly found: Found,
   ) {
     this.nowMs = context.io.clock.wallMs();
     this.segments = found.bases.map((base) => this.openSegment(base));
@@ -176,7 +189,14 @@ class LogRecovery {
       epochs: this.epochs,
       producers: this.producers.producers,
       snapshotOffsets: this.producers.kept,
+      cleanedTo: this.checkpoints.cleanedTo ?? (this.found.swapped.length > 0 ? 0 : null),
     };
+  }
+
+  /** The topic's own configuration is not known yet: what was cleaned once may have gaps. */
+  private get hasGaps(): boolean {
+    return this.config.cleanupPolicy.compact || this.checkpoints.cleanedTo !== null ||
+      this.found.swapped.length > 0;
   }
 
   /** The start in the checkpoint would hide what is appended from now on. */
@@ -220,7 +240,7 @@ class LogRecovery {
       this.producers.reach(segment.baseOffset, this.isBehindDamage);
       this.producers.write(segment.baseOffset);
     }
-    const { scan, release } = fullScan(this.context.files, segment, this.config);
+    const { scan, release } = fullScan(this.context.files, segment, !this.hasGaps);
     try {
       for (let step = await scan.next(); step !== null; step = await scan.next()) {
         if (step.kind === "batch") this.take(segment, step.bytes, step.at, step);
@@ -237,7 +257,7 @@ class LogRecovery {
     at: number,
     batch: { position: number; sizeBytes: number },
   ): void {
-    const facts = factsOf(bytes, at, batch.sizeBytes);
+    const facts = factsOf(bytes, at);
     segment.note(facts, batch.position, this.config.indexIntervalBytes);
     if (facts.baseOffset >= this.epochsFrom) {
       this.epochs.assign(partitionLeaderEpoch(bytes, at), facts.baseOffset);
@@ -312,9 +332,12 @@ class LogRecovery {
       const isListed = segment.abortedIndex.isWhole;
       if (!isListed) await this.remakeAborted(segment);
       const isWhole = isListed && segment.offsetIndex.isWhole && segment.timeIndex.isWhole;
-      if (isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
+      const wasSwapped = this.found.swapped.includes(segment.baseOffset);
+      if (!wasSwapped && isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
       this.report("an index is made again", { segment: segment.baseOffset });
-      await rebuildIndexes(this.context.files, segment, this.config);
+      const { indexIntervalBytes } = this.config;
+      const indexing = { dense: !this.hasGaps, indexIntervalBytes };
+      await rebuildIndexes(this.context.files, segment, indexing);
       this.scanned.add(segment);
     }
   }
@@ -331,7 +354,7 @@ class LogRecovery {
       segment.baseOffset,
     );
     producers.load(segment.baseOffset);
-    const { scan, release } = fullScan(files, segment, this.config);
+    const { scan, release } = fullScan(files, segment, !this.hasGaps);
     try {
       for (let step = await scan.next(); step !== null; step = await scan.next()) {
         const aborted = step.kind === "batch" ? producers.update(step.bytes, step.at) : null;

@@ -2,6 +2,7 @@
 import type { Clock, Disk, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import type { OpenFiles } from "./open-files.ts";
 
 /** See the head of this file. What is left at a stop goes at the next start. */
 export class Removals {
@@ -11,6 +12,7 @@ export class Removals {
     private readonly clock: Clock,
     private readonly disk: Disk,
     private readonly logger: Logger,
+    private readonly files: OpenFiles,
   ) {}
 
   /** Removes the paths after the delay. */
@@ -25,6 +27,8 @@ export class Removals {
 
   /** Removes a file or folder now. */
   remove(path: string): void {
+    // Readers of before may have opened it under its new name.
+    this.files.close(path);
     try {
       if (this.disk.stat(path)?.isDirectory === true) this.disk.removeDir(path);
       else this.disk.remove(path);

@@ -81,7 +81,12 @@ export function shouldRoll(
   const waitedMs = first !== null && first >= 0 && batch.maxTimestampMs >= 0
     ? batch.maxTimestampMs - first
     : nowMs - segment.createdMs;
-  return waitedMs > config.segmentMs - segment.jitterMs;
+  const { compact } = config.cleanupPolicy;
+  // What has to be cleaned has to be out of the active segment by then.
+  const segmentMs = compact
+    ? Math.min(config.segmentMs, config.maxCompactionLagMs)
+    : config.segmentMs;
+  return waitedMs > segmentMs - segment.jitterMs;
 }
 
 /** A time index entry, the larger of the two kinds. */

@@ -50,6 +50,18 @@ export class SegmentList {
     return this.list[index] ?? null;
   }
 
+  /** Whether these segments are part of the log, one right after the other. */
+  hasRun(run: readonly Segment[]): boolean {
+    const index = this.list.indexOf(run[0]!);
+    return index >= 0 && run.every((one, at) => this.list[index + at] === one);
+  }
+
+  /** Puts a segment in the place of a run of others. */
+  replace(run: readonly Segment[], by: Segment): void {
+    assert(this.hasRun(run), "what is replaced is there");
+    this.list.splice(this.list.indexOf(run[0]!), run.length, by);
+  }
+
   /** Takes the first `count` segments out. */
   removeFirst(count: number): Segment[] {
     return this.list.splice(0, count);

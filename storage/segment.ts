@@ -3,18 +3,21 @@
  * sparse indexes, and the list of aborted transactions. It knows bytes and positions; what offsets
  * mean is the log's business.
  */
-import { DiskError } from "../core/io.ts";
+import { type Disk, DiskError } from "../core/io.ts";
 import { AbortedIndex } from "./aborted-index.ts";
 import {
   baseOffset,
+  batchSizeBytes,
   lastOffset,
   maxTimestamp,
   NO_TIMESTAMP,
   readInt32,
+  recordsCount,
 } from "../core/records/batch-header.ts";
 import { isPlausibleHeader } from "./batch-scan.ts";
 import {
   ABORTED_INDEX_SUFFIX,
+  DELETED_SUFFIX,
   INDEX_SUFFIX,
   LOG_SUFFIX,
   segmentFileName,
@@ -57,6 +60,8 @@ export class Segment {
   /** The largest timestamp of the first batch: the age of a segment counts from it. */
   firstTimestampMs: number | null = null;
   private bytesSinceIndexEntry = 0;
+  /** What the names of its files have behind their usual suffix. */
+  private tail = "";
   /** A failed write may have left bytes behind the end: they are cut off before the next write. */
   private hasTornTail = false;
 
@@ -83,13 +88,19 @@ export class Segment {
     files: OpenFiles,
     dir: string,
     baseOffset: number,
-    options: { createdMs: number; jitterMs: number },
+    options: { createdMs: number; jitterMs: number; tail?: string },
   ): Segment {
     const none = { log: 0, index: 0, timeIndex: 0, abortedIndex: null };
     const { createdMs, jitterMs } = options;
     const segment = new Segment(files, dir, baseOffset, none, createdMs, jitterMs);
+    segment.tail = options.tail ?? "";
     files.create(segment.logPath);
     return segment;
+  }
+
+  /** Whether it is no part of the log any more: its files have been renamed to go soon. */
+  get isGone(): boolean {
+    return this.tail === DELETED_SUFFIX;
   }
 
   get logPath(): string {
@@ -122,6 +133,38 @@ export class Segment {
     }
     this.note(facts, this.sizeBytes, indexIntervalBytes);
     this.sizeBytes += facts.sizeBytes;
+  }
+
+  /**
+   * Writes whole batches into the page cache, in one go. Throws a `DiskError`, after which the
+   * segment is to be thrown away.
+   */
+  appendAll(bytes: Uint8Array, indexIntervalBytes: number): void {
+    this.files.get(this.logPath).writeSync(bytes, this.sizeBytes);
+    for (let at = 0; at < bytes.length;) {
+      const facts = factsOf(bytes, at);
+      this.note(facts, this.sizeBytes, indexIntervalBytes);
+      this.sizeBytes += facts.sizeBytes;
+      at += facts.sizeBytes;
+    }
+  }
+
+  /**
+   * Renames its files, those of them that are there: the `.log` comes last, so that where its new
+   * name is, all of them are. Returns their new paths. Throws a `DiskError`.
+   */
+  rename(disk: Disk, tail: string): string[] {
+    const before = this.paths;
+    this.closeFiles();
+    this.tail = tail;
+    const after = this.paths;
+    const renamed: string[] = [];
+    for (let index = before.length - 1; index >= 0; index--) {
+      if (disk.stat(before[index]!) === null) continue;
+      disk.rename(before[index]!, after[index]!);
+      renamed.push(after[index]!);
+    }
+    return renamed;
   }
 
   /** Takes a batch that is in the file at `position` into the indexes and the largest timestamp. */
@@ -186,7 +229,8 @@ export class Segment {
     if (this.firstTimestampMs !== null || this.sizeBytes === 0) return this.firstTimestampMs;
     const header = new Uint8Array(61);
     if (this.files.get(this.logPath).readSync(header, 0) < header.length) return null;
-    if (baseOffset(header, 0) !== this.baseOffset || readInt32(header, 8) < 0) return null;
+    // The batches at the start may have been cleaned away.
+    if (baseOffset(header, 0) < this.baseOffset || readInt32(header, 8) < 0) return null;
     this.firstTimestampMs = maxTimestamp(header, 0);
     return this.firstTimestampMs;
   }
@@ -212,8 +256,18 @@ export class Segment {
   }
 
   private pathWith(suffix: string): string {
-    return `${this.dir}/${segmentFileName(this.baseOffset, suffix)}`;
+    return `${this.dir}/${segmentFileName(this.baseOffset, suffix)}${this.tail}`;
   }
+}
+
+/** What the indexes need of the batch at `at`. One without records has no timestamp that counts. */
+export function factsOf(bytes: Uint8Array, at: number): BatchFacts {
+  return {
+    sizeBytes: batchSizeBytes(bytes, at),
+    baseOffset: baseOffset(bytes, at),
+    lastOffset: lastOffset(bytes, at),
+    maxTimestampMs: recordsCount(bytes, at) === 0 ? NO_TIMESTAMP : maxTimestamp(bytes, at),
+  };
 }
 
 /**

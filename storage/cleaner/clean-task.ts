@@ -25,12 +25,12 @@ import {
 import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { appendWhole, BatchFilter, deleteHorizonMs, OutputBuffer } from "./batch-filter.ts";
-import { type AbortedTransaction, CleanedTransactions } from "./cleaned-transactions.ts";
+import type { AbortedTransaction } from "../aborted-index.ts";
+import { CleanedTransactions } from "./cleaned-transactions.ts";
 import { KeyMap } from "./key-map.ts";
 
 /** What is known of a producer: its latest batch of data, or, with −1, that only markers are left. */
-export interface LastOfProducer {
-  readonly producerId: number;
+interface LastOfProducer {
   readonly epoch: number;
   readonly lastDataOffset: number;
 }
@@ -50,7 +50,8 @@ export interface CleanPlan {
   readonly dirtyAborted: readonly AbortedTransaction[];
   /** Aborted transactions of the whole log. */
   readonly aborted: readonly AbortedTransaction[];
-  readonly producers: readonly LastOfProducer[];
+  /** For each producer: its id, its epoch, and the last offset of its latest batch of data or −1. */
+  readonly producers: Float64Array;
 }
 
 /** What the task is told. */
@@ -58,10 +59,16 @@ export type CleanCall =
   & OffloadMessage
   & (
     | { readonly kind: "begin"; readonly plan: CleanPlan }
-    | { readonly kind: "map" }
+    | (SegmentRange & { readonly kind: "map" })
     /** `isLast`: the last batch of the chunk stays, if need be without records. */
-    | { readonly kind: "filter"; readonly isLast: boolean }
+    | (SegmentRange & { readonly kind: "filter"; readonly isLast: boolean })
   );
+
+/** The offsets of the segment that a chunk is from: where it begins, and where the next one does. */
+interface SegmentRange {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** What it answers. */
 export interface CleanAnswer extends OffloadMessage {
@@ -99,9 +106,9 @@ export function cleanTask(codecs: Codecs): OffloadTask<CleanCall, CleanAnswer> {
           case "begin":
             return session.answer(NOTHING, 0, {});
           case "map":
-            return session.map(call.bytes);
+            return session.map(call.bytes, call);
           case "filter":
-            return session.filter(call.bytes, call.isLast);
+            return session.filter(call.bytes, call, call.isLast);
         }
       };
     },
@@ -112,9 +119,12 @@ class CleanSession {
   private readonly keys: KeyMap;
   private readonly dirtyTransactions: CleanedTransactions;
   private readonly transactions: CleanedTransactions;
-  private readonly producers: ReadonlyMap<number, LastOfProducer>;
+  private readonly producers = new Map<number, LastOfProducer>();
   private readonly batches: BatchFilter;
+  /** The least offset that the next batch may have. */
+  private expectedOffset = 0;
   private isFull = false;
+  private isFiltering = false;
   private keyless = 0;
   /** The delete horizon of the batch that is being filtered. */
   private horizonMs: number | null = null;
@@ -123,14 +133,20 @@ class CleanSession {
     this.keys = new KeyMap(plan.secret, plan.keyMapBytes, plan.keyMapLoad);
     this.dirtyTransactions = new CleanedTransactions(plan.dirtyAborted);
     this.transactions = new CleanedTransactions(plan.aborted);
-    this.producers = new Map(plan.producers.map((last) => [last.producerId, last]));
+    const { producers } = plan;
+    for (let at = 0; at < producers.length; at += 3) {
+      const last = { epoch: producers[at + 1]!, lastDataOffset: producers[at + 2]! };
+      this.producers.set(producers[at]!, last);
+    }
     this.batches = new BatchFilter(codecs, plan.nowMs + plan.deleteRetentionMs);
   }
 
-  map(chunk: Uint8Array): CleanAnswer {
+  map(chunk: Uint8Array, range: SegmentRange): CleanAnswer {
     let at = 0;
     try {
+      this.expectedOffset = Math.max(this.expectedOffset, range.from);
       for (let size = sizeOfWhole(chunk, at); size > 0; size = sizeOfWhole(chunk, at)) {
+        this.checkOffsets(chunk, at, range);
         this.mapBatch(chunk, at);
         at += size;
         if (this.isFull) break;
@@ -141,11 +157,15 @@ class CleanSession {
     }
   }
 
-  filter(chunk: Uint8Array, isLast: boolean): CleanAnswer {
+  filter(chunk: Uint8Array, range: SegmentRange, isLast: boolean): CleanAnswer {
+    if (!this.isFiltering) this.expectedOffset = 0;
+    this.isFiltering = true;
     const output = new OutputBuffer(new Uint8Array(chunk.length));
     let at = 0;
     try {
+      this.expectedOffset = Math.max(this.expectedOffset, range.from);
       for (let size = sizeOfWhole(chunk, at); size > 0; size = sizeOfWhole(chunk, at)) {
+        this.checkOffsets(chunk, at, range);
         this.filterBatch(chunk, at, isLast && at + size === chunk.length, output);
         at += size;
       }
@@ -173,6 +193,16 @@ class CleanSession {
       keyless,
       damage: more.damage ?? null,
     };
+  }
+
+  /** No checksum covers the base offset of a batch: it has to fit where it is. */
+  private checkOffsets(chunk: Uint8Array, at: number, range: SegmentRange): void {
+    const last = lastOffset(chunk, at);
+    const base = baseOffset(chunk, at);
+    if (base < this.expectedOffset || last < base || last >= range.to) {
+      throw new CorruptRecordError(`offsets ${base} to ${last} are out of place`);
+    }
+    this.expectedOffset = last + 1;
   }
 
   private mapBatch(chunk: Uint8Array, at: number): void {

@@ -10,16 +10,7 @@ import {
   recordsCount,
 } from "../../core/records/batch-header.ts";
 import { readControlRecord } from "../../core/records/control-records.ts";
-
-/** A transaction in the index of aborted ones. */
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-  /** Offset of the marker. */
-  readonly lastOffset: number;
-  /** The last stable offset when the marker was written. */
-  readonly lastStableOffset: number;
-}
+import type { AbortedTransaction } from "../aborted-index.ts";
 
 interface Ongoing {
   readonly transaction: AbortedTransaction;

@@ -2,6 +2,7 @@
 import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builder.ts";
 import { type LogFields, type Logger, silentLogger } from "../../core/logger.ts";
+import { type CleanerConfig, DEFAULT_CLEANER_CONFIG } from "../../storage/cleaner/log-cleaner.ts";
 import { DataDir, type DataDirLimits } from "../../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../storage/log-config.ts";
 import type { AppendOptions, AppendResult, PartitionLog } from "../../storage/partition-log.ts";
@@ -24,6 +25,7 @@ export class SimWorld {
   constructor(
     config: Partial<LogConfig> = {},
     private readonly limits: Partial<DataDirLimits> = {},
+    private readonly cleaner: Partial<CleanerConfig> = {},
   ) {
     this.config = { ...DEFAULT_LOG_CONFIG, ...config };
     this.dir = this.open();
@@ -40,6 +42,8 @@ export class SimWorld {
       nodeId,
       logConfig: () => this.config,
       codecs: {},
+      // It cleans when a story says so.
+      cleaner: () => ({ ...DEFAULT_CLEANER_CONFIG, threads: 0, ...this.cleaner }),
       limits: { retentionCheckMs: NEVER_MS, checkpointMs: 1, ...this.limits },
     }));
   }

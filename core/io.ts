@@ -90,8 +90,11 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file; one that is not there is no error. */
   remove(path: string): void;
-  /** Removes a directory with all in it; one that is not there is no error. */
-  removeDir(path: string): void;
+  /**
+   * Removes a file, or a directory with all in it; one that is not there is no error. Not on the
+   * calling thread: to give back the memory and blocks of a large file takes long.
+   */
+  removeTree(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDir(path: string): Promise<void>;
   /** Bytes that an unprivileged user can still write on the file system of `path`. */

@@ -219,7 +219,7 @@ export class DataDir {
     this.isClosed = true;
     for (const timer of this.timers) timer.cancel();
     this.checkpoints.stop();
-    this.removals.stop();
+    await this.removals.stop();
     await this.cleaner.stop();
     try {
       // A sync that is under way may fail, and a later one of the same file would not say so.

@@ -374,7 +374,11 @@ export class LogFiles {
 
   private discard(segment: Segment, delayMs: number): void {
     const { disk } = this.context.io;
-    const renamed = segment.rename(disk, DELETED_SUFFIX);
+    // Another one of its name may be waiting for its removal, and have readers.
+    let tail = DELETED_SUFFIX;
+    const isTaken = () => disk.stat(segment.logPathWith(tail)) !== null;
+    for (let count = 2; isTaken(); count++) tail = `.${count}${DELETED_SUFFIX}`;
+    const renamed = segment.rename(disk, tail);
     this.sealed = this.sealed.filter((other) => other !== segment);
     this.context.removeLater(renamed, delayMs);
   }

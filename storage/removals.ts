@@ -7,6 +7,9 @@ import type { OpenFiles } from "./open-files.ts";
 /** See the head of this file. What is left at a stop goes at the next start. */
 export class Removals {
   private readonly timers = new Set<Timer>();
+  private isStopped = false;
+  /** Settles with the last removal: they go one after the other. */
+  private removing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly clock: Clock,
@@ -20,27 +23,29 @@ export class Removals {
     if (paths.length === 0) return;
     const timer = this.clock.setTimer(delayMs, () => {
       this.timers.delete(timer);
-      for (const path of paths) this.remove(path);
+      for (const path of paths) this.removing = this.removing.then(() => this.remove(path));
     });
     this.timers.add(timer);
   }
 
   /** Removes a file or folder now. */
-  remove(path: string): void {
+  private async remove(path: string): Promise<void> {
+    if (this.isStopped) return;
     // Readers of before may have opened it under its new name.
     this.files.close(path);
     try {
-      if (this.disk.stat(path)?.isDirectory === true) this.disk.removeDir(path);
-      else this.disk.remove(path);
+      await this.disk.removeTree(path);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.logger.warn("cannot remove a file", { path, why: error.message });
     }
   }
 
-  /** Stops: nothing is removed any more. */
-  stop(): void {
+  /** Stops: when it resolves, nothing is removed any more. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
     for (const timer of this.timers) timer.cancel();
     this.timers.clear();
+    await this.removing;
   }
 }

@@ -100,11 +100,16 @@ export class Segment {
 
   /** Whether it is no part of the log any more: its files have been renamed to go soon. */
   get isGone(): boolean {
-    return this.tail === DELETED_SUFFIX;
+    return this.tail.endsWith(DELETED_SUFFIX);
   }
 
   get logPath(): string {
     return this.pathWith(LOG_SUFFIX);
+  }
+
+  /** What `logPath` would be under another tail. */
+  logPathWith(tail: string): string {
+    return `${this.dir}/${segmentFileName(this.baseOffset, LOG_SUFFIX)}${tail}`;
   }
 
   /** All paths that the segment may have. */

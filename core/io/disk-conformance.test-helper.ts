@@ -93,8 +93,8 @@ export function describeDisk(name: string, make: () => { disk: Disk; dir: string
       expect(readAll(disk, `${dir}/uno/b`)).toEqual([97]);
       disk.remove(`${dir}/uno/b`);
       disk.remove(`${dir}/uno/b`);
-      disk.removeDir(`${dir}/uno`);
-      disk.removeDir(`${dir}/uno`);
+      await disk.removeTree(`${dir}/uno`);
+      await disk.removeTree(`${dir}/uno`);
       expect(disk.list(dir)).toEqual([]);
     });
 

@@ -151,10 +151,11 @@ export class MemoryDisk implements Disk {
     this.usedBytes -= node.bytes.sizeBytes;
   }
 
-  removeDir(path: string): void {
+  removeTree(path: string): Promise<void> {
     const within = (name: string) => name === path || name.startsWith(`${path}/`);
     for (const name of [...this.files.keys()].filter(within)) this.remove(name);
     for (const name of [...this.dirs].filter(within)) this.dirs.delete(name);
+    return Promise.resolve();
   }
 
   syncDir(_path: string): Promise<void> {

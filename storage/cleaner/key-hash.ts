@@ -10,9 +10,6 @@ import { assert } from "../../core/assert.ts";
 /** Bytes of the secret. */
 export const SECRET_BYTES = 16;
 
-const ROUNDS_PER_WORD = 2;
-const ROUNDS_AT_END = 4;
-
 /** Hashes keys; the result of the last one is in `a` to `d`, 32 bits each. */
 export class KeyHash {
   a = 0;
@@ -29,27 +26,24 @@ export class KeyHash {
   /** Hashes `bytes[start, end)`. */
   compute(bytes: Uint8Array, start: number, end: number): void {
     const { secret } = this;
-    this.a = secret[0]!;
-    this.b = secret[1]!;
-    this.c = secret[2]! ^ 0x6c796765;
-    this.d = secret[3]! ^ 0x74656462;
-    let at = start;
-    for (; at + 4 <= end; at += 4) {
-      const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) |
-        (bytes[at + 3]! << 24);
-      this.mix(word, ROUNDS_PER_WORD);
-    }
-    let last = (end - start) << 24;
-    for (let shift = 0; at < end; at++, shift += 8) last |= bytes[at]! << shift;
-    this.mix(last, ROUNDS_PER_WORD);
-    this.c ^= 0xff;
-    this.mix(0, ROUNDS_AT_END);
-  }
-
-  private mix(word: number, rounds: number): void {
-    let { a, b, c } = this;
-    let d = this.d ^ word;
-    for (let left = rounds; left > 0; left--) {
+    let a = secret[0]!;
+    let b = secret[1]!;
+    let c = secret[2]! ^ 0x6c796765;
+    let d = secret[3]! ^ 0x74656462;
+    const lastWord = start + ((end - start) & ~3);
+    // Two rounds for each word, the rest of the bytes with the length among them, four at the end.
+    for (let at = start, atEnd = 0; atEnd < 3;) {
+      let word = 0;
+      if (at < lastWord) {
+        word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+        at += 4;
+      } else if (atEnd++ === 0) {
+        word = (end - start) << 24;
+        for (let shift = 0; at < end; at++, shift += 8) word |= bytes[at]! << shift;
+      } else if (atEnd === 2) {
+        c ^= 0xff;
+      }
+      d ^= word;
       a = (a + b) | 0;
       b = ((b << 5) | (b >>> 27)) ^ a;
       a = (a << 16) | (a >>> 16);
@@ -60,8 +54,20 @@ export class KeyHash {
       c = (c + b) | 0;
       b = ((b << 13) | (b >>> 19)) ^ c;
       c = (c << 16) | (c >>> 16);
+
+      a = (a + b) | 0;
+      b = ((b << 5) | (b >>> 27)) ^ a;
+      a = (a << 16) | (a >>> 16);
+      c = (c + d) | 0;
+      d = ((d << 8) | (d >>> 24)) ^ c;
+      a = (a + d) | 0;
+      d = ((d << 7) | (d >>> 25)) ^ a;
+      c = (c + b) | 0;
+      b = ((b << 13) | (b >>> 19)) ^ c;
+      c = (c << 16) | (c >>> 16);
+      a ^= word;
     }
-    this.a = a ^ word;
+    this.a = a;
     this.b = b;
     this.c = c;
     this.d = d;

@@ -112,7 +112,8 @@ export class FaultyDisk implements Disk {
     if (this.names.has(path)) this.changeNames({ kind: "remove", path });
   }
 
-  removeDir(path: string): void {
+  async removeTree(path: string): Promise<void> {
+    await this.wait();
     if (this.names.has(path)) this.changeNames({ kind: "remove", path });
   }
 

@@ -167,8 +167,13 @@ export class BunDisk implements Disk {
     guarded(path, () => fs.rmSync(path, { force: true }));
   }
 
-  removeDir(path: string): void {
-    guarded(path, () => fs.rmSync(path, { force: true, recursive: true }));
+  removeTree(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fs.rm(path, { force: true, recursive: true }, (error) => {
+        if (error === null) resolve();
+        else reject(asDiskError(error, path));
+      });
+    });
   }
 
   async syncDir(path: string): Promise<void> {

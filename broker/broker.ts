@@ -11,6 +11,7 @@ import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
+import type { ClientTelemetry } from "./client-telemetry.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ShareService } from "./share/share-service.ts";
 
@@ -45,7 +46,9 @@ export interface Broker {
   readonly shareStates: ShareCoordinator;
   /** Sessions of share consumers, and what they have in hand. */
   readonly shares: ShareService;
-  /** The features that are finalized in this cluster (KIP-584), in the order of their names. */
+  /** What clients tell of themselves. */
+  readonly telemetry: ClientTelemetry;
+  /** The features of this cluster (KIP-584) and the levels in force, in the order of their names. */
   readonly features: readonly FinalizedFeature[];
   /** Reports a broken invariant: the process has to end, because its state can't be trusted. */
   onBug(error: Error): void;

@@ -12,6 +12,7 @@ import { inTurns, type Steps } from "../core/steps.ts";
 import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
 import type { MetadataLog } from "../cluster/metadata-log.ts";
 import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
+import { newFeatures } from "./features.ts";
 import { automaticTopic } from "./internal-topics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
@@ -277,17 +278,17 @@ export class Controller {
     }
   }
 
-  /** Says that this broker is there, if the log does not say so yet. */
+  /** Says that this broker is there, and finalizes the features that are new with it, if the log does not say so yet. */
   async #register(): Promise<void> {
     const { metadata, rack } = this.#options;
     const brokerId = metadata.nodeId;
     const [outcome] = await this.#changeAll(1, {}, ({ image }): Plan<null> => {
       const known = image.brokers.get(brokerId);
       const current = known !== undefined && known.rack === rack;
-      return {
-        records: current ? [] : [{ type: "broker", version: 1, brokerId, rack }],
-        outcomes: [accept(null)],
-      };
+      const records: MetadataRecord[] = current
+        ? []
+        : [{ type: "broker", version: 1, brokerId, rack }];
+      return { records: [...records, ...newFeatures(image)], outcomes: [accept(null)] };
     });
     if (outcome?.ok === false) {
       throw new OperatorError(

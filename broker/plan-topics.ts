@@ -228,7 +228,7 @@ function manualAssignment(image: MetadataImage, topic: NewTopic): Outcome<number
 }
 
 /** Every partition has `replicationFactor` different brokers, all of them registered. */
-function checkAssignment(
+export function checkAssignment(
   image: MetadataImage,
   assignment: readonly (readonly number[])[],
   replicationFactor: number,

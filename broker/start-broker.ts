@@ -13,7 +13,8 @@ import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
 import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
-import { ONE_NODE_FEATURES } from "./features.ts";
+import { ClientTelemetry } from "./client-telemetry.ts";
+import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
 import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
@@ -92,7 +93,10 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     nodeId: services.dataDir.nodeId,
     ...services,
     apis: new ApiTable(options.handlers ?? allHandlers),
-    features: ONE_NODE_FEATURES,
+    telemetry: new ClientTelemetry(io.clock, io.random, services.metadata),
+    get features() {
+      return featuresInForce(services.metadata.image);
+    },
     stopping: stopping.signal,
     onBug,
   };

@@ -65,7 +65,7 @@ function listFeatures(apiVersion: number, broker: Broker): Response {
       minVersion: feature.minLevel,
       maxVersion: feature.maxLevel,
     })),
-    finalizedFeaturesEpoch: 0n,
+    finalizedFeaturesEpoch: BigInt(broker.metadata.image.position),
     finalizedFeatures: broker.features.filter((feature) => feature.level > 0).map((feature) => ({
       name: feature.name,
       maxVersionLevel: feature.level,

@@ -1,6 +1,6 @@
 /**
- * DescribeAcls, versions 1 to 3: the ACLs that a filter selects, by resource. SECURITY_DISABLED
- * without an authorizer; INVALID_REQUEST for a filter with an unknown element.
+ * DescribeAcls, versions 1 to 3: the ACLs that a filter selects, by resource. A number that is
+ * not known selects none, as in Kafka. SECURITY_DISABLED without an authorizer.
  *
  * - 2: flexible. 3: users as resources (KIP-373).
  */
@@ -33,7 +33,7 @@ export const describeAclsHandler: Handler<typeof describeAcls> = {
       };
     }
     const filter = parseAclFilter(request);
-    if (!filter.ok) return { errorCode: filter.error, errorMessage: filter.message };
+    if (!filter.ok) return { errorCode: Errors.NONE };
     const entries = findAcls(broker.metadata.image, filter.value);
     const byResource = Map.groupBy(
       entries,

@@ -13,6 +13,7 @@ import { leaveGroupHandler } from "./13-leave-group.ts";
 import { syncGroupHandler } from "./14-sync-group.ts";
 import { describeGroupsHandler } from "./15-describe-groups.ts";
 import { listGroupsHandler } from "./16-list-groups.ts";
+import { saslHandshakeHandler } from "./17-sasl-handshake.ts";
 import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
@@ -25,26 +26,42 @@ import { deleteAclsHandler } from "./31-delete-acls.ts";
 import { describeConfigsHandler } from "./32-describe-configs.ts";
 import { alterConfigsHandler } from "./33-alter-configs.ts";
 import { describeLogDirsHandler } from "./35-describe-log-dirs.ts";
+import { saslAuthenticateHandler } from "./36-sasl-authenticate.ts";
 import { createPartitionsHandler } from "./37-create-partitions.ts";
+import { createDelegationTokenHandler } from "./38-create-delegation-token.ts";
+import { renewDelegationTokenHandler } from "./39-renew-delegation-token.ts";
+import { expireDelegationTokenHandler } from "./40-expire-delegation-token.ts";
+import { describeDelegationTokenHandler } from "./41-describe-delegation-token.ts";
 import { deleteGroupsHandler } from "./42-delete-groups.ts";
+import { electLeadersHandler } from "./43-elect-leaders.ts";
 import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
+import { alterPartitionReassignmentsHandler } from "./45-alter-partition-reassignments.ts";
+import { listPartitionReassignmentsHandler } from "./46-list-partition-reassignments.ts";
 import { offsetDeleteHandler } from "./47-offset-delete.ts";
 import { describeClientQuotasHandler } from "./48-describe-client-quotas.ts";
 import { alterClientQuotasHandler } from "./49-alter-client-quotas.ts";
 import { describeUserScramCredentialsHandler } from "./50-describe-user-scram-credentials.ts";
 import { alterUserScramCredentialsHandler } from "./51-alter-user-scram-credentials.ts";
+import { describeQuorumHandler } from "./55-describe-quorum.ts";
+import { updateFeaturesHandler } from "./57-update-features.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
+import { unregisterBrokerHandler } from "./64-unregister-broker.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
+import { getTelemetrySubscriptionsHandler } from "./71-get-telemetry-subscriptions.ts";
+import { pushTelemetryHandler } from "./72-push-telemetry.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
 import { shareFetchHandler } from "./78-share-fetch.ts";
 import { shareAcknowledgeHandler } from "./79-share-acknowledge.ts";
+import { addRaftVoterHandler } from "./80-add-raft-voter.ts";
+import { removeRaftVoterHandler } from "./81-remove-raft-voter.ts";
 import { initializeShareGroupStateHandler } from "./83-initialize-share-group-state.ts";
 import { readShareGroupStateHandler } from "./84-read-share-group-state.ts";
 import { writeShareGroupStateHandler } from "./85-write-share-group-state.ts";
 import { deleteShareGroupStateHandler } from "./86-delete-share-group-state.ts";
 import { readShareGroupStateSummaryHandler } from "./87-read-share-group-state-summary.ts";
+import { unregisterControllerHandler } from "./94-unregister-controller.ts";
 
 export const handlers: readonly AnyHandler[] = [
   produceHandler,
@@ -60,6 +77,7 @@ export const handlers: readonly AnyHandler[] = [
   syncGroupHandler,
   describeGroupsHandler,
   listGroupsHandler,
+  saslHandshakeHandler,
   apiVersionsHandler,
   createTopicsHandler,
   deleteTopicsHandler,
@@ -72,24 +90,40 @@ export const handlers: readonly AnyHandler[] = [
   describeConfigsHandler,
   alterConfigsHandler,
   describeLogDirsHandler,
+  saslAuthenticateHandler,
   createPartitionsHandler,
+  createDelegationTokenHandler,
+  renewDelegationTokenHandler,
+  expireDelegationTokenHandler,
+  describeDelegationTokenHandler,
   deleteGroupsHandler,
+  electLeadersHandler,
   incrementalAlterConfigsHandler,
+  alterPartitionReassignmentsHandler,
+  listPartitionReassignmentsHandler,
   offsetDeleteHandler,
   describeClientQuotasHandler,
   alterClientQuotasHandler,
   describeUserScramCredentialsHandler,
   alterUserScramCredentialsHandler,
+  describeQuorumHandler,
+  updateFeaturesHandler,
   describeClusterHandler,
+  unregisterBrokerHandler,
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
+  getTelemetrySubscriptionsHandler,
+  pushTelemetryHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
   shareFetchHandler,
   shareAcknowledgeHandler,
+  addRaftVoterHandler,
+  removeRaftVoterHandler,
   initializeShareGroupStateHandler,
   readShareGroupStateHandler,
   writeShareGroupStateHandler,
   deleteShareGroupStateHandler,
   readShareGroupStateSummaryHandler,
+  unregisterControllerHandler,
 ];

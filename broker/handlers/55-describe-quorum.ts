@@ -1,0 +1,72 @@
+/**
+ * DescribeQuorum, versions 0 to 2 (KIP-595): the controller of one node is leader and sole voter of
+ * the metadata log, whose end is the position of the image. Any other partition is
+ * UNKNOWN_TOPIC_OR_PARTITION.
+ *
+ * - 1: when a voter was last heard of, which is now (KIP-836).
+ * - 2: directories and addresses of voters (KIP-853); there is no listener for controllers, so it is
+ *   the address of the broker.
+ */
+import { CLUSTER_NAME } from "../../core/acl.ts";
+import { Errors } from "../../core/errors.ts";
+import { describeQuorum } from "../../core/protocol/55-describe-quorum.ts";
+import type { Broker } from "../broker.ts";
+import type { Handler } from "../handler.ts";
+import { advertisedAddress } from "../listeners.ts";
+import { CLUSTER_METADATA_TOPIC } from "../topic-names.ts";
+
+/** The one controller is elected once. */
+const LEADER_EPOCH = 1;
+
+export const describeQuorumHandler: Handler<typeof describeQuorum> = {
+  api: describeQuorum,
+  authorize: {
+    kind: "request",
+    wants: () => [{ operation: "DESCRIBE", resourceType: "CLUSTER", name: CLUSTER_NAME }],
+    deny: () => ({ errorCode: Errors.CLUSTER_AUTHORIZATION_FAILED }),
+  },
+  handle(context, request, broker) {
+    const { apiVersion } = context;
+    let isKnown = false;
+    const topics = request.topics.map(({ topicName, partitions }) => ({
+      topicName,
+      partitions: partitions.map(({ partitionIndex }) => {
+        if (topicName !== CLUSTER_METADATA_TOPIC || partitionIndex !== 0) {
+          return {
+            partitionIndex,
+            errorCode: Errors.UNKNOWN_TOPIC_OR_PARTITION,
+            errorMessage: "This server does not host this topic-partition.",
+          };
+        }
+        isKnown = true;
+        return quorum(broker, apiVersion);
+      }),
+    }));
+    const listeners = [{ name: context.listener.name, ...advertisedAddress(context) }];
+    return {
+      errorCode: Errors.NONE,
+      topics,
+      ...(isKnown && apiVersion >= 2 ? { nodes: [{ nodeId: broker.nodeId, listeners }] } : {}),
+    };
+  },
+};
+
+function quorum(broker: Broker, apiVersion: number) {
+  const { nodeId, metadata, io } = broker;
+  const end = BigInt(metadata.image.position);
+  const now = apiVersion >= 1 ? BigInt(io.clock.wallMs()) : -1n;
+  const state = (replicaId: number) => ({
+    replicaId,
+    logEndOffset: end,
+    ...(apiVersion >= 1 ? { lastFetchTimestamp: now, lastCaughtUpTimestamp: now } : {}),
+  });
+  return {
+    partitionIndex: 0,
+    errorCode: Errors.NONE,
+    leaderId: nodeId,
+    leaderEpoch: LEADER_EPOCH,
+    highWatermark: end,
+    currentVoters: [state(nodeId)],
+    observers: [...metadata.image.brokers.keys()].filter((id) => id !== nodeId).map(state),
+  };
+}

@@ -193,7 +193,11 @@ export class StorageSim {
       model.hasComeBack ||= log.logStartOffset < model.startOffset;
       model.startOffset = log.logStartOffset;
       for (const batch of model.batches) {
-        if (batch.lastOffset < log.logStartOffset) continue;
+        if (batch.lastOffset < log.logStartOffset) {
+          // Whether recovery could still read it, and so knows it as its producer's, can't be told.
+          batch.damaged ||= batch.wasHit;
+          continue;
+        }
         const offset = Math.max(batch.baseOffset, log.logStartOffset);
         const result = this.checks.read(log, offset, 1, true);
         batch.damaged = !result.ok;

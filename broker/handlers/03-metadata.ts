@@ -110,7 +110,7 @@ function byId(
   if (topic === undefined) return refused(Errors.UNKNOWN_TOPIC_ID, null, topicId);
   return context.authorized("DESCRIBE", "TOPIC", topic.name)
     ? described(context, request, topic)
-    : refused(Errors.UNKNOWN_TOPIC_ID, null, topicId);
+    : refused(Errors.TOPIC_AUTHORIZATION_FAILED, null, topicId);
 }
 
 async function byName(

@@ -11,7 +11,7 @@ import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/pr
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { type Outcome, type Refusal, refuse } from "../outcome.ts";
+import type { Outcome } from "../outcome.ts";
 import { resolveTopic, type TopicReference } from "../plan-topics.ts";
 import type { RequestContext } from "../request-context.ts";
 
@@ -41,7 +41,7 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
     const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
     return {
-      responses: wanted.map((topic, index) => answer(topic, refusals[index] ?? answers.get(topic))),
+      responses: wanted.map((topic, index) => refusals[index] ?? answer(topic, answers.get(topic))),
     };
   },
   failure: (request, code) => ({
@@ -61,13 +61,23 @@ function referencesOf(
     : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
 }
 
-function denied(context: RequestContext, broker: Broker, wanted: TopicReference): Refusal | null {
+/** The answer to who may not delete this topic, or null. */
+function denied(
+  context: RequestContext,
+  broker: Broker,
+  wanted: TopicReference,
+): TopicAnswer | null {
   const found = resolveTopic(broker.metadata.image, wanted);
   const name = wanted.name ?? (found.ok ? found.value.name : null);
-  if (name === null || context.authorized("DELETE", "TOPIC", name)) return null;
-  return wanted.name === null && !context.authorized("DESCRIBE", "TOPIC", name)
-    ? refuse(Errors.UNKNOWN_TOPIC_ID, "This server does not host this topic ID.")
-    : refuse(Errors.TOPIC_AUTHORIZATION_FAILED, "Not authorized to delete this topic.");
+  if (name === null) return null;
+  // Whether a topic is there is told only to who may describe it. Ids are no secret.
+  const mayKnow = context.authorized("DESCRIBE", "TOPIC", name);
+  const mayDelete = mayKnow && (!found.ok || context.authorized("DELETE", "TOPIC", name));
+  return mayDelete ? null : refused(
+    { ...wanted, name: mayKnow ? name : wanted.name },
+    Errors.TOPIC_AUTHORIZATION_FAILED,
+    "Not authorized to delete this topic.",
+  );
 }
 
 function answer(wanted: TopicReference, outcome: Outcome<TopicImage> | undefined): TopicAnswer {

@@ -113,7 +113,10 @@ describe("Metadata", () => {
       { topics: [known] },
       allowAllBut("DESCRIBE TOPIC"),
     );
-    expect(hidden.topics[0]).toMatchObject({ name: null, errorCode: Errors.UNKNOWN_TOPIC_ID });
+    expect(hidden.topics[0]).toMatchObject({
+      name: null,
+      errorCode: Errors.TOPIC_AUTHORIZATION_FAILED,
+    });
   });
 
   test("tells authorized operations only to who asks", async () => {

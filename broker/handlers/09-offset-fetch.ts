@@ -70,7 +70,7 @@ export const offsetFetchHandler: Handler<typeof offsetFetch> = {
     const groups = wantedGroups(context, request, broker);
     const answers = await Promise.all(groups.map((group) => fetchGroup(context, group, broker)));
     return context.apiVersion >= GROUPS_VERSION
-      ? { groups: answers }
+      ? { groups: answers.map((each) => each.errorCode === 0 ? each : { ...each, topics: [] }) }
       : singleGroup(context, answers[0]!);
   },
   failure: (request, error) => ({

@@ -4,6 +4,7 @@
  */
 import type { CompatSuite } from "./suite.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
+import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
@@ -19,6 +20,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javaTools,
   apacheKafka,
   groupSemantics,
+  consumerGroupSemantics,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

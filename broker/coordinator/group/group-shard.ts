@@ -80,7 +80,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       case "GroupMetadata":
         return this.classic.replay(record);
       default:
-        return this.consumer.replay(record);
+        this.consumer.replay(record);
+        return this.#keepOffsets(record.key.groupId);
     }
   }
 

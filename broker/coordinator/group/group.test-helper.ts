@@ -1,5 +1,6 @@
 /** A group coordinator's shard in its runtime, over a log in memory and a clock moved by hand. */
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import { type Outcome as Checked, refuse } from "../../outcome.ts";
 import { ZERO_UUID } from "../../../core/protocol/schema.ts";
 import {
   ListLogger,
@@ -13,7 +14,8 @@ import type { JoinResponse, SyncResponse } from "./classic/classic-group.ts";
 import { DEFAULT_GROUP_CONFIG, type GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
-import type { Topics } from "./group.ts";
+import type { HeartbeatRequest, HeartbeatResponse } from "./consumer/heartbeat.ts";
+import type { Topics, TopicsChange } from "./group.ts";
 import { GroupShard } from "./group-shard.ts";
 import type { JoinRequest } from "./classic/join.ts";
 import type { SyncRequest } from "./classic/membership.ts";
@@ -29,6 +31,11 @@ export function subscription(...topics: string[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
+/** A topic id that tells its name. */
+export function topicIdOf(name: string): string {
+  return Buffer.from(name.padEnd(16, "_").slice(0, 16)).toString("base64url");
+}
+
 /** A request that waits, and its answer when it has come. */
 export interface Waiting<T> {
   answer: T | null;
@@ -39,6 +46,8 @@ export class GroupHarness {
   readonly clock = new ManualClock();
   readonly logger = new ListLogger();
   readonly topics = new Map<string, string>([["t", ZERO_UUID.replace("A", "B")]]);
+  /** How many partitions topics have, where it is not one. */
+  readonly partitionCounts = new Map<string, number>();
   metadataVersion = 1;
   runtime: CoordinatorRuntime<GroupRecord, GroupShard>;
 
@@ -85,7 +94,9 @@ export class GroupHarness {
   }
 
   #topicsView(): Topics {
-    const view = (name: string, id: string) => ({ id, name, partitions: { length: 1 } });
+    const view = (name: string, id: string) => {
+      return { id, name, partitions: { length: this.partitionCounts.get(name) ?? 1 } };
+    };
     return {
       byName: (name) => {
         const id = this.topics.get(name);
@@ -98,6 +109,48 @@ export class GroupHarness {
       all: () => [...this.topics].map(([name, id]) => view(name, id)),
       version: () => this.metadataVersion,
     };
+  }
+
+  /** Makes or changes a topic, and tells the shard. */
+  setTopic(name: string, partitions: number): void {
+    const created = !this.topics.has(name);
+    if (created) this.topics.set(name, topicIdOf(name));
+    this.partitionCounts.set(name, partitions);
+    this.#topicsChanged({ names: [name], created, deleted: false });
+  }
+
+  deleteTopic(name: string): void {
+    this.topics.delete(name);
+    this.#topicsChanged({ names: [name], created: false, deleted: true });
+  }
+
+  #topicsChanged(change: TopicsChange): void {
+    this.metadataVersion++;
+    this.runtime.now(0, (shard) => shard.onTopicsChanged(change));
+  }
+
+  /** Sends a ConsumerGroupHeartbeat. */
+  async consumerHeartbeat(
+    request: Partial<HeartbeatRequest>,
+  ): Promise<Checked<HeartbeatResponse>> {
+    const full: HeartbeatRequest = {
+      groupId: GROUP,
+      memberId: "m",
+      memberEpoch: 0,
+      instanceId: null,
+      rackId: null,
+      rebalanceTimeoutMs: -1,
+      subscribedTopicNames: null,
+      subscribedTopicRegex: null,
+      serverAssignor: null,
+      owned: null,
+      clientId: "c",
+      clientHost: "/127.0.0.1",
+      canDescribe: () => true,
+      ...request,
+    };
+    const outcome = await this.runtime.write(0, (shard) => shard.consumer.heartbeat(full));
+    return outcome.ok ? outcome.value : refuse(outcome.error, "the log refused");
   }
 
   /** Sends a JoinGroup and does not wait for its answer. */
@@ -208,7 +261,7 @@ export class GroupHarness {
   }
 
   state(): string {
-    const outcome = this.runtime.now(0, (shard) => shard.classic.describe(GROUP));
+    const outcome = this.runtime.now(0, (shard) => shard.find(GROUP));
     return (outcome.ok ? outcome.value?.state : undefined) ?? "Dead";
   }
 

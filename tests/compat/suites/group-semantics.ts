@@ -3,10 +3,7 @@
  * same, codes, states, generations and bytes. Left out of the comparison is what Kafka's own hash
  * maps decide (the order of members and partitions), ids that are random, and words beside a code.
  */
-import { Connection } from "../../../core/connection.ts";
-import { errorName, Errors } from "../../../core/errors.ts";
-import { bunClock } from "../../../core/io/bun/clock.ts";
-import { bunNetwork } from "../../../core/io/bun/network.ts";
+import { Errors } from "../../../core/errors.ts";
 import { offsetCommit } from "../../../core/protocol/08-offset-commit.ts";
 import { offsetFetch } from "../../../core/protocol/09-offset-fetch.ts";
 import { findCoordinator } from "../../../core/protocol/10-find-coordinator.ts";
@@ -19,11 +16,10 @@ import { listGroups } from "../../../core/protocol/16-list-groups.ts";
 import { createTopics } from "../../../core/protocol/19-create-topics.ts";
 import { deleteGroups } from "../../../core/protocol/42-delete-groups.ts";
 import { offsetDelete } from "../../../core/protocol/47-offset-delete.ts";
-import type { Api, EncodableRequest, ResponseOf } from "../../../core/protocol/schema.ts";
-import { withBroker } from "../../harness/broker-process.ts";
+import type { EncodableRequest } from "../../../core/protocol/schema.ts";
 import { needKafka } from "../install.ts";
-import { type CompatSuite, expectEqual } from "../suite.ts";
-import { withApacheKafka } from "./apache-kafka.ts";
+import { expectSameAnswers, recordAnswers, type Recorder } from "../recorder.ts";
+import type { CompatSuite } from "../suite.ts";
 
 const GROUP = "semantics";
 const UNKNOWN_ID = "BBBBBBBBBBBBBBBBBBBBBA";
@@ -97,61 +93,6 @@ const removing = (...topics: [string, ...number[]][]) => ({
     partitions: partitions.map((partitionIndex) => ({ partitionIndex })),
   })),
 });
-
-/** A member id: what the client calls itself and a UUID. */
-const RANDOM_ID = /\w+-[0-9a-f]{8}-[0-9a-f-]{27}/g;
-
-/** What a broker answered, in comparable words. */
-class Recorder {
-  readonly lines: string[] = [];
-  readonly #ids = new Map<string, string>();
-
-  constructor(readonly one: Connection, readonly two: Connection, readonly three: Connection) {}
-
-  /** Sends a request and records its answer. */
-  async ask<A extends Api>(
-    what: string,
-    api: A,
-    request: EncodableRequest<A>,
-    maxVersion = api.maxVersion,
-    connection = this.one,
-  ): Promise<ResponseOf<A>> {
-    const response = await connection.request(api, request, { maxVersion });
-    this.record(`${what} (${api.name} ${maxVersion})`, response);
-    return response;
-  }
-
-  record(what: string, response: unknown): void {
-    this.lines.push(`${what}: ${this.#words(response)}`);
-  }
-
-  #words(response: unknown): string {
-    const text = JSON.stringify(response, (name, value: unknown) => {
-      if (name === "errorMessage" || name === "throttleTimeMs") return undefined;
-      if (name === "errorCode") return errorName(Number(value));
-      if (typeof value === "bigint") return String(value);
-      if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
-      if (!Array.isArray(value)) return value;
-      const keyed = value.map((item: unknown) => ({ item, key: this.#orderOf(item) }));
-      keyed.sort((a, b) => a.key === b.key ? 0 : a.key < b.key ? -1 : 1);
-      return keyed.map(({ item }) => item);
-    });
-    return text.replace(RANDOM_ID, (id) => {
-      const known = this.#ids.get(id) ?? `member ${this.#ids.size}`;
-      this.#ids.set(id, known);
-      return known;
-    });
-  }
-
-  /** Orders partitions by index, members by the names they were given, anything else by its text. */
-  #orderOf(item: unknown): string {
-    const text = JSON.stringify(
-      item,
-      (_, value: unknown) => typeof value === "bigint" ? String(value) : value,
-    ) ?? "";
-    return text.replace(RANDOM_ID, (id) => this.#ids.get(id) ?? "");
-  }
-}
 
 /** Waits until the coordinator serves the group, and makes the topics. */
 async function prepare(recorder: Recorder): Promise<void> {
@@ -359,13 +300,8 @@ async function pendingMember(r: Recorder): Promise<void> {
 }
 
 /** Everything above against one broker. */
-async function transcript(bootstrap: string): Promise<string[]> {
-  const io = { clock: bunClock, network: bunNetwork };
-  const address = { host: "127.0.0.1", port: Number(bootstrap.split(":")[1]) };
-  const open = () => Connection.open(io, address, { clientId: "c" });
-  const connections = [await open(), await open(), await open()] as const;
-  try {
-    const recorder = new Recorder(...connections);
+const transcript = (bootstrap: string) =>
+  recordAnswers(bootstrap, async (recorder) => {
     await prepare(recorder);
     await noGroup(recorder);
     await emptyGroupId(recorder);
@@ -375,11 +311,7 @@ async function transcript(bootstrap: string): Promise<string[]> {
     await rebalance(recorder, memberId);
     await staticMembers(recorder);
     await pendingMember(recorder);
-    return recorder.lines;
-  } finally {
-    for (const connection of connections) connection.close();
-  }
-}
+  });
 
 export const groupSemantics: CompatSuite = {
   name: "group-semantics",
@@ -388,13 +320,7 @@ export const groupSemantics: CompatSuite = {
   cases: [{
     name: "every answer about groups is Apache Kafka 4.3.1's",
     run: async () => {
-      let theirs: string[] = [];
-      await withApacheKafka(async (bootstrap) => void (theirs = await transcript(bootstrap)));
-      await withBroker(async ({ bootstrap }) => {
-        const ours = await transcript(bootstrap);
-        theirs.forEach((line, index) => expectEqual(ours[index], line, `answer ${index}`));
-        expectEqual(ours.length, theirs.length, "answers");
-      });
+      await expectSameAnswers(transcript);
     },
   }],
 };

@@ -108,8 +108,8 @@ export class ClassicGroups implements GroupKindOperations<GroupMetadataRecord> {
       // Only a group that becomes one of another kind has members then.
       if (group !== undefined) this.#answerAll(group, Errors.REBALANCE_IN_PROGRESS);
       this.#remove(record.groupId);
-    } else if (group !== undefined) group.stored = record;
-    else if (this.#adopted?.record === record) this.#take(this.#adopted.group, record);
+    } else if (this.#adopted?.record === record) this.#take(this.#adopted.group, record);
+    else if (group !== undefined) group.stored = record;
   }
 
   /**

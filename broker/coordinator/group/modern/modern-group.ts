@@ -26,10 +26,11 @@ export interface ModernMember {
 
 /** See the header. */
 export abstract class ModernGroup<M extends ModernMember> {
-  groupEpoch = 0;
+  /** A new group is in epoch 1 with a target of nothing, so that its first member has an epoch. */
+  groupEpoch = 1;
   metadataHash = 0n;
   /** The group epoch that the target assignment is for; −1 once it is removed. */
-  assignmentEpoch = 0;
+  assignmentEpoch = 1;
   /** Wall time at which the target was computed; 0 if it is not known. */
   assignmentTimestampMs = 0;
   protected readonly memberMap = new Map<string, M>();

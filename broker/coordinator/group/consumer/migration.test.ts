@@ -1,0 +1,230 @@
+/** Groups that change between the classic and the new protocol with members in them. */
+import { expect, test } from "bun:test";
+import { errorName, Errors } from "../../../../core/errors.ts";
+import { decodeVersioned, encodeVersioned } from "../../../../core/protocol/codec.ts";
+import {
+  consumerProtocolAssignment,
+  consumerProtocolSubscription,
+} from "../../../../core/protocol/records/consumer-protocol.ts";
+import { DEFAULT_GROUP_CONFIG } from "../group-config.ts";
+import { GROUP, GroupHarness } from "../group.test-helper.ts";
+import { describeGroup, SimConsumer } from "./consumer.test-helper.ts";
+
+const subscription = (owned: readonly number[]) =>
+  encodeVersioned(consumerProtocolSubscription, 3, {
+    topics: ["t"],
+    ownedPartitions: owned.length === 0 ? [] : [{ topic: "t", partitions: owned }],
+  });
+
+const assignment = (partitions: readonly number[]) =>
+  encodeVersioned(consumerProtocolAssignment, 3, {
+    assignedPartitions: [{ topic: "t", partitions }],
+  });
+
+const partitionsOf = (bytes: Uint8Array) =>
+  decodeVersioned(consumerProtocolAssignment, bytes).assignedPartitions
+    .flatMap(({ partitions }) => [...partitions]);
+
+/** A cooperative consumer of the classic protocol in a group of either kind. */
+class ClassicConsumer {
+  owned: number[] = [];
+  generationId = -1;
+  constructor(readonly groups: GroupHarness, public memberId = "") {}
+
+  request() {
+    return {
+      memberId: this.memberId,
+      protocols: [{ name: "cooperative-sticky", metadata: subscription(this.owned) }],
+    };
+  }
+
+  /** Joins a consumer group, where nobody is waited for, and gets its assignment. */
+  async rejoin(): Promise<void> {
+    let joined = this.groups.join(this.request());
+    if (joined.answer?.error === Errors.MEMBER_ID_REQUIRED) {
+      this.memberId = joined.answer.memberId;
+      joined = this.groups.join(this.request());
+    }
+    await this.groups.clock.advance(0);
+    expect(joined.answer).toMatchObject({ error: 0, leader: "", members: [] });
+    this.generationId = joined.answer!.generationId;
+    await this.sync();
+  }
+
+  async sync(): Promise<void> {
+    const { memberId, generationId } = this;
+    const synced = this.groups.sync({ memberId, generationId });
+    await this.groups.clock.advance(0);
+    expect(synced.answer?.error).toBe(Errors.NONE);
+    this.owned = partitionsOf(synced.answer!.assignment);
+  }
+
+  async beat(): Promise<void> {
+    const error = this.groups.heartbeat(this.memberId, this.generationId);
+    if (error === Errors.REBALANCE_IN_PROGRESS) await this.rejoin();
+    else expect(error).toBe(Errors.NONE);
+  }
+}
+
+/** A stable classic group of two that share four partitions. */
+async function classicGroup(config = {}): Promise<[GroupHarness, ClassicConsumer[]]> {
+  const groups = await new GroupHarness(config).start();
+  groups.setTopic("t", 4);
+  const consumers = [new ClassicConsumer(groups), new ClassicConsumer(groups)];
+  const joins = consumers.map((each) => groups.joinNew(each.request()));
+  await groups.clock.advance(0);
+  const assignments = new Map(joins.map(({ memberId }, i) => [memberId, assignment([i, i + 2])]));
+  for (const [index, consumer] of consumers.entries()) {
+    consumer.memberId = joins[index]!.memberId;
+    consumer.generationId = 1;
+  }
+  const [leader, other] = consumers as [ClassicConsumer, ClassicConsumer];
+  groups.sync({ memberId: leader.memberId, generationId: 1, assignments });
+  await leader.sync();
+  await other.sync();
+  expect([leader.owned, other.owned]).toEqual([[0, 2], [1, 3]]);
+  return [groups, consumers];
+}
+
+const kind = (groups: GroupHarness) => {
+  const outcome = groups.runtime.now(0, (shard) => shard.find(GROUP)?.kind);
+  return outcome.ok ? outcome.value : undefined;
+};
+
+const checkOwners = (consumers: readonly ClassicConsumer[], sim: SimConsumer) => {
+  const all = [...consumers.flatMap((each) => each.owned.map((p) => `t-${p}`)), ...sim.partitions];
+  expect(new Set(all).size).toBe(all.length);
+};
+
+test("a classic group becomes a consumer group, shares, and becomes classic again", async () => {
+  const [groups, consumers] = await classicGroup();
+  await groups.commit(5n, { memberId: consumers[0]!.memberId, generationId: 1 });
+  const sim = new SimConsumer(groups, "new");
+  expect(await sim.beat()).toBe(Errors.NONE);
+  expect(kind(groups)).toBe("consumer");
+  expect(groups.offset()).toBe(5n);
+  expect(describeGroup(groups).members.map((each) => each.memberType)).toEqual([0, 0, 1]);
+  for (let round = 0; round < 6; round++) {
+    await groups.clock.advance(1_000);
+    for (const consumer of consumers) await consumer.beat();
+    checkOwners(consumers, sim);
+    await sim.beat();
+    checkOwners(consumers, sim);
+    if (round === 2) await groups.start();
+  }
+  expect(groups.state()).toBe("Stable");
+  expect([sim.partitions.length, ...consumers.map((each) => each.owned.length)].toSorted())
+    .toEqual([1, 1, 2]);
+  const [first] = consumers as [ClassicConsumer];
+  const commit = { memberId: first.memberId, generationId: first.generationId };
+  expect(await groups.commit(6n, commit)).toBe(Errors.NONE);
+  expect(errorName(await groups.commit(6n, { ...commit, generationId: 99 })))
+    .toBe("ILLEGAL_GENERATION");
+
+  await sim.leave();
+  expect(kind(groups)).toBe("classic");
+  expect(groups.offset()).toBe(6n);
+  await groups.clock.advance(1);
+  expect(groups.state()).toBe("PreparingRebalance");
+  const joins = consumers.map((each) => groups.join(each.request()));
+  await groups.clock.advance(0);
+  expect(joins.map((each) => each.answer?.error)).toEqual([0, 0]);
+  expect(joins.filter((each) => (each.answer?.members.length ?? 0) === 2).length).toBe(1);
+  await groups.start();
+  expect(kind(groups)).toBe("classic");
+});
+
+test("what has no new member is classic after a restart, with the same assignments", async () => {
+  const [groups, consumers] = await classicGroup();
+  const sim = new SimConsumer(groups, "new");
+  await sim.beat();
+  await sim.leave();
+  await groups.start();
+  expect(kind(groups)).toBe("classic");
+  const described = groups.runtime.now(0, (shard) => shard.classic.describe(GROUP));
+  const members = described.ok ? described.value!.members : [];
+  expect(members.map((each) => each.memberId))
+    .toEqual(consumers.map((consumer) => consumer.memberId));
+});
+
+test("the migration policy decides which way a group may go", async () => {
+  const consumer = { ...DEFAULT_GROUP_CONFIG.consumer, canUpgrade: false, canDowngrade: false };
+  const [groups] = await classicGroup({ consumer });
+  expect(errorName(await new SimConsumer(groups, "new").beat())).toBe("GROUP_ID_NOT_FOUND");
+  expect(kind(groups)).toBe("classic");
+
+  const other = await new GroupHarness({ consumer }).start();
+  await new SimConsumer(other, "new").beat();
+  const refused = other.join(new ClassicConsumer(other).request());
+  expect(errorName(refused.answer?.error ?? 0)).toBe("INCONSISTENT_GROUP_PROTOCOL");
+});
+
+test("a classic group that rebalances, or is of another protocol, stays", async () => {
+  const groups = await new GroupHarness({ initialRebalanceDelayMs: 3_000 }).start();
+  groups.joinNew();
+  const sim = new SimConsumer(groups, "new");
+  expect(errorName(await sim.beat())).toBe("COORDINATOR_LOAD_IN_PROGRESS");
+  expect(kind(groups)).toBe("classic");
+
+  const connect = await new GroupHarness().start();
+  await connect.stable(1, { protocolType: "connect" });
+  expect(errorName(await new SimConsumer(connect, "new").beat())).toBe("GROUP_ID_NOT_FOUND");
+});
+
+test("without members a group changes its kind as it is joined, and keeps its offsets", async () => {
+  const groups = await new GroupHarness().start();
+  await groups.commit(3n);
+  const sim = new SimConsumer(groups, "new");
+  await sim.beat();
+  expect([kind(groups), groups.offset()]).toEqual(["consumer", 3n]);
+  await sim.leave();
+  const joined = groups.join({ requiresKnownMemberId: false });
+  await groups.clock.advance(1);
+  expect(joined.answer).toMatchObject({ error: 0, generationId: 1 });
+  expect([kind(groups), groups.offset()]).toEqual(["classic", 3n]);
+  await groups.start();
+  expect([kind(groups), groups.offset()]).toEqual(["classic", 3n]);
+});
+
+test("a classic member that does not rejoin or sync in time is out", async () => {
+  const [groups, consumers] = await classicGroup();
+  const sim = new SimConsumer(groups, "new");
+  await sim.beat();
+  const [one, two] = consumers as [ClassicConsumer, ClassicConsumer];
+  for (let second = 0; second < 61; second += 3) {
+    groups.heartbeat(one.memberId, one.generationId);
+    await two.beat();
+    await sim.beat();
+    await groups.clock.advance(3_000);
+  }
+  const ids = describeGroup(groups).members.map((each) => each.memberId);
+  expect(ids.includes(one.memberId)).toBe(false);
+  expect(ids.includes(two.memberId)).toBe(true);
+});
+
+test("who asks with another generation, or of the other protocol, is refused", async () => {
+  const [groups, consumers] = await classicGroup();
+  const sim = new SimConsumer(groups, "new");
+  await sim.beat();
+  const [one] = consumers as [ClassicConsumer];
+  const rows: [string, number][] = [
+    ["ILLEGAL_GENERATION", groups.heartbeat(one.memberId, 7)],
+    ["UNKNOWN_MEMBER_ID", groups.heartbeat("nobody", 1)],
+    ["UNKNOWN_MEMBER_ID", groups.heartbeat("new", sim.memberEpoch)],
+    ["UNKNOWN_MEMBER_ID", groups.sync({ memberId: "nobody" }).answer!.error],
+    [
+      "INCONSISTENT_GROUP_PROTOCOL",
+      groups.sync({ memberId: one.memberId, protocolName: "range" }).answer!.error,
+    ],
+    ["UNKNOWN_MEMBER_ID", await groups.leave("nobody")],
+    ["UNKNOWN_MEMBER_ID", await groups.leave("", "nobody")],
+    ["INCONSISTENT_GROUP_PROTOCOL", groups.join({ protocolType: "connect" }).answer!.error],
+    [
+      "INCONSISTENT_GROUP_PROTOCOL",
+      groups.join({ protocols: [{ name: "x", metadata: subscription([]) }] }).answer!.error,
+    ],
+    ["NONE", await groups.leave("new")],
+  ];
+  expect(rows.map(([, code]) => errorName(code))).toEqual(rows.map(([name]) => name));
+  expect(kind(groups)).toBe("classic");
+});

@@ -141,6 +141,8 @@ class LogRecovery {
   /** Whether something at or above the trusted offset is damaged. */
   private isBehindDamage = false;
   private readonly scanned = new Set<Segment>();
+  /** Base offsets of segments that lack an index. */
+  private readonly incomplete = new Set<number>();
 
   constructor(
     private readonly context: LogContext,
@@ -208,8 +210,11 @@ class LogRecovery {
 
   private openSegment(base: number): Segment {
     const { disk } = this.context.io;
-    const size = (suffix: string) =>
-      disk.stat(`${this.dir}/${segmentFileName(base, suffix)}`)?.sizeBytes ?? 0;
+    const size = (suffix: string) => {
+      const stat = disk.stat(`${this.dir}/${segmentFileName(base, suffix)}`);
+      if (stat === null) this.incomplete.add(base);
+      return stat?.sizeBytes ?? 0;
+    };
     const abortedPath = `${this.dir}/${segmentFileName(base, ABORTED_INDEX_SUFFIX)}`;
     const sizes = {
       log: size(LOG_SUFFIX),
@@ -332,8 +337,9 @@ class LogRecovery {
       const isListed = segment.abortedIndex.isWhole;
       if (!isListed) await this.remakeAborted(segment);
       const isWhole = isListed && segment.offsetIndex.isWhole && segment.timeIndex.isWhole;
-      const wasSwapped = this.found.swapped.includes(segment.baseOffset);
-      if (!wasSwapped && isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
+      const isAnew = this.found.swapped.includes(segment.baseOffset) ||
+        this.incomplete.has(segment.baseOffset);
+      if (!isAnew && isWhole && (segment.timeIndex.count > 0 || !needsIndex)) continue;
       this.report("an index is made again", { segment: segment.baseOffset });
       const { indexIntervalBytes } = this.config;
       const indexing = { dense: !this.hasGaps, indexIntervalBytes };

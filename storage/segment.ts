@@ -155,16 +155,19 @@ export class Segment {
   }
 
   /**
-   * Renames its files, those of them that are there: the `.log` comes last, so that where its new
-   * name is, all of them are. Returns their new paths. Throws a `DiskError`.
+   * Renames its files, those of them that are there. Returns their new paths. Throws a `DiskError`.
    */
   rename(disk: Disk, tail: string): string[] {
     const before = this.paths;
     this.closeFiles();
     this.tail = tail;
     const after = this.paths;
+    // A crash may keep only the first of the renames, and what has no `.log` is removed then: so it
+    // goes first where all are to go, and last where all are to come.
+    const order = [...before.keys()];
+    if (!tail.endsWith(DELETED_SUFFIX)) order.reverse();
     const renamed: string[] = [];
-    for (let index = before.length - 1; index >= 0; index--) {
+    for (const index of order) {
       if (disk.stat(before[index]!) === null) continue;
       disk.rename(before[index]!, after[index]!);
       renamed.push(after[index]!);

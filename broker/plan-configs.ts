@@ -74,10 +74,10 @@ export function planAlterConfigs(
 }
 
 function planResource(context: PlanContext, change: ConfigChange): Outcome<MetadataRecord[]> {
-  const target = findTarget(context, change);
-  if (!target.ok) return target;
   const malformed = malformedOperations(change);
   if (malformed !== null) return refuse(Errors.INVALID_REQUEST, malformed);
+  const target = findTarget(context, change);
+  if (!target.ok) return target;
   const after = applyOperations(context, target.value, change);
   if (!after.ok) return after;
   const problem = problemOf(context, target.value, after.value);
@@ -90,35 +90,25 @@ function problemOf(context: PlanContext, target: Target, after: ConfigImage): Re
     problem === null ? null : refuse(Errors.INVALID_CONFIG, problem);
   switch (target.type) {
     case "topic":
-      return invalid(checkTopicConfigs(context.config, after));
+      return topicProblem(context, target.name, after);
     case "group":
       return invalid(checkGroupConfigs(context.config, after));
     case "client-metrics": {
       const parsed = parseSubscription(after);
       return parsed.ok ? null : parsed;
     }
-    case "broker": {
-      // A config that cannot be changed is INVALID_REQUEST in Kafka too (KAFKA-13609).
-      const problem = brokerProblem(target.name, target.before, after);
-      return problem === null ? null : refuse(Errors.INVALID_REQUEST, problem);
-    }
+    case "broker":
+      return brokerProblem(target.name, target.before, after);
   }
 }
 
+/** A topic that does not exist is found out last, as in Kafka. */
 function findTarget(context: PlanContext, change: ConfigChange): Outcome<Target> {
   const { image } = context;
   const name = change.resourceName;
   switch (change.resourceType) {
-    case ConfigResourceTypes.TOPIC: {
-      const topic = image.topics.get(name);
-      if (topic !== undefined) {
-        return accept({ type: "topic", name, before: topic.configs });
-      }
-      const invalid = topicNameProblem(name);
-      return invalid === null
-        ? refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`)
-        : refuse(Errors.INVALID_TOPIC_EXCEPTION, invalid);
-    }
+    case ConfigResourceTypes.TOPIC:
+      return accept({ type: "topic", name, before: image.topics.get(name)?.configs ?? new Map() });
     case ConfigResourceTypes.BROKER: {
       if (name !== ALL_BROKERS && !/^\d{1,10}$/.test(name)) {
         return refuse(Errors.INVALID_REQUEST, `Node id must be an integer, but it is: ${name}`);
@@ -146,6 +136,20 @@ function findTarget(context: PlanContext, change: ConfigChange): Outcome<Target>
     default:
       return refuse(Errors.INVALID_REQUEST, `Unknown resource type ${change.resourceType}`);
   }
+}
+
+/** What is wrong with a topic or its configs, in the order in which Kafka finds it. */
+function topicProblem(context: PlanContext, name: string, configs: ConfigImage): Refusal | null {
+  if (name === "") {
+    return refuse(Errors.INVALID_REQUEST, "Default topic resources are not allowed.");
+  }
+  const invalid = topicNameProblem(name);
+  if (invalid !== null) return refuse(Errors.INVALID_TOPIC_EXCEPTION, invalid);
+  const problem = checkTopicConfigs(context.config, configs);
+  if (problem !== null) return refuse(Errors.INVALID_CONFIG, problem);
+  return context.image.topics.has(name)
+    ? null
+    : refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`);
 }
 
 function malformedOperations(change: ConfigChange): string | null {
@@ -223,8 +227,18 @@ function split(text: string): string[] {
   return text.trim() === "" ? [] : text.trim().split(/\s*,\s*/);
 }
 
+/** A broker config that cannot be changed is INVALID_REQUEST in Kafka too (KAFKA-13609). */
+function brokerProblem(name: string, before: ConfigImage, after: ConfigImage): Refusal | null {
+  const problem = dynamicConfigProblem(name, before, after);
+  return problem === null ? null : refuse(Errors.INVALID_REQUEST, problem);
+}
+
 /** What is wrong with the dynamic configs of a broker or of all brokers, or null. */
-function brokerProblem(name: string, before: ConfigImage, after: ConfigImage): string | null {
+function dynamicConfigProblem(
+  name: string,
+  before: ConfigImage,
+  after: ConfigImage,
+): string | null {
   const changed = [...new Set([...before.keys(), ...after.keys()])]
     .filter((key) => before.get(key) !== after.get(key));
   for (const key of changed) {

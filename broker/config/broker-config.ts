@@ -17,16 +17,25 @@ export type BrokerConfigValue<N extends BrokerConfigName> = (typeof BROKER_CONFI
   : never;
 
 /** Where a value comes from (`ConfigSource` of DescribeConfigs), strongest first. */
-export type BrokerConfigSource =
-  | "DYNAMIC_BROKER_CONFIG"
-  | "DYNAMIC_DEFAULT_BROKER_CONFIG"
-  | "STATIC_BROKER_CONFIG"
-  | "DEFAULT_CONFIG";
+export type BrokerConfigSource = (typeof SOURCES)[number];
+
+/** Strongest first. */
+const SOURCES = [
+  "DYNAMIC_BROKER_CONFIG",
+  "DYNAMIC_DEFAULT_BROKER_CONFIG",
+  "STATIC_BROKER_CONFIG",
+  "DEFAULT_CONFIG",
+] as const;
 
 /** A value that a broker config has in one of its sources. */
 export interface SourcedConfig {
   readonly source: BrokerConfigSource;
   readonly text: string | null;
+}
+
+/** The same with the config's name, where several stand for one. */
+export interface SourcedSynonym extends SourcedConfig {
+  readonly name: BrokerConfigName;
 }
 
 const EMPTY: ConfigTexts = new Map();
@@ -75,15 +84,29 @@ export class BrokerConfig {
     return this.#parsed(name).text;
   }
 
-  /** The value of a config in each source that sets it, strongest first; the default is last. */
+  /** What each source that sets a config says, strongest first; the default is last. */
   sources(name: BrokerConfigName): SourcedConfig[] {
     const found: SourcedConfig[] = [];
     for (const [source, texts] of this.#layers()) {
       const text = texts.get(name);
-      if (text !== undefined) found.push({ source, text: canonical(name, text).text });
+      if (text !== undefined) found.push({ source, text });
     }
     found.push({ source: "DEFAULT_CONFIG", text: defaultOf(name).text });
     return found;
+  }
+
+  /**
+   * Everything that gives the first of these configs a value, the others being its stand-ins, as
+   * Kafka lists it (`ConfigHelper.configSynonyms`): strongest source first, and nothing before the
+   * first value of its own.
+   */
+  synonyms(names: readonly BrokerConfigName[]): SourcedSynonym[] {
+    const all = names.flatMap((name) => this.sources(name).map((each) => ({ name, ...each })));
+    const listed = SOURCES.flatMap((source) =>
+      all.filter((each) => each.source === source && each.text !== null)
+    );
+    const first = listed.findIndex(({ name }) => name === names[0]);
+    return first < 0 ? [] : listed.slice(first);
   }
 
   /** Whether the value is set anywhere. */

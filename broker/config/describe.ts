@@ -122,11 +122,9 @@ export function describeBrokerConfig(
 ): DescribedConfig {
   const definition = BROKER_CONFIGS[name];
   const isSensitive = definition.type === "PASSWORD";
-  const synonyms = [name, ...STAND_INS[name] ?? []].flatMap((synonym) =>
-    config.sources(synonym)
-      .filter(({ source, text }) => text !== null && (sources?.includes(source) ?? true))
-      .map(({ source, text }) => ({ name: synonym, source, text: isSensitive ? null : text }))
-  );
+  const synonyms = config.synonyms([name, ...STAND_INS[name] ?? []])
+    .filter(({ source }) => sources?.includes(source) ?? true)
+    .map((synonym) => isSensitive ? { ...synonym, text: null } : synonym);
   const own = synonyms.find((synonym) => synonym.name === name);
   const value = sources === undefined ? config.text(name) : own?.text ?? null;
   return {

@@ -40,20 +40,11 @@ export class TopicConfig {
 
   /** Everything that gives this config a value, strongest first. */
   synonyms(name: TopicConfigName): TopicConfigSynonym[] {
-    const found: TopicConfigSynonym[] = [];
+    const inherited = this.broker.synonyms((TOPIC_SYNONYMS[name] ?? []).map((each) => each.name));
     const own = this.overrides.get(name);
-    if (own !== undefined) {
-      found.push({ name, source: "DYNAMIC_TOPIC_CONFIG", text: canonical(name, own).text });
-    }
-    for (const synonym of TOPIC_SYNONYMS[name] ?? []) {
-      for (const { source, text } of this.broker.sources(synonym.name)) {
-        if (text !== null) found.push({ name: synonym.name, source, text });
-      }
-    }
-    if (TOPIC_SYNONYMS[name] === undefined) {
-      found.push({ name, source: "DEFAULT_CONFIG", text: TOPIC_CONFIGS[name].defaultText });
-    }
-    return found;
+    if (own === undefined) return inherited;
+    const { text } = canonical(name, own);
+    return [{ name, source: "DYNAMIC_TOPIC_CONFIG", text }, ...inherited];
   }
 
   #parsed(name: TopicConfigName): ParsedConfig {

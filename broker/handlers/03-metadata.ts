@@ -125,10 +125,10 @@ async function byName(
   const present = broker.metadata.topic(name);
   if (present !== undefined) return described(context, request, present);
   if (topicNameProblem(name) !== null) {
-    return refused(Errors.INVALID_TOPIC_EXCEPTION, name, ZERO_UUID);
+    return absent(context, request, Errors.INVALID_TOPIC_EXCEPTION, name);
   }
   if (!request.allowAutoTopicCreation || !broker.config.get("auto.create.topics.enable")) {
-    return refused(Errors.UNKNOWN_TOPIC_OR_PARTITION, name, ZERO_UUID);
+    return absent(context, request, Errors.UNKNOWN_TOPIC_OR_PARTITION, name);
   }
   const mayCreate = context.authorized("CREATE", "CLUSTER", CLUSTER_NAME) ||
     context.authorized("CREATE", "TOPIC", name);
@@ -140,7 +140,26 @@ async function byName(
       created.error === Errors.INVALID_REPLICATION_FACTOR
     ? created.error
     : Errors.UNKNOWN_TOPIC_OR_PARTITION;
-  return refused(code, name, ZERO_UUID);
+  return absent(context, request, code, name);
+}
+
+/** As in Kafka, what may be done with a topic is said of one that is not there, too. */
+function absent(
+  context: RequestContext,
+  request: Request,
+  code: ErrorCode,
+  name: string,
+): TopicAnswer {
+  return {
+    ...refused(code, name, ZERO_UUID),
+    topicAuthorizedOperations: authorizedOperations(context, request, name),
+  };
+}
+
+function authorizedOperations(context: RequestContext, request: Request, name: string): number {
+  return request.includeTopicAuthorizedOperations
+    ? context.authorizedOperations("TOPIC", name)
+    : AUTHORIZED_OPERATIONS_OMITTED;
 }
 
 function refused(errorCode: ErrorCode, name: string | null, topicId: string): TopicAnswer {
@@ -168,8 +187,6 @@ function described(context: RequestContext, request: Request, topic: TopicImage)
       isrNodes: partition.isr,
       offlineReplicas: [],
     })),
-    topicAuthorizedOperations: request.includeTopicAuthorizedOperations
-      ? context.authorizedOperations("TOPIC", topic.name)
-      : AUTHORIZED_OPERATIONS_OMITTED,
+    topicAuthorizedOperations: authorizedOperations(context, request, topic.name),
   };
 }

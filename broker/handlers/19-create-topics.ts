@@ -15,6 +15,7 @@ import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import { ConfigSources, sourceOf } from "../config/describe.ts";
 import { isTopicConfig, TOPIC_CONFIGS } from "../config/topic-configs.ts";
+import { firstOfEach } from "../first-of-each.ts";
 import type { Handler } from "../handler.ts";
 import type { Outcome } from "../outcome.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -52,7 +53,8 @@ export const createTopicsHandler: Handler<typeof createTopics> = {
       }
       return topics;
     }
-    return { topics: await inTurns(broker.io.clock, answerAll()) };
+    const topics = await inTurns(broker.io.clock, answerAll());
+    return { topics: firstOfEach(topics, ({ name }) => name ?? null) };
   },
   failure: (request, code) => ({
     topics: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),

@@ -10,6 +10,7 @@ import { deleteTopics } from "../../core/protocol/20-delete-topics.ts";
 import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/protocol/schema.ts";
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import type { Broker } from "../broker.ts";
+import { firstOfEach } from "../first-of-each.ts";
 import type { Handler } from "../handler.ts";
 import type { Outcome } from "../outcome.ts";
 import { resolveTopic, type TopicReference } from "../plan-topics.ts";
@@ -40,9 +41,12 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
     const { timeoutMs } = request;
     const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
-    return {
-      responses: wanted.map((topic, index) => refusals[index] ?? answer(topic, answers.get(topic))),
-    };
+    const responses = wanted.map((topic, index) => ({
+      topic,
+      answer: refusals[index] ?? answer(topic, answers.get(topic)),
+    }));
+    const once = firstOfEach(responses, ({ topic }) => soleReference(topic));
+    return { responses: once.map(({ answer }) => answer) };
   },
   failure: (request, code) => ({
     responses: [
@@ -59,6 +63,12 @@ function referencesOf(
   return apiVersion >= TOPIC_IDS_VERSION
     ? [...request.topics]
     : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+}
+
+/** The name or id of a topic; null for a reference with both or neither. */
+function soleReference({ name, topicId }: TopicReference): string | null {
+  if (name === null) return topicId === ZERO_UUID ? null : `id ${topicId}`;
+  return topicId === ZERO_UUID ? `name ${name}` : null;
 }
 
 /** The answer to who may not delete this topic, or null. */

@@ -2,8 +2,8 @@
  * DescribeConfigs, versions 1 to 4. A topic must have a valid name (INVALID_TOPIC_EXCEPTION) and
  * exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the empty name for what was set for
  * all brokers; a group and a subscription to client metrics only need a name (INVALID_REQUEST else).
- * Loggers have no configs here; other types of resources are INVALID_REQUEST. Sensitive values are
- * null. Documentation is null: Kafka's own describes these configs.
+ * Loggers have no configs here; unknown types of resources are INVALID_REQUEST for the whole request.
+ * Sensitive values are null. Documentation is null: Kafka's own describes these configs.
  */
 import { Errors } from "../../core/errors.ts";
 import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
@@ -42,6 +42,10 @@ export const describeConfigsHandler: Handler<typeof describeConfigs> = {
     operations: ["DESCRIBE_CONFIGS TOPIC", "DESCRIBE_CONFIGS GROUP", "DESCRIBE_CONFIGS CLUSTER"],
   },
   handle(context, request, broker) {
+    const types: readonly number[] = Object.values(ConfigResourceTypes);
+    if (request.resources.some(({ resourceType }) => !types.includes(resourceType))) {
+      return refused(request, Errors.INVALID_REQUEST);
+    }
     return {
       results: request.resources.map((resource): Result => {
         const { resourceType, resourceName } = resource;
@@ -56,15 +60,19 @@ export const describeConfigsHandler: Handler<typeof describeConfigs> = {
       }),
     };
   },
-  failure: (request, code) => ({
+  failure: refused,
+};
+
+function refused(request: Request, errorCode: number): { results: Result[] } {
+  return {
     results: request.resources.map(({ resourceType, resourceName }) => ({
       resourceType,
       resourceName,
-      errorCode: code,
+      errorCode,
       errorMessage: null,
     })),
-  }),
-};
+  };
+}
 
 function describeResource(
   context: RequestContext,
@@ -168,7 +176,8 @@ function describeBroker(
   wanted: (name: string) => boolean,
 ): Outcome<DescribedConfig[]> {
   const isLogger = resourceType === ConfigResourceTypes.BROKER_LOGGER;
-  if (name !== String(broker.nodeId) && (isLogger || name !== ALL_BROKERS)) {
+  const isThis = /^[+-]?\d{1,10}$/.test(name) && Number(name) === broker.nodeId;
+  if (!isThis && (isLogger || name !== ALL_BROKERS)) {
     return refuse(
       Errors.INVALID_REQUEST,
       `Unexpected broker id, expected ${broker.nodeId}${isLogger ? "" : " or empty string"}, ` +
@@ -177,7 +186,7 @@ function describeBroker(
   }
   if (isLogger) return accept([]);
   const keys = Object.keys(BROKER_CONFIGS).filter(isBrokerConfig).filter(wanted);
-  if (name === String(broker.nodeId)) {
+  if (isThis) {
     return accept(keys.map((key) => describeBrokerConfig(broker.config, key)));
   }
   const set = broker.metadata.image.brokerConfigs(ALL_BROKERS);

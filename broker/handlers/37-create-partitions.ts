@@ -5,7 +5,11 @@
  */
 import { Errors } from "../../core/errors.ts";
 import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
+import { firstOfEach } from "../first-of-each.ts";
 import type { Handler } from "../handler.ts";
+import { refuse } from "../outcome.ts";
+
+const DENIED = refuse(Errors.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.");
 
 export const createPartitionsHandler: Handler<typeof createPartitions> = {
   api: createPartitions,
@@ -17,23 +21,15 @@ export const createPartitionsHandler: Handler<typeof createPartitions> = {
       timeoutMs: request.timeoutMs,
     });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
-    return {
-      results: request.topics.map((topic) => {
-        const outcome = answers.get(topic);
-        if (outcome === undefined) {
-          return {
-            name: topic.name,
-            errorCode: Errors.TOPIC_AUTHORIZATION_FAILED,
-            errorMessage: "Authorization failed.",
-          };
-        }
-        return {
-          name: topic.name,
-          errorCode: outcome.ok ? Errors.NONE : outcome.error,
-          errorMessage: outcome.ok ? null : outcome.message,
-        };
-      }),
-    };
+    const results = request.topics.map((topic) => {
+      const outcome = answers.get(topic) ?? DENIED;
+      return {
+        name: topic.name,
+        errorCode: outcome.ok ? Errors.NONE : outcome.error,
+        errorMessage: outcome.ok ? null : outcome.message,
+      };
+    });
+    return { results: firstOfEach(results, ({ name }) => name) };
   },
   failure: (request, code) => ({
     results: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),

@@ -22,8 +22,8 @@ export const describeTopicPartitionsHandler: Handler<typeof describeTopicPartiti
   authorize: { kind: "items", operations: ["DESCRIBE TOPIC"] },
   handle(context, request, broker) {
     const { cursor } = request;
-    if (cursor !== null && cursor.partitionIndex < 0) {
-      return { topics: [refused(Errors.INVALID_REQUEST, cursor.topicName)] };
+    if (cursor !== null && !isValid(cursor, request.topics)) {
+      return { topics: request.topics.map(({ name }) => refused(Errors.INVALID_REQUEST, name)) };
     }
     const largest = broker.config.get("max.request.partition.size.limit");
     const limit = Math.max(1, Math.min(largest, request.responsePartitionLimit));
@@ -33,6 +33,12 @@ export const describeTopicPartitionsHandler: Handler<typeof describeTopicPartiti
     topics: request.topics.map(({ name }) => refused(code, name)),
   }),
 };
+
+/** A cursor stands on a topic of the list, if there is one. */
+function isValid(cursor: NonNullable<Request["cursor"]>, topics: Request["topics"]): boolean {
+  const isListed = topics.length === 0 || topics.some(({ name }) => name === cursor.topicName);
+  return isListed && cursor.partitionIndex >= 0;
+}
 
 /** The topics from the cursor on, sorted. */
 function namesOf(context: RequestContext, request: Request, broker: Broker): string[] {
@@ -54,13 +60,17 @@ function page(
   const topics: TopicAnswer[] = [];
   let left = limit;
   for (const name of names) {
+    if (!context.authorized("DESCRIBE", "TOPIC", name)) {
+      topics.push(refused(Errors.TOPIC_AUTHORIZATION_FAILED, name));
+      continue;
+    }
+    if (left === 0) return { topics, nextCursor: { topicName: name, partitionIndex: 0 } };
     const topic = broker.metadata.topic(name);
-    if (topic === undefined || !context.authorized("DESCRIBE", "TOPIC", name)) {
+    if (topic === undefined) {
       topics.push(missing(context, name));
       continue;
     }
     const first = cursor?.topicName === name ? cursor.partitionIndex : 0;
-    if (left === 0) return { topics, nextCursor: { topicName: name, partitionIndex: first } };
     const end = Math.min(first + left, topic.partitions.length);
     topics.push(described(context, topic, first, end));
     left -= Math.max(0, end - first);
@@ -71,17 +81,21 @@ function page(
   return { topics, nextCursor: null };
 }
 
+/** As in Kafka, what may be done with a topic is said of one that is not there, too. */
 function missing(context: RequestContext, name: string): TopicAnswer {
-  if (!context.authorized("DESCRIBE", "TOPIC", name)) {
-    return refused(Errors.TOPIC_AUTHORIZATION_FAILED, name);
-  }
-  return topicNameProblem(name) === null
-    ? refused(Errors.UNKNOWN_TOPIC_OR_PARTITION, name)
-    : refused(Errors.INVALID_TOPIC_EXCEPTION, name);
+  return {
+    errorCode: topicNameProblem(name) === null
+      ? Errors.UNKNOWN_TOPIC_OR_PARTITION
+      : Errors.INVALID_TOPIC_EXCEPTION,
+    name,
+    isInternal: isInternalTopic(name),
+    partitions: [],
+    topicAuthorizedOperations: context.authorizedOperations("TOPIC", name),
+  };
 }
 
 function refused(errorCode: number, name: string): TopicAnswer {
-  return { errorCode, name, isInternal: isInternalTopic(name), partitions: [] };
+  return { errorCode, name, isInternal: false, partitions: [] };
 }
 
 function described(

@@ -201,8 +201,12 @@ describe("DescribeTopicPartitions", () => {
       ["secret", "TOPIC_AUTHORIZATION_FAILED"],
       ["t", "NONE"],
     ]);
-    const bad = await page(call, 10, { topicName: "t", partitionIndex: -1 });
-    expect(bad.topics[0]?.errorCode).toBe(Errors.INVALID_REQUEST);
+    const cursors = [{ topicName: "t", partitionIndex: -1 }, { topicName: "u", partitionIndex: 0 }];
+    for (const cursor of cursors) {
+      const request = { topics: [{ name: "t" }], cursor, responsePartitionLimit: 10 };
+      const { topics } = await call(describeTopicPartitionsHandler, 0, request);
+      expect(topics.map(({ errorCode }) => errorCode)).toEqual([Errors.INVALID_REQUEST]);
+    }
   });
 });
 

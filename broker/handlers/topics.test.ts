@@ -172,7 +172,7 @@ describe("CreateTopics", () => {
     }
   });
 
-  test("judges each topic alone, and refuses both of a pair", async () => {
+  test("judges each topic alone, and refuses both of a pair in one answer", async () => {
     const { call, broker } = await metadataBroker();
     const { topics } = await call(createTopicsHandler, 7, {
       topics: [topic("good"), topic("twice"), topic("bad", { numPartitions: 0 }), topic("twice")],
@@ -181,7 +181,6 @@ describe("CreateTopics", () => {
       "NONE",
       "INVALID_REQUEST",
       "INVALID_PARTITIONS",
-      "INVALID_REQUEST",
     ]);
     expect([...broker.metadata.image.topics.keys()]).toEqual(["good"]);
   });
@@ -289,7 +288,6 @@ describe("DeleteTopics", () => {
       "INVALID_REQUEST",
       "INVALID_REQUEST",
       "INVALID_REQUEST",
-      "INVALID_REQUEST",
     ]);
     expect(broker.metadata.image.topics.size).toBe(2);
   });
@@ -364,7 +362,7 @@ describe("CreatePartitions", () => {
     if (one === undefined) throw new Error("no topic");
     const twice = await call(createPartitionsHandler, 3, { topics: [one, one], timeoutMs: 1 });
     expect(twice.results.map(({ errorCode }) => errorName(errorCode)))
-      .toEqual(["INVALID_REQUEST", "INVALID_REQUEST"]);
+      .toEqual(["INVALID_REQUEST"]);
     const denied = await call(createPartitionsHandler, 3, grow(2), allowAllBut("ALTER TOPIC"));
     expect(denied.results[0]?.errorCode).toBe(Errors.TOPIC_AUTHORIZATION_FAILED);
   });

@@ -20,8 +20,11 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Runs the body against a fresh one-node Apache Kafka. */
-export async function withApacheKafka(body: (bootstrap: string) => Promise<void>): Promise<void> {
+/** Runs the body against a fresh one-node Apache Kafka with these broker configs besides. */
+export async function withApacheKafka(
+  body: (bootstrap: string) => Promise<void>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const [port, controllerPort] = [await freePort(), await freePort()];
   const dir = freshDir("apache");
   const config = join(dir, "server.properties");
@@ -40,6 +43,7 @@ export async function withApacheKafka(body: (bootstrap: string) => Promise<void>
       "transaction.state.log.replication.factor": 1,
       "transaction.state.log.min.isr": 1,
       "group.initial.rebalance.delay.ms": 0,
+      ...settings,
     }).map(([key, value]) => `${key}=${value}`).join("\n"),
   );
   const id = "AAAAAAAAQAqAAAAAAAAAAQ";

@@ -1,0 +1,8 @@
+/** All areas of the differential test. */
+import type { Area } from "../step.ts";
+import { classicGroups } from "./classic-groups.ts";
+import { configs } from "./configs.ts";
+import { records } from "./records.ts";
+import { topics } from "./topics.ts";
+
+export const AREAS: readonly Area[] = [topics, configs, records, classicGroups];

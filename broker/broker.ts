@@ -5,6 +5,7 @@ import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
+import type { ShareGroupCoordinator } from "./coordinator/group/share/share-group-coordinator.ts";
 import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
 import type { Controller } from "./controller.ts";
 import type { FetchSessions } from "./fetch-session.ts";
@@ -42,6 +43,8 @@ export interface Broker {
   readonly stopping: AbortSignal;
   /** Groups and committed offsets. */
   readonly groups: GroupCoordinator;
+  /** Share groups, with what is persisted of them. */
+  readonly shareGroups: ShareGroupCoordinator;
   /** What is persisted of share partitions. */
   readonly shareStates: ShareCoordinator;
   /** Sessions of share consumers, and what they have in hand. */

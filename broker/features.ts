@@ -22,7 +22,9 @@ export interface FinalizedFeature {
  * The features of a fresh one-node cluster. A feature stands here once its APIs are served: Java
  * clients, for one, take `transaction.version` 2 for the promise of KIP-890's protocol.
  */
-export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [];
+export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [
+  { name: "share.version", minLevel: 0, maxLevel: 1, level: 1 },
+];
 
 /** The features with the levels that the metadata says. */
 export function featuresInForce(

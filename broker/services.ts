@@ -12,15 +12,12 @@ import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
-import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
-import { startShareCoordinator } from "./coordinator/share/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
 import { cleanerConfigOf, logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
-import type { ShareService } from "./share/share-service.ts";
-import { startShareService } from "./share/start.ts";
+import { type ShareServices, startShareGroups } from "./share/start.ts";
 
 /** What the services are opened with. */
 export interface ServicesOptions {
@@ -35,7 +32,7 @@ export interface ServicesOptions {
 }
 
 /** The services over one data directory: its logs, the metadata in them, partitions and groups. */
-export interface Services {
+export interface Services extends ShareServices {
   readonly dataDir: DataDir;
   readonly metadata: MetadataCache;
   readonly controller: Controller;
@@ -43,8 +40,6 @@ export interface Services {
   readonly partitions: PartitionSet;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
-  readonly shareStates: ShareCoordinator;
-  readonly shares: ShareService;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
   close(): Promise<void>;
 }
@@ -93,9 +88,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     },
   };
   const groups = startGroupCoordinator(coordinatorServices);
-  const shareStates = startShareCoordinator(coordinatorServices);
-  const persister = shareStates;
-  const shares = startShareService({ io, logger, config, metadata, partitions, persister });
+  const share = startShareGroups({ ...coordinatorServices, partitions, groups });
   return {
     dataDir,
     metadata,
@@ -106,12 +99,11 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       slots: config.get("max.incremental.fetch.session.cache.slots"),
     }),
     groups,
-    shareStates,
-    shares,
+    ...share,
     close: async () => {
       groups.close();
-      shares.close();
-      shareStates.close();
+      share.shares.close();
+      share.shareStates.close();
       await controller.close();
       await partitions.close();
       await dataDir.close();

@@ -1,5 +1,5 @@
 /**
- * DeleteGroups, versions 0 to 3: removes empty groups with their offsets.
+ * DeleteGroups, versions 0 to 3: removes empty groups of every kind with their offsets.
  *
  * - Needs DELETE on each group. NON_EMPTY_GROUP while there are members, GROUP_ID_NOT_FOUND if there
  *   is no such group. 3: a message beside the error.
@@ -14,7 +14,9 @@ export const deleteGroupsHandler: Handler<typeof deleteGroups> = {
   async handle(context, request, broker) {
     const names = [...new Set(request.groupsNames)];
     const allowed = new Set(names.filter((name) => context.authorized("DELETE", "GROUP", name)));
-    const errors = await broker.groups.deleteGroups([...allowed]);
+    const errors = new Map(await broker.shareGroups.beforeDelete([...allowed]));
+    const rest = [...allowed].filter((name) => !errors.has(name));
+    for (const [name, error] of await broker.groups.deleteGroups(rest)) errors.set(name, error);
     return {
       results: names.map((name) =>
         result(

@@ -101,7 +101,8 @@ class World {
       { apiKey: api.key, apiVersion: version, correlationId: 1, clientId: "c" },
       this.authorizer,
     );
-    const services = { groups: this.groups, metadata: this.metadata, nodeId: 1 };
+    const shareGroups = { beforeDelete: () => Promise.resolve(new Map()) };
+    const services = { groups: this.groups, shareGroups, metadata: this.metadata, nodeId: 1 };
     const broker = { ...services, stopping: this.stopping.signal } as unknown as Broker;
     const handled = Promise.resolve(handler.handle(context, decoded, broker));
     await this.clock.advance(1);

@@ -52,6 +52,11 @@ import { getTelemetrySubscriptionsHandler } from "./71-get-telemetry-subscriptio
 import { pushTelemetryHandler } from "./72-push-telemetry.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
+import { shareGroupHeartbeatHandler } from "./76-share-group-heartbeat.ts";
+import { shareGroupDescribeHandler } from "./77-share-group-describe.ts";
+import { describeShareGroupOffsetsHandler } from "./90-describe-share-group-offsets.ts";
+import { alterShareGroupOffsetsHandler } from "./91-alter-share-group-offsets.ts";
+import { deleteShareGroupOffsetsHandler } from "./92-delete-share-group-offsets.ts";
 import { shareFetchHandler } from "./78-share-fetch.ts";
 import { shareAcknowledgeHandler } from "./79-share-acknowledge.ts";
 import { addRaftVoterHandler } from "./80-add-raft-voter.ts";
@@ -116,6 +121,11 @@ export const handlers: readonly AnyHandler[] = [
   pushTelemetryHandler,
   listConfigResourcesHandler,
   describeTopicPartitionsHandler,
+  shareGroupHeartbeatHandler,
+  shareGroupDescribeHandler,
+  describeShareGroupOffsetsHandler,
+  alterShareGroupOffsetsHandler,
+  deleteShareGroupOffsetsHandler,
   shareFetchHandler,
   shareAcknowledgeHandler,
   addRaftVoterHandler,

@@ -1,28 +1,48 @@
-/** Puts share groups' fetching into a broker. */
-import type { Io } from "../../core/io.ts";
-import type { Logger } from "../../core/logger.ts";
-import type { BrokerConfig } from "../config/broker-config.ts";
-import type { SharePersister } from "../coordinator/share/share-coordinator.ts";
-import type { MetadataCache } from "../metadata-cache.ts";
+/** Puts share groups into a broker: their coordinator, their membership, and their fetching. */
+import type { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
+import { ShareGroupCoordinator } from "../coordinator/group/share/share-group-coordinator.ts";
+import type { ShareCoordinator } from "../coordinator/share/share-coordinator.ts";
+import {
+  type ShareCoordinatorServices,
+  startShareCoordinator,
+} from "../coordinator/share/start.ts";
 import type { PartitionSet } from "../partition-set.ts";
 import { shareConfigOf } from "./share-config.ts";
 import { SharePartitions } from "./share-partitions.ts";
 import { ShareService } from "./share-service.ts";
 import { ShareSessions } from "./share-sessions.ts";
 
-/** What of a broker it needs. */
+/** What a broker has for share groups. */
 export interface ShareServices {
-  readonly io: Pick<Io, "clock">;
-  readonly logger: Logger;
-  readonly config: BrokerConfig;
-  readonly metadata: MetadataCache;
-  readonly partitions: PartitionSet;
-  readonly persister: SharePersister;
+  /** What is persisted of share partitions. */
+  readonly shareStates: ShareCoordinator;
+  /** Membership and offsets of share groups. */
+  readonly shareGroups: ShareGroupCoordinator;
+  /** Sessions of share consumers, and what they have in hand. */
+  readonly shares: ShareService;
 }
 
-/** The partitions have to follow the image before this does. `close` of the service ends it. */
-export function startShareService(services: ShareServices): ShareService {
-  const { io, logger, config, metadata, persister, partitions: hosted } = services;
+/** What of a broker they need. */
+export interface ShareGroupsOptions extends ShareCoordinatorServices {
+  readonly partitions: PartitionSet;
+  readonly groups: GroupCoordinator;
+}
+
+/** The partitions have to follow the image before this does. */
+export function startShareGroups(options: ShareGroupsOptions): ShareServices {
+  const { groups } = options;
+  const shareStates = startShareCoordinator(options);
+  const shares = shareService(options, shareStates);
+  const shareGroups = new ShareGroupCoordinator({
+    groups,
+    persister: shareStates,
+    forgetGroup: (groupId) => shares.forgetGroup(groupId),
+  });
+  return { shareStates, shareGroups, shares };
+}
+
+function shareService(options: ShareGroupsOptions, persister: ShareCoordinator): ShareService {
+  const { io, logger, config, metadata, partitions: hosted } = options;
   const configOf = (groupId: string) =>
     shareConfigOf(config, metadata.image.configs("group", groupId));
   const partition = (topicId: string, index: number) => hosted.findById(topicId, index);

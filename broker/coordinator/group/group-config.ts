@@ -14,6 +14,17 @@ export interface GroupConfig {
   /** offsets.retention.check.interval.ms */
   readonly offsetsRetentionCheckIntervalMs: number;
   readonly consumer: ConsumerGroupConfig;
+  readonly share: ShareGroupConfig;
+}
+
+/** group.share.* for all groups, or what the configs of a group say instead (KIP-932). */
+export interface ShareGroupConfig {
+  /** group.share.max.size: members of a group. */
+  readonly maxSize: number;
+  /** How long nobody asks the share coordinator again about partitions of which it said nothing. */
+  readonly initializeRetryIntervalMs: number;
+  sessionTimeoutMs(groupId: string): number;
+  heartbeatIntervalMs(groupId: string): number;
 }
 
 /** group.consumer.* for all groups, or what the configs of a group say instead (KIP-848). */
@@ -60,5 +71,11 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
     sessionTimeoutMs: () => 45_000,
     heartbeatIntervalMs: () => 5_000,
     assignmentIntervalMs: () => 1_000,
+  },
+  share: {
+    maxSize: 200,
+    initializeRetryIntervalMs: 30_000,
+    sessionTimeoutMs: () => 45_000,
+    heartbeatIntervalMs: () => 5_000,
   },
 };

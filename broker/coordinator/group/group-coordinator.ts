@@ -11,7 +11,7 @@ import type { CoordinatorLog } from "../coordinator-log.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
-import type { Outcome } from "../shard.ts";
+import type { CoordinatorResult, Outcome } from "../shard.ts";
 import {
   joinError,
   type JoinResponse,
@@ -227,6 +227,19 @@ export class GroupCoordinator {
       (shard) => shard.offsets.delete(groupId, topics),
     );
     return outcome.ok ? outcome.value : outcome;
+  }
+
+  /** Runs an operation on the shard of a group; answers when its records are committed. */
+  run<T>(
+    groupId: string,
+    operation: (shard: GroupShard) => CoordinatorResult<GroupRecord, T>,
+  ): Promise<Outcome<T>> {
+    return this.#runtime.write(this.#partitionOf(groupId), operation);
+  }
+
+  /** How often members of a share group are to send a heartbeat. */
+  shareHeartbeatIntervalMs(groupId: string): number {
+    return this.#options.config.share.heartbeatIntervalMs(groupId);
   }
 
   /** All groups that are coordinated here. */

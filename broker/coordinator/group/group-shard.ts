@@ -26,6 +26,8 @@ import { ConsumerGroups } from "./consumer/consumer-groups.ts";
 import type { Group, GroupContext, GroupKind, TopicsChange } from "./group.ts";
 import type { GroupRecord } from "./group-records.ts";
 import { GroupOffsets } from "./offsets/group-offsets.ts";
+import { isShareGroupRecord } from "./share/share-group-records.ts";
+import { ShareGroups } from "./share/share-groups.ts";
 import { OffsetStore } from "./offsets/offset-store.ts";
 
 const EXPIRY_KEY = "expire offsets";
@@ -48,6 +50,7 @@ export interface GroupListing {
 export class GroupShard implements CoordinatorShard<GroupRecord> {
   readonly classic: ClassicGroups;
   readonly consumer: ConsumerGroups;
+  readonly share: ShareGroups;
   readonly offsets: GroupOffsets;
   readonly #context: GroupContext;
   #conversions = 0;
@@ -61,6 +64,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     };
     this.classic = new ClassicGroups(this.#context);
     this.consumer = new ConsumerGroups(this.#context, this.classic);
+    this.share = new ShareGroups(this.#context);
     this.offsets = new GroupOffsets(
       this.#context,
       store,
@@ -80,7 +84,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       case "GroupMetadata":
         return this.classic.replay(record);
       default:
-        this.consumer.replay(record);
+        if (isShareGroupRecord(record)) this.share.replay(record);
+        else this.consumer.replay(record);
         return this.#keepOffsets(record.key.groupId);
     }
   }
@@ -92,7 +97,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       case "GroupMetadata":
         return this.classic.written(record);
       default:
-        this.consumer.written(record);
+        if (isShareGroupRecord(record)) this.share.written(record);
+        else this.consumer.written(record);
         return this.#keepOffsets(record.key.groupId);
     }
   }
@@ -109,6 +115,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   onLoaded(): void {
     this.classic.onLoaded();
     this.consumer.onLoaded();
+    this.share.onLoaded();
     const { timers } = this.#context;
     timers.schedule("drop offsets of deleted topics", 0, () => this.offsets.dropDeleted());
     this.#scheduleExpiry();
@@ -116,12 +123,14 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   onUnloaded(error: ErrorCode): void {
     this.classic.onUnloaded(error);
+    this.share.onUnloaded();
     this.#context.groups.clear();
   }
 
   /** The groups that read the topics look at their metadata at the next heartbeat. */
   onTopicsChanged(change: TopicsChange): void {
     this.consumer.onTopicsChanged(change);
+    this.share.onTopicsChanged(change);
   }
 
   // ---- The classic protocol, which members of a consumer group may speak too.

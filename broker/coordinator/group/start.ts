@@ -10,7 +10,7 @@ import type { MetadataCache } from "../../metadata-cache.ts";
 import { GROUP_METADATA_TOPIC } from "../../topic-names.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { type LedPartition, partitionLog } from "../partition-log.ts";
-import type { ConsumerGroupConfig, GroupConfig } from "./group-config.ts";
+import type { ConsumerGroupConfig, GroupConfig, ShareGroupConfig } from "./group-config.ts";
 import { GroupCoordinator, type GroupTopic } from "./group-coordinator.ts";
 
 /** What of a broker the coordinator needs. */
@@ -121,6 +121,37 @@ function consumerGroupConfig(config: BrokerConfig, configsOf: GroupConfigsOf): C
   };
 }
 
+/** Kafka's internal `group.share.initialize.retry.interval.ms`. */
+const SHARE_INITIALIZE_RETRY_INTERVAL_MS = 30_000;
+
+/** The configs of share groups: a group's own within the broker's bounds, or the broker's. */
+function shareGroupConfig(config: BrokerConfig, configsOf: GroupConfigsOf): ShareGroupConfig {
+  const own = (groupId: string, name: string, min: number, max: number) => {
+    const text = configsOf(groupId).get(name);
+    return text === undefined ? null : Math.min(Math.max(Number(text), min), max);
+  };
+  return {
+    get maxSize() {
+      return config.get("group.share.max.size");
+    },
+    initializeRetryIntervalMs: SHARE_INITIALIZE_RETRY_INTERVAL_MS,
+    sessionTimeoutMs: (groupId) =>
+      own(
+        groupId,
+        "share.session.timeout.ms",
+        config.get("group.share.min.session.timeout.ms"),
+        config.get("group.share.max.session.timeout.ms"),
+      ) ?? config.get("group.share.session.timeout.ms"),
+    heartbeatIntervalMs: (groupId) =>
+      own(
+        groupId,
+        "share.heartbeat.interval.ms",
+        config.get("group.share.min.heartbeat.interval.ms"),
+        config.get("group.share.max.heartbeat.interval.ms"),
+      ) ?? config.get("group.share.heartbeat.interval.ms"),
+  };
+}
+
 /** The name of an assignor that is configured by name or, as in Kafka, by its Java class. */
 function assignorName(configured: string): string {
   return JAVA_ASSIGNORS.get(configured) ?? configured;
@@ -138,6 +169,7 @@ type GroupConfigsOf = (groupId: string) => ReadonlyMap<string, string>;
 export function groupConfig(config: BrokerConfig, configsOf: GroupConfigsOf): GroupConfig {
   return {
     consumer: consumerGroupConfig(config, configsOf),
+    share: shareGroupConfig(config, configsOf),
     get minSessionTimeoutMs() {
       return config.get("group.min.session.timeout.ms");
     },

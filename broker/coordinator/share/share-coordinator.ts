@@ -105,12 +105,15 @@ export class ShareCoordinator implements SharePersister {
   async find(key: ShareKey): Promise<ErrorCode> {
     const error = await this.#options.topic.ensure();
     if (error !== Errors.NONE) return error;
-    return await this.#runtime.ready(this.#partitionOf(key))
+    return await this.#loaded(this.#partitionOf(key))
       ? Errors.NONE
       : Errors.COORDINATOR_NOT_AVAILABLE;
   }
 
   async initialize(key: ShareKey, stateEpoch: number, startOffset: number): Promise<ShareOutcome> {
+    // The first share group of a cluster comes here first; the others find the topic there.
+    const error = await this.find(key);
+    if (error !== Errors.NONE) return shareFailure(error);
     const outcome = await this.#write(
       key,
       (shard) => shard.initialize(key, stateEpoch, startOffset),
@@ -135,20 +138,41 @@ export class ShareCoordinator implements SharePersister {
   }
 
   async summary(key: ShareKey): Promise<ShareSummary> {
-    const outcome = await this.#runtime.read(
-      this.#partitionOf(key),
-      (shard) => shard.summary(key),
+    const outcome = await this.#write(
+      key,
+      (shard) => ({ records: [], response: shard.summary(key) }),
     );
     if (outcome.ok) return outcome.value;
     const unknown = { stateEpoch: 0, leaderEpoch: 0, startOffset: 0, deliveryCompleteCount: -1 };
     return { ...shareFailure(outcome.error), ...unknown };
   }
 
-  #write<T>(
+  /**
+   * Runs an operation; at once, so that those of one caller keep their order, unless the shard is
+   * still loading: clients of share groups would take that for more than the short wait that it is.
+   */
+  async #write<T>(
     key: ShareKey,
     operation: (shard: ShareShard) => CoordinatorResult<ShareRecord, T>,
   ): Promise<Outcome<T>> {
-    return this.#runtime.write(this.#partitionOf(key), operation);
+    const partition = this.#partitionOf(key);
+    const state = this.#runtime.now(partition, () => null);
+    if (!state.ok && state.error === Errors.COORDINATOR_LOAD_IN_PROGRESS) {
+      await this.#loaded(partition);
+    }
+    return await this.#runtime.write(partition, operation);
+  }
+
+  /** Whether the partition is loaded, waiting as long as an operation may take. */
+  #loaded(partition: number): Promise<boolean> {
+    const { clock, writeTimeoutMs } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(writeTimeoutMs, () => resolve(false));
+      void this.#runtime.ready(partition).then((ready) => {
+        timer.cancel();
+        resolve(ready);
+      });
+    });
   }
 
   #partitionOf(key: ShareKey): number {

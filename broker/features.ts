@@ -24,6 +24,7 @@ export interface FinalizedFeature {
  */
 export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [
   { name: "share.version", minLevel: 0, maxLevel: 1, level: 1 },
+  { name: "transaction.version", minLevel: 0, maxLevel: 2, level: 2 },
 ];
 
 /** The features with the levels that the metadata says. */

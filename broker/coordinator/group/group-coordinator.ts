@@ -22,7 +22,7 @@ import {
 } from "./classic/classic-group.ts";
 import type { ConsumerGroupDescription } from "./consumer/describe.ts";
 import type { HeartbeatRequest, HeartbeatResponse } from "./consumer/heartbeat.ts";
-import type { GroupConfig } from "./group-config.ts";
+import type { ConsumerGroupConfig, GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupDescription } from "./classic/classic-groups.ts";
@@ -173,9 +173,9 @@ export class GroupCoordinator {
     return outcome.error === Errors.COORDINATOR_LOAD_IN_PROGRESS ? Errors.NONE : outcome.error;
   }
 
-  /** The names of the assignors that members may ask for. */
-  get consumerAssignors(): readonly string[] {
-    return this.#options.config.consumer.assignors;
+  /** How consumer groups are configured. */
+  get consumerConfig(): ConsumerGroupConfig {
+    return this.#options.config.consumer;
   }
 
   /** Answers when what the member has changed is committed. */

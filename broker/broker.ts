@@ -7,13 +7,13 @@ import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import type { ShareGroupCoordinator } from "./coordinator/group/share/share-group-coordinator.ts";
 import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
-import type { Transactions } from "./coordinator/transaction/start.ts";
 import type { Controller } from "./controller.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
 import type { ClientTelemetry } from "./client-telemetry.ts";
+import type { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ShareService } from "./share/share-service.ts";
 
@@ -21,7 +21,7 @@ import type { ShareService } from "./share/share-service.ts";
  * The services of a running broker, as its handlers see them. `start-broker.ts` builds it; a part
  * that gives handlers a service adds its field here and its construction there.
  */
-export interface Broker extends Transactions {
+export interface Broker {
   readonly io: Io;
   readonly logger: Logger;
   readonly config: BrokerConfig;
@@ -38,6 +38,8 @@ export interface Broker extends Transactions {
   readonly dataDir: DataDir;
   /** The partitions that this broker hosts. */
   readonly partitions: PartitionSet;
+  /** Slows down who goes beyond a quota. */
+  readonly quotas: ClientQuotaManager;
   /** The incremental fetch sessions of all clients. */
   readonly fetchSessions: FetchSessions;
   /** Aborted when the broker begins to stop: long polls answer at once with what they have. */

@@ -7,6 +7,7 @@
  *   client has not taken, and with all other connections the broker's `MemoryBudget`. At each
  *   bound the socket is paused.
  * - A stream that is not Kafka's protocol ends this connection with one log line.
+ * - A client beyond its quota is not heard for a while: its requests wait, and then its socket.
  * - Idle connections are closed after `connections.max.idle.ms`.
  */
 import type { BufferPool } from "../core/buffer-pool.ts";
@@ -104,6 +105,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   #waitsForMemory = false;
   #pumping = false;
   #turnTimer: Timer | null = null;
+  /** Runs while the client is slowed down. */
+  #throttleTimer: Timer | null = null;
+  #throttledUntilMs = 0;
   #idleTimer: Timer | null = null;
   #lastActiveMs: number;
 
@@ -135,6 +139,21 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   /** Requests that were started and not yet answered. */
   get requestsUnderWay(): number {
     return this.#underWay.length;
+  }
+
+  throttle(delayMs: number): void {
+    if (this.#state !== "open" || delayMs <= 0) return;
+    const { clock } = this.#services;
+    const untilMs = clock.monotonicMs() + delayMs;
+    if (untilMs <= this.#throttledUntilMs) return;
+    this.#throttledUntilMs = untilMs;
+    // Nobody is idle who may not speak.
+    this.#lastActiveMs = untilMs;
+    this.#throttleTimer?.cancel();
+    this.#throttleTimer = clock.setTimer(delayMs, () => {
+      this.#throttleTimer = null;
+      this.#pump();
+    });
   }
 
   /** Takes no further requests, answers those that are under way, then closes. */
@@ -181,6 +200,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     }
     this.#idleTimer?.cancel();
     this.#turnTimer?.cancel();
+    this.#throttleTimer?.cancel();
     this.#next = null;
     // Requests under way go on, and free their bytes when they finish.
     const busyBytes = this.#underWay.reduce((sum, request) => sum + request.heldBytes, 0);
@@ -258,7 +278,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   }
 
   #mayStart(request: ParsedRequest): boolean {
-    if (this.#turnTimer !== null) return false;
+    if (this.#turnTimer !== null || this.#throttleTimer !== null) return false;
     if (this.#socket.pendingBytes > UNSENT_RESPONSE_BYTES_MAX) return false;
     const last = this.#underWay.at(-1);
     if (last === undefined) return true;

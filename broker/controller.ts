@@ -17,6 +17,7 @@ import { automaticTopic } from "./internal-topics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
 import { type ConfigChange, planAlterConfigs } from "./plan-configs.ts";
+import type { MutationQuota } from "./quotas/client-quota-manager.ts";
 import {
   type NewPartitions,
   type NewTopic,
@@ -51,6 +52,8 @@ export interface ChangeOptions {
   readonly validateOnly?: boolean;
   /** How long the caller waits; the change itself goes on. */
   readonly timeoutMs?: number;
+  /** The quota that the change is charged to. */
+  readonly charge?: MutationQuota["charge"];
 }
 
 /** Producer ids from `firstProducerId` on, `count` of them, that nobody else has. */
@@ -209,7 +212,7 @@ export class Controller {
     const { log, metadata, random } = this.#options;
     for (let attempt = 0; attempt < CONFLICT_TRIES_MAX; attempt++) {
       const { image, config } = metadata;
-      const planned = plan({ image, config, random });
+      const planned = plan({ image, config, random, charge: options.charge });
       const { records, outcomes } = "next" in planned
         ? await inTurns(this.#options.clock, planned)
         : planned;

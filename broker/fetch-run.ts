@@ -1,6 +1,6 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { Chunk, Clock } from "../core/io.ts";
-import type { AbortedTransaction, LocateResult } from "../storage/partition-log.ts";
+import type { LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
 import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
@@ -14,8 +14,6 @@ export interface FetchEntry {
   readonly records: Chunk;
   /** Where the client's log and this one part (KIP-595); null if they agree or it did not ask. */
   readonly diverging: { readonly leaderEpoch: number; readonly endOffset: number } | null;
-  /** What a read_committed reader has to leave out of the records; null for other readers. */
-  readonly aborted: readonly AbortedTransaction[] | null;
   /** `partition.visibleBytes` at the read. */
   readonly visibleBytes: number;
 }
@@ -67,7 +65,7 @@ async function waitAndRead(
   while (!isDone(clock, entries, params)) {
     const wake = await waitForData(
       clock,
-      watchesOf(entries, params.isolation),
+      watchesOf(entries),
       params.minBytes,
       params.deadlineMs,
       params.signal,
@@ -96,12 +94,12 @@ function totalBytes(entries: readonly FetchEntry[]): number {
   return bytes;
 }
 
-function watchesOf(entries: readonly FetchEntry[], isolation: Isolation): Watch[] {
+function watchesOf(entries: readonly FetchEntry[]): Watch[] {
   const watches: Watch[] = [];
   for (const { partition, records, visibleBytes, session } of entries) {
     if (partition === null) continue;
     const maxBytes = session.target.maxBytes;
-    watches.push({ partition, readBytes: records.length, visibleBytes, maxBytes, isolation });
+    watches.push({ partition, readBytes: records.length, visibleBytes, maxBytes });
   }
   return watches;
 }
@@ -158,13 +156,13 @@ function readOne(
       return { ...failure(session, found, Errors.NONE), diverging: end };
     }
   }
-  const visibleBytes = found.visibleBytes(params.isolation);
+  const visibleBytes = found.visibleBytes;
   const maxBytes = Math.min(target.maxBytes, budget.remainingBytes);
   const result = found.fetch(target.fetchOffset, maxBytes, params.isolation, budget.minOneBatch);
   if (result instanceof Promise) {
-    return result.then((result) => take(session, found, visibleBytes, result, budget, params));
+    return result.then((result) => take(session, found, visibleBytes, result, budget));
   }
-  return take(session, found, visibleBytes, result, budget, params);
+  return take(session, found, visibleBytes, result, budget);
 }
 
 function take(
@@ -173,18 +171,9 @@ function take(
   visibleBytes: number,
   result: LocateResult,
   budget: ReadBudget,
-  { isolation }: FetchParams,
 ): FetchEntry {
   if (!result.ok) return failure(session, partition, result.error);
-  const { records, nextOffset } = result;
-  const aborted = isolation === "read_uncommitted"
-    ? null
-    : records.length === 0
-    ? []
-    : partition.abortedTransactions(session.target.fetchOffset, nextOffset);
-  if (aborted === null && isolation === "read_committed") {
-    return failure(session, partition, Errors.KAFKA_STORAGE_ERROR);
-  }
+  const records = result.records;
   if (records.length > 0) {
     budget.remainingBytes = Math.max(0, budget.remainingBytes - records.length);
     budget.minOneBatch = false;
@@ -195,7 +184,6 @@ function take(
     error: Errors.NONE,
     records,
     diverging: null,
-    aborted,
     visibleBytes,
   };
 }
@@ -211,7 +199,6 @@ function failure(
     error,
     records: NOTHING,
     diverging: null,
-    aborted: null,
     visibleBytes: 0,
   };
 }

@@ -1,3 +1,4 @@
+import { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import type { Io } from "../core/io.ts";
@@ -45,6 +46,7 @@ const connection: ConnectionState = {
   signal: new AbortController().signal,
   principal: ANONYMOUS,
   clientSoftware: null,
+  throttle: () => {},
   close: () => {},
 };
 
@@ -67,6 +69,7 @@ export async function metadataBroker(
     metadata,
     controller,
     producerIds: new ProducerIds(controller),
+    quotas: ClientQuotaManager.of(bunClock, config, () => metadata.image.quotas),
   };
   const broker = parts as Broker;
   return {

@@ -17,6 +17,7 @@ import type { MetadataRecord } from "../cluster/metadata-records.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { checkTopicConfigs } from "./config/topic-config.ts";
 import { accept, type Outcome, type Refusal, refuse } from "./outcome.ts";
+import type { MutationQuota } from "./quotas/client-quota-manager.ts";
 import { newPartition, placeReplicas } from "./placement.ts";
 import { CLUSTER_METADATA_TOPIC, topicNameProblem } from "./topic-names.ts";
 
@@ -28,6 +29,8 @@ export interface PlanContext {
   readonly image: MetadataImage;
   readonly config: BrokerConfig;
   readonly random: Random;
+  /** Whether the client may change so many partitions of an item now, by its quota. */
+  readonly charge?: MutationQuota["charge"];
 }
 
 /** Records to append, and what each item of the request is answered, in its order. */
@@ -62,6 +65,10 @@ export function* planCreateTopics(
     const problem = nameProblem(context.image, topic.name, planned);
     if (problem !== null) return problem;
     const outcome = planTopic(context, topic);
+    const excess = outcome.ok
+      ? context.charge?.(topic.name, outcome.value.partitions.length)
+      : null;
+    if (excess) return excess;
     const metric = metricName(topic.name);
     if (outcome.ok && metric !== null) planned.set(metric, topic.name);
     return outcome;
@@ -316,6 +323,8 @@ export function planDeleteTopics(
         "The provided topic name maps to an ID that was also given.",
       );
     }
+    const excess = context.charge?.(found.value.id, found.value.partitions.length);
+    if (excess) return excess;
     deleted.add(found.value.id);
     return found;
   });
@@ -353,6 +362,8 @@ export function planCreatePartitions(
     }
     const assignment = addedPartitions(context, topic, wanted);
     if (!assignment.ok) return assignment;
+    const excess = context.charge?.(topic.name, assignment.value.length);
+    if (excess) return excess;
     const added = assignment.value.map(newPartition);
     for (const [index, partition] of added.entries()) {
       records.push(partitionRecord(topic.id, topic.partitions.length + index, partition));

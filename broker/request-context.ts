@@ -27,6 +27,8 @@ export interface ConnectionState {
   principal: Principal;
   /** From ApiVersions, version 3 and later; null until then. */
   clientSoftware: ClientSoftware | null;
+  /** Takes no further request for so long: the client has gone beyond a quota (KIP-219). */
+  throttle(delayMs: number): void;
   /** Closes the connection after the responses that are under way; says why in the log. */
   close(reason: string): void;
 }

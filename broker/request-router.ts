@@ -22,6 +22,7 @@ import type { Broker } from "./broker.ts";
 import { ConnectionError, type ParsedRequest, type ResponseChunks } from "./connection.ts";
 import type { AnyHandler, Handler } from "./handler.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
+import { slowDown } from "./quotas/slow-down.ts";
 import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
 
 type Response = EncodableResponse<Api>;
@@ -52,7 +53,15 @@ export class RequestRouter {
       releasesFrame: served.handler.releasesFrame === true,
       run: () => {
         const context = requestContext(connection, header, this.#broker.authorizer);
-        return this.#run(served.handler, header, frame, context);
+        return this.#broker.quotas.isActive
+          ? this.#runMetered(served.handler, header, frame, context)
+          : this.#run(
+            served.handler,
+            header,
+            frame,
+            context,
+            (response) => encode(served.handler, header, response),
+          );
       },
     };
   }
@@ -85,22 +94,46 @@ export class RequestRouter {
     header: RequestHeader,
     frame: Uint8Array,
     context: RequestContext,
+    finish: (response: Response | null) => ResponseChunks | null,
   ): ResponseChunks | null | Promise<ResponseChunks | null> {
     const request = decodeBody(handler.api, header, frame);
-    const encode = (response: Response | null) =>
-      response === null
-        ? null
-        : encodeResponseFrame(handler.api, header.apiVersion, header.correlationId, response);
     try {
       const result = authorize(handler, context, request) ??
         handler.handle(context, request, this.#broker);
-      if (!(result instanceof Promise)) return encode(result);
-      return result.then(encode).catch((error: unknown) =>
-        encode(this.#failed(handler, context, request, error))
+      if (!(result instanceof Promise)) return finish(result);
+      return result.then(finish).catch((error: unknown) =>
+        finish(this.#failed(handler, context, request, error))
       );
     } catch (error) {
-      return encode(this.#failed(handler, context, request, error));
+      return finish(this.#failed(handler, context, request, error));
     }
+  }
+
+  /** As `#run`, where somebody has a quota. Time is measured while this process was busy with it. */
+  #runMetered(
+    handler: AnyHandler,
+    header: RequestHeader,
+    frame: Uint8Array,
+    context: RequestContext,
+  ): ResponseChunks | null | Promise<ResponseChunks | null> {
+    const { clock } = this.#broker.io;
+    const startMs = clock.monotonicMs();
+    let beforeWaitMs: number | null = null;
+    const result = this.#run(handler, header, frame, context, (response) => {
+      const resumedMs = clock.monotonicMs();
+      const chunks = encode(handler, header, response);
+      const doneMs = clock.monotonicMs();
+      const busyMs = beforeWaitMs === null ? doneMs - startMs : beforeWaitMs + doneMs - resumedMs;
+      const slowed = slowDown(this.#broker.quotas, handler.api, context, {
+        response,
+        requestBytes: frame.length,
+        responseBytes: chunks === null ? 0 : sizeOf(chunks),
+        busyMs,
+      });
+      return slowed === response ? chunks : encode(handler, header, slowed);
+    });
+    beforeWaitMs = clock.monotonicMs() - startMs;
+    return result;
   }
 
   /** What to answer after a bug. Throws if the connection must be closed. */
@@ -123,6 +156,20 @@ export class RequestRouter {
     if (response === null) throw new ConnectionError("a request failed by an internal error");
     return response;
   }
+}
+
+function encode(
+  handler: AnyHandler,
+  header: RequestHeader,
+  response: Response | null,
+): ResponseChunks | null {
+  return response === null
+    ? null
+    : encodeResponseFrame(handler.api, header.apiVersion, header.correlationId, response);
+}
+
+function sizeOf(chunks: ResponseChunks): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }
 
 function decodeBody(api: Api, header: RequestHeader, frame: Uint8Array): RequestOf<Api> {

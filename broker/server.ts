@@ -1,9 +1,17 @@
 /**
  * The listeners and their connections: binds, accepts within bounds, and ends in good order.
  */
-import type { HostPort, Network, NetworkListener, Socket, SocketHandlers } from "../core/io.ts";
+import type {
+  HostPort,
+  Network,
+  NetworkListener,
+  Socket,
+  SocketHandlers,
+  Timer,
+} from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
+import type { ConnectionRates } from "./quotas/connection-rates.ts";
 import { formatAddress, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
 
 /** How many connections there may be. */
@@ -18,9 +26,12 @@ export interface ServerLimits {
 export interface ServerServices {
   readonly network: Network;
   readonly limits: () => ServerLimits;
+  readonly rates: ConnectionRates;
   readonly connection: Omit<ConnectionServices, "onClosed">;
 }
 
+/** Sockets that wait to be closed; more are closed at once. */
+const REFUSED_MAX = 1000;
 /** Lines about refused connections are at least this far apart. */
 const REFUSAL_LOG_INTERVAL_MS = 10_000;
 
@@ -35,6 +46,8 @@ export class Server {
   #nextId = 1;
   #draining = false;
   #onEmpty: (() => void) | null = null;
+  /** Sockets that are about to be closed, by their timers. */
+  readonly #refused = new Set<Timer>();
   #refusals = 0;
   #refusalsLoggedMs = -Infinity;
 
@@ -117,10 +130,32 @@ export class Server {
       this.#logRefusal(socket, `max.connections.per.ip=${ofHostMax}`);
       return refuse(socket);
     }
+    const admission = this.#services.rates.admit(host);
+    if (admission.kind === "refuse") {
+      this.#logRefusal(socket, "connection_creation_rate");
+      return this.#refuseLater(socket, admission.delayMs);
+    }
     this.#perHost.set(host, ofHost + 1);
     const connection = new Connection(this.#nextId++, listener, socket, this.#connectionServices);
     this.#connections.add(connection);
+    if (admission.kind === "wait") connection.throttle(admission.delayMs);
     return connection;
+  }
+
+  /** Keeps a client waiting that connects too often: closed at once, it would come back at once. */
+  #refuseLater(socket: Socket, delayMs: number): SocketHandlers {
+    if (this.#refused.size >= REFUSED_MAX) return refuse(socket);
+    socket.pause();
+    const timer = this.#services.connection.clock.setTimer(delayMs, () => {
+      this.#refused.delete(timer);
+      socket.destroy();
+    });
+    this.#refused.add(timer);
+    const forget = () => {
+      timer.cancel();
+      this.#refused.delete(timer);
+    };
+    return { onData: () => {}, onDrain: () => {}, onClose: forget };
   }
 
   #closed(connection: Connection): void {

@@ -20,6 +20,8 @@ import { handlers as allHandlers } from "./handlers/index.ts";
 import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import type { NewTopic } from "./plan-topics.ts";
+import { ClientQuotaManager, clientWindows } from "./quotas/client-quota-manager.ts";
+import { ConnectionRates } from "./quotas/connection-rates.ts";
 import { RequestRouter } from "./request-router.ts";
 import { openServices } from "./services.ts";
 import { Server } from "./server.ts";
@@ -93,6 +95,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     nodeId: services.dataDir.nodeId,
     ...services,
     apis: new ApiTable(options.handlers ?? allHandlers),
+    quotas: ClientQuotaManager.of(io.clock, config, () => services.metadata.image.quotas),
     telemetry: new ClientTelemetry(io.clock, io.random, services.metadata),
     get features() {
       return featuresInForce(services.metadata.image);
@@ -148,6 +151,12 @@ function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promis
   const queuedBytes = config.get("queued.max.request.bytes");
   return Server.start({
     network: io.network,
+    rates: new ConnectionRates({
+      clock: io.clock,
+      quotas: () => broker.metadata.image.quotas,
+      windows: clientWindows(config),
+      brokerRateMax: () => config.get("max.connection.creation.rate"),
+    }),
     limits: () => ({
       connectionsMax: config.get("max.connections"),
       connectionsPerIpMax: (host) =>

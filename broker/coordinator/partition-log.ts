@@ -1,30 +1,21 @@
 /** A coordinator's log on a partition that this broker leads. */
 import type { ErrorCode } from "../../core/errors.ts";
-import type { TransactionalAppend } from "../partition.ts";
 import type { CoordinatorAppend, CoordinatorLog, CoordinatorRead } from "./coordinator-log.ts";
 
 /** What a coordinator uses of `Partition`. */
 export interface LedPartition {
-  readonly leaderEpoch: number;
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   readonly highWatermark: number;
-  readonly hasUnstable: boolean;
-  append(
-    records: Uint8Array,
-    origin: "coordinator",
-    transaction?: TransactionalAppend,
-  ): CoordinatorAppend;
+  append(records: Uint8Array, origin: "coordinator"): CoordinatorAppend;
   onAdvance(listener: () => void): () => void;
   deleteRecordsBefore(offset: number): ErrorCode;
   read(offset: number, maxBytes: number, isolation: "read_uncommitted"): Promise<CoordinatorRead>;
 }
 
-/** See the header. Only a marker can be a duplicate. */
+/** See the header. A coordinator's batches carry no producer id, so none is a duplicate. */
 export function partitionLog(partition: LedPartition): CoordinatorLog {
-  const { leaderEpoch } = partition;
   return {
-    leaderEpoch,
     get logStartOffset() {
       return partition.logStartOffset;
     },
@@ -34,10 +25,7 @@ export function partitionLog(partition: LedPartition): CoordinatorLog {
     get highWatermark() {
       return partition.highWatermark;
     },
-    get hasUnstable() {
-      return partition.hasUnstable;
-    },
-    append: (batch, transaction) => partition.append(batch, "coordinator", transaction),
+    append: (batch) => partition.append(batch, "coordinator"),
     onAdvance: (listener) => partition.onAdvance(listener),
     deleteRecordsBefore: (offset) => partition.deleteRecordsBefore(offset),
     read: (offset, maxBytes) => partition.read(offset, maxBytes, "read_uncommitted"),

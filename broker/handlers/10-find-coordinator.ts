@@ -67,7 +67,7 @@ async function find(
       break;
     case KeyTypes.TRANSACTION:
       return context.authorized("DESCRIBE", "TRANSACTIONAL_ID", key)
-        ? here(context, key, await broker.transactions.find(key), broker)
+        ? refuse(key, Errors.INVALID_REQUEST, "This broker does not serve transactions yet.")
         : refuse(key, Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     case KeyTypes.SHARE:
       return await findShare(context, key, broker);
@@ -77,11 +77,7 @@ async function find(
   if (!context.authorized("DESCRIBE", "GROUP", key)) {
     return refuse(key, Errors.GROUP_AUTHORIZATION_FAILED);
   }
-  return here(context, key, await broker.groups.find(key), broker);
-}
-
-/** This broker, if it coordinates the key. */
-function here(context: RequestContext, key: string, error: ErrorCode, broker: Broker): Found {
+  const error = await broker.groups.find(key);
   if (error !== Errors.NONE) return refuse(key, error);
   const { host, port } = advertisedAddress(context);
   return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
@@ -94,7 +90,10 @@ async function findShare(context: RequestContext, key: string, broker: Broker): 
   }
   const parsed = parseShareKey(key);
   if (parsed === null) return refuse(key, Errors.INVALID_REQUEST);
-  return here(context, key, await broker.shareStates.find(parsed), broker);
+  const error = await broker.shareStates.find(parsed);
+  if (error !== Errors.NONE) return refuse(key, error);
+  const { host, port } = advertisedAddress(context);
+  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
 }
 
 function refuse(key: string, errorCode: ErrorCode, message?: string): Found {

@@ -22,6 +22,8 @@ import type { RequestContext } from "../request-context.ts";
 
 type TopicAnswer = NonNullable<EncodableResponse<typeof createTopics>["topics"]>[number];
 
+/** From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 6;
 /** Most topics whose configs are listed in one response; the first ones get them. */
 const LISTED_CONFIGS_MAX = 1000;
 
@@ -35,7 +37,9 @@ export const createTopicsHandler: Handler<typeof createTopics> = {
     const createsAny = context.authorized("CREATE", "CLUSTER", CLUSTER_NAME);
     const isAllowed = (name: string) => createsAny || context.authorized("CREATE", "TOPIC", name);
     const allowed = request.topics.filter(({ name }) => isAllowed(name));
+    const quota = broker.quotas.mutations(context, context.apiVersion >= STRICT_QUOTA_VERSION);
     const outcomes = await broker.controller.createTopics(allowed, {
+      charge: quota.charge,
       validateOnly: request.validateOnly,
       timeoutMs: request.timeoutMs,
     });
@@ -54,7 +58,10 @@ export const createTopicsHandler: Handler<typeof createTopics> = {
       return topics;
     }
     const topics = await inTurns(broker.io.clock, answerAll());
-    return { topics: firstOfEach(topics, ({ name }) => name ?? null) };
+    return {
+      throttleTimeMs: quota.throttleMs(),
+      topics: firstOfEach(topics, ({ name }) => name ?? null),
+    };
   },
   failure: (request, code) => ({
     topics: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),

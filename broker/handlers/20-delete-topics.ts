@@ -20,6 +20,8 @@ type TopicAnswer = NonNullable<EncodableResponse<typeof deleteTopics>["responses
 
 /** From this version on the error has a code of its own. */
 const DELETION_DISABLED_VERSION = 3;
+/** From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 5;
 /** From this version on topics are structs with a name or an id. */
 const TOPIC_IDS_VERSION = 6;
 
@@ -39,14 +41,16 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
     const refusals = wanted.map((topic) => denied(context, broker, topic));
     const allowed = wanted.filter((_, index) => refusals[index] === null);
     const { timeoutMs } = request;
-    const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs });
+    const quota = broker.quotas.mutations(context, context.apiVersion >= STRICT_QUOTA_VERSION);
+    const { charge } = quota;
+    const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs, charge });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
     const responses = wanted.map((topic, index) => ({
       topic,
       answer: refusals[index] ?? answer(topic, answers.get(topic)),
     }));
     const once = firstOfEach(responses, ({ topic }) => soleReference(topic));
-    return { responses: once.map(({ answer }) => answer) };
+    return { throttleTimeMs: quota.throttleMs(), responses: once.map(({ answer }) => answer) };
   },
   failure: (request, code) => ({
     responses: [

@@ -11,12 +11,17 @@ import { refuse } from "../outcome.ts";
 
 const DENIED = refuse(Errors.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.");
 
+/** From this version on clients know THROTTLING_QUOTA_EXCEEDED (KIP-599). */
+const STRICT_QUOTA_VERSION = 3;
+
 export const createPartitionsHandler: Handler<typeof createPartitions> = {
   api: createPartitions,
   authorize: { kind: "items", operations: ["ALTER TOPIC"] },
   async handle(context, request, broker) {
     const allowed = request.topics.filter(({ name }) => context.authorized("ALTER", "TOPIC", name));
+    const quota = broker.quotas.mutations(context, context.apiVersion >= STRICT_QUOTA_VERSION);
     const outcomes = await broker.controller.createPartitions(allowed, {
+      charge: quota.charge,
       validateOnly: request.validateOnly,
       timeoutMs: request.timeoutMs,
     });
@@ -29,7 +34,10 @@ export const createPartitionsHandler: Handler<typeof createPartitions> = {
         errorMessage: outcome.ok ? null : outcome.message,
       };
     });
-    return { results: firstOfEach(results, ({ name }) => name) };
+    return {
+      throttleTimeMs: quota.throttleMs(),
+      results: firstOfEach(results, ({ name }) => name),
+    };
   },
   failure: (request, code) => ({
     results: request.topics.map(({ name }) => ({ name, errorCode: code, errorMessage: null })),

@@ -11,9 +11,11 @@ import { describeCluster } from "../core/protocol/60-describe-cluster.ts";
 import { describeConfigs } from "../core/protocol/32-describe-configs.ts";
 import { incrementalAlterConfigs } from "../core/protocol/44-incremental-alter-configs.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../core/protocol/schema.ts";
+import { AclAdmin } from "./admin/acls.ts";
 import { GroupAdmin } from "./admin/groups.ts";
 import { ListOffsetsQuery } from "./admin/list-offsets.ts";
 import type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
+import { QuotaAdmin } from "./admin/quotas.ts";
 import { Cluster } from "./cluster.ts";
 import type { BrokerNode, TopicMetadata } from "./cluster.ts";
 import { KafkaError, UnsupportedError } from "./errors.ts";
@@ -21,6 +23,7 @@ import type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
 
 export type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
 export type * from "./admin/groups.ts";
+export type { QuotaEntity, QuotaEntry } from "./admin/quotas.ts";
 
 /** What one item of a bulk call came to. */
 export interface ItemResult {
@@ -49,13 +52,21 @@ export interface DescribedTopic extends ItemResult {
 
 /** What configs belong to. */
 export interface ConfigResource {
-  readonly type: "topic" | "broker" | "group";
-  /** Topic, node id or group; a broker named "" is the default of all. */
+  readonly type: "topic" | "broker" | "group" | "client";
+  /** Topic, node id, group or subscription to client metrics; a broker "" is the default of all. */
   readonly name: string;
 }
 
 /** Where the value of a config comes from (Kafka's `ConfigSource`). */
-export type ConfigSource = "topic" | "broker" | "broker-default" | "static" | "default" | "other";
+export type ConfigSource =
+  | "topic"
+  | "broker"
+  | "broker-default"
+  | "static"
+  | "default"
+  | "client"
+  | "group"
+  | "other";
 
 /** A config and its value. */
 export interface ConfigEntry {
@@ -91,6 +102,7 @@ export interface TopicPartition {
 const RESOURCE_TYPE: Readonly<Record<ConfigResource["type"], number>> = {
   topic: 2,
   broker: 4,
+  client: 16,
   group: 32,
 };
 const OPERATION: Readonly<Record<ConfigChange["operation"], number>> = {
@@ -105,16 +117,22 @@ const SOURCES: Readonly<Record<number, ConfigSource>> = {
   3: "broker-default",
   4: "static",
   5: "default",
+  7: "client",
+  8: "group",
 };
 
 /** A client for administration. `close` it. */
 export class Admin {
   readonly cluster: Cluster;
   readonly groups: GroupAdmin;
+  readonly acls: AclAdmin;
+  readonly quotas: QuotaAdmin;
 
   constructor(io: ClientIo, options: ClientOptions) {
     this.cluster = new Cluster(io, options);
     this.groups = new GroupAdmin(this.cluster);
+    this.acls = new AclAdmin(this.cluster);
+    this.quotas = new QuotaAdmin(this.cluster);
   }
 
   close(): void {

@@ -45,6 +45,21 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "list, describe and delete consumer groups",
     load: async () => (await import("./group.ts")).groupCommand(),
   },
+  {
+    name: "config",
+    summary: "get, set and unset configs of brokers, topics, groups and client metrics",
+    load: async () => (await import("./config.ts")).configCommand(),
+  },
+  {
+    name: "acl",
+    summary: "list, add, remove and test rules of access",
+    load: async () => (await import("./acl.ts")).aclCommand(),
+  },
+  {
+    name: "quota",
+    summary: "list, set and unset quotas of users, client ids and addresses",
+    load: async () => (await import("./quota.ts")).quotaCommand(),
+  },
 ];
 
 const EXAMPLES = `

@@ -3,6 +3,7 @@
  * needs cannot be had is skipped with the reason; in CI (`CI` is set) that is a failure.
  */
 import type { CompatSuite } from "./suite.ts";
+import { adminTools } from "./suites/admin-tools.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
@@ -18,6 +19,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javascriptClients,
   pythonClients,
   javaTools,
+  adminTools,
   apacheKafka,
   groupSemantics,
   consumerGroupSemantics,

@@ -90,6 +90,24 @@ export const apacheKafka: CompatSuite = {
         expectContains((await kstream("group", "describe", "readers")).stdout, "9900", "lag");
         await kstream("group", "delete", "readers");
         await kstream("topic", "alter", "ours", "--config", "retention.ms=1000");
+        for (
+          const [type, name, setting] of [
+            ["topic", "ours", "retention.ms=2000"],
+            ["broker", "default", "log.cleaner.threads=2"],
+            ["group", "readers", "consumer.session.timeout.ms=50000"],
+            ["client", "metrics", "interval.ms=1000"],
+          ] as const
+        ) {
+          const [config = "", value = ""] = setting.split("=");
+          await kstream("config", "set", type, name, setting);
+          expectContains((await kstream("config", "get", type, name, config)).stdout, value, type);
+          await kstream("config", "unset", type, name, config);
+        }
+        await kstream("quota", "set", "--user", "alice", "producer_byte_rate=1000");
+        expectContains((await kstream("quota", "list")).stdout, "user alice", "quota list");
+        await kstream("quota", "unset", "--user", "alice");
+        const acls = await run([KSTREAM, "acl", "list", "-b", bootstrap]);
+        expectContains(acls.stderr, "the brokers have no authorizer", "acl list");
         await kstream("topic", "delete", "ours");
       }),
   }],

@@ -4,7 +4,7 @@
 #   make test      unit, integration and house-rules tests
 #   make check     format, lint, types, floating promises
 #   make build     dist/kstream
-#   make sim       the storage simulator (SEEDS=500, or SEED=n to replay one)
+#   make sim       a simulator (WORLD=storage or cleaner; SEEDS=500, or SEED=n to replay one)
 #   make compat    other people's clients against the built binary (SUITE=name for one)
 #   make faults    kill -9 rounds and hostile input against the built binary (ROUNDS=100)
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
@@ -70,7 +70,7 @@ faults: build
 	bun tests/faults/run.ts --rounds $(ROUNDS)
 
 sim: deps
-	bun tests/sim/main.ts $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	bun tests/sim/main.ts $(if $(WORLD),--world $(WORLD)) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 bench: build
 	bun bench/run.ts $(BENCH)

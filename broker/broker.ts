@@ -7,6 +7,7 @@ import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import type { ShareGroupCoordinator } from "./coordinator/group/share/share-group-coordinator.ts";
 import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
+import type { Transactions } from "./coordinator/transaction/start.ts";
 import type { Controller } from "./controller.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -21,7 +22,7 @@ import type { ShareService } from "./share/share-service.ts";
  * The services of a running broker, as its handlers see them. `start-broker.ts` builds it; a part
  * that gives handlers a service adds its field here and its construction there.
  */
-export interface Broker {
+export interface Broker extends Transactions {
   readonly io: Io;
   readonly logger: Logger;
   readonly config: BrokerConfig;

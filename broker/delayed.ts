@@ -1,5 +1,5 @@
 import type { Clock } from "../core/io.ts";
-import type { Partition } from "./partition.ts";
+import type { Isolation, Partition } from "./partition.ts";
 
 /** One partition that a parked fetch watches, as it stood when the fetch last read it. */
 export interface Watch {
@@ -8,6 +8,8 @@ export interface Watch {
   readonly readBytes: number;
   /** `partition.visibleBytes` at the read. */
   readonly visibleBytes: number;
+  /** What the fetch may see. */
+  readonly isolation: Isolation;
   /** The most that this partition may add to the response. */
   readonly maxBytes: number;
 }
@@ -58,11 +60,11 @@ function shouldWake(
 ): boolean {
   let bytes = 0;
   for (let i = 0; i < watches.length; i++) {
-    const { partition, readBytes, visibleBytes, maxBytes } = watches[i];
+    const { partition, readBytes, visibleBytes, maxBytes, isolation } = watches[i];
     if (partition.closed || partition.failed || partition.leaderEpoch !== epochs[i]) {
       return true;
     }
-    const arrived = partition.visibleBytes - visibleBytes;
+    const arrived = partition.visibleBytes(isolation) - visibleBytes;
     // A batch larger than the bound is returned all the same, so one byte always counts.
     bytes += Math.max(Math.min(readBytes + arrived, maxBytes), arrived > 0 ? 1 : 0);
     if (bytes >= minBytes) return true;

@@ -23,7 +23,9 @@ export interface FinalizedFeature {
  * clients, for one, take `transaction.version` 2 for the promise of KIP-890's protocol.
  */
 export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [
+  { name: "group.version", minLevel: 0, maxLevel: 1, level: 1 },
   { name: "share.version", minLevel: 0, maxLevel: 1, level: 1 },
+  { name: "transaction.version", minLevel: 0, maxLevel: 2, level: 2 },
 ];
 
 /** The features with the levels that the metadata says. */

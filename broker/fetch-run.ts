@@ -1,6 +1,6 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { Chunk, Clock } from "../core/io.ts";
-import type { LocateResult } from "../storage/partition-log.ts";
+import type { AbortedTransaction, LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
 import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
@@ -14,6 +14,8 @@ export interface FetchEntry {
   readonly records: Chunk;
   /** Where the client's log and this one part (KIP-595); null if they agree or it did not ask. */
   readonly diverging: { readonly leaderEpoch: number; readonly endOffset: number } | null;
+  /** What a read_committed reader has to leave out of the records; null for other readers. */
+  readonly aborted: readonly AbortedTransaction[] | null;
   /** `partition.visibleBytes` at the read. */
   readonly visibleBytes: number;
 }
@@ -65,7 +67,7 @@ async function waitAndRead(
   while (!isDone(clock, entries, params)) {
     const wake = await waitForData(
       clock,
-      watchesOf(entries),
+      watchesOf(entries, params.isolation),
       params.minBytes,
       params.deadlineMs,
       params.signal,
@@ -94,12 +96,12 @@ function totalBytes(entries: readonly FetchEntry[]): number {
   return bytes;
 }
 
-function watchesOf(entries: readonly FetchEntry[]): Watch[] {
+function watchesOf(entries: readonly FetchEntry[], isolation: Isolation): Watch[] {
   const watches: Watch[] = [];
   for (const { partition, records, visibleBytes, session } of entries) {
     if (partition === null) continue;
     const maxBytes = session.target.maxBytes;
-    watches.push({ partition, readBytes: records.length, visibleBytes, maxBytes });
+    watches.push({ partition, readBytes: records.length, visibleBytes, maxBytes, isolation });
   }
   return watches;
 }
@@ -156,13 +158,13 @@ function readOne(
       return { ...failure(session, found, Errors.NONE), diverging: end };
     }
   }
-  const visibleBytes = found.visibleBytes;
+  const visibleBytes = found.visibleBytes(params.isolation);
   const maxBytes = Math.min(target.maxBytes, budget.remainingBytes);
   const result = found.fetch(target.fetchOffset, maxBytes, params.isolation, budget.minOneBatch);
   if (result instanceof Promise) {
-    return result.then((result) => take(session, found, visibleBytes, result, budget));
+    return result.then((result) => take(session, found, visibleBytes, result, budget, params));
   }
-  return take(session, found, visibleBytes, result, budget);
+  return take(session, found, visibleBytes, result, budget, params);
 }
 
 function take(
@@ -171,9 +173,18 @@ function take(
   visibleBytes: number,
   result: LocateResult,
   budget: ReadBudget,
+  { isolation }: FetchParams,
 ): FetchEntry {
   if (!result.ok) return failure(session, partition, result.error);
-  const records = result.records;
+  const { records, nextOffset } = result;
+  const aborted = isolation === "read_uncommitted"
+    ? null
+    : records.length === 0
+    ? []
+    : partition.abortedTransactions(session.target.fetchOffset, nextOffset);
+  if (aborted === null && isolation === "read_committed") {
+    return failure(session, partition, Errors.KAFKA_STORAGE_ERROR);
+  }
   if (records.length > 0) {
     budget.remainingBytes = Math.max(0, budget.remainingBytes - records.length);
     budget.minOneBatch = false;
@@ -184,6 +195,7 @@ function take(
     error: Errors.NONE,
     records,
     diverging: null,
+    aborted,
     visibleBytes,
   };
 }
@@ -199,6 +211,7 @@ function failure(
     error,
     records: NOTHING,
     diverging: null,
+    aborted: null,
     visibleBytes: 0,
   };
 }

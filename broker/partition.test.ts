@@ -122,9 +122,9 @@ describe("a partition", () => {
     partition.onAdvance(() => advances++);
     partition.append(batch(3), "client");
     expect([partition.highWatermark, partition.lastStableOffset, advances]).toEqual([3, 3, 1]);
-    const bytes = partition.visibleBytes;
+    const bytes = partition.visibleBytes("read_uncommitted");
     partition.append(batch(1), "coordinator");
-    expect(partition.visibleBytes - bytes).toBe(batch(1).length);
+    expect(partition.visibleBytes("read_uncommitted") - bytes).toBe(batch(1).length);
   });
 
   test("a wait ends at its deadline and with its connection, and leaves nothing behind", () => {
@@ -204,8 +204,10 @@ describe("a parked fetch", () => {
     const gone = new AbortController();
     const stopping = new AbortController();
     const state: { wake: string | null } = { wake: null };
-    const { visibleBytes } = partition;
-    const watch = { partition, readBytes: 0, visibleBytes, maxBytes: 1_000_000, ...overrides };
+    const isolation = "read_uncommitted" as const;
+    const visibleBytes = partition.visibleBytes(isolation);
+    const defaults = { partition, readBytes: 0, visibleBytes, maxBytes: 1_000_000, isolation };
+    const watch = { ...defaults, ...overrides };
     const deadlineMs = world.clock.monotonicMs() + 500;
     void waitForData(world.clock, [watch], minBytes, deadlineMs, gone.signal, stopping.signal)
       .then((wake) => state.wake = wake);

@@ -1,8 +1,11 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import type { Clock } from "../core/io.ts";
+import { type Clock, DiskError } from "../core/io.ts";
 import type { PartitionImage } from "../cluster/metadata-image.ts";
 import type { LogConfig } from "../storage/log-config.ts";
+import { ByteProgress } from "./byte-progress.ts";
 import type {
+  AbortedTransaction,
+  AppendOptions,
   AppendOrigin,
   AppendResult,
   LocateResult,
@@ -12,6 +15,9 @@ import type {
 
 /** What a reader may see: all that is durable, or only what no open transaction holds back. */
 export type Isolation = "read_uncommitted" | "read_committed";
+
+/** What an append says of its transaction. */
+export type TransactionalAppend = Pick<AppendOptions, "verification" | "transactionVersion">;
 
 /** Who leads a partition, as responses say it (KIP-951). */
 export interface Leadership {
@@ -23,12 +29,6 @@ export interface Leadership {
 interface OffsetWaiter {
   readonly offset: number;
   readonly settle: (error: ErrorCode) => void;
-}
-
-/** Bytes appended up to `endOffset` since the partition was opened, while that is not visible. */
-interface PendingBytes {
-  readonly endOffset: number;
-  readonly totalBytes: number;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -62,9 +62,9 @@ export class Partition {
   #highWatermark: number;
   #closed = false;
   #appending = false;
-  #appendedBytes = 0;
-  #visibleBytes = 0;
-  #pendingBytes: PendingBytes[] = [];
+  /** Bytes below the high watermark, and below the last stable offset. */
+  readonly #visible = new ByteProgress();
+  readonly #stable = new ByteProgress();
 
   constructor(
     clock: Clock,
@@ -120,14 +120,20 @@ export class Partition {
     return this.#highWatermark;
   }
 
-  /** The end of what read_committed consumers may see. */
+  /** The end of what read_committed consumers may see: no open transaction begins below it. */
   get lastStableOffset(): number {
-    return this.#highWatermark;
+    const unstable = this.log.firstUnstableOffset(this.#highWatermark);
+    return unstable === null ? this.#highWatermark : Math.min(unstable, this.#highWatermark);
   }
 
-  /** Bytes that became visible since the partition was opened; only differences mean something. */
-  get visibleBytes(): number {
-    return this.#visibleBytes;
+  /** Whether a transaction is open here, or its end is not below the high watermark. */
+  get hasUnstable(): boolean {
+    return this.log.firstUnstableOffset(this.#highWatermark) !== null;
+  }
+
+  /** Bytes that readers may see, since the partition was opened; only differences mean something. */
+  visibleBytes(isolation: Isolation): number {
+    return (isolation === "read_committed" ? this.#stable : this.#visible).reachedBytes;
   }
 
   /** The end of what a reader of this isolation may see. */
@@ -177,21 +183,24 @@ export class Partition {
   }
 
   /** Appends one batch as the leader: checked, numbered and in the page cache on return. */
-  append(records: Uint8Array, origin: AppendOrigin): AppendResult {
+  append(
+    records: Uint8Array,
+    origin: AppendOrigin,
+    transaction: TransactionalAppend = {},
+  ): AppendResult {
     const error = this.checkLeader(-1);
     if (error !== Errors.NONE) {
       return { ok: false, error, message: "This broker is not the leader.", recordErrors: [] };
     }
     // The log may call back before it returns; the bytes have to be counted first.
     this.#appending = true;
-    const result = this.log.append(records, { leaderEpoch: this.leaderEpoch, origin });
+    const { leaderEpoch } = this;
+    const result = this.log.append(records, { ...transaction, leaderEpoch, origin });
     this.#appending = false;
     if (result.ok && !result.duplicate) {
-      this.#appendedBytes += records.length;
       const endOffset = result.lastOffset + 1;
-      if (this.log.durableEndOffset < endOffset) {
-        this.#pendingBytes.push({ endOffset, totalBytes: this.#appendedBytes });
-      }
+      this.#visible.note(endOffset, records.length);
+      this.#stable.note(endOffset, records.length);
       this.#advance();
     }
     return result;
@@ -255,6 +264,19 @@ export class Partition {
     return this.log.read(offset, maxBytes, this.endOffset(isolation), true);
   }
 
+  /**
+   * What was aborted between two offsets, for a read_committed reader to leave out; null if the
+   * disk refuses to say.
+   */
+  abortedTransactions(offset: number, endOffset: number): readonly AbortedTransaction[] | null {
+    try {
+      return this.log.abortedTransactions(offset, endOffset);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return null;
+    }
+  }
+
   /** Calls the listeners back though nothing has moved: the broker stops. */
   wake(): void {
     this.#notify();
@@ -308,22 +330,10 @@ export class Partition {
     const highWatermark = this.#computeHighWatermark();
     if (highWatermark <= this.#highWatermark) return;
     this.#highWatermark = highWatermark;
-    this.#countVisibleBytes();
+    this.#visible.reach(highWatermark);
+    this.#stable.reach(this.lastStableOffset);
     if (this.#waiters.length > 0) this.#settleReached();
     if (this.#listeners.size > 0) this.#notify();
-  }
-
-  #countVisibleBytes(): void {
-    const pending = this.#pendingBytes;
-    let reached = 0;
-    while (reached < pending.length && pending[reached].endOffset <= this.#highWatermark) reached++;
-    if (reached === pending.length) {
-      this.#visibleBytes = this.#appendedBytes;
-      if (reached > 0) this.#pendingBytes = [];
-    } else if (reached > 0) {
-      this.#visibleBytes = pending[reached - 1].totalBytes;
-      pending.splice(0, reached);
-    }
   }
 
   #settleReached(): void {

@@ -12,6 +12,7 @@ import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
+import { startTransactions, type Transactions } from "./coordinator/transaction/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
 import { cleanerConfigOf, logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
@@ -32,7 +33,7 @@ export interface ServicesOptions {
 }
 
 /** The services over one data directory: its logs, the metadata in them, partitions and groups. */
-export interface Services extends ShareServices {
+export interface Services extends ShareServices, Transactions {
   readonly dataDir: DataDir;
   readonly metadata: MetadataCache;
   readonly controller: Controller;
@@ -60,20 +61,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     (topic) => logConfigOf(metadata.topicConfig(topic)),
   );
   metadata.onChange((delta) => partitions.apply(delta));
-  const metadataLog = dataDir.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
-  const controller = await Controller.open({
-    clock: io.clock,
-    random: io.random,
-    logger,
-    log: new LocalMetadataLog(
-      io.clock,
-      io.disk,
-      metadataLog,
-      `${options.dataDir}/${metadataLog.name}`,
-    ),
-    metadata,
-    rack: config.get("broker.rack"),
-  });
+  const controller = await openController(options, dataDir, metadata);
   partitions.adoptLogs();
   const coordinatorServices = {
     io,
@@ -88,19 +76,24 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     },
   };
   const groups = startGroupCoordinator(coordinatorServices);
+  const producerIds = new ProducerIds(controller);
+  const txnServices = { ...coordinatorServices, producerIds, partitions, groups };
+  const transactions = startTransactions(txnServices);
   const share = startShareGroups({ ...coordinatorServices, partitions, groups });
   return {
     dataDir,
     metadata,
     controller,
-    producerIds: new ProducerIds(controller),
+    producerIds,
     partitions,
     fetchSessions: new FetchSessions(io.clock, io.random, {
       slots: config.get("max.incremental.fetch.session.cache.slots"),
     }),
     groups,
+    ...transactions,
     ...share,
     close: async () => {
+      transactions.transactions.close();
       groups.close();
       share.shares.close();
       share.shareStates.close();
@@ -109,6 +102,22 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       await dataDir.close();
     },
   };
+}
+
+function openController(
+  { io, logger, config, ...options }: ServicesOptions,
+  dataDir: DataDir,
+  metadata: MetadataCache,
+): Promise<Controller> {
+  const log = dataDir.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
+  return Controller.open({
+    clock: io.clock,
+    random: io.random,
+    logger,
+    log: new LocalMetadataLog(io.clock, io.disk, log, `${options.dataDir}/${log.name}`),
+    metadata,
+    rack: config.get("broker.rack"),
+  });
 }
 
 function openDataDir({ io, logger, config, ...options }: ServicesOptions): Promise<DataDir> {

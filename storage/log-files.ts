@@ -207,6 +207,7 @@ export class LogFiles {
     if (!this.segments.hasRun(run)) return false;
     cleaned.rename(disk, SWAP_SUFFIX);
     this.segments.replace(run, cleaned);
+    for (const old of run) old.isGone = true;
     onReplaced();
     await disk.syncDir(this.dir);
     for (const old of run) this.discard(old, delayMs);
@@ -374,6 +375,7 @@ export class LogFiles {
 
   private discard(segment: Segment, delayMs: number): void {
     const { disk } = this.context.io;
+    segment.isGone = true;
     // Another one of its name may be waiting for its removal, and have readers.
     let tail = DELETED_SUFFIX;
     const isTaken = () => disk.stat(segment.logPathWith(tail)) !== null;

@@ -60,6 +60,8 @@ export class Segment {
   /** The largest timestamp of the first batch: the age of a segment counts from it. */
   firstTimestampMs: number | null = null;
   private bytesSinceIndexEntry = 0;
+  /** Whether it is no part of the log any more; who reads it may go on for a while. */
+  isGone = false;
   /** What the names of its files have behind their usual suffix. */
   private tail = "";
   /** A failed write may have left bytes behind the end: they are cut off before the next write. */
@@ -96,11 +98,6 @@ export class Segment {
     segment.tail = options.tail ?? "";
     files.create(segment.logPath);
     return segment;
-  }
-
-  /** Whether it is no part of the log any more: its files have been renamed to go soon. */
-  get isGone(): boolean {
-    return this.tail.endsWith(DELETED_SUFFIX);
   }
 
   get logPath(): string {

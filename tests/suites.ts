@@ -37,6 +37,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "sim-cleaner",
+    proves: "compacted logs keep the last record of every key, through crashes at any step",
+    full: ["bun", "tests/sim/main.ts", "--world", "cleaner", "--seeds", "1500"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "cleaner", "--seeds", "100"],
+    minutesMax: 60,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

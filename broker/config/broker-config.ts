@@ -158,6 +158,14 @@ export function checkBrokerConfig(name: string, text: string): string | null {
   return unservable(name, parsed.value);
 }
 
+/** The assignors of consumer groups by the names and Java classes that configure them. */
+export const CONSUMER_ASSIGNORS: ReadonlyMap<string, string> = new Map([
+  ["uniform", "uniform"],
+  ["range", "range"],
+  ["org.apache.kafka.coordinator.group.assignor.UniformAssignor", "uniform"],
+  ["org.apache.kafka.coordinator.group.assignor.RangeAssignor", "range"],
+]);
+
 /** Java classes that forbid or slow down what a broker without them does. */
 const PLUGINS: ReadonlySet<BrokerConfigName> = new Set([
   "create.topic.policy.class.name",
@@ -178,6 +186,11 @@ function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
   if (PLUGINS.has(name) && value !== null && value !== "") {
     return refuse("kstream loads no Java classes, and ignoring this one would let more through");
   }
+  if (name === "group.consumer.assignors" && Array.isArray(value)) {
+    if (value.some((each) => !CONSUMER_ASSIGNORS.has(each))) {
+      return refuse("there are the assignors uniform and range; kstream loads no Java classes");
+    }
+  }
   if (name === "log.dirs" && Array.isArray(value) && value.length > 1) {
     return refuse("one broker has one data directory");
   }
@@ -188,6 +201,13 @@ function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
 function conflictsOf(config: BrokerConfig): string[] {
   const ordered: [BrokerConfigName, BrokerConfigName][] = [
     ["group.min.session.timeout.ms", "group.max.session.timeout.ms"],
+    ["group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms"],
+    ["group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms"],
+    ["group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"],
+    ["group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"],
+    ["group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"],
+    ["group.consumer.min.assignment.interval.ms", "group.consumer.assignment.interval.ms"],
+    ["group.consumer.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"],
     ["log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"],
   ];
   const problems: string[] = [];

@@ -1,5 +1,6 @@
 /** The log under a coordinator: what the runtime needs of a partition that this broker leads. */
 import type { ErrorCode } from "../../core/errors.ts";
+import type { TransactionalAppend } from "../partition.ts";
 
 /** What an append gave. */
 export type CoordinatorAppend =
@@ -13,13 +14,17 @@ export type CoordinatorRead =
 
 /** See the header. */
 export interface CoordinatorLog {
+  /** The leader epoch under which the partition is led; another one is another log. */
+  readonly leaderEpoch: number;
   readonly logStartOffset: number;
   /** The offset that the next record gets. */
   readonly logEndOffset: number;
   /** Everything below is committed. */
   readonly highWatermark: number;
+  /** Whether a transaction in it is open, or its end is not committed yet. */
+  readonly hasUnstable: boolean;
   /** Writes one batch; its offsets are assigned. All or nothing, and at once. */
-  append(batch: Uint8Array): CoordinatorAppend;
+  append(batch: Uint8Array, transaction?: TransactionalAppend): CoordinatorAppend;
   /** Calls back whenever the high watermark has moved. Returns the way to unsubscribe. */
   onAdvance(listener: () => void): () => void;
   /** Moves the start of the log up to a committed offset. */

@@ -56,10 +56,12 @@ export async function settle(): Promise<void> {
 
 /** A partition's log in memory. `autoCommit` off, `commit` moves the high watermark. */
 export class MemoryLog implements CoordinatorLog {
+  readonly leaderEpoch = 0;
   logStartOffset = 0;
   logEndOffset = 0;
   highWatermark = 0;
   autoCommit = true;
+  hasUnstable = false;
   /** The error of the next appends. */
   failWith: ErrorCode = Errors.NONE;
   batches: Uint8Array[] = [];

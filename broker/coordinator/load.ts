@@ -8,7 +8,10 @@ import {
   crcMatches,
   forEachBatch,
   isControl,
+  isTransactional,
+  producerId,
 } from "../../core/records/batch-header.ts";
+import { readEndTxnMarker } from "../../core/records/control-records.ts";
 import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
@@ -27,7 +30,15 @@ export interface LoadOptions {
   /** True once the result is of no interest. */
   readonly isCancelled: () => boolean;
   /** Folds one record; false if it is of a kind that is not known. */
-  readonly replay: (key: Uint8Array, value: Uint8Array | null, offset: number) => boolean;
+  readonly replay: (
+    key: Uint8Array,
+    value: Uint8Array | null,
+    offset: number,
+    /** Whose transaction has to be committed for it to count; null if it counts by itself. */
+    transactionOf: number | null,
+  ) => boolean;
+  /** A producer's transaction has ended. */
+  readonly endTransaction: (producerId: number, isCommitted: boolean) => void;
 }
 
 /** Where replay ended, how much it read, and how many records it did not know; or why it failed. */
@@ -87,19 +98,24 @@ function replayBatches(
 ): void {
   counts.bytes += bytes.length;
   forEachBatch(bytes, (position) => {
-    // Transaction markers concern the pending offsets of transactions, which have none here yet.
-    if (isControl(bytes, position)) return;
     if (!crcMatches(bytes, position)) {
       reportDamage(options, baseOffset(bytes, position), "it fails its checksum");
       return;
     }
+    const producer = producerId(bytes, position);
+    if (isControl(bytes, position)) {
+      const marker = readEndTxnMarker(bytes, position);
+      if (marker !== null) options.endTransaction(producer, marker.type === "commit");
+      return;
+    }
+    const transactionOf = isTransactional(bytes, position) ? producer : null;
     try {
       const cursor = new RecordCursor(bytes, position, options.codecs);
       while (cursor.next()) {
         if (cursor.offset < from) continue;
         const record = cursor.record();
         const known = record.key !== null &&
-          options.replay(record.key, record.value, cursor.offset);
+          options.replay(record.key, record.value, cursor.offset, transactionOf);
         counts.records++;
         if (!known) counts.skipped++;
       }

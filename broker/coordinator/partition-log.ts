@@ -1,21 +1,30 @@
 /** A coordinator's log on a partition that this broker leads. */
 import type { ErrorCode } from "../../core/errors.ts";
+import type { TransactionalAppend } from "../partition.ts";
 import type { CoordinatorAppend, CoordinatorLog, CoordinatorRead } from "./coordinator-log.ts";
 
 /** What a coordinator uses of `Partition`. */
 export interface LedPartition {
+  readonly leaderEpoch: number;
   readonly logStartOffset: number;
   readonly logEndOffset: number;
   readonly highWatermark: number;
-  append(records: Uint8Array, origin: "coordinator"): CoordinatorAppend;
+  readonly hasUnstable: boolean;
+  append(
+    records: Uint8Array,
+    origin: "coordinator",
+    transaction?: TransactionalAppend,
+  ): CoordinatorAppend;
   onAdvance(listener: () => void): () => void;
   deleteRecordsBefore(offset: number): ErrorCode;
   read(offset: number, maxBytes: number, isolation: "read_uncommitted"): Promise<CoordinatorRead>;
 }
 
-/** See the header. A coordinator's batches carry no producer id, so none is a duplicate. */
+/** See the header. Only a marker can be a duplicate. */
 export function partitionLog(partition: LedPartition): CoordinatorLog {
+  const { leaderEpoch } = partition;
   return {
+    leaderEpoch,
     get logStartOffset() {
       return partition.logStartOffset;
     },
@@ -25,7 +34,10 @@ export function partitionLog(partition: LedPartition): CoordinatorLog {
     get highWatermark() {
       return partition.highWatermark;
     },
-    append: (batch) => partition.append(batch, "coordinator"),
+    get hasUnstable() {
+      return partition.hasUnstable;
+    },
+    append: (batch, transaction) => partition.append(batch, "coordinator", transaction),
     onAdvance: (listener) => partition.onAdvance(listener),
     deleteRecordsBefore: (offset) => partition.deleteRecordsBefore(offset),
     read: (offset, maxBytes) => partition.read(offset, maxBytes, "read_uncommitted"),

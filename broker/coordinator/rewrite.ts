@@ -29,7 +29,7 @@ export interface RewriteTarget<R> {
   readonly log: CoordinatorLog;
   readonly shard: CoordinatorShard<R>;
   /** Runs an operation of the shard; resolves when its records are committed. */
-  readonly write: (operation: () => CoordinatorResult<R, void>) => Promise<Outcome<void>>;
+  readonly write: (operation: () => CoordinatorResult<R, boolean>) => Promise<Outcome<boolean>>;
 }
 
 /** Counts what is in the log, and rewrites it when it is due. */
@@ -61,6 +61,7 @@ export class LogRewriter<R> {
 
   async #rewrite(): Promise<void> {
     const { log, shard } = this.target;
+    if (log.hasUnstable) return;
     const start = log.logEndOffset;
     const bytesBefore = this.#logBytes;
     // After a failure it is tried again when the log has grown as much once more.
@@ -69,12 +70,14 @@ export class LogRewriter<R> {
     for (let next = 0; next < keys.length;) {
       const outcome = await this.target.write(() => {
         const records: R[] = [];
+        // A value that is written now would come behind what an open transaction is to replace it by.
+        if (log.hasUnstable) return { records, response: false };
         while (next < keys.length && records.length < RECORDS_PER_WRITE) {
           records.push(...shard.stateOf(keys[next++]!));
         }
-        return { records, response: undefined, atomic: false };
+        return { records, response: true, atomic: false };
       });
-      if (!outcome.ok) return;
+      if (!outcome.ok || !outcome.value) return;
     }
     // What cannot be deleted now goes with the next rewrite.
     if (log.deleteRecordsBefore(start) !== Errors.NONE) return;

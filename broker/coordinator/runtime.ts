@@ -16,6 +16,7 @@ import type { Clock, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { BATCH_HEADER_BYTES } from "../../core/records/batch-header.ts";
+import { buildEndTxnMarker, type EndTxnMarker } from "../../core/records/control-records.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { loadShard } from "./load.ts";
 import { LogRewriter } from "./rewrite.ts";
@@ -111,6 +112,17 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
     return host.write(operation);
   }
 
+  /** Writes the end of a transaction; resolves when it is committed. */
+  completeTransaction(
+    partition: number,
+    marker: EndTxnMarker,
+    transactionVersion: number,
+  ): Promise<Outcome<void>> {
+    const host = this.#hosts.get(partition);
+    if (host === undefined) return Promise.resolve(NOT_COORDINATOR);
+    return host.completeTransaction(marker, transactionVersion);
+  }
+
   /** Runs an operation that only looks; resolves when what it saw is committed. */
   read<T>(partition: number, operation: (shard: S) => T): Promise<Outcome<T>> {
     return this.write(partition, (shard) => ({ records: [], response: operation(shard) }));
@@ -176,11 +188,15 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
       name,
       partition: this.partition,
       isCancelled: () => this.#state !== "loading",
-      replay: (key, value, offset) => {
+      replay: (key, value, offset, transactionOf) => {
         const record = recordCodec.decode(key, value);
-        if (record !== null) this.#shard.replay(record, offset);
-        return record !== null;
+        if (record === null) return false;
+        if (transactionOf === null) this.#shard.replay(record, offset);
+        else this.#shard.pend?.(record, offset, transactionOf);
+        return true;
       },
+      endTransaction: (producerId, isCommitted) =>
+        this.#shard.endTransaction?.(producerId, isCommitted),
     });
     if (this.#state !== "loading") return;
     if (!result.ok) {
@@ -228,6 +244,19 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     return this.#whenCommitted(result);
   }
 
+  completeTransaction(marker: EndTxnMarker, transactionVersion: number): Promise<Outcome<void>> {
+    if (this.#state !== "active") {
+      return Promise.resolve({ ok: false, error: this.#refusal() });
+    }
+    const batch = buildEndTxnMarker(marker);
+    const appended = this.log.append(batch, { transactionVersion });
+    if (!appended.ok) return Promise.resolve({ ok: false, error: appended.error });
+    this.#endOffset = Math.max(this.#endOffset, appended.lastOffset + 1);
+    this.#rewriter.count(batch.length);
+    this.#shard.endTransaction?.(marker.producerId, marker.type === "commit");
+    return this.#whenCommitted({ records: [], response: undefined });
+  }
+
   #refusal(): ErrorCode {
     switch (this.#state) {
       case "loading":
@@ -269,10 +298,18 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
   ): ErrorCode {
     const { clock, logger, name } = this.options;
     // The buffer stays in memory as long as the log keeps its recent end, so it fits the records.
-    const builder = new BatchBuilder({ sizeHintBytes: BATCH_HEADER_BYTES + sizeBytes });
+    const { transaction } = result;
+    const builder = new BatchBuilder({
+      sizeHintBytes: BATCH_HEADER_BYTES + sizeBytes,
+      ...(transaction !== undefined && {
+        producerId: transaction.producerId,
+        producerEpoch: transaction.producerEpoch,
+        transactional: true,
+      }),
+    });
     for (const { key, value } of encoded) builder.append(clock.wallMs(), key, value);
     const batch = builder.build();
-    const appended = this.log.append(batch);
+    const appended = this.log.append(batch, { verification: transaction?.verification });
     if (!appended.ok) {
       const { error, message } = appended;
       logger.warn(`${name} could not write`, { partition: this.partition, error, message });
@@ -286,7 +323,10 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     this.#endOffset = lastOffset + 1;
     this.#rewriter.count(batch.length);
     for (let index = 0; index < encoded.length; index++) {
-      this.#shard.written(result.records[first + index]!, baseOffset + index);
+      const record = result.records[first + index]!;
+      const offset = baseOffset + index;
+      if (transaction === undefined) this.#shard.written(record, offset);
+      else this.#shard.pend?.(record, offset, transaction.producerId);
     }
     return Errors.NONE;
   }

@@ -4,6 +4,15 @@
  * coordinators are shards of this kind (Kafka's `CoordinatorShard` and `CoordinatorResult`).
  */
 import type { ErrorCode } from "../../core/errors.ts";
+import type { VerificationGuard } from "../../storage/partition-log.ts";
+
+/** The transaction that records are written in. */
+export interface RecordTransaction {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** Says that the transaction's coordinator has been asked (KIP-890). */
+  readonly verification: VerificationGuard | null | "off";
+}
 
 /** What an operation wants: records to be written, and the answer once they are committed. */
 export interface CoordinatorResult<R, T> {
@@ -11,6 +20,8 @@ export interface CoordinatorResult<R, T> {
   readonly response: T;
   /** False where the records may be written in several batches. Default true: all or nothing. */
   readonly atomic?: boolean;
+  /** The records count once this transaction is committed; `pend` takes them, not `written`. */
+  readonly transaction?: RecordTransaction;
   /** Called when the high watermark covers the records. */
   readonly onCommitted?: () => void;
   /** Called if they could not be written, or were not committed in time. */
@@ -23,6 +34,10 @@ export interface CoordinatorShard<R> {
   replay(record: R, offset: number): void;
   /** As `replay`, for a record that an operation of this shard has just written. */
   written(record: R, offset: number): void;
+  /** As `replay` and `written`, for a record that counts once its transaction is committed. */
+  pend?(record: R, offset: number, producerId: number): void;
+  /** A producer's transaction has ended: what it wrote counts from now on, or never. */
+  endTransaction?(producerId: number, isCommitted: boolean): void;
   /** Names of the parts of the state, which together are all of it. */
   stateKeys(): string[];
   /** The records that give a part of the state as it is now; none if it has gone. */

@@ -4,15 +4,20 @@
  *
  * Checks, in this order, each for one partition only unless it says otherwise:
  * 1. acks is −1, 0 or 1, else INVALID_REQUIRED_ACKS for all;
+ *    Records of a transaction need WRITE on its id (TRANSACTIONAL_ID_AUTHORIZATION_FAILED for
+ *    all) and come from one producer (INVALID_PRODUCER_ID_MAPPING for all);
  * 2. the topic is known (UNKNOWN_TOPIC_OR_PARTITION; by id UNKNOWN_TOPIC_ID, KIP-516) and the
  *    sender may write to it (TOPIC_AUTHORIZATION_FAILED);
  * 3. the partition comes once in the request, else INVALID_REQUEST for each time: Kafka keeps the
  *    last and drops the others without a word;
  * 4. clients do not write to internal topics (INVALID_TOPIC_EXCEPTION);
- * 5. there are records (INVALID_RECORD), not of a transaction, which is not served yet
- *    (INVALID_TXN_STATE), nor in zstd before version 7 (UNSUPPORTED_COMPRESSION_TYPE);
+ * 5. there are records (INVALID_RECORD), not in zstd before version 7
+ *    (UNSUPPORTED_COMPRESSION_TYPE);
  * 6. this broker leads (NOT_LEADER_OR_FOLLOWER, with the leader in the response, KIP-951);
- * 7. what the log checks of a batch, its size and its producer (`storage/log-appender.ts`).
+ * 7. a transaction that begins on the partition includes it, as its coordinator says: before
+ *    version 12 INVALID_TXN_STATE, in 11 TRANSACTION_ABORTABLE; from 12 on it joins by itself
+ *    (KIP-890), which may be CONCURRENT_TRANSACTIONS for a while;
+ * 8. what the log checks of a batch, its size and its producer (`storage/log-appender.ts`).
  *
  * acks=1 answers when the batch is appended, acks=all when the high watermark covers it or with
  * REQUEST_TIMED_OUT. acks=0 has no answer; an error closes the connection, as Kafka does.
@@ -24,13 +29,17 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
   compressionId,
-  isTransactional,
   magic,
 } from "../../core/records/batch-header.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import type { Partition } from "../partition.ts";
-import type { RequestContext } from "../request-context.ts";
+import type { Partition, TransactionalAppend } from "../partition.ts";
+import {
+  isOfTransaction,
+  ProduceTransaction,
+  type TransactionalBatch,
+} from "../produce-transaction.ts";
+import type { ConnectionState, RequestContext } from "../request-context.ts";
 import { isInternalTopic } from "../topic-names.ts";
 
 /** Serves the API; see the head of this file. */
@@ -39,17 +48,21 @@ export const produceHandler: Handler<typeof produce> = {
   listedMinVersion: 0,
   pipelined: true,
   releasesFrame: true,
-  authorize: { kind: "items", operations: ["WRITE TOPIC"] },
+  authorize: { kind: "items", operations: ["WRITE TOPIC", "WRITE TRANSACTIONAL_ID"] },
   handle(context, request, broker) {
     const run = new ProduceRun(context, request, broker);
-    run.append();
-    if (request.acks === 0) {
-      if (run.firstError !== Errors.NONE) {
-        context.closeConnection(`produce with acks=0 failed: ${errorName(run.firstError)}`);
-      }
-      return null;
+    const before = tails.get(context.connection);
+    const asking = before === undefined ? run.ask() : before.then(() => run.ask());
+    if (asking === null) {
+      run.append();
+      return run.answer();
     }
-    return request.acks === -1 ? run.acknowledged() : run.response;
+    const appended = asking.then(() => run.append());
+    const tail = appended.catch(() => {}).finally(() => {
+      if (tails.get(context.connection) === tail) tails.delete(context.connection);
+    });
+    tails.set(context.connection, tail);
+    return appended.then(() => run.answer());
   },
   failure: (request, code) => ({
     responses: request.topicData.map(({ name, topicId, partitionData }) => ({
@@ -59,6 +72,12 @@ export const produceHandler: Handler<typeof produce> = {
     })),
   }),
 };
+
+/**
+ * Where a request has to ask a transaction's coordinator, those behind it on the connection wait
+ * with their appends: batches of one producer have to stay in order.
+ */
+const tails = new WeakMap<ConnectionState, Promise<void>>();
 
 /** The compression id of zstd in a batch's attributes. */
 const ZSTD = 4;
@@ -95,6 +114,8 @@ class ProduceRun {
   readonly #responses: { name: string; topicId: string; partitionResponses: PartitionResponse[] }[];
   readonly #waits: Unacknowledged[] = [];
   readonly #byId: boolean;
+  /** Null where no batch is of a transaction; why all is refused. */
+  readonly #transaction: ProduceTransaction | ErrorCode | null;
 
   constructor(
     context: RequestContext,
@@ -107,6 +128,35 @@ class ProduceRun {
     this.#byId = context.apiVersion >= 13;
     this.#responses = [];
     this.response = { responses: this.#responses };
+    const batches = transactionalBatches(request);
+    this.#transaction = batches.length === 0
+      ? null
+      : ProduceTransaction.of(context, broker.transactionGate, request.transactionalId, batches);
+  }
+
+  /** Asks the transaction's coordinator; null if nothing has to be asked. */
+  ask(): Promise<void> | null {
+    if (this.#transaction === null || typeof this.#transaction === "number") return null;
+    const batches: TransactionalBatch[] = [];
+    for (const topic of this.#request.topicData) {
+      if (this.#checkTopic(topic) !== Errors.NONE) continue;
+      for (const { index, records } of topic.partitionData) {
+        const partition = this.#find(topic, index);
+        if (typeof partition === "number" || !isOfTransaction(records)) continue;
+        if (partition.checkLeader(-1) === Errors.NONE) batches.push({ partition, records });
+      }
+    }
+    return this.#transaction.ask(batches);
+  }
+
+  /** The answer once everything is appended; null where the client wants none. */
+  answer(): EncodableResponse<typeof produce> | null | Promise<EncodableResponse<typeof produce>> {
+    const { acks } = this.#request;
+    if (acks !== 0) return acks === -1 ? this.acknowledged() : this.response;
+    if (this.firstError !== Errors.NONE) {
+      this.#context.closeConnection(`produce with acks=0 failed: ${errorName(this.firstError)}`);
+    }
+    return null;
   }
 
   /** Appends everything that passes the checks; all in one go, so that requests keep their order. */
@@ -150,6 +200,7 @@ class ProduceRun {
   #checkTopic(topic: TopicData): ErrorCode {
     const { acks } = this.#request;
     if (acks !== -1 && acks !== 0 && acks !== 1) return Errors.INVALID_REQUIRED_ACKS;
+    if (typeof this.#transaction === "number") return this.#transaction;
     const { partitions } = this.#broker;
     const name = this.#byId ? partitions.topicName(topic.topicId) : topic.name;
     if (name === undefined) return Errors.UNKNOWN_TOPIC_ID;
@@ -162,25 +213,34 @@ class ProduceRun {
       : Errors.NONE;
   }
 
-  #appendOne(topic: TopicData, data: PartitionData): PartitionResponse {
-    const { index, records } = data;
+  #find(topic: TopicData, index: number): Partition | ErrorCode {
     const { partitions } = this.#broker;
-    const found = this.#byId
+    return this.#byId
       ? partitions.findById(topic.topicId, index)
       : partitions.find(topic.name, index);
+  }
+
+  #transactionOf(partition: Partition, records: Uint8Array): TransactionalAppend | ErrorCode {
+    const transaction = this.#transaction;
+    if (transaction === null || typeof transaction === "number") return {};
+    return isOfTransaction(records) ? transaction.appendTo(partition) : {};
+  }
+
+  #appendOne(topic: TopicData, data: PartitionData): PartitionResponse {
+    const { index, records } = data;
+    const found = this.#find(topic, index);
     if (typeof found === "number") return failed(index, found, null);
     if (records === null || records.length === 0) {
       return failed(index, Errors.INVALID_RECORD, "There must be a record batch per partition.");
     }
     if (records.length >= BATCH_HEADER_BYTES && magic(records, 0) === BATCH_MAGIC) {
-      if (isTransactional(records, 0)) {
-        return failed(index, Errors.INVALID_TXN_STATE, "Transactions are not served yet.");
-      }
       if (compressionId(records, 0) === ZSTD && this.#context.apiVersion < 7) {
         return failed(index, Errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs version 7 or later.");
       }
     }
-    const result = found.append(records, "client");
+    const transaction = this.#transactionOf(found, records);
+    if (typeof transaction === "number") return failed(index, transaction, null);
+    const result = found.append(records, "client", transaction);
     const logStartOffset = BigInt(found.logStartOffset);
     if (result.ok) {
       const response: PartitionResponse = {
@@ -205,6 +265,15 @@ class ProduceRun {
     }));
     return response;
   }
+}
+
+/** The batches of transactions in a request. */
+function transactionalBatches(request: RequestOf<typeof produce>): Uint8Array[] {
+  const batches: Uint8Array[] = [];
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) if (isOfTransaction(records)) batches.push(records);
+  }
+  return batches;
 }
 
 function failed(

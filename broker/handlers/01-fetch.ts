@@ -13,8 +13,9 @@
  * 4. the offset is in the log (OFFSET_OUT_OF_RANGE) and its batch is whole (CORRUPT_MESSAGE).
  *
  * An offset inside a batch returns that batch. With less than `minBytes` to read and no error the
- * request waits for more, up to `maxWaitMs`; how it reads is `fetch-run.ts`. Consumers of either
- * isolation see the same until transactions are served. A request that says it comes from a
+ * request waits for more, up to `maxWaitMs`; how it reads is `fetch-run.ts`. A read_committed
+ * consumer gets what lies below the last stable offset, and which transactions in it were aborted:
+ * it leaves their records out by itself (KIP-98). A request that says it comes from a
  * replica is refused: no partition has a follower.
  */
 import { Errors } from "../../core/errors.ts";
@@ -29,7 +30,6 @@ import {
   type SessionRequest,
 } from "../fetch-session.ts";
 import type { Handler } from "../handler.ts";
-import type { Isolation } from "../partition.ts";
 import type { RequestContext } from "../request-context.ts";
 
 /** Serves the API; see the head of this file. */
@@ -44,8 +44,8 @@ export const fetchHandler: Handler<typeof fetch> = {
     const params = fetchParams(context, request, broker);
     const entries = runFetch(broker.io.clock, plan.partitions, params);
     return entries instanceof Promise
-      ? entries.then((entries) => respond(context, broker, plan, entries, params.isolation))
-      : respond(context, broker, plan, entries, params.isolation);
+      ? entries.then((entries) => respond(context, broker, plan, entries))
+      : respond(context, broker, plan, entries);
   },
 };
 
@@ -110,7 +110,6 @@ function respond(
   broker: Broker,
   plan: Exclude<FetchPlan, { kind: "error" }>,
   entries: readonly FetchEntry[],
-  isolation: Isolation,
 ): EncodableResponse<typeof fetch> {
   let sessionId = NO_SESSION_ID;
   if (plan.kind === "full") {
@@ -135,7 +134,7 @@ function respond(
       last = { topic, topicId, partitions: [] };
       responses.push(last);
     }
-    last.partitions.push(partitionResponse(entry, context.apiVersion, isolation));
+    last.partitions.push(partitionResponse(entry, context.apiVersion));
   }
   return { sessionId, responses };
 }
@@ -156,11 +155,7 @@ function noteSent(entry: FetchEntry): boolean {
   return changed;
 }
 
-function partitionResponse(
-  entry: FetchEntry,
-  version: number,
-  isolation: Isolation,
-): PartitionResponse {
+function partitionResponse(entry: FetchEntry, version: number): PartitionResponse {
   const { session, partition, error, records } = entry;
   const partitionIndex = session.target.partition;
   if (error !== Errors.NONE || partition === null) {
@@ -185,7 +180,10 @@ function partitionResponse(
     highWatermark: BigInt(partition.highWatermark),
     lastStableOffset: BigInt(partition.lastStableOffset),
     logStartOffset: BigInt(partition.logStartOffset),
-    abortedTransactions: isolation === "read_committed" ? [] : null,
+    abortedTransactions: entry.aborted?.map(({ producerId, firstOffset }) => ({
+      producerId: BigInt(producerId),
+      firstOffset: BigInt(firstOffset),
+    })) ?? null,
     records,
     ...(entry.diverging === null ? {} : {
       divergingEpoch: {

@@ -13,13 +13,12 @@ import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
-import type { CommitPartition, CommitTopic } from "../coordinator/group/offsets/offsets.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
+import { answerCommit, checkTopic } from "./offset-commits.ts";
 
 type Request = RequestOf<typeof offsetCommit>;
 type Response = EncodableResponse<typeof offsetCommit>;
-type RequestTopic = Request["topics"][number];
 
 /** First version that names topics by id. */
 const TOPIC_ID_VERSION = 10;
@@ -43,9 +42,12 @@ async function commit(
   request: Request,
   broker: Broker,
 ): Promise<Response> {
-  const checked = request.topics.map((topic) => checkTopic(context, topic, broker));
+  const byId = context.apiVersion >= TOPIC_ID_VERSION;
+  const checked = request.topics.map((topic) => checkTopic(context, topic, byId, broker));
   const topics = checked.flatMap((each) => each.commit === null ? [] : [each.commit]);
-  if (request.topics.length > 0 && topics.length === 0) return answer(request, checked, []);
+  if (request.topics.length > 0 && topics.length === 0) {
+    return { topics: answerCommit(request.topics, checked, { ok: true, topics: [] }) };
+  }
   const { retentionTimeMs } = request;
   const outcome = await broker.groups.commitOffsets({
     groupId: request.groupId,
@@ -58,76 +60,7 @@ async function commit(
     isTransactional: false,
     topics,
   });
-  if (!outcome.ok) {
-    return answer(
-      request,
-      checked,
-      topics.map(({ partitions }) => partitions.map(() => outcome.error)),
-    );
-  }
-  return answer(
-    request,
-    checked,
-    outcome.topics.map(({ partitions }) => partitions.map((each) => each.error)),
-  );
-}
-
-/** A topic of the request: what is refused right away, by position, and the rest to commit. */
-interface CheckedTopic {
-  readonly errors: readonly ErrorCode[];
-  readonly commit: CommitTopic | null;
-}
-
-function checkTopic(context: RequestContext, topic: RequestTopic, broker: Broker): CheckedTopic {
-  const byId = context.apiVersion >= TOPIC_ID_VERSION;
-  const image = byId ? broker.metadata.topicById(topic.topicId) : broker.metadata.topic(topic.name);
-  const refuse = (error: ErrorCode) => ({
-    errors: topic.partitions.map(() => error),
-    commit: null,
-  });
-  if (byId && image === undefined) return refuse(Errors.UNKNOWN_TOPIC_ID);
-  const name = image?.name ?? topic.name;
-  if (!context.authorized("READ", "TOPIC", name)) return refuse(Errors.TOPIC_AUTHORIZATION_FAILED);
-  if (image === undefined) return refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION);
-  const partitions: CommitPartition[] = [];
-  const errors = topic.partitions.map((each) => {
-    const partition = each.partitionIndex;
-    if (image.partitions[partition] === undefined) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
-    partitions.push({
-      partition,
-      offset: each.committedOffset,
-      leaderEpoch: each.committedLeaderEpoch,
-      metadata: each.committedMetadata,
-    });
-    return Errors.NONE;
-  });
-  return {
-    errors,
-    commit: partitions.length === 0 ? null : { name, topicId: image.id, partitions },
-  };
-}
-
-/** The response in the order of the request; `committed` are the errors of what was let through. */
-function answer(
-  request: Request,
-  checked: readonly CheckedTopic[],
-  committed: readonly (readonly ErrorCode[])[],
-): Response {
-  const remaining = committed.values();
-  return {
-    topics: request.topics.map(({ name, topicId, partitions }, index) => {
-      const { errors, commit } = checked[index]!;
-      const results = (commit === null ? [] : remaining.next().value ?? []).values();
-      return {
-        name,
-        topicId,
-        partitions: partitions.map(({ partitionIndex }, position) => ({
-          partitionIndex,
-          errorCode: errors[position] || (results.next().value ?? Errors.NONE),
-        })),
-      };
-    }),
-  };
+  return { topics: answerCommit(request.topics, checked, outcome) };
 }
 
 function refuseAll(request: Request, error: ErrorCode): Response {

@@ -6,7 +6,8 @@
  * - A group or partition without an offset answers −1, not an error.
  * - Who says that it is a member has to be one, in its present epoch (UNKNOWN_MEMBER_ID,
  *   STALE_MEMBER_EPOCH; KIP-848).
- * - 1: errors of the group stand at each partition. 7: `requireStable`; there are no transactional
+ * - 1: errors of the group stand at each partition. 7: `requireStable`: an offset that an open
+ *   transaction may still change is UNSTABLE_OFFSET_COMMIT (KIP-447); every
  *   offsets yet, and every answer waits until what it says is committed. 8: several groups
  *   (KIP-709). 9: member id and epoch. 10: topic ids.
  */
@@ -68,7 +69,9 @@ export const offsetFetchHandler: Handler<typeof offsetFetch> = {
   authorize: { kind: "items", operations: ["DESCRIBE GROUP", "DESCRIBE TOPIC"] },
   async handle(context, request, broker) {
     const groups = wantedGroups(context, request, broker);
-    const answers = await Promise.all(groups.map((group) => fetchGroup(context, group, broker)));
+    const answers = await Promise.all(
+      groups.map((group) => fetchGroup(context, group, request.requireStable, broker)),
+    );
     return context.apiVersion >= GROUPS_VERSION
       ? { groups: answers.map((each) => each.errorCode === 0 ? each : { ...each, topics: [] }) }
       : singleGroup(context, answers[0]!);
@@ -105,6 +108,7 @@ function wantedGroups(context: RequestContext, request: Request, broker: Broker)
 async function fetchGroup(
   context: RequestContext,
   group: WantedGroup,
+  requireStable: boolean,
   broker: Broker,
 ): Promise<GroupAnswer> {
   const { groupId } = group;
@@ -116,21 +120,23 @@ async function fetchGroup(
     (shard) => {
       const error = shard.offsets.fetchProblem(groupId, group.memberId, group.memberEpoch);
       if (error !== Errors.NONE) return refuse(group, error);
+      const answerOf = (topic: string, partition: number) =>
+        requireStable && shard.offsets.isUnstable(groupId, topic, partition)
+          ? partitionAnswer(partition, undefined, Errors.UNSTABLE_OFFSET_COMMIT)
+          : partitionAnswer(partition, shard.offsets.get(groupId, topic, partition));
       const topics = group.topics === null
-        ? allTopics(context, groupId, shard, broker)
-        : group.topics.map((topic) => oneTopic(context, groupId, topic, shard));
+        ? allTopics(context, groupId, answerOf, shard, broker)
+        : group.topics.map((topic) => oneTopic(context, topic, answerOf));
       return { groupId, topics, errorCode: Errors.NONE };
     },
   );
   return outcome.ok ? outcome.value : refuse(group, outcome.error);
 }
 
-function oneTopic(
-  context: RequestContext,
-  groupId: string,
-  topic: WantedTopic,
-  shard: GroupShard,
-): TopicAnswer {
+/** What is answered for a partition whose topic may be seen. */
+type AnswerOf = (topic: string, partition: number) => PartitionAnswer;
+
+function oneTopic(context: RequestContext, topic: WantedTopic, answerOf: AnswerOf): TopicAnswer {
   const { name, topicId, partitionIndexes } = topic;
   const error = name === undefined
     ? Errors.UNKNOWN_TOPIC_ID
@@ -143,7 +149,7 @@ function oneTopic(
     partitions: partitionIndexes.map((partition) =>
       name === undefined || error !== Errors.NONE
         ? partitionAnswer(partition, undefined, error)
-        : partitionAnswer(partition, shard.offsets.get(groupId, name, partition))
+        : answerOf(name, partition)
     ),
   };
 }
@@ -151,6 +157,7 @@ function oneTopic(
 function allTopics(
   context: RequestContext,
   groupId: string,
+  answerOf: AnswerOf,
   shard: GroupShard,
   broker: Broker,
 ): TopicAnswer[] {
@@ -164,7 +171,7 @@ function allTopics(
       topicId: topicId ?? ZERO_UUID,
       partitions: [...partitions.keys()].flatMap((partition) => {
         const offset = shard.offsets.get(groupId, name, partition);
-        return offset === undefined ? [] : [partitionAnswer(partition, offset)];
+        return offset === undefined ? [] : [answerOf(name, partition)];
       }),
     });
   }

@@ -67,7 +67,7 @@ async function find(
       break;
     case KeyTypes.TRANSACTION:
       return context.authorized("DESCRIBE", "TRANSACTIONAL_ID", key)
-        ? refuse(key, Errors.INVALID_REQUEST, "This broker does not serve transactions yet.")
+        ? here(context, key, await broker.transactions.find(key), broker)
         : refuse(key, Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     case KeyTypes.SHARE:
       return await findShare(context, key, broker);
@@ -77,7 +77,11 @@ async function find(
   if (!context.authorized("DESCRIBE", "GROUP", key)) {
     return refuse(key, Errors.GROUP_AUTHORIZATION_FAILED);
   }
-  const error = await broker.groups.find(key);
+  return here(context, key, await broker.groups.find(key), broker);
+}
+
+/** This broker, if it coordinates the key. */
+function here(context: RequestContext, key: string, error: ErrorCode, broker: Broker): Found {
   if (error !== Errors.NONE) return refuse(key, error);
   const { host, port } = advertisedAddress(context);
   return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
@@ -90,10 +94,7 @@ async function findShare(context: RequestContext, key: string, broker: Broker): 
   }
   const parsed = parseShareKey(key);
   if (parsed === null) return refuse(key, Errors.INVALID_REQUEST);
-  const error = await broker.shareStates.find(parsed);
-  if (error !== Errors.NONE) return refuse(key, error);
-  const { host, port } = advertisedAddress(context);
-  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
+  return here(context, key, await broker.shareStates.find(parsed), broker);
 }
 
 function refuse(key: string, errorCode: ErrorCode, message?: string): Found {

@@ -4,6 +4,7 @@
  *
  * - Needs READ on the group and DESCRIBE on each topic that it names; expressions match only topics
  *   that the sender may describe.
+ * - UNSUPPORTED_VERSION unless group.coordinator.rebalance.protocols names `consumer`.
  * - INVALID_REQUEST for what a join or leave must say and does not; UNSUPPORTED_ASSIGNOR,
  *   INVALID_REGULAR_EXPRESSION, GROUP_MAX_SIZE_REACHED; FENCED_MEMBER_EPOCH, UNKNOWN_MEMBER_ID,
  *   UNRELEASED_INSTANCE_ID and FENCED_INSTANCE_ID for who is not, or not any more, who it says.
@@ -33,6 +34,7 @@ export const consumerGroupHeartbeatHandler: Handler<typeof consumerGroupHeartbea
   api: consumerGroupHeartbeat,
   authorize: { kind: "items", operations: ["READ GROUP", "DESCRIBE TOPIC"] },
   async handle(context, request, broker) {
+    if (!broker.groups.consumerConfig.isEnabled) return { errorCode: Errors.UNSUPPORTED_VERSION };
     const problem = denied(context, request) ?? malformed(context, request, broker);
     return problem === null ? await heartbeat(context, request, broker) : failure(problem);
   },
@@ -63,7 +65,7 @@ function malformed(context: RequestContext, request: Request, broker: Broker): R
   } else if (memberEpoch === STATIC_LEAVE_EPOCH) {
     if (request.instanceId === null) return invalid("InstanceId can't be null.");
   } else if (memberEpoch < STATIC_LEAVE_EPOCH) return invalid("MemberEpoch is invalid.");
-  const assignors = broker.groups.consumerAssignors;
+  const assignors = broker.groups.consumerConfig.assignors;
   if (serverAssignor === null || assignors.includes(serverAssignor)) return null;
   const why = `ServerAssignor ${serverAssignor} is not supported. Supported assignors: ` +
     `${assignors.join(", ")}.`;

@@ -3,6 +3,7 @@
  * what they are to read (KIP-848).
  *
  * - Needs DESCRIBE on each group, and on every topic that its members subscribe to or read.
+ * - UNSUPPORTED_VERSION unless group.coordinator.rebalance.protocols names `consumer`.
  * - INVALID_GROUP_ID for an empty id; GROUP_ID_NOT_FOUND, also for groups of other kinds. 1: which
  *   protocol a member speaks (KIP-1099).
  */
@@ -34,6 +35,9 @@ async function describe(
   wantOperations: boolean,
   broker: Broker,
 ): Promise<Described> {
+  if (!broker.groups.consumerConfig.isEnabled) {
+    return refused(groupId, Errors.UNSUPPORTED_VERSION);
+  }
   if (!context.authorized("DESCRIBE", "GROUP", groupId)) {
     return refused(groupId, Errors.GROUP_AUTHORIZATION_FAILED);
   }

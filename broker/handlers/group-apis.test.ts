@@ -179,9 +179,6 @@ test("FindCoordinator creates the topic and names this broker, in every version"
       expect(each).toMatchObject({ errorCode: 0, nodeId: 1, host: "127.0.0.1", port: 9092 });
     }
   }
-  const transaction = { keyType: 1, coordinatorKeys: ["t"] };
-  const response = await world.call(findCoordinatorHandler, 6, transaction);
-  expect(response.coordinators[0]!.errorCode).toBe(Errors.INVALID_REQUEST);
 });
 
 test("a group of one lives through every version of its APIs", async () => {

@@ -20,6 +20,11 @@ import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { deleteRecordsHandler } from "./21-delete-records.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./23-offset-for-leader-epoch.ts";
+import { addPartitionsToTxnHandler } from "./24-add-partitions-to-txn.ts";
+import { addOffsetsToTxnHandler } from "./25-add-offsets-to-txn.ts";
+import { endTxnHandler } from "./26-end-txn.ts";
+import { writeTxnMarkersHandler } from "./27-write-txn-markers.ts";
+import { txnOffsetCommitHandler } from "./28-txn-offset-commit.ts";
 import { describeAclsHandler } from "./29-describe-acls.ts";
 import { createAclsHandler } from "./30-create-acls.ts";
 import { deleteAclsHandler } from "./31-delete-acls.ts";
@@ -46,6 +51,9 @@ import { describeQuorumHandler } from "./55-describe-quorum.ts";
 import { updateFeaturesHandler } from "./57-update-features.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { unregisterBrokerHandler } from "./64-unregister-broker.ts";
+import { describeProducersHandler } from "./61-describe-producers.ts";
+import { describeTransactionsHandler } from "./65-describe-transactions.ts";
+import { listTransactionsHandler } from "./66-list-transactions.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
 import { getTelemetrySubscriptionsHandler } from "./71-get-telemetry-subscriptions.ts";
@@ -89,6 +97,11 @@ export const handlers: readonly AnyHandler[] = [
   deleteRecordsHandler,
   initProducerIdHandler,
   offsetForLeaderEpochHandler,
+  addPartitionsToTxnHandler,
+  addOffsetsToTxnHandler,
+  endTxnHandler,
+  writeTxnMarkersHandler,
+  txnOffsetCommitHandler,
   describeAclsHandler,
   createAclsHandler,
   deleteAclsHandler,
@@ -115,6 +128,9 @@ export const handlers: readonly AnyHandler[] = [
   updateFeaturesHandler,
   describeClusterHandler,
   unregisterBrokerHandler,
+  describeProducersHandler,
+  describeTransactionsHandler,
+  listTransactionsHandler,
   consumerGroupHeartbeatHandler,
   consumerGroupDescribeHandler,
   getTelemetrySubscriptionsHandler,

@@ -188,7 +188,13 @@ describe("what produce refuses", () => {
       "MESSAGE_TOO_LARGE",
     ],
     ["a timestamp far in the future", "refusing", future, {}, "INVALID_TIMESTAMP"],
-    ["a transactional batch", "refusing", transactional, {}, "INVALID_TXN_STATE"],
+    [
+      "a transactional batch without an id",
+      "refusing",
+      transactional,
+      {},
+      "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+    ],
     ["a record without a key in a compacted topic", "compacted", fresh, {}, "INVALID_RECORD"],
     [
       "zstd before version 7",

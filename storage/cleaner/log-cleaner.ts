@@ -37,7 +37,7 @@ export const DEFAULT_CLEANER_CONFIG: CleanerConfig = {
 
 /** Less room than this for a thread's keys or its reads is not worth anybody's while. */
 const KEY_MAP_BYTES_MIN = 1024;
-const CHUNK_BYTES_MIN = 4096;
+const CHUNK_BYTES_MIN = 1024;
 /** More would hold the event loop too long when it is written. */
 const CHUNK_BYTES_MAX = 1024 * 1024;
 

@@ -1,11 +1,12 @@
 /**
- * Runs the storage simulator: `bun tests/sim/main.ts [--seeds N] [--from N] [--seed N]`.
+ * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner] [--seeds N] [--from N] [--seed N]`.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
  * runs it again.
  */
-import { createLogger, silentLogger } from "../../core/logger.ts";
+import { createLogger, type Logger, silentLogger } from "../../core/logger.ts";
+import { CleanerSim } from "./cleaner-sim.ts";
 import { StuckError } from "./sim-clock.ts";
 import { StorageSim } from "./storage-sim.ts";
 import { LivenessError, Violation } from "./violation.ts";
@@ -20,25 +21,38 @@ function kindOf(error: unknown): Kind {
   return error instanceof LivenessError || error instanceof StuckError ? "liveness" : "crash";
 }
 
+/** What can be run from a seed. */
+interface Simulation {
+  readonly options: unknown;
+  readonly trace: string[];
+  run(): void;
+}
+
+const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulation>> = {
+  storage: (seed, logger) => new StorageSim(seed, logger),
+  cleaner: (seed, logger) => new CleanerSim(seed, logger),
+};
+
 function runSeed(seed: number, verbose: boolean): Kind | null {
   const logger = verbose
     ? createLogger({
       level: "debug",
       format: "text",
       wallMs: () => 0,
-      write: (line) => sim.trace.push(line),
+      write: (line) => sim?.trace.push(line),
     })
     : silentLogger;
-  const sim: StorageSim = new StorageSim(seed, logger);
+  let sim: Simulation | null = null;
   try {
+    sim = makeWorld(seed, logger);
     sim.run();
     return null;
   } catch (error) {
     const kind = kindOf(error);
-    console.log(sim.trace.slice(verbose ? 0 : -TRACE_LINES).join("\n"));
-    console.log(JSON.stringify(sim.options));
+    console.log(sim?.trace.slice(verbose ? 0 : -TRACE_LINES).join("\n"));
+    console.log(JSON.stringify(sim?.options));
     console.log(`seed ${seed}: ${kind}: ${error instanceof Error ? error.stack : String(error)}`);
-    console.log(`bun tests/sim/main.ts --seed ${seed}`);
+    console.log(`bun tests/sim/main.ts --world ${world} --seed ${seed}`);
     return kind;
   }
 }
@@ -52,6 +66,16 @@ function numberOf(name: string): number | null {
   process.exit(1);
 }
 
+function worldOf(name: string): (seed: number, logger: Logger) => Simulation {
+  const make = WORLDS[name];
+  if (make !== undefined) return make;
+  console.error(`--world is one of ${Object.keys(WORLDS).join(", ")}`);
+  process.exit(1);
+}
+
+const worldAt = process.argv.indexOf("--world");
+const world = worldAt < 0 ? "storage" : process.argv[worldAt + 1] ?? "";
+const makeWorld = worldOf(world);
 const single = numberOf("--seed");
 const first = single ?? numberOf("--from") ?? 1;
 const count = single === null ? numberOf("--seeds") ?? 500 : 1;

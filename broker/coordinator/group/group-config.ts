@@ -29,6 +29,8 @@ export interface ShareGroupConfig {
 
 /** group.consumer.* for all groups, or what the configs of a group say instead (KIP-848). */
 export interface ConsumerGroupConfig {
+  /** Whether group.coordinator.rebalance.protocols names this protocol. */
+  readonly isEnabled: boolean;
   /** group.consumer.max.size: members of a group. */
   readonly maxSize: number;
   /** group.consumer.assignors, by name; the first is the default. */
@@ -63,6 +65,7 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,
   consumer: {
+    isEnabled: true,
     maxSize: 2_147_483_647,
     assignors: ["uniform", "range"],
     canUpgrade: true,

@@ -5,13 +5,14 @@
  */
 import { type ErrorCode, errorName, Errors } from "../../../core/errors.ts";
 import type { Codecs } from "../../../core/compression/codec.ts";
+import type { EndTxnMarker } from "../../../core/records/control-records.ts";
 import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
-import type { CoordinatorResult, Outcome } from "../shard.ts";
+import type { CoordinatorResult, Outcome, RecordTransaction } from "../shard.ts";
 import {
   joinError,
   type JoinResponse,
@@ -21,7 +22,7 @@ import {
 } from "./classic/classic-group.ts";
 import type { ConsumerGroupDescription } from "./consumer/describe.ts";
 import type { HeartbeatRequest, HeartbeatResponse } from "./consumer/heartbeat.ts";
-import type { GroupConfig } from "./group-config.ts";
+import type { ConsumerGroupConfig, GroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupDescription } from "./classic/classic-groups.ts";
@@ -127,7 +128,7 @@ export class GroupCoordinator {
     const error = await this.#options.topic.ensure();
     if (error !== Errors.NONE) return error;
     // Loading may take longer than a client waits; it then gets its own error from the group.
-    const partition = this.#partitionOf(groupId);
+    const partition = this.partitionOf(groupId);
     if (!this.#led.has(partition)) return Errors.COORDINATOR_NOT_AVAILABLE;
     return await this.#loaded(partition) ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
   }
@@ -164,7 +165,7 @@ export class GroupCoordinator {
   heartbeat(request: MemberRequest): ErrorCode {
     if (request.groupId === "") return Errors.INVALID_GROUP_ID;
     const outcome = this.#runtime.now(
-      this.#partitionOf(request.groupId),
+      this.partitionOf(request.groupId),
       (shard) => shard.heartbeat(request),
     );
     if (outcome.ok) return outcome.value;
@@ -172,15 +173,15 @@ export class GroupCoordinator {
     return outcome.error === Errors.COORDINATOR_LOAD_IN_PROGRESS ? Errors.NONE : outcome.error;
   }
 
-  /** The names of the assignors that members may ask for. */
-  get consumerAssignors(): readonly string[] {
-    return this.#options.config.consumer.assignors;
+  /** How consumer groups are configured. */
+  get consumerConfig(): ConsumerGroupConfig {
+    return this.#options.config.consumer;
   }
 
   /** Answers when what the member has changed is committed. */
   async consumerHeartbeat(request: HeartbeatRequest): Promise<Checked<HeartbeatResponse>> {
     const outcome = await this.#runtime.write(
-      this.#partitionOf(request.groupId),
+      this.partitionOf(request.groupId),
       (shard) => shard.consumer.heartbeat(request),
     );
     return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
@@ -189,7 +190,7 @@ export class GroupCoordinator {
   /** A consumer group with its members. */
   async describeConsumerGroup(groupId: string): Promise<Checked<ConsumerGroupDescription>> {
     const outcome = await this.#runtime.read(
-      this.#partitionOf(groupId),
+      this.partitionOf(groupId),
       (shard) => shard.consumer.describe(groupId),
     );
     return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
@@ -201,20 +202,37 @@ export class GroupCoordinator {
   ): Promise<Outcome<readonly LeftMember[]>> {
     if (groupId === "") return Promise.resolve({ ok: false, error: Errors.INVALID_GROUP_ID });
     return this.#runtime.write(
-      this.#partitionOf(groupId),
+      this.partitionOf(groupId),
       (shard) => shard.leave(groupId, members),
     );
   }
 
-  async commitOffsets(request: CommitRequest): Promise<PartitionErrors> {
-    const partition = this.#partitionOf(request.groupId);
-    const outcome = await this.#runtime.write(partition, (shard) => shard.offsets.commit(request));
+  /** With `transaction` the offsets count once that is committed. */
+  async commitOffsets(
+    request: CommitRequest,
+    transaction?: RecordTransaction,
+  ): Promise<PartitionErrors> {
+    const partition = this.partitionOf(request.groupId);
+    const outcome = await this.#runtime.write(
+      partition,
+      (shard) => shard.offsets.commit(request, transaction),
+    );
     return outcome.ok ? outcome.value : outcome;
+  }
+
+  /** Writes the end of a transaction into a partition of the groups' topic. */
+  async completeTransaction(
+    partition: number,
+    marker: EndTxnMarker,
+    transactionVersion: number,
+  ): Promise<ErrorCode> {
+    const ended = await this.#runtime.completeTransaction(partition, marker, transactionVersion);
+    return ended.ok ? Errors.NONE : ended.error;
   }
 
   /** Looks at a group's offsets; answers when what it saw is committed. */
   fetchOffsets<T>(groupId: string, look: (shard: GroupShard) => T): Promise<Outcome<T>> {
-    return this.#runtime.read(this.#partitionOf(groupId), look);
+    return this.#runtime.read(this.partitionOf(groupId), look);
   }
 
   async deleteOffsets(
@@ -223,7 +241,7 @@ export class GroupCoordinator {
   ): Promise<PartitionErrors> {
     if (groupId === "") return { ok: false, error: Errors.INVALID_GROUP_ID };
     const outcome = await this.#runtime.write(
-      this.#partitionOf(groupId),
+      this.partitionOf(groupId),
       (shard) => shard.offsets.delete(groupId, topics),
     );
     return outcome.ok ? outcome.value : outcome;
@@ -234,7 +252,7 @@ export class GroupCoordinator {
     groupId: string,
     operation: (shard: GroupShard) => CoordinatorResult<GroupRecord, T>,
   ): Promise<Outcome<T>> {
-    return this.#runtime.write(this.#partitionOf(groupId), operation);
+    return this.#runtime.write(this.partitionOf(groupId), operation);
   }
 
   /** How often members of a share group are to send a heartbeat. */
@@ -259,14 +277,14 @@ export class GroupCoordinator {
   /** A group, undefined if there is none of that id. */
   describeGroup(groupId: string): Promise<Outcome<GroupDescription | undefined>> {
     return this.#runtime.read(
-      this.#partitionOf(groupId),
+      this.partitionOf(groupId),
       (shard) => shard.classic.describe(groupId),
     );
   }
 
   /** How it went for each of the groups. */
   async deleteGroups(groupIds: readonly string[]): Promise<ReadonlyMap<string, ErrorCode>> {
-    const byPartition = Map.groupBy(groupIds, (groupId) => this.#partitionOf(groupId));
+    const byPartition = Map.groupBy(groupIds, (groupId) => this.partitionOf(groupId));
     const errors = new Map<string, ErrorCode>();
     await Promise.all(
       [...byPartition].map(async ([partition, ids]) => {
@@ -280,7 +298,8 @@ export class GroupCoordinator {
     return errors;
   }
 
-  #partitionOf(groupId: string): number {
+  /** The partition of the groups' topic that a group belongs to. */
+  partitionOf(groupId: string): number {
     return coordinatorPartition(groupId, this.#options.topic.partitionCount());
   }
 
@@ -309,7 +328,7 @@ export class GroupCoordinator {
     if (connection.aborted || stopping.aborted) {
       return Promise.resolve(refused(Errors.COORDINATOR_NOT_AVAILABLE));
     }
-    const partition = this.#partitionOf(groupId);
+    const partition = this.partitionOf(groupId);
     return new Promise((resolve) => {
       const reply = (response: T) => {
         connection.removeEventListener("abort", abandon);

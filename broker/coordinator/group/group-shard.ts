@@ -77,10 +77,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
 
   // ---- The log's view of the state.
 
-  replay(record: GroupRecord): void {
+  replay(record: GroupRecord, offset: number): void {
     switch (record.type) {
       case "OffsetCommit":
-        return this.offsets.fold(record);
+        return this.offsets.fold(record, offset);
       case "GroupMetadata":
         return this.classic.replay(record);
       default:
@@ -90,10 +90,10 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     }
   }
 
-  written(record: GroupRecord): void {
+  written(record: GroupRecord, offset: number): void {
     switch (record.type) {
       case "OffsetCommit":
-        return this.offsets.fold(record);
+        return this.offsets.fold(record, offset);
       case "GroupMetadata":
         return this.classic.written(record);
       default:
@@ -101,6 +101,15 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
         else this.consumer.written(record);
         return this.#keepOffsets(record.key.groupId);
     }
+  }
+
+  /** Offsets are all that is ever written in a transaction. */
+  pend(record: GroupRecord, offset: number, producerId: number): void {
+    if (record.type === "OffsetCommit") this.offsets.pend(record, offset, producerId);
+  }
+
+  endTransaction(producerId: number, isCommitted: boolean): void {
+    this.offsets.endTransaction(producerId, isCommitted);
   }
 
   stateKeys(): string[] {

@@ -42,6 +42,7 @@ export class ConsumerGroup extends ModernGroup<ConsumerMember> implements Group 
   hasPartitionMetadata = false;
   readonly #staticMembers = new Map<string, string>();
   readonly #regexes = new Map<string, ResolvedRegex>();
+  readonly #regexSubscribers = new Map<string, number>();
   readonly #owners = new Map<string, Map<number, string>>();
 
   get state(): ConsumerGroupState {
@@ -73,11 +74,9 @@ export class ConsumerGroup extends ModernGroup<ConsumerMember> implements Group 
     return this.#regexes;
   }
 
-  /** How many members subscribe by the regular expression. */
-  regexSubscribers(regex: string): number {
-    let count = 0;
-    for (const member of this.members.values()) if (member.subscribedTopicRegex === regex) count++;
-    return count;
+  /** How many members subscribe by each regular expression that any of them has. */
+  get regexSubscribers(): ReadonlyMap<string, number> {
+    return this.#regexSubscribers;
   }
 
   /** The names of the topics that a member subscribes to, by name or by regular expression. */
@@ -256,6 +255,7 @@ export class ConsumerGroup extends ModernGroup<ConsumerMember> implements Group 
       this.#put(withMetadata(member ?? newConsumerMember(memberId), value));
     } else if (member !== undefined) {
       this.#free(member);
+      this.#countRegex(member, -1);
       this.memberMap.delete(memberId);
       const { instanceId } = member;
       if (instanceId !== null && this.#staticMembers.get(instanceId) === memberId) {
@@ -286,7 +286,11 @@ export class ConsumerGroup extends ModernGroup<ConsumerMember> implements Group 
 
   #put(member: ConsumerMember): void {
     const old = this.members.get(member.memberId);
-    if (old !== undefined) this.#free(old);
+    if (old !== undefined) {
+      this.#free(old);
+      this.#countRegex(old, -1);
+    }
+    this.#countRegex(member, 1);
     this.memberMap.set(member.memberId, member);
     if (member.instanceId !== null) this.#staticMembers.set(member.instanceId, member.memberId);
     for (const assignment of [member.assigned, member.pendingRevocation]) {
@@ -296,6 +300,13 @@ export class ConsumerGroup extends ModernGroup<ConsumerMember> implements Group 
         for (const partition of partitions.keys()) owners.set(partition, member.memberId);
       }
     }
+  }
+
+  #countRegex({ subscribedTopicRegex: regex }: ConsumerMember, by: 1 | -1): void {
+    if (!regex) return;
+    const count = (this.#regexSubscribers.get(regex) ?? 0) + by;
+    if (count === 0) this.#regexSubscribers.delete(regex);
+    else this.#regexSubscribers.set(regex, count);
   }
 
   #free(member: ConsumerMember): void {

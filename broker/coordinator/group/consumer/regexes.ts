@@ -77,11 +77,11 @@ export class RegexSubscriptions {
     let isNew = false;
     if (member.subscribedTopicRegex !== updated.subscribedTopicRegex) {
       change = "changed";
-      if (before !== "" && group.regexSubscribers(before) === 1) {
+      if (before !== "" && group.regexSubscribers.get(before) === 1) {
         records.push(regexRecord(group.groupId, before, null));
       }
       if (after === "") change = before === "" ? "changed" : "resolved";
-      else if (group.regexSubscribers(after) === 0) {
+      else if (!group.regexSubscribers.has(after)) {
         const compiled = compileRegex(after);
         if (!compiled.ok) {
           const why =
@@ -91,9 +91,10 @@ export class RegexSubscriptions {
         isNew = true;
       } else if (group.regexes.has(after)) change = "resolved";
     }
-    const regexes = new Set<string>();
-    for (const each of group.membersWith(updated)) {
-      if (each.subscribedTopicRegex) regexes.add(each.subscribedTopicRegex);
+    const regexes = new Set(group.regexSubscribers.keys());
+    if (before !== after) {
+      if (group.regexSubscribers.get(before) === 1) regexes.delete(before);
+      if (after !== "") regexes.add(after);
     }
     if (this.#isDue(group, regexes, isNew)) this.#start(group.groupId, regexes, canDescribe);
     return accept(change);
@@ -152,7 +153,7 @@ export class RegexSubscriptions {
       for (const name of member.subscribedTopicNames) names.add(name);
     }
     for (const [regex, topics] of matched) {
-      if (group.regexSubscribers(regex) === 0) continue;
+      if (!group.regexSubscribers.has(regex)) continue;
       const old = group.regexes.get(regex)?.topics ?? new Set();
       differs ||= old.size !== topics.size || !topics.isSubsetOf(old);
       for (const name of topics) names.add(name);

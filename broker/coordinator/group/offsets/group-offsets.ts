@@ -1,17 +1,19 @@
 /** The committed offsets of all groups of a shard (Kafka's `OffsetMetadataManager`). */
 import { type ErrorCode, Errors } from "../../../../core/errors.ts";
 import { ZERO_UUID } from "../../../../core/protocol/schema.ts";
-import type { CoordinatorResult } from "../../shard.ts";
+import type { CoordinatorResult, RecordTransaction } from "../../shard.ts";
 import type { Group, GroupContext } from "../group.ts";
 import { GROUPS_PER_SHARD_MAX } from "../group-config.ts";
 import type { GroupRecord } from "../group-records.ts";
 import type { CommittedOffset, OffsetCommitRecord } from "./offset-records.ts";
 import type { OffsetStore } from "./offset-store.ts";
+import { PendingOffsets } from "./pending-offsets.ts";
 import {
   commitOffsets,
   type CommitRequest,
   deleteOffsets,
   expireOffsets,
+  offsetTombstone,
   offsetTombstones,
   type PartitionErrors,
 } from "./offsets.ts";
@@ -22,6 +24,8 @@ const OFFSETS_PER_STEP = 5000;
 
 /** See the header. */
 export class GroupOffsets {
+  readonly pending = new PendingOffsets();
+
   /**
    * `store` holds what is committed. `materialize` makes the empty classic group that offsets
    * without a group belong to. `touch` is told of members that commit: they are alive.
@@ -33,12 +37,35 @@ export class GroupOffsets {
     readonly touch: (group: Group, memberId: string) => void,
   ) {}
 
-  /** Folds one record into the state. */
-  fold({ groupId, topic, partition, value }: OffsetCommitRecord): void {
-    if (value === null) return this.store.delete(groupId, topic, partition);
+  /** Folds one record, at `recordOffset` in the log, into the state. */
+  fold({ groupId, topic, partition, value }: OffsetCommitRecord, recordOffset: number): void {
+    if (value === null) {
+      this.pending.delete(groupId, topic, partition);
+      return this.store.delete(groupId, topic, partition);
+    }
     // Consumers that only commit have a group too: an empty one without a protocol type.
     if (!this.context.groups.has(groupId)) this.materialize(groupId);
-    this.store.set(groupId, topic, partition, value);
+    this.store.set(groupId, topic, partition, { ...value, recordOffset });
+  }
+
+  /** As `fold`, for a record that counts when the producer's transaction is committed. */
+  pend(record: OffsetCommitRecord, recordOffset: number, producerId: number): void {
+    const { groupId, value } = record;
+    if (value === null) return;
+    // The group is there as long as the transaction is, even if nothing else is known of it.
+    if (!this.context.groups.has(groupId)) this.materialize(groupId);
+    this.pending.set(producerId, record, { ...value, recordOffset });
+  }
+
+  /** A producer's transaction has ended. */
+  endTransaction(producerId: number, isCommitted: boolean): void {
+    for (const { groupId, topic, partition, offset } of this.pending.take(producerId)) {
+      const present = this.store.get(groupId, topic, partition);
+      const isNewer = (present?.recordOffset ?? -1) < (offset.recordOffset ?? -1);
+      if (!isCommitted || !isNewer) continue;
+      if (!this.context.groups.has(groupId)) this.materialize(groupId);
+      this.store.set(groupId, topic, partition, offset);
+    }
   }
 
   /** The records that give the offsets of a group as they are now. */
@@ -52,7 +79,14 @@ export class GroupOffsets {
     return records;
   }
 
-  commit(request: CommitRequest): CoordinatorResult<GroupRecord, PartitionErrors> {
+  /**
+   * Commits; with `transaction` the offsets count once that is committed (KIP-447: whoever commits
+   * has to be a current member, as with OffsetCommit).
+   */
+  commit(
+    request: CommitRequest,
+    transaction?: RecordTransaction,
+  ): CoordinatorResult<GroupRecord, PartitionErrors> {
     const group = this.context.groups.get(request.groupId);
     const error = group === undefined
       ? this.#missingGroupProblem(request)
@@ -60,7 +94,8 @@ export class GroupOffsets {
     if (error !== Errors.NONE) return { records: [], response: { ok: false, error } };
     if (group !== undefined) this.touch(group, request.memberId);
     const { config, clock } = this.context;
-    return commitOffsets(request, group, config.offsetMetadataMaxBytes, clock.wallMs());
+    const result = commitOffsets(request, group, config.offsetMetadataMaxBytes, clock.wallMs());
+    return transaction === undefined ? result : { ...result, transaction };
   }
 
   /** NONE, or why a member of that id and epoch may not see the offsets; null is nobody. */
@@ -74,6 +109,11 @@ export class GroupOffsets {
   get(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
     const offset = this.store.get(groupId, topic, partition);
     return offset !== undefined && this.#isOfTopic(topic, offset) ? offset : undefined;
+  }
+
+  /** Whether an open transaction may still change the offset (KIP-447). */
+  isUnstable(groupId: string, topic: string, partition: number): boolean {
+    return this.pending.has(groupId, topic, partition);
   }
 
   /** Everything that is committed for a group. */
@@ -90,7 +130,10 @@ export class GroupOffsets {
 
   /** Records that remove all offsets of a group. */
   tombstones(groupId: string): GroupRecord[] {
-    return offsetTombstones(this.store, groupId, () => true);
+    const pending = [...this.pending.ofGroup(groupId)].map(({ topic, partition }) =>
+      offsetTombstone(groupId, topic, partition)
+    );
+    return [...offsetTombstones(this.store, groupId, () => true), ...pending];
   }
 
   /** Removes the offsets of topics that do not exist, or not any more. */
@@ -118,7 +161,8 @@ export class GroupOffsets {
         return { records, rest: groupIds.slice(index) };
       }
       const group = groups.get(groupId);
-      if (group === undefined) continue;
+      // What a transaction is about to commit would be the group's again.
+      if (group === undefined || this.pending.hasGroup(groupId)) continue;
       const limits = { retentionMs: config.offsetsRetentionMs, recordsMax };
       const expired = expireOffsets(this.store, group, limits, clock.wallMs());
       records.push(...expired.records);

@@ -20,4 +20,6 @@ export interface CommittedOffset {
   readonly expireTimestampMs: number | null;
   /** The topic that was meant; `ZERO_UUID` if an old record does not tell. */
   readonly topicId: string;
+  /** Where the record is in the log: what a transaction commits never replaces what came later. */
+  readonly recordOffset?: number;
 }

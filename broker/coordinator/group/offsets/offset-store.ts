@@ -22,6 +22,10 @@ export class OffsetStore {
     return this.#groups.get(groupId) ?? NOTHING;
   }
 
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
+
   groupIds(): Iterable<string> {
     return this.#groups.keys();
   }

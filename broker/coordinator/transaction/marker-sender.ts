@@ -1,0 +1,100 @@
+/**
+ * Brings decided transactions to their end: one task per transaction writes the markers, again and
+ * again until each is in its partition, then has the coordinator note that it is complete (Kafka's
+ * `TransactionMarkerChannelManager`). No marker goes out before the decision is committed, or a
+ * crash could take the decision back and leave the markers.
+ */
+import { Errors } from "../../../core/errors.ts";
+import { type Clock, sleep } from "../../../core/io.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { CoordinatorRuntime } from "../runtime.ts";
+import { judgeMarker, type MarkerResult, type MarkerWriter } from "./markers.ts";
+import type { TransactionRecord, TransactionValue, TxnPartitions } from "./transaction-records.ts";
+import type { TransactionShard } from "./transaction-shard.ts";
+
+/** Between two attempts. */
+const RETRY_MS = 100;
+
+/** A decided transaction. */
+export interface Decided {
+  readonly transactionalId: string;
+  readonly value: TransactionValue;
+  /** The partition of `__transaction_state`, and the leader epoch under which it is led here. */
+  readonly shard: number;
+  readonly coordinatorEpoch: number;
+  /** Aborted when the shard is led here no more. */
+  readonly signal: AbortSignal;
+}
+
+/** What a sender is made of. */
+export interface MarkerSenderOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly writer: MarkerWriter;
+  readonly runtime: () => CoordinatorRuntime<TransactionRecord, TransactionShard>;
+}
+
+/** See the head of this file. */
+export class MarkerSender {
+  constructor(private readonly options: MarkerSenderOptions) {}
+
+  /** Sees to the transaction until it is complete or its shard has gone. */
+  start(decided: Decided): void {
+    // The only thing that throws is the sleep, when the shard goes.
+    void this.#run(decided).catch(() => {});
+  }
+
+  async #run(decided: Decided): Promise<void> {
+    const { transactionalId, value, shard } = decided;
+    const runtime = this.options.runtime();
+    let left = value.partitions;
+    for (;;) {
+      const still = await runtime.read(shard, (state) => state.isStill(transactionalId, value));
+      if (decided.signal.aborted) return;
+      if (still.ok && !still.value) return;
+      if (still.ok) left = await this.#writeMarkers(decided, left);
+      if (decided.signal.aborted) return;
+      if (still.ok && left.size === 0) {
+        const done = await runtime.write(shard, (state) => state.complete(transactionalId, value));
+        if (done.ok || decided.signal.aborted) return;
+      }
+      await sleep(this.options.clock, RETRY_MS, decided.signal);
+    }
+  }
+
+  /** The partitions that are still without their marker. */
+  async #writeMarkers(decided: Decided, partitions: TxnPartitions): Promise<TxnPartitions> {
+    if (partitions.size === 0) return partitions;
+    const { value, coordinatorEpoch } = decided;
+    const results = await this.options.writer.write({
+      producerId: value.producerId,
+      producerEpoch: value.producerEpoch,
+      commit: value.state === "PrepareCommit",
+      coordinatorEpoch,
+      transactionVersion: value.clientVersion,
+      partitions,
+    });
+    const left = new Map<string, Set<number>>();
+    for (const result of results) {
+      if (!this.#isLeft(decided, result)) continue;
+      const { topic, partition } = result;
+      left.set(topic, (left.get(topic) ?? new Set()).add(partition));
+    }
+    return left;
+  }
+
+  #isLeft({ transactionalId, value }: Decided, { topic, partition, error }: MarkerResult): boolean {
+    switch (judgeMarker(error)) {
+      case "done":
+        return false;
+      case "overtaken": {
+        const fields = { transactionalId, producerId: value.producerId, topic, partition, error };
+        this.options.logger.warn("the end of a transaction came too late for a partition", fields);
+        // A newer coordinator sees to the rest; a newer producer has left nothing to end.
+        return error === Errors.TRANSACTION_COORDINATOR_FENCED;
+      }
+      case "retry":
+        return true;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** Puts transactions into a broker: their coordinator, their markers and the gate to partitions. */
+import type { Codecs } from "../../../core/compression/codec.ts";
+import type { Io } from "../../../core/io.ts";
+import type { BrokerConfig } from "../../config/broker-config.ts";
+import type { PartitionSet } from "../../partition-set.ts";
+import type { ProducerIds } from "../../producer-ids.ts";
+import { TRANSACTION_STATE_TOPIC } from "../../topic-names.ts";
+import { TransactionGate } from "../../transaction-gate.ts";
+import { TxnMarkers } from "../../txn-markers.ts";
+import { coordinatorTopic, type CoordinatorTopicServices } from "../coordinator-topic.ts";
+import type { GroupCoordinator } from "../group/group-coordinator.ts";
+import { transactionConfig } from "./transaction-config.ts";
+import { TransactionCoordinator } from "./transaction-coordinator.ts";
+
+/** What of a broker transactions need. */
+export interface TransactionServices extends CoordinatorTopicServices {
+  readonly io: Pick<Io, "clock">;
+  readonly codecs: Codecs;
+  readonly config: BrokerConfig;
+  readonly producerIds: ProducerIds;
+  readonly partitions: PartitionSet;
+  readonly groups: GroupCoordinator;
+}
+
+/** What a broker has of transactions. */
+export interface Transactions {
+  /** Transactional ids and their transactions; its `close` ends it. */
+  readonly transactions: TransactionCoordinator;
+  /** Asks a transaction's coordinator before a partition lets it begin. */
+  readonly transactionGate: TransactionGate;
+  /** Writes the ends of transactions. */
+  readonly txnMarkers: TxnMarkers;
+}
+
+/**
+ * Starts coordinating what the image says that this broker leads, and follows the image. The
+ * partitions have to follow it before this does.
+ */
+export function startTransactions(services: TransactionServices): Transactions {
+  const { io, logger, codecs, config, metadata, producerIds, partitions, groups } = services;
+  const timeoutMs = () => config.get("request.timeout.ms");
+  const txnMarkers = new TxnMarkers({ clock: io.clock, partitions, groups, timeoutMs });
+  const transactions = new TransactionCoordinator({
+    clock: io.clock,
+    logger,
+    codecs,
+    config: transactionConfig(config),
+    commitTimeoutMs: timeoutMs(),
+    topic: coordinatorTopic(
+      services,
+      TRANSACTION_STATE_TOPIC,
+      () => config.get("transaction.state.log.num.partitions"),
+    ),
+    markers: txnMarkers,
+    nextProducerId: () => producerIds.next(),
+  });
+  metadata.onChange((delta) => {
+    const touched = [
+      ...delta.createdTopics,
+      ...delta.deletedTopics,
+      ...delta.changedTopics.map((each) => each.after),
+    ];
+    if (touched.some((topic) => topic.name === TRANSACTION_STATE_TOPIC)) transactions.follow();
+  });
+  transactions.follow();
+  return { transactions, transactionGate: new TransactionGate(config, transactions), txnMarkers };
+}

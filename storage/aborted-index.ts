@@ -88,8 +88,9 @@ export class AbortedIndex {
   /** Takes the entries out whose markers are at `offset` or behind it. */
   truncate(offset: number): void {
     if (this.count === 0 && this.isWhole) return;
-    const kept = this.entries().findIndex((entry) => entry.lastOffset >= offset);
-    if (kept >= 0) this.bytes = kept * ENTRY_BYTES;
+    // A power loss may have left anything where an entry was to be: it does not ascend.
+    const kept = this.entries().filter((entry) => entry.lastOffset < offset);
+    this.bytes = kept.length * ENTRY_BYTES;
     if (this.hasFile) this.files.get(this.pathOf()).truncateSync(this.bytes);
   }
 
@@ -130,7 +131,9 @@ export class AbortedIndex {
         lastOffset: readInt64(bytes, at + 18),
         lastStableOffset: readInt64(bytes, at + 26),
       };
-      if (readInt16(bytes, at) !== VERSION || entry.lastOffset < entry.firstOffset) break;
+      const { firstOffset, lastOffset } = entry;
+      if (readInt16(bytes, at) !== VERSION || firstOffset >= lastOffset) break;
+      if (lastOffset <= (entries.at(-1)?.lastOffset ?? -1)) break;
       entries.push(entry);
     }
     return entries;

@@ -154,6 +154,19 @@ describe("what a crash leaves", () => {
     expect(world.aborted()).toEqual(ABORTED);
   });
 
+  test("zeros where entries were to be are no entries", () => {
+    const world = abortedAndOpen();
+    world.restart();
+    world.kill(() => {
+      world.damage(INDEX, (bytes) => {
+        const longer = new Uint8Array(bytes.length * 3);
+        longer.set(bytes);
+        return longer;
+      });
+    });
+    expect(world.aborted()).toEqual(ABORTED);
+  });
+
   test("a truncation takes aborts and open transactions back", () => {
     const world = abortedAndOpen();
     world.clock.run(world.log.truncateTo(3));

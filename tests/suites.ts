@@ -44,6 +44,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "sim-transactions",
+    proves: "transactions are all or nothing and chains of them exactly once, through crashes",
+    full: ["bun", "tests/sim/main.ts", "--world", "transactions", "--seeds", "2000"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "transactions", "--seeds", "100"],
+    minutesMax: 60,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

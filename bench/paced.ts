@@ -6,22 +6,9 @@
  */
 import { Producer } from "../client/index.ts";
 import { bunIo } from "../core/io/bun/index.ts";
+import { percentiles } from "./percentiles.ts";
 
 const WARM_SECONDS = 2;
-
-interface Percentiles {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
-  readonly maxMs: number;
-}
-
-function percentiles(values: number[]): Percentiles {
-  values.sort((a, b) => a - b);
-  const at = (share: number) =>
-    values[Math.min(values.length - 1, Math.floor(values.length * share))]!;
-  return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), maxMs: values.at(-1)! };
-}
 
 async function main(args: readonly string[]): Promise<void> {
   const [bootstrap = "", topic = "", ...numbers] = args;

@@ -1,6 +1,7 @@
 /**
  * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
- * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands.
+ * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
+ * transactions.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { commands } from "./commands.ts";
 import { fsyncFigures } from "./fsync.ts";
 import { machine, warmMemory } from "./measure.ts";
 import { startup } from "./startup.ts";
+import { transactions } from "./transactions.ts";
 import { throughput } from "./throughput.ts";
 
 function optionAfter(args: readonly string[], flag: string, fallback: string): string {
@@ -28,6 +30,7 @@ async function main(): Promise<number> {
     fsync: () => fsyncFigures(scale),
     startup: () => startup(pairs * 2),
     commands: () => commands(pairs, scale),
+    transactions: () => transactions(pairs),
   };
   for (const need of [needKafka, needKcat]) {
     const reason = await need();

@@ -22,7 +22,7 @@ import type { Handler } from "./handler.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { authorize } from "./request-router.ts";
-import { type ConnectionState, requestContext } from "./request-context.ts";
+import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
 
 /** The part of a broker that answers from metadata, without network and partitions. */
 export interface MetadataBroker {
@@ -84,6 +84,7 @@ export async function metadataBroker(
         clientId: null,
       };
       const context = requestContext(connection, identity, authorizer);
+      holdToDeclaration(handler, context);
       const decoded = decodeRequest(handler.api, version, bytes);
       const response = authorize(handler, context, decoded) ??
         await handler.handle(context, decoded, broker);
@@ -91,6 +92,20 @@ export async function metadataBroker(
       const answer = joinChunks(encodeResponse(handler.api, version, response));
       return decodeResponse(handler.api, version, answer);
     },
+  };
+}
+
+/** A handler that answers item by item must declare what it asks for (`Handler.authorize`). */
+function holdToDeclaration<A extends Api>(handler: Handler<A>, context: RequestContext): void {
+  const rule = handler.authorize;
+  if (rule.kind !== "items") return;
+  const ask = context.authorized.bind(context);
+  context.authorized = (operation, resourceType, name) => {
+    const asked = `${operation} ${resourceType}` as const;
+    if (!rule.operations.includes(asked)) {
+      throw new Error(`${handler.api.name} asks for ${asked}, which it does not declare`);
+    }
+    return ask(operation, resourceType, name);
   };
 }
 

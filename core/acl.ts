@@ -186,16 +186,19 @@ export class AclIndex {
 
   /** What decides. One DENY outweighs every ALLOW. */
   decide(question: AclQuestion): AclDecision {
-    let allowed: AclEntry | null = null;
-    let isMentioned = false;
-    for (const entry of this.#about(question.resourceType, question.resourceName)) {
-      isMentioned = true;
-      if (!applies(entry, question)) continue;
-      if (entry.permission === "DENY") return { kind: "entry", entry };
-      allowed ??= entry;
+    const index = this.#types.get(question.resourceType);
+    if (index === undefined) return NO_ENTRY;
+    const { resourceName: name } = question;
+    const found: Found = { isMentioned: false, allow: null, deny: null };
+    look(index.literal.get(name), question, found);
+    if (name !== WILDCARD) look(index.literal.get(WILDCARD), question, found);
+    for (const length of index.prefixLengths.keys()) {
+      if (found.deny !== null) break;
+      if (length <= name.length) look(index.prefixed.get(name.slice(0, length)), question, found);
     }
-    if (allowed !== null) return { kind: "entry", entry: allowed };
-    return { kind: isMentioned ? "none" : "default" };
+    const entry = found.deny ?? found.allow;
+    if (entry !== null) return { kind: "entry", entry };
+    return found.isMentioned ? NOT_ALLOWED : NO_ENTRY;
   }
 
   /**
@@ -222,20 +225,36 @@ export class AclIndex {
     return false;
   }
 
-  *#about(type: ResourceType, name: string): Generator<AclEntry> {
-    const index = this.#types.get(type);
-    if (index === undefined) return;
-    yield* index.literal.get(name) ?? [];
-    if (name !== WILDCARD) yield* index.literal.get(WILDCARD) ?? [];
-    for (const prefix of prefixesOf(index, name)) yield* index.prefixed.get(prefix) ?? [];
-  }
-
   #indexOf(type: ResourceType): TypeIndex {
     const known = this.#types.get(type);
     if (known !== undefined) return known;
     const made = { literal: new Map(), prefixed: new Map(), prefixLengths: new Map() };
     this.#types.set(type, made);
     return made;
+  }
+}
+
+const NO_ENTRY: AclDecision = { kind: "default" };
+const NOT_ALLOWED: AclDecision = { kind: "none" };
+
+/** What a search has found so far. */
+interface Found {
+  isMentioned: boolean;
+  allow: AclEntry | null;
+  deny: AclEntry | null;
+}
+
+/** Looks through entries that are about the resource. */
+function look(entries: readonly AclEntry[] | undefined, question: AclQuestion, found: Found): void {
+  if (entries === undefined) return;
+  found.isMentioned = true;
+  for (const entry of entries) {
+    if (!applies(entry, question)) continue;
+    if (entry.permission === "ALLOW") found.allow ??= entry;
+    else {
+      found.deny = entry;
+      return;
+    }
   }
 }
 

@@ -107,7 +107,8 @@ test("partitions that are added are read, too", async () => {
   });
   let epoch = joined.memberEpoch;
   let partitions: readonly number[] = [];
-  for (let round = 0; round < 4 && partitions.length < 3; round++) {
+  for (let round = 0; round < 100 && partitions.length < 3; round++) {
+    await t.roundTrip();
     const next = await beat({ memberEpoch: epoch, subscribedTopicNames: null });
     epoch = next.memberEpoch;
     partitions = next.assignment?.topicPartitions[0]?.partitions ?? partitions;
@@ -120,7 +121,8 @@ test("a topic that is created later is read, too", async () => {
   expect(joined.assignment?.topicPartitions).toEqual([]);
   const later = await t.createTopic("later");
   let epoch = joined.memberEpoch;
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 100; round++) {
+    await t.roundTrip();
     const next = await beat({ memberEpoch: epoch, subscribedTopicNames: null });
     epoch = next.memberEpoch;
     if (next.assignment === null) continue;

@@ -55,7 +55,7 @@ test("what is accepted from the start on moves the start, what is behind waits",
   expect(get(window)).toEqual([range(0, 9)]);
   say(window, "m", 5, 9, ACCEPT);
   expect(window.startOffset).toBe(0);
-  expect(window.deliveryCompleteCount).toBe(5);
+  expect(window.doneFrom(0)).toBe(5);
   say(window, "m", 0, 4, ACCEPT);
   expect(window).toMatchObject({ startOffset: 10, nextOffset: 10, inFlightCount: 0 });
 });

@@ -106,11 +106,22 @@ export class DeliveryWindow {
     return this.#spans.find((span) => span.state === AVAILABLE)?.first ?? this.#next;
   }
 
-  /** Records from the start offset on that are done, or will be once that is persisted (KIP-1226). */
-  get deliveryCompleteCount(): number {
+  /** Where the window will begin once the change is persisted, if there is one. */
+  startAfter(change: Change | null): number {
+    for (const { first, state, pending } of this.#spans) {
+      const becomes = change !== null && pending?.change === change ? pending.to : state;
+      if (!isTerminal(becomes)) return first;
+    }
+    return this.#next;
+  }
+
+  /** Records from an offset on that are done, or will be once that is persisted (KIP-1226). */
+  doneFrom(offset: number): number {
     let count = 0;
-    for (const span of this.#spans) {
-      if (isTerminal(span.pending?.to ?? span.state)) count += sizeOf(span);
+    for (const { first, last, state, pending } of this.#spans) {
+      if (isTerminal(pending?.to ?? state)) {
+        count += Math.max(0, last - Math.max(first, offset) + 1);
+      }
     }
     return count;
   }
@@ -347,10 +358,6 @@ export class DeliveryWindow {
 
 function isTerminal(state: DeliveryState): boolean {
   return state === ACKNOWLEDGED || state === ARCHIVED;
-}
-
-function sizeOf(span: Span): number {
-  return span.last - span.first + 1;
 }
 
 function saysTheSame(a: Span, b: Span): boolean {

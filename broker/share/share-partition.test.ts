@@ -191,6 +191,42 @@ test("a coordinator that refuses leaves the records with their member", async ()
   expect(await shared.acknowledge("a", say(0, 2, ACCEPT))).toBe(Errors.NONE);
 });
 
+test("what is persisted begins behind what is done, whatever order it is persisted in", async () => {
+  const t = await world();
+  t.log.append(9);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  const persisted = () => t.states.coordinator.summary(shareKey());
+  await shared.acknowledge("a", say(0, 1, ACCEPT));
+  expect(await persisted()).toMatchObject({ startOffset: 2, deliveryCompleteCount: 0 });
+  await Promise.all([
+    shared.acknowledge("a", say(2, 3, ACCEPT)),
+    shared.acknowledge("a", say(4, 5, ACCEPT)),
+    shared.acknowledge("a", say(7, 7, ACCEPT)),
+  ]);
+  expect(await persisted()).toMatchObject({ startOffset: 4, deliveryCompleteCount: 3 });
+  const next = await t.open();
+  expect(next.window.startOffset).toBe(6);
+  expect((await next.fetch(wish("b"))).ranges.map(({ firstOffset }) => firstOffset)).toEqual([
+    6,
+    8,
+  ]);
+});
+
+test("a start that could not be persisted is not passed over", async () => {
+  const t = await world();
+  t.log.append(6);
+  const shared = await t.open();
+  await shared.fetch(wish("a"));
+  t.states.log.failWith = Errors.NOT_ENOUGH_REPLICAS;
+  const failed = shared.acknowledge("a", say(0, 1, ACCEPT));
+  t.states.log.failWith = Errors.NONE;
+  const done = shared.acknowledge("a", say(2, 5, ACCEPT));
+  expect([await failed, await done]).toEqual([Errors.COORDINATOR_NOT_AVAILABLE, Errors.NONE]);
+  const next = await t.open();
+  expect((await next.fetch(wish("b"))).ranges).toMatchObject([{ firstOffset: 0, lastOffset: 1 }]);
+});
+
 test("nobody hears of an acknowledgement before it is durable", async () => {
   const t = await world();
   t.log.append(3);

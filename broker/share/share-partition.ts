@@ -75,6 +75,8 @@ export interface Acknowledgement {
 
 const NO_BYTES = new Uint8Array(0);
 const NOTHING: Acquired = { error: Errors.NONE, records: NO_BYTES, ranges: [] };
+/** A start offset that leaves what is persisted as it is. */
+const UNCHANGED = -1;
 /** Reads of one fetch that may find nothing but holes. */
 const READS_MAX = 16;
 
@@ -86,6 +88,8 @@ export class SharePartition {
   readonly #listeners = new Set<() => void>();
   #window = new DeliveryWindow(0);
   #stateEpoch = 0;
+  /** The largest start offset that was sent to the share coordinator. */
+  #writtenStart = -1;
   #timer: { readonly deadlineMs: number; readonly timer: Timer } | null = null;
   #fetching = false;
   /** Somebody came while another was reading. */
@@ -127,13 +131,14 @@ export class SharePartition {
     if (read.errorCode !== Errors.NONE) return this.#persisterError(read.errorCode);
     this.#stateEpoch = read.stateEpoch;
     if (read.startOffset >= 0) {
+      this.#writtenStart = read.startOffset;
       this.#window = new DeliveryWindow(read.startOffset, read.stateBatches);
       this.#window.moveStart(log.logStartOffset);
       return Errors.NONE;
     }
     // Persisted at once: after a crash "latest" must not mean a later offset, and lose records.
     this.#window = new DeliveryWindow(await this.#resetOffset());
-    return await this.#write([]);
+    return await this.#write([], null);
   }
 
   /** Calls back when there may be something to fetch that was not before. Returns unsubscribe. */
@@ -264,7 +269,7 @@ export class SharePartition {
   async #persist(change: Change): Promise<ErrorCode> {
     const batches = this.#window.pendingOf(change);
     if (batches.length === 0) return Errors.NONE;
-    const error = await this.#write(batches);
+    const error = await this.#write(batches, change);
     if (!this.#closed) this.#settle(change, error === Errors.NONE);
     return error;
   }
@@ -275,12 +280,19 @@ export class SharePartition {
     this.#notify();
   }
 
-  async #write(stateBatches: readonly StateBatch[]): Promise<ErrorCode> {
+  /**
+   * Persists batches, and the start as it will be with them. Writes may overlap: one must not move
+   * the start back over what another is just writing, nor on over what may yet fail.
+   */
+  async #write(stateBatches: readonly StateBatch[], change: Change | null): Promise<ErrorCode> {
+    const startOffset = this.#window.startAfter(change);
+    const moves = startOffset > this.#writtenStart;
+    if (moves) this.#writtenStart = startOffset;
     const outcome = await this.#options.persister.write(this.key, {
       stateEpoch: this.#stateEpoch,
       leaderEpoch: this.leaderEpoch,
-      startOffset: this.#window.startOffset,
-      deliveryCompleteCount: this.#window.deliveryCompleteCount,
+      startOffset: moves ? startOffset : UNCHANGED,
+      deliveryCompleteCount: this.#window.doneFrom(this.#writtenStart),
       stateBatches,
     });
     if (outcome.errorCode === Errors.NONE) return Errors.NONE;
@@ -341,7 +353,7 @@ export class SharePartition {
     this.#armTimer();
     if (expired.length === 0) return;
     // If it is not persisted, a new leader counts a delivery less.
-    void this.#write(expired);
+    void this.#write(expired, null);
     this.#notify();
   }
 

@@ -12,6 +12,7 @@ import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
+import { shareGroups } from "./suites/share-groups.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
   protocol,
@@ -23,6 +24,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   apacheKafka,
   groupSemantics,
   consumerGroupSemantics,
+  shareGroups,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

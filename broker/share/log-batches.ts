@@ -1,21 +1,45 @@
 /** Batches of the log as share groups see them, and the part of a read that a member is sent. */
-import { forEachBatch, isControl, lastOffset } from "../../core/records/batch-header.ts";
-import { baseOffset } from "../../core/records/batch-header.ts";
+import {
+  baseOffset,
+  forEachBatch,
+  isControl,
+  isTransactional,
+  lastOffset,
+  producerId,
+} from "../../core/records/batch-header.ts";
 import type { LogBatch } from "./acquire.ts";
 import type { AcquiredRange } from "./delivery-window.ts";
 
-/** The batches of a read; `isAborted` says which belong to aborted transactions. */
-export function logBatches(
-  records: Uint8Array,
-  isAborted: (position: number) => boolean = () => false,
-): LogBatch[] {
+/** A transaction that was aborted: where its first record is. */
+export interface Aborted {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+/**
+ * The batches of a read. With `aborted`, the transactions that were aborted within it, their records
+ * are not for delivery, as consumers that read what is committed would leave them out; nor are
+ * control batches.
+ */
+export function logBatches(records: Uint8Array, aborted: readonly Aborted[] = []): LogBatch[] {
   const batches: LogBatch[] = [];
+  const pending = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  const aborting = new Set<number>();
+  let next = 0;
   forEachBatch(records, (position) => {
-    batches.push({
+    const batch = {
       firstOffset: baseOffset(records, position),
       lastOffset: lastOffset(records, position),
-      isDelivered: !isControl(records, position) && !isAborted(position),
-    });
+    };
+    while (next < pending.length && pending[next]!.firstOffset <= batch.lastOffset) {
+      aborting.add(pending[next++]!.producerId);
+    }
+    const producer = producerId(records, position);
+    const isMarker = isControl(records, position);
+    const isAborted = isTransactional(records, position) && aborting.has(producer);
+    batches.push({ ...batch, isDelivered: !isMarker && !isAborted });
+    // The marker ends the transaction; what the producer sends behind it belongs to another.
+    if (isMarker) aborting.delete(producer);
   });
   return batches;
 }

@@ -31,8 +31,11 @@ export interface SharedLog {
   readonly logStartOffset: number;
   endOffset(isolation: Isolation): number;
   read(offset: number, maxBytes: number, isolation: Isolation): Promise<ReadResult>;
-  /** What the bytes of a read hold; batches of aborted transactions are not for delivery. */
-  batches(records: Uint8Array, isolation: Isolation): LogBatch[];
+  /**
+   * What the bytes of a read hold; under read_committed batches of aborted transactions are not for
+   * delivery. Null if the disk refuses to say which these are.
+   */
+  batches(records: Uint8Array, isolation: Isolation): LogBatch[] | null;
   /** The first offset whose record is as young as `timestampMs`, or null. */
   offsetForTimestamp(timestampMs: number): Promise<number | null>;
 }
@@ -208,10 +211,12 @@ export class SharePartition {
       if (read.error === Errors.OFFSET_OUT_OF_RANGE) return NOTHING;
       return { ...NOTHING, error: read.error };
     }
+    const batches = log.batches(read.records, isolation);
+    if (batches === null) return { ...NOTHING, error: Errors.KAFKA_STORAGE_ERROR };
     const ranges = acquire(window, {
       lock: this.#newLock(wish.memberId),
       fetchOffset,
-      batches: log.batches(read.records, isolation),
+      batches,
       maxRecords: wish.maxRecords,
       batchSize: wish.batchSize,
       recordLimit: wish.recordLimit,

@@ -137,7 +137,13 @@ export function sharedLog(partition: Partition): SharedLog {
     },
     endOffset: (isolation: Isolation) => partition.endOffset(isolation),
     read: (offset, maxBytes, isolation) => partition.read(offset, maxBytes, isolation),
-    batches: (records) => logBatches(records),
+    batches: (records, isolation) => {
+      if (isolation === "read_uncommitted" || records.length === 0) return logBatches(records);
+      const all = logBatches(records);
+      const from = all[0]?.firstOffset ?? 0;
+      const aborted = partition.abortedTransactions(from, (all.at(-1)?.lastOffset ?? from) + 1);
+      return aborted === null ? null : aborted.length === 0 ? all : logBatches(records, aborted);
+    },
     offsetForTimestamp: async (timestampMs) =>
       (await partition.log.offsetForTimestamp(timestampMs))?.offset ?? null,
   };

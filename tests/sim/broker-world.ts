@@ -106,6 +106,7 @@ export class BrokerWorld {
       principal: ANONYMOUS,
       clientSoftware: null,
       close: () => {},
+      throttle: () => {},
     };
     return async (handler, version, request) => {
       if (life !== this.life) throw new CrashedError();

@@ -12,9 +12,16 @@ export interface Target {
   stop(): Promise<void>;
 }
 
+/** Broker configs beside those that every run has. */
+export type Settings = Readonly<Record<string, string>>;
+
 /** Our binary with the given durability. */
-export async function startOurs(durability: "os" | "fsync"): Promise<Target> {
-  const broker = await startBrokerProcess({ args: ["--durability", durability] });
+export async function startOurs(
+  durability: "os" | "fsync",
+  settings: Settings = {},
+): Promise<Target> {
+  const more = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
+  const broker = await startBrokerProcess({ args: ["--durability", durability, ...more] });
   return {
     name: `kstream (${durability})`,
     bootstrap: broker.bootstrap,
@@ -24,7 +31,7 @@ export async function startOurs(durability: "os" | "fsync"): Promise<Target> {
 }
 
 /** Apache Kafka 4.3.1, one node, G1, 1 GB heap: its own default start script's settings. */
-export async function startKafka(port: number): Promise<Target> {
+export async function startKafka(port: number, settings: Settings = {}): Promise<Target> {
   const dir = freshDir("kafka-bench");
   const config = join(dir, "server.properties");
   await Bun.write(
@@ -42,6 +49,7 @@ export async function startKafka(port: number): Promise<Target> {
       "offsets.topic.num.partitions": 1,
       "group.initial.rebalance.delay.ms": 0,
       "delete.topic.enable": true,
+      ...settings,
     }).map(([key, value]) => `${key}=${value}`).join("\n"),
   );
   await runOk(

@@ -1,6 +1,7 @@
 /** `kstream config`, `kstream acl` and `kstream quota` against a running broker. */
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { startBrokerProcess } from "../harness/broker-process.ts";
+import { freshDir, startBrokerProcess } from "../harness/broker-process.ts";
 import type { BrokerProcess } from "../harness/broker-process.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
@@ -153,4 +154,47 @@ test("without an authorizer there are no rules", async () => {
   } finally {
     await open.stop();
   }
+});
+
+test("rules hold after a restart, and what they hide is not shown", async () => {
+  const dataDir = join(freshDir("acls"), "data");
+  const on = ["--set", `authorizer.class.name=${AUTHORIZER}`];
+  const first = await startBrokerProcess({
+    dataDir,
+    args: [...on, "--set", "super.users=User:ANONYMOUS"],
+  });
+  const superUser = { brokers: first.bootstrap };
+  await ok(["topic", "create", "open", "secret"], superUser);
+  await ok(["produce", "secret"], { ...superUser, input: "hidden\n" });
+  const allow = ["acl", "add", "--allow", "User:ANONYMOUS", "-o"];
+  await ok([...allow, "read,write", "--topic", "open"], superUser);
+  await ok([...allow, "read", "--group", "g"], superUser);
+  expect(await first.stop()).toBe(0);
+
+  const second = await startBrokerProcess({ dataDir, args: on });
+  const user = { brokers: second.bootstrap };
+  const topics = JSON.parse(await ok(["topic", "list", "--json"], user));
+  expect(topics.map(({ topic }: { topic: string }) => topic)).toEqual(["open"]);
+  await ok(["produce", "open"], { ...user, input: "a\nb\n" });
+  expect(await ok(["consume", "open", "-g", "g", "-n", "2"], user)).toBe("a\nb\n");
+  expect(await ok(["group", "list"], user)).toContain("g");
+  const denied: string[][] = [
+    ["consume", "secret", "-e"],
+    ["consume", "open", "-g", "other", "-n", "1"],
+    ["topic", "delete", "open"],
+    ["topic", "create", "more"],
+    ["config", "get", "topic", "open"],
+    ["config", "set", "broker", "default", "log.retention.ms=1"],
+    ["quota", "list"],
+    ["acl", "list"],
+  ];
+  for (const command of denied) {
+    const { exitCode, stderr } = await kstream(command, user);
+    expect([command, exitCode]).toEqual([command, 1]);
+    expect([command, stderr]).toEqual([command, expect.stringMatching(/AUTHORIZATION_FAILED/)]);
+  }
+  const produced = await kstream(["produce", "secret"], { ...user, input: "no\n" });
+  expect(produced.exitCode).not.toBe(0);
+  expect(produced.stderr).toContain("AUTHORIZATION_FAILED");
+  expect(await second.stop()).toBe(0);
 });

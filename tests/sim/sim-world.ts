@@ -6,7 +6,7 @@ import { type CleanerConfig, DEFAULT_CLEANER_CONFIG } from "../../storage/cleane
 import { DataDir, type DataDirLimits } from "../../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../storage/log-config.ts";
 import type { AppendOptions, AppendResult, PartitionLog } from "../../storage/partition-log.ts";
-import { FaultyDisk } from "./faulty-disk.ts";
+import { FaultyDisk, type LossMode } from "./faulty-disk.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimRandom } from "./sim-random.ts";
 
@@ -98,9 +98,9 @@ export class SimWorld {
   }
 
   /** Power is cut, and comes back. */
-  cutPower(): void {
+  cutPower(mode: LossMode = "everything"): void {
     this.clock.dropTimers();
-    this.disk.cutPower("everything");
+    this.disk.cutPower(mode);
     this.dir = this.open();
   }
 

@@ -28,6 +28,7 @@ import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts
 import {
   BATCH_HEADER_BYTES,
   BATCH_MAGIC,
+  batchSizeBytes,
   compressionId,
   magic,
 } from "../../core/records/batch-header.ts";
@@ -81,6 +82,16 @@ const tails = new WeakMap<ConnectionState, Promise<void>>();
 
 /** The compression id of zstd in a batch's attributes. */
 const ZSTD = 4;
+/** None, the leader, all in-sync replicas. */
+const ACKS: readonly number[] = [0, 1, -1];
+/** With these Kafka does not say where the log starts (`ReplicaManager.appendToLocalLog`). */
+const WITHOUT_LOG_START: readonly ErrorCode[] = [
+  Errors.NOT_LEADER_OR_FOLLOWER,
+  Errors.MESSAGE_TOO_LARGE,
+  Errors.RECORD_LIST_TOO_LARGE,
+  Errors.CORRUPT_MESSAGE,
+  Errors.KAFKA_STORAGE_ERROR,
+];
 
 type TopicData = RequestOf<typeof produce>["topicData"][number];
 type PartitionData = TopicData["partitionData"][number];
@@ -198,8 +209,6 @@ class ProduceRun {
   }
 
   #checkTopic(topic: TopicData): ErrorCode {
-    const { acks } = this.#request;
-    if (acks !== -1 && acks !== 0 && acks !== 1) return Errors.INVALID_REQUIRED_ACKS;
     if (typeof this.#transaction === "number") return this.#transaction;
     const { partitions } = this.#broker;
     const name = this.#byId ? partitions.topicName(topic.topicId) : topic.name;
@@ -238,6 +247,10 @@ class ProduceRun {
         return failed(index, Errors.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs version 7 or later.");
       }
     }
+    if (!ACKS.includes(this.#request.acks)) {
+      const isBatch = isWholeBatch(records);
+      return failed(index, isBatch ? Errors.INVALID_REQUIRED_ACKS : Errors.INVALID_RECORD, null);
+    }
     const transaction = this.#transactionOf(found, records);
     if (typeof transaction === "number") return failed(index, transaction, null);
     const result = found.append(records, "client", transaction);
@@ -258,13 +271,22 @@ class ProduceRun {
     }
     const response = failed(index, result.error, result.message);
     if (result.error === Errors.NOT_LEADER_OR_FOLLOWER) response.currentLeader = found.leadership;
-    response.logStartOffset = logStartOffset;
+    const isBatch = isWholeBatch(records);
+    if (isBatch && !WITHOUT_LOG_START.includes(result.error)) {
+      response.logStartOffset = logStartOffset;
+    }
     response.recordErrors = result.recordErrors.map(({ index, message }) => ({
       batchIndex: index,
       batchIndexErrorMessage: message,
     }));
     return response;
   }
+}
+
+/** Whether the bytes are one batch of the format that is served, whatever is in it. */
+function isWholeBatch(bytes: Uint8Array): boolean {
+  return bytes.length >= BATCH_HEADER_BYTES && magic(bytes, 0) === BATCH_MAGIC &&
+    batchSizeBytes(bytes, 0) === bytes.length;
 }
 
 /** The batches of transactions in a request. */

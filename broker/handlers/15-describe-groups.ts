@@ -41,13 +41,12 @@ async function describe(
   }
   const outcome = await broker.groups.describeGroup(groupId);
   if (!outcome.ok) return refuse(groupId, outcome.error);
-  if (outcome.value === undefined) return missing(groupId, context.apiVersion);
-  return {
-    ...encodable(outcome.value),
-    authorizedOperations: wantOperations
-      ? context.authorizedOperations("GROUP", groupId)
-      : AUTHORIZED_OPERATIONS_OMITTED,
-  };
+  const authorizedOperations = wantOperations
+    ? context.authorizedOperations("GROUP", groupId)
+    : AUTHORIZED_OPERATIONS_OMITTED;
+  return outcome.value === undefined
+    ? missing(groupId, context.apiVersion, authorizedOperations)
+    : { ...encodable(outcome.value), authorizedOperations };
 }
 
 function encodable(group: GroupDescription): Described {
@@ -67,8 +66,8 @@ function encodable(group: GroupDescription): Described {
   };
 }
 
-function missing(groupId: string, version: number): Described {
-  if (version < NOT_FOUND_VERSION) return { groupId, groupState: "Dead" };
+function missing(groupId: string, version: number, authorizedOperations: number): Described {
+  if (version < NOT_FOUND_VERSION) return { groupId, groupState: "Dead", authorizedOperations };
   return {
     groupId,
     groupState: "Dead",

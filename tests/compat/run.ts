@@ -6,6 +6,7 @@ import type { CompatSuite } from "./suite.ts";
 import { adminTools } from "./suites/admin-tools.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
+import { differential } from "./suites/differential.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
@@ -25,6 +26,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   groupSemantics,
   consumerGroupSemantics,
   shareGroups,
+  differential,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

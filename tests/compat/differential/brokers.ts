@@ -5,6 +5,7 @@ import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../../core/io/bun/network.ts";
 import { findCoordinator } from "../../../core/protocol/10-find-coordinator.ts";
 import { heartbeat } from "../../../core/protocol/12-heartbeat.ts";
+import { initProducerId } from "../../../core/protocol/22-init-producer-id.ts";
 import { incrementalAlterConfigs } from "../../../core/protocol/44-incremental-alter-configs.ts";
 import { withBroker } from "../../harness/broker-process.ts";
 import { withApacheKafka } from "../suites/apache-kafka.ts";
@@ -15,6 +16,8 @@ import { Player } from "./player.ts";
 const SETTINGS: Readonly<Record<string, string>> = {
   "group.initial.rebalance.delay.ms": "0",
   "group.min.session.timeout.ms": "1000",
+  "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+  "super.users": "User:ANONYMOUS",
 };
 
 /** Brokers that run already, where they are named. */
@@ -60,18 +63,25 @@ function connect(bootstrap: string): Promise<Connection> {
   return Connection.open(io, { host, port: Number(port) }, { clientId: "c" });
 }
 
-/** Waits until the coordinator of groups answers, which makes its topic. */
+/** Waits until the coordinators of groups and transactions answer, which makes their topics. */
 async function untilReady(bootstrap: string): Promise<void> {
   const connection = await connect(bootstrap);
   try {
     for (let tries = 0; tries < 150; tries++) {
-      const found = await connection.request(findCoordinator, { coordinatorKeys: ["ready"] });
       const beat = await connection.request(heartbeat, { groupId: "ready", memberId: "x" });
-      const loaded = beat.errorCode === Errors.UNKNOWN_MEMBER_ID;
-      if (found.coordinators[0]?.errorCode === Errors.NONE && loaded) return;
+      // In which shard of the coordinator an id falls differs, so that one speaks for all but once.
+      const ids = Array.from({ length: 8 }, (_, index) => `ready-${index}`);
+      await connection.request(findCoordinator, { coordinatorKeys: ["ready"] });
+      await connection.request(findCoordinator, { keyType: 1, coordinatorKeys: ids });
+      const inits = ids.map((transactionalId) =>
+        connection.request(initProducerId, { transactionalId, transactionTimeoutMs: 1_000 })
+      );
+      const codes = (await Promise.all(inits)).map(({ errorCode }) => errorCode);
+      const isReady = codes.every((code) => code === Errors.NONE);
+      if (isReady && beat.errorCode === Errors.UNKNOWN_MEMBER_ID) return;
       await Bun.sleep(200);
     }
-    throw new Error(`the group coordinator at ${bootstrap} did not get ready`);
+    throw new Error(`the coordinators at ${bootstrap} did not get ready`);
   } finally {
     connection.close();
   }

@@ -54,6 +54,8 @@ export interface Pair {
 }
 
 let episodesPlayed = 0;
+/** Brokers that are kept for several runs still know the transactional ids of earlier ones. */
+const RUN = Math.floor(Date.now() / 1000).toString(36);
 
 /** Plays a plan. */
 export async function playPlan(pair: Pair, plan: Plan): Promise<Outcome> {
@@ -114,7 +116,7 @@ async function compared(
   settleMs: number,
   outcome?: Outcome,
 ): Promise<Difference[]> {
-  const prefix = `d${(episodesPlayed++).toString(36).padStart(4, "0")}-`;
+  const prefix = `d${RUN}${(episodesPlayed++).toString(36).padStart(4, "0")}-`;
   const [theirs, ours] = await Promise.all([
     pair.theirs.play(steps, cleanUp, prefix, settleMs),
     pair.ours.play(steps, cleanUp, prefix, 0),

@@ -42,12 +42,12 @@ const LEFT_OUT = new Set([
 /** Sentences, noted apart. */
 const SENTENCES = new Set(["errorMessage", "batchIndexErrorMessage"]);
 /** Times of the broker's clock: whether there is one counts. */
-const TIMES = new Set(["logAppendTimeMs", "transactionStartTimeMs", "startTimestamp"]);
+const TIMES = new Set(["logAppendTimeMs", "transactionStartTimeMs", "lastTimestamp"]);
 const UUID_FIELD = /^(topicId|.*Uuid)$/;
 const RANDOM_UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const MEMBER_UUID = /^[\w-]{22}$/;
 const RECORD_FIELDS = new Set(["records"]);
-const PID_FIELDS = new Set(["producerId"]);
+const PID_FIELDS = new Set(["producerId", "ongoingTxnProducerId"]);
 /** A record batch begins with 12 bytes before its length counts. */
 const LOG_OVERHEAD_BYTES = 12;
 
@@ -59,6 +59,8 @@ export class Normaliser {
 
   /** The value in comparable form; its sentences are added to `messages`. */
   plain(value: unknown, messages: string[], name = ""): Plain {
+    // A list that is not there says as much as an empty one; which it is Kafka's paths differ in.
+    if (name === "abortedTransactions" && value === null) return [];
     if (value === null || value === undefined) return null;
     if (typeof value === "bigint") return this.#number(name, Number(value));
     if (typeof value === "number") return this.#number(name, value);
@@ -80,10 +82,18 @@ export class Normaliser {
   }
 
   #array(value: readonly unknown[], messages: string[]): Plain {
-    const items = value.map((item: unknown) => this.plain(item, messages));
+    const items = value.filter((item: unknown) => this.#isOfEpisode(item))
+      .map((item: unknown) => this.plain(item, messages));
     const keyed = items.map((item) => ({ item, key: JSON.stringify(item) }));
     keyed.sort((a, b) => a.key === b.key ? 0 : a.key < b.key ? -1 : 1);
     return keyed.map(({ item }) => item);
+  }
+
+  /** Transactional ids stay when their episode is over. */
+  #isOfEpisode(item: unknown): boolean {
+    if (typeof item !== "object" || item === null || !("transactionalId" in item)) return true;
+    const { transactionalId: id } = item;
+    return typeof id !== "string" || id === "" || id.startsWith(this.facts.prefix);
   }
 
   #learnIds(value: object): void {
@@ -96,6 +106,7 @@ export class Normaliser {
   #number(name: string, value: number): Plain {
     if (/errorCode$/i.test(name)) return errorName(value);
     if (TIMES.has(name)) return value < 0 ? value : "a time";
+    if (name === "sessionId" && value !== 0) return this.#named("session", String(value));
     if (PID_FIELDS.has(name)) return value < 0 ? value : this.#named("producer", String(value));
     return value;
   }

@@ -77,14 +77,14 @@ function join(draw: Draw, fixedMember?: number): Step {
   const odd = fixedMember === undefined && random.chance(15);
   const protocolType = odd ? random.pick(["connect", ""]) : "consumer";
   const sessionTimeoutMs = odd ? random.pick([10, 0, -1, 99_999_999]) : SESSION_TIMEOUT_MS;
-  const version = draw.version(joinGroup);
+  const version = draw.version(joinGroup, 1);
   return step(joinGroup, (facts) => ({
     groupId: facts.name(group),
     memberId: from.id === "own"
       ? facts.text(`${group} ${from.member} id`, "")
       : idOf(facts, group, from),
     sessionTimeoutMs,
-    rebalanceTimeoutMs: version >= 1 ? REBALANCE_TIMEOUT_MS : -1,
+    rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
     groupInstanceId: version >= 5 ? from.instance : null,
     protocolType,
     protocols: (fixedMember === undefined ? protocols : ["range"]).map((name) => ({
@@ -93,7 +93,7 @@ function join(draw: Draw, fixedMember?: number): Step {
     })),
     reason: version >= 8 ? "why" : null,
   }), {
-    version: Math.max(1, version),
+    version,
     connection: from.member,
     mayWait: true,
     learn: ({ memberId, generationId }, facts) => {

@@ -3,6 +3,15 @@ import type { Area } from "../step.ts";
 import { classicGroups } from "./classic-groups.ts";
 import { configs } from "./configs.ts";
 import { records } from "./records.ts";
+import { securityData } from "./security-data.ts";
 import { topics } from "./topics.ts";
+import { transactions } from "./transactions.ts";
 
-export const AREAS: readonly Area[] = [topics, configs, records, classicGroups];
+export const AREAS: readonly Area[] = [
+  topics,
+  configs,
+  records,
+  classicGroups,
+  transactions,
+  securityData,
+];

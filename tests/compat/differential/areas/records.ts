@@ -54,7 +54,6 @@ const DAMAGES = [
   "control",
   "twice",
   "empty",
-  "null",
   "short",
 ] as const;
 
@@ -94,8 +93,6 @@ function damaged(bytes: Uint8Array, damage: (typeof DAMAGES)[number]): Uint8Arra
     case "none":
     case "control":
       return bytes;
-    case "null":
-      return null;
     case "empty":
       return new Uint8Array(0);
     case "short":

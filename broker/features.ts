@@ -25,6 +25,7 @@ export interface FinalizedFeature {
 export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [
   { name: "group.version", minLevel: 0, maxLevel: 1, level: 1 },
   { name: "share.version", minLevel: 0, maxLevel: 1, level: 1 },
+  { name: "streams.version", minLevel: 0, maxLevel: 1, level: 1 },
   { name: "transaction.version", minLevel: 0, maxLevel: 2, level: 2 },
 ];
 

@@ -74,6 +74,9 @@ import { readShareGroupStateHandler } from "./84-read-share-group-state.ts";
 import { writeShareGroupStateHandler } from "./85-write-share-group-state.ts";
 import { deleteShareGroupStateHandler } from "./86-delete-share-group-state.ts";
 import { readShareGroupStateSummaryHandler } from "./87-read-share-group-state-summary.ts";
+import { streamsGroupHeartbeatHandler } from "./88-streams-group-heartbeat.ts";
+import { streamsGroupDescribeHandler } from "./89-streams-group-describe.ts";
+import { streamsGroupTopologyDescriptionUpdateHandler } from "./93-streams-group-topology-description-update.ts";
 import { unregisterControllerHandler } from "./94-unregister-controller.ts";
 
 export const handlers: readonly AnyHandler[] = [
@@ -151,5 +154,8 @@ export const handlers: readonly AnyHandler[] = [
   writeShareGroupStateHandler,
   deleteShareGroupStateHandler,
   readShareGroupStateSummaryHandler,
+  streamsGroupHeartbeatHandler,
+  streamsGroupDescribeHandler,
+  streamsGroupTopologyDescriptionUpdateHandler,
   unregisterControllerHandler,
 ];

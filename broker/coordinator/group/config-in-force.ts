@@ -1,7 +1,13 @@
 /** The configs of groups as they are now: a group's own within the broker's bounds, or the broker's. */
 import { type BrokerConfig, CONSUMER_ASSIGNORS } from "../../config/broker-config.ts";
+import { GroupConfigs } from "../../config/group-configs.ts";
 import type { MetadataCache } from "../../metadata-cache.ts";
-import type { ConsumerGroupConfig, GroupConfig, ShareGroupConfig } from "./group-config.ts";
+import type {
+  ConsumerGroupConfig,
+  GroupConfig,
+  ShareGroupConfig,
+  StreamsGroupConfig,
+} from "./group-config.ts";
 
 /** How often regular expressions are matched anew, as Kafka's internal config has it. */
 const REGEX_REFRESH_INTERVAL_MS = 600_000;
@@ -62,11 +68,31 @@ function shareGroupConfig(config: BrokerConfig, metadata: MetadataCache): ShareG
   };
 }
 
+function streamsGroupConfig(config: BrokerConfig, metadata: MetadataCache): StreamsGroupConfig {
+  const of = (groupId: string) =>
+    new GroupConfigs(config, metadata.image.configs("group", groupId));
+  return {
+    get isEnabled() {
+      return config.get("group.coordinator.rebalance.protocols").includes("streams") &&
+        (metadata.image.features.get("streams.version") ?? 1) >= 1;
+    },
+    get maxSize() {
+      return config.get("group.streams.max.size");
+    },
+    sessionTimeoutMs: inForce(config, metadata, "streams", "session.timeout.ms"),
+    heartbeatIntervalMs: inForce(config, metadata, "streams", "heartbeat.interval.ms"),
+    assignmentIntervalMs: inForce(config, metadata, "streams", "assignment.interval.ms"),
+    initialRebalanceDelayMs: (groupId) => of(groupId).get("streams.initial.rebalance.delay.ms"),
+    standbyReplicas: (groupId) => of(groupId).get("streams.num.standby.replicas"),
+  };
+}
+
 /** See the header. */
 export function groupConfig(config: BrokerConfig, metadata: MetadataCache): GroupConfig {
   return {
     consumer: consumerGroupConfig(config, metadata),
     share: shareGroupConfig(config, metadata),
+    streams: streamsGroupConfig(config, metadata),
     get minSessionTimeoutMs() {
       return config.get("group.min.session.timeout.ms");
     },

@@ -15,6 +15,23 @@ export interface GroupConfig {
   readonly offsetsRetentionCheckIntervalMs: number;
   readonly consumer: ConsumerGroupConfig;
   readonly share: ShareGroupConfig;
+  readonly streams: StreamsGroupConfig;
+}
+
+/** group.streams.* for all groups, or what the configs of a group say instead (KIP-1071). */
+export interface StreamsGroupConfig {
+  /** Whether group.coordinator.rebalance.protocols names this protocol. */
+  readonly isEnabled: boolean;
+  /** group.streams.max.size: members of a group. */
+  readonly maxSize: number;
+  sessionTimeoutMs(groupId: string): number;
+  heartbeatIntervalMs(groupId: string): number;
+  /** The least time between two targets of a group. */
+  assignmentIntervalMs(groupId: string): number;
+  /** How long the first member of an empty group waits for more. */
+  initialRebalanceDelayMs(groupId: string): number;
+  /** How many other processes keep a copy of the state of a task. */
+  standbyReplicas(groupId: string): number;
 }
 
 /** group.share.* for all groups, or what the configs of a group say instead (KIP-932). */
@@ -80,5 +97,14 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
     initializeRetryIntervalMs: 30_000,
     sessionTimeoutMs: () => 45_000,
     heartbeatIntervalMs: () => 5_000,
+  },
+  streams: {
+    isEnabled: true,
+    maxSize: 2_147_483_647,
+    sessionTimeoutMs: () => 45_000,
+    heartbeatIntervalMs: () => 5_000,
+    assignmentIntervalMs: () => 1_000,
+    initialRebalanceDelayMs: () => 3_000,
+    standbyReplicas: () => 0,
   },
 };

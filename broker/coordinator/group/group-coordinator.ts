@@ -22,7 +22,7 @@ import {
 } from "./classic/classic-group.ts";
 import type { ConsumerGroupDescription } from "./consumer/describe.ts";
 import type { HeartbeatRequest, HeartbeatResponse } from "./consumer/heartbeat.ts";
-import type { ConsumerGroupConfig, GroupConfig } from "./group-config.ts";
+import type { ConsumerGroupConfig, GroupConfig, StreamsGroupConfig } from "./group-config.ts";
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupDescription } from "./classic/classic-groups.ts";
@@ -37,6 +37,8 @@ import type {
 } from "./classic/membership.ts";
 import type { CommitRequest, PartitionErrors } from "./offsets/offsets.ts";
 import type { Step } from "./classic/rebalance.ts";
+import type { StreamsGroupDescription } from "./streams/describe.ts";
+import type { StreamsHeartbeatRequest, StreamsHeartbeatResponse } from "./streams/parts.ts";
 
 /** The topic with the groups, as the metadata image has it now. */
 export interface GroupTopic {
@@ -178,6 +180,11 @@ export class GroupCoordinator {
     return this.#options.config.consumer;
   }
 
+  /** How streams groups are configured. */
+  get streamsConfig(): StreamsGroupConfig {
+    return this.#options.config.streams;
+  }
+
   /** Answers when what the member has changed is committed. */
   async consumerHeartbeat(request: HeartbeatRequest): Promise<Checked<HeartbeatResponse>> {
     const outcome = await this.#runtime.write(
@@ -192,6 +199,26 @@ export class GroupCoordinator {
     const outcome = await this.#runtime.read(
       this.partitionOf(groupId),
       (shard) => shard.consumer.describe(groupId),
+    );
+    return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
+  }
+
+  /** Answers when what the member has changed is committed. */
+  async streamsHeartbeat(
+    request: StreamsHeartbeatRequest,
+  ): Promise<Checked<StreamsHeartbeatResponse>> {
+    const outcome = await this.#runtime.write(
+      this.partitionOf(request.groupId),
+      (shard) => shard.streams.heartbeat(request),
+    );
+    return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
+  }
+
+  /** A streams group with its members. */
+  async describeStreamsGroup(groupId: string): Promise<Checked<StreamsGroupDescription>> {
+    const outcome = await this.#runtime.read(
+      this.partitionOf(groupId),
+      (shard) => shard.streams.describe(groupId),
     );
     return outcome.ok ? outcome.value : refuse(outcome.error, errorName(outcome.error));
   }

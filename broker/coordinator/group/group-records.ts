@@ -4,6 +4,7 @@ import { consumerRecordDefinitions } from "./consumer/consumer-records.ts";
 import type { RecordsOf } from "./defined-records.ts";
 import { shareRecordDefinitions } from "./share/share-group-records.ts";
 import type { OffsetCommitRecord } from "./offsets/offset-records.ts";
+import { streamsRecordDefinitions } from "./streams/streams-records.ts";
 
 /**
  * The records of consumer, share and streams groups, by the names that Kafka gives them. A kind of
@@ -12,6 +13,7 @@ import type { OffsetCommitRecord } from "./offsets/offset-records.ts";
 export const groupRecordDefinitions = {
   ...consumerRecordDefinitions,
   ...shareRecordDefinitions,
+  ...streamsRecordDefinitions,
 } as const;
 
 /** A record whose form in memory is its definition. */

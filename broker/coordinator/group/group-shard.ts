@@ -29,6 +29,8 @@ import { GroupOffsets } from "./offsets/group-offsets.ts";
 import { isShareGroupRecord } from "./share/share-group-records.ts";
 import { ShareGroups } from "./share/share-groups.ts";
 import { OffsetStore } from "./offsets/offset-store.ts";
+import { StreamsGroups } from "./streams/streams-groups.ts";
+import { isStreamsRecord } from "./streams/streams-records.ts";
 
 const EXPIRY_KEY = "expire offsets";
 
@@ -51,6 +53,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   readonly classic: ClassicGroups;
   readonly consumer: ConsumerGroups;
   readonly share: ShareGroups;
+  readonly streams: StreamsGroups;
   readonly offsets: GroupOffsets;
   readonly #context: GroupContext;
   #conversions = 0;
@@ -65,6 +68,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     this.classic = new ClassicGroups(this.#context);
     this.consumer = new ConsumerGroups(this.#context, this.classic);
     this.share = new ShareGroups(this.#context);
+    this.streams = new StreamsGroups(this.#context);
     this.offsets = new GroupOffsets(
       this.#context,
       store,
@@ -85,6 +89,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
         return this.classic.replay(record);
       default:
         if (isShareGroupRecord(record)) this.share.replay(record);
+        else if (isStreamsRecord(record)) this.streams.replay(record);
         else this.consumer.replay(record);
         return this.#keepOffsets(record.key.groupId);
     }
@@ -98,6 +103,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
         return this.classic.written(record);
       default:
         if (isShareGroupRecord(record)) this.share.written(record);
+        else if (isStreamsRecord(record)) this.streams.written(record);
         else this.consumer.written(record);
         return this.#keepOffsets(record.key.groupId);
     }
@@ -125,6 +131,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     this.classic.onLoaded();
     this.consumer.onLoaded();
     this.share.onLoaded();
+    this.streams.onLoaded();
     const { timers } = this.#context;
     timers.schedule("drop offsets of deleted topics", 0, () => this.offsets.dropDeleted());
     this.#scheduleExpiry();
@@ -140,6 +147,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
   onTopicsChanged(change: TopicsChange): void {
     this.consumer.onTopicsChanged(change);
     this.share.onTopicsChanged(change);
+    this.streams.onTopicsChanged(change);
   }
 
   // ---- The classic protocol, which members of a consumer group may speak too.

@@ -28,6 +28,7 @@ export interface CommitFence {
 
 /** A partition that is committed. */
 export interface CommitTarget {
+  readonly topic: string;
   readonly topicId: string;
   readonly partition: number;
 }

@@ -59,7 +59,8 @@ export function commitOffsets(
       if ((metadata?.length ?? 0) > metadataMaxChars) {
         return { partition, error: Errors.OFFSET_METADATA_TOO_LARGE };
       }
-      const error = group?.commitPartitionProblem(request, { topicId, partition }) ?? Errors.NONE;
+      const error = group?.commitPartitionProblem(request, { topic: name, topicId, partition }) ??
+        Errors.NONE;
       if (error !== Errors.NONE) return { partition, error };
       const value: CommittedOffset = {
         offset,

@@ -1,62 +1,15 @@
 import { expect, test } from "bun:test";
 import { NO_CODECS } from "../../core/compression/codec.ts";
 import { Errors } from "../../core/errors.ts";
-import { BatchBuilder } from "../../core/records/batch-builder.ts";
-import { lastOffset } from "../../core/records/batch-header.ts";
 import { readRecords } from "../../core/records/record-cursor.ts";
 import { settle } from "../coordinator/coordinator.test-helper.ts";
 import { shareKey, ShareStateHarness } from "../coordinator/share/share.test-helper.ts";
 import { AcknowledgeTypes } from "./delivery-window.ts";
-import { logBatches } from "./log-batches.ts";
 import { DEFAULT_SHARE_CONFIG, type ShareConfig } from "./share-config.ts";
-import { type SharedLog, SharePartition } from "./share-partition.ts";
+import { SharePartition } from "./share-partition.ts";
+import { TestLog } from "./share-partition.test-helper.ts";
 
 const { ACCEPT, RELEASE, RENEW } = AcknowledgeTypes;
-
-/** A log in memory of batches with so many records each. */
-class TestLog implements SharedLog {
-  leaderEpoch = 0;
-  logStartOffset = 0;
-  bytes: Uint8Array[] = [];
-  reads = 0;
-
-  append(records: number): void {
-    const builder = new BatchBuilder({ baseOffset: this.endOffset() });
-    for (let i = 0; i < records; i++) builder.append(1_000, null, Uint8Array.of(i));
-    this.bytes.push(builder.build());
-  }
-
-  endOffset(): number {
-    const last = this.bytes.at(-1);
-    return last === undefined ? 0 : lastOffset(last, 0) + 1;
-  }
-
-  async read(offset: number, maxBytes: number) {
-    this.reads++;
-    await Promise.resolve();
-    if (offset < this.logStartOffset) {
-      return { ok: false, error: Errors.OFFSET_OUT_OF_RANGE } as const;
-    }
-    const found: Uint8Array[] = [];
-    let size = 0;
-    for (const batch of this.bytes) {
-      if (lastOffset(batch, 0) < offset) continue;
-      if (found.length > 0 && size + batch.length > maxBytes) break;
-      found.push(batch);
-      size += batch.length;
-    }
-    const nextOffset = found.length === 0 ? offset : lastOffset(found.at(-1)!, 0) + 1;
-    return { ok: true, records: new Uint8Array(Buffer.concat(found)), nextOffset } as const;
-  }
-
-  batches(records: Uint8Array) {
-    return logBatches(records);
-  }
-
-  offsetForTimestamp(timestampMs: number): Promise<number | null> {
-    return Promise.resolve(timestampMs <= 1_000 && this.endOffset() > 0 ? 0 : null);
-  }
-}
 
 /** A share partition over a coordinator in memory. */
 async function world(config: Partial<ShareConfig> = {}, startOffset = 0) {

@@ -15,10 +15,13 @@ import { resolveProducerOptions } from "./producer/options.ts";
 import type { ProducerOptions, ResolvedProducerOptions } from "./producer/options.ts";
 import type { PartitionQueue } from "./producer/partition-queue.ts";
 import { type Outcome, Sender } from "./producer/sender.ts";
+import { ProducerTransactions } from "./producer/transactions.ts";
 import { TopicWriter } from "./producer/topic-writer.ts";
 import type { Accumulator } from "./producer/topic-writer.ts";
 
 export type { BatchReport, ProducerOptions } from "./producer/options.ts";
+export { ProducerTransactions } from "./producer/transactions.ts";
+export type { TransactionGroup } from "./producer/transactions.ts";
 export type { DeliveryCallback } from "./producer/batch.ts";
 export { TopicWriter } from "./producer/topic-writer.ts";
 
@@ -57,6 +60,9 @@ export class Producer {
   readonly cluster: Cluster;
   readonly #options: ResolvedProducerOptions;
   readonly #sender: Sender;
+  readonly #transactions: ProducerTransactions | null;
+  /** The queues that have had a batch in the current transaction. */
+  readonly #usedQueues = new Set<PartitionQueue>();
   readonly #writers = new Map<string, Promise<TopicWriter>>();
   readonly #unsettled = new Set<ProducerBatch>();
   readonly #withOpenBatch = new Set<PartitionQueue>();
@@ -71,10 +77,28 @@ export class Producer {
   constructor(io: ClientIo, options: ProducerOptions) {
     this.cluster = new Cluster(io, options);
     this.#options = resolveProducerOptions(options);
+    const { transactionalId, transactionTimeoutMs } = this.#options;
+    this.#transactions = transactionalId === null ? null : new ProducerTransactions(
+      this.cluster,
+      transactionalId,
+      transactionTimeoutMs,
+      {
+        identify: (identity) => this.#sender.identify(identity),
+        wake: () => this.#sender.wakeAll(),
+        flush: () => this.flush(),
+        drop: (error) => this.#dropUnsent(error),
+      },
+    );
     this.#sender = new Sender(this.cluster, this.#options, {
       settled: (queue, batch, outcome) => this.#settled(queue, batch, outcome),
       split: (batch, parts) => this.#split(batch, parts),
-    });
+    }, this.#transactions);
+  }
+
+  /** Of a producer with a `transactionalId`; its `init` comes first. */
+  get transactions(): ProducerTransactions {
+    if (this.#transactions !== null) return this.#transactions;
+    throw new UnsupportedError("a producer of transactions has a transactionalId");
   }
 
   /** Records in memory, in bytes. */
@@ -175,8 +199,15 @@ export class Producer {
   /** The open batch of the queue with room for the bytes, or null if the buffer is full. */
   #batchFor(queue: PartitionQueue, bytesMax: number): ProducerBatch | null {
     const { batchBytes } = this.#options;
-    if (queue.open !== null && queue.open.sizeBytes + bytesMax <= batchBytes) return queue.open;
+    if (queue.open !== null && queue.open.sizeBytes + bytesMax <= batchBytes) {
+      this.#transactions?.requireOpen();
+      return queue.open;
+    }
     if (this.#closed) throw new UnsupportedError("the producer is closed");
+    if (this.#transactions !== null) {
+      this.#transactions.requireOpen();
+      this.#usedQueues.add(queue);
+    }
     if (queue.open !== null) this.#closeBatch(queue);
     if (this.#bufferedBytes >= this.#options.bufferBytes) return null;
     const nowMs = this.cluster.io.clock.monotonicMs();
@@ -231,13 +262,21 @@ export class Producer {
     const { topic, partition } = queue;
     const { error, baseOffset } = outcome;
     if (error === null) batch.acknowledge(baseOffset, outcome.logAppendTimeMs);
-    else batch.fail(error);
+    else {
+      this.#transactions?.failed(error);
+      batch.fail(error);
+    }
     const { recordCount } = batch;
     this.#options.onBatch?.({ topic, partition, recordCount, baseOffset, error });
     this.#keepBuffer(batch);
     for (const { left } of this.#flushes) left.delete(batch);
     this.#endFlushes();
     this.#wakeRoom();
+  }
+
+  #dropUnsent(error: Error): void {
+    this.#sender.drop(this.#usedQueues, error);
+    this.#usedQueues.clear();
   }
 
   #keepBuffer(batch: ProducerBatch): void {

@@ -80,6 +80,8 @@ export class Connection {
   readonly address: HostPort;
   /** What the broker serves, by API key. */
   readonly served: Map<number, VersionRange> = new Map();
+  /** The levels of the features that are finalized in the cluster (KIP-584). */
+  readonly features: Map<string, number> = new Map();
   #socket: Socket | null = null;
   #failure: ConnectionError | null = null;
   #nextCorrelationId = 0;
@@ -308,6 +310,9 @@ export class Connection {
       }
       for (const { apiKey, minVersion, maxVersion } of response.apiKeys) {
         this.served.set(apiKey, { min: minVersion, max: maxVersion });
+      }
+      for (const { name, maxVersionLevel } of response.finalizedFeatures) {
+        this.features.set(name, maxVersionLevel);
       }
       return;
     }

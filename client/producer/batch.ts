@@ -42,6 +42,7 @@ export class ProducerBatch {
       compression,
       codecs,
       sizeHintBytes,
+      ...(options.transactionalId === null ? {} : { transactional: true }),
       ...(buffer === undefined ? {} : { buffer }),
       ...(compressionLevel === null ? {} : { compressionLevel }),
     };

@@ -34,6 +34,13 @@ export interface ProducerOptions extends ClientOptions {
   readonly deliveryTimeoutMs?: number;
   /** No duplicates and no reordering by retries. Default true with acks=all; impossible without. */
   readonly idempotent?: boolean;
+  /**
+   * Makes the producer one of transactions: all its records belong to one, and no other producer of
+   * this id is alive beside it.
+   */
+  readonly transactionalId?: string;
+  /** The coordinator aborts a transaction that takes longer. Default 60 s. */
+  readonly transactionTimeoutMs?: number;
   /** Whether a missing topic may be made by the broker. Default true. */
   readonly allowCreate?: boolean;
   /** Hears of every batch that was acknowledged or has failed for good. */
@@ -53,6 +60,8 @@ export interface ResolvedProducerOptions {
   readonly bufferBytes: number;
   readonly deliveryTimeoutMs: number;
   readonly idempotent: boolean;
+  readonly transactionalId: string | null;
+  readonly transactionTimeoutMs: number;
   readonly allowCreate: boolean;
   readonly onBatch: ((report: BatchReport) => void) | null;
 }
@@ -65,6 +74,9 @@ export function resolveProducerOptions(options: ProducerOptions): ResolvedProduc
   const acks = options.acks === undefined || options.acks === "all" ? -1 : options.acks;
   const idempotent = options.idempotent ?? acks === -1;
   const maxInFlight = options.maxInFlight ?? MAX_IN_FLIGHT_IDEMPOTENT;
+  if (options.transactionalId !== undefined && !idempotent) {
+    throw new TypeError("transactions need idempotence");
+  }
   if (idempotent && acks !== -1) throw new TypeError("idempotence needs acks=all");
   if (maxInFlight < 1 || (idempotent && maxInFlight > MAX_IN_FLIGHT_IDEMPOTENT)) {
     throw new TypeError(`maxInFlight is 1 to ${MAX_IN_FLIGHT_IDEMPOTENT} with idempotence`);
@@ -81,6 +93,8 @@ export function resolveProducerOptions(options: ProducerOptions): ResolvedProduc
     maxRequestBytes: options.maxRequestBytes ?? 1024 * 1024,
     bufferBytes: options.bufferBytes ?? 32 * 1024 * 1024,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? 120_000,
+    transactionalId: options.transactionalId ?? null,
+    transactionTimeoutMs: options.transactionTimeoutMs ?? 60_000,
     allowCreate: options.allowCreate ?? true,
     onBatch: options.onBatch ?? null,
   };

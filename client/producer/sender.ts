@@ -11,6 +11,7 @@ import type { Cluster } from "../cluster.ts";
 import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "../errors.ts";
 import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
+import type { ProducerTransactions } from "./transactions.ts";
 import { WakeUp } from "../wake-up.ts";
 import type { PartitionQueue } from "./partition-queue.ts";
 
@@ -65,6 +66,8 @@ export class Sender {
     readonly cluster: Cluster,
     readonly options: ResolvedProducerOptions,
     readonly events: SenderEvents,
+    /** Null without a transactional id; else where the identity comes from. */
+    readonly transactions: ProducerTransactions | null = null,
   ) {
     this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
   }
@@ -80,6 +83,24 @@ export class Sender {
     if (this.options.idempotent && this.#identity === null) this.#loadIdentity();
   }
 
+  /** The identity of a producer of transactions. */
+  identify(identity: ProducerIdentity): void {
+    this.#identity = identity;
+    this.#pumping.soon();
+  }
+
+  /** Partitions may have joined the transaction. */
+  wakeAll(): void {
+    this.#pumping.soon();
+  }
+
+  /** Gives up the batches of the queues that do not fly. */
+  drop(queues: Iterable<PartitionQueue>, error: Error): void {
+    for (const queue of queues) {
+      for (const batch of queue.dropPending(() => true)) this.#giveUp(queue, batch, error);
+    }
+  }
+
   /** Stops; batches that still wait are never settled. */
   close(): void {
     this.#closed = true;
@@ -93,6 +114,7 @@ export class Sender {
       this.#expire(queue, nowMs);
       if (queue.sendable === null) this.#ready.delete(queue);
       else if (queue.retryAtMs > nowMs) this.#pumping.at(queue.retryAtMs);
+      else if (this.transactions?.admits(queue.topic, queue.partition) === false) continue;
       else {
         const leader = this.#leaderOf(queue);
         if (leader === null) this.#lookFor(queue, nowMs);
@@ -205,9 +227,13 @@ export class Sender {
       };
     });
     const { requestTimeoutMs } = this.cluster.options;
-    const body = { acks: this.options.acks, timeoutMs: requestTimeoutMs, topicData };
+    const { acks, transactionalId } = this.options;
+    const body = { acks, timeoutMs: requestTimeoutMs, topicData, transactionalId };
     // Version 13 names topics by id alone.
-    const maxVersion = idsKnown ? produce.maxVersion : 12;
+    const maxVersion = Math.min(
+      idsKnown ? produce.maxVersion : 12,
+      this.transactions?.produceMaxVersion ?? produce.maxVersion,
+    );
     if (this.options.acks === 0) {
       await connection.sendOneWay(produce, body, { maxVersion });
       return new Map(
@@ -248,7 +274,8 @@ export class Sender {
       case Errors.UNKNOWN_PRODUCER_ID:
       case Errors.INVALID_PRODUCER_ID_MAPPING:
       case Errors.INVALID_PRODUCER_EPOCH:
-        if (!this.options.idempotent) {
+        // A transaction is not carried over into another epoch: it has to be aborted.
+        if (!this.options.idempotent || this.transactions !== null) {
           return this.#refuse(queue, batch, errorOf(queue, batch, answer));
         }
         // Behind a failed batch this is to be expected; the first one shows that the broker has
@@ -327,7 +354,7 @@ export class Sender {
   }
 
   #loadIdentity(): void {
-    if (this.#identityLoading || this.#closed) return;
+    if (this.#identityLoading || this.#closed || this.transactions !== null) return;
     this.#identityLoading = true;
     this.cluster.retry("get a producer id", async ({ timeoutMs }) => {
       const connection = await this.cluster.any();
@@ -350,7 +377,8 @@ export class Sender {
   /** The next epoch, which an idempotent producer may choose itself; near the last one, a new id. */
   #renew(stale: ProducerIdentity): ProducerIdentity {
     const { producerId, epoch } = this.#identity ?? stale;
-    if (producerId !== stale.producerId || epoch !== stale.epoch) return { producerId, epoch };
+    const isStale = producerId === stale.producerId && epoch === stale.epoch;
+    if (!isStale || this.transactions !== null) return { producerId, epoch };
     if (epoch >= LAST_EPOCH) this.#loadIdentity();
     return this.#identity = { producerId, epoch: epoch + 1 };
   }

@@ -127,6 +127,8 @@ class Scenario {
     for (const [what, request] of rows) await this.beat(what, request);
     await this.beat("no member id", { memberEpoch: 1 }, 0);
     await this.beat("no member id", { memberEpoch: -1 }, 0);
+    await this.r.ask("no group", offsetFetch, fetching("a", 1), BY_NAME_VERSION);
+    await this.r.ask("no group", offsetCommit, committing("a", 1), BY_NAME_VERSION);
     await this.r.ask("nothing yet", consumerGroupDescribe, { groupIds: [this.groupId, ""] });
   }
 
@@ -351,6 +353,65 @@ class Scenario {
   }
 }
 
+/** Static members that change their protocol, and the assignor that members ask for. */
+async function staticMigration(s: Scenario): Promise<void> {
+  const { r, groupId } = s;
+  const instanceId = "i";
+  const groupInstanceId = instanceId;
+  await s.beat("static", { ...join, memberId: "s", instanceId });
+  await s.beat("other", { ...join, memberId: "o" });
+  const protocols = [{ name: "range", metadata: subscription(["t"]) }];
+  const taken = await r.ask(
+    "takes its place",
+    joinGroup,
+    joining({
+      groupId,
+      groupInstanceId,
+      protocols,
+    }),
+  );
+  const { memberId, generationId } = taken;
+  await s.look("mixed");
+  const classic = { groupId, memberId, generationId, groupInstanceId };
+  await r.ask("mixed", heartbeat, classic);
+  await r.ask("old id", heartbeat, { ...classic, memberId: "s" });
+  await r.ask("mixed", syncGroup, { ...classic, protocolType: "consumer", protocolName: "range" });
+  await r.ask("known id", joinGroup, joining({ groupId, groupInstanceId, memberId, protocols }));
+  await r.ask("fenced", joinGroup, joining({ groupId, groupInstanceId, memberId: "s", protocols }));
+  await s.beat("other leaves", { memberId: "o", memberEpoch: -1 });
+  await s.look("classic");
+  await r.ask("classic", describeGroups, { groups: [groupId] });
+  const members = [{ memberId: "", groupInstanceId }];
+  await r.ask("leaves", leaveGroup, { groupId, members });
+  await s.look("empty");
+}
+
+/** A group of one static member that comes back with the classic protocol. */
+async function downgradeByReplacement(s: Scenario): Promise<void> {
+  const { r, groupId } = s;
+  const groupInstanceId = "i";
+  await s.beat("static", { ...join, memberId: "s", instanceId: groupInstanceId });
+  const protocols = [{ name: "range", metadata: subscription(["t"], [0, 1, 2, 3, 4]) }];
+  const ask = joining({ groupId, groupInstanceId, protocols });
+  const { memberId, generationId } = await r.ask("takes its place", joinGroup, ask);
+  await s.look("downgraded");
+  await r.ask("downgraded", describeGroups, { groups: [groupId] });
+  const sync = { groupId, memberId, generationId, groupInstanceId, protocolType: "consumer" };
+  await r.ask("downgraded", syncGroup, { ...sync, protocolName: "range" });
+  await r.ask("leaves", leaveGroup, { groupId, members: [{ memberId: "", groupInstanceId }] });
+}
+
+async function assignors(s: Scenario): Promise<void> {
+  const both = { ...join, subscribedTopicNames: ["t", "u"] };
+  await s.beat("range", { ...both, memberId: "a", serverAssignor: "range" });
+  await s.look("range");
+  await s.beat("the same", { ...both, memberId: "b", serverAssignor: "range" });
+  await s.look("the same");
+  await s.beat("less", { ...join, memberId: "c", serverAssignor: "uniform" });
+  await s.look("less");
+  for (const memberId of ["a", "b", "c"]) await s.beat("leaves", { memberId, memberEpoch: -1 });
+}
+
 /** Makes the topics, waits for the coordinator, and has targets computed at once. */
 async function prepare(r: Recorder): Promise<TopicIds> {
   const topic = (name: string, numPartitions: number) => ({
@@ -396,6 +457,9 @@ export const transcript = (bootstrap: string) =>
     await scenario.topicsChange();
     await new Scenario(r, ids, "regexes").regexes();
     await new Scenario(r, ids, "migration").migration();
+    await staticMigration(new Scenario(r, ids, "static"));
+    await downgradeByReplacement(new Scenario(r, ids, "replacement"));
+    await assignors(new Scenario(r, ids, "assignors"));
   });
 
 export const consumerGroupSemantics: CompatSuite = {

@@ -46,7 +46,7 @@ export function classicJoin(
   request: JoinRequest,
   reply: Reply<JoinResponse>,
 ): Step {
-  const refuse = (error: ErrorCode, memberId = request.memberId) => {
+  const refuse = (error: ErrorCode, memberId = "") => {
     reply(joinError(error, memberId));
     return NO_STEP;
   };

@@ -71,6 +71,8 @@ export class ConsumerGroups implements GroupKindOperations<ConsumerGroupRecord> 
   }
 
   onLoaded(): void {
+    // Topics may have come while the log was read.
+    this.#parts.regexes.onTopicsCreated();
     for (const group of this.#context.groups.values()) {
       if (!(group instanceof ConsumerGroup)) continue;
       for (const member of group.members.values()) {

@@ -1,5 +1,10 @@
-/** A consumer of the new protocol as clients are: it gives up what is taken and says what it has. */
+/** Consumers of both protocols as clients are: they give up what is taken and say what they have. */
 import { type ErrorCode, Errors } from "../../../../core/errors.ts";
+import { decodeVersioned, encodeVersioned } from "../../../../core/protocol/codec.ts";
+import {
+  consumerProtocolAssignment,
+  consumerProtocolSubscription,
+} from "../../../../core/protocol/records/consumer-protocol.ts";
 import { GROUP, type GroupHarness } from "../group.test-helper.ts";
 import type { ConsumerGroupDescription } from "./describe.ts";
 import type { HeartbeatRequest, HeartbeatResponse } from "./heartbeat.ts";
@@ -125,6 +130,67 @@ const LOST_MEMBERSHIP: ReadonlySet<number> = new Set([
   Errors.UNKNOWN_MEMBER_ID,
   Errors.GROUP_ID_NOT_FOUND,
 ]);
+
+/** A cooperative subscription to `t` of a member that has these partitions. */
+export const classicSubscription = (owned: readonly number[]) =>
+  encodeVersioned(consumerProtocolSubscription, 3, {
+    topics: ["t"],
+    ownedPartitions: owned.length === 0 ? [] : [{ topic: "t", partitions: owned }],
+  });
+
+/** These partitions of `t`, as a leader assigns them. */
+export const classicAssignment = (partitions: readonly number[]) =>
+  encodeVersioned(consumerProtocolAssignment, 3, {
+    assignedPartitions: [{ topic: "t", partitions }],
+  });
+
+const partitionsOf = (bytes: Uint8Array) =>
+  decodeVersioned(consumerProtocolAssignment, bytes).assignedPartitions
+    .flatMap(({ partitions }) => [...partitions]);
+
+/** A cooperative consumer of the classic protocol in a group of either kind. */
+export class ClassicConsumer {
+  owned: number[] = [];
+  generationId = -1;
+  constructor(readonly groups: GroupHarness, public memberId = "") {}
+
+  request() {
+    return {
+      memberId: this.memberId,
+      protocols: [{ name: "cooperative-sticky", metadata: classicSubscription(this.owned) }],
+    };
+  }
+
+  /** Joins a consumer group, where nobody is waited for, and gets its assignment. */
+  async rejoin(): Promise<void> {
+    let joined = this.groups.join(this.request());
+    if (joined.answer?.error === Errors.MEMBER_ID_REQUIRED) {
+      this.memberId = joined.answer.memberId;
+      joined = this.groups.join(this.request());
+    }
+    await this.groups.clock.advance(0);
+    if (joined.answer?.error !== Errors.NONE) throw new Error("the join was refused");
+    this.generationId = joined.answer.generationId;
+    await this.sync();
+  }
+
+  async sync(): Promise<void> {
+    const { memberId, generationId } = this;
+    const synced = this.groups.sync({ memberId, generationId });
+    await this.groups.clock.advance(0);
+    if (synced.answer?.error === Errors.REBALANCE_IN_PROGRESS) return;
+    if (synced.answer?.error !== Errors.NONE) throw new Error("the sync was refused");
+    this.owned = partitionsOf(synced.answer.assignment);
+  }
+
+  /** Joins if it has not, else sends a heartbeat and does what that says. */
+  async beat(): Promise<void> {
+    if (this.generationId === -1) return await this.rejoin();
+    const error = this.groups.heartbeat(this.memberId, this.generationId);
+    if (error === Errors.REBALANCE_IN_PROGRESS) await this.rejoin();
+    else if (error !== Errors.NONE) throw new Error(`heartbeat: ${error}`);
+  }
+}
 
 /** The group as ConsumerGroupDescribe shows it. */
 export function describeGroup(groups: GroupHarness): ConsumerGroupDescription {

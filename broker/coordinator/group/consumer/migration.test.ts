@@ -1,70 +1,16 @@
 /** Groups that change between the classic and the new protocol with members in them. */
 import { expect, test } from "bun:test";
 import { errorName, Errors } from "../../../../core/errors.ts";
-import { decodeVersioned, encodeVersioned } from "../../../../core/protocol/codec.ts";
-import {
-  consumerProtocolAssignment,
-  consumerProtocolSubscription,
-} from "../../../../core/protocol/records/consumer-protocol.ts";
+import { SeededRandom } from "../../coordinator.test-helper.ts";
 import { DEFAULT_GROUP_CONFIG } from "../group-config.ts";
 import { GROUP, GroupHarness } from "../group.test-helper.ts";
-import { describeGroup, SimConsumer } from "./consumer.test-helper.ts";
-
-const subscription = (owned: readonly number[]) =>
-  encodeVersioned(consumerProtocolSubscription, 3, {
-    topics: ["t"],
-    ownedPartitions: owned.length === 0 ? [] : [{ topic: "t", partitions: owned }],
-  });
-
-const assignment = (partitions: readonly number[]) =>
-  encodeVersioned(consumerProtocolAssignment, 3, {
-    assignedPartitions: [{ topic: "t", partitions }],
-  });
-
-const partitionsOf = (bytes: Uint8Array) =>
-  decodeVersioned(consumerProtocolAssignment, bytes).assignedPartitions
-    .flatMap(({ partitions }) => [...partitions]);
-
-/** A cooperative consumer of the classic protocol in a group of either kind. */
-class ClassicConsumer {
-  owned: number[] = [];
-  generationId = -1;
-  constructor(readonly groups: GroupHarness, public memberId = "") {}
-
-  request() {
-    return {
-      memberId: this.memberId,
-      protocols: [{ name: "cooperative-sticky", metadata: subscription(this.owned) }],
-    };
-  }
-
-  /** Joins a consumer group, where nobody is waited for, and gets its assignment. */
-  async rejoin(): Promise<void> {
-    let joined = this.groups.join(this.request());
-    if (joined.answer?.error === Errors.MEMBER_ID_REQUIRED) {
-      this.memberId = joined.answer.memberId;
-      joined = this.groups.join(this.request());
-    }
-    await this.groups.clock.advance(0);
-    expect(joined.answer).toMatchObject({ error: 0, leader: "", members: [] });
-    this.generationId = joined.answer!.generationId;
-    await this.sync();
-  }
-
-  async sync(): Promise<void> {
-    const { memberId, generationId } = this;
-    const synced = this.groups.sync({ memberId, generationId });
-    await this.groups.clock.advance(0);
-    expect(synced.answer?.error).toBe(Errors.NONE);
-    this.owned = partitionsOf(synced.answer!.assignment);
-  }
-
-  async beat(): Promise<void> {
-    const error = this.groups.heartbeat(this.memberId, this.generationId);
-    if (error === Errors.REBALANCE_IN_PROGRESS) await this.rejoin();
-    else expect(error).toBe(Errors.NONE);
-  }
-}
+import {
+  classicAssignment,
+  ClassicConsumer,
+  classicSubscription,
+  describeGroup,
+  SimConsumer,
+} from "./consumer.test-helper.ts";
 
 /** A stable classic group of two that share four partitions. */
 async function classicGroup(config = {}): Promise<[GroupHarness, ClassicConsumer[]]> {
@@ -73,7 +19,9 @@ async function classicGroup(config = {}): Promise<[GroupHarness, ClassicConsumer
   const consumers = [new ClassicConsumer(groups), new ClassicConsumer(groups)];
   const joins = consumers.map((each) => groups.joinNew(each.request()));
   await groups.clock.advance(0);
-  const assignments = new Map(joins.map(({ memberId }, i) => [memberId, assignment([i, i + 2])]));
+  const assignments = new Map(
+    joins.map(({ memberId }, i) => [memberId, classicAssignment([i, i + 2])]),
+  );
   for (const [index, consumer] of consumers.entries()) {
     consumer.memberId = joins[index]!.memberId;
     consumer.generationId = 1;
@@ -221,10 +169,51 @@ test("who asks with another generation, or of the other protocol, is refused", a
     ["INCONSISTENT_GROUP_PROTOCOL", groups.join({ protocolType: "connect" }).answer!.error],
     [
       "INCONSISTENT_GROUP_PROTOCOL",
-      groups.join({ protocols: [{ name: "x", metadata: subscription([]) }] }).answer!.error,
+      groups.join({ protocols: [{ name: "x", metadata: classicSubscription([]) }] }).answer!.error,
     ],
     ["NONE", await groups.leave("new")],
   ];
   expect(rows.map(([, code]) => errorName(code))).toEqual(rows.map(([name]) => name));
   expect(kind(groups)).toBe("classic");
 });
+
+test("no partition has two readers in a group of both protocols", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = new SeededRandom(seed);
+    const groups = await new GroupHarness({}, undefined, new SeededRandom(seed)).start();
+    groups.setTopic("t", 12);
+    const anchor = new SimConsumer(groups, "anchor");
+    await anchor.beat();
+    const sims = [anchor];
+    const classics: ClassicConsumer[] = [];
+    for (let step = 0; step < 60; step++) {
+      const choice = random.below(8);
+      if (choice === 0 && sims.length < 5) sims.push(new SimConsumer(groups, `m${step}`));
+      else if (choice === 1 && classics.length < 5) classics.push(new ClassicConsumer(groups));
+      else if (choice === 2 && sims.length > 1) await sims.pop()!.leave();
+      else if (choice === 3 && classics.length > 0) await groups.leave(classics.pop()!.memberId);
+      else if (choice === 4) await groups.start();
+      await groups.clock.advance(500);
+      for (const sim of sims) await sim.beat({ lost: random.below(10) === 0 });
+      for (const classic of classics) await classic.beat();
+      const all = [
+        ...sims.flatMap((sim) => sim.partitions),
+        ...classics.flatMap(({ owned }) => owned.map((partition) => `t-${partition}`)),
+      ];
+      expect({ seed, step, twice: all.length - new Set(all).size }).toEqual({
+        seed,
+        step,
+        twice: 0,
+      });
+    }
+    for (let round = 0; round < 12; round++) {
+      await groups.clock.advance(1_000);
+      for (const sim of sims) await sim.beat();
+      for (const classic of classics) await classic.beat();
+    }
+    expect({ seed, state: groups.state() }).toEqual({ seed, state: "Stable" });
+    const read = sims.reduce((sum, sim) => sum + sim.partitions.length, 0) +
+      classics.reduce((sum, { owned }) => sum + owned.length, 0);
+    expect({ seed, read }).toEqual({ seed, read: 12 });
+  }
+}, 60_000);

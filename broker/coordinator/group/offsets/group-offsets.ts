@@ -100,9 +100,8 @@ export class GroupOffsets {
 
   /** NONE, or why a member of that id and epoch may not see the offsets; null is nobody. */
   fetchProblem(groupId: string, memberId: string | null, memberEpoch: number): ErrorCode {
-    const group = this.context.groups.get(groupId);
-    if (group !== undefined) return group.fetchProblem(memberId, memberEpoch);
-    return memberId !== null && memberEpoch >= 0 ? Errors.GROUP_ID_NOT_FOUND : Errors.NONE;
+    // A group that is not there has no offsets, whoever asks.
+    return this.context.groups.get(groupId)?.fetchProblem(memberId, memberEpoch) ?? Errors.NONE;
   }
 
   /** What is committed for a partition, or undefined. An offset of a topic that was is none. */

@@ -9,6 +9,8 @@ export interface Target {
   readonly name: string;
   readonly bootstrap: string;
   readonly pid: number;
+  /** Where its partitions are. */
+  readonly logDir: string;
   stop(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export async function startOurs(
     name: `kstream (${durability})`,
     bootstrap: broker.bootstrap,
     pid: broker.pid,
+    logDir: broker.dataDir,
     stop: async () => void await broker.stop(),
   };
 }
@@ -71,6 +74,7 @@ export async function startKafka(port: number, settings: Settings = {}): Promise
     name: "Apache Kafka 4.3.1",
     bootstrap,
     pid: child.pid,
+    logDir: join(dir, "log"),
     stop: async () => {
       child.kill("SIGTERM");
       await child.exited;

@@ -217,8 +217,15 @@ function conflictsOf(config: BrokerConfig): string[] {
       problems.push(`${low} (${lowValue}) must not be greater than ${high} (${highValue})`);
     }
   }
+  const dedupeBytes = config.get("log.cleaner.dedupe.buffer.size");
+  if (dedupeBytes / Math.max(1, config.get("log.cleaner.threads")) < DEDUPE_BYTES_PER_THREAD_MIN) {
+    problems.push("log.cleaner.dedupe.buffer.size must be at least 1 MiB for each cleaner thread");
+  }
   return problems;
 }
+
+/** As Kafka demands. */
+const DEDUPE_BYTES_PER_THREAD_MIN = 1024 * 1024;
 
 function canonical(name: BrokerConfigName, text: string): ParsedConfig {
   const parsed = parseConfigValue(name, BROKER_CONFIGS[name], text);

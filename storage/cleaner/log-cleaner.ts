@@ -65,7 +65,7 @@ export class LogCleaner {
 
   /** Begins to look after the logs. */
   start(): void {
-    for (let left = this.config().threads; left > 0; left--) this.loops.push(this.loop());
+    this.startLoops();
   }
 
   /** Resolves when nothing is being cleaned any more. */
@@ -97,14 +97,21 @@ export class LogCleaner {
     }
   }
 
-  private async loop(): Promise<void> {
+  /** One for each thread; the first is there even if there are none, and sees when there are more. */
+  private startLoops(): void {
+    const wanted = Math.max(1, this.config().threads);
+    while (this.loops.length < wanted) this.loops.push(this.loop(this.loops.length));
+  }
+
+  private async loop(index: number): Promise<void> {
     const { signal } = this.stopping;
     // What is adopted at the start takes its configuration first.
     let rests = true;
     while (!signal.aborted) {
       if (rests) await sleep(this.clock, this.config().backoffMs, signal).catch(() => {});
       if (signal.aborted) return;
-      rests = !await this.cleanOne();
+      this.startLoops();
+      rests = index >= this.config().threads || !await this.cleanOne();
     }
   }
 

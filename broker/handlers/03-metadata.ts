@@ -90,9 +90,11 @@ function namedTopics(
   }
   const names = new Set<string>();
   const ids = new Set<string>();
+  // As Kafka: names count only where no id is given. Java's clients send the empty name with an id.
+  const byIds = wanted.some(({ topicId }) => topicId !== ZERO_UUID);
   for (const { name, topicId } of wanted) {
-    if (name !== null) names.add(name);
-    else ids.add(topicId);
+    if (!byIds && name !== null) names.add(name);
+    else if (name === null || topicId !== ZERO_UUID) ids.add(topicId);
   }
   return Promise.all([
     ...[...names].map((name) => byName(context, request, broker, name)),

@@ -105,6 +105,11 @@ describe("Metadata", () => {
     const { topics } = await call(metadataHandler, 12, { topics: [known, unknown] });
     expect(topics.map(({ name, errorCode }) => [name, errorName(errorCode)]))
       .toEqual([["t", "NONE"], [null, "UNKNOWN_TOPIC_ID"]]);
+    // Java's clients send the empty name beside an id; names beside ids do not count.
+    const asJava = [{ ...known, name: "" }, { ...unknown, name: "t" }];
+    const java = await call(metadataHandler, 13, { topics: asJava });
+    expect(java.topics.map(({ name, errorCode }) => [name, errorName(errorCode)]))
+      .toEqual([["t", "NONE"], [null, "UNKNOWN_TOPIC_ID"]]);
     const early = await call(metadataHandler, 11, { topics: [known] });
     expect(early.topics[0]?.errorCode).toBe(Errors.INVALID_REQUEST);
     const hidden = await call(

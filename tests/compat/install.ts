@@ -9,13 +9,17 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { run } from "../harness/process.ts";
 
-const CACHE = process.env["KSTREAM_COMPAT_CACHE"] ?? join(homedir(), ".cache/kstream-compat");
+/** Where everything is installed. */
+export const CACHE = process.env["KSTREAM_COMPAT_CACHE"] ??
+  join(homedir(), ".cache/kstream-compat");
 const HERE = import.meta.dir;
-const KAFKA_VERSION = "4.3.1";
+/** The version of Kafka that we are compared with. */
+export const KAFKA_VERSION = "4.3.1";
 const PYTHON_PACKAGES = ["confluent-kafka==2.16.1", "aiokafka[snappy,lz4,zstd]==0.14.0"];
 const INSTALL_TIMEOUT_MS = 600_000;
 
-const kafkaLibs = join(CACHE, `kafka-${KAFKA_VERSION}`, "libs");
+/** Kafka's jars: server, tools, clients. */
+export const kafkaLibs = join(CACHE, `kafka-${KAFKA_VERSION}`, "libs");
 /** The Python of the virtual environment that holds the Python clients. */
 export const PYTHON = join(CACHE, "venv/bin/python");
 
@@ -32,26 +36,36 @@ async function install(command: string[], stamp: string, what: string): Promise<
   return null;
 }
 
-/** Kafka's jars: tools, server and Java clients. */
-export async function needKafka(): Promise<string | null> {
-  const stamp = join(CACHE, `kafka-${KAFKA_VERSION}`, ".complete");
+/** Copies the dependencies of a Maven project into a folder, once. */
+export async function fetchJars(
+  pom: string,
+  folder: string,
+  stamp: string,
+  what: string,
+): Promise<string | null> {
   if (existsSync(stamp)) return null;
-  if (!onPath("mvn") || !onPath("java")) return "needs Maven and a JDK 17 or newer";
-  mkdirSync(kafkaLibs, { recursive: true });
+  if (!onPath("mvn") || !onPath("javac")) return "needs Maven and a JDK 17 or newer";
+  mkdirSync(folder, { recursive: true });
   return await install(
     [
       "mvn",
       "-q",
       "-B",
       "-f",
-      join(HERE, "kafka-tools/pom.xml"),
+      pom,
       "dependency:copy-dependencies",
-      `-DoutputDirectory=${kafkaLibs}`,
+      `-DoutputDirectory=${folder}`,
       `-DbuildDirectory=${join(CACHE, "target")}`,
     ],
     stamp,
-    "Kafka's jars",
+    what,
   );
+}
+
+/** Kafka's jars: tools, server and Java clients. */
+export function needKafka(): Promise<string | null> {
+  const stamp = join(CACHE, `kafka-${KAFKA_VERSION}`, ".complete");
+  return fetchJars(join(HERE, "kafka-tools/pom.xml"), kafkaLibs, stamp, "Kafka's jars");
 }
 
 /** confluent-kafka and aiokafka. */

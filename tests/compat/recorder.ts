@@ -10,7 +10,7 @@ import { bunNetwork } from "../../core/io/bun/network.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import { withBroker } from "../harness/broker-process.ts";
 import { expectEqual } from "./suite.ts";
-import { withApacheKafka } from "./suites/apache-kafka.ts";
+import { withApacheKafka } from "./apache-broker.ts";
 
 /** A member id: what the client calls itself and a UUID, in either form. */
 const RANDOM_ID = /\w+-[0-9a-f]{8}-[0-9a-f-]{27}|(?<=")(?!A{22})[A-Za-z0-9_-]{22}(?=")/g;

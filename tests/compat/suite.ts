@@ -7,12 +7,16 @@ export interface CompatSuite {
   readonly needs: readonly (() => Promise<string | null>)[];
   /** Part of CI's sample, which must stay short. */
   readonly inSample: boolean;
+  /** Whether its scenarios can run against Apache Kafka instead (`withTarget`). */
+  readonly control?: boolean;
   readonly cases: readonly CompatCase[];
 }
 
 /** One scenario; it fails by throwing. */
 export interface CompatCase {
   readonly name: string;
+  /** False where a suite of the sample leaves this case out of it. */
+  readonly inSample?: boolean;
   run(): Promise<void>;
 }
 

@@ -38,6 +38,20 @@ test("a commit writes markers and is complete after them; the next transaction m
   expect(await t.add("id", producer, at("a", 0))).toBe(Errors.NONE);
 });
 
+test("the end of an empty transaction waits for the markers of the one before", async () => {
+  const t = await TransactionTest.start();
+  const producer = await t.init("id");
+  await t.add("id", producer, at("a", 0), 2);
+  t.markers.held = true;
+  const next = await t.end("id", producer, { clientVersion: 2 });
+  expect(next.producerEpoch).toBe(1);
+  const abort = { commit: false, clientVersion: 2 };
+  expect((await t.end("id", next, abort)).error).toBe(Errors.CONCURRENT_TRANSACTIONS);
+  t.markers.release();
+  await t.clock.advance(0);
+  expect(await t.end("id", next, abort)).toMatchObject({ error: Errors.NONE, producerEpoch: 2 });
+});
+
 test("an addition waits for the markers of the last transaction, then gives up", async () => {
   const t = await TransactionTest.start();
   const producer = await t.init("id");

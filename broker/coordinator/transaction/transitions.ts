@@ -315,6 +315,8 @@ function endWithBump(
       return commit ? invalid : decide();
     case "PrepareCommit":
     case "PrepareAbort":
+      // The end of the next transaction, which is empty, while markers of this one are on the way.
+      if (isCurrent) return stay(identityError(Errors.CONCURRENT_TRANSACTIONS));
       if (!isRetry) return fenced;
       return isOutcome(value, commit, "Prepare")
         ? stay(identityError(Errors.CONCURRENT_TRANSACTIONS))

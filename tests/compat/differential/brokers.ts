@@ -8,7 +8,7 @@ import { heartbeat } from "../../../core/protocol/12-heartbeat.ts";
 import { initProducerId } from "../../../core/protocol/22-init-producer-id.ts";
 import { incrementalAlterConfigs } from "../../../core/protocol/44-incremental-alter-configs.ts";
 import { withBroker } from "../../harness/broker-process.ts";
-import { withApacheKafka } from "../suites/apache-kafka.ts";
+import { withApacheKafka } from "../apache-broker.ts";
 import type { Pair } from "./differential.ts";
 import { Player } from "./player.ts";
 

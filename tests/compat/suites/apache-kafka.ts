@@ -1,67 +1,9 @@
 /** Our own commands against Apache Kafka: they must not depend on our broker. */
-import { join } from "node:path";
-import { createServer } from "node:net";
-import { freshDir, KSTREAM } from "../../harness/broker-process.ts";
+import { KSTREAM } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
-import { java, needKafka } from "../install.ts";
+import { withApacheKafka } from "../apache-broker.ts";
+import { needKafka } from "../install.ts";
 import { type CompatSuite, expectContains, expectEqual, numberedLines } from "../suite.ts";
-
-/** A port that was free a moment ago. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null ? resolve(address.port) : reject()
-      );
-    });
-  });
-}
-
-/** Runs the body against a fresh one-node Apache Kafka with these broker configs besides. */
-export async function withApacheKafka(
-  body: (bootstrap: string) => Promise<void>,
-  settings: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const [port, controllerPort] = [await freePort(), await freePort()];
-  const dir = freshDir("apache");
-  const config = join(dir, "server.properties");
-  await Bun.write(
-    config,
-    Object.entries({
-      "process.roles": "broker,controller",
-      "node.id": 1,
-      "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
-      listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
-      "controller.listener.names": "CONTROLLER",
-      "inter.broker.listener.name": "PLAINTEXT",
-      "log.dirs": join(dir, "log"),
-      "offsets.topic.replication.factor": 1,
-      "transaction.state.log.replication.factor": 1,
-      "transaction.state.log.min.isr": 1,
-      "group.initial.rebalance.delay.ms": 0,
-      ...settings,
-    }).map(([key, value]) => `${key}=${value}`).join("\n"),
-  );
-  const id = "AAAAAAAAQAqAAAAAAAAAAQ";
-  await runOk(java("kafka.tools.StorageTool", "format", "-t", id, "-c", config));
-  const broker = Bun.spawn(java("kafka.Kafka", config), { stdout: "ignore", stderr: "ignore" });
-  try {
-    const bootstrap = `127.0.0.1:${port}`;
-    const deadline = Date.now() + 60_000;
-    while ((await run([KSTREAM, "topic", "list", "-b", bootstrap])).exitCode !== 0) {
-      if (Date.now() > deadline) throw new Error("Apache Kafka did not start within a minute");
-      await Bun.sleep(200);
-    }
-    await body(bootstrap);
-  } finally {
-    broker.kill("SIGKILL");
-    await broker.exited;
-  }
-}
 
 export const apacheKafka: CompatSuite = {
   name: "apache-kafka",

@@ -1,0 +1,61 @@
+/** Consumer groups of both protocols by Kafka's own Java consumer. */
+import { runOk } from "../../harness/process.ts";
+import { needJavaPrograms, runScenarios } from "../java-programs.ts";
+import { java } from "../install.ts";
+import { type CompatSuite, expectContains } from "../suite.ts";
+import { withTarget } from "../target.ts";
+
+/** So that heartbeats are frequent and sessions short. */
+const SETTINGS = {
+  "group.consumer.min.heartbeat.interval.ms": "100",
+  "group.consumer.heartbeat.interval.ms": "500",
+  "group.consumer.min.session.timeout.ms": "1000",
+  "group.consumer.session.timeout.ms": "6000",
+  "group.min.session.timeout.ms": "1000",
+};
+
+function scenarios(...names: string[]) {
+  return () =>
+    withTarget(({ bootstrap }) => runScenarios("ConsumerGroups", bootstrap, names), SETTINGS);
+}
+
+/** Kafka's verifiable consumer reads what the verifiable producer sent. */
+function verifiable(protocol: "classic" | "consumer"): () => Promise<void> {
+  return () =>
+    withTarget(async ({ bootstrap }) => {
+      const common = ["--bootstrap-server", bootstrap, "--topic", "v", "--max-messages", "500"];
+      await runOk(java("org.apache.kafka.tools.VerifiableProducer", ...common));
+      const group = ["--group-id", "v", "--group-protocol", protocol];
+      const reset = ["--reset-policy", "earliest"];
+      const { stdout } = await runOk(
+        java("org.apache.kafka.tools.VerifiableConsumer", ...common, ...group, ...reset),
+      );
+      expectContains(stdout, `"name":"partitions_assigned"`, "assignment");
+      expectContains(stdout, /"name":"offsets_committed".*"offset":500/, "commit");
+      expectContains(stdout, /"success":true/, "commit");
+    }, SETTINGS);
+}
+
+export const javaGroups: CompatSuite = {
+  name: "java-groups",
+  needs: [needJavaPrograms],
+  inSample: true,
+  control: true,
+  cases: [
+    { name: "20 members of the new protocol under churn", run: scenarios("churn-consumer") },
+    { name: "migration of a group and back while it reads", run: scenarios("migration") },
+    {
+      name: "classic churn, static members, expressions, a member that stalls",
+      inSample: false,
+      run: scenarios(
+        "churn-classic",
+        "static-classic",
+        "static-consumer",
+        "regex",
+        "crashed-member",
+      ),
+    },
+    { name: "verifiable-consumer, classic", inSample: false, run: verifiable("classic") },
+    { name: "verifiable-consumer, consumer", inSample: false, run: verifiable("consumer") },
+  ],
+};

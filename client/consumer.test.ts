@@ -5,7 +5,14 @@ import { listOffsets } from "../core/protocol/02-list-offsets.ts";
 import { BatchBuilder } from "../core/records/batch-builder.ts";
 import type { BatchOptions } from "../core/records/batch-builder.ts";
 import { buildEndTxnMarker } from "../core/records/control-records.ts";
-import { setBaseOffset } from "../core/records/batch-header.ts";
+import {
+  BATCH_HEADER_BYTES,
+  BatchField,
+  LOG_OVERHEAD_BYTES,
+  setBaseOffset,
+  updateCrc,
+  writeInt32,
+} from "../core/records/batch-header.ts";
 import { CorruptRecordError } from "../core/records/corrupt-record-error.ts";
 import { SimClock } from "../tests/sim/sim-clock.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
@@ -145,6 +152,14 @@ test("read_committed leaves out aborted transactions and markers", () => {
     setBaseOffset(bytes, 0, offset);
     return bytes;
   };
+  // As compaction leaves the last batch of a producer.
+  const withoutRecord = (bytes: Uint8Array) => {
+    const header = bytes.slice(0, BATCH_HEADER_BYTES);
+    writeInt32(header, BatchField.batchLength, BATCH_HEADER_BYTES - LOG_OVERHEAD_BYTES);
+    writeInt32(header, BatchField.recordsCount, 0);
+    updateCrc(header, 0);
+    return header;
+  };
   const bytes = Buffer.concat([
     batch(0, ["plain"]),
     batch(1, ["aborted"], { ...txn, baseSequence: 0 }),
@@ -152,12 +167,14 @@ test("read_committed leaves out aborted transactions and markers", () => {
     marker("abort", 3),
     batch(4, ["committed"], { ...txn, baseSequence: 1 }),
     marker("commit", 5),
+    withoutRecord(marker("abort", 6)),
+    batch(7, ["later"], { ...txn, baseSequence: 2 }),
   ]);
   const chunk = (aborted: { producerId: number; firstOffset: number }[] | null) =>
-    new FetchedChunk("t", 0, 0, 6, 6, bytes, aborted, NO_CODECS);
+    new FetchedChunk("t", 0, 0, 8, 8, bytes, aborted, NO_CODECS);
   const aborted = [{ producerId: 9, firstOffset: 1 }];
-  expect(valuesOf(chunk(aborted))).toEqual(["plain", "other", "committed"]);
-  expect(valuesOf(chunk(null))).toEqual(["plain", "aborted", "other", "committed"]);
+  expect(valuesOf(chunk(aborted))).toEqual(["plain", "other", "committed", "later"]);
+  expect(valuesOf(chunk(null))).toEqual(["plain", "aborted", "other", "committed", "later"]);
 });
 
 test("a batch with a wrong checksum is refused", () => {

@@ -8,7 +8,7 @@ import {
   lastOffset,
   producerId,
 } from "../../core/records/batch-header.ts";
-import { readControlRecord } from "../../core/records/control-records.ts";
+import { readEndTxnMarker } from "../../core/records/control-records.ts";
 import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
@@ -123,7 +123,8 @@ class AbortedFilter {
     if (!isTransactional(bytes, position)) return false;
     const id = producerId(bytes, position);
     if (isControl(bytes, position)) {
-      if (readControlRecord(bytes, position).type === "abort") this.#open.delete(id);
+      // Compaction may have left a marker's batch without its record.
+      if (readEndTxnMarker(bytes, position)?.type === "abort") this.#open.delete(id);
       return false;
     }
     return this.#open.has(id);

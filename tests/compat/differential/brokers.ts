@@ -20,6 +20,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "super.users": "User:ANONYMOUS",
 };
 
+/** How our broker is started: as Kafka acknowledges, and with the same settings. */
+export const OUR_ARGS: readonly string[] = [
+  "--durability",
+  "os",
+  ...Object.entries(SETTINGS).flatMap(([name, value]) => ["--set", `${name}=${value}`]),
+];
+
 /** Brokers that run already, where they are named. */
 export interface Named {
   readonly kafka?: string | undefined;
@@ -37,9 +44,7 @@ export async function withBrokers<T>(named: Named, body: (pair: Pair) => Promise
   };
   const withTheirs = async (kafka: string) => {
     if (named.kstream !== undefined) return await withOurs(kafka, named.kstream);
-    const set = Object.entries(SETTINGS).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
-    const args = ["--durability", "os", ...set];
-    await withBroker(({ bootstrap }) => withOurs(kafka, bootstrap), { args });
+    await withBroker(({ bootstrap }) => withOurs(kafka, bootstrap), { args: OUR_ARGS });
   };
   if (named.kafka !== undefined) await withTheirs(named.kafka);
   else await withApacheKafka(withTheirs, SETTINGS);

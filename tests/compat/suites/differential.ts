@@ -5,19 +5,22 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AREAS } from "../differential/areas/index.ts";
+import { wrongAnswers } from "../differential/bad-input/index.ts";
 import { withBrokers } from "../differential/brokers.ts";
 import { playPlan } from "../differential/differential.ts";
 import { EXPLAINED } from "../differential/explained.ts";
 import { needKafka } from "../install.ts";
 import type { CompatSuite } from "../suite.ts";
 
-const STEPS_PER_EPISODE = 40;
 const IS_SAMPLE = process.argv.includes("--sample");
+const STEPS_PER_EPISODE = IS_SAMPLE ? 25 : 40;
 const EPISODES_PER_AREA = IS_SAMPLE ? 1 : 20;
 
 async function compareAll(): Promise<void> {
-  const outcome = await withBrokers({}, (pair) =>
-    playPlan(pair, {
+  const outcome = await withBrokers({}, async (pair) => {
+    const wrong = await wrongAnswers(pair.theirs, "bad-");
+    if (wrong.length > 0) throw new Error(`Apache Kafka's own codes:\n${wrong.join("\n")}`);
+    return await playPlan(pair, {
       areas: AREAS,
       firstSeed: 1,
       episodesPerArea: EPISODES_PER_AREA,
@@ -25,7 +28,8 @@ async function compareAll(): Promise<void> {
       maxFindings: 5,
       shrink: !IS_SAMPLE,
       log: (line) => console.log(line),
-    }));
+    });
+  });
   console.log(`  ${outcome.requests} requests in ${outcome.areas.join(", ")}`);
   if (outcome.findings.length > 0) {
     throw new Error(

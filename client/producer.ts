@@ -61,6 +61,8 @@ export class Producer {
   readonly #options: ResolvedProducerOptions;
   readonly #sender: Sender;
   readonly #transactions: ProducerTransactions | null;
+  /** Records of the transaction that are not in a batch yet. */
+  readonly #entering = new Set<Promise<void>>();
   /** The queues that have had a batch in the current transaction. */
   readonly #usedQueues = new Set<PartitionQueue>();
   readonly #writers = new Map<string, Promise<TopicWriter>>();
@@ -85,7 +87,10 @@ export class Producer {
       {
         identify: (identity) => this.#sender.identify(identity),
         wake: () => this.#sender.wakeAll(),
-        flush: () => this.flush(),
+        flush: async () => {
+          await Promise.all(this.#entering);
+          await this.flush();
+        },
         drop: (error) => this.#dropUnsent(error),
       },
     );
@@ -125,7 +130,23 @@ export class Producer {
    * Sends a record; resolves when it is acknowledged, rejects when it is given up. Waits for room in
    * the buffer first.
    */
-  async send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord): Promise<RecordMetadata> {
+    if (this.#transactions === null) return this.#send(record, () => {});
+    try {
+      this.#transactions.requireOpen();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // The transaction ends behind this record, also if it has to wait for the topic or for room.
+    const { promise, resolve: entered } = Promise.withResolvers<void>();
+    this.#entering.add(promise);
+    void promise.then(() => this.#entering.delete(promise));
+    const sent = this.#send(record, entered);
+    void sent.then(() => entered(), () => entered());
+    return sent;
+  }
+
+  async #send(record: ProducerRecord, entered: () => void): Promise<RecordMetadata> {
     const writer = await this.topic(record.topic);
     const timestampMs = record.timestampMs ?? this.cluster.io.clock.wallMs();
     const partition = record.partition ?? -1;
@@ -139,6 +160,7 @@ export class Producer {
         const { key = null, value, headers } = record;
         const chosen = writer.append(partition, timestampMs, key, value, headers, callback);
         if (chosen < 0) this.room().then(attempt).catch(reject);
+        else entered();
       };
       attempt();
     });

@@ -1,6 +1,8 @@
 /** Apache Kafka's own command-line tools, and its log dumper on our data directory. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { Producer } from "../../../client/producer.ts";
+import { clientIo } from "../../../cmd/client.ts";
 import { freshDir, startBrokerProcess, withBroker } from "../../harness/broker-process.ts";
 import { run, runOk, type RunOptions } from "../../harness/process.ts";
 import { java, needKafka } from "../install.ts";
@@ -20,6 +22,7 @@ const CLASSES = {
   "consumer-perf-test": "org.apache.kafka.tools.ConsumerPerformance",
   "verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
   "verifiable-consumer": "org.apache.kafka.tools.VerifiableConsumer",
+  transactions: "org.apache.kafka.tools.TransactionsCommand",
   "dump-log": "org.apache.kafka.tools.DumpLogSegments",
 } as const;
 
@@ -31,6 +34,17 @@ async function produceLines(bootstrap: string, topic: string, input: string, ...
   await tool("console-producer", ["--bootstrap-server", bootstrap, "--topic", topic, ...args], {
     input,
   });
+}
+
+/** As a producer that is gone for good in the middle of a transaction. */
+async function leaveTransactionOpen(bootstrap: string, topic: string): Promise<void> {
+  const [host, port] = bootstrap.split(":");
+  const brokers = [{ host: host!, port: Number(port) }];
+  const producer = new Producer(clientIo, { brokers, transactionalId: "hanging", lingerMs: 0 });
+  await producer.transactions.init();
+  producer.transactions.begin();
+  await producer.send({ topic, partition: 0, value: new Uint8Array(10) });
+  producer.abort(new Error("gone"));
 }
 
 function files(dir: string, suffix: string): string[] {
@@ -244,6 +258,41 @@ export const javaTools: CompatSuite = {
           const total = [...counts, ...alternative].reduce((sum, m) => sum + Number(m[1]), 0);
           expectEqual(total, 5000, "consumed");
         }),
+    },
+    {
+      name: "transactions: list, describe, find and abort one that hangs; its index in dump-log",
+      run: async () => {
+        const dataDir = freshDir("transactions");
+        const broker = await startBrokerProcess({ dataDir });
+        const { bootstrap } = broker;
+        const transactions = (...args: string[]) =>
+          tool("transactions", ["--bootstrap-server", bootstrap, ...args]);
+        const perf = ["--topic", "t1", "--num-records", "2000", "--record-size", "50"];
+        await tool("producer-perf-test", [
+          ...perf,
+          ...["--throughput", "-1", "--bootstrap-server", bootstrap],
+          ...["--transactional-id", "perf", "--transaction-duration-ms", "50"],
+        ]);
+        expectContains((await transactions("list")).stdout, /perf\s+1\s+\d+\s+Complete/, "list");
+        const described = await transactions("describe", "--transactional-id", "perf");
+        expectContains(described.stdout, "CompleteCommit", "describe");
+        await leaveTransactionOpen(bootstrap, "t1");
+        const open = ["--topic", "t1", "--partition", "0"];
+        const starts = async () => {
+          const { stdout } = await transactions("describe-producers", ...open);
+          // The last column is the start of the open transaction, or None.
+          return stdout.split("\n").map((line) => line.trim().split(/\s+/).at(-1) ?? "")
+            .filter((start) => /^\d+$/.test(start));
+        };
+        const [start] = await starts();
+        if (start === undefined) throw new Error("no transaction is open");
+        await transactions("abort", ...open, "--start-offset", start);
+        expectEqual((await starts()).length, 0, "open transactions");
+        expectEqual(await broker.stop(), 0, "clean stop");
+        const index = files(join(dataDir, "t1-0"), ".txnindex");
+        const dumped = await tool("dump-log", ["--files", index.join(",")]);
+        expectContains(dumped.stdout, /firstOffset: \d+ lastOffset: \d+/, "the index");
+      },
     },
     {
       name: "dump-log reads our segments, indexes, snapshots and committed offsets",

@@ -7,13 +7,13 @@ import { type CompatSuite, expectContains } from "../suite.ts";
 
 const CLIENTS = join(import.meta.dir, "../clients");
 
-function script(runtime: string, file: string): Promise<void> {
+function script(runtime: string, file: string, said = "1000 records"): Promise<void> {
   return withBroker(async ({ bootstrap }) => {
     const finished = await runOk([runtime, join(CLIENTS, file)], {
       env: { BOOTSTRAP: bootstrap },
       timeoutMs: 90_000,
     });
-    expectContains(finished.stdout, "1000 records", file);
+    expectContains(finished.stdout, said, file);
   });
 }
 
@@ -24,6 +24,10 @@ export const javascriptClients: CompatSuite = {
   cases: [
     { name: "kafkajs on Node", run: () => script("node", "kafkajs.mjs") },
     { name: "kafkajs on Bun", run: () => script("bun", "kafkajs.mjs") },
+    {
+      name: "kafkajs in transactions",
+      run: () => script("bun", "kafkajs-transactions.mjs", "20 transactions"),
+    },
     { name: "@platformatic/kafka on Bun", run: () => script("bun", "platformatic.mjs") },
   ],
 };

@@ -22,6 +22,14 @@ export const pythonClients: CompatSuite = {
   inSample: true,
   cases: [
     { name: "confluent-kafka", run: () => script("confluent.py", "5000 records") },
+    {
+      name: "confluent-kafka in transactions",
+      run: () => script("confluent_transactions.py", "20 transactions"),
+    },
+    {
+      name: "aiokafka in transactions",
+      run: () => script("aiokafka_transactions.py", "20 transactions"),
+    },
     { name: "aiokafka", run: () => script("aiokafka_client.py", "1000 records") },
   ],
 };

@@ -18,6 +18,7 @@ import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { shareGroups } from "./suites/share-groups.ts";
+import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
   protocol,
@@ -29,6 +30,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   apacheKafka,
   groupSemantics,
   consumerGroupSemantics,
+  streamsGroupSemantics,
   shareGroups,
   differential,
   javaTransactions,

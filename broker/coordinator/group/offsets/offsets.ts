@@ -44,7 +44,10 @@ export type PartitionErrors =
   | { readonly ok: false; readonly error: ErrorCode }
   | { readonly ok: true; readonly topics: readonly TopicErrors[] };
 
-/** Writes what can be written, partition by partition. */
+/**
+ * Writes what can be written, partition by partition. A commit outside of transactions is refused as
+ * a whole if its sender may not commit for one of them, as in Kafka.
+ */
 export function commitOffsets(
   request: CommitRequest,
   group: Group | undefined,
@@ -53,6 +56,8 @@ export function commitOffsets(
 ): CoordinatorResult<GroupRecord, PartitionErrors> {
   const records: GroupRecord[] = [];
   const expireTimestampMs = request.retentionMs === null ? null : wallMs + request.retentionMs;
+  const problem = request.isTransactional ? Errors.NONE : anyProblem(request, group);
+  if (problem !== Errors.NONE) return { records, response: { ok: false, error: problem } };
   const topics = request.topics.map(({ name, topicId, partitions }) => ({
     name,
     partitions: partitions.map(({ partition, offset, leaderEpoch, metadata }) => {
@@ -81,6 +86,18 @@ export function commitOffsets(
     }),
   }));
   return { records, response: { ok: true, topics } };
+}
+
+/** NONE, or why the sender may not commit for some partition. */
+function anyProblem(request: CommitRequest, group: Group | undefined): ErrorCode {
+  for (const { name, topicId, partitions } of request.topics) {
+    for (const { partition } of partitions) {
+      const target = { topic: name, topicId, partition };
+      const problem = group?.commitPartitionProblem(request, target) ?? Errors.NONE;
+      if (problem !== Errors.NONE) return problem;
+    }
+  }
+  return Errors.NONE;
 }
 
 /** A record that removes an offset. */

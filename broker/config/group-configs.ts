@@ -67,7 +67,7 @@ export function isGroupConfig(name: string): name is GroupConfigName {
 }
 
 /** The broker config that is a group config's default. */
-const BROKER_DEFAULTS: Readonly<Partial<Record<GroupConfigName, BrokerConfigName>>> = {
+export const GROUP_BROKER_DEFAULTS: Readonly<Partial<Record<GroupConfigName, BrokerConfigName>>> = {
   "consumer.session.timeout.ms": "group.consumer.session.timeout.ms",
   "consumer.heartbeat.interval.ms": "group.consumer.heartbeat.interval.ms",
   "consumer.assignment.interval.ms": "group.consumer.assignment.interval.ms",
@@ -195,7 +195,7 @@ export class GroupConfigs {
     const found: GroupConfigSynonym[] = own === undefined
       ? []
       : [{ name, source: "DYNAMIC_GROUP_CONFIG", text: canonical(name, own).text }];
-    const inherited = BROKER_DEFAULTS[name];
+    const inherited = GROUP_BROKER_DEFAULTS[name];
     if (inherited === undefined) {
       return [...found, { name, source: "DEFAULT_CONFIG", text: GROUP_CONFIGS[name].defaultText }];
     }
@@ -206,7 +206,7 @@ export class GroupConfigs {
   }
 
   #parsed(name: GroupConfigName): ParsedConfig {
-    const inherited = BROKER_DEFAULTS[name];
+    const inherited = GROUP_BROKER_DEFAULTS[name];
     const text = this.overrides.get(name) ??
       (inherited === undefined ? null : this.broker.text(inherited));
     return canonical(name, text ?? GROUP_CONFIGS[name].defaultText ?? "");

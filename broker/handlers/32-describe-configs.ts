@@ -3,7 +3,7 @@
  * exist (UNKNOWN_TOPIC_OR_PARTITION); a broker is this one, or the empty name for what was set for
  * all brokers; a group and a subscription to client metrics only need a name (INVALID_REQUEST else).
  * Loggers have no configs here; unknown types of resources are INVALID_REQUEST for the whole request.
- * Sensitive values are null. Documentation is null: Kafka's own describes these configs.
+ * Sensitive values are null. Documentation comes with version 3 and later, if asked for.
  */
 import { Errors } from "../../core/errors.ts";
 import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
@@ -41,11 +41,14 @@ export const describeConfigsHandler: Handler<typeof describeConfigs> = {
     kind: "items",
     operations: ["DESCRIBE_CONFIGS TOPIC", "DESCRIBE_CONFIGS GROUP", "DESCRIBE_CONFIGS CLUSTER"],
   },
-  handle(context, request, broker) {
+  async handle(context, request, broker) {
     const types: readonly number[] = Object.values(ConfigResourceTypes);
     if (request.resources.some(({ resourceType }) => !types.includes(resourceType))) {
       return refused(request, Errors.INVALID_REQUEST);
     }
+    const documentation = request.includeDocumentation
+      ? (await import("../config/documentation/index.ts")).documentationOf
+      : () => null;
     return {
       results: request.resources.map((resource): Result => {
         const { resourceType, resourceName } = resource;
@@ -55,7 +58,11 @@ export const describeConfigsHandler: Handler<typeof describeConfigs> = {
           resourceName,
           errorCode: outcome.ok ? Errors.NONE : outcome.error,
           errorMessage: outcome.ok ? null : outcome.message,
-          configs: outcome.ok ? outcome.value.map((config) => entry(config, request)) : [],
+          configs: outcome.ok
+            ? outcome.value.map((config) =>
+              entry(config, request, documentation(resourceType, config.name))
+            )
+            : [],
         };
       }),
     };
@@ -197,7 +204,11 @@ function describeBroker(
   );
 }
 
-function entry(config: DescribedConfig, request: Request): Entry {
+function entry(
+  config: DescribedConfig,
+  request: Request,
+  documentation: string | null,
+): Entry {
   return {
     name: config.name,
     value: config.value,
@@ -212,6 +223,6 @@ function entry(config: DescribedConfig, request: Request): Entry {
       }))
       : [],
     configType: ConfigTypes[config.type],
-    documentation: null,
+    documentation,
   };
 }

@@ -412,3 +412,32 @@ describe("ListConfigResources", () => {
     expect(errorName(refused.errorCode)).toBe("CLUSTER_AUTHORIZATION_FAILED");
   });
 });
+
+test("every config says what it does, to who asks for it", async () => {
+  const { call, broker } = await metadataBroker();
+  await broker.controller.createTopics([{
+    name: "documented",
+    numPartitions: 1,
+    replicationFactor: 1,
+    assignments: [],
+    configs: [],
+  }]);
+  const resources = [
+    { resourceType: 2, resourceName: "documented", configurationKeys: null },
+    { resourceType: 4, resourceName: "1", configurationKeys: null },
+    { resourceType: 16, resourceName: "subscription", configurationKeys: null },
+    { resourceType: 32, resourceName: "group", configurationKeys: null },
+  ];
+  const ask = (includeDocumentation: boolean) =>
+    call(describeConfigsHandler, 4, { resources, includeDocumentation });
+  for (const { configs } of (await ask(true)).results) {
+    expect(configs.length).toBeGreaterThan(0);
+    const silent = configs.filter(({ documentation }) =>
+      !/^[A-Z].{20,}\.$/.test(documentation ?? "")
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
+  }
+  for (const { configs } of (await ask(false)).results) {
+    expect(configs.every(({ documentation }) => documentation === null)).toBe(true);
+  }
+});

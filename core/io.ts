@@ -173,11 +173,13 @@ export interface Network {
 }
 
 /**
- * What goes to a task and comes back: plain data. The buffer under `bytes` goes with the message,
- * so nobody else may use it any more.
+ * What goes to a task and comes back: plain data. The buffers under `bytes` and `spare` go with the
+ * message, so nobody else may use them any more.
  */
 export interface OffloadMessage {
   readonly bytes: Uint8Array;
+  /** Memory that is to be used again. */
+  readonly spare?: Uint8Array | undefined;
 }
 
 /**

@@ -61,8 +61,14 @@ export type CleanCall =
     | { readonly kind: "begin"; readonly plan: CleanPlan }
     | (SegmentRange & { readonly kind: "map" })
     /** `isLast`: the last batch of the chunk stays, if need be without records. */
-    | (SegmentRange & { readonly kind: "filter"; readonly isLast: boolean })
+    | (SegmentRange & FilterCall)
   );
+
+/** `spare` has room for the answer. The memory of the chunk comes back in the answer's `spare`. */
+interface FilterCall extends OffloadMessage {
+  readonly kind: "filter";
+  readonly isLast: boolean;
+}
 
 /** The offsets of the segment that a chunk is from: where it begins, and where the next one does. */
 interface SegmentRange {
@@ -106,9 +112,9 @@ export function cleanTask(codecs: Codecs): OffloadTask<CleanCall, CleanAnswer> {
           case "begin":
             return session.answer(NOTHING, 0, {});
           case "map":
-            return session.map(call.bytes, call);
+            return { ...session.map(call.bytes, call), spare: call.bytes };
           case "filter":
-            return session.filter(call.bytes, call, call.isLast);
+            return { ...session.filter(call, call), spare: call.bytes };
         }
       };
     },
@@ -157,10 +163,10 @@ class CleanSession {
     }
   }
 
-  filter(chunk: Uint8Array, range: SegmentRange, isLast: boolean): CleanAnswer {
+  filter({ bytes: chunk, spare, isLast }: FilterCall, range: SegmentRange): CleanAnswer {
     if (!this.isFiltering) this.expectedOffset = 0;
     this.isFiltering = true;
-    const output = new OutputBuffer(new Uint8Array(chunk.length));
+    const output = new OutputBuffer(spare ?? new Uint8Array(chunk.length));
     let at = 0;
     try {
       this.expectedOffset = Math.max(this.expectedOffset, range.from);

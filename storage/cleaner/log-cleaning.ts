@@ -101,6 +101,9 @@ class Cleaning {
   private bytesBefore = 0;
   private bytesAfter = 0;
   private keyless = 0;
+  /** Memory that has come back from the task. */
+  private chunk: Uint8Array | null = null;
+  private room: Uint8Array | null = null;
 
   constructor(
     private readonly context: LogContext,
@@ -203,9 +206,17 @@ class Cleaning {
         const from = segment.baseOffset;
         const to = run[index + 1]?.baseOffset ?? endOffset;
         const call = (bytes: Uint8Array, isEnd: boolean) =>
-          this.session.call({ kind: "filter", bytes, from, to, isLast: isEnd && segment === last });
+          this.session.call({
+            kind: "filter",
+            bytes,
+            spare: this.takeRoom(),
+            from,
+            to,
+            isLast: isEnd && segment === last,
+          });
         await this.feed(segment, call, async (answer) => {
           this.write(cleaned, answer.bytes);
+          this.room = answer.bytes;
           for (const aborted of answer.aborted) cleaned.abortedIndex.append(aborted);
           this.keyless += answer.keyless;
           unsynced += answer.bytes.length;
@@ -264,6 +275,25 @@ class Cleaning {
     cleaned.appendAll(bytes, this.state.config.indexIntervalBytes);
   }
 
+  /** Room for a chunk, the last one's if it is large enough: fresh memory for each costs time. */
+  private takeChunk(sizeBytes: number): Uint8Array {
+    const buffer = this.chunk?.buffer;
+    this.chunk = null;
+    if (buffer !== undefined && buffer.byteLength >= sizeBytes) {
+      return new Uint8Array(buffer, 0, sizeBytes);
+    }
+    return allocateUncleared(Math.max(sizeBytes, this.bounds.chunkBytes)).subarray(0, sizeBytes);
+  }
+
+  /** Room for what is kept of a chunk; the task makes more if it is too small. */
+  private takeRoom(): Uint8Array {
+    const buffer = this.room?.buffer;
+    this.room = null;
+    return buffer === undefined
+      ? allocateUncleared(this.bounds.chunkBytes)
+      : new Uint8Array(buffer);
+  }
+
   /**
    * Gives a segment's batches to the task, chunk by chunk, as long as `take` says true. Returns its
    * last answer, null if the segment is empty.
@@ -281,12 +311,13 @@ class Cleaning {
       let last: CleanAnswer | null = null;
       for (let position = 0; position < end;) {
         const size = Math.min(wanted, end - position);
-        const bytes = allocateUncleared(size).subarray(0, size);
+        const bytes = this.takeChunk(size);
         const count = await pinned.file.read(bytes, position);
         this.checkGoing();
         if (count < size) throw this.uncleanable(segment, position, "the file is cut short");
         const answer = await call(bytes, position + size === end);
         last = answer;
+        this.chunk = answer.spare ?? null;
         this.checkGoing();
         const next = position + answer.usedBytes;
         if (answer.damage !== null) throw this.uncleanable(segment, next, answer.damage);

@@ -183,6 +183,7 @@ export function serveOffload(tasks: readonly OffloadTask<never, OffloadMessage>[
   });
 }
 
-function transferable({ bytes }: OffloadMessage): ArrayBuffer[] {
-  return bytes.buffer instanceof ArrayBuffer && bytes.length > 0 ? [bytes.buffer] : [];
+function transferable({ bytes, spare }: OffloadMessage): ArrayBuffer[] {
+  const buffers = [bytes.buffer, spare?.buffer];
+  return buffers.filter((one) => one instanceof ArrayBuffer && one.byteLength > 0) as ArrayBuffer[];
 }

@@ -20,8 +20,8 @@ const NO_STEP: Step = { records: [], response: undefined };
 /** The least time between two resolutions of a group's expressions, as in Kafka. */
 const REFRESH_INTERVAL_MIN_MS = 10_000;
 
-/** Topics that are matched before others get a turn: some 2 ms of work. */
-const TOPICS_PER_SLICE = 200;
+/** How long topics are matched before others get a turn. */
+const SLICE_MS = 2;
 
 /** What a change of a member's expression means for its subscription. */
 export type RegexChange =
@@ -131,11 +131,12 @@ export class RegexSubscriptions {
 
   #next(groupId: string, resolution: Resolution): void {
     this.context.timers.schedule(`consumer regexes ${groupId}`, 0, () => {
-      for (let count = 0; count < TOPICS_PER_SLICE; count++) {
+      const endMs = this.context.clock.monotonicMs() + SLICE_MS;
+      do {
         const { value: topic, done } = resolution.topics.next();
         if (done) return this.#finish(groupId, resolution);
         matchTopic(resolution, topic.name);
-      }
+      } while (this.context.clock.monotonicMs() < endMs);
       this.#next(groupId, resolution);
       return NO_STEP;
     });

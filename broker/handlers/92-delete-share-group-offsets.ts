@@ -3,8 +3,8 @@
  *
  * - Needs DELETE on the group and READ on each topic (TOPIC_AUTHORIZATION_FAILED).
  * - INVALID_GROUP_ID; GROUP_ID_NOT_FOUND, also for a group of another kind; NON_EMPTY_GROUP while
- *   there are members; UNKNOWN_TOPIC_OR_PARTITION for a topic that is not there. Topics that the group
- *   has no offsets of are left out of the answer.
+ *   there are members; UNKNOWN_TOPIC_OR_PARTITION for a topic that is not there, or that the group has
+ *   no offsets of.
  */
 import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
 import { deleteShareGroupOffsets } from "../../core/protocol/92-delete-share-group-offsets.ts";
@@ -36,8 +36,8 @@ export const deleteShareGroupOffsetsHandler: Handler<typeof deleteShareGroupOffs
     const outcome = await broker.shareGroups.deleteOffsets(groupId, wanted);
     if (!outcome.ok) return refuse(outcome.error, outcome.message);
     for (const { id: topicId, name: topicName } of wanted) {
-      const deleted = outcome.value.get(topicId);
-      if (deleted !== undefined) responses.push({ topicName, topicId, ...deleted });
+      const deleted = outcome.value.get(topicId) ?? refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+      responses.push({ topicName, topicId, ...deleted });
     }
     return { responses };
   },

@@ -17,6 +17,7 @@ import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
+import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
 
@@ -32,6 +33,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   consumerGroupSemantics,
   streamsGroupSemantics,
   shareGroups,
+  shareGroupSemantics,
   differential,
   javaTransactions,
   javaGroups,

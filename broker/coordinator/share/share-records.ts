@@ -49,7 +49,7 @@ export interface ShareState {
   readonly snapshotEpoch: number;
   /** Of the group's knowledge of this share partition: another initialization is another epoch. */
   readonly stateEpoch: number;
-  /** The largest epoch of a partition leader that has read or written. */
+  /** The largest epoch of a partition leader that has read. */
   readonly leaderEpoch: number;
   /** The share-partition start offset: everything below is done. −1: not decided yet. */
   readonly startOffset: number;

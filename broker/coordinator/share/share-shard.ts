@@ -184,7 +184,9 @@ export class ShareShard implements CoordinatorShard<ShareRecord> {
     if (isStale(write.stateEpoch, kept.state.stateEpoch)) {
       return nothing(shareFailure(Errors.FENCED_STATE_EPOCH));
     }
-    return { records: [this.#recordOf(kept, write)], response: DONE };
+    // The epoch of the leader is noted when it reads, which every leader does first.
+    const { leaderEpoch } = kept.state;
+    return { records: [this.#recordOf(kept, { ...write, leaderEpoch })], response: DONE };
   }
 
   /** Forgets the share partition; one that is not known is no error. */

@@ -122,7 +122,7 @@ export class ShareGroupCoordinator {
     return accept(answers);
   }
 
-  /** Forgets the offsets of an empty group in these topics; those that it has none of are left out. */
+  /** Forgets the offsets of an empty group in these topics; tells of those that it had. */
   async deleteOffsets(
     groupId: string,
     topics: readonly TopicView[],

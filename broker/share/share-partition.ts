@@ -80,6 +80,8 @@ const NO_BYTES = new Uint8Array(0);
 const NOTHING: Acquired = { error: Errors.NONE, records: NO_BYTES, ranges: [] };
 /** A start offset that leaves what is persisted as it is. */
 const UNCHANGED = -1;
+/** A read takes no less, as far as it may. */
+const READ_BYTES_MIN = 64 * 1024;
 /** Reads of one fetch that may find nothing but holes. */
 const READS_MAX = 16;
 
@@ -94,6 +96,8 @@ export class SharePartition {
   /** The largest start offset that was sent to the share coordinator. */
   #writtenStart = -1;
   #timer: { readonly deadlineMs: number; readonly timer: Timer } | null = null;
+  /** How large a record of this partition was at the last read, on average. */
+  #recordBytes = 1_024;
   #fetching = false;
   /** Somebody came while another was reading. */
   #turnedAway = false;
@@ -204,7 +208,7 @@ export class SharePartition {
     if (!this.#mayHaveMore()) return NOTHING;
     const window = this.#window;
     const fetchOffset = window.nextFetchOffset;
-    const read = await log.read(fetchOffset, wish.maxBytes, isolation);
+    const read = await log.read(fetchOffset, this.#readBytes(wish, maxRecordLocks), isolation);
     if (this.#closed) return { ...NOTHING, error: Errors.NOT_LEADER_OR_FOLLOWER };
     if (!read.ok) {
       // The log's start has moved in the meantime; the next look finds it.
@@ -213,6 +217,7 @@ export class SharePartition {
     }
     const batches = log.batches(read.records, isolation);
     if (batches === null) return { ...NOTHING, error: Errors.KAFKA_STORAGE_ERROR };
+    this.#noteSize(batches, read.records.length);
     const ranges = acquire(window, {
       lock: this.#newLock(wish.memberId),
       fetchOffset,
@@ -226,6 +231,18 @@ export class SharePartition {
     if (ranges.length === 0) return NOTHING;
     this.#armTimer();
     return { error: Errors.NONE, records: sliceAcquired(read.records, ranges), ranges };
+  }
+
+  /** About as many bytes as the wanted records take: consumers ask for few records and many bytes. */
+  #readBytes({ maxBytes, maxRecords }: ShareFetchWish, maxRecordLocks: number): number {
+    const wantedBytes = Math.ceil(Math.min(maxRecords, maxRecordLocks) * this.#recordBytes);
+    return Math.min(maxBytes, Math.max(READ_BYTES_MIN, wantedBytes + READ_BYTES_MIN / 2));
+  }
+
+  #noteSize(batches: readonly LogBatch[], sizeBytes: number): void {
+    let count = 0;
+    for (const { firstOffset, lastOffset } of batches) count += lastOffset - firstOffset + 1;
+    if (count > 0) this.#recordBytes = sizeBytes / count;
   }
 
   // ---- Acknowledging.

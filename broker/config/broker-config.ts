@@ -173,9 +173,30 @@ const PLUGINS: ReadonlySet<BrokerConfigName> = new Set([
   "client.quota.callback.class",
 ]);
 
+/** Bounds that Kafka's definitions lack and its broker has (`AbstractKafkaConfig`). */
+const LEAST: Readonly<Partial<Record<BrokerConfigName, number>>> = {
+  "log.roll.ms": 1,
+  "log.roll.jitter.ms": 0,
+  "log.flush.interval.ms": 0,
+  "log.flush.scheduler.interval.ms": 0,
+};
+/** Never 0, by which everything would be deleted at once; negative is without limit. */
+const RETENTION_TIMES: readonly BrokerConfigName[] = [
+  "log.retention.ms",
+  "log.retention.minutes",
+  "log.retention.hours",
+];
+
 function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
   const refuse = (why: string) =>
     `Invalid value ${String(value)} for configuration ${name}: ${why}`;
+  const least = LEAST[name];
+  if (least !== undefined && typeof value === "number" && value < least) {
+    return refuse(`Value must be at least ${least}`);
+  }
+  if (RETENTION_TIMES.includes(name) && value === 0) {
+    return refuse("Value must be unlimited (-1) or at least 1");
+  }
   if (name === "remote.log.storage.system.enable" && value === true) {
     return refuse("tiered storage is not available");
   }

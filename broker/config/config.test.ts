@@ -219,6 +219,18 @@ describe("where a value comes from", () => {
     expect(config.get("log.retention.ms")).toBe(5000);
   });
 
+  test("no broker value is taken that a topic could not inherit", () => {
+    for (const name of ["log.roll.ms", "log.retention.ms", "log.retention.hours"]) {
+      expect(checkBrokerConfig(name, "0")).toContain("Value must be");
+    }
+    expect(checkBrokerConfig("log.flush.interval.ms", "-1")).toContain("at least 0");
+    expect(checkBrokerConfig("log.roll.jitter.ms", "-1")).toContain("at least 0");
+    for (const name of ["log.retention.ms", "log.retention.hours"]) {
+      const config = new TopicConfig(BrokerConfig.of({ [name]: "-5" }), new Map());
+      expect(config.get("retention.ms")).toBe(-1);
+    }
+  });
+
   test("a topic takes the broker's value in the finest unit that is set", () => {
     const of = (texts: Record<string, string>) =>
       new TopicConfig(BrokerConfig.of(texts), new Map()).get("retention.ms");

@@ -59,9 +59,10 @@ export class TopicConfig {
 function brokerDefault(broker: BrokerConfig, synonyms: readonly TopicSynonym[]): string | null {
   for (const { name, factor } of synonyms) {
     const text = broker.text(name);
-    // Negative means "without limit" in every unit.
+    // Any negative time of retention means "without limit", in every unit.
     if (text !== null) {
-      return factor === 1 || text.startsWith("-") ? text : String(BigInt(text) * BigInt(factor));
+      if (name.startsWith("log.retention.") && text.startsWith("-")) return "-1";
+      return factor === 1 ? text : String(BigInt(text) * BigInt(factor));
     }
   }
   return null;

@@ -20,6 +20,7 @@ import { pythonClients } from "./suites/python-clients.ts";
 import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
+import { transactionSemantics } from "./suites/transaction-semantics.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
   protocol,
@@ -32,6 +33,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   groupSemantics,
   consumerGroupSemantics,
   streamsGroupSemantics,
+  transactionSemantics,
   shareGroups,
   shareGroupSemantics,
   differential,

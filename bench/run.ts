@@ -1,7 +1,7 @@
 /**
  * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
  * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
- * transactions.
+ * transactions, many.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { commands } from "./commands.ts";
 import { fsyncFigures } from "./fsync.ts";
 import { machine, warmMemory } from "./measure.ts";
 import { startup } from "./startup.ts";
+import { manyPartitionsLoad } from "./many-partitions-load.ts";
 import { transactions } from "./transactions.ts";
 import { throughput } from "./throughput.ts";
 
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     startup: () => startup(pairs * 2),
     commands: () => commands(pairs, scale),
     transactions: () => transactions(pairs),
+    many: () => manyPartitionsLoad(pairs, scale),
   };
   for (const need of [needKafka, needKcat]) {
     const reason = await need();

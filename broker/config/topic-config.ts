@@ -61,7 +61,9 @@ function brokerDefault(broker: BrokerConfig, synonyms: readonly TopicSynonym[]):
     const text = broker.text(name);
     // Any negative time of retention means "without limit", in every unit.
     if (text !== null) {
-      if (name.startsWith("log.retention.") && text.startsWith("-")) return "-1";
+      if (
+        name !== "log.retention.bytes" && name.startsWith("log.retention.") && text.startsWith("-")
+      ) return "-1";
       return factor === 1 ? text : String(BigInt(text) * BigInt(factor));
     }
   }

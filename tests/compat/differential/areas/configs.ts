@@ -37,7 +37,6 @@ const ODD_BROKER_CONFIGS = [
   "num.partitions",
   "auto.create.topics.enable",
   "group.max.size",
-  "retention.ms",
   "offsets.retention.minutes",
 ];
 

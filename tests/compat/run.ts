@@ -11,6 +11,7 @@ import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaGroups } from "./suites/java-groups.ts";
+import { javaShareGroups } from "./suites/java-share-groups.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javaTransactions } from "./suites/java-transactions.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
@@ -39,6 +40,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   differential,
   javaTransactions,
   javaGroups,
+  javaShareGroups,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

@@ -67,7 +67,11 @@ export async function withTarget(
 ): Promise<void> {
   if (CONTROL) {
     const broker = await startApacheBroker(settings);
-    return await body(broker).finally(() => broker.end());
+    try {
+      return await body(broker);
+    } finally {
+      await broker.end();
+    }
   }
   const broker = new KstreamTarget(settings);
   try {

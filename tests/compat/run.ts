@@ -7,6 +7,7 @@ import type { CompatSuite } from "./suite.ts";
 import { adminTools } from "./suites/admin-tools.ts";
 import { CONTROL } from "./target.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
+import { connect } from "./suites/connect.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
@@ -19,6 +20,7 @@ import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
+import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
 import { transactionSemantics } from "./suites/transaction-semantics.ts";
@@ -41,6 +43,8 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javaTransactions,
   javaGroups,
   javaShareGroups,
+  streamsEos,
+  connect,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

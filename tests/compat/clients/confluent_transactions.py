@@ -1,56 +1,103 @@
-"""confluent-kafka (librdkafka) in transactions against the broker named in BOOTSTRAP."""
+"""confluent-kafka (librdkafka) against the broker named in BOOTSTRAP: transactions, offsets in
+them, fencing, and groups of the new protocol."""
 import os
 import time
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-base = {"bootstrap.servers": os.environ["BOOTSTRAP"]}
-ROUNDS = 20
+BOOTSTRAP = os.environ["BOOTSTRAP"]
+base = {"bootstrap.servers": BOOTSTRAP}
+TOPIC, COPY = "confluent-in", "confluent-out"
+PARTITIONS, RECORDS = 4, 2000
 
 admin = AdminClient(base)
-for future in admin.create_topics([NewTopic("txn", 2, 1)]).values():
+for future in admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1), NewTopic(COPY, PARTITIONS, 1)]).values():
     future.result(10)
-member = Consumer({**base, "group.id": "txn-group", "enable.auto.commit": False})
-member.subscribe(["txn"])
-until = time.time() + 20
-while not member.assignment() and time.time() < until:
-    member.poll(0.2)
+source = Producer(base)
+for index in range(RECORDS):
+    source.produce(TOPIC, partition=index % PARTITIONS, value=str(index))
+assert source.flush(20) == 0
 
-producer = Producer({**base, "transactional.id": "t"})
-producer.init_transactions(20)
-for number in range(ROUNDS):
-    producer.begin_transaction()
-    producer.produce("txn", f"a{number}".encode(), partition=0)
-    producer.produce("txn", f"b{number}".encode(), partition=1)
-    offsets = [TopicPartition("txn", 0, number)]
-    producer.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), 20)
-    if number % 2:
-        producer.abort_transaction(20)
-    else:
-        producer.commit_transaction(20)
-committed = member.committed([TopicPartition("txn", 0)], 20)[0]
-assert committed.offset == ROUNDS - 2, committed
-member.close()
 
-reader = Consumer({**base, "group.id": "readers", "auto.offset.reset": "earliest",
-                   "isolation.level": "read_committed"})
-reader.subscribe(["txn"])
-seen, until = [], time.time() + 30
-while len(seen) < ROUNDS and time.time() < until:
-    message = reader.poll(0.5)
-    if message is not None and message.error() is None:
-        seen.append(message.value().decode())
-reader.close()
-assert sorted(seen) == sorted(f"{x}{n}" for n in range(0, ROUNDS, 2) for x in "ab"), seen
+def transactional(name):
+    producer = Producer({**base, "transactional.id": name})
+    producer.init_transactions(20)
+    return producer
 
-successor = Producer({**base, "transactional.id": "t"})
-successor.init_transactions(20)
+
+def consumer(group, protocol):
+    found = Consumer({**base, "group.id": group, "group.protocol": protocol, "auto.offset.reset": "earliest",
+                      "enable.auto.commit": False, "isolation.level": "read_committed"})
+    return found
+
+
+def committed(topic):
+    values = []
+    reader = consumer("reader", "classic")
+    for partition in range(PARTITIONS):
+        end = reader.get_watermark_offsets(TopicPartition(topic, partition), 10)[1]
+        reader.assign([TopicPartition(topic, partition, 0)])
+        deadline = time.time() + 30
+        while reader.position([TopicPartition(topic, partition)])[0].offset < end - 1 and time.time() < deadline:
+            message = reader.poll(0.2)
+            if message is not None:
+                assert message.error() is None, message.error()
+                values.append((partition, message.value().decode()))
+            elif values and reader.position([TopicPartition(topic, partition)])[0].offset >= end - 2:
+                break  # only a marker is left
+    reader.close()
+    return values
+
+
+# Read, write and commit offsets in transactions, some of them aborted, with both protocols.
+copied = 0
+for protocol in ["classic", "consumer"]:
+    reader = consumer(f"copy-{protocol}", protocol)
+    reader.subscribe([TOPIC])
+    producer = transactional(f"copy-{protocol}")
+    done, rounds, deadline = 0, 0, time.time() + 60
+    while done < RECORDS and time.time() < deadline:
+        messages = reader.consume(100, 0.5)
+        if not messages:
+            continue
+        producer.begin_transaction()
+        for message in messages:
+            assert message.error() is None, message.error()
+            producer.produce(COPY, partition=message.partition(), value=f"{protocol} {message.value().decode()}")
+        producer.send_offsets_to_transaction(reader.position(reader.assignment()),
+                                             reader.consumer_group_metadata(), 20)
+        rounds += 1
+        if rounds % 4 == 0:
+            producer.abort_transaction(20)
+            for position in reader.committed(reader.assignment(), 10):
+                reader.seek(TopicPartition(position.topic, position.partition, max(position.offset, 0)))
+        else:
+            producer.commit_transaction(20)
+            done += len(messages)
+    reader.close()
+    assert done == RECORDS, f"{protocol}: {done}"
+    copied += done
+
+expected = sorted((index % PARTITIONS, f"{protocol} {index}")
+                  for protocol in ["classic", "consumer"] for index in range(RECORDS))
+found = sorted(committed(COPY))
+assert found == expected, f"{len(found)} records, {len(set(found))} distinct, of {len(expected)}"
+
+# A second producer of the same id shuts the first one out.
+first = transactional("fenced")
+first.begin_transaction()
+first.produce(TOPIC, value="zombie")
+first.flush(10)
+second = transactional("fenced")
 try:
-    producer.begin_transaction()
-    producer.produce("txn", b"zombie")
-    producer.commit_transaction(20)
-    raise AssertionError("a producer that has been succeeded is not fenced")
+    first.commit_transaction(20)
+    raise AssertionError("the zombie has committed")
 except KafkaException as error:
-    assert error.args[0].fatal(), error
-print(f"{ROUNDS} transactions")
+    assert error.args[0].fatal() or error.args[0].txn_requires_abort(), error
+second.begin_transaction()
+second.produce(TOPIC, value="young")
+second.commit_transaction(20)
+assert ("young" in [value for _, value in committed(TOPIC)])
+assert ("zombie" not in [value for _, value in committed(TOPIC)])
+print(f"{copied} records")

@@ -1,12 +1,12 @@
 /** confluent-kafka and aiokafka. */
 import { join } from "node:path";
-import { withBroker } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
 import { needPython, PYTHON } from "../install.ts";
 import { type CompatSuite, expectContains } from "../suite.ts";
+import { withTarget } from "../target.ts";
 
 function script(file: string, expected: string): Promise<void> {
-  return withBroker(async ({ bootstrap }) => {
+  return withTarget(async ({ bootstrap }) => {
     const path = join(import.meta.dir, "../clients", file);
     const finished = await runOk([PYTHON, path], {
       env: { BOOTSTRAP: bootstrap },
@@ -20,16 +20,17 @@ export const pythonClients: CompatSuite = {
   name: "python-clients",
   needs: [needPython],
   inSample: true,
+  control: true,
   cases: [
     { name: "confluent-kafka", run: () => script("confluent.py", "5000 records") },
-    {
-      name: "confluent-kafka in transactions",
-      run: () => script("confluent_transactions.py", "20 transactions"),
-    },
-    {
-      name: "aiokafka in transactions",
-      run: () => script("aiokafka_transactions.py", "20 transactions"),
-    },
     { name: "aiokafka", run: () => script("aiokafka_client.py", "1000 records") },
+    {
+      name: "confluent-kafka, transactions and the new group protocol",
+      run: () => script("confluent_transactions.py", "4000 records"),
+    },
+    {
+      name: "aiokafka, transactions",
+      run: () => script("aiokafka_transactions.py", "261 records"),
+    },
   ],
 };

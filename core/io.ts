@@ -59,7 +59,10 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Cuts or extends (with zeros) the file. */
   truncateSync(sizeBytes: number): void;
-  /** Reserves room without changing what reads see beyond the old size (zeros). */
+  /**
+   * Asks for room up to `sizeBytes` where the system can give it; the file's size stays. What is
+   * left behind the end goes with a `truncateSync` to the end. Never throws: writes do.
+   */
   allocateSync(sizeBytes: number): void;
   close(): void;
 }

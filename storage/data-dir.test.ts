@@ -109,6 +109,23 @@ test("flush.messages and flush.ms sync under os", () => {
   }
 });
 
+test("segment.jitter.ms takes a random part off the age at which segments roll", () => {
+  const world = new SimWorld({ segmentMs: 10_000, segmentJitterMs: 9_000 });
+  const ages = new Set<number>();
+  let madeMs = world.clock.wallMs();
+  for (let count = 1; ages.size < 5; world.clock.advance(100)) {
+    world.append();
+    const { segmentCount } = world.log;
+    const ageMs = world.clock.wallMs() - madeMs;
+    expect(ageMs).toBeLessThanOrEqual(10_100);
+    if (segmentCount === count) continue;
+    expect(ageMs).toBeGreaterThanOrEqual(1000);
+    ages.add(ageMs);
+    count = segmentCount;
+    madeMs = world.clock.wallMs();
+  }
+});
+
 test("retention by size and by time removes whole segments, files go later", () => {
   const world = new SimWorld({ segmentBytes: 1000, retentionBytes: 2500, fileDeleteDelayMs: 5000 });
   for (let index = 0; index < 30; index++) world.append();

@@ -47,6 +47,7 @@ export interface LogConfig {
   readonly messageTimestampAfterMaxMs: number;
   /** How long a deleted file stays under another name. */
   readonly fileDeleteDelayMs: number;
+  /** Whether a new segment asks for the room of `segmentBytes` at once. */
   readonly preallocate: boolean;
 }
 

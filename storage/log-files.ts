@@ -39,6 +39,14 @@ export interface LogIdentity {
   readonly partition: number;
 }
 
+/** What is known of a log when it is completed. */
+export interface SealedState {
+  readonly endOffset: number;
+  readonly producers: ProducerStates;
+  readonly epochs: LeaderEpochs;
+  readonly config: LogConfig;
+}
+
 /** The text of `partition.metadata`. */
 export function formatPartitionMetadata(topicId: string): string {
   return `version: 0\ntopic_id: ${topicId}\n`;
@@ -104,6 +112,7 @@ export class LogFiles {
   roll(offset: number, producers: ProducerStates, config: LogConfig): Segment {
     const { active } = this.segments;
     active?.flushIndexes();
+    if (config.preallocate) active?.trim();
     this.writeSnapshot(offset, producers);
     const segment = this.addSegment(offset, config);
     if (active !== null) this.sealed.push(active);
@@ -130,10 +139,12 @@ export class LogFiles {
   }
 
   /** Completes and syncs everything at a clean shutdown. Throws a `DiskError`. */
-  async seal(endOffset: number, producers: ProducerStates, epochs: LeaderEpochs): Promise<void> {
+  async seal(state: SealedState): Promise<void> {
+    const { endOffset, producers, epochs, config } = state;
     const { active } = this.segments;
     if (active === null) return;
     active.flushIndexes();
+    if (config.preallocate) active.trim();
     this.writeSnapshot(endOffset, producers);
     const paths = [...this.sealed, active].flatMap((segment) => segment.paths);
     this.sealed = [];
@@ -306,6 +317,7 @@ export class LogFiles {
     const segment = Segment.create(files, this.dir, offset, {
       createdMs: io.clock.wallMs(),
       jitterMs: drawJitter(this.context, config),
+      ...(config.preallocate ? { reserveBytes: config.segmentBytes } : {}),
     });
     this.segments.push(segment);
     this.dirIsDirty = true;

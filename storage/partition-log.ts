@@ -311,7 +311,7 @@ export class PartitionLog {
     const { state } = this;
     if (state.isClosed) return;
     state.phase = "closed";
-    if (!this.failed) await this.files.seal(state.endOffset, state.producers, state.epochs);
+    if (!this.failed) await this.files.seal(state);
     this.files.closeFiles();
     this.durability.notify();
   }

@@ -85,19 +85,27 @@ export class Segment {
     this.abortedIndex = new AbortedIndex(files, path(ABORTED_INDEX_SUFFIX), sizes.abortedIndex);
   }
 
-  /** Makes the empty `.log` file. Throws a `DiskError`. */
+  /** Makes the empty `.log` file, with room for `reserveBytes`. Throws a `DiskError`. */
   static create(
     files: OpenFiles,
     dir: string,
     baseOffset: number,
-    options: { createdMs: number; jitterMs: number; tail?: string },
+    options: { createdMs: number; jitterMs: number; tail?: string; reserveBytes?: number },
   ): Segment {
     const none = { log: 0, index: 0, timeIndex: 0, abortedIndex: null };
     const { createdMs, jitterMs } = options;
     const segment = new Segment(files, dir, baseOffset, none, createdMs, jitterMs);
     segment.tail = options.tail ?? "";
-    files.create(segment.logPath);
+    const file = files.create(segment.logPath);
+    if (options.reserveBytes !== undefined) {
+      file.allocateSync(Math.min(options.reserveBytes, INT32_MAX));
+    }
     return segment;
+  }
+
+  /** Gives back the room behind the end of the `.log`. Throws a `DiskError`. */
+  trim(): void {
+    this.files.get(this.logPath).truncateSync(this.sizeBytes);
   }
 
   get logPath(): string {

@@ -169,6 +169,11 @@ describe("values", () => {
 
   test("what cannot be served is refused by name", () => {
     expect(checkBrokerConfig("remote.log.storage.system.enable", "true")).toContain("tiered");
+    for (const name of ["remote.log.copy.disable", "remote.log.delete.on.disable"]) {
+      const refusal = checkTopicConfigs(BrokerConfig.of(), new Map([[name, "true"]]));
+      expect(refusal).toContain(`${name}: tiered`);
+      expect(checkTopicConfigs(BrokerConfig.of(), new Map([[name, "false"]]))).toBeNull();
+    }
     expect(checkTopicConfigs(BrokerConfig.of(), new Map([["remote.storage.enable", "true"]])))
       .toContain("tiered");
     expect(checkBrokerConfig("log.dirs", "a,b")).toContain("one data directory");

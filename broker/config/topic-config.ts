@@ -91,8 +91,15 @@ export function checkTopicConfigs(broker: BrokerConfig, overrides: ConfigTexts):
     : null;
 }
 
+/** What would promise tiered storage. Kafka's `local.retention.*` mean nothing without it. */
+const REMOTE: ReadonlySet<TopicConfigName> = new Set([
+  "remote.storage.enable",
+  "remote.log.copy.disable",
+  "remote.log.delete.on.disable",
+]);
+
 function unservable(name: TopicConfigName, value: ConfigValue): string | null {
-  return name === "remote.storage.enable" && value === true
+  return REMOTE.has(name) && value === true
     ? `Invalid value true for configuration ${name}: tiered storage is not available`
     : null;
 }

@@ -166,6 +166,11 @@ export class DataTest {
     return partition.records ?? new Uint8Array(0);
   }
 
+  /** The names in the folder of partition 0. */
+  fileNames(topic: string): string[] {
+    return this.#io.disk.list(`/data/${topic}-0`).map(({ name }) => name).sort();
+  }
+
   /** Lets what was sent on other connections arrive. */
   async roundTrip(): Promise<void> {
     for (let i = 0; i < 3; i++) await this.connection.request(listOffsets, { topics: [] });

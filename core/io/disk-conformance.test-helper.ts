@@ -60,6 +60,17 @@ export function describeDisk(name: string, make: () => { disk: Disk; dir: string
       expect(readAll(disk, `${dir}/a`)).toEqual([1, 2, 0, 0]);
     });
 
+    test("room that is reserved changes nothing that is read, and can be given back", () => {
+      const { disk, dir } = make();
+      const file = disk.open(`${dir}/a`, "create");
+      file.allocateSync(100_000);
+      file.writeSync(bytes(1, 2), 0);
+      expect(file.sizeBytes()).toBe(2);
+      file.truncateSync(2);
+      file.close();
+      expect(readAll(disk, `${dir}/a`)).toEqual([1, 2]);
+    });
+
     test("opens only what is there, creates only what is not", () => {
       const { disk, dir } = make();
       expect(codeOf(() => disk.open(`${dir}/a`, "read"))).toBe("ENOENT");

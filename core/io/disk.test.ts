@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "../io.ts";
@@ -21,6 +21,17 @@ describeDisk("the disk in memory", () => {
   const disk = new MemoryDisk(options);
   disk.makeDir("/d");
   return { disk, dir: "/d" };
+});
+
+test.skipIf(process.platform !== "linux")("the system's disk takes the room at once", () => {
+  const path = join(root, "room");
+  const file = new BunDisk().open(path, "create");
+  file.allocateSync(1 << 20);
+  expect(statSync(path).blocks * 512).toBeGreaterThanOrEqual(1 << 20);
+  file.writeSync(new Uint8Array(10), 0);
+  file.truncateSync(10);
+  expect(statSync(path).blocks * 512).toBeLessThan(1 << 20);
+  file.close();
 });
 
 test("the disk in memory is full at its bound and takes bytes again after a removal", () => {

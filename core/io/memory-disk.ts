@@ -203,9 +203,7 @@ export class MemoryDisk implements Disk {
       },
       sync: () => Promise.resolve(),
       truncateSync: (sizeBytes) => this.resize(path, node, sizeBytes),
-      allocateSync: (sizeBytes) => {
-        if (sizeBytes > node.bytes.sizeBytes) this.resize(path, node, sizeBytes);
-      },
+      allocateSync: () => {},
       close: () => {},
     };
   }

@@ -6,7 +6,7 @@
 import * as fs from "node:fs";
 import type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from "../../io.ts";
 import { DiskError } from "../../io.ts";
-import { flock, isInPageCache } from "./libc.ts";
+import { flock, isInPageCache, reserveRoom } from "./libc.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -119,8 +119,7 @@ export class BunDiskFile implements DiskFile {
   }
 
   allocateSync(sizeBytes: number): void {
-    // Node and Bun have no fallocate; a sparse extension reserves nothing, but reads the same.
-    if (this.sizeBytes() < sizeBytes) this.truncateSync(sizeBytes);
+    reserveRoom(this.fd, sizeBytes);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /**
  * The few calls of the C library that neither Bun nor Node has: directory locks, whether a pipe has
- * a reader, sending a file to a socket, and whether the page cache holds bytes. The last two are Linux's; elsewhere they
- * say that they cannot, and the callers read instead.
+ * a reader, room for a file, sending a file to a socket, and whether the page cache holds bytes. The
+ * last three are Linux's; elsewhere they say that they cannot, and the callers do without.
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import { DiskError } from "../../io.ts";
@@ -60,6 +60,19 @@ function open<T extends Parameters<typeof dlopen>[1]>(symbols: T) {
     }
   }
   throw new DiskError("ENOSYS", "/", `the C library lacks a call: ${String(cause)}`);
+}
+
+const FALLOC_FL_KEEP_SIZE = 1;
+
+type Fallocate = (fd: number, mode: number, offset: bigint, length: bigint) => number;
+let loadedFallocate: Fallocate | null = null;
+
+/** `fallocate(2)` from the start of the file, which keeps its size. False if it was refused. */
+export function reserveRoom(fd: number, length: number): boolean {
+  if (process.platform !== "linux") return false;
+  const { i32, i64 } = FFIType;
+  loadedFallocate ??= open({ fallocate: { args: [i32, i32, i64, i64], returns: i32 } }).fallocate;
+  return loadedFallocate(fd, FALLOC_FL_KEEP_SIZE, 0n, BigInt(length)) === 0;
 }
 
 /** Linux's calls, with the memory that they are handed. */

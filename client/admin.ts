@@ -1,6 +1,7 @@
 /**
- * Administration of a cluster over the network: topics, configs, offsets, groups. Bulk calls answer
- * for each item, with `error` null where it worked; a call throws where nothing could be asked.
+ * Administration of a cluster over the network: topics, configs, offsets, groups, transactions. Bulk
+ * calls answer for each item, with `error` null where it worked; a call throws where nothing could be
+ * asked.
  */
 import { Errors } from "../core/errors.ts";
 import { createPartitions } from "../core/protocol/37-create-partitions.ts";
@@ -16,6 +17,7 @@ import { GroupAdmin } from "./admin/groups.ts";
 import { ListOffsetsQuery } from "./admin/list-offsets.ts";
 import type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
 import { QuotaAdmin } from "./admin/quotas.ts";
+import { TransactionAdmin } from "./admin/transactions.ts";
 import { Cluster } from "./cluster.ts";
 import type { BrokerNode, TopicMetadata } from "./cluster.ts";
 import { KafkaError, UnsupportedError } from "./errors.ts";
@@ -24,6 +26,7 @@ import type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
 export type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
 export type * from "./admin/groups.ts";
 export type { QuotaEntity, QuotaEntry } from "./admin/quotas.ts";
+export type * from "./admin/transactions.ts";
 
 /** What one item of a bulk call came to. */
 export interface ItemResult {
@@ -127,12 +130,14 @@ export class Admin {
   readonly groups: GroupAdmin;
   readonly acls: AclAdmin;
   readonly quotas: QuotaAdmin;
+  readonly transactions: TransactionAdmin;
 
   constructor(io: ClientIo, options: ClientOptions) {
     this.cluster = new Cluster(io, options);
     this.groups = new GroupAdmin(this.cluster);
     this.acls = new AclAdmin(this.cluster);
     this.quotas = new QuotaAdmin(this.cluster);
+    this.transactions = new TransactionAdmin(this.cluster);
   }
 
   close(): void {

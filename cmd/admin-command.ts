@@ -75,6 +75,8 @@ const ADVICE: Readonly<Record<number, string>> = {
   [Errors.TOPIC_ALREADY_EXISTS]: "--if-not-exists accepts that",
   [Errors.INVALID_REPLICATION_FACTOR]: "there cannot be more replicas than brokers; lower -r",
   [Errors.NON_EMPTY_GROUP]: "stop its members first",
+  [Errors.UNKNOWN_MEMBER_ID]: "stop its members first",
+  [Errors.INVALID_REGULAR_EXPRESSION]: "write it as RE2 reads it, and quote it for the shell",
   [Errors.TOPIC_DELETION_DISABLED]: "set delete.topic.enable=true on the brokers",
   [Errors.POLICY_VIOLATION]: "ask whoever runs the cluster",
 };
@@ -83,6 +85,8 @@ const ADVICE: Readonly<Record<number, string>> = {
 export function refusal(what: string, error: unknown): unknown {
   if (!(error instanceof KafkaError) || error instanceof ConnectionError) return error;
   const why = (error.detail ?? "").replace(/\s+/g, " ").replace(/\.$/, "");
-  const reason = why === "" ? error.codeName : `${why} (${error.codeName})`;
+  const reason = why === "" || why === error.codeName
+    ? error.codeName
+    : `${why} (${error.codeName})`;
   return new OperatorError(what, reason, ADVICE[error.code] ?? "", error.retriable ? 3 : 1);
 }

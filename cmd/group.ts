@@ -1,29 +1,68 @@
 /** `kstream group`: the command line of each subcommand; what they do is in `group/`. */
-import { Command } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { brokersOption, jsonOption, timeoutOption } from "./admin-command.ts";
+import { didYouMean } from "../core/did-you-mean.ts";
+import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+
+const TYPES = ["classic", "consumer", "share", "streams"];
+const STATES = [
+  "Assigning",
+  "CompletingRebalance",
+  "Dead",
+  "Empty",
+  "NotReady",
+  "PreparingRebalance",
+  "Reconciling",
+  "Stable",
+];
 
 /** The command with its subcommands. */
 export function groupCommand(): CommandUnknownOpts {
   const command = new Command("group")
-    .description("List, describe and delete consumer groups.")
+    .description("List, describe, seek and delete groups: of consumers, share and streams groups.")
     .helpCommand(false);
-  for (const child of [list(), describe(), remove()]) command.addCommand(child);
+  for (const child of [list(), describe(), seek(), remove()]) command.addCommand(child);
   return command;
+}
+
+/** An argument parser for words of a list, in any case, with commas between or one by one. */
+export function wordsOf(words: readonly string[]) {
+  return (text: string, previous: readonly string[]): readonly string[] => [
+    ...previous,
+    ...text.split(",").map((part) => {
+      const found = words.find((word) => word.toLowerCase() === part.trim().toLowerCase());
+      if (found !== undefined) return found;
+      const near = didYouMean(part.trim(), words);
+      throw new InvalidArgumentError(
+        near === null ? `It is one of ${words.join(", ")}.` : `(Did you mean ${near}?)`,
+      );
+    }),
+  ];
 }
 
 function list(): CommandUnknownOpts {
   return new Command("list")
     .summary("list groups")
-    .description("List groups with their state and total lag.")
+    .description("List groups with their state, type and total lag.")
+    .addOption(
+      new Option("--type <types>", `only of these types: ${TYPES.join(", ")}`)
+        .argParser(wordsOf(TYPES)).default([] as readonly string[], "all"),
+    )
+    .addOption(
+      new Option("--state <states>", "only in these states, as Empty,Stable")
+        .argParser(wordsOf(STATES)).default([] as readonly string[], "all"),
+    )
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
     .addHelpText(
       "after",
       `
+States: ${STATES.join(", ")}.
+
 Examples:
   kstream group list
+  kstream group list --type share,streams --state empty
   kstream group list --json | jq -r '.[] | select(.lag > 1000).group'`,
     )
     .action(async (options) => (await import("./group/list.ts")).listGroups(options));
@@ -34,6 +73,7 @@ function describe(): CommandUnknownOpts {
     .summary("show members and lag of groups")
     .description("Show state, members and lag of groups: per partition, per topic and in total.")
     .argument("<name...>", "the groups")
+    .option("-m, --members", "every member with its id and what it reads")
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
@@ -41,7 +81,9 @@ function describe(): CommandUnknownOpts {
       "after",
       `
 LAG is how many records come after the committed offset, up to END. A partition for which nothing is
-committed has none; where its reader will start is for the reader to say.
+committed has none; where its reader will start is for the reader to say. A share group has a START
+in its place, before which everything is done with, and LAG is what is not. ACTIVE and STANDBY are
+tasks of a streams group: 0_1 is task 1 of subtopology 0.
 
 Examples:
   kstream group describe billing
@@ -52,10 +94,51 @@ Examples:
     );
 }
 
+function seek(): CommandUnknownOpts {
+  return new Command("seek")
+    .summary("move a group to other offsets")
+    .description(
+      "Show where a group without members would be moved, and with --execute move it there.",
+    )
+    .argument("<name>", "the group")
+    .option("--to <place>", "start, end, 42, +10 (after the start), -10 (before the end), @TIME")
+    .addOption(
+      new Option("--shift <records>", "forth, or with a minus back, from where the group is")
+        .argParser(wholeNumber(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
+    )
+    .option("--to-file <file>", "to offsets in a file: lines of topic,partition,offset, or JSON")
+    .addOption(
+      new Option("-t, --topic <topic[:partitions]>", "only these, as orders:0-2,5; may be repeated")
+        .argParser((text: string, previous: readonly string[]) => [...previous, text])
+        .default([] as readonly string[], "where the group is"),
+    )
+    .option("--create", "make the group if it is not there")
+    .option("--execute", "do it, and not only show it")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+TIME is as for "kstream consume": @-1h, @2026-01-31T12:00, milliseconds since 1970; the group goes to
+the first record at or after it. What lies outside a partition becomes its start or end. A file may
+also be the JSON that describe and seek print; "-" is standard input. The state that an application
+of Kafka Streams keeps on its own disks stays as it is.
+
+Examples:
+  kstream group seek billing --to start
+  kstream group seek billing --to @-1h -t orders --execute
+  kstream group seek billing --shift -100 -t orders:0 --execute
+  kstream group describe billing --json > before.json
+  kstream group seek billing --to-file before.json --execute`,
+    )
+    .action(async (name, options) => (await import("./group/seek.ts")).seekGroup(name, options));
+}
+
 function remove(): CommandUnknownOpts {
   return new Command("delete")
     .summary("delete groups with their committed offsets")
-    .description("Delete groups that have no members, with their committed offsets.")
+    .description("Delete groups of any type that have no members, with their offsets.")
     .argument("<name...>", "the groups")
     .option("--if-exists", "succeed where a group is not there")
     .addOption(jsonOption())

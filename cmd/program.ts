@@ -42,8 +42,13 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "group",
-    summary: "list, describe and delete consumer groups",
+    summary: "list, describe, seek and delete groups of every type",
     load: async () => (await import("./group.ts")).groupCommand(),
+  },
+  {
+    name: "txn",
+    summary: "list, describe and abort transactions, and find those that hang",
+    load: async () => (await import("./txn.ts")).txnCommand(),
   },
   {
     name: "config",
@@ -198,7 +203,10 @@ function usageError(error: CommanderError, refused: Refusal): OperatorError {
   const lines = (refused.message || said).split("\n");
   const text = lines.map((line) => line.trim()).join(" ").trim().replace(/^error: /, "");
   const near = /^(.*?) ?\(Did you mean (?:one of )?(.*)\?\)$/.exec(text);
-  if (near !== null) return new OperatorError(near[1] ?? "", "", `did you mean ${near[2]}?`, 2);
+  if (near !== null) {
+    const what = (near[1] ?? "").replace(/\.$/, "");
+    return new OperatorError(what, "", `did you mean ${near[2]}?`, 2);
+  }
   const path = refused.command === null ? "kstream" : pathOf(refused.command);
   return new OperatorError(text.replace(/\.$/, ""), "", `see "${path} --help"`, 2);
 }

@@ -1,8 +1,5 @@
-/** Administration of consumer groups. */
-import { assert } from "../../core/assert.ts";
-import { Errors } from "../../core/errors.ts";
+/** Administration of groups of every type. */
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
-import { describeGroups } from "../../core/protocol/15-describe-groups.ts";
 import { listGroups } from "../../core/protocol/16-list-groups.ts";
 import { deleteGroups } from "../../core/protocol/42-delete-groups.ts";
 import { offsetDelete } from "../../core/protocol/47-offset-delete.ts";
@@ -11,9 +8,15 @@ import type { Cluster } from "../cluster.ts";
 import { commitOffsets } from "../commit-offsets.ts";
 import { KafkaError, throwOnError } from "../errors.ts";
 import type { OperationOptions } from "../options.ts";
-import { describeConsumerGroup } from "./consumer-groups.ts";
-import { decodeAssignment } from "../group-protocol.ts";
 import type { TopicPartitions } from "../group-protocol.ts";
+import { describeGroup } from "./describe-group.ts";
+import type { GroupDescription } from "./describe-group.ts";
+import { onCoordinator } from "./on-coordinator.ts";
+import { alterShareOffsets, deleteShareOffsets, listShareOffsets } from "./share-offsets.ts";
+import type { ShareOffset } from "./share-offsets.ts";
+
+export type * from "./describe-group.ts";
+export type { ShareOffset } from "./share-offsets.ts";
 
 /** A group as ListGroups shows it. */
 export interface GroupListing {
@@ -24,27 +27,6 @@ export interface GroupListing {
   readonly state: string;
   /** `classic`, `consumer`, `share`, …; "" from brokers before 3.8. */
   readonly type: string;
-}
-
-/** A member of a described group. */
-export interface GroupMember {
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  readonly clientId: string;
-  readonly clientHost: string;
-  readonly assignment: readonly TopicPartitions[];
-}
-
-/** A group as DescribeGroups or ConsumerGroupDescribe shows it. */
-export interface GroupDescription {
-  readonly groupId: string;
-  readonly state: string;
-  readonly type: "classic" | "consumer";
-  readonly protocolType: string;
-  /** The assignor in use. */
-  readonly protocol: string;
-  readonly coordinator: number;
-  readonly members: readonly GroupMember[];
 }
 
 /** A committed offset. */
@@ -83,40 +65,20 @@ export class GroupAdmin {
     }, options);
   }
 
-  /** Throws GROUP_ID_NOT_FOUND for a group that is not there (older brokers say state `Dead`). */
+  /** A group of any type. Throws GROUP_ID_NOT_FOUND for one that is not there. */
   async describe(groupId: string, options: OperationOptions = {}): Promise<GroupDescription> {
     const subject = `group "${groupId}"`;
-    return await this.#onCoordinator(groupId, subject, options, async (connection, timeoutMs) => {
-      const response = await connection.request(describeGroups, { groups: [groupId] }, {
-        timeoutMs,
-      });
-      const group = response.groups[0];
-      const { nodeId } = await this.#cluster.coordinator("group", groupId, options);
-      if (group?.errorCode === Errors.GROUP_ID_NOT_FOUND || group?.groupState === "Dead") {
-        const found = await describeConsumerGroup(connection, groupId, nodeId, timeoutMs);
-        if (found === null) throw new KafkaError(Errors.GROUP_ID_NOT_FOUND, subject);
-        return found;
-      }
-      throwOnError(group?.errorCode ?? -1, subject, group?.errorMessage ?? null);
-      assert(group !== undefined, "a group without error is there");
-      return {
-        groupId,
-        state: group.groupState,
-        type: "classic",
-        protocolType: group.protocolType,
-        protocol: group.protocolData,
+    return await onCoordinator(
+      this.#cluster,
+      "group",
+      groupId,
+      subject,
+      options,
+      async (connection, timeoutMs, { nodeId }) => ({
+        ...await describeGroup(connection, groupId, timeoutMs),
         coordinator: nodeId,
-        members: group.members.map((member) => ({
-          memberId: member.memberId,
-          groupInstanceId: member.groupInstanceId,
-          clientId: member.clientId,
-          clientHost: member.clientHost,
-          assignment: group.protocolType === "consumer"
-            ? decodeAssignment(member.memberAssignment)
-            : [],
-        })),
-      };
-    });
+      }),
+    );
   }
 
   /** Deletes groups that have no members. */
@@ -212,16 +174,35 @@ export class GroupAdmin {
     });
   }
 
+  /** The start offsets of a share group. */
+  async listShareOffsets(groupId: string, options: OperationOptions = {}): Promise<ShareOffset[]> {
+    return await listShareOffsets(this.#cluster, groupId, options);
+  }
+
+  /** Sets start offsets of a share group without members. Throws on the first that is refused. */
+  async alterShareOffsets(
+    groupId: string,
+    offsets: readonly { topic: string; partition: number; offset: bigint }[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    await alterShareOffsets(this.#cluster, groupId, offsets, options);
+  }
+
+  /** Makes a share group without members forget these topics. Answers for each. */
+  async deleteShareOffsets(
+    groupId: string,
+    topics: readonly string[],
+    options: OperationOptions = {},
+  ): Promise<{ topic: string; error: KafkaError | null }[]> {
+    return await deleteShareOffsets(this.#cluster, groupId, topics, options);
+  }
+
   async #onCoordinator<T>(
     groupId: string,
     subject: string,
     options: OperationOptions,
     ask: (connection: Connection, timeoutMs: number) => Promise<T>,
   ): Promise<T> {
-    return await this.#cluster.retry(subject, async ({ timeoutMs }) => {
-      const node = await this.#cluster.coordinator("group", groupId, options);
-      const connection = await this.#cluster.connect(node, "main", options.signal);
-      return await ask(connection, timeoutMs);
-    }, { ...options, onRetry: () => this.#cluster.forgetCoordinator("group", groupId) });
+    return await onCoordinator(this.#cluster, "group", groupId, subject, options, ask);
   }
 }

@@ -115,7 +115,7 @@ function timeMs(text: string, nowMs: number): number | null {
 }
 
 /** `1h`, `90s`, `2d12h`, `500ms`; null if it is none. */
-function durationMs(text: string): number | null {
+export function durationMs(text: string): number | null {
   if (!/^(?:\d{1,9}(?:ms|s|m|h|d))+$/.test(text)) return null;
   let total = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h|d)/g)) {

@@ -1,6 +1,7 @@
 /** How far groups are behind: committed offsets against the ends of their partitions. */
-import type { Admin, CommittedOffset } from "../../client/admin.ts";
+import type { Admin } from "../../client/admin.ts";
 import { KafkaError, TimeoutError } from "../../client/errors.ts";
+import type { Position } from "./positions.ts";
 
 /** The ends of partitions by `topic/partition`; what could not be learnt is missing. */
 export type EndOffsets = ReadonlyMap<string, number>;
@@ -35,13 +36,14 @@ export async function readEndOffsets(
   return found;
 }
 
-/** Records after a committed offset; null where the end is not known. Never below 0. */
-export function lagOf(
-  { topic, partition, offset }: Pick<CommittedOffset, "topic" | "partition" | "offset">,
-  ends: EndOffsets,
-): number | null {
-  const end = ends.get(`${topic}/${partition}`);
-  return end === undefined ? null : Math.max(0, end - Number(offset));
+/**
+ * Records after a committed offset; null where the end is not known. Never below 0. In a share group
+ * records after the start offset may be done with, so there the broker counts.
+ */
+export function lagOf(position: Position, groupType: string, ends: EndOffsets): number | null {
+  if (groupType === "share" || position.offset === null) return position.lag;
+  const end = ends.get(`${position.topic}/${position.partition}`);
+  return end === undefined ? null : Math.max(0, end - position.offset);
 }
 
 /** The sum of what is known; null if nothing is. */

@@ -7,6 +7,7 @@ import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
 import { count, formatBytes, formatFacts, formatTable, print, printJson } from "../output.ts";
+import type { Column } from "../output.ts";
 
 /** Options of `topic describe`. */
 export interface DescribeOptions extends AdminOptions {
@@ -22,6 +23,8 @@ interface PartitionView {
   readonly isr: readonly number[];
   readonly offlineReplicas: readonly number[];
   readonly startOffset: number | null;
+  /** Where consumers with read_committed end; before `endOffset` while transactions are open. */
+  readonly stableOffset: number | null;
   readonly endOffset: number | null;
   readonly sizeBytes: number | null;
 }
@@ -76,8 +79,9 @@ async function findTopics(
 
 async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<TopicView[]> {
   if (topics.length === 0) return [];
-  const [offsets, sizes, configs, inMemory] = await Promise.all([
-    readOffsets(admin, topics),
+  const [offsets, stable, sizes, configs, inMemory] = await Promise.all([
+    readOffsets(admin, topics, ["earliest", "latest"], "read_uncommitted"),
+    readOffsets(admin, topics, ["latest"], "read_committed"),
     readSizes(admin, topics),
     readConfigs(admin, topics),
     brokersInMemory(admin, topics),
@@ -96,6 +100,7 @@ async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<
         return {
           ...viewOf(partition),
           startOffset: offsets.get(`${key}/earliest`) ?? null,
+          stableOffset: stable.get(`${key}/latest`) ?? null,
           endOffset: offsets.get(`${key}/latest`) ?? null,
           sizeBytes: sizes.get(key) ?? null,
         };
@@ -119,18 +124,19 @@ function viewOf(partition: PartitionMetadata) {
   };
 }
 
-/** First and end offsets by `topic/partition/earliest` and `…/latest`. */
+/** Offsets by `topic/partition/earliest` and `…/latest`. */
 async function readOffsets(
   admin: Admin,
   topics: readonly TopicMetadata[],
+  wanted: readonly ("earliest" | "latest")[],
+  isolationLevel: "read_uncommitted" | "read_committed",
 ): Promise<Map<string, number>> {
   const queries = topics.flatMap(({ name, partitions }) =>
-    partitions.filter(({ leader }) => leader >= 0).flatMap(({ partition }) => [
-      { topic: name, partition, at: "earliest" as const },
-      { topic: name, partition, at: "latest" as const },
-    ])
+    partitions.filter(({ leader }) => leader >= 0).flatMap(({ partition }) =>
+      wanted.map((at) => ({ topic: name, partition, at }))
+    )
   );
-  const answers = await orNothing(() => admin.listOffsets(queries), []);
+  const answers = await orNothing(() => admin.listOffsets(queries, { isolationLevel }), []);
   const found = new Map<string, number>();
   answers.forEach(({ topic, partition, offset, error }, i) => {
     if (error === null) found.set(`${topic}/${partition}/${queries[i]!.at}`, Number(offset));
@@ -206,6 +212,39 @@ async function orNothing<T>(ask: () => Promise<T>, nothing: T): Promise<T> {
 
 function format(view: TopicView): string {
   const { partitions } = view;
+  const isHeld = partitions.some(isHeldBack);
+  const table = formatTable(partitions, [
+    { title: "  PARTITION", cell: ({ partition }) => partition, right: true },
+    { title: "LEADER", cell: ({ leader }) => leader ?? "none", right: true },
+    { title: "REPLICAS", cell: ({ replicas }) => replicas.join(",") },
+    { title: "ISR", cell: ({ isr }) => isr.join(",") },
+    { title: "START", cell: ({ startOffset }) => startOffset, right: true },
+    ...isHeld ? [STABLE] : [],
+    { title: "END", cell: ({ endOffset }) => endOffset, right: true },
+    {
+      title: "SIZE",
+      cell: ({ sizeBytes }) => sizeBytes === null ? null : formatBytes(sizeBytes),
+      right: true,
+    },
+  ]);
+  const head = `${view.topic}${view.internal ? " (internal)" : ""}`;
+  return `${head}\n${formatFacts(factsOf(view))}\n${table}`;
+}
+
+const STABLE: Column<PartitionView> = {
+  title: "STABLE",
+  cell: ({ stableOffset }) => stableOffset,
+  right: true,
+};
+
+/** Whether an open transaction holds back consumers with read_committed. */
+function isHeldBack({ stableOffset, endOffset }: PartitionView): boolean {
+  return stableOffset !== null && endOffset !== null && stableOffset < endOffset;
+}
+
+function factsOf(view: TopicView): [string, string][] {
+  const { partitions } = view;
+  const sizes = partitions.flatMap(({ sizeBytes }) => sizeBytes ?? []);
   const facts: [string, string][] = [
     ["id", view.topicId ?? "-"],
     ["partitions", String(partitions.length)],
@@ -216,22 +255,17 @@ function format(view: TopicView): string {
       `${name}=${value ?? "(hidden)"}`,
     ]),
   ];
+  if (sizes.length === partitions.length && partitions.length > 1) {
+    facts.splice(3, 0, ["size", formatBytes(sizes.reduce((sum, size) => sum + size, 0))]);
+  }
   const unhealthy = partitions.filter(({ isr, replicas }) => isr.length < replicas.length).length;
   if (unhealthy > 0) facts.push(["warning", `${count(unhealthy, "partition")} under-replicated`]);
-  const table = formatTable(partitions, [
-    { title: "  PARTITION", cell: ({ partition }) => partition, right: true },
-    { title: "LEADER", cell: ({ leader }) => leader ?? "none", right: true },
-    { title: "REPLICAS", cell: ({ replicas }) => replicas.join(",") },
-    { title: "ISR", cell: ({ isr }) => isr.join(",") },
-    { title: "START", cell: ({ startOffset }) => startOffset, right: true },
-    { title: "END", cell: ({ endOffset }) => endOffset, right: true },
-    {
-      title: "SIZE",
-      cell: ({ sizeBytes }) => sizeBytes === null ? null : formatBytes(sizeBytes),
-      right: true,
-    },
-  ]);
-  return `${view.topic}${view.internal ? " (internal)" : ""}\n${formatFacts(facts)}\n${table}`;
+  const held = partitions.filter(isHeldBack).length;
+  if (held > 0) {
+    const what = `open transactions hold back read_committed in ${count(held, "partition")}`;
+    facts.push(["note", `${what}; see kstream txn list --state ongoing, kstream txn hanging`]);
+  }
+  return facts;
 }
 
 /** What an acknowledgement (acks=all) promises, in words. */

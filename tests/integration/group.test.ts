@@ -69,3 +69,62 @@ test("groups are deleted, missing ones told with the nearest name", async () => 
   const json = await ok(["group", "delete", "gone", "--if-exists", "--json"], at);
   expect(JSON.parse(json)).toEqual([{ group: "gone", deleted: false }]);
 });
+
+test("seek shows where a group would go, and goes there with --execute only", async () => {
+  await ok(["consume", "b", "-g", "seeker", "-e"], at);
+  const offsets = async () =>
+    (await describe("seeker")).partitions.map((each: { committedOffset: number }) =>
+      each.committedOffset
+    );
+  const seek = (...args: string[]) => ok(["group", "seek", "seeker", ...args], at);
+  const before = await offsets();
+  expect(await seek("--to", "start")).toMatch(/^b +0 +2 +0 +-2$/m);
+  expect(await offsets()).toEqual(before);
+  await seek("--to", "start", "--execute");
+  expect(await offsets()).toEqual([0]);
+  await seek("--shift", "1", "--execute");
+  expect(await offsets()).toEqual([1]);
+  await seek("--shift", "-1", "--execute");
+  await seek("--to", "@-1h", "--execute");
+  expect(await offsets()).toEqual([0]);
+  expect(await seek("--to", "@-0s", "--execute")).toContain("no record that young: the end");
+  expect(await offsets()).toEqual([2]);
+  expect(JSON.parse(await seek("--to", "-1", "-t", "a:1", "--execute", "--json"))).toEqual({
+    group: "seeker",
+    type: "classic",
+    executed: true,
+    partitions: [{ topic: "a", partition: 1, currentOffset: null, newOffset: 1, note: null }],
+  });
+  const backup = await ok(["group", "describe", "seeker", "--json"], at);
+  await seek("--to", "start", "--execute");
+  await ok(["group", "seek", "seeker", "--to-file", "-", "--execute"], { ...at, input: backup });
+  expect(await offsets()).toEqual([1, 2]);
+  const csv = { ...at, input: "topic,partition,offset\na,0,3\n" };
+  await ok(["group", "seek", "seeker", "--to-file", "-", "--execute"], csv);
+  expect(await offsets()).toEqual([3, 1, 2]);
+});
+
+test("seek says what is wrong in one line", async () => {
+  await ok(["consume", "b", "-g", "known", "-e"], at);
+  const cases: [args: string[], exitCode: number, words: string[]][] = [
+    [["known"], 2, ["not said where"]],
+    [["known", "--to", "start", "--shift", "1"], 2, ["several destinations"]],
+    [["known", "--to", "somewhere"], 2, ["no place in a topic"]],
+    [["known", "--to", "1:2"], 2, ["no place in a topic"]],
+    [["known", "--to", "start", "-t", "a:x"], 2, ["names no topic"]],
+    [["known", "--to", "start", "-t", "a:7"], 1, ["no partition 7", "0 to 1"]],
+    [["known", "--to", "start", "-t", "bb"], 1, ['"bb" does not exist', 'did you mean "b"']],
+    [["known", "--shift", "1", "-t", "a:0"], 1, ["has no offset there"]],
+    [["knwon", "--to", "start"], 1, ['did you mean "known"']],
+    [["known", "--to-file", "/nowhere"], 2, ["cannot read /nowhere"]],
+    [["known", "--to-file", "x", "-t", "a"], 2, ["exclude each other"]],
+  ];
+  for (const [args, exitCode, words] of cases) {
+    await fails(["group", "seek", ...args], exitCode, words, at);
+  }
+  await fails(["group", "seek", "new", "--to", "end", "-t", "a"], 1, ["--create makes it"], at);
+  await ok(["group", "seek", "new", "--to", "end", "-t", "a", "--create", "--execute"], at);
+  expect(await describe("new")).toMatchObject({ lag: 0, state: "Empty" });
+  await fails(["group", "list", "--type", "shara"], 2, ["did you mean share"], at);
+  expect(await ok(["group", "list", "--state", "stable"], at)).toBe("GROUP  STATE  TYPE  LAG\n");
+});

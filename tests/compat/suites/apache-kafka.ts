@@ -30,7 +30,13 @@ export const apacheKafka: CompatSuite = {
         expectEqual(grouped.stdout, numberedLines("line", 100), "first hundred by group");
         expectContains((await kstream("group", "list")).stdout, "readers", "group list");
         expectContains((await kstream("group", "describe", "readers")).stdout, "9900", "lag");
+        await kstream("group", "seek", "readers", "--to", "start", "--execute");
+        const sought = JSON.parse((await kstream("group", "describe", "readers", "--json")).stdout);
+        expectEqual(sought[0].lag, 10_000, "lag after seek");
         await kstream("group", "delete", "readers");
+        expectContains((await kstream("group", "list", "--type", "share")).stdout, "GROUP", "list");
+        expectContains((await kstream("txn", "list")).stdout, "TRANSACTIONAL", "txn list");
+        expectEqual((await kstream("txn", "hanging", "--json")).stdout, "[]\n", "txn hanging");
         await kstream("topic", "alter", "ours", "--config", "retention.ms=1000");
         for (
           const [type, name, setting] of [

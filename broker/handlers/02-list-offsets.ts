@@ -13,6 +13,7 @@ import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
 import type { RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
+import { firstOfEach } from "../first-of-each.ts";
 import type { Handler } from "../handler.ts";
 import type { Isolation, Partition } from "../partition.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -64,7 +65,8 @@ export const listOffsetsHandler: Handler<typeof listOffsets> = {
             : await listOne(context, request, broker, name, wanted),
         );
       }
-      topics.push({ name, partitions: responses });
+      const once = firstOfEach(responses, ({ partitionIndex }) => String(partitionIndex));
+      topics.push({ name, partitions: once });
     }
     return { topics };
   },

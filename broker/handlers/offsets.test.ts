@@ -88,7 +88,7 @@ describe("list offsets", () => {
     expect(errorName(errorCode)).toBe("UNKNOWN_LEADER_EPOCH");
   });
 
-  test("a partition that is named twice: INVALID_REQUEST each time", async () => {
+  test("a partition that is named twice: INVALID_REQUEST, once", async () => {
     const response = await t.connection.request(listOffsets, {
       topics: [{
         name: "times",
@@ -96,7 +96,7 @@ describe("list offsets", () => {
       }],
     });
     const codes = response.topics[0].partitions.map(({ errorCode }) => errorName(errorCode));
-    expect(codes).toEqual(["INVALID_REQUEST", "INVALID_REQUEST"]);
+    expect(codes).toEqual(["INVALID_REQUEST"]);
   });
 
   test("an empty topic", async () => {

@@ -2,6 +2,8 @@
 import { Connection, ConnectionError } from "../../../core/connection.ts";
 import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../../core/io/bun/network.ts";
+import { Errors } from "../../../core/errors.ts";
+import { listOffsets } from "../../../core/protocol/02-list-offsets.ts";
 import { metadata } from "../../../core/protocol/03-metadata.ts";
 import { listGroups } from "../../../core/protocol/16-list-groups.ts";
 import { deleteTopics } from "../../../core/protocol/20-delete-topics.ts";
@@ -23,6 +25,10 @@ export interface Answer {
 const SOON_MS = 250;
 /** Longer than any rebalance of an episode. */
 const ANSWER_TIMEOUT_MS = 12_000;
+
+const LEADER_TRIES = 100;
+/** ListOffsets' number for the end of a log. */
+const LATEST = -1n;
 
 /** How long Kafka gets to pass a change of metadata on to the broker that has answered it. */
 export type SettleMs = number;
@@ -113,8 +119,10 @@ class Episode {
     let waited = false;
     const answer = this.#exchange(step, () => waited);
     if (!step.mayWait) {
+      const before = this.facts.topicIds();
       await answer;
-      if (step.changesMetadata) await Bun.sleep(this.settleMs);
+      const created = this.facts.topicIds().filter((id) => !before.includes(id));
+      if (step.changesMetadata) await this.#settle(created);
       return { answer };
     }
     this.#waiting.set(step.connection, answer);
@@ -123,6 +131,27 @@ class Episode {
       Bun.sleep(SOON_MS + this.settleMs).then(() => true),
     ]);
     return { answer };
+  }
+
+  /** Kafka answers before its broker knows and leads what was created. */
+  async #settle(created: readonly string[]): Promise<void> {
+    if (this.settleMs === 0) return;
+    await Bun.sleep(this.settleMs);
+    const connection = this.#connections.get(0);
+    if (connection === undefined || connection.closed) return;
+    for (let tries = 0; tries < LEADER_TRIES && created.length > 0; tries++) {
+      const { topics } = await connection.request(metadata, { topics: null });
+      const known = topics.filter(({ topicId }) => created.includes(topicId));
+      const asked = known.map(({ name, partitions }) => ({
+        name: name ?? "",
+        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, timestamp: LATEST })),
+      }));
+      const offsets = await connection.request(listOffsets, { replicaId: -1, topics: asked });
+      const codes = offsets.topics.flatMap(({ partitions }) => partitions);
+      const isLed = codes.every(({ errorCode }) => errorCode === Errors.NONE);
+      if (isLed && known.length === created.length) return;
+      await Bun.sleep(this.settleMs);
+    }
   }
 
   close(): void {

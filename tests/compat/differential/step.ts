@@ -45,6 +45,11 @@ export class Facts {
     return this.#topicIds.get(this.name(short)) ?? UNKNOWN_ID;
   }
 
+  /** All ids of topics that were met. */
+  topicIds(): string[] {
+    return [...this.#topicIds.values()];
+  }
+
   learnTopicId(name: string, id: string): void {
     this.#topicIds.set(name, id);
   }

@@ -63,8 +63,8 @@ export class Partition {
   #closed = false;
   #appending = false;
   /** Bytes below the high watermark, and below the last stable offset. */
-  readonly #visible = new ByteProgress();
-  readonly #stable = new ByteProgress();
+  readonly #visible: ByteProgress;
+  readonly #stable: ByteProgress;
 
   constructor(
     clock: Clock,
@@ -82,6 +82,8 @@ export class Partition {
     this.index = log.partition;
     this.#image = image;
     this.#highWatermark = this.#computeHighWatermark();
+    this.#visible = new ByteProgress(log.logEndOffset);
+    this.#stable = new ByteProgress(log.logEndOffset);
     this.#unsubscribe = log.onDurable(() => this.#onDurable());
   }
 

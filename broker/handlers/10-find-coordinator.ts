@@ -3,10 +3,10 @@
  * partition (key types 0, 1 and 2).
  *
  * - Needs DESCRIBE on the group or the transactional id.
- * - Groups: `__consumer_offsets` is created if it is missing and the answer waits for it, so that
- *   the first consumer of a cluster hears of no error.
- * - Transactions are not served yet: INVALID_REQUEST, which clients do not retry.
- * - 4: several keys (KIP-699). 6: share partitions (KIP-932).
+ * - The internal topic is created if it is missing and the answer waits for it, so that the first
+ *   consumer or producer of a cluster hears of no error.
+ * - 4: several keys (KIP-699). 6: share partitions (KIP-932), for brokers: CLUSTER_ACTION on the
+ *   cluster (CLUSTER_AUTHORIZATION_FAILED).
  */
 import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
 import { findCoordinator } from "../../core/protocol/10-find-coordinator.ts";

@@ -15,7 +15,7 @@ import { addPartitionsToTxn } from "../../core/protocol/24-add-partitions-to-txn
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
-import type { TxnPartitions } from "../coordinator/transaction/transaction-records.ts";
+import { txnPartitions } from "../coordinator/transaction/transaction-records.ts";
 import { EPOCH_BUMP_VERSION } from "../coordinator/transaction/transitions.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -104,7 +104,7 @@ async function addOne(
       (topic, partition) => problem(topic, partition) || Errors.OPERATION_NOT_ATTEMPTED,
     );
   }
-  const partitions = partitionsOf(topics);
+  const partitions = txnPartitions(topics.map((each) => [each.name, each.partitions]));
   if (verifyOnly) {
     const verified = await broker.transactions.verifyPartitions(
       transactionalId,
@@ -125,16 +125,6 @@ async function addOne(
   );
   const isOld = version < FENCED_VERSION && error === Errors.PRODUCER_FENCED;
   return results(topics, () => isOld ? Errors.INVALID_PRODUCER_EPOCH : error);
-}
-
-function partitionsOf(topics: Topics): TxnPartitions {
-  const partitions = new Map<string, Set<number>>();
-  for (const { name, partitions: indexes } of topics) {
-    const known = partitions.get(name) ?? new Set();
-    for (const index of indexes) known.add(index);
-    partitions.set(name, known);
-  }
-  return partitions;
 }
 
 function results(topics: Topics, errorOf: (topic: string, partition: number) => ErrorCode) {

@@ -3,17 +3,19 @@
  * on other brokers send it, and `kafka-transactions --abort` for a transaction that hangs.
  *
  * - Needs ALTER or CLUSTER_ACTION on the cluster (CLUSTER_AUTHORIZATION_FAILED).
+ * - INVALID_REQUEST for all partitions of a marker that names no producer.
  * - For each partition: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER; an epoch below the
  *   producer's is INVALID_PRODUCER_EPOCH, a coordinator's below that of the last marker is
  *   TRANSACTION_COORDINATOR_FENCED.
  * - Answered when every marker is committed.
  * - 2: with transaction version 2 the epoch has to be above the producer's (KIP-1228).
  */
-import { Errors } from "../../core/errors.ts";
+import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { writeTxnMarkers } from "../../core/protocol/27-write-txn-markers.ts";
 import type { RequestOf } from "../../core/protocol/schema.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
+import { txnPartitions } from "../coordinator/transaction/transaction-records.ts";
 import type { Handler } from "../handler.ts";
 
 type Marker = RequestOf<typeof writeTxnMarkers>["markers"][number];
@@ -31,13 +33,16 @@ export const writeTxnMarkersHandler: Handler<typeof writeTxnMarkers> = {
 };
 
 async function write(marker: Marker, broker: Broker) {
+  const isOfProducer = marker.producerId >= 0n && marker.producerEpoch >= 0 &&
+    marker.producerId <= BigInt(Number.MAX_SAFE_INTEGER);
+  if (!isOfProducer) return refuseMarker(marker, Errors.INVALID_REQUEST);
   const results = await broker.txnMarkers.append({
     producerId: Number(marker.producerId),
     producerEpoch: marker.producerEpoch,
     commit: marker.transactionResult,
     coordinatorEpoch: marker.coordinatorEpoch,
     transactionVersion: marker.transactionVersion,
-    partitions: new Map(marker.topics.map((each) => [each.name, new Set(each.partitionIndexes)])),
+    partitions: txnPartitions(marker.topics.map((each) => [each.name, each.partitionIndexes])),
   });
   const byTopic = Map.groupBy(results, ({ topic }) => topic);
   return {
@@ -52,14 +57,16 @@ async function write(marker: Marker, broker: Broker) {
   };
 }
 
-function refuse(request: RequestOf<typeof writeTxnMarkers>, errorCode: number) {
+function refuse(request: RequestOf<typeof writeTxnMarkers>, error: ErrorCode) {
+  return { markers: request.markers.map((marker) => refuseMarker(marker, error)) };
+}
+
+function refuseMarker({ producerId, topics }: Marker, errorCode: ErrorCode) {
   return {
-    markers: request.markers.map(({ producerId, topics }) => ({
-      producerId,
-      topics: topics.map(({ name, partitionIndexes }) => ({
-        name,
-        partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, errorCode })),
-      })),
+    producerId,
+    topics: topics.map(({ name, partitionIndexes }) => ({
+      name,
+      partitions: partitionIndexes.map((partitionIndex) => ({ partitionIndex, errorCode })),
     })),
   };
 }

@@ -70,6 +70,7 @@ export const shareFetchHandler: Handler<typeof shareFetch> = {
     const entries = fetches ? await fetchAll(context, broker, request, session) : [];
     if (epoch === FINAL_EPOCH) await broker.shares.closeSession(session);
     else if (fetches && !isStillNext(broker, session, epoch)) {
+      await broker.shares.releaseUnheard(session);
       return refuse(Errors.INVALID_SHARE_SESSION_EPOCH);
     }
     return {
@@ -113,7 +114,11 @@ function sessionOf(
   if (typeof session === "number") return session;
   if (isNew) {
     const gone = () => void broker.shares.closeSession(session);
-    context.connection.signal.addEventListener("abort", gone, { once: true });
+    // A connection may open any number of sessions, one after the other.
+    context.connection.signal.addEventListener("abort", gone, {
+      once: true,
+      signal: session.ended,
+    });
   }
   for (const { topicId, partitions } of request.topics) {
     for (const { partitionIndex: partition } of partitions) session.add({ topicId, partition });

@@ -124,6 +124,18 @@ test("a fetch waits for the first record, and a second member for what the first
   expect(given.acquiredRecords[0]!.deliveryCount).toBe(1);
 });
 
+test("what a fetch acquires after its session was closed goes to others at once", async () => {
+  const other = await t.connect();
+  const late = fetchFrom(other, { memberId: "n", maxWaitMs: 20_000 });
+  const close = () => acknowledge(t.connection, { memberId: "n", shareSessionEpoch: -1 });
+  while ((await close()).errorCode !== Errors.NONE) await t.roundTrip();
+  await send("x");
+  expect((await late).errorCode).toBe(Errors.INVALID_SHARE_SESSION_EPOCH);
+  const given = (await fetchFrom(t.connection)).responses[0]!.partitions[0]!;
+  expect(decodeValues(given.records)).toEqual(["x"]);
+  expect(given.acquiredRecords[0]!.deliveryCount).toBe(1);
+});
+
 test("after a restart what was acknowledged stays acknowledged", async () => {
   await send("a", "b", "c");
   await fetchFrom(t.connection);

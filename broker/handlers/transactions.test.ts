@@ -355,7 +355,7 @@ describe("administrators", () => {
     const stable = await latest(1, 1);
     const marker = {
       producerId: open.producerId,
-      producerEpoch: open.producerEpoch,
+      producerEpoch: open.producerEpoch + 1,
       transactionResult: false,
       coordinatorEpoch: 0,
       topics: [{ name: "in", partitionIndexes: [1, 9] }],
@@ -366,10 +366,17 @@ describe("administrators", () => {
       { partitionIndex: 9, errorCode: Errors.UNKNOWN_TOPIC_OR_PARTITION },
     ]);
     expect(await latest(1, 1)).toBe(stable + 2n);
-    const stale = { ...marker, producerEpoch: open.producerEpoch - 1 };
-    const refused = await t.connection.request(writeTxnMarkers, { markers: [stale] });
-    expect(refused.markers[0]!.topics[0]!.partitions[0]!.errorCode)
-      .toBe(Errors.INVALID_PRODUCER_EPOCH);
+    const stale = { ...marker, producerEpoch: open.producerEpoch };
+    const ofNobody = { ...marker, producerId: -1n };
+    const beyond = { ...marker, producerId: 2n ** 63n - 1n };
+    const refused = await t.connection.request(writeTxnMarkers, {
+      markers: [stale, ofNobody, beyond],
+    });
+    expect(refused.markers.map((each) => each.topics[0]!.partitions[0]!.errorCode)).toEqual([
+      Errors.INVALID_PRODUCER_EPOCH,
+      Errors.INVALID_REQUEST,
+      Errors.INVALID_REQUEST,
+    ]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** A log in memory under share partitions. */
 import { Errors } from "../../core/errors.ts";
+import { DiskError } from "../../core/io.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { lastOffset } from "../../core/records/batch-header.ts";
 import { logBatches } from "./log-batches.ts";
@@ -11,6 +12,8 @@ export class TestLog implements SharedLog {
   logStartOffset = 0;
   bytes: Uint8Array[] = [];
   reads = 0;
+  /** Whether a look for a timestamp fails. */
+  fails = false;
 
   append(records: number): void {
     const builder = new BatchBuilder({ baseOffset: this.endOffset() });
@@ -46,6 +49,7 @@ export class TestLog implements SharedLog {
   }
 
   offsetForTimestamp(timestampMs: number): Promise<number | null> {
+    if (this.fails) return Promise.reject(new DiskError("EIO", "0.log", "cannot be read"));
     return Promise.resolve(timestampMs <= 1_000 && this.endOffset() > 0 ? 0 : null);
   }
 }

@@ -64,6 +64,26 @@ test("what was acknowledged stays so for the next leader, the rest is delivered 
   expect(readRecords(again.records, 0, NO_CODECS).length).toBe(4);
 });
 
+test("where the disk does not say where a group begins, it can be asked again", async () => {
+  const autoOffsetReset = { kind: "by_duration", durationMs: 0 } as const;
+  const t = await world({ autoOffsetReset }, -1);
+  t.log.append(4);
+  t.log.fails = true;
+  const make = () =>
+    new SharePartition({
+      key: shareKey(),
+      log: t.log,
+      persister: t.states.coordinator,
+      clock: t.clock,
+      logger: t.states.logger,
+      config: () => ({ ...DEFAULT_SHARE_CONFIG, autoOffsetReset }),
+      onFenced: () => {},
+    });
+  expect(await make().initialize()).toBe(Errors.KAFKA_STORAGE_ERROR);
+  t.log.fails = false;
+  expect(await make().initialize()).toBe(Errors.NONE);
+});
+
 test("a type for each record, and runs of the same one", async () => {
   const t = await world();
   t.log.append(4);

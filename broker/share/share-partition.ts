@@ -7,12 +7,13 @@
  * then counts one delivery less than there were: the limit of deliveries holds for each leader.
  */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
-import type { Clock, Timer } from "../../core/io.ts";
+import { type Clock, DiskError, type Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { ReadResult } from "../../storage/partition-log.ts";
 import type { SharePersister } from "../coordinator/share/share-coordinator.ts";
 import type { ShareKey, StateBatch } from "../coordinator/share/share-records.ts";
 import type { Isolation } from "../partition.ts";
+import { type Acknowledgement, type Run, runsOf } from "./acknowledgement.ts";
 import { acquire, type LogBatch } from "./acquire.ts";
 import {
   type AcknowledgeProblem,
@@ -36,7 +37,7 @@ export interface SharedLog {
    * delivery. Null if the disk refuses to say which these are.
    */
   batches(records: Uint8Array, isolation: Isolation): LogBatch[] | null;
-  /** The first offset whose record is as young as `timestampMs`, or null. */
+  /** The first offset whose record is as young as `timestampMs`, or null. Throws a `DiskError`. */
   offsetForTimestamp(timestampMs: number): Promise<number | null>;
 }
 
@@ -67,13 +68,6 @@ export interface Acquired {
   readonly error: ErrorCode;
   readonly records: Uint8Array;
   readonly ranges: readonly AcquiredRange[];
-}
-
-/** What a member says about `[firstOffset, lastOffset]`: one type for all, or one for each. */
-export interface Acknowledgement {
-  readonly firstOffset: number;
-  readonly lastOffset: number;
-  readonly types: readonly number[];
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -143,8 +137,10 @@ export class SharePartition {
       this.#window.moveStart(log.logStartOffset);
       return Errors.NONE;
     }
+    const resetOffset = await this.#resetOffset();
+    if (resetOffset === null) return Errors.KAFKA_STORAGE_ERROR;
     // Persisted at once: after a crash "latest" must not mean a later offset, and lose records.
-    this.#window = new DeliveryWindow(await this.#resetOffset());
+    this.#window = new DeliveryWindow(resetOffset);
     return await this.#write([], null);
   }
 
@@ -379,7 +375,8 @@ export class SharePartition {
     this.#notify();
   }
 
-  async #resetOffset(): Promise<number> {
+  /** Where a group begins that has consumed nothing; null if the disk refuses to say. */
+  async #resetOffset(): Promise<number | null> {
     const { log, clock, config } = this.#options;
     const { autoOffsetReset } = config();
     switch (autoOffsetReset.kind) {
@@ -389,32 +386,17 @@ export class SharePartition {
         return log.endOffset("read_uncommitted");
       case "by_duration": {
         const since = clock.wallMs() - autoOffsetReset.durationMs;
-        return await log.offsetForTimestamp(since) ?? log.endOffset("read_uncommitted");
+        try {
+          return await log.offsetForTimestamp(since) ?? log.endOffset("read_uncommitted");
+        } catch (error) {
+          if (!(error instanceof DiskError)) throw error;
+          return null;
+        }
       }
     }
   }
 
   #notify(): void {
     for (const listener of [...this.#listeners]) listener();
-  }
-}
-
-/** Offsets that one type is said about. */
-interface Run {
-  readonly first: number;
-  readonly last: number;
-  readonly type: number;
-}
-
-function* runsOf({ firstOffset, lastOffset, types }: Acknowledgement): Generator<Run> {
-  if (types.length === 1) {
-    yield { first: firstOffset, last: lastOffset, type: types[0]! };
-    return;
-  }
-  let from = 0;
-  for (let index = 1; index <= types.length; index++) {
-    if (index < types.length && types[index] === types[from]) continue;
-    yield { first: firstOffset + from, last: firstOffset + index - 1, type: types[from]! };
-    from = index;
   }
 }

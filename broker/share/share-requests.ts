@@ -3,7 +3,7 @@ import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Broker } from "../broker.ts";
 import type { RequestContext } from "../request-context.ts";
 import { AcknowledgeTypes } from "./delivery-window.ts";
-import type { Acknowledgement } from "./share-partition.ts";
+import type { Acknowledgement } from "./acknowledgement.ts";
 import { toOffset } from "./state-requests.ts";
 
 /** As long as a UUID in text is what a client may call itself (`KafkaApis.isMemberIdValid`). */

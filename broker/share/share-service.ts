@@ -9,7 +9,8 @@ import type { ShareKey } from "../coordinator/share/share-records.ts";
 import type { Partition } from "../partition.ts";
 import type { ShareConfig } from "./share-config.ts";
 import type { AcquiredRange } from "./delivery-window.ts";
-import type { Acknowledgement, SharePartition } from "./share-partition.ts";
+import type { Acknowledgement } from "./acknowledgement.ts";
+import type { SharePartition } from "./share-partition.ts";
 import type { SharePartitions } from "./share-partitions.ts";
 import type { SessionPartition, ShareSession, ShareSessions } from "./share-sessions.ts";
 
@@ -145,6 +146,15 @@ export class ShareService {
     sessions.close(session);
     await this.releaseMember(session.groupId, session.memberId);
     if (!sessions.hasGroup(session.groupId)) partitions.dropIdle(session.groupId);
+  }
+
+  /**
+   * A fetch came too late for its session, so nobody hears what it acquired: others get it, unless
+   * the member has a session again, whose records these may be as well.
+   */
+  async releaseUnheard(session: ShareSession): Promise<void> {
+    if (this.sessions.hasMember(session)) return;
+    await this.releaseMember(session.groupId, session.memberId);
   }
 
   /** A member has left its group, or its session has ended. */

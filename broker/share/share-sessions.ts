@@ -23,6 +23,7 @@ export class ShareSession {
   readonly partitions = new Map<string, SessionPartition>();
   /** The epoch that the next request must carry. */
   epoch = 1;
+  readonly #ended = new AbortController();
 
   constructor(
     readonly groupId: string,
@@ -30,6 +31,15 @@ export class ShareSession {
     /** The connection that it lives and dies with. */
     readonly connectionId: number,
   ) {}
+
+  /** Aborted once it is closed, or another has taken its place. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
 
   add(partition: SessionPartition): void {
     const id = idOf(partition);
@@ -64,7 +74,7 @@ export class ShareSessions {
   /** Opens a session; SHARE_SESSION_LIMIT_REACHED where there is no room. */
   open(groupId: string, memberId: string, connectionId: number): ShareSession | ErrorCode {
     const id = sessionId(groupId, memberId);
-    this.#sessions.delete(id);
+    this.#remove(id);
     if (this.#sessions.size >= this.#max()) return Errors.SHARE_SESSION_LIMIT_REACHED;
     const session = new ShareSession(groupId, memberId, connectionId);
     this.#sessions.set(id, session);
@@ -90,9 +100,17 @@ export class ShareSessions {
   }
 
   close(session: ShareSession): void {
-    if (this.isCurrent(session)) {
-      this.#sessions.delete(sessionId(session.groupId, session.memberId));
-    }
+    if (this.isCurrent(session)) this.#remove(sessionId(session.groupId, session.memberId));
+  }
+
+  #remove(id: string): void {
+    this.#sessions.get(id)?.end();
+    this.#sessions.delete(id);
+  }
+
+  /** Whether the member has a session, this one or another. */
+  hasMember({ groupId, memberId }: ShareSession): boolean {
+    return this.#sessions.has(sessionId(groupId, memberId));
   }
 
   /** Whether any member of the group has a session here. */
@@ -101,7 +119,7 @@ export class ShareSessions {
     return false;
   }
 
-  /** The sessions of a member that has left its group, or of all members of it. */
+  /** The sessions of a group's members. */
   ofGroup(groupId: string): ShareSession[] {
     return [...this.#sessions.values()].filter((session) => session.groupId === groupId);
   }

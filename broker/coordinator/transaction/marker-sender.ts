@@ -40,8 +40,10 @@ export class MarkerSender {
 
   /** Sees to the transaction until it is complete or its shard has gone. */
   start(decided: Decided): void {
-    // The only thing that throws is the sleep, when the shard goes.
-    void this.#run(decided).catch(() => {});
+    void this.#run(decided).catch((error: unknown) => {
+      // A sleep ends so when the shard goes; anything else is a bug, and ends the process.
+      if (!decided.signal.aborted) throw error;
+    });
   }
 
   async #run(decided: Decided): Promise<void> {

@@ -35,6 +35,19 @@ export type TransactionState = typeof TRANSACTION_STATES[number];
 /** Partitions by topic. */
 export type TxnPartitions = ReadonlyMap<string, ReadonlySet<number>>;
 
+/** The partitions that a request names; one that it names twice is in once. */
+export function txnPartitions(
+  named: Iterable<readonly [topic: string, partitions: readonly number[]]>,
+): TxnPartitions {
+  const byTopic = new Map<string, Set<number>>();
+  for (const [topic, partitions] of named) {
+    const known = byTopic.get(topic) ?? new Set();
+    for (const partition of partitions) known.add(partition);
+    byTopic.set(topic, known);
+  }
+  return byTopic;
+}
+
 /** Stands for no producer id and no producer epoch. */
 export const NONE = -1;
 

@@ -16,6 +16,7 @@ import { javaShareGroups } from "./suites/java-share-groups.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javaTransactions } from "./suites/java-transactions.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
+import { kafkaStreams } from "./suites/kafka-streams.ts";
 import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
@@ -31,6 +32,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javascriptClients,
   pythonClients,
   javaTools,
+  kafkaStreams,
   adminTools,
   apacheKafka,
   groupSemantics,

@@ -17,32 +17,36 @@ interface TopicPartitions {
   readonly partitions: readonly number[];
 }
 
-/** Of all members that have an endpoint, `updated` as it will be. */
+/**
+ * Of all members that have an endpoint, `updated` as it will be. Members of one process have the
+ * same, and clients keep one entry for each, so there is one with the partitions of all.
+ */
 export function endpointPartitions(
   group: StreamsGroup,
   updated: StreamsMember,
   subtopologies: readonly ConfiguredSubtopology[],
   topics: Topics,
 ): EndpointPartitions[] {
-  const others = [...group.members.values()].filter(({ memberId }) =>
-    memberId !== updated.memberId
+  const members = new Map(group.members).set(updated.memberId, updated);
+  const withEndpoint = [...members.values()].filter(({ userEndpoint }) => userEndpoint !== null);
+  const byEndpoint = Map.groupBy(
+    withEndpoint,
+    ({ userEndpoint }) => `${userEndpoint!.port} ${userEndpoint!.host}`,
   );
-  return [...others, updated].flatMap(({ userEndpoint, tasks }) =>
-    userEndpoint === null ? [] : [{
-      userEndpoint,
-      activePartitions: partitionsOf(tasks.active, subtopologies, topics),
-      standbyPartitions: partitionsOf(tasks.standby, subtopologies, topics),
-    }]
-  );
+  return [...byEndpoint.values()].map((own) => ({
+    userEndpoint: own[0]!.userEndpoint!,
+    activePartitions: partitionsOf(own.map(({ tasks }) => tasks.active), subtopologies, topics),
+    standbyPartitions: partitionsOf(own.map(({ tasks }) => tasks.standby), subtopologies, topics),
+  }));
 }
 
 function partitionsOf(
-  tasks: TaskSet,
+  tasks: readonly TaskSet[],
   subtopologies: readonly ConfiguredSubtopology[],
   topics: Topics,
 ): TopicPartitions[] {
   return subtopologies.flatMap(({ id, sources }) => {
-    const own = [...tasks.get(id)?.keys() ?? []].toSorted((a, b) => a - b);
+    const own = tasks.flatMap((each) => [...each.get(id)?.keys() ?? []]).toSorted((a, b) => a - b);
     return sources.flatMap((topic) => {
       // Topics of one subtopology may differ in size; the task of a large one reads no small one.
       const count = topics.byName(topic)?.partitions.length ?? 0;

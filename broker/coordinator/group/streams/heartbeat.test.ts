@@ -220,6 +220,21 @@ describe("what members hear of each other", () => {
     expect(b.last!.partitionsByUserEndpoint).toBeNull();
   });
 
+  test("an endpoint that several threads have is one, with the partitions of all", async () => {
+    const groups = await streamsHarness(2);
+    const endpoint = { host: "one", port: 80 };
+    const threads = ["a", "b"].map((id) => new SimThread(groups, id, { endpoint, processId: "p" }));
+    await untilStable(groups, threads);
+    threads[0]!.endpointEpoch = -1;
+    await threads[0]!.beat();
+    const told = threads[0]!.last!.partitionsByUserEndpoint!;
+    expect(told).toHaveLength(1);
+    expect(told[0]!.activePartitions).toEqual([
+      { topic: "t", partitions: [0, 1] },
+      { topic: "r", partitions: [0, 1] },
+    ]);
+  });
+
   test("a shutdown of the application reaches all until nobody is left", async () => {
     const groups = await streamsHarness(2);
     const [a, b] = [new SimThread(groups, "a"), new SimThread(groups, "b")];

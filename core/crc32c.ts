@@ -106,17 +106,27 @@ function loadFaster(current: Crc32c): Crc32c {
   }
 }
 
-/** Compares on lengths around every size at which an implementation may change its ways. */
+/**
+ * Compares on lengths around every size at which an implementation may change its ways, after every
+ * kind of earlier checksum, and with numbers that the engine may hold as floats.
+ */
 function agreesWithPortable(loaded: Crc32c): boolean {
   const bytes = Uint8Array.from({ length: 10_000 }, (_, at) => (at * 2654435761) >>> 24);
   for (let length = 0; length < bytes.length; length += length < 64 ? 1 : 509) {
-    for (const start of [0, 3]) {
+    for (const start of [0, 3, asFloat(3)]) {
       const end = Math.min(start + length, bytes.length);
-      const expected = crc32cPortable(bytes, start, end, length);
-      if (loaded(bytes, start, end, length) !== expected) return false;
+      for (const previous of [0, length, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
+        const expected = crc32cPortable(bytes, start, end, previous);
+        if (loaded(bytes, start, end, previous) !== expected) return false;
+      }
     }
   }
   return true;
+}
+
+/** The same number, as the engine keeps numbers with a fraction. */
+function asFloat(value: number): number {
+  return new Float64Array([value])[0]!;
 }
 
 /** tables[k][b]: the effect of byte b after k further zero bytes. 0x82f63b78 is 0x1edc6f41 reversed. */

@@ -13,6 +13,12 @@ test.skipIf(process.arch !== "x64")("agrees with the portable one on every range
     const end = start + length;
     expect(fast(bytes, start, end, length)).toBe(crc32cPortable(bytes, start, end, length));
   }
+  const floats = new Float64Array([17, 4321, 0xfedc_ba98]);
+  for (const previous of [0x7fff_ffff, 0x8000_0000, 0xffff_ffff, floats[2]!]) {
+    expect(fast(bytes, floats[0]!, floats[1]!, previous)).toBe(
+      crc32cPortable(bytes, 17, 4321, previous),
+    );
+  }
   expect(fast(bytes, 0, bytes.length, 0)).toBe(crc32cPortable(bytes));
 });
 

@@ -85,10 +85,10 @@ void prepare(void) {
     }
 }
 
-u32 crc32c(const u8 *bytes, u32 start, u32 end, u32 previous) {
+u32 crc32c(const u8 *bytes, int start, int end, int previous) {
   u64 crcs[3];
   u64 crc = (u32)~previous;
-  u64 left = end - start;
+  u64 left = (u32)(end - start);
   bytes += start;
   while (left >= 3 * STREAM) {
     crcs[0] = crc;
@@ -124,12 +124,15 @@ export function loadCrc32cX64(): Crc32c | null {
       symbols: {
         has_sse42: { args: [], returns: "u32" },
         prepare: { args: [], returns: "void" },
-        crc32c: { args: ["buffer", "u32", "u32", "u32"], returns: "u32" },
+        crc32c: { args: ["buffer", "i32", "i32", "i32"], returns: "u32" },
       },
     });
     if (symbols.has_sse42() !== 1) return null;
     symbols.prepare();
-    return (bytes, start, end, previous) => symbols.crc32c(bytes, start, end, previous) >>> 0;
+    // The call takes the bits of its numbers as they are: they have to be integers to the engine
+    // too, not floats that happen to be whole, and it cuts an unsigned one off at 2^31 − 1.
+    return (bytes, start, end, previous) =>
+      symbols.crc32c(bytes, start | 0, end | 0, previous | 0) >>> 0;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 /** The internal topic under a coordinator: how many partitions it has, and which are led here. */
+import type { MetadataDelta } from "../../cluster/metadata-image.ts";
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Controller } from "../controller.ts";
@@ -23,6 +24,15 @@ export interface CoordinatorTopicServices {
   readonly controller: Pick<Controller, "ensureTopic">;
   /** The hosted partition, or null if it is not there. */
   readonly partition: (topic: string, index: number) => LedPartition | null;
+}
+
+/** Whether a change of the metadata is one of the topic called `name`. */
+export function isTouched(
+  { createdTopics, deletedTopics, changedTopics }: MetadataDelta,
+  name: string,
+): boolean {
+  const touched = [...createdTopics, ...deletedTopics, ...changedTopics.map((each) => each.after)];
+  return touched.some((topic) => topic.name === name);
 }
 
 /** A partition's log under one leader epoch; another epoch is another log to the coordinator. */

@@ -73,6 +73,16 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
 
   constructor(readonly options: RuntimeOptions<R, S>) {}
 
+  /** Takes up the partitions that are led here now and gives up the others. */
+  follow(led: ReadonlyMap<number, CoordinatorLog>): void {
+    for (const [partition, host] of [...this.#hosts]) {
+      if (led.get(partition) !== host.log) this.resign(partition);
+    }
+    for (const [partition, log] of led) {
+      if (!this.#hosts.has(partition)) void this.elect(partition, log);
+    }
+  }
+
   /** This broker leads the partition now. Resolves when its log has been replayed. */
   elect(partition: number, log: CoordinatorLog): Promise<void> {
     this.resign(partition);
@@ -97,9 +107,21 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
     return [...this.#hosts.keys()];
   }
 
-  /** Resolves when the shard is loaded (true), or cannot be or is not led here (false). */
+  /**
+   * Resolves when the shard is loaded (true); or with false: it cannot be, it is not led here, or it
+   * has taken as long as an operation may.
+   */
   ready(partition: number): Promise<boolean> {
-    return this.#hosts.get(partition)?.ready() ?? Promise.resolve(false);
+    const host = this.#hosts.get(partition);
+    if (host === undefined) return Promise.resolve(false);
+    const { clock, commitTimeoutMs } = this.options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(commitTimeoutMs, () => resolve(false));
+      void host.ready().then((ready) => {
+        timer.cancel();
+        resolve(ready);
+      });
+    });
   }
 
   /** Runs an operation that may write; resolves when its records are committed. */

@@ -8,7 +8,7 @@ import type { Codecs } from "../../../core/compression/codec.ts";
 import type { EndTxnMarker } from "../../../core/records/control-records.ts";
 import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
-import type { CoordinatorLog } from "../coordinator-log.ts";
+import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
@@ -40,16 +40,6 @@ import type { Step } from "./classic/rebalance.ts";
 import type { StreamsGroupDescription } from "./streams/describe.ts";
 import type { StreamsHeartbeatRequest, StreamsHeartbeatResponse } from "./streams/parts.ts";
 
-/** The topic with the groups, as the metadata image has it now. */
-export interface GroupTopic {
-  /** How many partitions it has, or is going to have. */
-  partitionCount(): number;
-  /** Creates it if it is missing; NONE once it is there. */
-  ensure(): Promise<ErrorCode>;
-  /** The partitions that this broker leads, by index; none while there is no topic. */
-  led(): ReadonlyMap<number, CoordinatorLog>;
-}
-
 /** What a coordinator is made of. */
 export interface GroupCoordinatorOptions {
   readonly clock: Clock;
@@ -59,7 +49,8 @@ export interface GroupCoordinatorOptions {
   readonly config: GroupConfig;
   /** offsets.commit.timeout.ms */
   readonly commitTimeoutMs: number;
-  readonly topic: GroupTopic;
+  /** The topic with the groups. */
+  readonly topic: CoordinatorTopic;
   readonly topics: Topics;
 }
 
@@ -75,7 +66,6 @@ export interface ParkSignals {
 export class GroupCoordinator {
   readonly #options: GroupCoordinatorOptions;
   readonly #runtime: CoordinatorRuntime<GroupRecord, GroupShard>;
-  readonly #led = new Map<number, CoordinatorLog>();
   #closed = false;
 
   constructor(options: GroupCoordinatorOptions) {
@@ -95,23 +85,12 @@ export class GroupCoordinator {
 
   /** Takes up the partitions that are led here now and gives up the others. */
   follow(): void {
-    if (this.#closed) return;
-    const led = this.#options.topic.led();
-    for (const [partition, log] of this.#led) {
-      if (led.get(partition) === log) continue;
-      this.#led.delete(partition);
-      this.#runtime.resign(partition);
-    }
-    for (const [partition, log] of led) {
-      if (this.#led.has(partition)) continue;
-      this.#led.set(partition, log);
-      void this.#runtime.elect(partition, log);
-    }
+    if (!this.#closed) this.#runtime.follow(this.#options.topic.led());
   }
 
   /** Topics have come, gone or grown; the offsets of those that are gone go too. */
   onTopicsChanged(change: TopicsChange): void {
-    for (const partition of this.#led.keys()) {
+    for (const partition of this.#runtime.partitions()) {
       this.#runtime.now(partition, (shard) => shard.onTopicsChanged(change));
       if (!change.deleted) continue;
       void this.#runtime.write(partition, (shard) => shard.offsets.dropDeleted());
@@ -122,7 +101,6 @@ export class GroupCoordinator {
   close(): void {
     this.#closed = true;
     this.#runtime.close();
-    this.#led.clear();
   }
 
   /** Whether this broker coordinates the group; creates the topic and waits for loading. */
@@ -130,9 +108,8 @@ export class GroupCoordinator {
     const error = await this.#options.topic.ensure();
     if (error !== Errors.NONE) return error;
     // Loading may take longer than a client waits; it then gets its own error from the group.
-    const partition = this.partitionOf(groupId);
-    if (!this.#led.has(partition)) return Errors.COORDINATOR_NOT_AVAILABLE;
-    return await this.#loaded(partition) ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+    const ready = await this.#runtime.ready(this.partitionOf(groupId));
+    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
   }
 
   /** Answers when the generation is complete, or at once. */
@@ -328,20 +305,6 @@ export class GroupCoordinator {
   /** The partition of the groups' topic that a group belongs to. */
   partitionOf(groupId: string): number {
     return coordinatorPartition(groupId, this.#options.topic.partitionCount());
-  }
-
-  /** Whether the partition is loaded, waiting as long as an operation may take. */
-  #loaded(partition: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(
-        this.#options.commitTimeoutMs,
-        () => resolve(false),
-      );
-      void this.#runtime.ready(partition).then((ready) => {
-        timer.cancel();
-        resolve(ready);
-      });
-    });
   }
 
   /** Runs an operation whose answer may come much later, or never if the connection goes. */

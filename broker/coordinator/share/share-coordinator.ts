@@ -7,7 +7,6 @@ import type { Codecs } from "../../../core/compression/codec.ts";
 import { type ErrorCode, Errors } from "../../../core/errors.ts";
 import type { Clock } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
-import type { CoordinatorLog } from "../coordinator-log.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
@@ -53,7 +52,6 @@ export interface SharePersister {
 export class ShareCoordinator implements SharePersister {
   readonly #options: ShareCoordinatorOptions;
   readonly #runtime: CoordinatorRuntime<ShareRecord, ShareShard>;
-  readonly #led = new Map<number, CoordinatorLog>();
   #closed = false;
 
   constructor(options: ShareCoordinatorOptions) {
@@ -73,23 +71,12 @@ export class ShareCoordinator implements SharePersister {
 
   /** Takes up the partitions that are led here now and gives up the others. */
   follow(): void {
-    if (this.#closed) return;
-    const led = this.#options.topic.led();
-    for (const [partition, log] of this.#led) {
-      if (led.get(partition) === log) continue;
-      this.#led.delete(partition);
-      this.#runtime.resign(partition);
-    }
-    for (const [partition, log] of led) {
-      if (this.#led.has(partition)) continue;
-      this.#led.set(partition, log);
-      void this.#runtime.elect(partition, log);
-    }
+    if (!this.#closed) this.#runtime.follow(this.#options.topic.led());
   }
 
   /** Topics are gone: so is what was consumed of them. */
   onTopicsDeleted(): void {
-    for (const partition of this.#led.keys()) {
+    for (const partition of this.#runtime.partitions()) {
       void this.#runtime.write(partition, (shard) => shard.dropDeleted());
     }
   }
@@ -98,16 +85,14 @@ export class ShareCoordinator implements SharePersister {
   close(): void {
     this.#closed = true;
     this.#runtime.close();
-    this.#led.clear();
   }
 
   /** Whether this broker coordinates the share partition; creates the topic and waits for loading. */
   async find(key: ShareKey): Promise<ErrorCode> {
     const error = await this.#options.topic.ensure();
     if (error !== Errors.NONE) return error;
-    return await this.#loaded(this.#partitionOf(key))
-      ? Errors.NONE
-      : Errors.COORDINATOR_NOT_AVAILABLE;
+    const ready = await this.#runtime.ready(this.#partitionOf(key));
+    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
   }
 
   async initialize(key: ShareKey, stateEpoch: number, startOffset: number): Promise<ShareOutcome> {
@@ -158,21 +143,9 @@ export class ShareCoordinator implements SharePersister {
     const partition = this.#partitionOf(key);
     const state = this.#runtime.now(partition, () => null);
     if (!state.ok && state.error === Errors.COORDINATOR_LOAD_IN_PROGRESS) {
-      await this.#loaded(partition);
+      await this.#runtime.ready(partition);
     }
     return await this.#runtime.write(partition, operation);
-  }
-
-  /** Whether the partition is loaded, waiting as long as an operation may take. */
-  #loaded(partition: number): Promise<boolean> {
-    const { clock, writeTimeoutMs } = this.#options;
-    return new Promise((resolve) => {
-      const timer = clock.setTimer(writeTimeoutMs, () => resolve(false));
-      void this.#runtime.ready(partition).then((ready) => {
-        timer.cancel();
-        resolve(ready);
-      });
-    });
   }
 
   #partitionOf(key: ShareKey): number {

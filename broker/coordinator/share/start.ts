@@ -3,7 +3,11 @@ import type { Codecs } from "../../../core/compression/codec.ts";
 import type { Io } from "../../../core/io.ts";
 import type { BrokerConfig } from "../../config/broker-config.ts";
 import { SHARE_GROUP_STATE_TOPIC } from "../../topic-names.ts";
-import { coordinatorTopic, type CoordinatorTopicServices } from "../coordinator-topic.ts";
+import {
+  coordinatorTopic,
+  type CoordinatorTopicServices,
+  isTouched,
+} from "../coordinator-topic.ts";
 import { ShareCoordinator } from "./share-coordinator.ts";
 
 /** What of a broker the coordinator needs. */
@@ -33,12 +37,7 @@ export function startShareCoordinator(services: ShareCoordinatorServices): Share
     partitionCount: (topicId) => metadata.topicById(topicId)?.partitions.length,
   });
   metadata.onChange((delta) => {
-    const touched = [
-      ...delta.createdTopics,
-      ...delta.deletedTopics,
-      ...delta.changedTopics.map((each) => each.after),
-    ];
-    if (touched.some((topic) => topic.name === SHARE_GROUP_STATE_TOPIC)) coordinator.follow();
+    if (isTouched(delta, SHARE_GROUP_STATE_TOPIC)) coordinator.follow();
     if (delta.deletedTopics.length > 0) coordinator.onTopicsDeleted();
   });
   coordinator.follow();

@@ -7,7 +7,11 @@ import type { ProducerIds } from "../../producer-ids.ts";
 import { TRANSACTION_STATE_TOPIC } from "../../topic-names.ts";
 import { TransactionGate } from "../../transaction-gate.ts";
 import { TxnMarkers } from "../../txn-markers.ts";
-import { coordinatorTopic, type CoordinatorTopicServices } from "../coordinator-topic.ts";
+import {
+  coordinatorTopic,
+  type CoordinatorTopicServices,
+  isTouched,
+} from "../coordinator-topic.ts";
 import type { GroupCoordinator } from "../group/group-coordinator.ts";
 import { transactionConfig } from "./transaction-config.ts";
 import { TransactionCoordinator } from "./transaction-coordinator.ts";
@@ -55,12 +59,7 @@ export function startTransactions(services: TransactionServices): Transactions {
     nextProducerId: () => producerIds.next(),
   });
   metadata.onChange((delta) => {
-    const touched = [
-      ...delta.createdTopics,
-      ...delta.deletedTopics,
-      ...delta.changedTopics.map((each) => each.after),
-    ];
-    if (touched.some((topic) => topic.name === TRANSACTION_STATE_TOPIC)) transactions.follow();
+    if (isTouched(delta, TRANSACTION_STATE_TOPIC)) transactions.follow();
   });
   transactions.follow();
   return { transactions, transactionGate: new TransactionGate(config, transactions), txnMarkers };

@@ -126,9 +126,8 @@ export class TransactionCoordinator {
   async find(transactionalId: string): Promise<ErrorCode> {
     const error = await this.#options.topic.ensure();
     if (error !== Errors.NONE) return error;
-    const partition = this.#partitionOf(transactionalId);
-    if (!this.#led.has(partition)) return Errors.COORDINATOR_NOT_AVAILABLE;
-    return await this.#loaded(partition) ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+    const ready = await this.#runtime.ready(this.#partitionOf(transactionalId));
+    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
   }
 
   /** A producer begins: its id and the epoch that fences its predecessors. */
@@ -287,18 +286,6 @@ export class TransactionCoordinator {
       const timer = this.#options.clock.setTimer(maxMs, done);
       const waiting = this.#waiters.get(transactionalId) ?? new Set();
       this.#waiters.set(transactionalId, waiting.add(done));
-    });
-  }
-
-  /** Whether the partition is loaded, waiting as long as an operation may take. */
-  #loaded(partition: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const { clock, commitTimeoutMs } = this.#options;
-      const timer = clock.setTimer(commitTimeoutMs, () => resolve(false));
-      void this.#runtime.ready(partition).then((ready) => {
-        timer.cancel();
-        resolve(ready);
-      });
     });
   }
 }

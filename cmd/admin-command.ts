@@ -76,6 +76,7 @@ const ADVICE: Readonly<Record<number, string>> = {
   [Errors.INVALID_REPLICATION_FACTOR]: "there cannot be more replicas than brokers; lower -r",
   [Errors.NON_EMPTY_GROUP]: "stop its members first",
   [Errors.UNKNOWN_MEMBER_ID]: "stop its members first",
+  [Errors.GROUP_SUBSCRIBED_TO_TOPIC]: "stop the members that read it first",
   [Errors.INVALID_REGULAR_EXPRESSION]: "write it as RE2 reads it, and quote it for the shell",
   [Errors.TOPIC_DELETION_DISABLED]: "set delete.topic.enable=true on the brokers",
   [Errors.POLICY_VIOLATION]: "ask whoever runs the cluster",

@@ -21,7 +21,7 @@ export function groupCommand(): CommandUnknownOpts {
   const command = new Command("group")
     .description("List, describe, seek and delete groups: of consumers, share and streams groups.")
     .helpCommand(false);
-  for (const child of [list(), describe(), seek(), remove()]) command.addCommand(child);
+  for (const child of [list(), describe(), seek(), forget(), remove()]) command.addCommand(child);
   return command;
 }
 
@@ -109,7 +109,9 @@ function seek(): CommandUnknownOpts {
     .option("--to-file <file>", "to offsets in a file: lines of topic,partition,offset, or JSON")
     .addOption(
       new Option("-t, --topic <topic[:partitions]>", "only these, as orders:0-2,5; may be repeated")
-        .argParser((text: string, previous: readonly string[]) => [...previous, text])
+        // The environment's KSTREAM_TOPIC is what serve creates.
+        .env("KSTREAM_SEEK_TOPIC")
+        .argParser((text: string, before: readonly string[]) => [...before, ...text.split(";")])
         .default([] as readonly string[], "where the group is"),
     )
     .option("--create", "make the group if it is not there")
@@ -133,6 +135,28 @@ Examples:
   kstream group seek billing --to-file before.json --execute`,
     )
     .action(async (name, options) => (await import("./group/seek.ts")).seekGroup(name, options));
+}
+
+function forget(): CommandUnknownOpts {
+  return new Command("forget")
+    .summary("delete the offsets of a group in some topics")
+    .description("Delete the offsets of a group in topics that none of its members reads.")
+    .argument("<name>", "the group")
+    .argument("<topic...>", "the topics")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+A share group must not have members at all.
+
+Examples:
+  kstream group forget billing old-orders`,
+    )
+    .action(async (name, topics, options) =>
+      (await import("./group/forget.ts")).forgetTopics(name, topics, options)
+    );
 }
 
 function remove(): CommandUnknownOpts {

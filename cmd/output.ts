@@ -50,7 +50,7 @@ export function formatTable<Row>(
   if (over() > widthMax && rows.length > 0) {
     const titles = columns.map(({ title }) => title.trim());
     const factsOf = (texts: readonly string[]) =>
-      texts.map((text, i) => [titles[i]!, text] as const);
+      texts.map((text, i) => [titles[i]!, text.trim()] as const);
     return cells.map((texts) => formatFacts(factsOf(texts), widthMax)).join("\n");
   }
   const line = (texts: readonly string[]) =>

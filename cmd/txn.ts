@@ -117,7 +117,11 @@ function abort(): CommandUnknownOpts {
         "that hangs in a partition, by an abort marker past the coordinator.",
     )
     .argument("[id]", "the transactional id")
-    .option("-p, --partition <topic:partition>", "a transaction that hangs here, as orders:0")
+    .addOption(
+      new Option("-p, --partition <topic:partition>", "a transaction that hangs here, as orders:0")
+        // The environment's KSTREAM_PARTITION is where produce writes.
+        .env("KSTREAM_TXN_PARTITION"),
+    )
     .addOption(
       new Option("--start-offset <offset>", "the one that begins there, where several are open")
         .argParser(wholeNumber(0, Number.MAX_SAFE_INTEGER)),

@@ -90,6 +90,8 @@ test("a share group shows start offsets, and seek moves them", async () => {
   expect(await ok(["group", "describe", "queue"], at)).toMatch(/^ +a +0 +2 +5 +3$/m);
   // Where it has not begun there is nothing to shift, which matters only if it is named.
   await ok(["group", "seek", "queue", "--shift", "-1"], at);
+  expect(await ok(["group", "forget", "queue", "a"], at)).toContain("forgot topic a");
+  expect((await describe("queue")).partitions).toEqual([]);
   await ok(["group", "delete", "queue"], at);
 });
 

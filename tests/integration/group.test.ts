@@ -128,3 +128,13 @@ test("seek says what is wrong in one line", async () => {
   await fails(["group", "list", "--type", "shara"], 2, ["did you mean share"], at);
   expect(await ok(["group", "list", "--state", "stable"], at)).toBe("GROUP  STATE  TYPE  LAG\n");
 });
+
+test("a group forgets the topics that it is told to", async () => {
+  await ok(
+    ["group", "seek", "mixed", "--to", "end", "-t", "a", "-t", "b", "--create", "--execute"],
+    at,
+  );
+  await fails(["group", "forget", "mixed", "aa"], 1, ["no offsets", 'did you mean "a"'], at);
+  expect(await ok(["group", "forget", "mixed", "a"], at)).toBe("group mixed forgot topic a\n");
+  expect((await describe("mixed")).topics).toEqual([{ topic: "b", lag: 0 }]);
+});

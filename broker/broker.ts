@@ -1,6 +1,6 @@
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
-import type { DataDir } from "../storage/data-dir.ts";
+import type { DataDirs } from "../storage/data-dirs.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
@@ -36,7 +36,7 @@ export interface Broker extends Transactions {
   /** Changes the metadata. */
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
-  readonly dataDir: DataDir;
+  readonly dataDirs: DataDirs;
   /** The partitions that this broker hosts. */
   readonly partitions: PartitionSet;
   /** Slows down who goes beyond a quota. */

@@ -2,11 +2,19 @@ import { type ErrorCode, Errors } from "../core/errors.ts";
 import { type Clock, DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MetadataDelta, TopicImage } from "../cluster/metadata-image.ts";
-import type { DataDir } from "../storage/data-dir.ts";
 import type { LogConfig } from "../storage/log-config.ts";
-import type { PartitionLog } from "../storage/partition-log.ts";
+import type { LogIdentity, PartitionLog } from "../storage/partition-log.ts";
 import { Partition } from "./partition.ts";
 import { CLUSTER_METADATA_TOPIC } from "./topic-names.ts";
+
+/** Where logs are kept: one data directory, or several. */
+export interface LogStore {
+  logs(): Iterable<PartitionLog>;
+  /** As `DataDir.getOrCreate`. */
+  getOrCreate(id: LogIdentity, config: LogConfig): PartitionLog;
+  /** As `DataDir.delete`. */
+  delete(log: PartitionLog): Promise<void>;
+}
 
 interface HostedTopic {
   image: TopicImage;
@@ -25,7 +33,7 @@ export class PartitionSet {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #nodeId: number;
-  readonly #dataDir: DataDir;
+  readonly #store: LogStore;
   readonly #configOf: (topic: TopicImage) => LogConfig;
   readonly #byName = new Map<string, HostedTopic>();
   readonly #byId = new Map<string, HostedTopic>();
@@ -36,13 +44,13 @@ export class PartitionSet {
     clock: Clock,
     logger: Logger,
     nodeId: number,
-    dataDir: DataDir,
+    store: LogStore,
     configOf: (topic: TopicImage) => LogConfig,
   ) {
     this.#clock = clock;
     this.#logger = logger;
     this.#nodeId = nodeId;
-    this.#dataDir = dataDir;
+    this.#store = store;
     this.#configOf = configOf;
   }
 
@@ -128,7 +136,7 @@ export class PartitionSet {
    * crash is taken for the topic's of that name, rather than thrown away.
    */
   adoptLogs(): void {
-    for (const log of [...this.#dataDir.logs()]) {
+    for (const log of [...this.#store.logs()]) {
       // The log that the image itself is made from.
       if (log.topic === CLUSTER_METADATA_TOPIC) continue;
       const hosted = this.#byName.get(log.topic);
@@ -171,7 +179,7 @@ export class PartitionSet {
   /** Null if the disk refused; the next use tries again. */
   #openLog({ name, id }: TopicImage, index: number, config: LogConfig): PartitionLog | null {
     try {
-      return this.#dataDir.getOrCreate({ topic: name, topicId: id, partition: index }, config);
+      return this.#store.getOrCreate({ topic: name, topicId: id, partition: index }, config);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       const fields = { topic: name, partition: index, reason: error.message };
@@ -181,7 +189,7 @@ export class PartitionSet {
   }
 
   #deleteLog({ log, topic, index }: Pick<Partition, "log" | "topic" | "index">): void {
-    const deletion = this.#dataDir.delete(log).catch((error: unknown) => {
+    const deletion = this.#store.delete(log).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);
       this.#logger.error("the files of a deleted partition stay", { topic, index, reason });
     }).finally(() => this.#deletions.delete(deletion));

@@ -146,10 +146,12 @@ export class Partition {
   /**
    * Whether this broker may answer for the partition, given the leader epoch that the client
    * believes in (−1: it does not say). FENCED_LEADER_EPOCH sends the client to fresh metadata,
-   * UNKNOWN_LEADER_EPOCH makes it wait for this broker (KIP-320).
+   * UNKNOWN_LEADER_EPOCH makes it wait for this broker (KIP-320). KAFKA_STORAGE_ERROR once the data
+   * directory has failed (KIP-112).
    */
   checkLeader(currentLeaderEpoch: number): ErrorCode {
     if (this.#closed) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    if (this.failed) return Errors.KAFKA_STORAGE_ERROR;
     if (currentLeaderEpoch >= 0) {
       if (currentLeaderEpoch < this.leaderEpoch) return Errors.FENCED_LEADER_EPOCH;
       if (currentLeaderEpoch > this.leaderEpoch) return Errors.UNKNOWN_LEADER_EPOCH;
@@ -215,7 +217,7 @@ export class Partition {
    */
   waitForOffset(offset: number, deadlineMs: number, signal?: AbortSignal): Promise<ErrorCode> {
     if (this.#highWatermark >= offset) return Promise.resolve(Errors.NONE);
-    const error = this.failed ? Errors.KAFKA_STORAGE_ERROR : this.checkLeader(-1);
+    const error = this.checkLeader(-1);
     if (error !== Errors.NONE) return Promise.resolve(error);
     if (signal?.aborted) return Promise.resolve(Errors.REQUEST_TIMED_OUT);
     return new Promise((resolve) => {

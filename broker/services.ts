@@ -6,7 +6,7 @@ import {
 import type { Codecs } from "../core/compression/codec.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
-import { DataDir } from "../storage/data-dir.ts";
+import { DataDirs } from "../storage/data-dirs.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
@@ -25,16 +25,16 @@ export interface ServicesOptions {
   readonly io: Io;
   readonly logger: Logger;
   readonly config: BrokerConfig;
-  /** Path of the data directory. */
-  readonly dataDir: string;
+  /** Paths of the data directories, at least one. */
+  readonly dataDirs: readonly string[];
   readonly codecs: Codecs;
-  /** Called once when the data directory has failed: nothing can be acknowledged any more. */
+  /** Called once when the data directories have failed: nothing can be acknowledged any more. */
   readonly onStorageFailure?: (error: Error) => void;
 }
 
-/** The services over one data directory: its logs, the metadata in them, partitions and groups. */
+/** The services over the data directories: their logs, the metadata in them, partitions and groups. */
 export interface Services extends ShareServices, Transactions {
-  readonly dataDir: DataDir;
+  readonly dataDirs: DataDirs;
   readonly metadata: MetadataCache;
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
@@ -46,22 +46,22 @@ export interface Services extends ShareServices, Transactions {
 }
 
 /**
- * Opens the services of a one-node broker: the data directory is recovered, the metadata read to
+ * Opens the services of a one-node broker: the data directories are recovered, the metadata read to
  * its end, and every partition hosted. Throws an `OperatorError` if the directory cannot be opened.
  */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { io, logger, config } = options;
-  const dataDir = await openDataDir(options);
-  const metadata = new MetadataCache(config, dataDir.nodeId);
+  const dataDirs = await openDataDirs(options);
+  const metadata = new MetadataCache(config, dataDirs.nodeId);
   const partitions = new PartitionSet(
     io.clock,
     logger,
-    dataDir.nodeId,
-    dataDir,
+    dataDirs.nodeId,
+    dataDirs,
     (topic) => logConfigOf(metadata.topicConfig(topic)),
   );
   metadata.onChange((delta) => partitions.apply(delta));
-  const controller = await openController(options, dataDir, metadata);
+  const controller = await openController(options, dataDirs, metadata);
   partitions.adoptLogs();
   const coordinatorServices = {
     io,
@@ -81,7 +81,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const transactions = startTransactions(txnServices);
   const share = startShareGroups({ ...coordinatorServices, partitions, groups });
   return {
-    dataDir,
+    dataDirs,
     metadata,
     controller,
     producerIds,
@@ -99,32 +99,34 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       share.shareStates.close();
       await controller.close();
       await partitions.close();
-      await dataDir.close();
+      await dataDirs.close();
     },
   };
 }
 
 function openController(
-  { io, logger, config, ...options }: ServicesOptions,
-  dataDir: DataDir,
+  { io, logger, config }: ServicesOptions,
+  dataDirs: DataDirs,
   metadata: MetadataCache,
 ): Promise<Controller> {
-  const log = dataDir.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
+  const log = dataDirs.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
+  const folder = `${dataDirs.dirOf(log)?.path}/${log.name}`;
   return Controller.open({
     clock: io.clock,
     random: io.random,
     logger,
-    log: new LocalMetadataLog(io.clock, io.disk, log, `${options.dataDir}/${log.name}`),
+    log: new LocalMetadataLog(io.clock, io.disk, log, folder),
     metadata,
     rack: config.get("broker.rack"),
   });
 }
 
-function openDataDir({ io, logger, config, ...options }: ServicesOptions): Promise<DataDir> {
+function openDataDirs({ io, logger, config, ...options }: ServicesOptions): Promise<DataDirs> {
   // Until the metadata says what a topic has of its own; retention does not run before that.
   const byDefault = logConfigOf(new TopicConfig(config, new Map()));
-  return DataDir.open(io, logger, {
-    path: options.dataDir,
+  return DataDirs.open(io, logger, {
+    paths: options.dataDirs,
+    vitalTopic: METADATA_LOG_ID.topic,
     nodeId: config.get("node.id"),
     logConfig: (topic) => topic === METADATA_LOG_ID.topic ? METADATA_LOG_CONFIG : byDefault,
     codecs: options.codecs,

@@ -33,7 +33,9 @@ export interface BrokerOptions {
   readonly config?: BrokerConfig;
   /** Default: loopback, any free port. */
   readonly listeners?: readonly ListenerSpec[];
+  /** Path of the data directory, or of the first of them. */
   readonly dataDir: string;
+  readonly furtherDataDirs?: readonly string[];
   /** Created before the broker listens, where they are missing. */
   readonly topics?: readonly NewTopic[];
   /** What is served; for tests that bring handlers of their own. */
@@ -42,7 +44,7 @@ export interface BrokerOptions {
   readonly authorizer?: Authorizer;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
-  /** Called once when the data directory has failed: nothing can be acknowledged any more. */
+  /** Called once when the data directories have failed: nothing can be acknowledged any more. */
   readonly onStorageFailure?: (error: Error) => void;
 }
 
@@ -80,7 +82,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     io,
     logger,
     config,
-    dataDir: options.dataDir,
+    dataDirs: [options.dataDir, ...options.furtherDataDirs ?? []],
     codecs: bunCodecs,
     onStorageFailure: (error) => options.onStorageFailure?.(error),
   });
@@ -91,8 +93,8 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     config,
     authorizer: options.authorizer ??
       (hasAcls(config) ? new AclAuthorizer(services.metadata) : allowAll),
-    clusterId: services.dataDir.clusterId,
-    nodeId: services.dataDir.nodeId,
+    clusterId: services.dataDirs.clusterId,
+    nodeId: services.dataDirs.nodeId,
     ...services,
     apis: new ApiTable(options.handlers ?? allHandlers),
     quotas: ClientQuotaManager.of(io.clock, config, () => services.metadata.image.quotas),

@@ -10,7 +10,7 @@ import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
-import { chooseListeners, configTexts, parseConfig } from "./serve/config-texts.ts";
+import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
 import { workerOffload } from "./serve/offload.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
 import { readSettingsFile } from "./settings.ts";
@@ -76,13 +76,16 @@ export function serveCommand() {
     )
     .addHelpText("after", EXAMPLES)
     .action(async (options, command) => {
-      process.exit(await serve(options, command.parent?.version() ?? ""));
+      const isDefault = command.getOptionValueSource("data") === "default";
+      const data = isDefault ? undefined : options.data;
+      process.exit(await serve({ ...options, data }, command.parent?.version() ?? ""));
     });
 }
 
 /** The options of `serve`, as the command line gives them. */
 export interface ServeOptions {
-  readonly data: string;
+  /** Default: what the configs say. */
+  readonly data?: string | undefined;
   readonly listen: readonly string[];
   readonly advertise: readonly string[];
   readonly topic: readonly string[];
@@ -112,11 +115,13 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     file: options.config ?? null,
     durability: options.durability ?? null,
     memory: options.memory === true,
+    data: options.data,
     set: options.set,
   }));
   const listeners = chooseListeners(options, config);
   refuseInsecure(listeners, options.insecure === true);
   const isInMemory = config.get("kstream.storage") === "memory";
+  const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);
   endOnStrayErrors(logger);
   offerFasterCrc32c(loadCrc32cX64);
@@ -125,7 +130,8 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     logger,
     config,
     listeners,
-    dataDir: isInMemory ? MEMORY_DIR : options.data,
+    dataDir,
+    furtherDataDirs,
     topics: options.topic.map(parseTopicSpec),
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
@@ -150,7 +156,7 @@ function announce(options: ServeOptions, running: RunningBroker, version: string
   const text = banner({
     version,
     listeners,
-    dataDir: isInMemory ? null : options.data,
+    dataDir: isInMemory ? null : broker.dataDirs.all.map(({ path }) => path).join(", "),
     durable: isInMemory
       ? "memory"
       : broker.config.get("kstream.durability") === "os"

@@ -1,5 +1,5 @@
 /**
- * A data directory: the logs of all partitions of one broker, and what they share.
+ * A data directory: the logs of partitions of one broker, and what they share.
  *
  *     .lock                              held by flock while a process has the directory open
  *     meta.properties                    whose it is
@@ -153,6 +153,16 @@ export class DataDir {
   /** All logs. */
   logs(): Iterable<PartitionLog> {
     return this.byName.values();
+  }
+
+  /** How many logs there are. */
+  get logCount(): number {
+    return this.byName.size;
+  }
+
+  /** Whether a log of the topic is here. */
+  holds(topic: string): boolean {
+    return this.byName.values().some((log) => log.topic === topic);
   }
 
   /** The log of a partition, if there is one. */

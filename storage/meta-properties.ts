@@ -66,6 +66,12 @@ export function randomId(random: Random): string {
   }
 }
 
+/** What the directory says of itself; null if it is fresh. Throws an `OperatorError`. */
+export function readMetaProperties(disk: Disk, path: string): MetaProperties | null {
+  const text = readSmallText(disk, `${path}/${META_PROPERTIES_FILE}`);
+  return text === null ? null : parseMetaProperties(path, text);
+}
+
 /**
  * Whose the data directory is; a fresh one is given to the node. Throws an `OperatorError` if it is
  * another's or can't be used, and a `DiskError`.
@@ -75,17 +81,16 @@ export async function loadMetaProperties(
   options: { readonly path: string; readonly nodeId: number; readonly clusterId?: string },
 ): Promise<MetaProperties> {
   const path = `${options.path}/${META_PROPERTIES_FILE}`;
-  const text = readSmallText(io.disk, path);
-  if (text === null) {
-    const meta = {
+  const meta = readMetaProperties(io.disk, options.path);
+  if (meta === null) {
+    const fresh = {
       clusterId: options.clusterId ?? randomId(io.random),
       directoryId: randomId(io.random),
       nodeId: options.nodeId,
     };
-    await writeSmallText(io.disk, path, formatMetaProperties(meta));
-    return meta;
+    await writeSmallText(io.disk, path, formatMetaProperties(fresh));
+    return fresh;
   }
-  const meta = parseMetaProperties(options.path, text);
   const isOther = options.clusterId !== undefined && options.clusterId !== meta.clusterId;
   if (isOther || meta.nodeId !== options.nodeId) {
     throw new OperatorError(

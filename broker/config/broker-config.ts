@@ -212,9 +212,6 @@ function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
       return refuse("there are the assignors uniform and range; kstream loads no Java classes");
     }
   }
-  if (name === "log.dirs" && Array.isArray(value) && value.length > 1) {
-    return refuse("one broker has one data directory");
-  }
   return null;
 }
 

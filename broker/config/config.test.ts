@@ -176,7 +176,6 @@ describe("values", () => {
     }
     expect(checkTopicConfigs(BrokerConfig.of(), new Map([["remote.storage.enable", "true"]])))
       .toContain("tiered");
-    expect(checkBrokerConfig("log.dirs", "a,b")).toContain("one data directory");
     expect(checkBrokerConfig("authorizer.class.name", "org.example.Guard")).toContain("no Java");
     expect(checkBrokerConfig("authorizer.class.name", "")).toBeNull();
     const standard = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";

@@ -1,5 +1,5 @@
 /**
- * DescribeLogDirs, versions 1 to 5: the one data directory, the bytes of each partition in it and
+ * DescribeLogDirs, versions 1 to 5: the data directories, the bytes of each partition in them and
  * the bytes that are free. The sender may describe the cluster (CLUSTER_AUTHORIZATION_FAILED from
  * version 3 on, an empty answer before). A directory that cannot be written any more answers
  * KAFKA_STORAGE_ERROR. Partitions that are unknown, or never were written, are left out. The size
@@ -8,9 +8,9 @@
 import { Errors } from "../../core/errors.ts";
 import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import type { DataDir } from "../../storage/data-dir.ts";
 import type { PartitionLog } from "../../storage/partition-log.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
-import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import { CLUSTER_METADATA_TOPIC } from "../topic-names.ts";
 
@@ -23,36 +23,38 @@ export const describeLogDirsHandler: Handler<typeof describeLogDirs> = {
     if (!context.authorized("DESCRIBE", "CLUSTER", CLUSTER_NAME)) {
       return { errorCode: Errors.CLUSTER_AUTHORIZATION_FAILED };
     }
-    return { errorCode: Errors.NONE, results: [describe(request, broker)] };
+    return {
+      errorCode: Errors.NONE,
+      results: broker.dataDirs.all.map((dir) => describe(request, dir)),
+    };
   },
 };
 
-function describe(request: RequestOf<typeof describeLogDirs>, broker: Broker): Result {
-  const { dataDir } = broker;
+function describe(request: RequestOf<typeof describeLogDirs>, dataDir: DataDir): Result {
   if (dataDir.failure !== null) {
     return { errorCode: Errors.KAFKA_STORAGE_ERROR, logDir: dataDir.path };
   }
   return {
     errorCode: Errors.NONE,
     logDir: dataDir.path,
-    topics: topicsOf(wantedLogs(request, broker)),
+    topics: topicsOf(wantedLogs(request, dataDir)),
     usableBytes: BigInt(dataDir.freeBytes()),
   };
 }
 
 function* wantedLogs(
   request: RequestOf<typeof describeLogDirs>,
-  broker: Broker,
+  dataDir: DataDir,
 ): Generator<PartitionLog> {
   if (request.topics === null) {
-    for (const log of broker.dataDir.logs()) {
+    for (const log of dataDir.logs()) {
       if (log.topic !== CLUSTER_METADATA_TOPIC) yield log;
     }
     return;
   }
   for (const { topic, partitions } of request.topics) {
     for (const partition of new Set(partitions)) {
-      const log = broker.dataDir.log(topic, partition);
+      const log = dataDir.log(topic, partition);
       if (log !== undefined && topic !== CLUSTER_METADATA_TOPIC) yield log;
     }
   }

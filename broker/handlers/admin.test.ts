@@ -68,6 +68,23 @@ test("the log directory lists what was written, by topic and size", async () => 
   }
 });
 
+test("partitions are spread over several log directories", async () => {
+  const subject = await DataTest.start(["/more"]);
+  try {
+    const topicId = await subject.createTopic("t", { partitions: 5 });
+    for (let index = 0; index < 5; index++) await send(subject, topicId, index);
+    for (const restarts of [false, true]) {
+      if (restarts) await subject.restart();
+      const { results } = await subject.connection.request(describeLogDirs, { topics: null });
+      const counts = results.map(({ logDir, topics }) => [logDir, topics[0]?.partitions.length]);
+      // The log of the metadata counts, too.
+      expect(counts).toEqual([["/data", 2], ["/more", 3]]);
+    }
+  } finally {
+    await subject.stop();
+  }
+});
+
 test("a topic's configs are those of its creation, after a restart too", async () => {
   const subject = await DataTest.start();
   try {

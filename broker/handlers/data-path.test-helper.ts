@@ -76,14 +76,22 @@ export class DataTest {
   readonly #connections: Connection[] = [];
   #stopped = false;
 
-  static async start(): Promise<DataTest> {
-    const test = new DataTest();
+  private constructor(private readonly furtherDataDirs: readonly string[]) {}
+
+  /** The data directories are `/data` and further ones. */
+  static async start(furtherDataDirs: readonly string[] = []): Promise<DataTest> {
+    const test = new DataTest(furtherDataDirs);
     await test.#start();
     return test;
   }
 
   async #start(): Promise<void> {
-    this.#running = await startBroker({ io: this.#io, logger: silentLogger, dataDir: "/data" });
+    this.#running = await startBroker({
+      io: this.#io,
+      logger: silentLogger,
+      dataDir: "/data",
+      furtherDataDirs: this.furtherDataDirs,
+    });
     this.connection = await this.connect();
   }
 

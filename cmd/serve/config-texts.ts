@@ -5,6 +5,7 @@
  * where they are given.
  */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { type ListenerSpec, listenerSpecs } from "../../broker/listeners.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -19,6 +20,8 @@ export interface ConfigSources {
   readonly durability: string | null;
   /** Whether everything is to be kept in memory. */
   readonly memory: boolean;
+  /** Path of the data directory, where a flag gives one; it wins over `log.dirs`. */
+  readonly data?: string | undefined;
   /** `name=value`, the last of equal names counts. */
   readonly set: readonly string[];
 }
@@ -44,8 +47,18 @@ export function configTexts(sources: ConfigSources): Map<string, string> {
     }
     texts.set(text.slice(0, equals).trim(), text.slice(equals + 1).trim());
   }
+  if (sources.data !== undefined) {
+    texts.delete("log.dirs");
+    texts.set("log.dir", sources.data);
+  }
   if (sources.memory) texts.set("kstream.storage", "memory");
   return texts;
+}
+
+/** Absolute paths of the data directories, as `log.dirs` or `log.dir` names them. */
+export function dataDirsOf(config: BrokerConfig): string[] {
+  const paths = config.get("log.dirs") ?? config.get("log.dir");
+  return paths.map((path) => resolve(path));
 }
 
 /** The parsed configuration; every problem is told, not only the first. */

@@ -2,9 +2,15 @@
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { addressJson, banner, writeReadyFile } from "./announce.ts";
-import { chooseListeners, type ConfigSources, configTexts, parseConfig } from "./config-texts.ts";
+import {
+  chooseListeners,
+  type ConfigSources,
+  configTexts,
+  dataDirsOf,
+  parseConfig,
+} from "./config-texts.ts";
 import { parseProperties } from "./properties.ts";
 import { parseTopicSpec } from "./topic-spec.ts";
 
@@ -64,6 +70,15 @@ test("--set wins over --config, that over [broker]", () => {
     "kstream.durability": "os",
     "kstream.storage": "memory",
   });
+});
+
+test("the data directories are those of --data, else of log.dirs, else of log.dir", () => {
+  const dirsWith = (sources: Partial<ConfigSources>) =>
+    dataDirsOf(parseConfig(configTexts({ ...NOTHING, ...sources })));
+  expect(dirsWith({})).toEqual([resolve("data")]);
+  expect(dirsWith({ set: ["log.dir=/a"] })).toEqual(["/a"]);
+  expect(dirsWith({ set: ["log.dir=/a", "log.dirs=/b,c"] })).toEqual(["/b", resolve("c")]);
+  expect(dirsWith({ set: ["log.dirs=/b,/c"], data: "/d" })).toEqual(["/d"]);
 });
 
 test("what cannot be meant is refused in words", () => {

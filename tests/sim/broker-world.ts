@@ -54,7 +54,7 @@ export class BrokerWorld {
     const io = { clock, random, disk, offload: inlineOffload() } as unknown as Io;
     const config = BrokerConfig.of(this.configs);
     const codecs = NO_CODECS;
-    const opened = openServices({ io, logger, config, dataDir: "/data", codecs });
+    const opened = openServices({ io, logger, config, dataDirs: ["/data"], codecs });
     this.services = this.clock.run(opened);
     this.life++;
     const parts: Partial<Broker> = {
@@ -63,7 +63,7 @@ export class BrokerWorld {
       logger,
       config,
       authorizer: allowAll,
-      nodeId: this.services.dataDir.nodeId,
+      nodeId: this.services.dataDirs.nodeId,
       stopping: new AbortController().signal,
     };
     this.#broker = parts as Broker;

@@ -1,0 +1,141 @@
+/**
+ * The data directories of one broker, each with its own lock, checkpoints and scheduler of syncs
+ * (Kafka's `LogManager`, KIP-112). A log lies in one of them; a new one goes to the directory with
+ * the fewest. One that fails takes only its own logs with it.
+ *
+ * All have to open at the start, for it is known nowhere else which logs a missing one holds: a
+ * fresh log in their place would pass for a log that has lost everything.
+ */
+import type { Logger } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import { DataDir } from "./data-dir.ts";
+import type { DataDirOptions } from "./data-dir-options.ts";
+import type { LogConfig } from "./log-config.ts";
+import type { StorageIo } from "./log-context.ts";
+import { readMetaProperties } from "./meta-properties.ts";
+import type { LogIdentity, PartitionLog } from "./partition-log.ts";
+
+/** How the data directories are opened. */
+export interface DataDirsOptions extends Omit<DataDirOptions, "path" | "clusterId"> {
+  /** At least one. */
+  readonly paths: readonly string[];
+  /** The topic without which nothing goes on: the failure of its directory is that of all. */
+  readonly vitalTopic: string;
+}
+
+/** See the head of this file. */
+export class DataDirs {
+  private constructor(readonly all: readonly DataDir[]) {}
+
+  /** Opens all directories. Throws an `OperatorError` if one of them cannot be opened. */
+  static async open(io: StorageIo, logger: Logger, options: DataDirsOptions): Promise<DataDirs> {
+    const opened: DataDir[] = [];
+    let isDown = false;
+    const onFailure = (error: Error) => {
+      const holdsVital = opened.some((dir) =>
+        dir.failure !== null && dir.holds(options.vitalTopic)
+      );
+      if (isDown || !(holdsVital || opened.every((dir) => dir.failure !== null))) return;
+      isDown = true;
+      options.onFailure?.(error);
+    };
+    try {
+      let clusterId = options.paths.map((path) => readMetaProperties(io.disk, path)?.clusterId)
+        .find((id) => id !== undefined);
+      for (const path of options.paths) {
+        const identity = clusterId === undefined ? {} : { clusterId };
+        const dir = await DataDir.open(io, logger, { ...options, ...identity, path, onFailure });
+        opened.push(dir);
+        refuseCopies(opened);
+        clusterId = dir.clusterId;
+      }
+      const dirs = new DataDirs(opened);
+      await dirs.dropDuplicates(logger);
+      return dirs;
+    } catch (error) {
+      for (const dir of opened) await dir.close();
+      throw error;
+    }
+  }
+
+  get clusterId(): string {
+    return this.all[0]!.clusterId;
+  }
+
+  get nodeId(): number {
+    return this.all[0]!.nodeId;
+  }
+
+  /** All logs. */
+  *logs(): Iterable<PartitionLog> {
+    for (const dir of this.all) yield* dir.logs();
+  }
+
+  /** The directory with this path. */
+  byPath(path: string): DataDir | undefined {
+    return this.all.find((dir) => dir.path === path);
+  }
+
+  /** The directory that the log lies in. */
+  dirOf(log: PartitionLog): DataDir | undefined {
+    return this.all.find((dir) => dir.log(log.topic, log.partition) === log);
+  }
+
+  /** As `DataDir.getOrCreate`, in the directory that has the log, or has the fewest. */
+  getOrCreate(id: LogIdentity, config: LogConfig): PartitionLog {
+    const holders = this.all.filter((dir) => dir.log(id.topic, id.partition) !== undefined);
+    const isThis = (dir: DataDir) => dir.log(id.topic, id.partition)?.topicId === id.topicId;
+    const home = holders.find(isThis) ?? holders[0] ?? this.emptiest();
+    return home.getOrCreate(id, config);
+  }
+
+  /** As `DataDir.delete`. */
+  async delete(log: PartitionLog): Promise<void> {
+    await this.dirOf(log)?.delete(log);
+  }
+
+  /** Closes all; what one of them could not write does not keep the others from it. */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((dir) => dir.close()));
+  }
+
+  private emptiest(): DataDir {
+    const healthy = this.all.filter((dir) => dir.failure === null);
+    const candidates = healthy.length > 0 ? healthy : this.all;
+    return candidates.reduce((best, dir) => dir.logCount < best.logCount ? dir : best);
+  }
+
+  /**
+   * A crash while a log was moved can leave it in two directories: at that time one had all that the
+   * other had, and perhaps more.
+   */
+  private async dropDuplicates(logger: Logger): Promise<void> {
+    const seen = new Map<string, PartitionLog>();
+    for (const log of [...this.logs()]) {
+      const other = seen.get(log.name);
+      const isSame = other !== undefined &&
+        (other.topicId === log.topicId || other.topicId === "" || log.topicId === "");
+      if (other === undefined || !isSame) {
+        seen.set(log.name, log);
+        continue;
+      }
+      const [kept, dropped] = log.logEndOffset > other.logEndOffset ? [log, other] : [other, log];
+      logger.warn("a log was in two directories: the longer one is kept", { log: log.name });
+      kept.deleteRecordsBefore(Math.min(dropped.logStartOffset, kept.logEndOffset));
+      seen.set(log.name, kept);
+      await this.delete(dropped);
+    }
+  }
+}
+
+/** The same directory twice, or a copy of one, would give every log twice. */
+function refuseCopies(opened: readonly DataDir[]): void {
+  const [last, ...others] = [...opened].reverse();
+  const same = others.find((dir) => dir.directoryId === last?.directoryId);
+  if (last === undefined || same === undefined) return;
+  throw new OperatorError(
+    `cannot open the data directory ${last.path}`,
+    `it is ${same.path} once more, or a copy of it`,
+    "name each directory once in log.dirs, and give new ones empty",
+  );
+}

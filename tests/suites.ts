@@ -51,11 +51,22 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "sim-groups",
+    proves: "groups keep one owner for each partition, task and record through churn and crashes",
+    full: [
+      ...["env", "KSTREAM_CHURN_SEEDS=1000", "bun", "test", "--timeout", "3600000"],
+      ...["broker/coordinator/group/consumer/churn.test.ts"],
+      ...["broker/coordinator/group/streams/churn.test.ts", "broker/share/share-crash.test.ts"],
+    ],
+    sample: { leftOut: "make test runs them with fewer seeds" },
+    minutesMax: 60,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],
     sample: ["bun", "tests/compat/run.ts", "--sample"],
-    minutesMax: 60,
+    minutesMax: 120,
   },
   {
     name: "faults",

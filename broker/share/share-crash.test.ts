@@ -14,7 +14,7 @@ import { TestLog } from "./share-partition.test-helper.ts";
 
 const { ACCEPT, RELEASE, REJECT, RENEW } = AcknowledgeTypes;
 const LIMIT = 4;
-const SEEDS = 20;
+const SEEDS = Number(process.env["KSTREAM_CHURN_SEEDS"] ?? 20);
 const MEMBERS = ["a", "b", "c"];
 
 /** What is known of a record, whatever became of the leaders. */

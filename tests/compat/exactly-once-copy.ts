@@ -22,11 +22,12 @@ async function copyOnce(
   protocol: string,
   commits: number,
   onCommit: () => Promise<void>,
-): Promise<boolean> {
+): Promise<{ readonly done: boolean; readonly said: string }> {
   const child = Bun.spawn(
     javaProgram("ExactlyOnceCopy", bootstrap, "copy", "in", "out", protocol, "loop"),
-    { stdout: "pipe", stderr: "ignore" },
+    { stdout: "pipe", stderr: "pipe" },
   );
+  const problems = new Response(child.stderr).text();
   const timer = setTimeout(() => child.kill("SIGKILL"), COPY_TIMEOUT_MS);
   try {
     let [text, seen] = ["", 0];
@@ -39,7 +40,8 @@ async function copyOnce(
       if (now >= commits) child.kill("SIGKILL");
     }
     await child.exited;
-    return text.includes("done copy");
+    const said = `${text.slice(-500)}\n${(await problems).slice(-3000)}`;
+    return { done: text.includes("done copy"), said };
   } finally {
     clearTimeout(timer);
     child.kill("SIGKILL");
@@ -59,13 +61,16 @@ export function copyWhileKilled(protocol: "classic" | "consumer"): Promise<void>
     await program("fill", "in", "out", String(RECORDS));
     for (let kill = 0; kill < KILLS; kill++) {
       const crash = kill < BROKER_KILLS ? () => crashAndRestart(target) : () => Promise.resolve();
-      if (await copyOnce(target.bootstrap, protocol, 3 + kill * 2, crash)) {
+      if ((await copyOnce(target.bootstrap, protocol, 3 + kill * 2, crash)).done) {
         throw new Error("the copy ended before it was killed often enough");
       }
     }
     const deadline = Date.now() + COPY_TIMEOUT_MS;
-    while (!await copyOnce(target.bootstrap, protocol, Infinity, () => Promise.resolve())) {
-      if (Date.now() > deadline) throw new Error("the copy does not come to its end");
+    const untilDone = () => copyOnce(target.bootstrap, protocol, Infinity, () => Promise.resolve());
+    for (let last = await untilDone(); !last.done; last = await untilDone()) {
+      if (Date.now() > deadline) {
+        throw new Error(`the copy does not come to its end:\n${last.said}`);
+      }
     }
     await program("verify", "in", "out", String(RECORDS));
   }, SETTINGS);

@@ -12,11 +12,14 @@ function sourceFiles(): string[] {
   return names.sort().map((name) => join(SOURCES, name));
 }
 
-/** Where the classes of the sources as they are now lie. */
-function classes(): string {
-  const text = sourceFiles().map((file) => readFileSync(file, "utf8")).join();
-  return join(CACHE, `java-programs-${KAFKA_VERSION}`, `classes-${Bun.hash(text).toString(16)}`);
-}
+/** Where the classes of the sources lie, as these were when this process began. */
+const classes = join(
+  CACHE,
+  `java-programs-${KAFKA_VERSION}`,
+  `classes-${
+    Bun.hash(sourceFiles().map((file) => readFileSync(file, "utf8")).join()).toString(16)
+  }`,
+);
 
 /** Kafka's jars, those of Kafka Streams and Connect's file connectors, and the compiled programs. */
 export async function needJavaPrograms(): Promise<string | null> {
@@ -27,11 +30,10 @@ export async function needJavaPrograms(): Promise<string | null> {
     "the jars of Kafka Streams and Connect",
   );
   if (reason !== null) return reason;
-  const target = classes();
-  const stamp = join(target, ".complete");
+  const stamp = join(classes, ".complete");
   if (existsSync(stamp)) return null;
-  mkdirSync(target, { recursive: true });
-  const command = ["javac", "-nowarn", "-d", target, "-cp", classPath(), ...sourceFiles()];
+  mkdirSync(classes, { recursive: true });
+  const command = ["javac", "-nowarn", "-d", classes, "-cp", classPath(), ...sourceFiles()];
   const compiled = await run(command, { timeoutMs: 120_000 });
   if (compiled.exitCode !== 0) throw new Error(`the Java programs:\n${compiled.stderr}`);
   writeFileSync(stamp, "");
@@ -39,7 +41,7 @@ export async function needJavaPrograms(): Promise<string | null> {
 }
 
 function classPath(): string {
-  return [classes(), join(kafkaLibs, "*"), join(libs, "*")].join(":");
+  return [classes, join(kafkaLibs, "*"), join(libs, "*")].join(":");
 }
 
 /** The command that runs one of the programs, or any class of the jars. */

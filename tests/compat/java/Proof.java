@@ -162,6 +162,17 @@ final class Proof {
     return read(topic, "read_committed");
   }
 
+  /** What is committed once no transaction is open: a commit is answered before its markers are there. */
+  static List<String> settled(String topic) throws Exception {
+    int partitions = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions().size();
+    for (int index = 0; index < partitions; index++) {
+      int partition = index;
+      eventually("the end of all transactions in " + topic, 20, () ->
+          end(topic, partition, "read_committed") == end(topic, partition, "read_uncommitted"));
+    }
+    return committed(topic);
+  }
+
   static List<String> uncommitted(String topic) {
     return read(topic, "read_uncommitted");
   }

@@ -70,8 +70,7 @@ final class Transactions {
           "uncommitted");
       one.commitTransaction();
       Proof.equal(
-          Proof.committed("isolation"),
-          List.of("open 0", "open 1", "committed 0", "committed 1", "plain"),
+          Proof.settled("isolation"), List.of("open 0", "open 1", "committed 0", "committed 1", "plain"),
           "after the commit");
     }
   }
@@ -83,7 +82,7 @@ final class Transactions {
       old.beginTransaction();
       Proof.send(old, "fencing", 0, "old");
       try (var young = Proof.transactional("fencing")) {
-        Proof.equal(Proof.committed("fencing"), List.of(), "what the old one sent");
+        Proof.equal(Proof.settled("fencing"), List.of(), "what the old one sent");
         Proof.fails("a send of the old one", () -> Proof.send(old, "fencing", 0, "late"),
             InvalidProducerEpochException.class);
         Proof.fails("the old one's abort", old::abortTransaction, ProducerFencedException.class);
@@ -93,7 +92,7 @@ final class Transactions {
       }
       Proof.fails("a transaction of the old one", old::beginTransaction, ProducerFencedException.class);
     }
-    Proof.equal(Proof.committed("fencing"), List.of("young"), "records");
+    Proof.equal(Proof.settled("fencing"), List.of("young"), "records");
   }
 
   /** A commit with an epoch that was fenced does not commit what the successor has open. */
@@ -110,7 +109,7 @@ final class Transactions {
         young.commitTransaction();
       }
     }
-    Proof.equal(Proof.committed("zombie"), List.of("young"), "records");
+    Proof.equal(Proof.settled("zombie"), List.of("young"), "records");
   }
 
   /** Two producers with transactions across each other on the same partitions, some aborted. */
@@ -155,7 +154,7 @@ final class Transactions {
     }
     List<String> all = new ArrayList<>(expected.get(0));
     all.addAll(expected.get(1));
-    Proof.equal(Proof.committed("interleaved"), all, "committed records in order");
+    Proof.equal(Proof.settled("interleaved"), all, "committed records in order");
   }
 
   /** A transaction with a record that was refused cannot be committed, but aborted; then it goes on. */
@@ -171,7 +170,7 @@ final class Transactions {
       Proof.send(producer, "error", 0, "after");
       producer.commitTransaction();
     }
-    Proof.equal(Proof.committed("error"), List.of("after"), "records");
+    Proof.equal(Proof.settled("error"), List.of("after"), "records");
   }
 
   private static TransactionDescription describe(String id) throws Exception {
@@ -204,7 +203,7 @@ final class Transactions {
             () -> describe("bump").producerEpoch() == epoch + 1);
       }
     }
-    Proof.equal(Proof.committed("bump"), List.of("round 0", "round 2"), "records");
+    Proof.equal(Proof.settled("bump"), List.of("round 0", "round 2"), "records");
   }
 
   private static Long committedOffset(String group, TopicPartition at) throws Exception {
@@ -303,7 +302,7 @@ final class Transactions {
       Proof.send(producer, "timeout", 0, "next");
       producer.commitTransaction();
     }
-    Proof.equal(Proof.committed("timeout"), List.of("next"), "records");
+    Proof.equal(Proof.settled("timeout"), List.of("next"), "records");
   }
 
   private static Set<String> listed(ListTransactionsOptions options) throws Exception {
@@ -340,7 +339,7 @@ final class Transactions {
       Proof.admin.fenceProducers(List.of("admin-open")).all().get();
       Proof.fails("the fenced producer", open::commitTransaction, ProducerFencedException.class);
     }
-    Proof.equal(Proof.committed("admin"), List.of("done"), "records");
+    Proof.equal(Proof.settled("admin"), List.of("done"), "records");
   }
 
   /** Transactions over many partitions are there as a whole or not at all. */
@@ -366,6 +365,6 @@ final class Transactions {
     for (int partition = 0; partition < partitions; partition++) {
       for (int round = 0; round < 20; round++) if (round % 3 != 1) expected.add("kept " + round);
     }
-    Proof.equal(Proof.committed("many"), expected, "records");
+    Proof.equal(Proof.settled("many"), expected, "records");
   }
 }

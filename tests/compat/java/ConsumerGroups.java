@@ -356,8 +356,9 @@ final class ConsumerGroups {
   private static void regex() throws Exception {
     Proof.topic("regex-a", 2);
     Proof.topic("other-a", 2);
+    // A consumer that asks for the topic that was deleted must not make it anew.
     try (var consumer = Proof.consumer("group.id", "regex", "group.protocol", "consumer",
-        "metadata.max.age.ms", "1000")) {
+        "metadata.max.age.ms", "1000", "allow.auto.create.topics", "false")) {
       consumer.subscribe(new SubscriptionPattern("regex-[a-z]+"));
       awaitAssignment(consumer, 2);
       Proof.topic("regex-1", 1);

@@ -19,7 +19,9 @@ const STATES = [
 /** The command with its subcommands. */
 export function groupCommand(): CommandUnknownOpts {
   const command = new Command("group")
-    .description("List, describe, seek and delete groups: of consumers, share and streams groups.")
+    .description(
+      "List, describe, seek and delete groups: classic, consumer, share and streams groups.",
+    )
     .helpCommand(false);
   for (const child of [list(), describe(), seek(), forget(), remove()]) command.addCommand(child);
   return command;

@@ -29,7 +29,7 @@ test("on a narrow terminal text is cut, numbers never", () => {
 });
 
 test("a table that cannot fit becomes lines of a title and a whole text", () => {
-  const rows = [{ name: "a-very-long-topic-name", size: 123456 }, { name: "b", size: 1 }];
+  const rows = [{ name: "a-very-long-topic-name", size: 123456 }, { name: "  b", size: 1 }];
   expect(formatTable(rows, columns, 14)).toBe(
     "  NAME  a-very-l\n" +
       "        ong-topi\n" +

@@ -19,8 +19,7 @@ export async function forgetTopics(
   options: ForgetOptions,
 ): Promise<void> {
   await withAdmin(options, async (admin) => {
-    const { type } = await readDescription(admin, group);
-    const positions = await readPositions(admin, group, type);
+    const { type, positions } = await readGroup(admin, group);
     const forgotten: string[] = [];
     const failures: unknown[] = [];
     for (const topic of new Set(topics)) {
@@ -37,6 +36,15 @@ export async function forgetTopics(
     }
     throwFailures(failures);
   });
+}
+
+async function readGroup(admin: Admin, group: string) {
+  try {
+    const { type } = await readDescription(admin, group);
+    return { type, positions: await readPositions(admin, group, type) };
+  } catch (error) {
+    throw refusal(`cannot read the offsets of group "${group}"`, error);
+  }
 }
 
 async function forget(

@@ -33,24 +33,38 @@ type SeekGroup = Pick<GroupDescription, "groupId" | "type" | "members">;
 export async function seekGroup(name: string, options: SeekOptions): Promise<void> {
   const destination = parseDestination(options);
   const wanted = await readFile(name, options);
-  await withAdmin(options, async (admin) => {
-    const group = await findGroup(admin, name, options.create ?? false);
-    const isExecuted = options.execute === true;
-    const alive = membersOf(group);
-    // Members would commit over it, or go on from where they are.
-    if (isExecuted && alive !== null) throw new OperatorError(alive, "", "stop its members first");
-    const moves = await plan(admin, group, destination, wanted, options.topic ?? []);
-    if (isExecuted) await execute(admin, group, moves);
-    if (options.json) {
-      await printJson({ group: name, type: group.type, executed: isExecuted, partitions: moves });
-    } else await print(format(moves));
-    if (isExecuted) return;
-    say(
-      alive === null
-        ? "kstream: nothing is changed yet: add --execute to do it"
-        : `kstream: nothing is changed, and --execute would refuse: ${alive}: stop its members first`,
-    );
-  });
+  await withAdmin(
+    options,
+    (admin) =>
+      seekIn(admin, name, destination, wanted, options).catch((error: unknown) => {
+        throw refusal(`cannot seek group "${name}"`, error);
+      }),
+  );
+}
+
+async function seekIn(
+  admin: Admin,
+  name: string,
+  destination: Destination,
+  wanted: readonly WantedOffset[] | null,
+  options: SeekOptions,
+): Promise<void> {
+  const group = await findGroup(admin, name, options.create ?? false);
+  const isExecuted = options.execute === true;
+  const alive = membersOf(group);
+  // Members would commit over it, or go on from where they are.
+  if (isExecuted && alive !== null) throw new OperatorError(alive, "", "stop its members first");
+  const moves = await plan(admin, group, destination, wanted, options.topic ?? []);
+  if (isExecuted) await execute(admin, group, moves);
+  if (options.json) {
+    await printJson({ group: name, type: group.type, executed: isExecuted, partitions: moves });
+  } else await print(format(moves));
+  if (isExecuted) return;
+  say(
+    alive === null
+      ? "kstream: nothing is changed yet: add --execute to do it"
+      : `kstream: nothing is changed, and --execute would refuse: ${alive}: stop its members first`,
+  );
 }
 
 function parseDestination({ to, shift, toFile, topic }: SeekOptions): Destination {

@@ -16,7 +16,7 @@ import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builde
 import { forEachBatch } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
-import { type RunningBroker, startBroker } from "../start-broker.ts";
+import { type BrokerOptions, type RunningBroker, startBroker } from "../start-broker.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -76,11 +76,17 @@ export class DataTest {
   readonly #connections: Connection[] = [];
   #stopped = false;
 
-  private constructor(private readonly furtherDataDirs: readonly string[]) {}
+  private constructor(
+    private readonly furtherDataDirs: readonly string[],
+    private readonly options: Partial<BrokerOptions>,
+  ) {}
 
-  /** The data directories are `/data` and further ones. */
-  static async start(furtherDataDirs: readonly string[] = []): Promise<DataTest> {
-    const test = new DataTest(furtherDataDirs);
+  /** The data directories are `/data` and further ones; `options` are those of the broker. */
+  static async start(
+    furtherDataDirs: readonly string[] = [],
+    options: Partial<BrokerOptions> = {},
+  ): Promise<DataTest> {
+    const test = new DataTest(furtherDataDirs, options);
     await test.#start();
     return test;
   }
@@ -91,6 +97,7 @@ export class DataTest {
       logger: silentLogger,
       dataDir: "/data",
       furtherDataDirs: this.furtherDataDirs,
+      ...this.options,
     });
     this.connection = await this.connect();
   }

@@ -11,6 +11,7 @@ import type { StreamsHeartbeatRequest, StreamsHeartbeatResult, StreamsParts } fr
 import { StreamsSessions } from "./sessions.ts";
 import { StreamsGroup } from "./streams-group.ts";
 import type { StreamsGroupRecord } from "./streams-records.ts";
+import { configure } from "./update.ts";
 
 /** See the header. */
 export class StreamsGroups implements GroupKindOperations<StreamsGroupRecord> {
@@ -85,7 +86,10 @@ export class StreamsGroups implements GroupKindOperations<StreamsGroupRecord> {
 
   describe(groupId: string): Outcome<StreamsGroupDescription> {
     const group = this.find(groupId);
-    if (group !== undefined) return accept(describeStreamsGroup(group));
+    if (group !== undefined) {
+      if (group.topology !== null) configure(this.#parts, group, group.topology);
+      return accept(describeStreamsGroup(group));
+    }
     const why = this.#context.groups.has(groupId)
       ? `Group ${groupId} is not a streams group.`
       : `Group ${groupId} not found.`;

@@ -139,11 +139,13 @@ export function recordTarget(
 /** Assigns at the end of the initial rebalance delay, for all that have joined meanwhile. */
 export function assignAfterDelay(parts: StreamsParts, groupId: string): Step {
   const group = parts.find(groupId);
-  if (group === undefined || group.members.size === 0 || group.configured === null) return NO_STEP;
+  if (group === undefined || group.topology === null || group.members.size === 0) return NO_STEP;
+  const configured = configure(parts, group, group.topology);
+  if (!configured.ok) return NO_STEP;
   const { epoch } = group.current;
   if (group.assignmentEpoch >= epoch || waitsForInterval(parts, group)) return NO_STEP;
   const records: GroupRecord[] = [];
-  computeTargets(parts, group, [...group.members.values()], group.configured, records);
+  computeTargets(parts, group, [...group.members.values()], configured.value, records);
   records.push(targetEpochRecord(groupId, epoch, parts.context.clock.wallMs()));
   return { records, response: undefined };
 }

@@ -183,6 +183,16 @@ describe("a broker with quotas", () => {
     expect(empty.throttleTimeMs).toBe(0);
   });
 
+  test("a quota that is next to nothing slows down for as long as a response can say", async () => {
+    await setQuota("controller_mutation_rate", 1e-300);
+    const topic = (name: string) => ({ name, numPartitions: 1, replicationFactor: 1 });
+    const { throttleTimeMs } = await t.connection.request(createTopics, {
+      timeoutMs: 5000,
+      topics: [topic("one")],
+    });
+    expect(throttleTimeMs).toBe(0x7fff_ffff);
+  });
+
   test("topics beyond the quota are refused by name", async () => {
     await setQuota("controller_mutation_rate", 0.1);
     const topic = (name: string) => ({ name, numPartitions: 2, replicationFactor: 1 });

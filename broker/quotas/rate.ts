@@ -10,6 +10,9 @@ export interface QuotaWindows {
   readonly sizeMs: number;
 }
 
+/** What a response can say (an int32): beside a tiny quota the wait would have no end. */
+const THROTTLE_MS_MAX = 0x7fff_ffff;
+
 interface Window {
   startMs: number;
   lastMs: number;
@@ -57,7 +60,8 @@ export class WindowedRate {
   throttleMs(bound: number, nowMs: number): number {
     const rate = this.rate(nowMs);
     if (rate <= bound) return 0;
-    return Math.round((rate - bound) / bound * this.measuredMs(nowMs));
+    const waitMs = Math.round((rate - bound) / bound * this.measuredMs(nowMs));
+    return Math.min(waitMs, THROTTLE_MS_MAX);
   }
 
   #advance(nowMs: number): Window {
@@ -103,6 +107,6 @@ export class TokenBucket {
   /** How long until there is none missing. */
   throttleMs(perSecond: number, nowMs: number): number {
     const tokens = this.tokens(perSecond, nowMs);
-    return tokens >= 0 ? 0 : Math.ceil(-tokens / perSecond * 1000);
+    return tokens >= 0 ? 0 : Math.min(Math.ceil(-tokens / perSecond * 1000), THROTTLE_MS_MAX);
   }
 }

@@ -47,10 +47,11 @@ export interface DescribedTasks {
   readonly warmupTasks: readonly TaskIds[];
 }
 
-/** Partitions of internal topics are 0 until it is known how many there are. */
+/** Partitions of internal topics are 0 until a member has found that all of them fit. */
 export function describeStreamsGroup(group: StreamsGroup): StreamsGroupDescription {
   const { topology, configured } = group;
-  const isReady = configured !== null && configured.problem === null;
+  const isReady = configured?.problem === null &&
+    group.current.validatedTopologyEpoch === topology?.epoch;
   const subtopologies = (isReady ? configured.subtopologies : null)
     ?.map((each) => each.subtopology) ?? topology?.subtopologies ?? [];
   return {

@@ -85,6 +85,7 @@ interface UnderWay extends Received {
   response: ResponseChunks | null;
 }
 
+/** See the head of this file. `onData`, `onDrain` and `onClose` are the socket's. */
 export class Connection implements ConnectionState, SocketHandlers, BudgetHolder {
   principal: Principal = ANONYMOUS;
   clientSoftware: ClientSoftware | null = null;

@@ -12,8 +12,9 @@ import { judgeMarker, type MarkerResult, type MarkerWriter } from "./markers.ts"
 import type { TransactionRecord, TransactionValue, TxnPartitions } from "./transaction-records.ts";
 import type { TransactionShard } from "./transaction-shard.ts";
 
-/** Between two attempts. */
+/** Between the first two attempts; then ever longer. */
 const RETRY_MS = 100;
+const RETRY_MS_MAX = 1_000;
 
 /** A decided transaction. */
 export interface Decided {
@@ -50,22 +51,28 @@ export class MarkerSender {
     const { transactionalId, value, shard } = decided;
     const runtime = this.options.runtime();
     let left = value.partitions;
-    for (;;) {
+    /** Partitions of which it was said that the end came too late. */
+    const overtaken = new Set<string>();
+    for (let delayMs = RETRY_MS;; delayMs = Math.min(2 * delayMs, RETRY_MS_MAX)) {
       const still = await runtime.read(shard, (state) => state.isStill(transactionalId, value));
       if (decided.signal.aborted) return;
       if (still.ok && !still.value) return;
-      if (still.ok) left = await this.#writeMarkers(decided, left);
+      if (still.ok) left = await this.#writeMarkers(decided, left, overtaken);
       if (decided.signal.aborted) return;
       if (still.ok && left.size === 0) {
         const done = await runtime.write(shard, (state) => state.complete(transactionalId, value));
         if (done.ok || decided.signal.aborted) return;
       }
-      await sleep(this.options.clock, RETRY_MS, decided.signal);
+      await sleep(this.options.clock, delayMs, decided.signal);
     }
   }
 
   /** The partitions that are still without their marker. */
-  async #writeMarkers(decided: Decided, partitions: TxnPartitions): Promise<TxnPartitions> {
+  async #writeMarkers(
+    decided: Decided,
+    partitions: TxnPartitions,
+    overtaken: Set<string>,
+  ): Promise<TxnPartitions> {
     if (partitions.size === 0) return partitions;
     const { value, coordinatorEpoch } = decided;
     const results = await this.options.writer.write({
@@ -78,20 +85,31 @@ export class MarkerSender {
     });
     const left = new Map<string, Set<number>>();
     for (const result of results) {
-      if (!this.#isLeft(decided, result)) continue;
+      if (!this.#isLeft(decided, result, overtaken)) continue;
       const { topic, partition } = result;
       left.set(topic, (left.get(topic) ?? new Set()).add(partition));
     }
     return left;
   }
 
-  #isLeft({ transactionalId, value }: Decided, { topic, partition, error }: MarkerResult): boolean {
+  #isLeft(
+    { transactionalId, value }: Decided,
+    { topic, partition, error }: MarkerResult,
+    overtaken: Set<string>,
+  ): boolean {
     switch (judgeMarker(error)) {
       case "done":
         return false;
       case "overtaken": {
         const fields = { transactionalId, producerId: value.producerId, topic, partition, error };
-        this.options.logger.warn("the end of a transaction came too late for a partition", fields);
+        const isKnown = overtaken.has(`${topic}-${partition}`);
+        overtaken.add(`${topic}-${partition}`);
+        if (!isKnown) {
+          this.options.logger.warn(
+            "the end of a transaction came too late for a partition",
+            fields,
+          );
+        }
         // A newer coordinator sees to the rest; a newer producer has left nothing to end.
         return error === Errors.TRANSACTION_COORDINATOR_FENCED;
       }

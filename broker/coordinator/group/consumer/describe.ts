@@ -13,6 +13,7 @@ export interface ConsumerGroupDescription {
   readonly members: readonly ConsumerMemberDescription[];
 }
 
+/** A member as ConsumerGroupDescribe tells of it. */
 export interface ConsumerMemberDescription {
   readonly memberId: string;
   readonly instanceId: string | null;
@@ -28,6 +29,7 @@ export interface ConsumerMemberDescription {
   readonly memberType: number;
 }
 
+/** Partitions of a topic, for somebody who may know it by name or by id. */
 export interface DescribedTopic {
   readonly topicId: string;
   readonly topicName: string;

@@ -18,6 +18,7 @@ export interface StreamsGroupDescription {
   readonly members: readonly StreamsMemberDescription[];
 }
 
+/** A subtopology as StreamsGroupDescribe tells of it. */
 export interface DescribedSubtopology {
   readonly subtopologyId: string;
   readonly sourceTopics: readonly string[];
@@ -26,6 +27,7 @@ export interface DescribedSubtopology {
   readonly repartitionSourceTopics: readonly TopicInfo[];
 }
 
+/** A member as StreamsGroupDescribe tells of it. */
 export interface StreamsMemberDescription {
   readonly memberId: string;
   readonly memberEpoch: number;
@@ -41,6 +43,7 @@ export interface StreamsMemberDescription {
   readonly targetAssignment: DescribedTasks;
 }
 
+/** Tasks by what they are to a member. */
 export interface DescribedTasks {
   readonly activeTasks: readonly TaskIds[];
   readonly standbyTasks: readonly TaskIds[];

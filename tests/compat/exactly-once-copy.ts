@@ -1,11 +1,12 @@
 /** A copy loop with transactions (`java/ExactlyOnceCopy.java`) that is killed again and again. */
 import { runOk } from "../harness/process.ts";
 import { javaProgram } from "./java-programs.ts";
-import { type Target, withTarget } from "./target.ts";
+import { CONTROL, type Target, withTarget } from "./target.ts";
 
 const RECORDS = 6_000;
 const KILLS = 5;
-const BROKER_KILLS = 2;
+/** Apache Kafka 4.3.1 under load gave no stable offsets for 150 s after it was killed like this. */
+const BROKER_KILLS = CONTROL ? 0 : 2;
 const COPY_TIMEOUT_MS = 150_000;
 
 const SETTINGS = {

@@ -196,7 +196,7 @@ final class ConsumerGroups {
             sent.incrementAndGet();
           }
           try {
-            Thread.sleep(20);
+            Thread.sleep(50);
           } catch (InterruptedException stop) {
             return;
           }

@@ -13,6 +13,9 @@ const admin = kafka.admin();
 await admin.connect();
 await admin.createTopics({ topics: [{ topic: "kafkajs-txn", numPartitions: 2 }] });
 
+// This client does not ask again where a coordinator is still being set up.
+await admin.fetchOffsets({ groupId: "kafkajs-txn", topics: ["kafkajs-txn"] });
+
 const options = { transactionalId: "kafkajs", maxInFlightRequests: 1, idempotent: true };
 const producer = kafka.producer(options);
 await producer.connect();

@@ -31,7 +31,7 @@ import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 final class ConsumerGroups {
   private static final String COOPERATIVE =
       "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
-  private static final int JOIN_TIMEOUT_S = 30;
+  private static final int JOIN_TIMEOUT_S = 60;
 
   private ConsumerGroups() {}
 

@@ -30,7 +30,7 @@ final class Proof {
   }
 
   static final Duration POLL = Duration.ofMillis(100);
-  private static final int SCENARIO_TIMEOUT_S = 75;
+  private static final int SCENARIO_TIMEOUT_S = 120;
   static String bootstrap;
   static Admin admin;
 

@@ -16,6 +16,7 @@ import type { FinalizedFeature } from "./features.ts";
 import type { ClientTelemetry } from "./client-telemetry.ts";
 import type { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
 import type { ProducerIds } from "./producer-ids.ts";
+import type { ReplicaMover } from "./replica-mover.ts";
 import type { ShareService } from "./share/share-service.ts";
 
 /**
@@ -39,6 +40,8 @@ export interface Broker extends Transactions {
   readonly dataDirs: DataDirs;
   /** The partitions that this broker hosts. */
   readonly partitions: PartitionSet;
+  /** Moves logs between data directories. */
+  readonly replicaMover: ReplicaMover;
   /** Slows down who goes beyond a quota. */
   readonly quotas: ClientQuotaManager;
   /** The incremental fetch sessions of all clients. */

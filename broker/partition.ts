@@ -51,10 +51,12 @@ export class Partition {
   readonly topic: string;
   readonly topicId: string;
   readonly index: number;
-  readonly log: PartitionLog;
   readonly #clock: Clock;
   readonly #nodeId: number;
-  readonly #unsubscribe: () => void;
+  #log: PartitionLog;
+  #unsubscribe: () => void;
+  /** Where the log is being moved to, once it has everything; nothing counts that it lacks. */
+  #future: { readonly log: PartitionLog; readonly unsubscribe: () => void } | null = null;
   readonly #listeners = new Set<() => void>();
   #waiters: OffsetWaiter[] = [];
   #image: PartitionImage;
@@ -75,7 +77,7 @@ export class Partition {
   ) {
     this.#clock = clock;
     this.#nodeId = nodeId;
-    this.log = log;
+    this.#log = log;
     this.#config = config;
     this.topic = log.topic;
     this.topicId = log.topicId;
@@ -85,6 +87,11 @@ export class Partition {
     this.#visible = new ByteProgress(log.logEndOffset);
     this.#stable = new ByteProgress(log.logEndOffset);
     this.#unsubscribe = log.onDurable(() => this.#onDurable());
+  }
+
+  /** Another one after the log was moved to another directory. */
+  get log(): PartitionLog {
+    return this.#log;
   }
 
   get leadership(): Leadership {
@@ -177,6 +184,24 @@ export class Partition {
   updateConfig(config: LogConfig): void {
     this.#config = config;
     this.log.updateConfig(config);
+    this.#future?.log.updateConfig(config);
+  }
+
+  /** The log is being moved to `future`, which gets each append, too; null: it stays. */
+  setFuture(future: PartitionLog | null): void {
+    this.#future?.unsubscribe();
+    this.#future = future === null
+      ? null
+      : { log: future, unsubscribe: future.onDurable(() => this.#onDurable()) };
+    if (!this.#closed && !this.failed) this.#advance();
+  }
+
+  /** The log is `moved` from now on. */
+  replaceLog(moved: PartitionLog): void {
+    this.#unsubscribe();
+    this.#log = moved;
+    this.#unsubscribe = moved.onDurable(() => this.#onDurable());
+    this.setFuture(null);
   }
 
   /** Moves the start of the log up to `offset`, which is at most the high watermark. */
@@ -312,12 +337,16 @@ export class Partition {
     if (this.#closed) return;
     this.#closed = true;
     this.#unsubscribe();
+    this.#future?.unsubscribe();
     this.#failWaiters(Errors.UNKNOWN_TOPIC_OR_PARTITION);
     this.#notify();
   }
 
   #computeHighWatermark(): number {
-    return this.log.durableEndOffset;
+    const { durableEndOffset } = this.log;
+    return this.#future === null
+      ? durableEndOffset
+      : Math.min(durableEndOffset, this.#future.log.durableEndOffset);
   }
 
   #onDurable(): void {

@@ -18,6 +18,7 @@ import { cleanerConfigOf, logConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
+import { ReplicaMover } from "./replica-mover.ts";
 import { type ShareServices, startShareGroups } from "./share/start.ts";
 
 /** What the services are opened with. */
@@ -39,6 +40,7 @@ export interface Services extends ShareServices, Transactions {
   readonly controller: Controller;
   readonly producerIds: ProducerIds;
   readonly partitions: PartitionSet;
+  readonly replicaMover: ReplicaMover;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
@@ -63,6 +65,8 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   metadata.onChange((delta) => partitions.apply(delta));
   const controller = await openController(options, dataDirs, metadata);
   partitions.adoptLogs();
+  const replicaMover = new ReplicaMover(io.clock, logger, dataDirs, partitions);
+  replicaMover.resume();
   const coordinatorServices = {
     io,
     logger,
@@ -86,6 +90,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     controller,
     producerIds,
     partitions,
+    replicaMover,
     fetchSessions: new FetchSessions(io.clock, io.random, {
       slots: config.get("max.incremental.fetch.session.cache.slots"),
     }),
@@ -97,6 +102,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       groups.close();
       share.shares.close();
       share.shareStates.close();
+      await replicaMover.close();
       await controller.close();
       await partitions.close();
       await dataDirs.close();

@@ -9,6 +9,7 @@
  *     cleaner-offset-checkpoint          up to where each compacted log has been cleaned
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
+ *     <topic>-<partition>/future-replica says that the log is still on its way here
  */
 import { BufferPool } from "../core/buffer-pool.ts";
 import type { DiskLock, Timer } from "../core/io.ts";
@@ -23,13 +24,14 @@ import {
   type DataDirOptions,
   DEFAULT_DATA_DIR_LIMITS,
 } from "./data-dir-options.ts";
-import { parsePartitionMetadata } from "./log-files.ts";
+import { parsePartitionMetadata, randomDeletedDirName } from "./log-files.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext, StorageIo } from "./log-context.ts";
 import { loadMetaProperties, type MetaProperties } from "./meta-properties.ts";
 import {
   CLEAN_SHUTDOWN_FILE,
   DELETED_DIR_SUFFIX,
+  FUTURE_FILE,
   LOCK_FILE,
   parsePartitionDirName,
   PARTITION_METADATA_FILE,
@@ -51,6 +53,10 @@ const LOGS_PER_TURN = 100;
 /** See the head of this file. */
 export class DataDir {
   private readonly byName = new Map<string, PartitionLog>();
+  /** Logs that are on their way here, by name. */
+  private readonly futures = new Map<string, PartitionLog>();
+  /** Logs that were on their way here when an earlier process ended: that is to begin anew. */
+  readonly interruptedMoves: { readonly topic: string; readonly partition: number }[] = [];
   private readonly context: LogContext;
   private readonly checkpoints: Checkpoints;
   private readonly removals: Removals;
@@ -73,7 +79,7 @@ export class DataDir {
     this.checkpoints = new Checkpoints(io, logger, files, {
       path: options.path,
       intervalMs: this.limits.checkpointMs,
-      logs: () => this.byName.values(),
+      logs: () => [...this.byName.values(), ...this.futures.values()],
       hasFailed: () => this.failed !== null,
     });
     const cleanerConfig = options.cleaner ?? (() => DEFAULT_CLEANER_CONFIG);
@@ -203,6 +209,54 @@ export class DataDir {
     await this.checkpoints.saveNow();
   }
 
+  /** The logs that are on their way here. */
+  futureLogs(): Iterable<PartitionLog> {
+    return this.futures.values();
+  }
+
+  /**
+   * Begins a log that is to take the place of one in another directory: it starts at `offset`, and
+   * counts for nothing until `confirmFuture`. Throws a `DiskError`.
+   */
+  async createFuture(
+    source: PartitionLog,
+    offset: number,
+  ): Promise<PartitionLog> {
+    const { disk } = this.io;
+    const { name, topic, topicId, partition } = source;
+    const folder = `${this.path}/${name}`;
+    // Left by a move that the disk has refused.
+    if (disk.stat(folder) !== null) this.discardFolder(source);
+    disk.makeDir(folder);
+    await writeSmallText(disk, `${folder}/${FUTURE_FILE}`, "");
+    await disk.syncDir(this.path);
+    const log = new PartitionLog(this.context, { topic, topicId, partition }, source.config, null);
+    log.beginAt(offset, source.cleanedTo);
+    this.futures.set(name, log);
+    return log;
+  }
+
+  /** Makes durable that the log counts, with all that is in it. Throws a `DiskError`. */
+  async confirmFuture(log: PartitionLog): Promise<void> {
+    await this.checkpoints.saveNow();
+    await log.flush();
+    const folder = `${this.path}/${log.name}`;
+    this.io.disk.remove(`${folder}/${FUTURE_FILE}`);
+    await this.io.disk.syncDir(folder);
+  }
+
+  /** The log is one like all others from now on. */
+  admitFuture(log: PartitionLog): void {
+    this.futures.delete(log.name);
+    this.byName.set(log.name, log);
+  }
+
+  /** Throws the log away. Throws a `DiskError`. */
+  async dropFuture(log: PartitionLog): Promise<void> {
+    this.futures.delete(log.name);
+    await this.delete(log);
+  }
+
   /** Bytes that can still be written. */
   freeBytes(): number {
     return this.io.disk.freeBytes(this.path);
@@ -281,7 +335,13 @@ export class DataDir {
         continue;
       }
       const id = parsePartitionDirName(entry.name);
-      if (id !== null) found.push({ ...id, name: entry.name });
+      if (id === null) continue;
+      if (disk.stat(`${this.path}/${entry.name}/${FUTURE_FILE}`) === null) {
+        found.push({ ...id, name: entry.name });
+      } else {
+        this.interruptedMoves.push(id);
+        this.discardFolder(id);
+      }
     }
     // Gone before anything else is changed: what follows may crash half-way.
     if (wasClean) {
@@ -300,6 +360,13 @@ export class DataDir {
     this.every(this.limits.flushCheckMs, () => {
       for (const log of this.byName.values()) log.flushIfDue();
     });
+  }
+
+  /** Renames the folder of a partition away; it goes at once. Throws a `DiskError`. */
+  private discardFolder(id: { readonly topic: string; readonly partition: number }): void {
+    const path = `${this.path}/${randomDeletedDirName(this.io.random, id)}`;
+    this.io.disk.rename(`${this.path}/${partitionDirName(id.topic, id.partition)}`, path);
+    this.removals.add([path], 0);
   }
 
   private async recoverOne(
@@ -327,7 +394,7 @@ export class DataDir {
       path: this.path,
       why: error.message,
     });
-    for (const log of this.byName.values()) log.notifyFailed();
+    for (const log of [...this.byName.values(), ...this.futures.values()]) log.notifyFailed();
     this.options.onFailure?.(error);
   }
 

@@ -111,7 +111,7 @@ export class DataDirs {
    */
   private async dropDuplicates(logger: Logger): Promise<void> {
     const seen = new Map<string, PartitionLog>();
-    for (const log of [...this.logs()]) {
+    for (const log of Array.from(this.logs())) {
       const other = seen.get(log.name);
       const isSame = other !== undefined &&
         (other.topicId === log.topicId || other.topicId === "" || log.topicId === "");

@@ -244,6 +244,7 @@ export class LogAppender {
     state.epochs.assign(partitionLeaderEpoch(bytes, 0), facts.baseOffset);
     state.producers.update(bytes, 0, nowMs);
     state.endOffset = facts.lastOffset + 1;
+    state.mirror?.(bytes);
     this.durability.noteAppended(lastOffsetDelta(bytes, 0) + 1);
     return null;
   }

@@ -2,7 +2,7 @@
  * The folder of one partition: which files there are, which of them still have to be synced, and up
  * to where everything is complete and durable (the recovery point).
  */
-import { DiskError } from "../core/io.ts";
+import { DiskError, type Random } from "../core/io.ts";
 import { formatEpochs } from "./checkpoint-file.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -301,9 +301,7 @@ export class LogFiles {
     this.closeFiles();
     const { disk, random } = this.context.io;
     if (disk.stat(this.dir) === null) return;
-    const unique = Array.from(random.bytes(16), (byte) => byte.toString(16).padStart(2, "0"));
-    const { topic, partition } = this.identity;
-    const path = `${this.context.path}/${deletedDirName(topic, partition, unique.join(""))}`;
+    const path = `${this.context.path}/${randomDeletedDirName(random, this.identity)}`;
     disk.rename(this.dir, path);
     this.context.removeLater([path], delayMs);
   }
@@ -396,6 +394,15 @@ export class LogFiles {
     this.sealed = this.sealed.filter((other) => other !== segment);
     this.context.removeLater(renamed, delayMs);
   }
+}
+
+/** A name for the folder of a deleted log that no other has. */
+export function randomDeletedDirName(
+  random: Random,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): string {
+  const unique = Array.from(random.bytes(16), (byte) => byte.toString(16).padStart(2, "0"));
+  return deletedDirName(topic, partition, unique.join(""));
 }
 
 /** What comes off a new segment's `segment.ms`. */

@@ -14,7 +14,7 @@ import { SegmentList } from "./segment-list.ts";
 export class LogState {
   readonly segments: SegmentList;
   readonly epochs: LeaderEpochs;
-  readonly producers: ProducerStates;
+  producers: ProducerStates;
   /** The first offset that may be read. */
   startOffset: number;
   /** The next offset to be assigned. */
@@ -25,6 +25,10 @@ export class LogState {
   trustedEnd: number;
   /** Counts truncations and the removal: what began before one does not speak of what came after. */
   generation = 0;
+  /** Whether it is being copied: the cleaner then leaves it alone. */
+  isMoving = false;
+  /** Is given each batch when it has been written. */
+  mirror: ((batch: Uint8Array) => void) | null = null;
   /** A removed log is closed, too. */
   phase: "open" | "cutting" | "closed" | "removed" = "open";
 

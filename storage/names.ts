@@ -16,6 +16,8 @@ export const SWAP_SUFFIX = ".swap";
 /** On the folder of a deleted partition. */
 export const DELETED_DIR_SUFFIX = "-delete";
 
+/** In the folder of a log that is on its way here from another directory: it does not count yet. */
+export const FUTURE_FILE = "future-replica";
 export const LEADER_EPOCH_FILE = "leader-epoch-checkpoint";
 export const PARTITION_METADATA_FILE = "partition.metadata";
 export const RECOVERY_POINT_FILE = "recovery-point-offset-checkpoint";

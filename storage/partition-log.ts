@@ -47,6 +47,7 @@ export class PartitionLog {
   private readonly view: LogView;
   /** For the cleaner of the data directory. */
   readonly cleaning: LogCleaning;
+  private mirrorLog: PartitionLog | null = null;
 
   constructor(
     private readonly context: LogContext,
@@ -249,6 +250,53 @@ export class PartitionLog {
     assert(this.topicId === "", "a topic id is never changed");
     this.state.identity = { ...this.state.identity, topicId };
     this.files.writeMetadata(topicId);
+  }
+
+  /**
+   * Makes the folder of a new log that begins at `offset`, as a copy of one that has been cleaned up
+   * to `cleanedTo`. Throws a `DiskError`.
+   */
+  beginAt(offset: number, cleanedTo: number | null): void {
+    const { state } = this;
+    assert(state.segments.count === 0, "only a new log can begin anywhere");
+    state.startOffset = offset;
+    state.endOffset = offset;
+    state.trustedEnd = offset;
+    state.cleanedTo = cleanedTo;
+    this.files.addFirst(offset, state.config);
+  }
+
+  /** Whether it is being copied to another directory: the cleaner then leaves it alone. */
+  set isMoving(isMoving: boolean) {
+    this.state.isMoving = isMoving;
+  }
+
+  /** The log that each append goes to as well; null if there is none, or it has failed to take one. */
+  get mirror(): PartitionLog | null {
+    return this.mirrorLog;
+  }
+
+  /** Has each append go to `future`, too, which is equal so far; null ends that. */
+  mirrorTo(future: PartitionLog | null): void {
+    assert(future === null || future.logEndOffset === this.logEndOffset, "a mirror is equal");
+    this.mirrorLog = future;
+    this.state.mirror = future === null ? null : (batch) => {
+      const appended = future.append(batch, { leaderEpoch: -1, origin: "replication" });
+      if (!appended.ok) this.mirrorTo(null);
+    };
+    if (future === null) return;
+    future.moveStart(this.logStartOffset);
+    // While it was copied, a cleaning that had begun before may have gone on.
+    if (this.cleanedTo !== null) future.state.cleanedTo ??= future.logStartOffset;
+  }
+
+  /** Takes over from the log that this one mirrors: what is not in the batches comes along. */
+  succeed(source: PartitionLog): void {
+    assert(source.mirror === this, "only a mirror has everything");
+    source.mirrorTo(null);
+    this.state.producers = source.state.producers;
+    this.updateConfig(source.config);
+    this.moveStart(source.logStartOffset);
   }
 
   /** Takes a changed topic configuration. */

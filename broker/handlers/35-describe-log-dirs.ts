@@ -11,6 +11,7 @@ import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts
 import type { DataDir } from "../../storage/data-dir.ts";
 import type { PartitionLog } from "../../storage/partition-log.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
+import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import { CLUSTER_METADATA_TOPIC } from "../topic-names.ts";
 
@@ -25,55 +26,61 @@ export const describeLogDirsHandler: Handler<typeof describeLogDirs> = {
     }
     return {
       errorCode: Errors.NONE,
-      results: broker.dataDirs.all.map((dir) => describe(request, dir)),
+      results: broker.dataDirs.all.map((dir) => describe(request, dir, broker)),
     };
   },
 };
 
-function describe(request: RequestOf<typeof describeLogDirs>, dataDir: DataDir): Result {
+function describe(
+  request: RequestOf<typeof describeLogDirs>,
+  dataDir: DataDir,
+  broker: Broker,
+): Result {
   if (dataDir.failure !== null) {
     return { errorCode: Errors.KAFKA_STORAGE_ERROR, logDir: dataDir.path };
   }
   return {
     errorCode: Errors.NONE,
     logDir: dataDir.path,
-    topics: topicsOf(wantedLogs(request, dataDir)),
+    topics: topicsOf(wantedLogs(request, dataDir), broker),
     usableBytes: BigInt(dataDir.freeBytes()),
   };
 }
 
+/** The logs that were asked for, those on their way here, too. */
 function* wantedLogs(
-  request: RequestOf<typeof describeLogDirs>,
+  { topics }: RequestOf<typeof describeLogDirs>,
   dataDir: DataDir,
-): Generator<PartitionLog> {
-  if (request.topics === null) {
-    for (const log of dataDir.logs()) {
-      if (log.topic !== CLUSTER_METADATA_TOPIC) yield log;
-    }
-    return;
-  }
-  for (const { topic, partitions } of request.topics) {
-    for (const partition of new Set(partitions)) {
-      const log = dataDir.log(topic, partition);
-      if (log !== undefined && topic !== CLUSTER_METADATA_TOPIC) yield log;
-    }
-  }
+): Generator<{ log: PartitionLog; isFuture: boolean }> {
+  const wanted = topics === null
+    ? null
+    : new Map(topics.map(({ topic, partitions }) => [topic, new Set(partitions)]));
+  const isWanted = (log: PartitionLog) =>
+    log.topic !== CLUSTER_METADATA_TOPIC &&
+    (wanted === null || wanted.get(log.topic)?.has(log.partition) === true);
+  for (const log of dataDir.logs()) if (isWanted(log)) yield { log, isFuture: false };
+  for (const log of dataDir.futureLogs()) if (isWanted(log)) yield { log, isFuture: true };
 }
 
-function topicsOf(logs: Iterable<PartitionLog>): NonNullable<Result["topics"]> {
-  const byTopic = new Map<string, PartitionLog[]>();
-  for (const log of logs) {
-    const known = byTopic.get(log.topic);
-    if (known === undefined) byTopic.set(log.topic, [log]);
-    else known.push(log);
-  }
+function topicsOf(
+  logs: Iterable<{ log: PartitionLog; isFuture: boolean }>,
+  broker: Broker,
+): NonNullable<Result["topics"]> {
+  const byTopic = Map.groupBy(logs, ({ log }) => log.topic);
   return [...byTopic].map(([name, ofTopic]) => ({
     name,
-    partitions: ofTopic.map((log) => ({
+    partitions: ofTopic.map(({ log, isFuture }) => ({
       partitionIndex: log.partition,
       partitionSize: BigInt(log.sizeBytes),
-      offsetLag: 0n,
-      isFutureKey: false,
+      offsetLag: isFuture ? lagOf(log, broker) : 0n,
+      isFutureKey: isFuture,
     })),
   }));
+}
+
+/** How many offsets a log on its way here is behind the one that counts. */
+function lagOf(future: PartitionLog, broker: Broker): bigint {
+  const partition = broker.partitions.find(future.topic, future.partition);
+  if (typeof partition === "number") return 0n;
+  return BigInt(Math.max(0, partition.logEndOffset - future.logEndOffset));
 }

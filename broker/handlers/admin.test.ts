@@ -1,9 +1,10 @@
 /** The metadata APIs over loopback, on the log engine and across restarts. */
 import { expect, test } from "bun:test";
-import { Errors } from "../../core/errors.ts";
+import { errorName, Errors } from "../../core/errors.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
 import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
+import { alterReplicaLogDirs } from "../../core/protocol/34-alter-replica-log-dirs.ts";
 import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
 import { createPartitions } from "../../core/protocol/37-create-partitions.ts";
 import { batch, DataTest } from "./data-path.test-helper.ts";
@@ -80,6 +81,53 @@ test("partitions are spread over several log directories", async () => {
       // The log of the metadata counts, too.
       expect(counts).toEqual([["/data", 2], ["/more", 3]]);
     }
+  } finally {
+    await subject.stop();
+  }
+});
+
+test("a partition goes to another log directory when it is told to", async () => {
+  const subject = await DataTest.start(["/more"]);
+  try {
+    const topicId = await subject.createTopic("t");
+    for (let count = 0; count < 50; count++) await send(subject, topicId, 0);
+    const move = async (path: string, name: string, partition: number) => {
+      const { results } = await subject.connection.request(alterReplicaLogDirs, {
+        dirs: [{ path, topics: [{ name, partitions: [partition] }] }],
+      });
+      const [result] = results;
+      expect(result?.topicName).toBe(name);
+      return errorName(result?.partitions[0]?.errorCode ?? -1);
+    };
+    expect(await move("/none", "t", 0)).toBe("LOG_DIR_NOT_FOUND");
+    expect(await move("/data", "t", 1)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+    expect(await move("/data", "none", 0)).toBe("UNKNOWN_TOPIC_OR_PARTITION");
+    const places = async () => {
+      const { results } = await subject.connection.request(describeLogDirs, { topics: null });
+      return results.flatMap(({ logDir, topics }) =>
+        topics.flatMap(({ name, partitions }) =>
+          name !== "t" ? [] : partitions.map(({ isFutureKey }) => ({ logDir, isFutureKey }))
+        )
+      );
+    };
+    expect(await places()).toEqual([{ logDir: "/more", isFutureKey: false }]);
+    for (const path of ["/data", "/more"]) {
+      expect(await move(path, "t", 0)).toBe("NONE");
+      // Moves go on beside the requests, which are answered all the time.
+      for (let tries = 0; tries < 1000; tries++) {
+        expect(await send(subject, topicId, 0)).toBe(Errors.NONE);
+        const found = await places();
+        if (found.length === 1 && found[0]?.logDir === path) break;
+      }
+      expect(await places()).toEqual([{ logDir: path, isFutureKey: false }]);
+      expect(await move(path, "t", 0)).toBe("NONE");
+    }
+    const records = await subject.fetchAll("t");
+    expect(records.length).toBeGreaterThanOrEqual(104);
+    expect(records.map(({ offset }) => offset)).toEqual([...records.keys()]);
+    await subject.restart();
+    expect(await places()).toEqual([{ logDir: "/more", isFutureKey: false }]);
+    expect(await subject.fetchAll("t")).toEqual(records);
   } finally {
     await subject.stop();
   }

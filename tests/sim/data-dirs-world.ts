@@ -53,6 +53,16 @@ export class DataDirsWorld {
     return this.dirs.dirOf(this.log(topic))?.path;
   }
 
+  /** The process is killed, or power is cut, and comes back. */
+  crash(): void {
+    const modes = ["kill", "nothing", "everything", "prefix", "sectors"] as const;
+    const mode = modes[this.random.below(modes.length)]!;
+    this.clock.dropTimers();
+    if (mode === "kill") this.disk.killProcess();
+    else this.disk.cutPower(mode);
+    this.dirs = this.open();
+  }
+
   /** A clean restart. */
   restart(): void {
     this.clock.run(this.dirs.close());

@@ -29,6 +29,7 @@ import { readRecords } from "../../core/records/record-cursor.ts";
 import { DEFAULT_CLEANER_CONFIG } from "../../storage/cleaner/log-cleaner.ts";
 import { DataDir } from "../../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type LogConfig } from "../../storage/log-config.ts";
+import { LOG_SUFFIX, offsetOfFileName } from "../../storage/names.ts";
 import type { AppendResult, PartitionLog } from "../../storage/partition-log.ts";
 import { CleanedModel, type CleanedProducer, type SeenRecord } from "./cleaner-model.ts";
 import { FaultyDisk, type LossMode } from "./faulty-disk.ts";
@@ -184,7 +185,8 @@ export class CleanerSim {
     } else {
       // What was not synced may be damaged in its middle: that is the storage simulator's subject.
       const isSynced = durable === this.log.logEndOffset;
-      const mode = this.random.pick(isSynced ? LOSS_MODES : LOSS_MODES.slice(0, 2));
+      const isEndOnly = durable >= this.activeBase();
+      const mode = this.random.pick(LOSS_MODES.slice(0, isSynced ? undefined : isEndOnly ? 2 : 1));
       this.disk.cutPower(mode);
       this.note(`power cut, loss=${mode}`);
       this.dir = this.open();
@@ -200,6 +202,12 @@ export class CleanerSim {
       : [];
     expect(!names.some((name) => /cleaned|swap/.test(name)), `left over: ${names.join(" ")}`);
     this.check();
+  }
+
+  /** Where the last segment begins; the files of earlier ones may be synced in any order. */
+  private activeBase(): number {
+    const bases = this.disk.list("/data/t-0").map(({ name }) => offsetOfFileName(name, LOG_SUFFIX));
+    return Math.max(0, ...bases.filter((base) => base !== null));
   }
 
   /** Everything from `end` on is gone: open transactions are aborted, as a coordinator would. */

@@ -86,7 +86,9 @@ class AcquireRound {
   take(batch: LogBatch): void {
     const { window } = this;
     const behind = Math.max(batch.firstOffset, window.nextOffset);
-    for (const piece of [...window.available(batch.firstOffset, behind - 1)]) {
+    // No further than the batch goes: the next one may not have been read, so nobody would get it.
+    const known = Math.min(batch.lastOffset, behind - 1);
+    for (const piece of [...window.available(batch.firstOffset, known)]) {
       if (this.isFull) return;
       this.#takeAgain(piece);
     }

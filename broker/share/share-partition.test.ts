@@ -84,6 +84,18 @@ test("where the disk does not say where a group begins, it can be asked again", 
   expect(await make().initialize()).toBe(Errors.NONE);
 });
 
+test("a member gets no records that the read did not bring", async () => {
+  const t = await world();
+  t.log.append(3);
+  t.log.append(3);
+  const first = await t.open();
+  await first.fetch(wish("a"));
+  expect(await first.acknowledge("a", say(0, 5, RELEASE))).toBe(Errors.NONE);
+  const got = await first.fetch({ ...wish("a"), maxBytes: 1 });
+  expect(got.ranges).toEqual([{ firstOffset: 0, lastOffset: 2, deliveryCount: 2 }]);
+  expect(readRecords(got.records, 0, NO_CODECS).length).toBe(3);
+});
+
 test("a type for each record, and runs of the same one", async () => {
   const t = await world();
   t.log.append(4);

@@ -48,7 +48,12 @@ export function upgrade(
   }
   const group = new ConsumerGroup(groupId);
   for (const record of created) group.fold(record);
-  const hash = group.hashOf(group.subscribedTopics, parts.context.topics);
+  // A rebalance that is under way goes on as one of the new group: no hash is its topics', so the
+  // heartbeat that brought the upgrade moves the epoch on. Else those who have just joined would
+  // have nothing, if that heartbeat is of a static member that only takes its place again.
+  const hash = classic.state === "Stable"
+    ? group.hashOf(group.subscribedTopics, parts.context.topics)
+    : 0n;
   const rest = [
     groupEpochRecord(groupId, generationId, hash),
     ...members.map(({ memberId, assigned }) => targetAssignmentRecord(groupId, memberId, assigned)),

@@ -51,7 +51,7 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
-    name: "sim-groups",
+    name: "group-churn",
     proves: "groups keep one owner for each partition, task and record through churn and crashes",
     full: [
       ...["env", "KSTREAM_CHURN_SEEDS=1000", "bun", "test", "--timeout", "3600000"],
@@ -59,6 +59,20 @@ export const SUITES: readonly Suite[] = [
       ...["broker/coordinator/group/streams/churn.test.ts", "broker/share/share-crash.test.ts"],
     ],
     sample: { leftOut: "make test runs them with fewer seeds" },
+    minutesMax: 60,
+  },
+  {
+    name: "sim-groups",
+    proves: "committed offsets stay, partitions have one reader, groups become stable, in crashes",
+    full: ["bun", "tests/sim/main.ts", "--world", "groups", "--seeds", "1000"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "groups", "--seeds", "40"],
+    minutesMax: 60,
+  },
+  {
+    name: "sim-share",
+    proves: "share groups lose no record, have one owner of each and keep their delivery limit",
+    full: ["bun", "tests/sim/main.ts", "--world", "share", "--seeds", "1500"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "share", "--seeds", "100"],
     minutesMax: 60,
   },
   {

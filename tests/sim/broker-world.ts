@@ -1,4 +1,5 @@
 /** A broker's services on a virtual clock and a faulty disk, asked through its handlers. */
+import { drainMicrotasks } from "bun:jsc";
 import { allowAll, ANONYMOUS } from "../../broker/authorizer.ts";
 import type { Broker } from "../../broker/broker.ts";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
@@ -9,7 +10,7 @@ import { type ConnectionState, requestContext } from "../../broker/request-conte
 import { openServices, type Services } from "../../broker/services.ts";
 import { NO_CODECS } from "../../core/compression/codec.ts";
 import { inlineOffload } from "../../core/io/inline-offload.ts";
-import type { Io } from "../../core/io.ts";
+import type { Clock, Io } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import {
   decodeRequest,
@@ -30,33 +31,55 @@ export class CrashedError extends Error {
   override readonly name = "CrashedError";
 }
 
-/** See the head of this file. */
+/** Requests to one process, over one connection. */
+export type Call = <A extends Api>(
+  handler: Handler<A>,
+  version: number,
+  request: EncodableRequest<A>,
+) => Promise<ResponseOf<A>>;
+
+/** See the head of this file. Timers of clients outlive the process, those of the broker do not. */
 export class BrokerWorld {
   readonly clock = new SimClock(1_700_000_000_000);
   readonly disk: FaultyDisk;
   services!: Services;
-  /** Counts starts, so that a client of an earlier process hears that it is gone. */
+  /** Counts processes, so that a client of an earlier one hears that it is gone. */
   life = 0;
-  #broker!: Broker;
+  /** Null while no process runs. */
+  #broker: Broker | null = null;
   #connections = 0;
+  /** Ends the requests that are under way when the process goes. */
+  readonly #waiting = new Set<() => void>();
+  readonly #processClock: Clock;
 
   constructor(
     readonly random: SimRandom,
     readonly logger: Logger,
     readonly configs: Readonly<Partial<Record<BrokerConfigName, string>>> = {},
   ) {
-    this.disk = new FaultyDisk(this.clock, random);
+    const { clock } = this;
+    this.#processClock = {
+      wallMs: () => clock.wallMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      setTimer: (delayMs, callback) => {
+        const { life } = this;
+        return clock.setTimer(delayMs, () => {
+          if (life === this.life) callback();
+        });
+      },
+    };
+    this.disk = new FaultyDisk(this.#processClock, random);
   }
 
   /** Starts the broker on what the disk holds. */
   start(): void {
-    const { clock, random, disk, logger } = this;
+    const { random, disk, logger } = this;
+    const clock = this.#processClock;
     const io = { clock, random, disk, offload: inlineOffload() } as unknown as Io;
     const config = BrokerConfig.of(this.configs);
     const codecs = NO_CODECS;
     const opened = openServices({ io, logger, config, dataDirs: ["/data"], codecs });
     this.services = this.clock.run(opened);
-    this.life++;
     const parts: Partial<Broker> = {
       ...this.services,
       io,
@@ -77,47 +100,92 @@ export class BrokerWorld {
   /** A clean restart. */
   restart(): void {
     this.clock.run(this.services.close());
-    this.clock.dropTimers();
+    this.#end();
+    this.disk.forgetCrashPoint();
     this.start();
   }
 
   /** The process is killed, or the power goes with this much of what was not synced. */
   crash(how: LossMode | "kill"): void {
-    this.clock.dropTimers();
+    this.#end();
     if (how === "kill") this.disk.killProcess();
     else this.disk.cutPower(how);
     this.start();
   }
 
-  /** A connection to the process that runs now. */
-  connect(): <A extends Api>(
-    handler: Handler<A>,
-    version: number,
-    request: EncodableRequest<A>,
-  ) => Promise<ResponseOf<A>> {
+  /** A crash of any kind, or a clean restart; says which. Writes do not fail while it starts. */
+  crashSomehow(restartPercent: number): string {
+    const how = this.random.pick(["kill", "nothing", "everything", "prefix", "sectors"] as const);
+    // A disk that refuses at the start is for the operator.
+    const { faults } = this.disk;
+    const { failingWritePercent } = faults;
+    faults.failingWritePercent = 0;
+    const restarts = !this.disk.isAtCrashPoint && this.random.chance(restartPercent);
+    if (restarts) this.restart();
+    else this.crash(how);
+    faults.failingWritePercent = failingWritePercent;
+    return restarts ? "restart" : how;
+  }
+
+  /** Lets time pass, up to a crash point of the disk; false if it came to one. */
+  advance(byMs: number): boolean {
+    const untilMs = this.clock.monotonicMs() + byMs;
+    while (!this.disk.isAtCrashPoint && this.clock.step(untilMs));
+    if (this.disk.isAtCrashPoint) return false;
+    this.clock.advance(untilMs - this.clock.monotonicMs());
+    return true;
+  }
+
+  /** Nothing of the process goes on. */
+  #end(): void {
+    // What it does without waiting for anything it has done.
+    drainMicrotasks();
+    this.life++;
+    this.#broker = null;
+    for (const end of [...this.#waiting]) end();
+    this.#waiting.clear();
+  }
+
+  /** A connection to the process that runs now; `gone` is aborted when the client breaks it off. */
+  connect(gone: AbortSignal = new AbortController().signal): Call {
     const { life } = this;
     const broker = this.#broker;
+    const broken = new AbortController();
+    // A process that is gone hears nothing of it.
+    gone.addEventListener("abort", () => {
+      if (life === this.life) broken.abort();
+    });
     const connection: ConnectionState = {
       id: ++this.#connections,
       listener: { name: "PLAINTEXT", bound: ADDRESS, advertised: null },
       localAddress: ADDRESS,
       peerAddress: { host: "127.0.0.1", port: 40_000 },
-      signal: new AbortController().signal,
+      signal: broken.signal,
       principal: ANONYMOUS,
       clientSoftware: null,
       close: () => {},
       throttle: () => {},
     };
     return async (handler, version, request) => {
-      if (life !== this.life) throw new CrashedError();
+      if (life !== this.life || broker === null) throw new CrashedError();
       const { api } = handler;
       const bytes = joinChunks(encodeRequest(api, version, request));
       const decoded = decodeRequest(api, version, bytes);
       const identity = { apiKey: api.key, apiVersion: version, correlationId: 1, clientId: null };
       const context = requestContext(connection, identity, broker.authorizer);
-      const response = await handler.handle(context, decoded, broker);
-      if (life !== this.life || response === null) throw new CrashedError();
+      const response = await this.#orCrash(() => handler.handle(context, decoded, broker));
+      if (response === null) throw new CrashedError();
       return decodeResponse(api, version, joinChunks(encodeResponse(api, version, response)));
     };
+  }
+
+  /** What the process answers, or that it is gone before it does. */
+  #orCrash<T>(answer: () => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const end = () => reject(new CrashedError());
+      this.#waiting.add(end);
+      const answered = new Promise<T>((settle) => settle(answer()));
+      void answered.then(resolve, reject).finally(() => this.#waiting.delete(end));
+    });
   }
 }

@@ -29,6 +29,14 @@ export class Inode {
   modifiedMs = 0;
 }
 
+/** What a disk held at a moment. */
+interface CrashPoint {
+  readonly names: Names;
+  readonly durableNames: Names;
+  readonly pendingNames: NameChange[];
+  readonly nodes: readonly (readonly [Inode, Partial<Inode>])[];
+}
+
 type Names = Map<string, Inode | "dir">;
 
 type NameChange =
@@ -53,6 +61,8 @@ export class FaultyDisk implements Disk {
   private names: Names = new Map([["", "dir"], ["/", "dir"]]);
   private durableNames: Names = new Map(this.names);
   private pendingNames: NameChange[] = [];
+  #crashPoint: CrashPoint | null = null;
+  #writesToCrash = 0;
   private readonly locks = new Set<string>();
   /** A sync has failed since the power came: what the page cache shows is not on the device. */
   hasLostPages = false;
@@ -144,11 +154,68 @@ export class FaultyDisk implements Disk {
 
   /** The process ends; the machine goes on. */
   killProcess(): void {
+    this.#returnToCrashPoint();
     this.locks.clear();
+  }
+
+  /** What the disk holds during that write, counted from 1, is what the next crash finds. */
+  crashAtWrite(number: number): void {
+    this.#crashPoint = null;
+    this.#writesToCrash = number;
+  }
+
+  /** Whether the write of `crashAtWrite` has come: what is written now will never have been. */
+  get isAtCrashPoint(): boolean {
+    return this.#crashPoint !== null;
+  }
+
+  /** No crash is wanted at a write any more. */
+  forgetCrashPoint(): void {
+    this.#crashPoint = null;
+    this.#writesToCrash = 0;
+  }
+
+  /** To be called before each write: `tear` does a part of it, after which the crash may come. */
+  beforeWrite(node: Inode, tear: () => void): void {
+    if (this.#writesToCrash === 0 || --this.#writesToCrash > 0) return;
+    const { cache, pending } = node;
+    node.pending = [...pending];
+    tear();
+    this.#crashPoint = {
+      names: new Map(this.names),
+      durableNames: new Map(this.durableNames),
+      pendingNames: this.pendingNames.map((change) => ({ ...change })),
+      nodes: [...this.allNodes()].map((each) => {
+        const { cache, durable, pending, modifiedMs } = each;
+        return [each, { cache, durable, pending: [...pending], modifiedMs }];
+      }),
+    };
+    Object.assign(node, { cache, pending });
+  }
+
+  #returnToCrashPoint(): void {
+    const point = this.#crashPoint;
+    this.forgetCrashPoint();
+    if (point === null) return;
+    this.names = point.names;
+    this.durableNames = point.durableNames;
+    this.pendingNames = point.pendingNames;
+    for (const [node, content] of point.nodes) Object.assign(node, content);
+  }
+
+  /** Files that have a name, or may have one after a power cut. */
+  private allNodes(): Set<Inode> {
+    const nodes = new Set<Inode>();
+    const add = (node: Inode | "dir") => void (node === "dir" || nodes.add(node));
+    for (const node of this.names.values()) add(node);
+    for (const node of this.durableNames.values()) add(node);
+    for (const change of this.pendingNames) if (change.kind === "put") add(change.node);
+    return nodes;
   }
 
   /** The machine loses power: only what was synced is sure to be there afterwards. */
   cutPower(mode: LossMode): void {
+    this.#returnToCrashPoint();
     this.locks.clear();
     this.hasLostPages = false;
     const count = mode === "everything"
@@ -268,6 +335,9 @@ class FaultyFile implements DiskFile {
       this.writePart(from, position, this.random.below(Math.max(1, from.length)));
       throw refusal("EIO", this.path);
     }
+    this.disk.beforeWrite(this.node, () => {
+      this.writePart(from, position, this.random.below(from.length + 1));
+    });
     this.change({ kind: "write", position, bytes: from.slice() });
   }
 

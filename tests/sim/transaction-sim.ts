@@ -75,6 +75,8 @@ export class TransactionSim {
   run(): void {
     this.#setUp();
     for (let crash = 0; crash < this.options.crashes; crash++) {
+      // At one of the next writes, or between two.
+      if (this.#random.chance(50)) this.#world.disk.crashAtWrite(this.#random.between(1, 100));
       this.#work(this.#random.between(0, 20_000));
       this.#crash();
     }
@@ -123,7 +125,8 @@ export class TransactionSim {
           this.#startWorker(worker);
         }
       }
-      clock.advance(this.#random.between(1, 1000));
+      const goesOn = this.#world.advance(this.#random.between(1, 1000));
+      if (!goesOn) return;
       this.#follow();
     }
   }
@@ -150,15 +153,8 @@ export class TransactionSim {
   #failure: unknown = null;
 
   #crash(): void {
-    const how = this.#random.pick(["kill", "nothing", "everything", "prefix", "sectors"] as const);
+    const how = this.#world.crashSomehow(20);
     this.trace.push(`${this.#world.clock.monotonicMs()} crash: ${how}`);
-    // A disk that refuses at the start is for the operator.
-    const { faults } = this.#world.disk;
-    const { failingWritePercent } = faults;
-    faults.failingWritePercent = 0;
-    if (this.#random.chance(20)) this.#world.restart();
-    else this.#world.crash(how);
-    faults.failingWritePercent = failingWritePercent;
   }
 
   /** Readers of what is committed take what is new. */

@@ -1,0 +1,164 @@
+/**
+ * What is known of a share group's records apart from the broker: what producers and members were
+ * told. A record is found by partition and offset from the moment when somebody was told of it.
+ *
+ * What a crash may cost: a delivery counts for the limit only once it is persisted, which it is when
+ * the record is given back, or its lock has run out. So within one life of the broker each delivery
+ * has a larger number than the one before, but where a member went and its deliveries do not count;
+ * after a crash the number is at least one more than the last that a release was acknowledged with.
+ */
+import { expect } from "./violation.ts";
+
+/** How a member ends its work on a record. */
+export type Verdict = "accept" | "release" | "reject";
+
+interface Holder {
+  readonly member: string;
+  /** Its lock lasts at least until then. */
+  readonly untilMs: number;
+}
+
+interface Entry {
+  readonly value: string;
+  /** Accepted, rejected, or released for the last time, and told so. */
+  isDone: boolean;
+  /** As above, but nobody knows whether it came to it. */
+  mayBeDone: boolean;
+  /** The next delivery has a larger number than this, in this life. */
+  least: number;
+  /** The number that is persisted for sure. */
+  persisted: number;
+  /** The largest number of any delivery. */
+  most: number;
+  holder: Holder | null;
+}
+
+/** A run of records that a member got. */
+export interface Delivery {
+  readonly partition: number;
+  readonly offset: number;
+  readonly value: string;
+  readonly deliveryCount: number;
+}
+
+/** See the head of this file. */
+export class ShareModel {
+  readonly #records: Map<number, Entry>[];
+  /** Fetches by partition that may have acquired records which no member was told of. */
+  readonly #unseen: number[];
+  deliveries = 0;
+  redeliveries = 0;
+
+  constructor(partitions: number, readonly limit: number) {
+    this.#records = Array.from({ length: partitions }, () => new Map());
+    this.#unseen = this.#records.map(() => 0);
+  }
+
+  /** A producer was told that the record is there. */
+  produced(partition: number, offset: number, value: string): void {
+    this.#entry(partition, offset, value);
+  }
+
+  /** A member got a record; it asked at `askedMs`, and it is `nowMs`. */
+  delivered(record: Delivery, member: string, lock: { untilMs: number; nowMs: number }): void {
+    const { partition, offset, value, deliveryCount } = record;
+    const name = `${partition}:${offset} to ${member}`;
+    const entry = this.#entry(partition, offset, value);
+    const { holder, least } = entry;
+    expect(!entry.isDone, `${name}: it was done with`);
+    expect(deliveryCount <= this.limit, `${name}: delivery ${deliveryCount} of ${this.limit}`);
+    expect(deliveryCount > least, `${name}: delivery ${deliveryCount} after ${least}`);
+    const isHeld = holder !== null && holder.untilMs > lock.nowMs && lock.untilMs > lock.nowMs;
+    expect(!isHeld, `${name}: ${holder?.member} has it until ${holder?.untilMs}`);
+    this.deliveries++;
+    if (entry.most > 0) this.redeliveries++;
+    // Whoever had an earlier lock has lost it.
+    entry.least = deliveryCount;
+    entry.most = Math.max(entry.most, deliveryCount);
+    entry.holder = { member, untilMs: lock.untilMs };
+  }
+
+  /** Whether the record is the member's as far as it was told. */
+  isHeldBy(partition: number, offset: number, member: string): boolean {
+    return this.#records[partition]!.get(offset)?.holder?.member === member;
+  }
+
+  /** The member is about to say something: from now on it has the record no more. */
+  says(partition: number, offset: number, verdict: Verdict): void {
+    const entry = this.#known(partition, offset);
+    entry.holder = null;
+    if (verdict !== "release") entry.mayBeDone = true;
+  }
+
+  /** What the member said at the delivery of this number is persisted. */
+  said(partition: number, offset: number, verdict: Verdict, deliveryCount: number): void {
+    const entry = this.#known(partition, offset);
+    if (verdict !== "release" || deliveryCount >= this.limit) entry.isDone = true;
+    else entry.persisted = Math.max(entry.persisted, deliveryCount);
+  }
+
+  /** The member has asked for more time on this record. */
+  renewed(partition: number, offset: number, member: string, untilMs: number): void {
+    const entry = this.#known(partition, offset);
+    if (entry.holder?.member === member) entry.holder = { member, untilMs };
+  }
+
+  /** A member is gone, or has opened its session anew: its open deliveries may not count. */
+  gone(member: string): void {
+    for (const records of this.#records) {
+      for (const entry of records.values()) {
+        // Somebody else may have it already, while its own release is being persisted.
+        if (entry.holder?.member === member) entry.holder = null;
+        entry.least = Math.max(entry.persisted, entry.least - 1);
+      }
+    }
+  }
+
+  /** The answer to a fetch was lost: what it acquired was delivered to nobody. */
+  unseen(): void {
+    for (const partition of this.#unseen.keys()) this.#unseen[partition]!++;
+  }
+
+  /** The broker is gone: what is not persisted does not count. */
+  crashed(): void {
+    for (const records of this.#records) {
+      for (const entry of records.values()) {
+        entry.holder = null;
+        entry.least = entry.persisted;
+      }
+    }
+  }
+
+  /** At the end of all: every record was accepted, rejected or delivered as often as may be. */
+  checkAll(): void {
+    for (const [partition, records] of this.#records.entries()) {
+      for (const [offset, { isDone, mayBeDone, most }] of records) {
+        const isGivenUp = most + this.#unseen[partition]! >= this.limit;
+        const facts = `${partition}:${offset}, delivery ${most} of ${this.limit} at most`;
+        expect(isDone || mayBeDone || isGivenUp, `lost: ${facts}`);
+      }
+    }
+  }
+
+  #known(partition: number, offset: number): Entry {
+    const entry = this.#records[partition]!.get(offset);
+    if (entry === undefined) throw new Error(`nobody knows ${partition}:${offset}`);
+    return entry;
+  }
+
+  #entry(partition: number, offset: number, value: string): Entry {
+    const records = this.#records[partition]!;
+    const entry = records.get(offset) ?? {
+      value,
+      isDone: false,
+      mayBeDone: false,
+      least: 0,
+      persisted: 0,
+      most: 0,
+      holder: null,
+    };
+    records.set(offset, entry);
+    expect(entry.value === value, `${partition}:${offset} is ${entry.value} and ${value}`);
+    return entry;
+  }
+}

@@ -25,6 +25,8 @@ export interface BrokerProcess {
 export interface BrokerProcessOptions {
   /** Default: a fresh directory under the system's temporary one, removed by `withBroker`. */
   readonly dataDir?: string;
+  /** Several data directories, in place of `dataDir`. */
+  readonly logDirs?: readonly string[];
   /** Default 0: any free port. */
   readonly port?: number;
   readonly args?: readonly string[];
@@ -48,8 +50,9 @@ export async function startBrokerProcess(
   const child = Bun.spawn([
     KSTREAM,
     "serve",
-    "--data",
-    dataDir,
+    ...(options.logDirs === undefined
+      ? ["--data", dataDir]
+      : ["--set", `log.dirs=${options.logDirs.join(",")}`]),
     "--listen",
     `127.0.0.1:${options.port ?? 0}`,
     "--ready-file",

@@ -1,5 +1,6 @@
 /** Apache Kafka's tools for access control, quotas, configs and the cluster itself. */
-import { withBroker } from "../../harness/broker-process.ts";
+import { join } from "node:path";
+import { freshDir, withBroker } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
 import { java, needKafka } from "../install.ts";
 import { type CompatSuite, expectContains, expectEqual } from "../suite.ts";
@@ -10,11 +11,20 @@ const CLASSES = {
   "client-metrics": "org.apache.kafka.tools.ClientMetricsCommand",
   features: "org.apache.kafka.tools.FeatureCommand",
   quorum: "org.apache.kafka.tools.MetadataQuorumCommand",
+  "log-dirs": "org.apache.kafka.tools.LogDirsCommand",
+  reassign: "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
   election: "org.apache.kafka.tools.LeaderElectionCommand",
   topics: "org.apache.kafka.tools.TopicCommand",
 } as const;
 
 type Tool = keyof typeof CLASSES;
+
+/** What kafka-log-dirs prints. */
+interface LogDirsShown {
+  readonly brokers: readonly {
+    readonly logDirs: readonly { readonly logDir: string; readonly partitions: unknown[] }[];
+  }[];
+}
 
 /** The tools against one cluster; `fails` runs one that must. */
 function toolsOf(bootstrap: string) {
@@ -130,6 +140,56 @@ export const adminTools: CompatSuite = {
           expectContains(after, "consumer_byte_rate=2000.0", "what was kept");
           expectEqual(after.includes("SCRAM"), false, "credentials after deletion");
         }),
+    },
+    {
+      name: "producer-perf-test is held to the quota of its client id",
+      run: () =>
+        withBroker(async ({ bootstrap }) => {
+          const slow = ["--entity-type", "clients", "--entity-name", "slow"];
+          const quota = ["--add-config", "producer_byte_rate=200000"];
+          await toolsOf(bootstrap).tool("configs", "--alter", ...slow, ...quota);
+          const secondsOf = async (clientId: string) => {
+            const { stdout } = await runOk(
+              java(
+                "org.apache.kafka.tools.ProducerPerformance",
+                ..."--topic t --num-records 4000 --record-size 1000 --throughput -1".split(" "),
+                "--command-property",
+                `bootstrap.servers=${bootstrap}`,
+                `client.id=${clientId}`,
+              ),
+              { timeoutMs: 120_000 },
+            );
+            const rate = /4000 records sent, ([\d.]+) records\/sec/.exec(stdout)?.[1];
+            return 4000 / Number(rate);
+          };
+          // The windows let a burst through; 4 MB at 200 kB a second are 20 s.
+          expectEqual(await secondsOf("slow") > 12, true, "the client with a quota is held back");
+          expectEqual(await secondsOf("fast") < 8, true, "another one is not");
+        }, { args: ["--topic", "t"] }),
+    },
+    {
+      name: "reassign-partitions moves partitions between log directories",
+      run: async () => {
+        const root = freshDir("log-dirs");
+        const logDirs = [join(root, "one"), join(root, "two")];
+        await withBroker(async ({ bootstrap }) => {
+          const { tool } = toolsOf(bootstrap);
+          const topics = [0, 1, 2].map((partition) => ({ topic: "t", partition, replicas: [1] }));
+          const partitions = topics.map((each) => ({ ...each, log_dirs: [logDirs[1]] }));
+          const file = join(root, "move.json");
+          await Bun.write(file, JSON.stringify({ version: 1, partitions }));
+          await tool("reassign", "--reassignment-json-file", file, "--execute");
+          const done = await tool("reassign", "--reassignment-json-file", file, "--verify");
+          for (const { partition } of partitions) {
+            expectContains(done, `replica t-${partition}-1 completed successfully`, "verify");
+          }
+          const described = await tool("log-dirs", "--describe", "--topic-list", "t");
+          const [json = ""] = described.split("\n").filter((line) => line.startsWith("{"));
+          const shown: LogDirsShown = JSON.parse(json);
+          const second = shown.brokers[0]?.logDirs.find(({ logDir }) => logDir === logDirs[1]);
+          expectEqual(second?.partitions.length, 3, "partitions in the second directory");
+        }, { logDirs, args: ["--topic", "t:3"] });
+      },
     },
     {
       name: "configs: groups and client metrics",

@@ -82,8 +82,12 @@ function problemOf(image: MetadataImage, change: ScramChange): Refusal | null {
   if (change.iterations < ITERATIONS_MIN) {
     return refuse(Errors.UNACCEPTABLE_CREDENTIAL, "Too few iterations");
   }
-  return change.iterations > ITERATIONS_MAX
-    ? refuse(Errors.UNACCEPTABLE_CREDENTIAL, "Too many iterations")
+  if (change.iterations > ITERATIONS_MAX) {
+    return refuse(Errors.UNACCEPTABLE_CREDENTIAL, "Too many iterations");
+  }
+  // Kafka fails on it inside.
+  return change.saltedPassword.length === 0
+    ? refuse(Errors.UNACCEPTABLE_CREDENTIAL, "The salted password must not be empty")
     : null;
 }
 

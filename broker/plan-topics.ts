@@ -306,18 +306,25 @@ export function planDeleteTopics(
   context: PlanContext,
   topics: readonly TopicReference[],
 ): Plan<TopicImage> {
-  const names = repeated(topics.flatMap(({ name }) => name === null ? [] : [name]));
-  const ids = repeated(topics.map(({ topicId }) => topicId).filter((id) => id !== ZERO_UUID));
+  // What has both or neither counts for neither.
+  const byName = topics.flatMap(({ name, topicId }) => topicId === ZERO_UUID ? name ?? [] : []);
+  const byId = topics.filter(({ name, topicId }) => name === null && topicId !== ZERO_UUID)
+    .map(({ topicId }) => topicId);
+  const [names, ids] = [repeated(byName), repeated(byId)];
+  const namedOnce = new Set(
+    byName.flatMap((name) => names.has(name) ? [] : context.image.topics.get(name)?.id ?? []),
+  );
   const deleted = new Set<string>();
   const outcomes = topics.map((wanted): Outcome<TopicImage> => {
+    const found = resolveTopic(context.image, wanted);
+    if (!found.ok && found.error === Errors.INVALID_REQUEST) return found;
     if (wanted.name !== null && names.has(wanted.name)) {
       return refuse(Errors.INVALID_REQUEST, "Duplicate topic name.");
     }
     if (ids.has(wanted.topicId)) return refuse(Errors.INVALID_REQUEST, "Duplicate topic id.");
-    const found = resolveTopic(context.image, wanted);
     if (!found.ok) return found;
-    // Once by name and once by id.
-    if (deleted.has(found.value.id)) {
+    // Once by name and once by id: neither counts.
+    if (namedOnce.has(found.value.id) && byId.includes(found.value.id)) {
       return refuse(
         Errors.INVALID_REQUEST,
         "The provided topic name maps to an ID that was also given.",

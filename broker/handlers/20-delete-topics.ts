@@ -8,7 +8,7 @@
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { deleteTopics } from "../../core/protocol/20-delete-topics.ts";
 import { type EncodableResponse, type RequestOf, ZERO_UUID } from "../../core/protocol/schema.ts";
-import type { TopicImage } from "../../cluster/metadata-image.ts";
+import type { MetadataImage, TopicImage } from "../../cluster/metadata-image.ts";
 import type { Broker } from "../broker.ts";
 import { firstOfEach } from "../first-of-each.ts";
 import type { Handler } from "../handler.ts";
@@ -30,6 +30,7 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
   authorize: { kind: "items", operations: ["DELETE TOPIC", "DESCRIBE TOPIC"] },
   async handle(context, request, broker) {
     const wanted = referencesOf(context.apiVersion, request);
+    const { image } = broker.metadata;
     if (!broker.config.get("delete.topic.enable")) {
       const code = context.apiVersion < DELETION_DISABLED_VERSION
         ? Errors.INVALID_REQUEST
@@ -45,11 +46,12 @@ export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
     const { charge } = quota;
     const outcomes = await broker.controller.deleteTopics(allowed, { timeoutMs, charge });
     const answers = new Map(allowed.map((topic, index) => [topic, outcomes[index]]));
-    const responses = wanted.map((topic, index) => ({
-      topic,
-      answer: refusals[index] ?? answer(topic, answers.get(topic)),
-    }));
-    const once = firstOfEach(responses, ({ topic }) => soleReference(topic));
+    const responses = wanted.map((topic, index) => {
+      const both = withBoth(image, topic, allowed);
+      const key = both === null ? soleReference(topic) : `topic ${both.topicId}`;
+      return { key, answer: refusals[index] ?? answer(both ?? topic, answers.get(topic)) };
+    });
+    const once = firstOfEach(responses, ({ key }) => key);
     return { throttleTimeMs: quota.throttleMs(), responses: once.map(({ answer }) => answer) };
   },
   failure: (request, code) => ({
@@ -67,6 +69,19 @@ function referencesOf(
   return apiVersion >= TOPIC_IDS_VERSION
     ? [...request.topics]
     : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }));
+}
+
+/** Name and id of a topic that is given once by either: then Kafka answers once, with both. */
+function withBoth(
+  image: MetadataImage,
+  wanted: TopicReference,
+  all: readonly TopicReference[],
+): TopicReference | null {
+  const found = resolveTopic(image, wanted);
+  if (!found.ok || !all.includes(wanted)) return null;
+  const { name, id: topicId } = found.value;
+  const given = (key: string) => all.filter((each) => soleReference(each) === key).length;
+  return given(`name ${name}`) === 1 && given(`id ${topicId}`) === 1 ? { name, topicId } : null;
 }
 
 /** The name or id of a topic; null for a reference with both or neither. */

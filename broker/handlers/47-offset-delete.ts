@@ -11,6 +11,7 @@ import type { RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import type { RequestContext } from "../request-context.ts";
+import { gatherTopics } from "./offset-commits.ts";
 
 type RequestTopic = RequestOf<typeof offsetDelete>["topics"][number];
 
@@ -37,18 +38,20 @@ export const offsetDeleteHandler: Handler<typeof offsetDelete> = {
       })),
     );
     if (!outcome.ok) return { errorCode: outcome.error };
-    return {
-      topics: checked.map(({ name, partitions }, index) => {
-        const deleted = outcome.topics[index]!.partitions.values();
-        return {
-          name,
-          partitions: partitions.map(({ partitionIndex, error }) => ({
-            partitionIndex,
-            errorCode: error !== Errors.NONE ? error : deleted.next().value?.error ?? Errors.NONE,
-          })),
-        };
-      }),
-    };
+    const topics = checked.map(({ name, partitions }, index) => {
+      const deleted = outcome.topics[index]!.partitions.values();
+      return {
+        name,
+        partitions: partitions.map(({ partitionIndex, error }) => ({
+          partitionIndex,
+          errorCode: error !== Errors.NONE ? error : deleted.next().value?.error ?? Errors.NONE,
+        })),
+      };
+    });
+    const isRefused = checked.some(({ partitions }) =>
+      partitions.some(({ error }) => error !== Errors.NONE)
+    );
+    return { topics: isRefused ? gatherTopics(topics) : topics };
   },
 };
 

@@ -324,6 +324,34 @@ test("offsets are deleted by partition", async () => {
   ]);
 });
 
+test("a topic that is named twice is answered once where a partition of it is refused", async () => {
+  const named = (...indexes: number[]) =>
+    indexes.map((partitionIndex) => ({
+      name: "t",
+      partitions: [{ partitionIndex, committedOffset: 1n }],
+    }));
+  type Codes = readonly { readonly partitionIndex: number; readonly errorCode: number }[];
+  const answer = (topics: readonly { readonly partitions: Codes }[]) =>
+    topics.map(({ partitions }) => partitions.map((each) => [each.partitionIndex, each.errorCode]));
+  const commit = async (...indexes: number[]) =>
+    answer(
+      (await world.call(offsetCommitHandler, 9, { groupId: "g", topics: named(...indexes) }))
+        .topics,
+    );
+  const remove = async (...indexes: number[]) =>
+    answer(
+      (await world.call(offsetDeleteHandler, 0, { groupId: "g", topics: named(...indexes) }))
+        .topics,
+    );
+  const gathered = [[[0, Errors.NONE], [5, Errors.UNKNOWN_TOPIC_OR_PARTITION]]];
+  const apart = [[[0, Errors.NONE]], [[1, Errors.NONE]]];
+  await world.call(findCoordinatorHandler, 4, { coordinatorKeys: ["g"] });
+  expect(await commit(0, 5)).toEqual(gathered);
+  expect(await commit(0, 1)).toEqual(apart);
+  expect(await remove(0, 5)).toEqual(gathered);
+  expect(await remove(0, 1)).toEqual(apart);
+});
+
 test("bounds and ids that are refused before the group is looked at", async () => {
   await world.call(findCoordinatorHandler, 4, { coordinatorKeys: ["g"] });
   const join = async (groupId: string, sessionTimeoutMs: number) =>

@@ -67,7 +67,7 @@ export function answerCommit(
   committed: PartitionErrors,
 ) {
   const remaining = (committed.ok ? committed.topics : []).values();
-  return topics.map(({ name, topicId, partitions }, index) => {
+  const answers = topics.map(({ name, topicId, partitions }, index) => {
     const { errors, commit } = checked[index]!;
     const results = (commit === null ? [] : remaining.next().value?.partitions ?? []).values();
     return {
@@ -80,4 +80,25 @@ export function answerCommit(
       })),
     };
   });
+  const isRefused = checked.some(({ errors }) => errors.some((error) => error !== Errors.NONE));
+  return isRefused ? gatherTopics(answers) : answers;
+}
+
+/**
+ * One answer for each topic, though the request names it more than once. Kafka gathers them where
+ * it refuses a partition before it asks the coordinator, else not (OffsetCommitResponse.Builder,
+ * OffsetDeleteResponse.Builder).
+ */
+export function gatherTopics<
+  P,
+  T extends { readonly name: string; readonly topicId?: string; readonly partitions: P[] },
+>(answers: readonly T[]): T[] {
+  const gathered = new Map<string, T>();
+  for (const answer of answers) {
+    const key = `${answer.topicId ?? ""} ${answer.name}`;
+    const first = gathered.get(key);
+    const partitions = [...first?.partitions ?? [], ...answer.partitions];
+    gathered.set(key, { ...(first ?? answer), partitions });
+  }
+  return [...gathered.values()];
 }

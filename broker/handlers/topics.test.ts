@@ -292,6 +292,27 @@ describe("DeleteTopics", () => {
     expect(broker.metadata.image.topics.size).toBe(2);
   });
 
+  test("a topic once by name and once by id stays, and is answered once, with both", async () => {
+    const { call, broker } = await metadataBroker();
+    await call(createTopicsHandler, 7, { topics: [topic("t")] });
+    const topicId = broker.metadata.topic("t")?.id ?? "";
+    const topics = [{ name: null, topicId }, { name: "t", topicId: ZERO_UUID }];
+    const { responses } = await call(deleteTopicsHandler, 6, { timeoutMs: 1000, topics });
+    expect(responses).toMatchObject([{ name: "t", topicId, errorCode: Errors.INVALID_REQUEST }]);
+    expect(broker.metadata.topic("t")).toBeDefined();
+  });
+
+  test("what has both a name and an id counts for neither", async () => {
+    const { call, broker } = await metadataBroker();
+    await call(createTopicsHandler, 7, { topics: [topic("t")] });
+    const topicId = broker.metadata.topic("t")?.id ?? "";
+    const topics = [{ name: "t", topicId }, { name: null, topicId }];
+    const { responses } = await call(deleteTopicsHandler, 6, { timeoutMs: 1000, topics });
+    expect(responses.map(({ errorCode }) => errorName(errorCode)))
+      .toEqual(["INVALID_REQUEST", "NONE"]);
+    expect(broker.metadata.topic("t")).toBeUndefined();
+  });
+
   test("can be switched off", async () => {
     const { call } = await metadataBroker({ "delete.topic.enable": "false" });
     await call(createTopicsHandler, 7, { topics: [topic("t")] });

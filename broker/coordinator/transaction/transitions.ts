@@ -93,23 +93,17 @@ export function initProducer(
     return { next: fence(value, nowMs), response };
   }
   const { producerId, producerEpoch } = value;
-  const facts = { previousProducerId: producerId, timeoutMs };
   const isCurrent = expected === null || expected.producerEpoch === producerEpoch;
-  if (isExhausted(producerEpoch) && isCurrent) {
+  // A retry whose first answer was lost, or the producer of what was aborted: nobody has begun since.
+  const isLast = expected?.producerEpoch === value.lastProducerEpoch;
+  if (!isCurrent && !isLast) return stay(identityError(Errors.PRODUCER_FENCED));
+  const last = expected === null ? NONE : expected.producerEpoch;
+  const facts = { previousProducerId: producerId, timeoutMs, last };
+  if (isCurrent ? isExhausted(producerEpoch) : producerEpoch > PRODUCER_EPOCH_MAX) {
     if (freshProducerId === null) return stay(NEEDS_PRODUCER_ID);
-    const last = expected === null ? NONE : producerEpoch;
-    return ready(freshProducerId, 0, { ...facts, last }, nowMs);
+    return ready(freshProducerId, 0, facts, nowMs);
   }
-  if (isCurrent) {
-    const last = expected === null ? NONE : producerEpoch;
-    return ready(producerId, producerEpoch + 1, { ...facts, last }, nowMs);
-  }
-  if (expected.producerEpoch === value.lastProducerEpoch) {
-    // A retry whose first answer was lost: nobody has begun since, or there were no last epoch.
-    const last = value.lastProducerEpoch;
-    return ready(producerId, producerEpoch, { ...facts, last }, nowMs);
-  }
-  return stay(identityError(Errors.PRODUCER_FENCED));
+  return ready(producerId, isCurrent ? producerEpoch + 1 : producerEpoch, facts, nowMs);
 }
 
 /** Whether the producer is the current one or, epochs being exhausted, the one before it. */
@@ -142,13 +136,16 @@ function ready(
   };
 }
 
-/** Aborts an ongoing transaction with an epoch that fences its producer. */
+/**
+ * Aborts an ongoing transaction with an epoch that fences its producer. As with transaction version
+ * 2 in Kafka, that is one more, and the producer that was fenced gets it if it asks for the next.
+ */
 function fence(value: TransactionValue, nowMs: number): TransactionValue {
   return {
     ...value,
     previousProducerId: value.producerId,
     producerEpoch: value.producerEpoch + 1,
-    lastProducerEpoch: NONE,
+    lastProducerEpoch: value.producerEpoch,
     state: "PrepareAbort",
     lastUpdateMs: nowMs,
     clientVersion: EPOCH_BUMP_VERSION,

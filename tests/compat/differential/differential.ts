@@ -121,7 +121,7 @@ async function compared(
     pair.theirs.play(steps, cleanUp, prefix, settleMs),
     pair.ours.play(steps, cleanUp, prefix, 0),
   ]);
-  const differences = compareEpisodes(steps, theirs, ours);
+  const differences = untilEnd(compareEpisodes(steps, theirs, ours));
   if (outcome !== undefined) {
     theirs.forEach((answer, index) => {
       if (answer.outcome === "cannot be encoded") outcome.unencodable++;
@@ -138,6 +138,15 @@ async function compared(
     }
   }
   return differences;
+}
+
+/** The differences up to one after which nothing can be compared. */
+function untilEnd(differences: readonly Difference[]): Difference[] {
+  const ending = EXPLAINED.filter(({ endsComparison }) => endsComparison === true);
+  const end = differences.findIndex((each) => ending.some((rule) => rule.matches(each)));
+  if (end < 0) return [...differences];
+  const last = differences[end]?.index ?? 0;
+  return differences.filter((each, at) => each.index < last || at === end);
 }
 
 const isUnexplained = (difference: Difference) =>

@@ -1,8 +1,12 @@
 /** The differences that are meant: each stands in `docs/deviations.md`, and each is met. */
 import { DEVIATING_DEFAULTS } from "../../../broker/config/deviations.ts";
+import { produce } from "../../../core/protocol/00-produce.ts";
 import { describeAcls } from "../../../core/protocol/29-describe-acls.ts";
 import { describeConfigs } from "../../../core/protocol/32-describe-configs.ts";
 import { metadata } from "../../../core/protocol/03-metadata.ts";
+import { joinGroup } from "../../../core/protocol/11-join-group.ts";
+import { syncGroup } from "../../../core/protocol/14-sync-group.ts";
+import { listGroups } from "../../../core/protocol/16-list-groups.ts";
 import { type Difference, NOTHING } from "./comparison.ts";
 import type { Answer } from "./player.ts";
 import type { Plain } from "./normaliser.ts";
@@ -10,8 +14,13 @@ import type { Plain } from "./normaliser.ts";
 /** One difference that is meant. */
 export interface Explained {
   readonly name: string;
-  /** Words that `docs/deviations.md` has for it; null where it is how the brokers were started. */
+  /**
+   * Words that `docs/deviations.md` has for it; null where it is how the brokers were started, or
+   * chance in Kafka.
+   */
   readonly deviation: string | null;
+  /** What differs after it in the episode follows from it. */
+  readonly endsComparison?: boolean;
   matches(difference: Difference): boolean;
 }
 
@@ -47,6 +56,20 @@ function isRefusal({ outcome, response }: Answer): boolean {
 function inStruct(value: Plain, field: string, expected: Plain): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.entries(value).some(([name, its]) => name === field && its === expected);
+}
+
+/** Kafka keeps a group for a member id that it gave out, though nobody joins with it. */
+function isEmptyGroupLeft({ step, theirs, ours, theirStruct, ourStruct }: Difference): boolean {
+  if (step.api === listGroups) return ours === NOTHING && inStruct(theirs, "groupState", "Empty");
+  const isGone = ourStruct["errorCode"] === "GROUP_ID_NOT_FOUND" || ours === "Dead";
+  return isGone && theirStruct["errorCode"] === "NONE";
+}
+
+/** With three members or more, Kafka's hash maps decide who leads after the leader. */
+function isLeaderByChance({ step, path, theirStruct, ourStruct }: Difference): boolean {
+  const members = [theirStruct["members"], ourStruct["members"]];
+  const count = Math.max(...members.map((each) => Array.isArray(each) ? each.length : 0));
+  return step.api === joinGroup && path === "leader" && count !== 1 && count !== 2;
 }
 
 export const EXPLAINED: readonly Explained[] = [
@@ -98,6 +121,33 @@ export const EXPLAINED: readonly Explained[] = [
     deviation: "Kafka's internal configs",
     matches: ({ theirs, ours }) =>
       ours === NOTHING && inStruct(theirs, "name", "unstable.api.versions.enable"),
+  },
+  {
+    name: "no empty group for a member id that nobody used",
+    deviation: "a member id that was given out and not used leaves no empty group behind",
+    matches: isEmptyGroupLeft,
+  },
+  {
+    name: "a producer that neither coordinator nor partition takes",
+    deviation: "the coordinator's word comes before the partition's",
+    matches: ({ step, theirs, ours }) =>
+      step.api === produce && theirs === "INVALID_PRODUCER_EPOCH" &&
+      ours === "INVALID_PRODUCER_ID_MAPPING",
+  },
+  {
+    name: "a member that asks again before it is answered",
+    deviation: "ends the earlier one with REBALANCE_IN_PROGRESS",
+    // By then the group has gone on without it.
+    endsComparison: true,
+    matches: ({ step, path, theirs }) =>
+      (step.api === joinGroup || step.api === syncGroup) && path === "(outcome)" &&
+      theirs === "never",
+  },
+  {
+    name: "who leads after the leader",
+    deviation: null,
+    endsComparison: true,
+    matches: isLeaderByChance,
   },
   {
     name: "other defaults",

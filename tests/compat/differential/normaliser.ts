@@ -43,6 +43,8 @@ const LEFT_OUT = new Set([
 const SENTENCES = new Set(["errorMessage", "batchIndexErrorMessage"]);
 /** Times of the broker's clock: whether there is one counts. */
 const TIMES = new Set(["logAppendTimeMs", "transactionStartTimeMs", "lastTimestamp"]);
+/** Timestamps of records this near to now are the broker's, under LogAppendTime. */
+const HOUR_MS = 3_600_000;
 const UUID_FIELD = /^(topicId|.*Uuid)$/;
 const RANDOM_UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const MEMBER_UUID = /^[\w-]{22}$/;
@@ -89,10 +91,15 @@ export class Normaliser {
     return keyed.map(({ item }) => item);
   }
 
-  /** Transactional ids stay when their episode is over. */
+  /** Transactional ids stay when their episode is over, and groups that still have members. */
   #isOfEpisode(item: unknown): boolean {
-    if (typeof item !== "object" || item === null || !("transactionalId" in item)) return true;
-    const { transactionalId: id } = item;
+    if (typeof item !== "object" || item === null) return true;
+    const isListedGroup = "groupState" in item && "protocolType" in item && !("members" in item);
+    const id = "transactionalId" in item
+      ? item.transactionalId
+      : isListedGroup && "groupId" in item
+      ? item.groupId
+      : "";
     return typeof id !== "string" || id === "" || id.startsWith(this.facts.prefix);
   }
 
@@ -105,6 +112,7 @@ export class Normaliser {
 
   #number(name: string, value: number): Plain {
     if (/errorCode$/i.test(name)) return errorName(value);
+    if (name === "timestamp" && Math.abs(value - Date.now()) < HOUR_MS) return "a time";
     if (TIMES.has(name)) return value < 0 ? value : "a time";
     if (name === "sessionId" && value !== 0) return this.#named("session", String(value));
     if (PID_FIELDS.has(name)) return value < 0 ? value : this.#named("producer", String(value));

@@ -26,6 +26,8 @@ const SOON_MS = 250;
 /** Longer than any rebalance of an episode. */
 const ANSWER_TIMEOUT_MS = 12_000;
 
+/** Answers that come of the same event come within this. */
+const TOGETHER_MS = 20;
 const LEADER_TRIES = 100;
 /** ListOffsets' number for the end of a log. */
 const LATEST = -1n;
@@ -123,6 +125,7 @@ class Episode {
       await answer;
       const created = this.facts.topicIds().filter((id) => !before.includes(id));
       if (step.changesMetadata) await this.#settle(created);
+      await this.#othersAnswered();
       return { answer };
     }
     this.#waiting.set(step.connection, answer);
@@ -130,7 +133,14 @@ class Episode {
       answer.then(() => false),
       Bun.sleep(SOON_MS + this.settleMs).then(() => true),
     ]);
+    if (!waited) await this.#othersAnswered();
     return { answer };
+  }
+
+  /** What lets one request go on may let others; what they learn belongs into the next step. */
+  async #othersAnswered(): Promise<void> {
+    const others = Promise.all(this.#waiting.values());
+    await Promise.race([others, Bun.sleep(TOGETHER_MS + this.settleMs)]);
   }
 
   /** Kafka answers before its broker knows and leads what was created. */

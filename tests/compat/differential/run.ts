@@ -2,10 +2,12 @@
  * The differential test by hand:
  *
  *     bun tests/compat/differential/run.ts [--area NAME,…] [--seed N] [--episodes N] [--length N]
- *       [--steps I,J,…] [--findings N] [--kafka HOST:PORT] [--kstream HOST:PORT] [--codes]
+ *       [--steps I,J,…] [--findings N] [--whole] [--kafka HOST:PORT] [--kstream HOST:PORT]
+ *       [--codes]
  *
  * `--seed --area --steps` replay what a difference was shrunk to. Brokers that already run can be
- * named; else fresh ones are started. `--codes` lists the codes that were met, by API.
+ * named; else fresh ones are started. `--whole` does not shrink what it finds. `--codes` lists
+ * the codes that were met, by API.
  */
 import { parseArgs } from "node:util";
 import { needKafka } from "../install.ts";
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     length: { type: "string", default: "40" },
     steps: { type: "string" },
     findings: { type: "string", default: "1" },
+    whole: { type: "boolean", default: false },
     kafka: { type: "string" },
     kstream: { type: "string" },
     codes: { type: "boolean", default: false },
@@ -45,7 +48,7 @@ async function main(): Promise<number> {
       stepsPerEpisode: Number(values.length),
       ...(values.steps === undefined ? {} : { only: values.steps.split(",").map(Number) }),
       maxFindings: Number(values.findings),
-      shrink: values.steps === undefined,
+      shrink: values.steps === undefined && !values.whole,
       log: (line) => console.log(line),
     });
     if (values.codes) {

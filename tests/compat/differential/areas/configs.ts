@@ -40,6 +40,9 @@ const ODD_BROKER_CONFIGS = [
   "offsets.retention.minutes",
 ];
 
+/** Without those of tiered storage, which are refused here. */
+const TOPIC_CONFIGS = knownConfigs("topic").filter(({ name }) => !name.startsWith("remote."));
+
 interface Resource {
   readonly type: number;
   readonly name: string;
@@ -61,7 +64,7 @@ function configName({ random }: Draw, type: number): string {
   if (type === TOPIC && random.chance(6)) {
     return random.pick(["no.such.config", "", "Retention.ms"]);
   }
-  if (type === TOPIC) return random.pick(knownConfigs("topic")).name;
+  if (type === TOPIC) return random.pick(TOPIC_CONFIGS).name;
   return random.chance(80) ? random.pick(BROKER_CONFIGS) : random.pick(ODD_BROKER_CONFIGS);
 }
 

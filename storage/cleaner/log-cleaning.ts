@@ -67,7 +67,9 @@ export class LogCleaning {
   /** What there is to clean; null if the log is not compacted. Throws a `DiskError`. */
   find(): Cleanable | null {
     const { state } = this;
-    if (state.phase !== "open" || state.isMoving || !state.config.cleanupPolicy.compact) return null;
+    if (state.phase !== "open" || state.isMoving || !state.config.cleanupPolicy.compact) {
+      return null;
+    }
     const segments = state.segments.all;
     for (const segment of segments) {
       segment.loadMaxTimestamp();

@@ -15,7 +15,7 @@ import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { forEachBatch } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { type BrokerWorld, type Call, CrashedError } from "./broker-world.ts";
-import type { Delivery, ShareModel, Verdict } from "./share-model.ts";
+import type { Delivery, Holder, Said, ShareModel, Verdict } from "./share-model.ts";
 
 export const GROUP = "share";
 export const TOPIC = "queue";
@@ -43,6 +43,11 @@ interface Run {
   readonly last: number;
   readonly verdict: Verdict;
   readonly deliveryCount: number;
+}
+
+/** A run, with who else had each of its records when it was said. */
+interface Spoken extends Run {
+  readonly others: readonly (Holder | null)[];
 }
 
 const TYPES = {
@@ -259,8 +264,10 @@ export class ShareMember {
     const { random } = this.world;
     const { id, releasePercent, rejectPercent } = this.options;
     const runs: Run[] = [];
+    // Some do not notice that their time is over.
+    const isLate = random.chance(20);
     for (const { partition, offset, deliveryCount } of got) {
-      if (!this.model.isHeldBy(partition, offset, id)) continue;
+      if (!isLate && !this.model.isHeldBy(partition, offset, id)) continue;
       const verdict = random.chance(releasePercent)
         ? "release"
         : random.chance(rejectPercent)
@@ -277,39 +284,44 @@ export class ShareMember {
   }
 
   /** From now on it has the records no more. */
-  #say(runs: readonly Run[]): readonly Run[] {
-    for (const { partition, first, last, verdict } of runs) {
-      for (let offset = first; offset <= last; offset++) {
-        this.model.says(partition, offset, verdict);
-      }
-    }
-    return runs;
+  #say(runs: readonly Run[]): Spoken[] {
+    const nowMs = this.world.clock.monotonicMs();
+    return runs.map((run) => ({
+      ...run,
+      others: eachOf(run).map((each) => this.model.says(each, this.options.id, nowMs)),
+    }));
   }
 
   #noteAnswers<P extends { readonly partitionIndex: number }>(
-    said: readonly Run[],
+    spoken: readonly Spoken[],
     answer: { readonly responses: readonly { readonly partitions: readonly P[] }[] },
     errorOf: (partition: P) => number,
   ): void {
-    for (const run of this.#agreed(said, answer, errorOf)) {
-      for (let offset = run.first; offset <= run.last; offset++) {
-        this.model.said(run.partition, offset, run.verdict, run.deliveryCount);
-      }
+    const nowMs = this.world.clock.monotonicMs();
+    for (const run of this.#agreed(spoken, answer, errorOf)) {
+      eachOf(run).forEach((each, index) => this.model.said(each, run.others[index]!, nowMs));
     }
   }
 
   /** The runs that were taken. */
-  #agreed<P extends { readonly partitionIndex: number }>(
-    said: readonly Run[],
+  #agreed<P extends { readonly partitionIndex: number }, R extends Run>(
+    said: readonly R[],
     answer: { readonly responses: readonly { readonly partitions: readonly P[] }[] },
     errorOf: (partition: P) => number,
-  ): Run[] {
+  ): R[] {
     const errors = new Map<number, number>();
     for (const { partitions } of answer.responses) {
       for (const each of partitions) errors.set(each.partitionIndex, errorOf(each));
     }
     return said.filter(({ partition }) => errors.get(partition) === Errors.NONE);
   }
+}
+
+function eachOf({ partition, first, last, verdict, deliveryCount }: Run): Said[] {
+  return Array.from(
+    { length: last - first + 1 },
+    (_, index) => ({ partition, offset: first + index, verdict, deliveryCount }),
+  );
 }
 
 /** The acknowledgements of a request by partition; `type` in place of what was drawn. */

@@ -12,7 +12,8 @@ import { expect } from "./violation.ts";
 /** How a member ends its work on a record. */
 export type Verdict = "accept" | "release" | "reject";
 
-interface Holder {
+/** Somebody who has a record. */
+export interface Holder {
   readonly member: string;
   /** Its lock lasts at least until then. */
   readonly untilMs: number;
@@ -38,6 +39,14 @@ export interface Delivery {
   readonly partition: number;
   readonly offset: number;
   readonly value: string;
+  readonly deliveryCount: number;
+}
+
+/** What a member says of a record that it got in the delivery of that number. */
+export interface Said {
+  readonly partition: number;
+  readonly offset: number;
+  readonly verdict: Verdict;
   readonly deliveryCount: number;
 }
 
@@ -83,16 +92,25 @@ export class ShareModel {
     return this.#records[partition]!.get(offset)?.holder?.member === member;
   }
 
-  /** The member is about to say something: from now on it has the record no more. */
-  says(partition: number, offset: number, verdict: Verdict): void {
-    const entry = this.#known(partition, offset);
+  /**
+   * The member is about to say something: from now on it has the record no more. Answers whose the
+   * record is now if it is another's for sure, who must not lose it by that.
+   */
+  says(what: Said, member: string, nowMs: number): Holder | null {
+    const entry = this.#known(what.partition, what.offset);
+    const { holder } = entry;
+    if (holder !== null && holder.member !== member && holder.untilMs > nowMs) return holder;
     entry.holder = null;
-    if (verdict !== "release") entry.mayBeDone = true;
+    if (what.verdict !== "release") entry.mayBeDone = true;
+    return null;
   }
 
-  /** What the member said at the delivery of this number is persisted. */
-  said(partition: number, offset: number, verdict: Verdict, deliveryCount: number): void {
+  /** What the member said is persisted; `other` had the record when it was said. */
+  said(what: Said, other: Holder | null, nowMs: number): void {
+    const { partition, offset, verdict, deliveryCount } = what;
     const entry = this.#known(partition, offset);
+    const isOthers = other !== null && entry.holder === other && other.untilMs > nowMs;
+    expect(!isOthers, `${partition}:${offset} is ${other?.member}'s, and somebody else ended it`);
     if (verdict !== "release" || deliveryCount >= this.limit) entry.isDone = true;
     else entry.persisted = Math.max(entry.persisted, deliveryCount);
   }

@@ -217,3 +217,26 @@ test("no partition has two readers in a group of both protocols", async () => {
     expect({ seed, read }).toEqual({ seed, read: 12 });
   }
 }, 60_000);
+
+test("a rebalance that an upgrade interrupts goes on: who has just joined gets a share", async () => {
+  const groups = await new GroupHarness().start();
+  groups.setTopic("t", 4);
+  const protocols = [{ name: "cooperative-sticky", metadata: classicSubscription([]) }];
+  const first = groups.join({ groupInstanceId: "i", protocols });
+  await groups.clock.advance(5_000);
+  const leader = { memberId: first.answer!.memberId, groupInstanceId: "i" };
+  const assignments = new Map([[leader.memberId, classicAssignment([0, 1, 2, 3])]]);
+  groups.sync({ ...leader, generationId: 1, assignments });
+  await groups.clock.advance(0);
+  const late = new ClassicConsumer(groups, groups.joinNew({ protocols }).memberId);
+  await groups.clock.advance(0);
+  const sim = new SimConsumer(groups, "new", { instanceId: "i" });
+  expect(await sim.beat()).toBe(Errors.NONE);
+  expect(kind(groups)).toBe("consumer");
+  for (let round = 0; round < 6; round++) {
+    await groups.clock.advance(1_000);
+    await late.beat();
+    await sim.beat();
+  }
+  expect(late.owned.length).toBeGreaterThan(0);
+});

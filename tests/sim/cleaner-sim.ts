@@ -206,6 +206,7 @@ export class CleanerSim {
 
   /** Where the last segment begins; the files of earlier ones may be synced in any order. */
   private activeBase(): number {
+    if (this.disk.stat("/data/t-0") === null) return 0;
     const bases = this.disk.list("/data/t-0").map(({ name }) => offsetOfFileName(name, LOG_SUFFIX));
     return Math.max(0, ...bases.filter((base) => base !== null));
   }

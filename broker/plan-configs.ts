@@ -92,8 +92,13 @@ function problemOf(context: PlanContext, target: Target, after: ConfigImage): Re
     case "topic":
       return topicProblem(context, target.name, after);
     case "group":
-      return invalid(checkGroupConfigs(context.config, after));
+      return target.name === ""
+        ? refuse(Errors.INVALID_REQUEST, "Default group resources are not allowed.")
+        : invalid(checkGroupConfigs(context.config, after));
     case "client-metrics": {
+      if (target.name === "") {
+        return refuse(Errors.INVALID_REQUEST, "Subscription name can't be empty");
+      }
       const parsed = parseSubscription(after);
       return parsed.ok ? null : parsed;
     }
@@ -126,13 +131,13 @@ function findTarget(context: PlanContext, change: ConfigChange): Outcome<Target>
     case ConfigResourceTypes.BROKER_LOGGER:
       return refuse(Errors.INVALID_REQUEST, "This broker has one log level, set at its start.");
     case ConfigResourceTypes.CLIENT_METRICS:
-      return name === ""
-        ? refuse(Errors.INVALID_REQUEST, "Subscription name can't be empty")
-        : accept({ type: "client-metrics", name, before: image.configs("client-metrics", name) });
+      return accept({
+        type: "client-metrics",
+        name,
+        before: image.configs("client-metrics", name),
+      });
     case ConfigResourceTypes.GROUP:
-      return name === ""
-        ? refuse(Errors.INVALID_REQUEST, "Default group resources are not allowed.")
-        : accept({ type: "group", name, before: image.configs("group", name) });
+      return accept({ type: "group", name, before: image.configs("group", name) });
     default:
       return refuse(Errors.INVALID_REQUEST, `Unknown resource type ${change.resourceType}`);
   }
@@ -181,7 +186,10 @@ function applyOperations(
         break;
       case "append":
       case "subtract": {
-        if (definitionOf(target, name)?.type !== "LIST") {
+        // Of what client metrics have, Kafka's controller does not know the types.
+        const isList = target.type !== "client-metrics" &&
+          definitionOf(target, name)?.type === "LIST";
+        if (!isList) {
           return refuse(
             Errors.INVALID_CONFIG,
             `Can't ${operation.toUpperCase()} to key ${name} because its type is not LIST.`,

@@ -128,8 +128,7 @@ describe("DescribeConfigs", () => {
       ]);
     expect(await describeOne(subject, METRICS, "m", "interval.ms"))
       .toMatchObject({ value: "300000", configSource: 5, synonyms: [] });
-    await alter(subject, METRICS, "m", ["metrics", SET, "a"], ["match", SET, "client_id=x.*"]);
-    await alter(subject, METRICS, "m", ["metrics", APPEND, "b"]);
+    await alter(subject, METRICS, "m", ["metrics", SET, "a,b"], ["match", SET, "client_id=x.*"]);
     const restarted = await metadataBroker({}, subject.log);
     expect(await describeOne(restarted, METRICS, "m", "metrics"))
       .toMatchObject({ value: "a,b", configSource: 7, configType: 7 });
@@ -211,6 +210,8 @@ describe("IncrementalAlterConfigs", () => {
       "INVALID_CONFIG",
       "LIST",
     ],
+    ["appending to metrics", METRICS, "m", [["metrics", APPEND, "a"]], "INVALID_CONFIG", "LIST"],
+    ["appending in no group", GROUP, "", [["a", APPEND, "1"]], "INVALID_CONFIG", "LIST"],
     [
       "one name twice",
       TOPIC,

@@ -65,11 +65,11 @@ function isEmptyGroupLeft({ step, theirs, ours, theirStruct, ourStruct }: Differ
   return isGone && theirStruct["errorCode"] === "NONE";
 }
 
-/** With three members or more, Kafka's hash maps decide who leads after the leader. */
+/** Where a leader goes and leaves two members or more, Kafka's hash maps decide who leads next. */
 function isLeaderByChance({ step, path, theirStruct, ourStruct }: Difference): boolean {
   const members = [theirStruct["members"], ourStruct["members"]];
   const count = Math.max(...members.map((each) => Array.isArray(each) ? each.length : 0));
-  return step.api === joinGroup && path === "leader" && count !== 1 && count !== 2;
+  return step.api === joinGroup && path === "leader" && count !== 1;
 }
 
 export const EXPLAINED: readonly Explained[] = [

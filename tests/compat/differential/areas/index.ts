@@ -2,6 +2,8 @@
 import type { Area } from "../step.ts";
 import { classicGroups } from "./classic-groups.ts";
 import { configs } from "./configs.ts";
+import { consumerGroups } from "./consumer-groups.ts";
+import { namedConfigs } from "./named-configs.ts";
 import { records } from "./records.ts";
 import { securityData } from "./security-data.ts";
 import { topics } from "./topics.ts";
@@ -10,8 +12,10 @@ import { transactions } from "./transactions.ts";
 export const AREAS: readonly Area[] = [
   topics,
   configs,
+  namedConfigs,
   records,
   classicGroups,
+  consumerGroups,
   transactions,
   securityData,
 ];

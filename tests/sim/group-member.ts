@@ -54,6 +54,14 @@ export interface Partition {
   readonly index: number;
 }
 
+/** A partition that a member reads. */
+interface Reading {
+  readonly partition: Partition;
+  /** The moment of the model when it was told to. */
+  readonly toldAt: number;
+  position: number | null;
+}
+
 /** The name that the model knows a partition by. */
 export const nameOf = ({ topic, index }: Partition): string => `${topic}-${index}`;
 
@@ -66,7 +74,7 @@ export class Fenced extends Error {
 export abstract class GroupMember {
   call: Call;
   /** What it reads, with the next offset that it will commit; null if it has not taken up yet. */
-  readonly reads = new Map<string, { readonly partition: Partition; position: number | null }>();
+  readonly reads = new Map<string, Reading>();
   #stops = false;
 
   constructor(
@@ -119,7 +127,8 @@ export abstract class GroupMember {
     for (const name of [...this.reads.keys()]) if (!names.has(name)) this.reads.delete(name);
     for (const partition of partitions) {
       const name = nameOf(partition);
-      if (!this.reads.has(name)) this.reads.set(name, { partition, position: null });
+      if (this.reads.has(name)) continue;
+      this.reads.set(name, { partition, position: null, toldAt: this.model.moment() });
     }
   }
 
@@ -135,7 +144,7 @@ export abstract class GroupMember {
     if (this.world.random.chance(60)) await this.#commitAll();
   }
 
-  async #takeUp(entry: { partition: Partition; position: number | null }): Promise<void> {
+  async #takeUp(entry: Reading): Promise<void> {
     const offset = await fetchOffset(this.call, this.model, entry.partition);
     if (offset !== null) entry.position = Math.max(0, offset);
   }
@@ -147,7 +156,10 @@ export abstract class GroupMember {
     const open = [...this.reads].flatMap(([name, entry]) => {
       if (entry.position === null) return [];
       entry.position += world.random.below(10);
-      return [{ name, partition: entry.partition, commit: model.begin(name, entry.position) }];
+      // Who still means the topic that was there before speaks of the new one by its name.
+      const isOfOld = model.isOlder(name, entry.toldAt);
+      const commit = model.begin(name, entry.position, isOfOld);
+      return [{ name, partition: entry.partition, commit }];
     });
     if (open.length === 0) return;
     const topics = [...Map.groupBy(open, ({ partition }) => partition.topic)];

@@ -98,6 +98,11 @@ export class GroupModel {
     }
   }
 
+  /** Whether the topic was made anew after that moment. */
+  isOlder(partition: string, moment: number): boolean {
+    return this.#register(partition).since > moment;
+  }
+
   /** The topic was deleted and made again since that moment: what is committed of it is gone. */
   recreated(topic: string, since: number): void {
     for (const [partition, register] of this.#registers) {

@@ -5,6 +5,7 @@ import { describeAcls } from "../../../core/protocol/29-describe-acls.ts";
 import { describeConfigs } from "../../../core/protocol/32-describe-configs.ts";
 import { metadata } from "../../../core/protocol/03-metadata.ts";
 import { joinGroup } from "../../../core/protocol/11-join-group.ts";
+import { describeGroups } from "../../../core/protocol/15-describe-groups.ts";
 import { syncGroup } from "../../../core/protocol/14-sync-group.ts";
 import { listGroups } from "../../../core/protocol/16-list-groups.ts";
 import { type Difference, NOTHING } from "./comparison.ts";
@@ -126,6 +127,13 @@ export const EXPLAINED: readonly Explained[] = [
     name: "no empty group for a member id that nobody used",
     deviation: "a member id that was given out and not used leaves no empty group behind",
     matches: isEmptyGroupLeft,
+  },
+  {
+    name: "a group that began with a commit that was refused",
+    deviation: "a group that began with a commit of which nothing was taken",
+    matches: ({ step, theirStruct, ourStruct }) =>
+      step.api === describeGroups && theirStruct["errorCode"] === "GROUP_ID_NOT_FOUND" &&
+      ourStruct["errorCode"] === "NONE" && ourStruct["groupState"] === "Empty",
   },
   {
     name: "a producer that neither coordinator nor partition takes",

@@ -1,6 +1,7 @@
 import type { HostPort } from "../core/io.ts";
 import {
   type AclOperation,
+  AUTHORIZED_OPERATIONS_OMITTED,
   authorizedOperations,
   type Authorizer,
   type Principal,
@@ -55,6 +56,16 @@ export interface RequestContext {
   authorizedOperations(resourceType: ResourceType, name: string): number;
   /** Ends the connection, which is Kafka's only way to report an error on a produce with acks=0. */
   closeConnection(reason: string): void;
+}
+
+/** As `authorizedOperations`, where a request may leave them out. */
+export function operationsIfAsked(
+  context: RequestContext,
+  isAsked: boolean,
+  resourceType: ResourceType,
+  name: string,
+): number {
+  return isAsked ? context.authorizedOperations(resourceType, name) : AUTHORIZED_OPERATIONS_OMITTED;
 }
 
 /** The part of a request header that a context carries. */

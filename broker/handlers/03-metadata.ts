@@ -20,7 +20,7 @@ import { AUTHORIZED_OPERATIONS_OMITTED, CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import { advertisedAddress } from "../listeners.ts";
-import type { RequestContext } from "../request-context.ts";
+import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 
 type Request = RequestOf<typeof metadata>;
@@ -159,9 +159,7 @@ function absent(
 }
 
 function authorizedOperations(context: RequestContext, request: Request, name: string): number {
-  return request.includeTopicAuthorizedOperations
-    ? context.authorizedOperations("TOPIC", name)
-    : AUTHORIZED_OPERATIONS_OMITTED;
+  return operationsIfAsked(context, request.includeTopicAuthorizedOperations, "TOPIC", name);
 }
 
 function refused(errorCode: ErrorCode, name: string | null, topicId: string): TopicAnswer {

@@ -8,11 +8,10 @@
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { describeGroups } from "../../core/protocol/15-describe-groups.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
-import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { GroupDescription } from "../coordinator/group/classic/classic-groups.ts";
 import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
+import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 
 type Described = NonNullable<EncodableResponse<typeof describeGroups>["groups"]>[number];
 
@@ -41,9 +40,7 @@ async function describe(
   }
   const outcome = await broker.groups.describeGroup(groupId);
   if (!outcome.ok) return refuse(groupId, outcome.error);
-  const authorizedOperations = wantOperations
-    ? context.authorizedOperations("GROUP", groupId)
-    : AUTHORIZED_OPERATIONS_OMITTED;
+  const authorizedOperations = operationsIfAsked(context, wantOperations, "GROUP", groupId);
   return outcome.value === undefined
     ? missing(groupId, context.apiVersion, authorizedOperations)
     : { ...encodable(outcome.value), authorizedOperations };

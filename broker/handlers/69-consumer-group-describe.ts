@@ -10,11 +10,10 @@
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { consumerGroupDescribe } from "../../core/protocol/69-consumer-group-describe.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
-import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { ConsumerGroupDescription } from "../coordinator/group/consumer/describe.ts";
 import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
+import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 
 type Described = NonNullable<EncodableResponse<typeof consumerGroupDescribe>["groups"]>[number];
 
@@ -52,9 +51,7 @@ async function describe(
   }
   return {
     ...group,
-    authorizedOperations: wantOperations
-      ? context.authorizedOperations("GROUP", groupId)
-      : AUTHORIZED_OPERATIONS_OMITTED,
+    authorizedOperations: operationsIfAsked(context, wantOperations, "GROUP", groupId),
   };
 }
 

@@ -7,12 +7,11 @@
 import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
 import { shareGroupDescribe } from "../../core/protocol/77-share-group-describe.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
-import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import { topicPartitionsOf } from "../coordinator/group/modern/topic-partitions.ts";
 import { SHARE_ASSIGNOR, type ShareGroup } from "../coordinator/group/share/share-group.ts";
 import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
+import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 
 type Described = NonNullable<EncodableResponse<typeof shareGroupDescribe>["groups"]>[number];
 
@@ -46,9 +45,7 @@ async function describe(
   }
   return {
     ...group,
-    authorizedOperations: wantOperations
-      ? context.authorizedOperations("GROUP", groupId)
-      : AUTHORIZED_OPERATIONS_OMITTED,
+    authorizedOperations: operationsIfAsked(context, wantOperations, "GROUP", groupId),
   };
 }
 

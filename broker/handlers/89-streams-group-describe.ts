@@ -9,11 +9,10 @@
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { streamsGroupDescribe } from "../../core/protocol/89-streams-group-describe.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
-import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { StreamsGroupDescription } from "../coordinator/group/streams/describe.ts";
 import type { Handler } from "../handler.ts";
-import type { RequestContext } from "../request-context.ts";
+import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 
 type Request = RequestOf<typeof streamsGroupDescribe>;
 type Described = NonNullable<EncodableResponse<typeof streamsGroupDescribe>["groups"]>[number];
@@ -55,9 +54,12 @@ async function describe(
   const knowsDescriptions = context.apiVersion >= 1;
   return {
     ...group,
-    authorizedOperations: request.includeAuthorizedOperations
-      ? context.authorizedOperations("GROUP", groupId)
-      : AUTHORIZED_OPERATIONS_OMITTED,
+    authorizedOperations: operationsIfAsked(
+      context,
+      request.includeAuthorizedOperations,
+      "GROUP",
+      groupId,
+    ),
     ...(knowsDescriptions && {
       assignorName,
       topologyDescriptionStatus: request.includeTopologyDescription

@@ -13,6 +13,7 @@ import type { Clock } from "../../core/io.ts";
 import type { BrokerConfig } from "../config/broker-config.ts";
 import { type Refusal, refuse } from "../outcome.ts";
 import type { RequestContext } from "../request-context.ts";
+import { Meters } from "./meters.ts";
 import { type QuotaWindows, TokenBucket, WindowedRate } from "./rate.ts";
 
 /** Who is bound: as a request context says it. */
@@ -48,9 +49,6 @@ export function clientWindows(config: BrokerConfig): QuotaWindows {
     sizeMs: config.get("quota.window.size.seconds") * 1000,
   };
 }
-
-/** Meters that are kept per kind of quota. */
-const METERS_MAX = 10_000;
 
 /** See the head of this file. */
 export class ClientQuotaManager {
@@ -141,23 +139,4 @@ const UNBOUND: MutationQuota = { charge: () => null, throttleMs: () => 0 };
 /** Everybody whom one entity's quota binds shares a meter. */
 function meterName(key: string, { entity }: AppliedQuota): string {
   return JSON.stringify([key, entity.user, entity["client-id"], entity.ip]);
-}
-
-/** Meters by name, as many as `METERS_MAX`. */
-class Meters<M> {
-  readonly #byName = new Map<string, M>();
-
-  constructor(private readonly create: () => M) {}
-
-  of(name: string): M {
-    const meter = this.#byName.get(name) ?? this.create();
-    // A map keeps the order of insertion: the first one is the least recently used.
-    this.#byName.delete(name);
-    this.#byName.set(name, meter);
-    if (this.#byName.size > METERS_MAX) {
-      const [oldest] = this.#byName.keys();
-      if (oldest !== undefined) this.#byName.delete(oldest);
-    }
-    return meter;
-  }
 }

@@ -5,6 +5,7 @@
  */
 import type { QuotaConfigs } from "../../cluster/client-quotas.ts";
 import type { Clock } from "../../core/io.ts";
+import { Meters } from "./meters.ts";
 import { type QuotaWindows, WindowedRate } from "./rate.ts";
 
 /** What is to be done with a new connection. */
@@ -24,18 +25,17 @@ export interface ConnectionRatesOptions {
   readonly brokerRateMax: () => number;
 }
 
-/** Addresses whose rate is kept. */
-const ADDRESSES_MAX = 10_000;
 /** `max.connection.creation.rate` where there is no limit. */
 const NO_LIMIT = 0x7fff_ffff;
 const WELCOME: Admission = { kind: "welcome" };
 
 /** See the head of this file. */
 export class ConnectionRates {
-  readonly #byAddress = new Map<string, WindowedRate>();
+  readonly #byAddress: Meters<WindowedRate>;
   readonly #ofBroker: WindowedRate;
 
   constructor(private readonly options: ConnectionRatesOptions) {
+    this.#byAddress = new Meters(() => new WindowedRate(options.windows));
     this.#ofBroker = new WindowedRate(options.windows);
   }
 
@@ -45,7 +45,7 @@ export class ConnectionRates {
     const nowMs = clock.monotonicMs();
     const quota = quotas().forIp(address, "connection_creation_rate");
     if (quota !== undefined) {
-      const rate = this.#rateOf(address);
+      const rate = this.#byAddress.of(address);
       rate.record(1, nowMs);
       const delayMs = rate.throttleMs(quota.value, nowMs);
       if (delayMs > 0) {
@@ -59,16 +59,5 @@ export class ConnectionRates {
     this.#ofBroker.record(1, nowMs);
     const delayMs = Math.min(this.#ofBroker.throttleMs(limit, nowMs), windows.sizeMs);
     return delayMs > 0 ? { kind: "wait", delayMs } : WELCOME;
-  }
-
-  #rateOf(address: string): WindowedRate {
-    const rate = this.#byAddress.get(address) ?? new WindowedRate(this.options.windows);
-    this.#byAddress.delete(address);
-    this.#byAddress.set(address, rate);
-    if (this.#byAddress.size > ADDRESSES_MAX) {
-      const [oldest] = this.#byAddress.keys();
-      if (oldest !== undefined) this.#byAddress.delete(oldest);
-    }
-    return rate;
   }
 }

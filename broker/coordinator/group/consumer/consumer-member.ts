@@ -69,15 +69,6 @@ export function isReconciledTo(member: ConsumerMember, targetEpoch: number): boo
   return member.state === MemberStates.STABLE && member.memberEpoch === targetEpoch;
 }
 
-/** The member in the next epoch; the one that it leaves is remembered. */
-export function inEpoch(
-  member: ConsumerMember,
-  memberEpoch: number,
-  change: Partial<ConsumerMember>,
-): ConsumerMember {
-  return { ...member, ...change, previousMemberEpoch: member.memberEpoch, memberEpoch };
-}
-
 /** Whether both are in the same epoch and state with the same partitions. */
 export function samePlace(a: ConsumerMember, b: ConsumerMember): boolean {
   return a === b || (

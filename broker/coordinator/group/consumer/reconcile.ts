@@ -10,7 +10,8 @@ import {
   type EpochedAssignment,
   NO_PARTITIONS,
 } from "../modern/topic-partitions.ts";
-import { type ConsumerMember, inEpoch, MemberStates } from "./consumer-member.ts";
+import { inEpoch } from "../modern/modern-group.ts";
+import { type ConsumerMember, MemberStates } from "./consumer-member.ts";
 
 /** What decides where a member goes. */
 export interface ReconcileInput {

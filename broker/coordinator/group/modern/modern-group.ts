@@ -24,6 +24,13 @@ export interface ModernMember {
   readonly subscribedTopicNames: ReadonlySet<string>;
 }
 
+/** The member in the next epoch; the one that it leaves is remembered. */
+export function inEpoch<
+  M extends { readonly memberEpoch: number; readonly previousMemberEpoch: number },
+>(member: M, memberEpoch: number, change: Partial<M>): M {
+  return { ...member, ...change, previousMemberEpoch: member.memberEpoch, memberEpoch };
+}
+
 /** See the header. */
 export abstract class ModernGroup<M extends ModernMember> {
   /** A new group is in epoch 1 with a target of nothing, so that its first member has an epoch. */

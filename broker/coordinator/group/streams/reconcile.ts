@@ -7,7 +7,8 @@
  *     STABLE ──target takes some──▶ UNREVOKED ──given up──▶ STABLE, or UNRELEASED until all are free
  */
 import type { Assignment, EpochedAssignment } from "../modern/topic-partitions.ts";
-import { inEpoch, MemberStates, type StreamsMember } from "./streams-member.ts";
+import { inEpoch } from "../modern/modern-group.ts";
+import { MemberStates, type StreamsMember } from "./streams-member.ts";
 import type { TaskOwners } from "./task-owners.ts";
 import { haveCommonTask, type MemberTasks, NO_TASKS, type Role, type Tasks } from "./tasks.ts";
 

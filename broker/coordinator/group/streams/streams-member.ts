@@ -81,15 +81,6 @@ export function isReconciledTo(member: StreamsMember, targetEpoch: number): bool
   return member.state === MemberStates.STABLE && member.memberEpoch === targetEpoch;
 }
 
-/** The member in the next epoch; the one that it leaves is remembered. */
-export function inEpoch(
-  member: StreamsMember,
-  memberEpoch: number,
-  change: Partial<StreamsMember>,
-): StreamsMember {
-  return { ...member, ...change, previousMemberEpoch: member.memberEpoch, memberEpoch };
-}
-
 /** Whether both are in the same epoch and state with the same tasks. */
 export function samePlace(a: StreamsMember, b: StreamsMember): boolean {
   return a === b || (

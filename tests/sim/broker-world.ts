@@ -21,9 +21,10 @@ import {
 } from "../../core/protocol/codec.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import { FaultyDisk, type LossMode } from "./faulty-disk.ts";
-import { SimClock } from "./sim-clock.ts";
+import { SimClock, StuckError } from "./sim-clock.ts";
 import type { SimRandom } from "./sim-random.ts";
 
+const ANSWER_MS = 600_000;
 const ADDRESS = { host: "127.0.0.1", port: 9092 };
 
 /** The process that a request went to is gone: nobody hears the answer. */
@@ -134,6 +135,17 @@ export class BrokerWorld {
     if (this.disk.isAtCrashPoint) return false;
     this.clock.advance(untilMs - this.clock.monotonicMs());
     return true;
+  }
+
+  /**
+   * What comes of a promise of the process; throws a `CrashedError` if the disk comes to a crash
+   * point first. What is seen after one will never have been.
+   */
+  ask<T>(promise: Promise<T>): T {
+    const settled = this.clock.runUntil(promise, () => this.disk.isAtCrashPoint, ANSWER_MS);
+    if (settled !== null) return settled.value;
+    if (this.disk.isAtCrashPoint) throw new CrashedError();
+    throw new StuckError(`no answer within ${ANSWER_MS} ms`);
   }
 
   /** Nothing of the process goes on. */

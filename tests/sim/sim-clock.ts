@@ -72,15 +72,25 @@ export class SimClock implements Clock {
 
   /** Runs events until the promise has settled; throws `StuckError` after `limitMs`. */
   run<T>(promise: Promise<T>, limitMs = 600_000): T {
+    const settled = this.runUntil(promise, () => false, limitMs);
+    if (settled === null) throw new StuckError(`nothing settled within ${limitMs} ms`);
+    return settled.value;
+  }
+
+  /** Runs events until the promise has settled; null if `isOver` or `limitMs` comes before that. */
+  runUntil<T>(
+    promise: Promise<T>,
+    isOver: () => boolean,
+    limitMs: number,
+  ): { readonly value: T } | null {
     let outcome: { value: T } | { error: unknown } | null = null;
     promise.then((value) => (outcome = { value }), (error: unknown) => (outcome = { error }));
     const until = this.nowMs + limitMs;
     drainMicrotasks();
-    while (outcome === null && this.step(until));
+    while (outcome === null && !isOver() && this.step(until));
     const settled = outcome as { value: T } | { error: unknown } | null;
-    if (settled === null) throw new StuckError(`nothing settled within ${limitMs} ms`);
-    if ("error" in settled) throw settled.error;
-    return settled.value;
+    if (settled !== null && "error" in settled) throw settled.error;
+    return settled;
   }
 
   private push(event: Event): void {

@@ -17,7 +17,7 @@ import {
 import { readEndTxnMarker } from "../../core/records/control-records.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { NO_CODECS } from "../../core/compression/codec.ts";
-import { BrokerWorld } from "./broker-world.ts";
+import { BrokerWorld, CrashedError } from "./broker-world.ts";
 import { SimRandom } from "./sim-random.ts";
 import { TransactionModel } from "./transaction-model.ts";
 import { GROUP, INPUT, OUTPUT, TransactionWorker } from "./transaction-worker.ts";
@@ -125,9 +125,8 @@ export class TransactionSim {
           this.#startWorker(worker);
         }
       }
-      const goesOn = this.#world.advance(this.#random.between(1, 1000));
+      const goesOn = this.#world.advance(this.#random.between(1, 1000)) && this.#follow();
       if (!goesOn) return;
-      this.#follow();
     }
   }
 
@@ -157,14 +156,20 @@ export class TransactionSim {
     this.trace.push(`${this.#world.clock.monotonicMs()} crash: ${how}`);
   }
 
-  /** Readers of what is committed take what is new. */
-  #follow(): void {
+  /** Readers of what is committed take what is new; false if the process is gone before. */
+  #follow(): boolean {
     if (this.#failure !== null) throw this.#failure;
-    for (const [index, position] of this.#positions.entries()) {
-      const { values, next } = this.#readCommitted(OUTPUT, index, position);
-      for (const value of values) this.#model.checkSeen(value);
-      this.#seen[index]!.push(...values);
-      this.#positions[index] = next;
+    try {
+      for (const [index, position] of this.#positions.entries()) {
+        const { values, next } = this.#readCommitted(OUTPUT, index, position);
+        for (const value of values) this.#model.checkSeen(value);
+        this.#seen[index]!.push(...values);
+        this.#positions[index] = next;
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof CrashedError)) throw error;
+      return false;
     }
   }
 
@@ -223,7 +228,7 @@ export class TransactionSim {
     const values: string[] = [];
     let next = from;
     for (;;) {
-      const read = this.#world.clock.run(partition.read(next, 1_000_000, "read_committed"));
+      const read = this.#world.ask(partition.read(next, 1_000_000, "read_committed"));
       if (!read.ok) throw new Error(`cannot read ${topic}-${index} at ${next}: ${read.error}`);
       if (read.records.length === 0) return { values, next };
       const aborted = partition.abortedTransactions(next, read.nextOffset);

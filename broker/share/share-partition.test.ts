@@ -153,6 +153,25 @@ test("deliveries that failed count for the next leader", async () => {
   expect(second.window.startOffset).toBe(1);
 });
 
+test("what was told to count does so for the next leader, also where it had run out", async () => {
+  const t = await world({ deliveryCountLimit: 1 });
+  t.log.append(6);
+  const first = await t.open();
+  await first.fetch(wish("a"));
+  t.states.log.failWith = Errors.NOT_ENOUGH_REPLICAS;
+  await t.clock.advance(30_000);
+  // All are done with, which could not be persisted.
+  expect(first.window.startOffset).toBe(6);
+  expect(await first.acknowledge("a", say(0, 1, ACCEPT))).toBe(Errors.COORDINATOR_NOT_AVAILABLE);
+  t.states.log.failWith = Errors.NONE;
+  expect(await first.acknowledge("a", say(2, 3, ACCEPT))).toBe(Errors.NONE);
+  const next = await t.open();
+  expect((await next.fetch(wish("b"))).ranges).toEqual([
+    { firstOffset: 0, lastOffset: 1, deliveryCount: 1 },
+    { firstOffset: 4, lastOffset: 5, deliveryCount: 1 },
+  ]);
+});
+
 test("a leader that was replaced can persist nothing more", async () => {
   const t = await world();
   t.log.append(3);

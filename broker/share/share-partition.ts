@@ -11,7 +11,11 @@ import { type Clock, DiskError, type Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { ReadResult } from "../../storage/partition-log.ts";
 import type { SharePersister } from "../coordinator/share/share-coordinator.ts";
-import type { ShareKey, StateBatch } from "../coordinator/share/share-records.ts";
+import {
+  DeliveryStates,
+  type ShareKey,
+  type StateBatch,
+} from "../coordinator/share/share-records.ts";
 import type { Isolation } from "../partition.ts";
 import { type Acknowledgement, type Run, runsOf } from "./acknowledgement.ts";
 import { acquire, type LogBatch } from "./acquire.ts";
@@ -89,6 +93,8 @@ export class SharePartition {
   #stateEpoch = 0;
   /** The largest start offset that was sent to the share coordinator. */
   #writtenStart = -1;
+  /** The largest start offset that is persisted for sure. */
+  #persistedStart = 0;
   #timer: { readonly deadlineMs: number; readonly timer: Timer } | null = null;
   /** How large a record of this partition was at the last read, on average. */
   #recordBytes = 1_024;
@@ -133,6 +139,7 @@ export class SharePartition {
     this.#stateEpoch = read.stateEpoch;
     if (read.startOffset >= 0) {
       this.#writtenStart = read.startOffset;
+      this.#persistedStart = read.startOffset;
       this.#window = new DeliveryWindow(read.startOffset, read.stateBatches);
       this.#window.moveStart(log.logStartOffset);
       return Errors.NONE;
@@ -251,9 +258,11 @@ export class SharePartition {
     if (this.#closed) return Errors.NOT_LEADER_OR_FOLLOWER;
     const change: Change = { memberId };
     const renewals: Run[] = [];
+    const past: StateBatch[] = [];
     for (const acknowledgement of acknowledgements) {
       for (const run of runsOf(acknowledgement)) {
         const problem = this.#acknowledgeRun(change, run, renewals);
+        if (run.type !== AcknowledgeTypes.RENEW) past.push(...this.#unpersistedPast(run));
         if (problem === null) continue;
         this.#settle(change, false);
         return problem === "invalid request" ? Errors.INVALID_REQUEST : Errors.INVALID_RECORD_STATE;
@@ -262,7 +271,19 @@ export class SharePartition {
     const lock = this.#newLock(memberId);
     for (const { first, last } of renewals) this.#window.renew(first, last, lock);
     if (renewals.length > 0) this.#armTimer();
-    return await this.#persist(change);
+    return await this.#persist(change, past);
+  }
+
+  /**
+   * What of a run lies below the start: it is done, whoever speaks of it (`SharePartition` ignores
+   * it). But what ran out for the last time, or left the log, may not be persisted yet, or never;
+   * who is told that it counts must not see it delivered again after a crash.
+   */
+  #unpersistedPast({ first, last }: Run): StateBatch[] {
+    const firstOffset = Math.max(first, this.#persistedStart);
+    const lastOffset = Math.min(last, this.#window.startOffset - 1);
+    if (firstOffset > lastOffset) return [];
+    return [{ firstOffset, lastOffset, deliveryState: DeliveryStates.ARCHIVED, deliveryCount: 0 }];
   }
 
   #acknowledgeRun(change: Change, run: Run, renewals: Run[]): AcknowledgeProblem | null {
@@ -284,8 +305,8 @@ export class SharePartition {
     return await this.#persist(change);
   }
 
-  async #persist(change: Change): Promise<ErrorCode> {
-    const batches = this.#window.pendingOf(change);
+  async #persist(change: Change, past: readonly StateBatch[] = []): Promise<ErrorCode> {
+    const batches = [...past, ...this.#window.pendingOf(change)];
     if (batches.length === 0) return Errors.NONE;
     const error = await this.#write(batches, change);
     if (!this.#closed) this.#settle(change, error === Errors.NONE);
@@ -313,7 +334,10 @@ export class SharePartition {
       deliveryCompleteCount: this.#window.doneFrom(this.#writtenStart),
       stateBatches,
     });
-    if (outcome.errorCode === Errors.NONE) return Errors.NONE;
+    if (outcome.errorCode === Errors.NONE) {
+      if (moves) this.#persistedStart = Math.max(this.#persistedStart, startOffset);
+      return Errors.NONE;
+    }
     const error = this.#persisterError(outcome.errorCode);
     if (error === Errors.NOT_LEADER_OR_FOLLOWER && !this.#closed) {
       this.close();

@@ -48,6 +48,11 @@ export function allocateUncleared(sizeBytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
 }
 
+/** Memory, all zeros, that a worker sees as well when it is sent there. */
+export function allocateShared(sizeBytes: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(sizeBytes));
+}
+
 /** Index of the smallest buffers that hold `sizeBytes`; `SHELVES` if none do. */
 function shelfFor(sizeBytes: number): number {
   let shelf = 0;

@@ -176,13 +176,13 @@ export interface Network {
 }
 
 /**
- * What goes to a task and comes back: plain data. The buffers under `bytes` and `spare` go with the
- * message, so nobody else may use them any more.
+ * What goes to a task and comes back: plain data. The buffer under `bytes` goes with the message, so
+ * nobody else may use it any more. Each buffer that comes back is new to this side's garbage
+ * collector: who exchanges very many gives the session memory that both sides see at its first call
+ * (`allocateShared`), and leaves it alone during calls.
  */
 export interface OffloadMessage {
   readonly bytes: Uint8Array;
-  /** Memory that is to be used again. */
-  readonly spare?: Uint8Array | undefined;
 }
 
 /**

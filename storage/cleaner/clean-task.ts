@@ -7,6 +7,9 @@
  * `map` notes the last offset of every key in the dirty part; `filter`, from the start of the log
  * on, keeps what no later record has replaced. A chunk may end within a batch: the answer says how
  * much of it was used.
+ *
+ * Chunks and what is kept of them lie in memory that both sides see, where they fit: buffers that
+ * went to and fro made the event loop collect garbage every few calls.
  */
 import type { Codecs } from "../../core/compression/codec.ts";
 import type { OffloadMessage, OffloadTask } from "../../core/io.ts";
@@ -58,28 +61,32 @@ export interface CleanPlan {
 export type CleanCall =
   & OffloadMessage
   & (
-    | { readonly kind: "begin"; readonly plan: CleanPlan }
-    | (SegmentRange & { readonly kind: "map" })
+    | { readonly kind: "begin"; readonly plan: CleanPlan; readonly shared: SharedMemory }
+    | (ChunkOfSegment & { readonly kind: "map" })
     /** `isLast`: the last batch of the chunk stays, if need be without records. */
-    | (SegmentRange & FilterCall)
+    | (ChunkOfSegment & { readonly kind: "filter"; readonly isLast: boolean })
   );
 
-/** `spare` has room for the answer. The memory of the chunk comes back in the answer's `spare`. */
-interface FilterCall extends OffloadMessage {
-  readonly kind: "filter";
-  readonly isLast: boolean;
+/** What both sides see. The task uses it only during a call, its user only between two. */
+export interface SharedMemory {
+  /** Chunks. */
+  readonly input: Uint8Array;
+  /** The batches that are kept. */
+  readonly output: Uint8Array;
 }
 
-/** The offsets of the segment that a chunk is from: where it begins, and where the next one does. */
-interface SegmentRange {
+/** A chunk, and the offsets of its segment: where that begins, and where the next one does. */
+interface ChunkOfSegment {
+  /** The chunk is in the shared input, this long; or, if this is 0, in `bytes`. */
+  readonly sharedBytes: number;
   readonly from: number;
   readonly to: number;
 }
 
 /** What it answers. */
 export interface CleanAnswer extends OffloadMessage {
-  /** The batches that are kept. */
-  readonly bytes: Uint8Array;
+  /** The batches that are kept: so much of the shared output, and what is in `bytes`. */
+  readonly sharedBytes: number;
   /** Bytes of the chunk that were looked at; the rest is the start of a batch. */
   readonly usedBytes: number;
   /** How many bytes the next batch needs, if none was whole; else 0. */
@@ -106,15 +113,15 @@ export function cleanTask(codecs: Codecs): OffloadTask<CleanCall, CleanAnswer> {
     start() {
       let session: CleanSession | null = null;
       return (call) => {
-        if (call.kind === "begin") session = new CleanSession(codecs, call.plan);
+        if (call.kind === "begin") session = new CleanSession(codecs, call.plan, call.shared);
         if (session === null) throw new Error("a cleaning begins with its plan");
         switch (call.kind) {
           case "begin":
             return session.answer(NOTHING, 0, {});
           case "map":
-            return { ...session.map(call.bytes, call), spare: call.bytes };
+            return session.map(session.chunkOf(call), call);
           case "filter":
-            return { ...session.filter(call, call), spare: call.bytes };
+            return session.filter(session.chunkOf(call), call, call.isLast);
         }
       };
     },
@@ -135,7 +142,11 @@ class CleanSession {
   /** The delete horizon of the batch that is being filtered. */
   private horizonMs: number | null = null;
 
-  constructor(private readonly codecs: Codecs, private readonly plan: CleanPlan) {
+  constructor(
+    private readonly codecs: Codecs,
+    private readonly plan: CleanPlan,
+    private readonly shared: SharedMemory,
+  ) {
     this.keys = new KeyMap(plan.secret, plan.keyMapBytes, plan.keyMapLoad);
     this.dirtyTransactions = new CleanedTransactions(plan.dirtyAborted);
     this.transactions = new CleanedTransactions(plan.aborted);
@@ -147,7 +158,11 @@ class CleanSession {
     this.batches = new BatchFilter(codecs, plan.nowMs + plan.deleteRetentionMs);
   }
 
-  map(chunk: Uint8Array, range: SegmentRange): CleanAnswer {
+  chunkOf(call: ChunkOfSegment & OffloadMessage): Uint8Array {
+    return call.sharedBytes === 0 ? call.bytes : this.shared.input.subarray(0, call.sharedBytes);
+  }
+
+  map(chunk: Uint8Array, range: ChunkOfSegment): CleanAnswer {
     let at = 0;
     try {
       this.expectedOffset = Math.max(this.expectedOffset, range.from);
@@ -163,10 +178,10 @@ class CleanSession {
     }
   }
 
-  filter({ bytes: chunk, spare, isLast }: FilterCall, range: SegmentRange): CleanAnswer {
+  filter(chunk: Uint8Array, range: ChunkOfSegment, isLast: boolean): CleanAnswer {
     if (!this.isFiltering) this.expectedOffset = 0;
     this.isFiltering = true;
-    const output = new OutputBuffer(spare ?? new Uint8Array(chunk.length));
+    const output = new OutputBuffer(this.shared.output);
     let at = 0;
     try {
       this.expectedOffset = Math.max(this.expectedOffset, range.from);
@@ -183,14 +198,16 @@ class CleanSession {
   }
 
   answer(
-    bytes: Uint8Array,
+    kept: Uint8Array,
     usedBytes: number,
     more: { readonly neededBytes?: number; readonly damage?: string },
   ): CleanAnswer {
     const { keyless } = this;
     this.keyless = 0;
+    const isShared = kept.buffer === this.shared.output.buffer;
     return {
-      bytes,
+      bytes: isShared ? NOTHING : kept,
+      sharedBytes: isShared ? kept.length : 0,
       usedBytes,
       neededBytes: more.neededBytes ?? 0,
       isFull: this.isFull,
@@ -202,7 +219,7 @@ class CleanSession {
   }
 
   /** No checksum covers the base offset of a batch: it has to fit where it is. */
-  private checkOffsets(chunk: Uint8Array, at: number, range: SegmentRange): void {
+  private checkOffsets(chunk: Uint8Array, at: number, range: ChunkOfSegment): void {
     const last = lastOffset(chunk, at);
     const base = baseOffset(chunk, at);
     if (base < this.expectedOffset || last < base || last >= range.to) {

@@ -261,6 +261,17 @@ test("a key map that is too small takes several cleanings", () => {
   );
 });
 
+test("batches that are larger than what is read at a time are cleaned as well", () => {
+  const world = compacted({ segmentBytes: 1500 }, { ioBufferBytes: 1024 });
+  const wide = "v".repeat(600);
+  put(world, [`a=${wide}`, `b=${wide}`]);
+  put(world, [`a=2${wide}`, `c=${wide}`]);
+  roll(world);
+  roll(world);
+  clean(world);
+  expect(records(world)).toEqual([`1:b=${wide}`, `2:a=2${wide}`, `3:c=${wide}`]);
+});
+
 /** Several segments that one cleaning puts together, with transactions among their records. */
 function manySegments(): SimWorld {
   const world = compacted({ segmentBytes: 700, fileDeleteDelayMs: 10 });

@@ -3,7 +3,7 @@
  * worker. Files are read and written in chunks, and everything but the exchange of names is done
  * beside appends and reads.
  */
-import { allocateUncleared } from "../../core/buffer-pool.ts";
+import { allocateShared, allocateUncleared } from "../../core/buffer-pool.ts";
 import { DiskError, type OffloadSession } from "../../core/io.ts";
 import type { LogContext } from "../log-context.ts";
 import type { LogFiles } from "../log-files.ts";
@@ -11,7 +11,13 @@ import type { LogState } from "../log-state.ts";
 import type { LogView } from "../log-view.ts";
 import type { Segment } from "../segment.ts";
 import { type Cleanable, findCleanable, groupSegments } from "./clean-plan.ts";
-import { type CleanAnswer, type CleanCall, type CleanPlan, cleanTask } from "./clean-task.ts";
+import {
+  type CleanAnswer,
+  type CleanCall,
+  type CleanPlan,
+  cleanTask,
+  type SharedMemory,
+} from "./clean-task.ts";
 import { SECRET_BYTES } from "./key-hash.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -103,9 +109,7 @@ class Cleaning {
   private bytesBefore = 0;
   private bytesAfter = 0;
   private keyless = 0;
-  /** Memory that has come back from the task. */
-  private chunk: Uint8Array | null = null;
-  private room: Uint8Array | null = null;
+  private readonly shared: SharedMemory;
 
   constructor(
     private readonly context: LogContext,
@@ -116,13 +120,15 @@ class Cleaning {
     private readonly bounds: CleaningBounds,
   ) {
     this.generation = state.generation;
+    const { chunkBytes } = bounds;
+    this.shared = { input: allocateShared(chunkBytes), output: allocateShared(chunkBytes) };
   }
 
   async run(cleanable: Cleanable): Promise<CleaningStats> {
     const { state, context } = this;
     const { firstDirtyOffset, firstUncleanableOffset } = cleanable;
     const plan = this.plan(firstDirtyOffset, firstUncleanableOffset);
-    await this.session.call({ kind: "begin", bytes: NOTHING, plan });
+    await this.session.call({ kind: "begin", bytes: NOTHING, plan, shared: this.shared });
     const below = state.segments.all.filter((one) => one.baseOffset < firstUncleanableOffset);
     const toOffset = await this.map(below, firstDirtyOffset, firstUncleanableOffset);
     // Also after a crash between the first swap and the end it has to be known that there are gaps.
@@ -183,8 +189,8 @@ class Cleaning {
     for (const [index, segment] of segments.entries()) {
       const end = segments[index + 1]?.baseOffset ?? endOffset;
       if (end <= firstDirtyOffset) continue;
-      const call = (bytes: Uint8Array) =>
-        this.session.call({ kind: "map", bytes, from: segment.baseOffset, to: end });
+      const call = (chunk: Uint8Array) =>
+        this.session.call({ kind: "map", ...this.sent(chunk), from: segment.baseOffset, to: end });
       const last = await this.feed(segment, call, (answer) => !answer.isFull);
       if (last?.isFull === true) return last.latestOffset + 1;
     }
@@ -207,21 +213,19 @@ class Cleaning {
       for (const [index, segment] of run.entries()) {
         const from = segment.baseOffset;
         const to = run[index + 1]?.baseOffset ?? endOffset;
-        const call = (bytes: Uint8Array, isEnd: boolean) =>
+        const call = (chunk: Uint8Array, isEnd: boolean) =>
           this.session.call({
             kind: "filter",
-            bytes,
-            spare: this.takeRoom(),
+            ...this.sent(chunk),
             from,
             to,
             isLast: isEnd && segment === last,
           });
         await this.feed(segment, call, async (answer) => {
-          this.write(cleaned, answer.bytes);
-          this.room = answer.bytes;
+          this.write(cleaned, this.kept(answer));
           for (const aborted of answer.aborted) cleaned.abortedIndex.append(aborted);
           this.keyless += answer.keyless;
-          unsynced += answer.bytes.length;
+          unsynced += this.kept(answer).length;
           if (unsynced < UNSYNCED_BYTES_MAX) return true;
           unsynced = 0;
           await this.sync(cleaned);
@@ -277,23 +281,23 @@ class Cleaning {
     cleaned.appendAll(bytes, this.state.config.indexIntervalBytes);
   }
 
-  /** Room for a chunk, the last one's if it is large enough: fresh memory for each costs time. */
-  private takeChunk(sizeBytes: number): Uint8Array {
-    const buffer = this.chunk?.buffer;
-    this.chunk = null;
-    if (buffer !== undefined && buffer.byteLength >= sizeBytes) {
-      return new Uint8Array(buffer, 0, sizeBytes);
-    }
-    return allocateUncleared(Math.max(sizeBytes, this.bounds.chunkBytes)).subarray(0, sizeBytes);
+  /** Room for a chunk: only one with a very large batch is too large for the shared memory. */
+  private chunkOf(sizeBytes: number): Uint8Array {
+    const { input } = this.shared;
+    return sizeBytes <= input.length ? input.subarray(0, sizeBytes) : allocateUncleared(sizeBytes);
   }
 
-  /** Room for what is kept of a chunk; the task makes more if it is too small. */
-  private takeRoom(): Uint8Array {
-    const buffer = this.room?.buffer;
-    this.room = null;
-    return buffer === undefined
-      ? allocateUncleared(this.bounds.chunkBytes)
-      : new Uint8Array(buffer);
+  /** How the task is told of a chunk. */
+  private sent(chunk: Uint8Array): { bytes: Uint8Array; sharedBytes: number } {
+    const isShared = chunk.buffer === this.shared.input.buffer;
+    return isShared
+      ? { bytes: NOTHING, sharedBytes: chunk.length }
+      : { bytes: chunk, sharedBytes: 0 };
+  }
+
+  /** The batches that the task has kept, until its next call. */
+  private kept({ bytes, sharedBytes }: CleanAnswer): Uint8Array {
+    return bytes.length > 0 ? bytes : this.shared.output.subarray(0, sharedBytes);
   }
 
   /**
@@ -313,13 +317,12 @@ class Cleaning {
       let last: CleanAnswer | null = null;
       for (let position = 0; position < end;) {
         const size = Math.min(wanted, end - position);
-        const bytes = this.takeChunk(size);
+        const bytes = this.chunkOf(size);
         const count = await pinned.file.read(bytes, position);
         this.checkGoing();
         if (count < size) throw this.uncleanable(segment, position, "the file is cut short");
         const answer = await call(bytes, position + size === end);
         last = answer;
-        this.chunk = answer.spare ?? null;
         this.checkGoing();
         const next = position + answer.usedBytes;
         if (answer.damage !== null) throw this.uncleanable(segment, next, answer.damage);
@@ -334,7 +337,7 @@ class Cleaning {
           wanted = bounds.chunkBytes;
         }
         position = next;
-        await bounds.throttle.spend(size + answer.bytes.length, bounds.signal);
+        await bounds.throttle.spend(size + this.kept(answer).length, bounds.signal);
         this.checkGoing();
       }
       return last;

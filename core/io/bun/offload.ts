@@ -183,7 +183,7 @@ export function serveOffload(tasks: readonly OffloadTask<never, OffloadMessage>[
   });
 }
 
-function transferable({ bytes, spare }: OffloadMessage): ArrayBuffer[] {
-  const buffers = [bytes.buffer, spare?.buffer];
-  return buffers.filter((one) => one instanceof ArrayBuffer && one.byteLength > 0) as ArrayBuffer[];
+function transferable({ bytes }: OffloadMessage): ArrayBuffer[] {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength > 0 ? [buffer] : [];
 }

@@ -229,7 +229,14 @@ export class TransactionSim {
     let next = from;
     for (;;) {
       const read = this.#world.ask(partition.read(next, 1_000_000, "read_committed"));
-      if (!read.ok) throw new Error(`cannot read ${topic}-${index} at ${next}: ${read.error}`);
+      if (!read.ok) {
+        const facts = `cannot read ${topic}-${index} at ${next}: ${read.error}`;
+        expect(read.error === Errors.CORRUPT_MESSAGE, facts);
+        // What a power cut has torn, with something whole behind it. Nobody was told that it is
+        // there, or its absence shows in the end; a consumer goes past it.
+        next++;
+        continue;
+      }
       if (read.records.length === 0) return { values, next };
       const aborted = partition.abortedTransactions(next, read.nextOffset);
       if (aborted === null) throw new Error("cannot read what was aborted");

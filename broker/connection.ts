@@ -15,6 +15,7 @@ import { FrameReader } from "../core/frame-reader.ts";
 import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { ANONYMOUS, type Principal } from "./authorizer.ts";
+import { ClientActivity } from "./client-activity.ts";
 import { describeBadStream } from "./bad-stream.ts";
 import { formatAddress, type ListenerInfo } from "./listeners.ts";
 import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
@@ -91,6 +92,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   clientSoftware: ClientSoftware | null = null;
   readonly localAddress: HostPort;
   readonly peerAddress: HostPort;
+  readonly activity: ClientActivity;
 
   readonly #socket: Socket;
   readonly #services: ConnectionServices;
@@ -126,6 +128,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       pool: services.buffers,
     });
     this.#lastActiveMs = services.clock.monotonicMs();
+    this.activity = new ClientActivity(services.clock.wallMs(), this.#lastActiveMs);
     if (services.limits.idleMs >= 0) this.#armIdle(services.limits.idleMs);
   }
 
@@ -142,12 +145,23 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     return this.#underWay.length;
   }
 
+  /** For how long it will not be heard yet, because of a quota. */
+  get throttledForMs(): number {
+    return Math.max(0, this.#throttledUntilMs - this.#services.clock.monotonicMs());
+  }
+
+  /** Milliseconds since something came or went. */
+  get idleMs(): number {
+    return Math.max(0, this.#services.clock.monotonicMs() - this.#lastActiveMs);
+  }
+
   throttle(delayMs: number): void {
     if (this.#state !== "open" || delayMs <= 0) return;
     const { clock } = this.#services;
     const untilMs = clock.monotonicMs() + delayMs;
     if (untilMs <= this.#throttledUntilMs) return;
     this.#throttledUntilMs = untilMs;
+    this.activity.throttledMs += delayMs;
     // Nobody is idle who may not speak.
     this.#lastActiveMs = untilMs;
     this.#throttleTimer?.cancel();
@@ -179,6 +193,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   onData(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
     this.#lastActiveMs = this.#services.clock.monotonicMs();
+    this.activity.received(bytes.length, this.#lastActiveMs);
     this.#heldBytes += bytes.length;
     this.#services.memory.hold(bytes.length);
     this.#reader.push(bytes);
@@ -335,7 +350,10 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   }
 
   #send(response: ResponseChunks): void {
-    for (const chunk of response) this.#socket.write(chunk);
+    for (const chunk of response) {
+      this.#socket.write(chunk);
+      this.activity.bytesOut += chunk.length;
+    }
     this.#lastActiveMs = this.#services.clock.monotonicMs();
   }
 

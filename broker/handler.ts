@@ -2,6 +2,7 @@ import type { ErrorCode } from "../core/errors.ts";
 import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.ts";
 import type { AclOperation, ResourceOperation, ResourceType } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
+import type { TopicReference } from "./client-activity.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /**
@@ -65,6 +66,8 @@ export interface Handler<A extends Api> {
    * `errorCode` carries it there, and an API that has none closes the connection.
    */
   failure?(request: RequestOf<A>, code: ErrorCode): EncodableResponse<A>;
+  /** The topics whose data the request writes or reads, for the list of who is connected. */
+  topicsOf?(request: RequestOf<A>): readonly TopicReference[];
 }
 
 /** A handler of whatever API; the router decodes by its `api` before it calls. */

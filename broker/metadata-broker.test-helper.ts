@@ -17,6 +17,7 @@ import { allowAll, ANONYMOUS, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import type { BrokerConfigName } from "./config/broker-configs.ts";
+import { ClientActivity } from "./client-activity.ts";
 import { Controller } from "./controller.ts";
 import type { Handler } from "./handler.ts";
 import { MetadataCache } from "./metadata-cache.ts";
@@ -46,6 +47,7 @@ const connection: ConnectionState = {
   signal: new AbortController().signal,
   principal: ANONYMOUS,
   clientSoftware: null,
+  activity: new ClientActivity(0, 0),
   throttle: () => {},
   close: () => {},
 };

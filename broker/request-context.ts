@@ -8,6 +8,7 @@ import {
   type ResourceOperation,
   type ResourceType,
 } from "./authorizer.ts";
+import type { ClientActivity } from "./client-activity.ts";
 import type { ListenerInfo } from "./listeners.ts";
 
 /** What a client says it is (KIP-511). */
@@ -28,6 +29,8 @@ export interface ConnectionState {
   principal: Principal;
   /** From ApiVersions, version 3 and later; null until then. */
   clientSoftware: ClientSoftware | null;
+  /** What it has been doing. */
+  readonly activity: ClientActivity;
   /** Takes no further request for so long: the client has gone beyond a quota (KIP-219). */
   throttle(delayMs: number): void;
   /** Closes the connection after the responses that are under way; says why in the log. */

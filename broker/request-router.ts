@@ -52,6 +52,7 @@ export class RequestRouter {
       pipelined: served.handler.pipelined === true,
       releasesFrame: served.handler.releasesFrame === true,
       run: () => {
+        connection.activity.started(served.handler.api, header.clientId);
         const context = requestContext(connection, header, this.#broker.authorizer);
         return this.#broker.quotas.isActive
           ? this.#runMetered(served.handler, header, frame, context)
@@ -60,7 +61,7 @@ export class RequestRouter {
             header,
             frame,
             context,
-            (response) => encode(served.handler, header, response),
+            (response) => this.#encode(served.handler, header, context, response),
           );
       },
     };
@@ -97,6 +98,8 @@ export class RequestRouter {
     finish: (response: Response | null) => ResponseChunks | null,
   ): ResponseChunks | null | Promise<ResponseChunks | null> {
     const request = decodeBody(handler.api, header, frame);
+    const topics = handler.topicsOf?.(request);
+    if (topics !== undefined) context.connection.activity.touched(topics);
     try {
       const result = authorize(handler, context, request) ??
         handler.handle(context, request, this.#broker);
@@ -121,7 +124,7 @@ export class RequestRouter {
     let beforeWaitMs: number | null = null;
     const result = this.#run(handler, header, frame, context, (response) => {
       const resumedMs = clock.monotonicMs();
-      const chunks = encode(handler, header, response);
+      const chunks = this.#encode(handler, header, context, response);
       const doneMs = clock.monotonicMs();
       const busyMs = beforeWaitMs === null ? doneMs - startMs : beforeWaitMs + doneMs - resumedMs;
       const slowed = slowDown(this.#broker.quotas, handler.api, context, {
@@ -134,6 +137,18 @@ export class RequestRouter {
     });
     beforeWaitMs = clock.monotonicMs() - startMs;
     return result;
+  }
+
+  #encode(
+    handler: AnyHandler,
+    header: RequestHeader,
+    context: RequestContext,
+    response: Response | null,
+  ): ResponseChunks | null {
+    if (response === null) return null;
+    const { activity } = context.connection;
+    activity.answered(handler.api, response, () => this.#broker.io.clock.wallMs());
+    return encode(handler, header, response);
   }
 
   /** What to answer after a bug. Throws if the connection must be closed. */

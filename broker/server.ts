@@ -94,7 +94,12 @@ export class Server {
     return server;
   }
 
-  /** Connections at the moment. */
+  /** The connections at the moment, in the order in which they came. */
+  get connections(): Iterable<Connection> {
+    return this.#connections;
+  }
+
+  /** How many there are. */
   get connectionCount(): number {
     return this.#connections.size;
   }

@@ -13,6 +13,7 @@ import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
 import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
+import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
@@ -55,6 +56,8 @@ export interface RunningBroker {
   readonly listeners: readonly ListenerInfo[];
   /** The first listener's port. */
   readonly port: number;
+  /** Who is connected at the moment, the oldest connection first. */
+  clients(): ConnectedClient[];
   /** Answers what is under way, flushes, and leaves the mark of a clean end. */
   stop(): Promise<void>;
 }
@@ -113,6 +116,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     broker,
     listeners: server.listeners,
     port: server.listeners[0]?.bound.port ?? 0,
+    clients: () => connectedClients(server.connections, broker),
     stop: async () => {
       stopping.abort(new Error("the broker stops"));
       await server.stop(STOP_GRACE_MS);

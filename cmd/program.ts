@@ -65,6 +65,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "list, set and unset quotas of users, client ids and addresses",
     load: async () => (await import("./quota.ts")).quotaCommand(),
   },
+  {
+    name: "clients",
+    summary: "list who is connected to a broker, and what they do",
+    load: async () => (await import("./clients.ts")).clientsCommand(),
+  },
 ];
 
 const EXAMPLES = `

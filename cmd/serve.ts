@@ -1,14 +1,18 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
-import { formatAddress, isLoopback, type ListenerSpec } from "../broker/listeners.ts";
+import { type AdminServerOptions, startAdminServer } from "../admin/server.ts";
+import { formatAddress, isLoopback } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
+import { bunServeHttp } from "../core/io/bun/http.ts";
+import type { HttpListener } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import type { Io } from "../core/io.ts";
+import type { HostPort, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { parseAdminAddress } from "./serve/admin-address.ts";
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
 import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
 import { workerOffload } from "./serve/offload.ts";
@@ -63,6 +67,7 @@ export function serveCommand() {
         ["json"] as const,
       ),
     )
+    .option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
     .option("--insecure", "let other hosts in, without any security")
     .addOption(
       new Option("--log-level <level>", "least urgent lines to log").choices(
@@ -96,6 +101,8 @@ export interface ServeOptions {
   readonly readyFile?: string | undefined;
   readonly printAddr?: string | undefined;
   readonly insecure?: boolean | undefined;
+  /** `off`, or where the admin API listens; default: at its usual address, or nearby. */
+  readonly admin?: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
 }
@@ -119,7 +126,12 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     set: options.set,
   }));
   const listeners = chooseListeners(options, config);
-  refuseInsecure(listeners, options.insecure === true);
+  const admin = parseAdminAddress(options.admin ?? null);
+  const bound = [
+    ...listeners.map(({ bind }) => bind),
+    ...(typeof admin === "object" ? [admin] : []),
+  ];
+  refuseInsecure(bound, options.insecure === true);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);
@@ -136,8 +148,12 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });
-  announce(options, running, version);
+  const adminServer = admin === "off"
+    ? null
+    : await startAdmin(running, admin === "default" ? null : admin);
+  announce(options, running, adminServer, version);
   await signals.first;
+  await adminServer?.close();
   await running.stop();
   logger.info("the broker has stopped in good order");
   return 0;
@@ -150,12 +166,31 @@ function inMemory(io: Io): Io {
   };
 }
 
-function announce(options: ServeOptions, running: RunningBroker, version: string): void {
+/** A broker whose admin API cannot listen where it was told to does not stay. */
+async function startAdmin(running: RunningBroker, at: HostPort | null): Promise<HttpListener> {
+  const { broker } = running;
+  const services: AdminServerOptions["services"] = { broker, clients: () => running.clients() };
+  try {
+    return startAdminServer({ serveHttp: bunServeHttp, at, services });
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+function announce(
+  options: ServeOptions,
+  running: RunningBroker,
+  adminServer: HttpListener | null,
+  version: string,
+): void {
   const { listeners, broker } = running;
+  const admin = adminServer?.address ?? null;
   const isInMemory = broker.config.get("kstream.storage") === "memory";
   const text = banner({
     version,
     listeners,
+    admin,
     dataDir: isInMemory ? null : broker.dataDirs.all.map(({ path }) => path).join(", "),
     durable: isInMemory
       ? "memory"
@@ -166,19 +201,19 @@ function announce(options: ServeOptions, running: RunningBroker, version: string
   // Standard output belongs to the script that asked for JSON.
   if (options.printAddr === "json") {
     process.stderr.write(text);
-    process.stdout.write(`${addressJson(listeners)}\n`);
+    process.stdout.write(`${addressJson(listeners, admin)}\n`);
   } else {
     process.stdout.write(text);
   }
-  if (options.readyFile !== undefined) writeReadyFile(options.readyFile, listeners);
+  if (options.readyFile !== undefined) writeReadyFile(options.readyFile, listeners, admin);
 }
 
 /** Without security only processes of this host may come in, unless the operator insists. */
-function refuseInsecure(listeners: readonly ListenerSpec[], insecure: boolean): void {
-  const open = listeners.find((listener) => !isLoopback(listener.bind.host));
+function refuseInsecure(addresses: readonly HostPort[], insecure: boolean): void {
+  const open = addresses.find(({ host }) => !isLoopback(host));
   if (open === undefined || insecure) return;
   throw new OperatorError(
-    `refusing to listen on ${formatAddress(open.bind)}`,
+    `refusing to listen on ${formatAddress(open)}`,
     "anybody who reaches it could read and change everything",
     "listen on 127.0.0.1, or say --insecure",
     2,

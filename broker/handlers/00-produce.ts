@@ -65,6 +65,7 @@ export const produceHandler: Handler<typeof produce> = {
     tails.set(context.connection, tail);
     return appended.then(() => run.answer());
   },
+  topicsOf: (request) => request.topicData,
   failure: (request, code) => ({
     responses: request.topicData.map(({ name, topicId, partitionData }) => ({
       name,

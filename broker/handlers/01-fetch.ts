@@ -36,6 +36,7 @@ import type { RequestContext } from "../request-context.ts";
 export const fetchHandler: Handler<typeof fetch> = {
   api: fetch,
   authorize: { kind: "items", operations: ["READ TOPIC"] },
+  topicsOf: (request) => request.topics,
   handle(context, request, broker) {
     const plan = broker.fetchSessions.plan(sessionRequest(context.apiVersion, request));
     if (plan.kind === "error") {

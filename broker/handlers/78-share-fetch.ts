@@ -45,6 +45,7 @@ const NO_BYTES = new Uint8Array(0);
 export const shareFetchHandler: Handler<typeof shareFetch> = {
   api: shareFetch,
   authorize: { kind: "items", operations: ["READ GROUP", "READ TOPIC"] },
+  topicsOf: (request) => request.topics,
   async handle(context, request, broker) {
     const { shareSessionEpoch: epoch, isRenewAck } = request;
     const groupId = request.groupId ?? "";

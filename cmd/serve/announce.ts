@@ -25,6 +25,8 @@ export function reachable({ bound, advertised }: ListenerInfo): HostPort {
 export function banner(options: {
   readonly version: string;
   readonly listeners: readonly ListenerInfo[];
+  /** Where the admin API is; null: nowhere. */
+  readonly admin: HostPort | null;
   /** Null: in memory. */
   readonly dataDir: string | null;
   readonly durable: Durable;
@@ -41,6 +43,7 @@ export function banner(options: {
       const on = formatAddress(bound) === at ? "" : ` (bound to ${formatAddress(bound)})`;
       return `  address         ${name}${at}${on}`;
     }),
+    ...(options.admin === null ? [] : [`  admin           ${adminUrl(options.admin)}`]),
     `  data            ${options.dataDir ?? "in memory"}`,
     `  acknowledged    ${MEANING[options.durable]}`,
     "",
@@ -51,19 +54,38 @@ export function banner(options: {
   return lines.join("\n");
 }
 
-/** One line of JSON: `{"addresses":[{"listener":"PLAINTEXT","host":"127.0.0.1","port":9092}]}`. */
-export function addressJson(listeners: readonly ListenerInfo[]): string {
+/** Where a program on this host asks the admin API. */
+export function adminUrl({ host, port }: HostPort): string {
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${formatAddress({ host: reached, port })}`;
+}
+
+/**
+ * One line of JSON: `{"addresses":[{"listener":"PLAINTEXT","host":"127.0.0.1","port":9092}],
+ * "admin":"http://127.0.0.1:8080"}`; `admin` is null if there is none.
+ */
+export function addressJson(listeners: readonly ListenerInfo[], admin: HostPort | null): string {
   return JSON.stringify({
     addresses: listeners.map((listener) => ({
       listener: listener.name,
       ...reachable(listener),
     })),
+    admin: admin === null ? null : adminUrl(admin),
   });
 }
 
-/** Writes the addresses, one `host:port` per line, so that the file is there whole or not at all. */
-export function writeReadyFile(path: string, listeners: readonly ListenerInfo[]): void {
-  const text = listeners.map((listener) => `${formatAddress(reachable(listener))}\n`).join("");
+/**
+ * Writes the addresses, one `host:port` per line, and the admin API's as an URL in the last line if
+ * there is one. The file is there whole or not at all.
+ */
+export function writeReadyFile(
+  path: string,
+  listeners: readonly ListenerInfo[],
+  admin: HostPort | null,
+): void {
+  const lines = listeners.map((listener) => formatAddress(reachable(listener)));
+  if (admin !== null) lines.push(adminUrl(admin));
+  const text = lines.map((line) => `${line}\n`).join("");
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     writeFileSync(temporary, text);

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseAdminAddress } from "./admin-address.ts";
 import { addressJson, banner, writeReadyFile } from "./announce.ts";
 import {
   chooseListeners,
@@ -124,19 +125,34 @@ test("the addresses told are ones that a client can connect to", () => {
     { name: "OUT", bound: { host: "::", port: 2 }, advertised: { host: "broker", port: 0 } },
     { name: "SIX", bound: { host: "::", port: 3 }, advertised: null },
   ];
-  expect(JSON.parse(addressJson(listeners))).toEqual({
+  const admin = { host: "0.0.0.0", port: 8080 };
+  expect(JSON.parse(addressJson(listeners, admin))).toEqual({
     addresses: [
       { listener: "IN", host: "127.0.0.1", port: 1 },
       { listener: "OUT", host: "broker", port: 2 },
       { listener: "SIX", host: "::1", port: 3 },
     ],
+    admin: "http://127.0.0.1:8080",
   });
   const path = join(dir, "ready");
-  writeReadyFile(path, listeners);
+  writeReadyFile(path, listeners, null);
   expect(readFileSync(path, "utf8")).toBe("127.0.0.1:1\nbroker:2\n[::1]:3\n");
-  expect(() => writeReadyFile(join(dir, "none", "ready"), listeners)).toThrow("--ready-file");
-  const text = banner({ version: "1", listeners, dataDir: "data", durable: "fsync" });
+  writeReadyFile(path, listeners, admin);
+  expect(readFileSync(path, "utf8").split("\n").at(-2)).toBe("http://127.0.0.1:8080");
+  expect(() => writeReadyFile(join(dir, "none", "ready"), listeners, null)).toThrow("--ready-file");
+  const text = banner({ version: "1", listeners, admin, dataDir: "data", durable: "fsync" });
   expect(text).toContain("power loss");
   expect(text).toContain("broker:2");
   expect(text.split("\n").every((line) => line.length <= 80)).toBe(true);
+});
+
+test("the admin address is read in every form that people write, and off is off", () => {
+  expect(parseAdminAddress(null)).toBe("default");
+  expect(parseAdminAddress("off")).toBe("off");
+  for (const text of ["8081", ":8081", "127.0.0.1:8081", "http://127.0.0.1:8081/"]) {
+    expect(parseAdminAddress(text)).toEqual({ host: "127.0.0.1", port: 8081 });
+  }
+  expect(parseAdminAddress("[::]:0")).toEqual({ host: "::", port: 0 });
+  expect(() => parseAdminAddress("nowhere")).toThrow("--admin cannot be read");
+  expect(() => parseAdminAddress("70000")).toThrow("at most 65535");
 });

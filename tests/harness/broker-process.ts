@@ -12,6 +12,8 @@ export interface BrokerProcess {
   /** `host:port` of the first listener. */
   readonly bootstrap: string;
   readonly port: number;
+  /** The URL of the admin API, or null if it is off. */
+  readonly admin: string | null;
   readonly pid: number;
   readonly dataDir: string;
   /** What it wrote so far, both streams. */
@@ -82,11 +84,13 @@ export async function startBrokerProcess(
     }
     await Bun.sleep(2);
   }
-  const address = /127\.0\.0\.1:(\d+)/.exec(readFileSync(readyFile, "utf8"));
+  const ready = readFileSync(readyFile, "utf8");
+  const address = /127\.0\.0\.1:(\d+)/.exec(ready);
   if (address === null) throw new Error("the ready file names no address");
   return {
     bootstrap: `127.0.0.1:${address[1]}`,
     port: Number(address[1]),
+    admin: /^http:\/\/.+$/m.exec(ready)?.[0] ?? null,
     pid: child.pid,
     dataDir,
     output: () => output,

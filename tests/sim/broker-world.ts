@@ -2,6 +2,7 @@
 import { drainMicrotasks } from "bun:jsc";
 import { allowAll, ANONYMOUS } from "../../broker/authorizer.ts";
 import type { Broker } from "../../broker/broker.ts";
+import { ClientActivity } from "../../broker/client-activity.ts";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
 import type { Handler } from "../../broker/handler.ts";
@@ -175,6 +176,7 @@ export class BrokerWorld {
       signal: broken.signal,
       principal: ANONYMOUS,
       clientSoftware: null,
+      activity: new ClientActivity(0, 0),
       close: () => {},
       throttle: () => {},
     };

@@ -129,7 +129,7 @@ export function importDirection(source: Source): Finding[] {
 // Banned APIs
 
 /** Folders whose time, chance and I/O come through the seams. */
-const SEAMED = ["storage", "cluster", "broker", "client", "connect", "stream"];
+const SEAMED = ["storage", "cluster", "broker", "admin", "client", "connect", "stream"];
 /** Adapters to other systems, each behind an interface with a conformance suite. */
 const EXEMPT = ["cluster/etcd/", "connect/connectors/", "stream/stores/", "core/io/"];
 

@@ -1,0 +1,54 @@
+/**
+ * The admin API as a Hono app: what is no Kafka API. Errors are problem details (RFC 9457), bodies
+ * are JSON. A part of the API is a file in `routes/` that adds its routes, listed in `ROUTES`.
+ */
+import { Hono } from "hono";
+import type { ConnectedClient } from "../broker/connected-clients.ts";
+import type { Broker } from "../broker/broker.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import { refusal } from "./guard.ts";
+import { Problem } from "./problem.ts";
+import { clientRoutes } from "./routes/clients.ts";
+import { healthRoutes } from "./routes/health.ts";
+
+/** What the admin API stands on. */
+export interface AdminServices {
+  readonly broker: Broker;
+  /** Who is connected. */
+  clients(): ConnectedClient[];
+}
+
+/** Adds the routes of one part of the API. */
+export type Routes = (app: Hono, services: AdminServices) => void;
+
+const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes];
+
+/** The app; `ownName` is the host that the server was told to bind. */
+export function adminApp(services: AdminServices, ownName: string): Hono {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    const problem = refusal(context.req.raw, ownName);
+    if (problem !== null) return problem.response();
+    await next();
+    context.header("cache-control", "no-store");
+    context.header("x-content-type-options", "nosniff");
+    // Says to clients that this is no other program's server.
+    context.header("server", "kstream");
+    return undefined;
+  });
+  for (const add of ROUTES) add(app, services);
+  app.notFound(({ req }) => {
+    const what = `there is nothing at ${req.method} ${req.path.slice(0, 200)}`;
+    return new Problem(404, "not found", what).response();
+  });
+  app.onError((error) => {
+    if (error instanceof Problem) return error.response();
+    if (error instanceof OperatorError) return Problem.of(error).response();
+    services.broker.logger.error("an admin request failed by an internal error", {
+      stack: error.stack ?? error.message,
+    });
+    return new Problem(500, "internal error", "the broker's log says more: please report")
+      .response();
+  });
+  return app;
+}

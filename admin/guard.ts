@@ -1,0 +1,52 @@
+/**
+ * Who may talk to the admin server. It has no passwords and listens on loopback, where every web
+ * page that somebody of this host looks at can reach it too. So it answers no page but its own:
+ *
+ * - DNS rebinding: a page whose name was made to resolve to 127.0.0.1 sends its own name as Host.
+ *   Only addresses, `localhost` and the name that `--admin` gives are taken.
+ * - Cross-site requests: browsers name the page in Origin and Sec-Fetch-Site. What changes something
+ *   has to be `application/json` besides, which no form can send.
+ */
+import { isIpAddress } from "../core/ip-address.ts";
+import { Problem } from "./problem.ts";
+
+/** Methods that change nothing. */
+const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+
+/** Why the request is refused, or null. `ownName` is the host that the server was told to bind. */
+export function refusal(request: Request, ownName: string): Problem | null {
+  const host = request.headers.get("host") ?? "";
+  if (!isOwnHost(host, ownName)) {
+    return new Problem(
+      421,
+      "wrong host",
+      `this server is not "${host.slice(0, 100)}": ask it by its address, as in ` +
+        "http://127.0.0.1:8080",
+    );
+  }
+  const origin = request.headers.get("origin");
+  const site = request.headers.get("sec-fetch-site");
+  const isForeign = origin !== null && origin !== `http://${host}`;
+  if (isForeign || site === "cross-site" || site === "same-site") {
+    return new Problem(
+      403,
+      "cross-site request",
+      "web pages of others may not ask this server: use a program, or a page of its own",
+    );
+  }
+  if (SAFE_METHODS.includes(request.method)) return null;
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
+  if (type === "application/json") return null;
+  return new Problem(
+    415,
+    "wrong content type",
+    "what changes something is sent as application/json",
+  );
+}
+
+function isOwnHost(header: string, ownName: string): boolean {
+  const match = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(header);
+  const host = (match?.[1] ?? match?.[2] ?? "").toLowerCase();
+  if (host === "") return false;
+  return host === "localhost" || host === ownName.toLowerCase() || isIpAddress(host);
+}

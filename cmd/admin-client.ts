@@ -1,0 +1,105 @@
+/** Asks the admin API of a kstream broker, for commands that Kafka's protocol has nothing for. */
+import { Option } from "@commander-js/extra-typings";
+import { OperatorError } from "../core/operator-error.ts";
+
+/** Where commands look for the admin API unless told. */
+const DEFAULT_ADMIN_URL = "http://127.0.0.1:8080";
+
+/** Options of every command that asks the admin API. */
+export interface AdminApiOptions {
+  readonly admin: string;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+/** `--admin`. */
+export function adminUrlOption() {
+  return new Option("--admin <url>", "where the broker's admin API is").default(DEFAULT_ADMIN_URL);
+}
+
+/** A request to the admin API. */
+export interface AdminRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** `/v1/…` */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+/**
+ * The answer's JSON. Throws an `OperatorError`: the broker's refusal in its words, or why there is
+ * no answer (exit code 3), such as that the broker is none of kstream's.
+ */
+export async function askAdmin(options: AdminApiOptions, request: AdminRequest): Promise<unknown> {
+  const base = parseAdminUrl(options.admin);
+  let answer: Response;
+  let text: string;
+  try {
+    answer = await fetch(new URL(request.path, base), {
+      method: request.method,
+      redirect: "manual",
+      signal: AbortSignal.timeout(options.timeout * 1000),
+      ...(request.method !== "GET" && {
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request.body ?? {}),
+      }),
+    });
+    text = await answer.text();
+  } catch (error) {
+    throw unreachable(base, options.timeout, error);
+  }
+  const json = parseJson(text);
+  if (answer.headers.get("server") !== "kstream" || json === undefined) {
+    throw new OperatorError(
+      `what answers at ${base.origin} is no admin API of kstream`,
+      "",
+      "name the address that the broker printed at its start, with --admin",
+      1,
+    );
+  }
+  if (answer.ok) return json;
+  throw new OperatorError(detailOf(json), "", "", answer.status === 400 ? 2 : 1);
+}
+
+function parseAdminUrl(text: string): URL {
+  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
+  if (url !== null && url.protocol === "http:" && url.hostname !== "" && text !== "off") return url;
+  throw new OperatorError(
+    `--admin cannot be read: "${text}"`,
+    "it is no address of an admin API",
+    `write it as ${DEFAULT_ADMIN_URL}`,
+    2,
+  );
+}
+
+function unreachable(base: URL, timeoutSeconds: number, error: unknown): OperatorError {
+  const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
+  const why = isTimeout
+    ? `nothing came within ${timeoutSeconds} s`
+    : error instanceof Error && "code" in error && error.code === "ConnectionRefused"
+    ? "the connection is refused"
+    : error instanceof Error
+    ? error.message
+    : String(error);
+  return new OperatorError(
+    `no admin API answers at ${base.origin}`,
+    why,
+    "it needs a broker of kstream's with --admin; name the address that it printed with --admin URL",
+    3,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The sentence of a problem (RFC 9457). */
+function detailOf(problem: unknown): string {
+  const isStruct = typeof problem === "object" && problem !== null;
+  if (isStruct && "detail" in problem && typeof problem.detail === "string") return problem.detail;
+  return "the admin API refused without a reason";
+}

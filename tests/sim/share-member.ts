@@ -250,11 +250,12 @@ export class ShareMember {
       topics: [{ topicId: this.#topicId, partitions: batchesOf(runs, AcknowledgeTypes.RENEW) }],
     });
     if (answer.errorCode !== Errors.NONE) throw new Lost();
+    const lock = { untilMs: askedMs + lockMs, nowMs: clock.monotonicMs() };
     for (
       const { partition, first, last } of this.#agreed(runs, answer, ({ errorCode }) => errorCode)
     ) {
       for (let offset = first; offset <= last; offset++) {
-        this.model.renewed(partition, offset, id, askedMs + lockMs);
+        this.model.renewed(partition, offset, id, lock);
       }
     }
   }

@@ -115,10 +115,21 @@ export class ShareModel {
     else entry.persisted = Math.max(entry.persisted, deliveryCount);
   }
 
-  /** The member has asked for more time on this record. */
-  renewed(partition: number, offset: number, member: string, untilMs: number): void {
+  /**
+   * The member has got more time on this record, as it is told. But what has run out for the last
+   * time is done, and there is nothing to renew, which is no error: then it is nobody's.
+   */
+  renewed(
+    partition: number,
+    offset: number,
+    member: string,
+    lock: { untilMs: number; nowMs: number },
+  ): void {
     const entry = this.#known(partition, offset);
-    if (entry.holder?.member === member) entry.holder = { member, untilMs };
+    const { holder, most } = entry;
+    if (holder?.member !== member) return;
+    const mayBeOver = most >= this.limit && holder.untilMs <= lock.nowMs;
+    entry.holder = mayBeOver ? null : { member, untilMs: lock.untilMs };
   }
 
   /** A member is gone, or has opened its session anew: its open deliveries may not count. */

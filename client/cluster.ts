@@ -106,6 +106,23 @@ export class Cluster {
     return this.#topics.get(topic);
   }
 
+  /** The name of the topic with this id; asks if it is not known, and is null if nobody knows. */
+  async topicName(topicId: string, signal?: AbortSignal): Promise<string | null> {
+    const known = [...this.#topics.values()].find((topic) => topic.topicId === topicId);
+    if (known !== undefined) return known.name;
+    const connection = await this.any(signal);
+    const response = await connection.request(metadataApi, {
+      topics: [{ topicId, name: null }],
+    }, signal === undefined ? {} : { signal });
+    const found = response.topics.find((topic) => topic.topicId === topicId);
+    if (found === undefined || found.errorCode !== Errors.NONE) return null;
+    for (const { nodeId, host, port, rack } of response.brokers) {
+      this.#brokers.set(nodeId, { nodeId, host, port, rack });
+    }
+    this.#remember(found);
+    return found.name;
+  }
+
   /** Asks again in the background if what is known of the topic is old: it may have grown. */
   touch(topic: string): void {
     const nowMs = this.#io.clock.monotonicMs();

@@ -1,53 +1,93 @@
 /**
  * A consumer: it fetches ahead for the partitions that it is given (`assign`) or that its group gives
- * it (`subscribe`), and hands out chunks of whole batches. Nothing is committed but by `commit`.
+ * it (`subscribe`), and hands out records (`records`, `run`) or chunks of whole batches (`next`).
+ * Nothing is committed but by `commit`, unless `autoCommitIntervalMs` is set.
  */
 import { Cluster } from "./cluster.ts";
 import { ListOffsetsQuery } from "./admin/list-offsets.ts";
+import type { OffsetSpec } from "./admin/list-offsets.ts";
 import { GroupAdmin } from "./admin/groups.ts";
 import { commitOffsets } from "./commit-offsets.ts";
-import type { FetchedChunk } from "./consumer/chunk.ts";
+import { AutoCommit, isTooLate } from "./consumer/auto-commit.ts";
+import type { ConsumerRecord, FetchedChunk } from "./consumer/chunk.ts";
+import { ClassicMembership } from "./consumer/classic-membership.ts";
 import { Fetcher } from "./consumer/fetcher.ts";
-import { Membership } from "./consumer/membership.ts";
+import type { Membership, MembershipEvents, TopicSelection } from "./consumer/membership.ts";
+import { ModernMembership } from "./consumer/modern-membership.ts";
 import { resolveConsumerOptions } from "./consumer/options.ts";
 import type {
   ConsumerOptions,
   PartitionPosition,
   ResolvedConsumerOptions,
+  SerdeOptions,
 } from "./consumer/options.ts";
+import { RecordReader } from "./consumer/record-reader.ts";
+import { runHandlers } from "./consumer/run.ts";
+import type { RecordHandler, RunOptions } from "./consumer/run.ts";
 import { UnsupportedError } from "./errors.ts";
-import type { TopicPartitions } from "./group-protocol.ts";
-import type { ClientIo } from "./options.ts";
+import { byTopic, partitionKey } from "./group-protocol.ts";
+import type { TopicPartition, TopicPartitions } from "./group-protocol.ts";
+import type { ClientIo, OperationOptions } from "./options.ts";
+import { bytesSerde } from "./serde.ts";
+import type { Serde } from "./serde.ts";
 
-export type { ConsumerOptions, OffsetReset, PartitionPosition } from "./consumer/options.ts";
+export type {
+  ConsumerOptions,
+  GroupProtocol,
+  OffsetReset,
+  PartitionPosition,
+  SerdeOptions,
+} from "./consumer/options.ts";
 export { FetchedChunk } from "./consumer/chunk.ts";
 export type { AbortedTransaction, ConsumerRecord } from "./consumer/chunk.ts";
+export type { TopicSelection } from "./consumer/membership.ts";
+export type { HandlerContext, RecordBatch, RecordHandler, RunOptions } from "./consumer/run.ts";
 
 /** What a subscriber may want to know of rebalances. */
 export interface RebalanceListener {
-  /** The partitions are this consumer's, and where it goes on in them. */
+  /**
+   * The partitions are this consumer's, beside those that it has, and where it goes on in them.
+   * Called also with none, at the end of a rebalance that brought none.
+   */
   assigned?(positions: readonly PartitionPosition[]): void | Promise<void>;
   /**
-   * They go to others: commit what is done. `lost` says that it is too late for that. Chunks that
-   * were fetched are dropped afterwards.
+   * They go to others: commit what is done. Nothing more of them is handed out. `lost` says that it
+   * is too late for a commit.
    */
-  revoked?(
-    partitions: readonly { topic: string; partition: number }[],
-    lost: boolean,
-  ): void | Promise<void>;
+  revoked?(partitions: readonly TopicPartition[], lost: boolean): void | Promise<void>;
+  /** Called instead of `revoked` where it is too late. */
+  lost?(partitions: readonly TopicPartition[]): void | Promise<void>;
 }
 
+/** How long `close` tries to commit. */
+const CLOSE_COMMIT_MS = 5000;
+
 /** See the head of the file. `close` it. */
-export class Consumer {
+export class Consumer<K = Uint8Array, V = Uint8Array> {
   readonly cluster: Cluster;
   readonly #options: ResolvedConsumerOptions;
   readonly #fetcher: Fetcher;
+  readonly #reader: RecordReader<K, V>;
+  readonly #closed = new AbortController();
+  readonly #autoCommit: AutoCommit | null = null;
   #membership: Membership | null = null;
+  #committing: Promise<void> = Promise.resolve();
 
-  constructor(io: ClientIo, options: ConsumerOptions) {
+  constructor(io: ClientIo, options: ConsumerOptions & SerdeOptions<K, V>) {
     this.cluster = new Cluster(io, options);
     this.#options = resolveConsumerOptions(options);
     this.#fetcher = new Fetcher(this.cluster, this.#options);
+    // Without serdes the types are what they are by default: bytes.
+    const bytes = bytesSerde as unknown as Serde<K> & Serde<V>;
+    this.#reader = new RecordReader(options.key ?? bytes, options.value ?? bytes);
+    const { autoCommitIntervalMs, groupId } = this.#options;
+    if (autoCommitIntervalMs === null || groupId === null) return;
+    this.#autoCommit = new AutoCommit(
+      io.clock,
+      autoCommitIntervalMs,
+      () => this.#commitNews("finished"),
+      (error) => this.#fetcher.fail(error),
+    );
   }
 
   /** Reads these partitions from these offsets, without a group's assignment. */
@@ -59,29 +99,70 @@ export class Consumer {
   }
 
   /** Removes partitions from what is read. */
-  unassign(partitions: readonly { topic: string; partition: number }[]): void {
+  unassign(partitions: readonly TopicPartition[]): void {
     this.#fetcher.unassign(partitions);
   }
 
-  /** Joins the group; it goes on at committed offsets, else as `autoOffsetReset` says. */
-  subscribe(topics: readonly string[], listener: RebalanceListener = {}): void {
-    const { groupId } = this.#options;
+  /**
+   * Joins the group; it goes on at committed offsets, else as `autoOffsetReset` says. A pattern has
+   * to match whole names; in the consumer protocol it is one of RE2.
+   */
+  subscribe(
+    topics: readonly string[] | { readonly pattern: string },
+    listener: RebalanceListener = {},
+  ): void {
+    const { groupId, groupProtocol } = this.#options;
     if (groupId === null) throw new UnsupportedError("subscribe needs a groupId");
     if (this.#membership !== null) throw new UnsupportedError("a consumer subscribes once");
-    this.#membership = new Membership(this.cluster, groupId, topics, this.#options, {
+    const selection: TopicSelection = "pattern" in topics ? topics : { topics };
+    const Protocol = groupProtocol === "consumer" ? ModernMembership : ClassicMembership;
+    this.#membership = new Protocol(
+      this.cluster,
+      groupId,
+      selection,
+      this.#options,
+      this.#events(groupId, listener),
+    );
+    this.#membership.start();
+  }
+
+  #events(groupId: string, listener: RebalanceListener): MembershipEvents {
+    return {
       assigned: async (partitions) => {
-        const positions = await this.#startPositions(groupId, partitions);
+        const positions = await this.#startPositions(groupId, byTopic(partitions));
         await listener.assigned?.(positions);
         this.#fetcher.assign(positions);
       },
-      revoked: async (lost) => {
-        const partitions = this.#fetcher.assignment();
-        if (partitions.length > 0) await listener.revoked?.(partitions, lost);
+      revoked: async (partitions, lost) => {
+        await this.#rest(partitions);
+        if (lost) await (listener.lost ?? ((all) => listener.revoked?.(all, true)))(partitions);
+        else {
+          if (this.#autoCommit !== null) await this.#commitBeforeLoss(partitions);
+          await listener.revoked?.(partitions, false);
+        }
         this.#fetcher.unassign(partitions);
       },
       failed: (error) => this.#fetcher.fail(error),
-    });
-    this.#membership.start();
+    };
+  }
+
+  /** Waits, within bounds, for those who work on records of these partitions. */
+  async #rest(partitions: readonly TopicPartition[]): Promise<void> {
+    const enough = new AbortController();
+    const timer = this.cluster.io.clock.setTimer(
+      this.#options.revokePatienceMs,
+      () => enough.abort(),
+    );
+    const signal = AbortSignal.any([enough.signal, this.#closed.signal]);
+    await this.#fetcher.hold(partitions, signal).finally(() => timer.cancel());
+  }
+
+  async #commitBeforeLoss(partitions: readonly TopicPartition[]): Promise<void> {
+    try {
+      await this.#commitNews("finished", partitions);
+    } catch (error) {
+      if (!isTooLate(error)) throw error;
+    }
   }
 
   /**
@@ -101,17 +182,64 @@ export class Consumer {
     }
   }
 
+  /**
+   * Records one by one until `close`, each partition in its order. A record is worked off when the
+   * next is asked for; until then a rebalance waits for it (`revokePatienceMs`). Pausing, seeking and
+   * rebalances take effect at the next record: none is skipped, none comes twice. Rejects as `next`
+   * does, and with a `SerdeError`, after which the same record comes again unless it is sought past.
+   */
+  async *records(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
+    for (;;) {
+      const lease = await this.#fetcher.lease(options.signal);
+      if (lease === null) return;
+      try {
+        let isWhole = true;
+        for (const cursor of lease.chunk.each()) {
+          options.signal?.throwIfAborted();
+          isWhole = lease.isValid && !this.#closed.signal.aborted;
+          if (!isWhole) break;
+          const record = this.#reader.read(lease.chunk, cursor);
+          lease.handOut(cursor.offset);
+          yield record;
+          lease.finish(cursor.offset + 1);
+        }
+        if (isWhole) lease.finish(lease.chunk.nextOffset);
+      } finally {
+        lease.release();
+      }
+    }
+  }
+
+  /**
+   * Calls the handler for each record or batch, partitions side by side as `concurrency` says, until
+   * `close` or the signal. Rejects with what a handler throws, and as `records` does; what was not
+   * worked off comes again.
+   */
+  async run(handler: RecordHandler<K, V>, options: RunOptions = {}): Promise<void> {
+    await runHandlers(
+      {
+        fetcher: this.#fetcher,
+        reader: this.#reader,
+        commit: (offsets) => this.commit(offsets),
+      },
+      handler,
+      options,
+    );
+  }
+
   /** Partitions that are read now. */
-  assignment(): { topic: string; partition: number }[] {
+  assignment(): TopicPartition[] {
     return this.#fetcher.assignment();
   }
 
-  /** The offset behind the last chunk that `next` gave, or null if the partition is not read. */
+  /** The offset behind what was handed out last, or null if the partition is not read. */
   position(topic: string, partition: number): bigint | null {
     return this.#fetcher.position(topic, partition);
   }
 
-  /** Fetches no more of the partition; what is fetched already still comes. */
+  /** Hands out nothing of the partition until `resume`, which goes on where it stood. */
   pause(topic: string, partition: number): void {
     this.#fetcher.pause(topic, partition);
   }
@@ -120,31 +248,104 @@ export class Consumer {
     this.#fetcher.resume(topic, partition);
   }
 
-  /** Goes on at another offset; what was fetched already is dropped. */
+  /** Goes on at another offset, an earlier one to replay; what was fetched already is dropped. */
   seek(position: PartitionPosition): void {
-    if (this.#fetcher.position(position.topic, position.partition) === null) {
-      const { topic, partition } = position;
+    const { topic, partition } = position;
+    if (this.#fetcher.position(topic, partition) === null) {
       throw new UnsupportedError(`partition ${topic}-${partition} is not assigned`);
     }
     this.#fetcher.assign([position]);
   }
 
   /**
-   * Commits for the group: the offsets of the records to be read next. Throws `KafkaError`; with
-   * ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID or REBALANCE_IN_PROGRESS the group has gone on.
+   * Goes on at the start, the end or a time (milliseconds since 1970; the end if no record is that
+   * young) in these partitions, or in all.
    */
-  async commit(offsets: readonly PartitionPosition[]): Promise<void> {
-    const { groupId } = this.#options;
-    if (groupId === null) throw new UnsupportedError("commit needs a groupId");
-    if (this.#membership !== null) await this.#membership.commit(offsets);
-    else await commitOffsets(this.cluster, groupId, offsets, null);
+  async seekTo(
+    at: OffsetSpec,
+    partitions: readonly TopicPartition[] = this.assignment(),
+    options: OperationOptions = {},
+  ): Promise<void> {
+    for (const position of await this.#offsetsAt(at, partitions, options)) {
+      // Those that a rebalance has taken meanwhile are others' now.
+      if (this.position(position.topic, position.partition) !== null) this.seek(position);
+    }
   }
 
-  /** Leaves the group and closes the connections. Commits nothing. */
+  /**
+   * Commits for the group: the offsets of the records to be read next, or without them the position
+   * in each partition: all that was handed out. Throws `KafkaError`; with ILLEGAL_GENERATION,
+   * UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS or STALE_MEMBER_EPOCH the group has gone on.
+   */
+  async commit(
+    offsets?: readonly PartitionPosition[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    if (offsets === undefined) return await this.#commitNews("position", undefined, options);
+    const { groupId } = this.#options;
+    if (groupId === null) throw new UnsupportedError("commit needs a groupId");
+    // One after the other, or an earlier one might come last.
+    const mine = this.#committing.then(async () => {
+      if (this.#membership !== null) await this.#membership.commit(offsets, options);
+      else await commitOffsets(this.cluster, groupId, offsets, null, options);
+      this.#fetcher.committed(offsets);
+    });
+    this.#committing = mine.catch(() => {});
+    await mine;
+  }
+
+  /** The group as `Producer.sendOffsets` wants it, or null outside of one. */
+  groupMetadata(): { groupId: string } & Partial<Membership["member"]> | null {
+    const { groupId } = this.#options;
+    return groupId === null ? null : { groupId, ...this.#membership?.member };
+  }
+
+  /**
+   * Leaves the group and closes the connections. With `autoCommitIntervalMs` it commits what is
+   * worked off before, else nothing.
+   */
   async close(): Promise<void> {
+    this.#closed.abort();
+    this.#autoCommit?.stop();
+    let failure: unknown = null;
+    if (this.#autoCommit !== null) {
+      await this.#rest(this.assignment());
+      const options = { timeoutMs: CLOSE_COMMIT_MS };
+      await this.#commitNews("finished", undefined, options).catch((error: unknown) => {
+        if (!isTooLate(error)) failure = error;
+      });
+    }
     this.#fetcher.close();
     await this.#membership?.stop();
     this.cluster.close();
+    if (failure !== null) throw failure;
+  }
+
+  async #commitNews(
+    by: "position" | "finished",
+    partitions?: readonly TopicPartition[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const news = this.#fetcher.uncommitted(by, partitions);
+    if (news.length > 0) await this.commit(news, options);
+  }
+
+  async #offsetsAt(
+    at: OffsetSpec,
+    partitions: readonly TopicPartition[],
+    options: OperationOptions,
+  ): Promise<PartitionPosition[]> {
+    const { isolationLevel } = this.#options;
+    const list = async (spec: OffsetSpec, of: readonly TopicPartition[]) => {
+      const query = new ListOffsetsQuery(this.cluster, { isolationLevel, ...options });
+      const answers = await query.run(of.map((each) => ({ ...each, at: spec })));
+      for (const { error } of answers) if (error !== null) throw error;
+      return answers;
+    };
+    const found = await list(at, partitions);
+    const beyond = found.filter(({ offset }) => offset < 0n);
+    const ends = beyond.length === 0 ? [] : await list("latest", beyond);
+    return [...found.filter(({ offset }) => offset >= 0n), ...ends];
   }
 
   async #startPositions(
@@ -159,32 +360,31 @@ export class Consumer {
       stable: this.#options.isolationLevel === "read_committed",
     });
     for (const { topic, partition, offset } of offsets) {
-      committed.set(`${topic}/${partition}`, offset);
+      committed.set(partitionKey(topic, partition), offset);
     }
     const at = this.#options.autoOffsetReset;
-    const without: { topic: string; partition: number; at: "earliest" | "latest" }[] = [];
+    const without: TopicPartition[] = [];
     for (const { topic, partitions } of assigned) {
       for (const partition of partitions) {
-        if (committed.has(`${topic}/${partition}`)) continue;
+        if (committed.has(partitionKey(topic, partition))) continue;
         if (at === "none") {
           throw new UnsupportedError(
             `group "${groupId}" has no offset for ${topic}-${partition}, and no reset is set`,
           );
         }
-        without.push({ topic, partition, at });
+        without.push({ topic, partition });
       }
     }
-    const { isolationLevel } = this.#options;
-    const found = await new ListOffsetsQuery(this.cluster, { isolationLevel }).run(without);
-    for (const { topic, partition, offset, error } of found) {
-      if (error !== null) throw error;
-      committed.set(`${topic}/${partition}`, offset);
+    if (at !== "none") {
+      for (const { topic, partition, offset } of await this.#offsetsAt(at, without, {})) {
+        committed.set(partitionKey(topic, partition), offset);
+      }
     }
     return assigned.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({
         topic,
         partition,
-        offset: committed.get(`${topic}/${partition}`) ?? 0n,
+        offset: committed.get(partitionKey(topic, partition)) ?? 0n,
       }))
     );
   }

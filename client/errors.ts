@@ -34,6 +34,8 @@ export class KafkaError extends Error {
 /** The operation was given up after its deadline; `cause` is the last failure, if there was one. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
+  readonly code = "TIMEOUT";
+  readonly retriable = true;
 }
 
 /** Whether another attempt can succeed. */
@@ -53,4 +55,6 @@ function sentence(code: number, detail: string): string {
 /** What was asked for cannot be: an unknown partition, a version that the broker lacks. */
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError";
+  readonly code = "UNSUPPORTED";
+  readonly retriable = false;
 }

@@ -15,7 +15,7 @@ const member = (memberId: string, topics: string[], groupInstanceId: string | nu
 });
 
 test("subscriptions and assignments survive the wire", () => {
-  expect(decodeSubscription(encodeSubscription(["b", "a"]))).toEqual(["a", "b"]);
+  expect(decodeSubscription(encodeSubscription(["b", "a"])).topics).toEqual(["a", "b"]);
   const assigned = [{ topic: "a", partitions: [0, 2] }, { topic: "b", partitions: [1] }];
   expect(decodeAssignment(encodeAssignment(assigned))).toMatchObject(assigned);
   expect(decodeAssignment(new Uint8Array(0))).toEqual([]);
@@ -24,10 +24,7 @@ test("subscriptions and assignments survive the wire", () => {
 test("a subscription of a newer version is read as the last known", () => {
   const newer = encodeSubscription(["a"]);
   newer[1] = 9;
-  // The fields that version 3 would have are not there: bytes that end early are refused.
-  expect(() => decodeSubscription(newer)).toThrow();
-  newer[1] = 1;
-  expect(decodeSubscription(newer)).toEqual(["a"]);
+  expect(decodeSubscription(newer).topics).toEqual(["a"]);
 });
 
 test("range gives runs, the first members one more (the example of Kafka's RangeAssignor)", () => {

@@ -1,7 +1,7 @@
 /**
  * The consumers' side of the classic group protocol: what a member tells of itself in JoinGroup, how
  * the leader spreads partitions over members, and what each gets in SyncGroup (Kafka's
- * `ConsumerProtocol`, `RangeAssignor`, `RoundRobinAssignor`).
+ * `ConsumerProtocol`, `RangeAssignor`, `RoundRobinAssignor`; `sticky-assignor.ts` has the others).
  */
 import { decodeVersioned, encodeVersioned } from "../core/protocol/codec.ts";
 import {
@@ -15,12 +15,22 @@ export interface TopicPartitions {
   readonly partitions: readonly number[];
 }
 
+/** A partition of a topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
 /** A member as an assignor sees it. */
 export interface AssignableMember {
   readonly memberId: string;
   /** Sorts before the member id, so that static members keep their place (KIP-345). */
   readonly groupInstanceId: string | null;
   readonly topics: readonly string[];
+  /** What it says it has (KIP-429); empty where an assignor does not look at it. */
+  readonly owned?: readonly TopicPartitions[];
+  /** The generation in which it got `owned`; the larger one is right where two have the same. */
+  readonly generation?: number;
 }
 
 /** Spreads the partitions of the topics that members subscribe to: by member id. */
@@ -29,19 +39,45 @@ export type Assignor = (
   partitionCounts: ReadonlyMap<string, number>,
 ) => Map<string, TopicPartitions[]>;
 
-const SUBSCRIPTION_VERSION = 1;
+/** The assignors that this client has, by the names that members agree on. */
+export type AssignorName = "range" | "roundrobin" | "sticky" | "cooperative-sticky";
+
+const SUBSCRIPTION_VERSION = 3;
 const ASSIGNMENT_VERSION = 1;
 
-/** The metadata of a member that wants these topics. */
-export function encodeSubscription(topics: readonly string[]): Uint8Array {
+/** What a member tells of itself when it joins. */
+export interface Subscription {
+  readonly topics: readonly string[];
+  readonly owned: readonly TopicPartitions[];
+  /** In which it got what it owns; −1 for none. */
+  readonly generation: number;
+  readonly rackId: string | null;
+}
+
+/** The metadata of a member that wants these topics; `userData` is for one assignor alone. */
+export function encodeSubscription(
+  topics: readonly string[],
+  more: Partial<Omit<Subscription, "topics">> & { readonly userData?: Uint8Array } = {},
+): Uint8Array {
   return encodeVersioned(consumerProtocolSubscription, SUBSCRIPTION_VERSION, {
     topics: [...topics].sort(),
+    userData: more.userData ?? null,
+    ownedPartitions: more.owned ?? [],
+    generationId: more.generation ?? -1,
+    rackId: more.rackId ?? null,
   });
 }
 
-/** The topics that a member wants. */
-export function decodeSubscription(bytes: Uint8Array): readonly string[] {
-  return decodeVersioned(consumerProtocolSubscription, bytes, "latest").topics;
+/** What a member tells of itself, and what it tells this assignor alone. */
+export function decodeSubscription(
+  bytes: Uint8Array,
+): Subscription & { readonly userData: Uint8Array | null } {
+  const { topics, ownedPartitions, generationId, rackId, userData } = decodeVersioned(
+    consumerProtocolSubscription,
+    bytes,
+    "latest",
+  );
+  return { topics, owned: ownedPartitions, generation: generationId, rackId, userData };
 }
 
 /** An assignment as the leader sends it. */
@@ -55,6 +91,31 @@ export function encodeAssignment(assigned: readonly TopicPartitions[]): Uint8Arr
 export function decodeAssignment(bytes: Uint8Array): readonly TopicPartitions[] {
   if (bytes.length === 0) return [];
   return decodeVersioned(consumerProtocolAssignment, bytes, "latest").assignedPartitions;
+}
+
+/** Partitions one by one. */
+export function eachPartition(assigned: readonly TopicPartitions[]): TopicPartition[] {
+  return assigned.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition }))
+  );
+}
+
+/** Partitions by topic, topics in order of their names and partitions of their numbers. */
+export function byTopic(partitions: Iterable<TopicPartition>): TopicPartitions[] {
+  const topics = new Map<string, number[]>();
+  for (const { topic, partition } of partitions) {
+    const list = topics.get(topic);
+    if (list === undefined) topics.set(topic, [partition]);
+    else list.push(partition);
+  }
+  return [...topics]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([topic, list]) => ({ topic, partitions: list.sort((a, b) => a - b) }));
+}
+
+/** One name for a partition, as a key of maps. */
+export function partitionKey(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
 }
 
 /**
@@ -100,12 +161,6 @@ export const roundRobinAssignor: Assignor = (members, partitionCounts) => {
     for (const [topic, partitions] of topics) assigned.get(memberId)!.push({ topic, partitions });
   }
   return assigned;
-};
-
-/** The assignors at hand under the names that members agree on. */
-export const ASSIGNORS: Readonly<Record<string, Assignor>> = {
-  range: rangeAssignor,
-  roundrobin: roundRobinAssignor,
 };
 
 function emptyAssignment(members: readonly AssignableMember[]): Map<string, TopicPartitions[]> {

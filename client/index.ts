@@ -15,3 +15,15 @@ export { Producer, TopicWriter } from "./producer.ts";
 export type * from "./producer.ts";
 export { Consumer, FetchedChunk } from "./consumer.ts";
 export type * from "./consumer.ts";
+export type { AssignorName, TopicPartition, TopicPartitions } from "./group-protocol.ts";
+export {
+  bytesSerde,
+  float64Serde,
+  int16Serde,
+  int32Serde,
+  int64Serde,
+  jsonSerde,
+  SerdeError,
+  stringSerde,
+} from "./serde.ts";
+export type { Serde, SerdeContext } from "./serde.ts";

@@ -23,6 +23,11 @@ export class ConnectionError extends Error {
     super(message, options);
   }
 
+  /** As other errors of the client have one. */
+  get code(): ConnectionFailure {
+    return this.failure;
+  }
+
   /** Whether another attempt, perhaps at another broker, can succeed. */
   get retriable(): boolean {
     return this.failure === "refused" || this.failure === "timeout" || this.failure === "closed";

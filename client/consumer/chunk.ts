@@ -13,15 +13,16 @@ import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 
-/** A record as a consumer gets it. The bytes are views; copy what is kept for long. */
-export interface ConsumerRecord {
+/** A record as a consumer gets it. Bytes are views; copy what is kept for long. */
+export interface ConsumerRecord<K = Uint8Array, V = Uint8Array> {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
   /** Milliseconds since 1970, or −1. */
   readonly timestampMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
+  readonly key: K | null;
+  readonly value: V | null;
+  /** In their order, names may repeat. */
   readonly headers: readonly RecordHeader[];
 }
 
@@ -48,6 +49,20 @@ export class FetchedChunk {
     readonly aborted: readonly AbortedTransaction[] | null,
     readonly codecs: Codecs,
   ) {}
+
+  /** The same from a later record on. */
+  from(offset: number): FetchedChunk {
+    return new FetchedChunk(
+      this.topic,
+      this.partition,
+      offset,
+      this.nextOffset,
+      this.highWatermark,
+      this.bytes,
+      this.aborted,
+      this.codecs,
+    );
+  }
 
   /**
    * Calls back for each record, with a cursor that stands on it, until it says false. This makes no
@@ -82,6 +97,13 @@ export class FetchedChunk {
         yield new RecordCursor(this.bytes, position, this.codecs);
       }
       position += size;
+    }
+  }
+
+  /** A cursor on each record in turn, from `fetchOffset` on. Throws `CorruptRecordError`. */
+  *each(): Generator<RecordCursor> {
+    for (const cursor of this.cursors()) {
+      while (cursor.next()) if (cursor.offset >= this.fetchOffset) yield cursor;
     }
   }
 

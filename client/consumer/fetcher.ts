@@ -9,6 +9,7 @@ import { forEachBatch, lastOffset } from "../../core/records/batch-header.ts";
 import { ListOffsetsQuery } from "../admin/list-offsets.ts";
 import type { Cluster } from "../cluster.ts";
 import { isRetriableError, KafkaError, TimeoutError } from "../errors.ts";
+import { partitionKey, type TopicPartition } from "../group-protocol.ts";
 import { FetchedChunk } from "./chunk.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { WakeUp } from "../wake-up.ts";
@@ -20,28 +21,58 @@ type PartitionResponse = FetchResponse["responses"][number]["partitions"][number
 const QUEUED_CHUNKS_MAX = 2;
 const EMPTY = new Uint8Array(0);
 
-/** An assigned partition. */
+/** An assigned partition; another object as soon as it is sought elsewhere. */
 interface Assigned {
   readonly topic: string;
   readonly partition: number;
   /** Where the next fetch begins. */
   fetchOffset: number;
-  /** Behind the last chunk that was taken. */
+  /** Behind the last chunk or record that was handed out. */
   position: number;
+  /** Behind the last that was worked off: whoever got it has come back for more. */
+  finished: number;
+  /** What was committed last; −1 for nothing yet. */
+  committed: number;
   maxBytes: number;
   paused: boolean;
+  /** It is about to be taken away: nothing more of it is handed out. */
+  held: boolean;
+  /** Somebody works on a chunk of it and must have that finished before the next. */
+  leased: boolean;
   queued: number;
   inRequest: boolean;
   retryAtMs: number;
   failures: number;
   failingSinceMs: number;
+  /** The closest replica, as the leader has said (KIP-392). */
+  preferred: { readonly nodeId: number; readonly untilMs: number } | null;
+}
+
+interface Queued {
+  readonly chunk: FetchedChunk;
+  readonly owner: Assigned;
+}
+
+/** A chunk in the hands of one worker: its partition rests until `release`. */
+export interface Lease {
+  readonly chunk: FetchedChunk;
+  /** False once the partition was paused, sought elsewhere or is taken away: stop then. */
+  readonly isValid: boolean;
+  /** The record at `offset` is handed out; everything before it is worked off. */
+  handOut(offset: number): void;
+  /** Everything before `offset` is worked off. */
+  finish(offset: number): void;
+  /** Gives the partition back; records from its position on come again. To be called once. */
+  release(): void;
 }
 
 /** The fetching half of a consumer. */
 export class Fetcher {
   readonly #assigned = new Map<string, Assigned>();
   readonly #busyLeaders = new Set<number>();
-  #chunks: { readonly chunk: FetchedChunk; readonly owner: Assigned }[] = [];
+  #chunks: Queued[] = [];
+  /** Whose chunk `next` gave last. */
+  #last: Assigned | null = null;
   #queuedBytes = 0;
   #error: Error | null = null;
   #waiters: (() => void)[] = [];
@@ -56,20 +87,25 @@ export class Fetcher {
   /** Adds partitions; one that is there already is set to the new offset, and stays paused. */
   assign(positions: readonly PartitionPosition[]): void {
     for (const { topic, partition, offset } of positions) {
-      const paused = this.#assigned.get(key(topic, partition))?.paused ?? false;
+      const before = this.#assigned.get(partitionKey(topic, partition));
       this.#drop(topic, partition);
-      this.#assigned.set(key(topic, partition), {
+      this.#assigned.set(partitionKey(topic, partition), {
         topic,
         partition,
         fetchOffset: Number(offset),
         position: Number(offset),
+        finished: Number(offset),
+        committed: -1,
         maxBytes: this.options.partitionMaxBytes,
-        paused,
+        paused: before?.paused ?? false,
+        held: before?.held ?? false,
+        leased: false,
         queued: 0,
         inRequest: false,
         retryAtMs: 0,
         failures: 0,
         failingSinceMs: 0,
+        preferred: null,
       });
     }
     this.#pumping.soon();
@@ -87,37 +123,105 @@ export class Fetcher {
 
   /** The offset behind the last chunk that was taken, or null if the partition is not assigned. */
   position(topic: string, partition: number): bigint | null {
-    const assigned = this.#assigned.get(key(topic, partition));
+    const assigned = this.#assigned.get(partitionKey(topic, partition));
     return assigned === undefined ? null : BigInt(assigned.position);
   }
 
-  /** What is fetched already stays to be taken. */
+  /** What is fetched already waits for `resume`, unless that is too much. */
   pause(topic: string, partition: number): void {
-    const assigned = this.#assigned.get(key(topic, partition));
-    if (assigned !== undefined) assigned.paused = true;
+    const assigned = this.#assigned.get(partitionKey(topic, partition));
+    if (assigned === undefined || assigned.paused) return;
+    assigned.paused = true;
+    // What rests must not stop the others: it is fetched again.
+    if (assigned.leased || this.#queuedBytes < this.options.queuedBytes / 2) return;
+    const { position, finished, committed } = assigned;
+    this.assign([{ topic, partition, offset: BigInt(position) }]);
+    Object.assign(this.#assigned.get(partitionKey(topic, partition)) ?? {}, {
+      finished,
+      committed,
+    });
   }
 
   resume(topic: string, partition: number): void {
-    const assigned = this.#assigned.get(key(topic, partition));
+    const assigned = this.#assigned.get(partitionKey(topic, partition));
     if (assigned === undefined) return;
     assigned.paused = false;
+    this.#wake();
     this.#pumping.soon();
   }
 
-  /** The next chunk in the order of arrival; null when closed. Rejects on what will not pass. */
-  async next(signal?: AbortSignal): Promise<FetchedChunk | null> {
-    for (;;) {
-      signal?.throwIfAborted();
-      const taken = this.#take();
-      if (taken !== null) return taken;
-      if (this.#error !== null) {
-        const error = this.#error;
-        this.#error = null;
-        throw error;
-      }
-      if (this.#closed) return null;
-      await this.#changed(signal);
+  /** Hands out nothing more of these until they are unassigned, and waits for who works on them. */
+  async hold(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+    const held = partitions.flatMap(({ topic, partition }) => {
+      const assigned = this.#assigned.get(partitionKey(topic, partition));
+      return assigned === undefined ? [] : [assigned];
+    });
+    for (const assigned of held) assigned.held = true;
+    while (!signal.aborted && held.some(({ leased }) => leased)) await this.#changed(signal);
+  }
+
+  /** What is to be committed, by what was handed out or worked off; of these partitions or all. */
+  uncommitted(
+    by: "position" | "finished",
+    partitions: readonly TopicPartition[] = [...this.#assigned.values()],
+  ): PartitionPosition[] {
+    return partitions.flatMap(({ topic, partition }) => {
+      const assigned = this.#assigned.get(partitionKey(topic, partition));
+      if (assigned === undefined || assigned[by] === assigned.committed) return [];
+      return [{ topic, partition, offset: BigInt(assigned[by]) }];
+    });
+  }
+
+  /** Remembers what was committed. */
+  committed(positions: readonly PartitionPosition[]): void {
+    for (const { topic, partition, offset } of positions) {
+      const assigned = this.#assigned.get(partitionKey(topic, partition));
+      if (assigned !== undefined) assigned.committed = Number(offset);
     }
+  }
+
+  /**
+   * The next chunk in the order of arrival; null when closed. Rejects on what will not pass. The one
+   * before counts as worked off.
+   */
+  async next(signal?: AbortSignal): Promise<FetchedChunk | null> {
+    if (this.#last !== null) this.#last.finished = this.#last.position;
+    this.#last = null;
+    const taken = await this.#wait(signal);
+    if (taken === null) return null;
+    this.#last = taken.owner;
+    taken.owner.position = taken.chunk.nextOffset;
+    return taken.chunk;
+  }
+
+  /** As `next`, but the caller has the partition for itself until it gives it back. */
+  async lease(signal?: AbortSignal): Promise<Lease | null> {
+    const taken = await this.#wait(signal);
+    if (taken === null) return null;
+    const { chunk, owner } = taken;
+    owner.leased = true;
+    const isCurrent = () =>
+      this.#assigned.get(partitionKey(owner.topic, owner.partition)) === owner;
+    return {
+      chunk,
+      get isValid(): boolean {
+        return isCurrent() && !owner.paused && !owner.held;
+      },
+      handOut(offset) {
+        owner.finished = offset;
+        owner.position = offset + 1;
+      },
+      finish(offset) {
+        owner.finished = offset;
+        owner.position = offset;
+      },
+      release: () => {
+        owner.leased = false;
+        if (isCurrent() && owner.position < chunk.nextOffset) this.#putBack(taken);
+        this.#wake();
+        this.#pumping.soon();
+      },
+    };
   }
 
   /** Makes the next `next` reject. */
@@ -133,15 +237,39 @@ export class Fetcher {
     this.#wake();
   }
 
-  #take(): FetchedChunk | null {
-    const taken = this.#chunks.shift();
+  async #wait(signal: AbortSignal | undefined): Promise<Queued | null> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const taken = this.#take();
+      if (taken !== null) return taken;
+      if (this.#error !== null) {
+        const error = this.#error;
+        this.#error = null;
+        throw error;
+      }
+      if (this.#closed) return null;
+      await this.#changed(signal);
+    }
+  }
+
+  #take(): Queued | null {
+    const at = this.#chunks.findIndex(({ owner }) => {
+      return !owner.paused && !owner.held && !owner.leased;
+    });
+    const taken = this.#chunks[at];
     if (taken === undefined) return null;
-    const { chunk, owner } = taken;
-    this.#queuedBytes -= chunk.bytes.length;
-    owner.queued--;
-    owner.position = chunk.nextOffset;
+    this.#chunks.splice(at, 1);
+    this.#queuedBytes -= taken.chunk.bytes.length;
+    taken.owner.queued--;
     this.#pumping.soon();
-    return chunk;
+    return taken;
+  }
+
+  /** The rest of a chunk, before all that was fetched after it. */
+  #putBack({ chunk, owner }: Queued): void {
+    this.#chunks.unshift({ chunk: chunk.from(owner.position), owner });
+    this.#queuedBytes += chunk.bytes.length;
+    owner.queued++;
   }
 
   #changed(signal: AbortSignal | undefined): Promise<void> {
@@ -160,12 +288,18 @@ export class Fetcher {
   }
 
   #drop(topic: string, partition: number): void {
-    const assigned = this.#assigned.get(key(topic, partition));
+    const assigned = this.#assigned.get(partitionKey(topic, partition));
     if (assigned === undefined) return;
-    this.#assigned.delete(key(topic, partition));
+    this.#assigned.delete(partitionKey(topic, partition));
+    this.#dropChunks(assigned);
+    // Who waits for its worker need not wait any more.
+    this.#wake();
+  }
+
+  #dropChunks(dropped: Assigned): void {
     this.#chunks = this.#chunks.filter(({ chunk, owner }) => {
-      if (owner === assigned) this.#queuedBytes -= chunk.bytes.length;
-      return owner !== assigned;
+      if (owner === dropped) this.#queuedBytes -= chunk.bytes.length;
+      return owner !== dropped;
     });
   }
 
@@ -177,18 +311,19 @@ export class Fetcher {
     // read waiting after their chunks are taken. So a leader is asked for all or none of them.
     const full = new Set<number>();
     for (const assigned of this.#assigned.values()) {
-      if (assigned.paused || assigned.inRequest) continue;
+      if (assigned.paused || assigned.held || assigned.inRequest) continue;
       if (assigned.retryAtMs > nowMs) {
         this.#pumping.at(assigned.retryAtMs);
         continue;
       }
-      const { topic, partition } = assigned;
+      const { topic } = assigned;
       this.cluster.touch(topic);
-      const leader = this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
+      const leader = this.#nodeFor(assigned, nowMs);
       if (leader < 0 || !this.cluster.brokers.has(leader)) {
         this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);
       } else if (assigned.queued >= QUEUED_CHUNKS_MAX) {
-        full.add(leader);
+        // Who works on one partition for long does not stop the others.
+        if (!assigned.leased) full.add(leader);
       } else if (!this.#busyLeaders.has(leader)) {
         const list = byLeader.get(leader);
         if (list === undefined) byLeader.set(leader, [assigned]);
@@ -200,12 +335,24 @@ export class Fetcher {
     }
   }
 
+  /** The replica to read from: the leader, unless it has named a closer one. */
+  #nodeFor(assigned: Assigned, nowMs: number): number {
+    const { topic, partition, preferred } = assigned;
+    if (preferred !== null) {
+      if (preferred.untilMs > nowMs && this.cluster.brokers.has(preferred.nodeId)) {
+        return preferred.nodeId;
+      }
+      assigned.preferred = null;
+    }
+    return this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
+  }
+
   async #fetch(leader: number, list: readonly Assigned[]): Promise<void> {
     this.#busyLeaders.add(leader);
     for (const assigned of list) assigned.inRequest = true;
     try {
       const connection = await this.cluster.broker(leader, "fetch");
-      const { maxWaitMs, minBytes, maxBytes, isolationLevel } = this.options;
+      const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
       const names = new Map<string, string>();
       const topics = [...Map.groupBy(list, ({ topic }) => topic)].map(([topic, partitions]) => {
         const topicId = this.cluster.cached(topic)?.topicId ?? null;
@@ -228,6 +375,7 @@ export class Fetcher {
         maxBytes,
         isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
         topics,
+        ...(rackId === null ? {} : { rackId }),
       }, {
         timeoutMs: maxWaitMs + this.cluster.options.requestTimeoutMs,
         maxVersion: idsKnown ? fetchApi.maxVersion : 12,
@@ -249,10 +397,10 @@ export class Fetcher {
     names: ReadonlyMap<string, string>,
   ): void {
     if (response.errorCode !== Errors.NONE) throw new KafkaError(response.errorCode, "fetch");
-    const byKey = new Map(list.map((each) => [key(each.topic, each.partition), each]));
+    const byKey = new Map(list.map((each) => [partitionKey(each.topic, each.partition), each]));
     for (const { topic, topicId, partitions } of response.responses) {
       for (const answer of partitions) {
-        const id = key(names.get(topicId) ?? topic, answer.partitionIndex);
+        const id = partitionKey(names.get(topicId) ?? topic, answer.partitionIndex);
         const assigned = byKey.get(id);
         // It may have been taken away or sought elsewhere meanwhile.
         if (assigned !== undefined && this.#assigned.get(id) === assigned) {
@@ -263,10 +411,16 @@ export class Fetcher {
   }
 
   #answered(assigned: Assigned, answer: PartitionResponse): void {
+    if (answer.errorCode !== Errors.NONE && assigned.preferred !== null) {
+      // Whatever is wrong with the follower, the leader knows better.
+      assigned.preferred = null;
+      return;
+    }
     switch (answer.errorCode) {
       case Errors.NONE:
         assigned.failures = 0;
         assigned.maxBytes = this.options.partitionMaxBytes;
+        this.#prefer(assigned, answer.preferredReadReplica);
         return this.#records(assigned, answer);
       case Errors.OFFSET_OUT_OF_RANGE:
         return void this.#reset(assigned, answer.errorCode);
@@ -275,6 +429,13 @@ export class Fetcher {
         this.#failed(assigned, error, true);
       }
     }
+  }
+
+  #prefer(assigned: Assigned, nodeId: number): void {
+    if (nodeId < 0) return;
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    assigned.preferred = { nodeId, untilMs: nowMs + this.cluster.options.metadataMaxAgeMs };
+    if (!this.cluster.brokers.has(nodeId)) this.#refresh();
   }
 
   #records(assigned: Assigned, answer: PartitionResponse): void {
@@ -328,6 +489,7 @@ export class Fetcher {
         throw answer?.error ?? new KafkaError(code, name(assigned));
       }
       assigned.fetchOffset = Number(answer.offset);
+      if (assigned.queued === 0 && !assigned.leased) assigned.position = assigned.fetchOffset;
       assigned.retryAtMs = 0;
       this.#pumping.soon();
     } catch (error) {
@@ -337,9 +499,13 @@ export class Fetcher {
 
   /** Tries again later, unless the error is for good or has lasted too long. */
   #failed(assigned: Assigned, error: Error, refresh: boolean): void {
-    if (this.#closed || this.#assigned.get(key(assigned.topic, assigned.partition)) !== assigned) {
+    if (
+      this.#closed ||
+      this.#assigned.get(partitionKey(assigned.topic, assigned.partition)) !== assigned
+    ) {
       return;
     }
+    assigned.preferred = null;
     const nowMs = this.cluster.io.clock.monotonicMs();
     if (assigned.failures++ === 0) assigned.failingSinceMs = nowMs;
     assigned.retryAtMs = nowMs + this.cluster.backoffMs(assigned.failures - 1);
@@ -367,10 +533,6 @@ export class Fetcher {
         this.#pumping.soon();
       });
   }
-}
-
-function key(topic: string, partition: number): string {
-  return `${topic}/${partition}`;
 }
 
 function name({ topic, partition }: { topic: string; partition: number }): string {

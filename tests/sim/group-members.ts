@@ -146,7 +146,7 @@ export class ClassicSimMember extends GroupMember {
       members.map((each) => ({
         memberId: each.memberId,
         groupInstanceId: each.groupInstanceId,
-        topics: decodeSubscription(each.metadata),
+        topics: decodeSubscription(each.metadata).topics,
       })),
       counts,
     );

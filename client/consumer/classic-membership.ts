@@ -1,0 +1,412 @@
+/**
+ * Membership in a group by the classic protocol (Kafka's `AbstractCoordinator` and
+ * `ConsumerCoordinator`): join, get an assignment, send heartbeats, and on a rebalance join again.
+ * With eager assignors everything is given back before; with cooperative ones (KIP-429) members
+ * read on, give up only what is to go elsewhere, and join once more so that it can.
+ */
+import type { Connection } from "../../core/connection.ts";
+import { Errors } from "../../core/errors.ts";
+import { sleep } from "../../core/io.ts";
+import { joinGroup } from "../../core/protocol/11-join-group.ts";
+import { heartbeat } from "../../core/protocol/12-heartbeat.ts";
+import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
+import { syncGroup } from "../../core/protocol/14-sync-group.ts";
+import type { ResponseOf } from "../../core/protocol/schema.ts";
+import { assignableMember, assignorOf, isCooperative, memberMetadata } from "../assignors.ts";
+import type { Cluster } from "../cluster.ts";
+import { commitOffsets } from "../commit-offsets.ts";
+import type { CommittingMember } from "../commit-offsets.ts";
+import { ConnectionError, KafkaError, throwOnError } from "../errors.ts";
+import { decodeAssignment, eachPartition, encodeAssignment } from "../group-protocol.ts";
+import type { TopicPartition, TopicPartitions } from "../group-protocol.ts";
+import type { OperationOptions } from "../options.ts";
+import {
+  asError,
+  isPassing,
+  type Membership,
+  type MembershipEvents,
+  Patience,
+  type TopicSelection,
+} from "./membership.ts";
+import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
+import { OwnedPartitions } from "./owned-partitions.ts";
+
+const PROTOCOL_TYPE = "consumer";
+/** A join is answered at the end of the rebalance; it is given this much longer. */
+const JOIN_SLACK_MS = 5000;
+
+/** The member must join again; its partitions are lost if the group went on without it. */
+class RejoinError extends Error {
+  override readonly name = "RejoinError";
+  constructor(readonly lost: boolean) {
+    super("the group rebalances");
+  }
+}
+
+/** See the head of the file. */
+export class ClassicMembership implements Membership {
+  #memberId = "";
+  #generation = -1;
+  /** As leader: the partitions that were spread, by topic. */
+  #spread: ReadonlyMap<string, number> | null = null;
+  /** The topics that were asked for; with a pattern those that match. */
+  #topics: readonly string[] = [];
+  #running: Promise<void> | null = null;
+  /** Resolves when the rebalance that is under way has its generation; null outside of one. */
+  #rebalance: PromiseWithResolvers<void> | null = null;
+  #inEvent = false;
+  /** When the coordinator last answered: after the session's time it has given the rest away. */
+  #heardMs = 0;
+  #patternCheckedMs = 0;
+  /** What an eager member had before it gave everything back, for `sticky`. */
+  #before: { owned: TopicPartitions[]; generation: number } = { owned: [], generation: -1 };
+  readonly #owned = new OwnedPartitions();
+  readonly #patience: Patience;
+  readonly #cooperative: boolean;
+  readonly #stop = new AbortController();
+
+  constructor(
+    readonly cluster: Cluster,
+    readonly groupId: string,
+    readonly selection: TopicSelection,
+    readonly options: ResolvedConsumerOptions,
+    readonly events: MembershipEvents,
+  ) {
+    this.#patience = new Patience(cluster);
+    this.#cooperative = isCooperative(options.assignors);
+  }
+
+  get member(): CommittingMember {
+    return {
+      generation: this.#generation,
+      memberId: this.#memberId,
+      groupInstanceId: this.options.groupInstanceId,
+    };
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#rebalance?.resolve();
+    await this.#running;
+    if (this.#memberId === "" || this.options.groupInstanceId !== null) return;
+    const memberId = this.#memberId;
+    this.#memberId = "";
+    try {
+      const { heartbeatIntervalMs: timeoutMs } = this.options;
+      const node = await this.cluster.coordinator("group", this.groupId, { timeoutMs });
+      // On the coordinator's own connection it might wait behind a join.
+      const connection = await this.cluster.connect(node, "main");
+      await connection.request(
+        leaveGroup,
+        (connection.versionOf(leaveGroup) ?? 0) >= 3
+          ? { groupId: this.groupId, members: [{ memberId }] }
+          : { groupId: this.groupId, memberId },
+        { timeoutMs },
+      );
+    } catch (error) {
+      // The session's end does the same, later.
+      if (!(error instanceof ConnectionError || error instanceof KafkaError)) throw error;
+    }
+  }
+
+  /** During a cooperative rebalance it waits for its end, since what stays here is to be kept. */
+  async commit(
+    offsets: readonly PartitionPosition[],
+    options: OperationOptions = {},
+  ): Promise<void> {
+    const { clock } = this.cluster.io;
+    const deadlineMs = clock.monotonicMs() +
+      (options.timeoutMs ?? this.cluster.options.apiTimeoutMs);
+    for (;;) {
+      const { generation } = this.member;
+      try {
+        return await commitOffsets(this.cluster, this.groupId, offsets, this.member, options);
+      } catch (error) {
+        const goesOn = error instanceof KafkaError && this.#cooperative && !this.#inEvent &&
+          (error.code === Errors.REBALANCE_IN_PROGRESS ||
+            (error.code === Errors.ILLEGAL_GENERATION && generation !== this.#generation));
+        if (!goesOn || clock.monotonicMs() >= deadlineMs) throw error;
+        await this.#rebalanced(deadlineMs, options.signal);
+        if (this.#stop.signal.aborted || this.#owned.missing(offsets).length > 0) throw error;
+      }
+    }
+  }
+
+  /** Waits for the end of the rebalance, or a moment if it has not begun here. */
+  async #rebalanced(deadlineMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.cluster.io;
+    const leftMs = Math.max(0, deadlineMs - clock.monotonicMs());
+    const pauseMs = this.#rebalance === null ? this.cluster.backoffMs(0) : leftMs;
+    const signals = signal === undefined ? [this.#stop.signal] : [this.#stop.signal, signal];
+    const ended = new AbortController();
+    const pause = sleep(clock, pauseMs, AbortSignal.any([ended.signal, ...signals]));
+    await Promise.race([this.#rebalance?.promise ?? pause, pause]).catch(() => {});
+    ended.abort();
+    signal?.throwIfAborted();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#round();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof RejoinError) {
+          if (error.lost) await this.#guarded(() => this.#giveUp(this.#owned.list(), true));
+          continue;
+        }
+        if (!isPassing(error)) return this.events.failed(asError(error), true);
+        await this.#pause(asError(error));
+      }
+    }
+  }
+
+  /** From one join to the need for the next, which throws. */
+  async #round(): Promise<void> {
+    const connection = await this.#coordinator();
+    if (!this.#cooperative && this.#owned.size > 0) {
+      this.#before = { owned: this.#owned.byTopic(), generation: this.#generation };
+      await this.#beatDuring(connection, this.#giveUp(this.#owned.list(), false));
+    }
+    const assigned = await this.#join(connection);
+    this.#heard();
+    this.#rebalance?.resolve();
+    this.#rebalance = null;
+    const gone = this.#owned.beside(assigned);
+    await this.#beatDuring(connection, this.#settle(gone, assigned));
+    // What was given up can go to its new owner once this member has joined again.
+    if (gone.length > 0) throw new RejoinError(false);
+    await this.#beat(connection);
+  }
+
+  async #settle(
+    gone: readonly TopicPartition[],
+    assigned: readonly TopicPartition[],
+  ): Promise<void> {
+    if (gone.length > 0) await this.#giveUp(gone, false);
+    const added = this.#owned.missing(assigned);
+    await this.#event(() => this.events.assigned(added));
+    this.#owned.add(added);
+  }
+
+  async #giveUp(partitions: readonly TopicPartition[], lost: boolean): Promise<void> {
+    if (lost) this.#generation = -1;
+    if (partitions.length === 0) return;
+    await this.#event(() => this.events.revoked(partitions, lost));
+    this.#owned.remove(partitions);
+  }
+
+  async #event(run: () => Promise<void>): Promise<void> {
+    this.#inEvent = true;
+    try {
+      await run();
+    } finally {
+      this.#inEvent = false;
+    }
+  }
+
+  async #guarded(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.events.failed(asError(error), true);
+      this.#stop.abort();
+    }
+  }
+
+  async #pause(error: Error): Promise<void> {
+    this.cluster.forgetCoordinator("group", this.groupId);
+    const pauseMs = this.#patience.failed();
+    if (this.#patience.isExhausted) this.events.failed(error, false);
+    await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
+    if (this.#sessionLeftMs() <= 0) {
+      await this.#guarded(() => this.#giveUp(this.#owned.list(), true));
+    }
+  }
+
+  #heard(): void {
+    this.#heardMs = this.cluster.io.clock.monotonicMs();
+    this.#patience.reset();
+  }
+
+  #sessionLeftMs(): number {
+    return this.#heardMs + this.options.sessionTimeoutMs - this.cluster.io.clock.monotonicMs();
+  }
+
+  async #coordinator(): Promise<Connection> {
+    const node = await this.cluster.coordinator("group", this.groupId, {
+      signal: this.#stop.signal,
+    });
+    return await this.cluster.connect(node, "coordinator");
+  }
+
+  async #join(connection: Connection): Promise<TopicPartition[]> {
+    const { sessionTimeoutMs, rebalanceTimeoutMs, groupInstanceId } = this.options;
+    this.#rebalance ??= Promise.withResolvers();
+    await this.#select();
+    const response = await connection.request(joinGroup, {
+      groupId: this.groupId,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs,
+      memberId: this.#memberId,
+      ...(groupInstanceId === null ? {} : { groupInstanceId }),
+      protocolType: PROTOCOL_TYPE,
+      protocols: this.#protocols(),
+    }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
+    if (response.errorCode === Errors.MEMBER_ID_REQUIRED) {
+      // KIP-394: the id comes first, so that abandoned joins leave nothing behind.
+      this.#memberId = response.memberId;
+      return await this.#join(connection);
+    }
+    this.#check(response.errorCode, "join");
+    this.#memberId = response.memberId;
+    this.#generation = response.generationId;
+    this.#spread = null;
+    const leads = response.leader === response.memberId;
+    const assignments = leads ? await this.#assignments(response) : [];
+    const answer = await connection.request(syncGroup, {
+      groupId: this.groupId,
+      generationId: this.#generation,
+      memberId: this.#memberId,
+      ...(groupInstanceId === null ? {} : { groupInstanceId }),
+      protocolType: PROTOCOL_TYPE,
+      protocolName: response.protocolName,
+      assignments: response.skipAssignment ? [] : assignments,
+    }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
+    this.#check(answer.errorCode, "sync with");
+    return eachPartition(decodeAssignment(answer.assignment));
+  }
+
+  #protocols(): { name: string; metadata: Uint8Array }[] {
+    const owned = this.#owned.byTopic();
+    const subscription = {
+      topics: this.#topics,
+      owned,
+      generation: owned.length === 0 ? -1 : this.#generation,
+      rackId: this.options.rackId,
+    };
+    return this.options.assignors.map((name) => ({
+      name,
+      metadata: memberMetadata(name, subscription, this.#before),
+    }));
+  }
+
+  /** The topics to ask for: as they are, or what matches now. */
+  async #select(): Promise<void> {
+    if ("topics" in this.selection) {
+      this.#topics = this.selection.topics;
+      return;
+    }
+    const pattern = new RegExp(`^(?:${this.selection.pattern})$`);
+    const { topics } = await this.cluster.refresh(null, { signal: this.#stop.signal });
+    this.#topics = topics.flatMap(({ name, isInternal }) =>
+      name !== null && !isInternal && pattern.test(name) ? [name] : []
+    );
+  }
+
+  /** The leader's part: it spreads the partitions with the assignor that all members know. */
+  async #assignments(
+    { members, protocolName }: ResponseOf<typeof joinGroup>,
+  ): Promise<{ memberId: string; assignment: Uint8Array }[]> {
+    const assignor = assignorOf(protocolName);
+    if (assignor === null || protocolName === null) {
+      throw new KafkaError(Errors.INCONSISTENT_GROUP_PROTOCOL, `group "${this.groupId}"`);
+    }
+    const subscribed = members.map((member) => assignableMember(protocolName, member));
+    const topics = [...new Set(subscribed.flatMap((member) => member.topics))];
+    await this.cluster.refresh(topics, { signal: this.#stop.signal });
+    const counts = new Map(topics.map((topic) => {
+      return [topic, this.cluster.cached(topic)?.partitions.length ?? 0];
+    }));
+    this.#spread = counts;
+    return [...assignor(subscribed, counts)].map(([memberId, assigned]) => ({
+      memberId,
+      assignment: encodeAssignment(assigned),
+    }));
+  }
+
+  /** As leader, has the group join again where topics have grown; other members don't see it. */
+  #checkSpread(): void {
+    const spread = this.#spread;
+    if (spread === null) return;
+    for (const [topic, count] of spread) {
+      this.cluster.touch(topic);
+      const known = this.cluster.cached(topic);
+      if (known !== undefined && known.partitions.length !== count) throw new RejoinError(false);
+    }
+  }
+
+  /** Until a rebalance or failure throws. */
+  async #beat(connection: Connection): Promise<never> {
+    for (;;) {
+      await sleep(this.cluster.io.clock, this.options.heartbeatIntervalMs, this.#stop.signal);
+      this.#check(await this.#heartbeat(connection), "send a heartbeat to");
+      this.#checkSpread();
+      await this.#checkPattern();
+    }
+  }
+
+  /** A member stays alive while it is busy with its partitions, even if others wait for it. */
+  async #beatDuring(connection: Connection, work: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    const finished = work.finally(() => done.abort());
+    const signal = AbortSignal.any([done.signal, this.#stop.signal]);
+    const beating = (async () => {
+      while (!signal.aborted) {
+        try {
+          await sleep(this.cluster.io.clock, this.options.heartbeatIntervalMs, signal);
+          const code = await this.#heartbeat(connection);
+          if (code !== Errors.NONE && code !== Errors.REBALANCE_IN_PROGRESS) return;
+        } catch {
+          // What is wrong with the connection shows again in what follows.
+          return;
+        }
+      }
+    })();
+    await finished;
+    await beating;
+  }
+
+  async #heartbeat(connection: Connection): Promise<number> {
+    const { groupInstanceId } = this.options;
+    const { errorCode } = await connection.request(heartbeat, {
+      groupId: this.groupId,
+      generationId: this.#generation,
+      memberId: this.#memberId,
+      ...(groupInstanceId === null ? {} : { groupInstanceId }),
+    }, { timeoutMs: Math.max(1, this.#sessionLeftMs()), signal: this.#stop.signal });
+    this.#heard();
+    return errorCode;
+  }
+
+  /** With a pattern, topics that begin or cease to match are a reason to join again. */
+  async #checkPattern(): Promise<void> {
+    if ("topics" in this.selection) return;
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    if (nowMs - this.#patternCheckedMs < this.cluster.options.metadataMaxAgeMs) return;
+    this.#patternCheckedMs = nowMs;
+    const before = [...this.#topics].sort().join("\n");
+    await this.#select();
+    if ([...this.#topics].sort().join("\n") !== before) throw new RejoinError(false);
+  }
+
+  /** Throws `RejoinError` where joining again helps, else a `KafkaError`. */
+  #check(code: number, what: string): void {
+    switch (code) {
+      case Errors.REBALANCE_IN_PROGRESS:
+        throw new RejoinError(false);
+      case Errors.ILLEGAL_GENERATION:
+        throw new RejoinError(true);
+      case Errors.UNKNOWN_MEMBER_ID:
+        this.#memberId = "";
+        throw new RejoinError(true);
+      default:
+        throwOnError(code, `${what} group "${this.groupId}"`);
+    }
+  }
+}

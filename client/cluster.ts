@@ -4,6 +4,7 @@
  * brokers are gone (as KIP-899 has it).
  */
 import { Connection, ConnectionError } from "../core/connection.ts";
+import type { Authenticate } from "../core/connection.ts";
 import { Errors } from "../core/errors.ts";
 import { sleep } from "../core/io.ts";
 import type { HostPort } from "../core/io.ts";
@@ -19,6 +20,7 @@ import type {
   OperationOptions,
   ResolvedClientOptions,
 } from "./options.ts";
+import { saslAuthenticator } from "./sasl/authenticate.ts";
 
 /** A broker of the cluster. */
 export interface BrokerNode {
@@ -69,6 +71,7 @@ export class Cluster {
   #closed = false;
   #bootstrapNext: number;
   readonly #io: ClientIo;
+  readonly #authenticate: Authenticate | null;
   readonly #brokers = new Map<number, BrokerNode>();
   readonly #topics = new Map<string, TopicMetadata>();
   /** When each topic was asked for last, on the monotonic clock. */
@@ -80,6 +83,8 @@ export class Cluster {
     this.#io = io;
     this.options = resolveClientOptions(options);
     this.#bootstrapNext = io.random.below(Math.max(1, options.brokers.length));
+    const { sasl } = this.options;
+    this.#authenticate = sasl === null ? null : saslAuthenticator(sasl, io.random);
   }
 
   get io(): ClientIo {
@@ -237,6 +242,8 @@ export class Cluster {
       requestTimeoutMs: this.options.requestTimeoutMs,
       ...(this.options.logger === undefined ? {} : { logger: this.options.logger }),
       ...(signal === undefined ? {} : { signal }),
+      ...(this.options.tls === null ? {} : { tls: this.options.tls }),
+      ...(this.#authenticate === null ? {} : { authenticate: this.#authenticate }),
     });
     this.#connections.set(key, opening);
     const forget = () => {

@@ -1,5 +1,7 @@
-import type { Clock, HostPort, Network, Random } from "../core/io.ts";
+import type { Clock, HostPort, Network, Random, TlsOptions } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import { parseBroker } from "./brokers.ts";
+import type { SaslOptions } from "./sasl/options.ts";
 
 /** What a client needs of the world. */
 export interface ClientIo {
@@ -10,8 +12,12 @@ export interface ClientIo {
 
 /** Settings that producer, consumer and admin share. */
 export interface ClientOptions {
-  /** Where to ask for the cluster first; the rest is learnt from its answer. */
-  readonly brokers: readonly HostPort[];
+  /** Where to ask for the cluster first, as `host:port`; the rest is learnt from its answer. */
+  readonly brokers: readonly (HostPort | string)[];
+  /** Speak TLS; true trusts whom the runtime trusts. */
+  readonly tls?: boolean | TlsOptions;
+  /** Who this client is, for listeners that ask. */
+  readonly sasl?: SaslOptions;
   /** Name of this program in the broker's logs and quotas. Default `kstream`. */
   readonly clientId?: string;
   /** For one TCP connection. Default 10 s. */
@@ -30,11 +36,16 @@ export interface ClientOptions {
 }
 
 /** The options with their defaults filled in. */
-export type ResolvedClientOptions = Required<Omit<ClientOptions, "logger">> & {
-  readonly logger?: Logger;
-};
+export type ResolvedClientOptions =
+  & Required<Omit<ClientOptions, "logger" | "brokers" | "tls" | "sasl">>
+  & {
+    readonly brokers: readonly HostPort[];
+    readonly logger?: Logger;
+    readonly tls: TlsOptions | null;
+    readonly sasl: SaslOptions | null;
+  };
 
-/** Fills in the defaults. */
+/** Fills in the defaults. Throws `TypeError` on what is no broker address. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   return {
     clientId: "kstream",
@@ -45,7 +56,17 @@ export function resolveClientOptions(options: ClientOptions): ResolvedClientOpti
     retryBackoffMaxMs: 1000,
     metadataMaxAgeMs: 300_000,
     ...options,
+    brokers: options.brokers.map(resolveBroker),
+    tls: options.tls === true ? {} : options.tls || null,
+    sasl: options.sasl ?? null,
   };
+}
+
+function resolveBroker(broker: HostPort | string): HostPort {
+  if (typeof broker !== "string") return broker;
+  const parsed = parseBroker(broker);
+  if (parsed !== null) return parsed;
+  throw new TypeError(`"${broker}" is no broker address: write host:port`);
 }
 
 /** Time, chance and cancellation of an operation that may take several attempts. */

@@ -7,15 +7,17 @@ import { ConnectionError } from "../core/connection.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { Errors } from "../core/errors.ts";
-import type { HostPort } from "../core/io.ts";
+import { type TlsTrouble, tlsTrouble } from "../core/connection-error.ts";
+import { type HostPort, TlsError } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { parseBroker } from "../client/brokers.ts";
 import type { Cluster } from "../client/cluster.ts";
 import { KafkaError, TimeoutError, UnsupportedError } from "../client/errors.ts";
 import type { ClientIo } from "../client/options.ts";
+import { type SecurityFlags, securityOptions } from "./security.ts";
 
 /** Where client commands look for a broker unless told. */
 export const DEFAULT_BROKERS = "127.0.0.1:9092";
-const DEFAULT_PORT = 9092;
 
 /** Clock, chance and network of this process. */
 export const clientIo: ClientIo = { clock: bunClock, random: bunRandom, network: bunNetwork };
@@ -27,10 +29,9 @@ export function parseBrokers(text: string): HostPort[] {
   const brokers = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
   if (brokers.length === 0) throw badBroker(text);
   return brokers.map((part) => {
-    const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]\s/]+))(?::(\d{1,5}))?$/.exec(part);
-    const port = Number(match?.[3] ?? DEFAULT_PORT);
-    if (match === null || port < 1 || port > 65_535) throw badBroker(part);
-    return { host: match[1] ?? match[2] ?? "", port };
+    const broker = parseBroker(part);
+    if (broker === null) throw badBroker(part);
+    return broker;
   });
 }
 
@@ -38,14 +39,18 @@ export function parseBrokers(text: string): HostPort[] {
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** What `--brokers` and `--timeout` (seconds) mean to a client: no waiting exceeds the timeout. */
-export function clientOptions(options: { brokers: string; timeout: number }) {
+/**
+ * What `--brokers`, `--timeout` (seconds) and the flags of TLS and SASL mean to a client: no waiting
+ * exceeds the timeout. Give it all the options of the command.
+ */
+export function clientOptions(options: { brokers: string; timeout: number } & SecurityFlags) {
   const timeoutMs = options.timeout * 1000;
   return {
     brokers: parseBrokers(options.brokers),
     apiTimeoutMs: timeoutMs,
     requestTimeoutMs: Math.min(timeoutMs, REQUEST_TIMEOUT_MS),
     connectTimeoutMs: Math.min(timeoutMs, CONNECT_TIMEOUT_MS),
+    ...securityOptions(options),
   };
 }
 
@@ -85,14 +90,55 @@ function unreachable(error: ConnectionError): OperatorError {
       return new OperatorError(
         "no broker answers",
         error.message,
-        "start one with: kstream serve, or name another with --brokers",
+        unreachableAdvice(error),
         3,
       );
+    case "tls":
+      return new OperatorError("no trust in the broker", error.message, tlsAdvice(error), 1);
+    case "authentication":
+      return new OperatorError("not let in", error.message, authenticationAdvice(error), 1);
     case "not-kafka":
     case "unsupported":
     case "malformed":
-      return new OperatorError("cannot talk to the broker", error.message, "check --brokers", 1);
+      return new OperatorError(
+        "cannot talk to the broker",
+        error.message,
+        strangerAdvice(error),
+        1,
+      );
   }
+}
+
+function unreachableAdvice(error: ConnectionError): string {
+  if (error.message.includes("does it want SASL")) return "give --sasl-user and its password";
+  if (error.message.includes("wrong credentials?")) return "check the --sasl flags";
+  if (error.message.includes("a TLS listener")) return "try --tls, or check --brokers";
+  if (error.cause instanceof TlsError) return "leave out --tls, or check --brokers";
+  return "start one with: kstream serve, or name another with --brokers";
+}
+
+function strangerAdvice(error: ConnectionError): string {
+  return error.message.includes("answers in TLS") ? "give --tls" : "check --brokers";
+}
+
+const TLS_ADVICE: Readonly<Record<TlsTrouble, string>> = {
+  untrusted: "name who signed it with --tls-ca, or trust anybody with --tls-insecure",
+  "wrong-name": "connect by a name that it has, or give that with --tls-server-name",
+  expired: "renew it, or check this machine's clock",
+  "no-tls": "leave out --tls, or check --brokers",
+  "client-certificate": "give --tls-cert and --tls-key",
+  other: "check --brokers and the --tls flags",
+};
+
+function tlsAdvice({ cause }: ConnectionError): string {
+  return cause instanceof TlsError ? TLS_ADVICE[tlsTrouble(cause.code, cause.message)] : "";
+}
+
+function authenticationAdvice({ message }: ConnectionError): string {
+  if (message.includes("not offered here")) return "choose another with --sasl-mechanism";
+  if (message.includes("connect without SASL")) return "leave out the --sasl flags";
+  if (message.includes("OAUTHBEARER")) return "check the token";
+  return "check --sasl-user and its password";
 }
 
 function badBroker(text: string): OperatorError {

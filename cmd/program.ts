@@ -8,6 +8,7 @@ import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { print } from "./output.ts";
+import { addSecurityOptions } from "./security.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
 
@@ -151,16 +152,22 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
       await applySettings(action);
     });
   for (const { name, summary, load } of COMMANDS) {
-    if (name === first) program.addCommand(await load());
+    if (name === first) program.addCommand(await loadCommand(load));
     else program.command(name).description(summary);
   }
   return program;
 }
 
+async function loadCommand(load: CommandEntry["load"]): Promise<CommandUnknownOpts> {
+  const command = await load();
+  addSecurityOptions(command);
+  return command;
+}
+
 /** The other commands are loaded only if a variable is none of this command's. */
 async function warnOfUnknownVariables(command: CommandUnknownOpts): Promise<void> {
   if (unknownVariables(process.env, [command]).length === 0) return;
-  const all = await Promise.all(COMMANDS.map(({ load }) => load()));
+  const all = await Promise.all(COMMANDS.map(({ load }) => loadCommand(load)));
   for (const warning of unknownVariables(process.env, all)) say(`kstream: ${warning}`);
 }
 

@@ -15,6 +15,7 @@ import { InvalidArgumentError } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { SECURITY_OPTION_NAMES } from "./security.ts";
 
 /** A table of the settings file. */
 export type SettingsTable = { readonly [name: string]: unknown };
@@ -22,7 +23,7 @@ export type SettingsTable = { readonly [name: string]: unknown };
 /** The tables of `kstream.toml` besides those named after commands. */
 const OTHER_TABLES = ["broker"];
 /** The options that may stand at the top, for all commands that have them. */
-const SHARED_OPTIONS = ["brokers"];
+const SHARED_OPTIONS = ["brokers", ...SECURITY_OPTION_NAMES];
 
 /** Variables that are read elsewhere: here, by `program.ts`, by the tests. */
 const OTHER_VARIABLES = [

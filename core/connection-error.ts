@@ -1,12 +1,17 @@
 /** What goes wrong with a connection to a broker, in words for whoever has to mend it. */
-import type { HostPort } from "./io.ts";
+import { type HostPort, TlsError } from "./io.ts";
 
-/** Why a connection could not be used. `refused`, `timeout` and `closed` may pass; the others not. */
+/**
+ * Why a connection could not be used. `refused`, `timeout` and `closed` may pass; the others not.
+ * `tls` and `authentication`: broker and client do not trust each other.
+ */
 export type ConnectionFailure =
   | "refused"
   | "timeout"
   | "closed"
   | "aborted"
+  | "tls"
+  | "authentication"
   | "not-kafka"
   | "unsupported"
   | "malformed";
@@ -50,9 +55,52 @@ export function connectFailure(
   if (signal?.aborted) {
     return new ConnectionError("aborted", address, "connecting was aborted", { cause: error });
   }
+  if (error instanceof TlsError) return tlsFailure(address, error);
   const why = error instanceof Error ? error.message : String(error);
   const message = `cannot connect to ${addressText(address)}: ${why}`;
   return new ConnectionError("refused", address, message, { cause: error });
+}
+
+/** What went wrong with TLS, as far as somebody can do something about it. */
+export type TlsTrouble =
+  | "untrusted"
+  | "wrong-name"
+  | "expired"
+  | "no-tls"
+  | "client-certificate"
+  | "other";
+
+/** Sorts the codes and words of OpenSSL, BoringSSL (Bun) and rustls (Deno). */
+export function tlsTrouble(code: string, message: string): TlsTrouble {
+  const text = `${code} ${message}`.toUpperCase().replaceAll(" ", "_");
+  if (/SELF[_-]SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|UNKNOWNISSUER/.test(text)) {
+    return "untrusted";
+  }
+  if (/ALTNAME|HOSTNAME_MISMATCH|NOTVALIDFORNAME/.test(text)) return "wrong-name";
+  if (/EXPIRED|NOT_YET_VALID/.test(text)) return "expired";
+  if (/WRONG_VERSION|INVALIDCONTENTTYPE|ECONNRESET|HTTP_REQUEST/.test(text)) return "no-tls";
+  if (/CERTIFICATE_?REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN/.test(text)) {
+    return "client-certificate";
+  }
+  return "other";
+}
+
+const TLS_TROUBLES: Readonly<Record<TlsTrouble, string>> = {
+  untrusted: "its certificate is signed by nobody who is trusted here",
+  "wrong-name": "its certificate is for another name",
+  expired: "its certificate is not valid at this time",
+  "no-tls": "it does not seem to speak TLS",
+  "client-certificate": "it wants a certificate of this client that it trusts",
+  other: "the handshake failed",
+};
+
+/** The failure of a connection whose TLS did not come about or was ended by an alert. */
+export function tlsFailure(address: HostPort, error: TlsError): ConnectionError {
+  const why = TLS_TROUBLES[tlsTrouble(error.code, error.message)];
+  const message = `no TLS with ${addressText(address)}: ${why} (${error.message})`;
+  // A broker that goes down in the middle of a handshake looks like one that knows no TLS.
+  const failure = error.code === "ECONNRESET" ? "closed" : "tls";
+  return new ConnectionError(failure, address, message, { cause: error });
 }
 
 /** In words, whose the first bytes of a peer are if they are no Kafka response; else null. */

@@ -1,13 +1,22 @@
 /**
  * The client's side of one connection to a broker: frames, correlation ids, pipelining, a deadline
- * for every request, and the negotiation of versions (ApiVersions, KIP-35, KIP-511). Used by
- * `client/` and by brokers among themselves.
+ * for every request, the negotiation of versions (ApiVersions, KIP-35, KIP-511), and the moments in
+ * which it proves who it is, in which all other requests wait. Used by `client/` and by brokers
+ * among themselves.
  */
 import { assert } from "./assert.ts";
-import { addressText, connectFailure, ConnectionError, strangerOf } from "./connection-error.ts";
+import {
+  addressText,
+  connectFailure,
+  ConnectionError,
+  strangerOf,
+  tlsFailure,
+  tlsTrouble,
+} from "./connection-error.ts";
 import { Errors } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
-import type { Chunk, Clock, HostPort, Network, Socket, Timer } from "./io.ts";
+import { TlsError } from "./io.ts";
+import type { Chunk, Clock, HostPort, Network, Socket, Timer, TlsOptions } from "./io.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 import { apiVersions } from "./protocol/18-api-versions.ts";
@@ -41,7 +50,19 @@ export interface ConnectionOptions {
   readonly maxResponseBytes?: number;
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  readonly tls?: TlsOptions;
+  /** Called once the versions are known, and again before the session that it began ends. */
+  readonly authenticate?: Authenticate;
 }
+
+/** What an `Authenticate` may do with its connection while all others wait. */
+export type AuthenticationChannel = Pick<Connection, "address" | "versionOf" | "request">;
+
+/**
+ * Proves to the broker who this client is. Resolves with the time after which it has to be done
+ * again (KIP-368), null if never; throws a `ConnectionError`, which ends the connection.
+ */
+export type Authenticate = (channel: AuthenticationChannel) => Promise<number | null>;
 
 /** Settings of one request. */
 export interface RequestOptions {
@@ -75,6 +96,9 @@ interface Pending {
   timer: Timer | null;
 }
 
+/** Requests that wait until the connection has proved who it is: they go on in their order. */
+type Held = (() => void)[];
+
 /** A connection that has learnt its broker's versions. Requests may be sent without waiting. */
 export class Connection {
   readonly address: HostPort;
@@ -85,7 +109,9 @@ export class Connection {
   #socket: Socket | null = null;
   #failure: ConnectionError | null = null;
   #nextCorrelationId = 0;
-  #answered = false;
+  #answered: "nothing" | "versions" | "requests" = "nothing";
+  #held: Held | null = null;
+  #sessionTimer: Timer | null = null;
   readonly #pending: Pending[] = [];
   readonly #frames: FrameReader;
   readonly #clock: Clock;
@@ -118,12 +144,17 @@ export class Connection {
         onData: (bytes) => connection.#onData(bytes),
         onDrain: () => connection.#onDrain(),
         onClose: (error) => connection.#onClose(error),
-      }, options.signal === undefined ? { timeoutMs } : { timeoutMs, signal: options.signal });
+      }, {
+        timeoutMs,
+        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+      });
     } catch (error) {
       throw connectFailure(address, error, options.signal);
     }
     try {
       await connection.#negotiate();
+      await connection.#authenticate();
     } catch (error) {
       connection.close();
       throw error;
@@ -138,7 +169,7 @@ export class Connection {
 
   /** Requests that wait for an answer. */
   get inFlight(): number {
-    return this.#pending.length;
+    return this.#pending.length + (this.#held?.length ?? 0);
   }
 
   /** Calls back once when the connection has ended, for whatever reason. */
@@ -161,23 +192,41 @@ export class Connection {
     body: EncodableRequest<A>,
     options: RequestOptions = {},
   ): Promise<ResponseOf<A>> {
+    return await this.#ask(api, body, options, this.#held);
+  }
+
+  async #ask<A extends Api>(
+    api: A,
+    body: EncodableRequest<A>,
+    options: RequestOptions,
+    held: Held | null,
+  ): Promise<ResponseOf<A>> {
     const version = this.#requireVersion(api, options.maxVersion);
-    const frame = await this.#exchange(api, version, body, options);
+    const frame = await this.#exchange(api, version, body, options, held);
     return this.#decode(api, version, frame);
   }
 
   /** Sends a request that gets no answer: a Produce with acks=0. Resolves once there is room. */
-  sendOneWay<A extends Api>(
+  async sendOneWay<A extends Api>(
     api: A,
     body: EncodableRequest<A>,
     options: Pick<RequestOptions, "maxVersion"> = {},
   ): Promise<void> {
     const version = this.#requireVersion(api, options.maxVersion);
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    this.#write(
-      this.#encode(api, version, this.#correlationId(), body),
-    );
-    return this.drained();
+    if (this.#failure !== null) throw this.#failure;
+    const chunks = this.#encode(api, version, this.#correlationId(), body);
+    const held = this.#held;
+    const write = () => this.#failure === null && this.#write(chunks);
+    if (held === null) write();
+    else {
+      await new Promise<void>((resolve) =>
+        held.push(() => {
+          write();
+          resolve();
+        })
+      );
+    }
+    await this.drained();
   }
 
   /** Resolves when the system has taken all bytes written so far; rejects if the connection ends. */
@@ -235,6 +284,7 @@ export class Connection {
     version: number,
     body: EncodableRequest<A>,
     options: RequestOptions,
+    held: Held | null,
   ): Promise<Uint8Array> {
     const { signal } = options;
     if (this.#failure !== null) return Promise.reject(this.#failure);
@@ -261,9 +311,50 @@ export class Connection {
         timer: null,
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      pending.timer = this.#clock.setTimer(timeoutMs, () => this.#timedOut(pending));
-      this.#pending.push(pending);
-      this.#write(chunks);
+      const send = () => {
+        if (pending.settle === null) return;
+        if (this.#failure !== null) return pending.settle({ error: this.#failure });
+        pending.timer = this.#clock.setTimer(timeoutMs, () => this.#timedOut(pending));
+        this.#pending.push(pending);
+        this.#write(chunks);
+      };
+      if (held === null) send();
+      else held.push(send);
+    });
+  }
+
+  /** Proves who the client is, where it has to, and again in time before that is forgotten. */
+  async #authenticate(): Promise<void> {
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) return;
+    const held: Held = [];
+    this.#held = held;
+    // What was asked before is answered first, and the broker may take its time for it.
+    const earlierMs = Math.max(0, ...this.#pending.map(({ timeoutMs }) => timeoutMs));
+    const ownMs = this.#options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    const channel: AuthenticationChannel = {
+      address: this.address,
+      versionOf: (api, maxVersion) => this.versionOf(api, maxVersion),
+      request: (api, body, options) =>
+        this.#ask(api, body, { timeoutMs: earlierMs + ownMs, ...options }, null),
+    };
+    try {
+      const againAfterMs = await authenticate(channel);
+      if (againAfterMs !== null && this.#failure === null) {
+        this.#sessionTimer = this.#clock.setTimer(againAfterMs, () => this.#authenticateAgain());
+      }
+    } finally {
+      this.#held = null;
+      for (const send of held) send();
+    }
+  }
+
+  #authenticateAgain(): void {
+    this.#authenticate().catch((error: unknown) => {
+      if (error instanceof ConnectionError) return this.#fail(error, true);
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `cannot authenticate again at ${addressText(this.address)}: ${why}`;
+      this.#fail(new ConnectionError("authentication", this.address, message), true);
     });
   }
 
@@ -289,10 +380,16 @@ export class Connection {
     let version = apiVersions.maxVersion;
     for (;;) {
       const software = this.#options.software ?? { name: "kstream", version: "0.1.0" };
-      const frame = await this.#exchange(apiVersions, version, {
-        clientSoftwareName: software.name,
-        clientSoftwareVersion: software.version,
-      }, {});
+      const frame = await this.#exchange(
+        apiVersions,
+        version,
+        {
+          clientSoftwareName: software.name,
+          clientSoftwareVersion: software.version,
+        },
+        {},
+        null,
+      );
       const unsupported = frame.length >= 6 &&
         new DataView(frame.buffer, frame.byteOffset).getInt16(4) === Errors.UNSUPPORTED_VERSION;
       const response = this.#decode(apiVersions, unsupported ? 0 : version, frame);
@@ -320,13 +417,12 @@ export class Connection {
 
   #onData(bytes: Uint8Array): void {
     if (this.#failure !== null) return;
-    if (!this.#answered && bytes.length > 0) {
+    if (this.#answered === "nothing" && bytes.length > 0) {
       const stranger = strangerOf(bytes);
       if (stranger !== null) {
         const message = `${addressText(this.address)} is not a plain Kafka listener: ${stranger}`;
         return this.#fail(new ConnectionError("not-kafka", this.address, message), false);
       }
-      this.#answered = true;
     }
     this.#frames.push(bytes);
     for (let frame = this.#frames.next(); frame !== null; frame = this.#frames.next()) {
@@ -350,6 +446,8 @@ export class Connection {
       const message = `${addressText(this.address)} sent a response that nobody asked for`;
       return this.#fail(new ConnectionError("malformed", this.address, message), false);
     }
+    if (pending.api.key !== apiVersions.key) this.#answered = "requests";
+    else if (this.#answered === "nothing") this.#answered = "versions";
     pending.timer?.cancel();
     pending.settle?.({ frame });
   }
@@ -359,10 +457,30 @@ export class Connection {
   }
 
   #onClose(error: Error | null): void {
+    const code = error !== null && "code" in error ? String(error.code) : "";
+    // In TLS 1.3 a server looks at the client's certificate after the client's handshake is over.
+    if (error !== null && tlsTrouble(code, error.message) === "client-certificate") {
+      const refusal = new TlsError(code, error.message, { cause: error });
+      return this.#fail(tlsFailure(this.address, refusal), false);
+    }
     const why = error === null ? "closed the connection" : `ended the connection: ${error.message}`;
-    const hint = this.#answered ? "" : " before its first answer (a TLS listener, or no Kafka?)";
-    const message = `${addressText(this.address)} ${why}${hint}`;
+    const message = `${addressText(this.address)} ${why}${this.#closeHint()}`;
     this.#fail(new ConnectionError("closed", this.address, message, { cause: error }), false);
+  }
+
+  /** What an early end may mean. */
+  #closeHint(): string {
+    if (this.#answered === "nothing") {
+      return this.#options.tls === undefined
+        ? " before its first answer (a TLS listener, or no Kafka?)"
+        : " before its first answer (no Kafka?)";
+    }
+    if (this.#held !== null) return " while it was told who the client is (wrong credentials?)";
+    // A listener with SASL answers the question for versions and hangs up at any other.
+    const isFirst = this.#answered === "versions" && this.#pending.length > 0;
+    return isFirst && this.#options.authenticate === undefined
+      ? " at the first request (does it want SASL?)"
+      : "";
   }
 
   #timedOut(pending: Pending): void {
@@ -382,6 +500,7 @@ export class Connection {
     this.#failure = error;
     if (inGoodOrder) this.#socket?.end();
     else this.#socket?.destroy();
+    this.#sessionTimer?.cancel();
     this.#logger.debug("connection ended", {
       address: addressText(this.address),
       why: error.message,

@@ -163,16 +163,45 @@ export interface NetworkListener {
   close(): void;
 }
 
-/** TCP. */
+/** How to speak TLS to a peer. Certificates and keys are PEM texts. */
+export interface TlsOptions {
+  /** Who is trusted to sign the peer's certificate, instead of those that the runtime trusts. */
+  readonly ca?: string;
+  /** A certificate (with its chain) and key of our own, for peers that want one. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that the peer is asked for and that its certificate has to carry. Default: the host. */
+  readonly serverName?: string;
+  /** False takes any certificate from anybody. Default true. */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** No TLS with the peer came about. `code` is the library's (`CERT_HAS_EXPIRED`, `ECONNRESET`, …). */
+export class TlsError extends Error {
+  override readonly name = "TlsError";
+  constructor(readonly code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/** Settings of one connection attempt. */
+export interface ConnectOptions {
+  /** For TCP and TLS together. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** With it, the socket carries what is inside of TLS. */
+  readonly tls?: TlsOptions;
+}
+
+/** TCP and TLS. */
 export interface Network {
   /** Binds before it resolves. `accept` returns the handlers of the new connection. */
   listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Promise<NetworkListener>;
-  /** Resolves when connected; rejects on refusal, failure, abort or after `timeoutMs`. */
-  connect(
-    to: HostPort,
-    handlers: SocketHandlers,
-    options: { timeoutMs: number; signal?: AbortSignal },
-  ): Promise<Socket>;
+  /**
+   * Resolves when connected; rejects on refusal, failure, abort or after `timeoutMs`, and with a
+   * `TlsError` where the peer is there but TLS with it fails.
+   */
+  connect(to: HostPort, handlers: SocketHandlers, options: ConnectOptions): Promise<Socket>;
 }
 
 /**

@@ -34,11 +34,15 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Formats a directory and starts Kafka over it with these broker configs besides the usual. */
+/**
+ * Formats a directory and starts Kafka over it with these broker configs besides the usual. Whoever
+ * sets the listeners says which port is a plain one.
+ */
 export async function startApacheBroker(
   settings: Readonly<Record<string, string>> = {},
+  plainPort?: number,
 ): Promise<ApacheBroker> {
-  const [port, controllerPort] = [await freePort(), await freePort()];
+  const [port, controllerPort] = [plainPort ?? await freePort(), await freePort()];
   const dir = freshDir("apache");
   const config = join(dir, "server.properties");
   await Bun.write(
@@ -99,8 +103,9 @@ async function spawn(config: string, bootstrap: string): Promise<Bun.Subprocess>
 export async function withApacheKafka(
   body: (bootstrap: string) => Promise<void>,
   settings: Readonly<Record<string, string>> = {},
+  plainPort?: number,
 ): Promise<void> {
-  const broker = await startApacheBroker(settings);
+  const broker = await startApacheBroker(settings, plainPort);
   try {
     await body(broker.bootstrap);
   } finally {

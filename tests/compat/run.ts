@@ -20,6 +20,7 @@ import { kafkaStreams } from "./suites/kafka-streams.ts";
 import { kcat } from "./suites/kcat.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
+import { security } from "./suites/security.ts";
 import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
 import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
@@ -47,6 +48,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javaShareGroups,
   streamsEos,
   connect,
+  security,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

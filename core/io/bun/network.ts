@@ -1,5 +1,5 @@
 /**
- * TCP on Bun's sockets.
+ * TCP and TLS on Bun's sockets.
  *
  * Writes are gathered until the end of the current callback (a microtask), so that several small
  * responses leave in one system call: small chunks are copied into one shared buffer, large ones
@@ -8,13 +8,16 @@
  * that costs a third of reading into memory and writing.
  */
 import { assert } from "../../assert.ts";
+import { TlsError } from "../../io.ts";
 import type {
   Chunk,
+  ConnectOptions,
   HostPort,
   Network,
   NetworkListener,
   Socket,
   SocketHandlers,
+  TlsOptions,
 } from "../../io.ts";
 import { OutgoingRegion } from "./outgoing-region.ts";
 
@@ -200,12 +203,13 @@ function listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Netwo
 function connect(
   to: HostPort,
   handlers: SocketHandlers,
-  options: { timeoutMs: number; signal?: AbortSignal },
+  options: ConnectOptions,
 ): Promise<Socket> {
   const { timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     let settled = false;
+    let opened: Bun.Socket<BunSocket | null> | null = null;
     const settle = (): boolean => {
       if (settled) return false;
       settled = true;
@@ -213,29 +217,43 @@ function connect(
       signal?.removeEventListener("abort", onAbort);
       return true;
     };
-    const fail = (error: Error) => {
-      if (settle()) reject(error);
+    const fail = (error: unknown) => {
+      if (!settle()) return;
+      opened?.terminate();
+      reject(error);
     };
-    const onAbort = () => {
-      if (settle()) reject(signal?.reason);
-    };
+    const onAbort = () => fail(signal?.reason);
     const timer = setTimeout(
       () => fail(new Error(`no connection to ${to.host}:${to.port} within ${timeoutMs} ms`)),
       timeoutMs,
     );
     signal?.addEventListener("abort", onAbort, { once: true });
+    const use = (raw: Bun.Socket<BunSocket | null>) => {
+      if (!settle()) return raw.terminate();
+      const socket = new BunSocket(raw);
+      raw.data = socket;
+      socket.handlers = handlers;
+      resolve(socket);
+    };
     Bun.connect<BunSocket | null>({
       hostname: to.host,
       port: to.port,
       data: null,
+      ...(options.tls === undefined ? {} : { tls: bunTls(options.tls) }),
       socket: {
         ...common,
         open(raw) {
-          if (!settle()) return raw.terminate();
-          const socket = new BunSocket(raw);
-          raw.data = socket;
-          socket.handlers = handlers;
-          resolve(socket);
+          opened = raw;
+          if (options.tls === undefined) use(raw);
+        },
+        handshake(raw, success, error) {
+          if (options.tls === undefined) return;
+          if (success) return use(raw);
+          fail(new TlsError(codeOf(error), error?.message ?? "the handshake failed"));
+        },
+        close(raw, error) {
+          fail(new TlsError("ECONNRESET", "the peer closed the connection in the handshake"));
+          common.close(raw, error);
         },
         connectError: (_raw, error) => fail(error),
       },
@@ -243,7 +261,23 @@ function connect(
   });
 }
 
-/** TCP of this host. Failures to bind or connect carry the system's `code` (`EADDRINUSE`, …). */
+/** Never empty: Bun takes an empty object for no TLS at all. */
+function bunTls(tls: TlsOptions): Bun.TLSOptions {
+  const { ca, cert, key, serverName, rejectUnauthorized = true } = tls;
+  return {
+    rejectUnauthorized,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { serverName }),
+  };
+}
+
+function codeOf(error: Error | null): string {
+  return error !== null && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/** TCP and TLS of this host. Failures to bind or connect carry the system's `code` (`EADDRINUSE`, …). */
 export const bunNetwork: Network = {
   // Bun binds synchronously and throws; the seam answers with a promise.
   listen: (at, accept) => Promise.try(() => listen(at, accept)),

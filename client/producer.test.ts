@@ -7,7 +7,7 @@ import { FakeBroker } from "./fake-broker.test-helper.ts";
 import type { Fate } from "./fake-broker.test-helper.ts";
 import { FakeLog } from "./fake-log.test-helper.ts";
 import { KafkaError, TimeoutError } from "./errors.ts";
-import { partitionOfKey } from "./murmur2.ts";
+import { partitionOfKey } from "../core/murmur2.ts";
 import { Producer } from "./producer.ts";
 import type { BatchReport, ProducerOptions } from "./producer.ts";
 

@@ -3,6 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
 import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, clientOptions } from "./client.ts";
+import { EXPRESSIONS_HELP, mapOption, selectRecords, whereOption } from "./expression-flags.ts";
 import { FormatSyntaxError, parseFormat, printValueLine } from "./consume/format.ts";
 import type { Printer } from "./consume/format.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./consume/offset-range.ts";
@@ -33,6 +34,7 @@ Examples:
   kstream consume logs --offset -10 --exit-at-end
   kstream consume orders --group billing --format '%p:%o %T{iso} %k %v\\n'
   kstream consume orders --offset @-1h:end --format json > last-hour.json
+  kstream consume orders --where 'v.total > 100 && h.trace === "x"' --map v.customer
 `;
 
 /** The command, to be added to the tree. */
@@ -57,13 +59,16 @@ export function consumeCommand() {
       new Option("--isolation <level>", "whether records of open transactions count")
         .choices(["read_uncommitted", "read_committed"]).default("read_uncommitted"),
     )
+    .addOption(whereOption())
+    .addOption(mapOption())
     .addOption(timeoutOption("how long no broker may answer", 60))
-    .addHelpText("after", HELP)
+    .addHelpText("after", EXPRESSIONS_HELP + HELP)
     .action(async (topic, options) => {
       const range = rangeOf(options.offset);
       refuseContradictions(options, range);
       const print = printerOf(options.format);
       const partitions = partitionsOf(options.partition);
+      const select = await selectRecords(options);
       const { bunCodecs } = await import("../core/compression/bun.ts");
       process.exit(
         await runConsume({
@@ -78,6 +83,7 @@ export function consumeCommand() {
           isolationLevel: options.isolation === "read_committed"
             ? "read_committed"
             : "read_uncommitted",
+          select,
           print,
         }, {
           client: clientIo,

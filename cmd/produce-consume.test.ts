@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { runConsume } from "./consume/run.ts";
 import type { ConsumeSettings } from "./consume/run.ts";
 import { parseFormat, printEnvelope, printValueLine } from "./consume/format.ts";
+import { recordSelector, recordTransform } from "./expressions.ts";
 import { parseOffsetRange } from "./consume/offset-range.ts";
 import { runProduce } from "./produce/run.ts";
 import type { ProduceSettings } from "./produce/run.ts";
@@ -54,6 +55,7 @@ async function produce(
     partition: -1,
     keyDelimiter: null,
     headers: [],
+    transform: null,
     acks: "all",
     compression: "none",
     codecs: bunCodecs,
@@ -94,6 +96,7 @@ async function consume(
     exitAtEnd: true,
     group: null,
     isolationLevel: "read_uncommitted",
+    select: null,
     print: printValueLine,
     ...settings,
   }, {
@@ -259,3 +262,67 @@ test("two members of a group share the partitions, and lose and double nothing",
   expect(got.map(({ length }) => length)).toEqual([50, 50]);
   expect(got.flat().sort()).toEqual([...lines].sort());
 }, 20_000);
+
+test("produce leaves out, maps and keys by expressions", async () => {
+  const lines = '{"id":1,"total":5}\n{"id":2,"total":500}\nnot json\n{"id":3,"total":900}\n';
+  const made = await produce("expressed", lines, {
+    transform: recordTransform({
+      where: "v.total > 100",
+      map: "({...v, big: true})",
+      keyBy: "v.id",
+    }),
+  });
+  expect(made.said.at(-1)).toBe("sent 2, acknowledged 2, failed 0, left out 2");
+  expect(made.code).toBe(0);
+  const { output } = await consume("expressed", { print: parseFormat("%k %v\\n") });
+  expect(output).toBe('2 {"id":2,"total":500,"big":true}\n3 {"id":3,"total":900,"big":true}\n');
+});
+
+test("a line that an expression fails on is named, those before it are delivered", async () => {
+  const made = await produce("half-expressed", "1\n2\nx\n", {
+    transform: recordTransform({ where: "v !== 1", map: "v.toFixed(1)" }),
+  });
+  expect(made.said.slice(-2)).toEqual([
+    'kstream: line 3: --map fails: a string has no method "toFixed"\n  v.toFixed(1)\n  ^^^^^^^^^^^^',
+    "sent 1, acknowledged 1, failed 0, left out 1, the rest was not read",
+  ]);
+  expect(made.code).toBe(4);
+});
+
+test("consume shows what --where leaves, as --map wants it", async () => {
+  await produce("shown", '{"t":1}\n{"t":2,"n":"b"}\n{"t":3,"n":"c"}\n{"t":4,"n":"d"}\n');
+  const select = recordSelector({ where: "v.t > 1 && v.t !== 3", map: "v.n" });
+  expect((await consume("shown", { select, print: parseFormat("%o %v %S\\n") })).output)
+    .toBe("1 b 1\n3 d 1\n");
+  const first = recordSelector({ where: "v.t > 2" });
+  expect((await consume("shown", { select: first, count: 1 })).output).toBe('{"t":3,"n":"c"}\n');
+});
+
+test("what comes before a record that an expression fails on is printed and committed", async () => {
+  await produce("fails", "1\n2\nx\n4\n");
+  const select = recordSelector({ map: "v.toFixed(1)" });
+  const output: string[] = [];
+  const reading = runConsume({
+    ...{ topic: "fails", client: client(), codecs: bunCodecs, partitions: null, count: null },
+    ...{ range: range("start"), exitAtEnd: true, group: "failing" },
+    ...{ isolationLevel: "read_uncommitted", select, print: printValueLine },
+  }, {
+    client: clientIo,
+    write: (bytes) => {
+      output.push(Buffer.from(bytes).toString());
+      return Promise.resolve(true);
+    },
+    readerGone: () => false,
+    say: () => {},
+    signal: never,
+  });
+  await reading.catch((error) =>
+    expect(error.message).toBe(
+      '--map fails for fails-0@2: a string has no method "toFixed"\n  v.toFixed(1)\n  ^^^^^^^^^^^^',
+    )
+  );
+  expect(reading).rejects.toThrow("--map fails");
+  expect(output.join("")).toBe("1.0\n2.0\n");
+  const again = recordSelector({ map: "valueText" });
+  expect((await consume("fails", { group: "failing", select: again })).output).toBe("x\n4\n");
+});

@@ -7,6 +7,13 @@ import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, clientOptions } from "./client.ts";
 import type { HeaderEntry } from "./envelope.ts";
 import { unescape } from "./escapes.ts";
+import {
+  EXPRESSIONS_HELP,
+  keyByOption,
+  mapOption,
+  transformRecords,
+  whereOption,
+} from "./expression-flags.ts";
 import { fileInput, standardInput } from "./produce/inputs.ts";
 import { runProduce } from "./produce/run.ts";
 import type { ProduceSettings } from "./produce/run.ts";
@@ -27,6 +34,7 @@ Examples:
   tail -F app.log | kstream produce logs --compression zstd
   printf 'k1\\tv1\\n' | kstream produce table --key-delimiter '\\t'
   kstream consume orders --exit-at-end --format json | kstream produce copy --format json
+  kstream produce orders --key-by v.customer.id --where 'v.total > 0' < orders.ndjson
 `;
 
 const MAX_INT32 = 0x7fff_ffff;
@@ -68,7 +76,10 @@ export function produceCommand() {
       wholeNumber(1, MAX_INT32),
     )
     .option("--linger-ms <ms>", "or this age", wholeNumber(0, 60_000))
-    .addHelpText("after", HELP)
+    .addOption(whereOption())
+    .addOption(mapOption())
+    .addOption(keyByOption())
+    .addHelpText("after", EXPRESSIONS_HELP + HELP)
     .action(async (topic, files, options) => {
       const codecs = options.compression === "none"
         ? {}
@@ -80,6 +91,7 @@ export function produceCommand() {
         partition: options.partition ?? -1,
         keyDelimiter: delimiter(options.keyDelimiter),
         headers: options.header.map(parseHeader),
+        transform: await transformRecords(options),
         acks: options.acks === "0" ? 0 : options.acks === "1" ? 1 : "all",
         compression: options.compression,
         codecs,

@@ -24,7 +24,7 @@ const REGEX_SIZE_MAX = 2_000;
 
 /** Compiles an expression of RE2's syntax. */
 export function compileRegex(source: string): CompiledRegex {
-  if (source.length > REGEX_CHARS_MAX || regexSize(source) > REGEX_SIZE_MAX) {
+  if (isRegexTooLarge(source)) {
     return { ok: false, why: "expression is too large" };
   }
   try {
@@ -35,6 +35,11 @@ export function compileRegex(source: string): CompiledRegex {
     if (error instanceof RE2JSException) return { ok: false, why: error.message };
     throw error;
   }
+}
+
+/** Whether compiling it would take too long: see the head of the file. */
+export function isRegexTooLarge(source: string): boolean {
+  return source.length > REGEX_CHARS_MAX || regexSize(source) > REGEX_SIZE_MAX;
 }
 
 /** Where the token at `start` ends: an escape, a class, a counted repetition, or a character. */

@@ -1,7 +1,7 @@
 import { recordSizeBytesMax } from "../../core/records/batch-builder.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import { UnsupportedError } from "../errors.ts";
-import { partitionOfKey } from "../murmur2.ts";
+import { partitionOfKey } from "../../core/murmur2.ts";
 import type { DeliveryCallback, ProducerBatch } from "./batch.ts";
 import { PartitionQueue } from "./partition-queue.ts";
 

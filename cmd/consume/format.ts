@@ -11,13 +11,13 @@
  * Keys and values may be followed by {hex} or {base64}, timestamps by {iso}. `json` alone is the
  * envelope.
  */
-import type { RecordCursor } from "../../core/records/record-cursor.ts";
 import { formatEnvelope } from "../envelope.ts";
 import { unescape } from "../escapes.ts";
+import type { PrintableRecord } from "../expressions.ts";
 import type { Output } from "./output.ts";
 
 /** Prints the record that the cursor stands on. */
-export type Printer = (output: Output, cursor: RecordCursor, place: RecordPlace) => void;
+export type Printer = (output: Output, cursor: PrintableRecord, place: RecordPlace) => void;
 
 /** What the cursor does not know. */
 export interface RecordPlace {
@@ -125,7 +125,7 @@ function payload(part: "key" | "value", letter: string, modifier: string | undef
         if (valueStart >= 0) output.range(source, valueStart, valueEnd);
       };
   }
-  const bytes = (cursor: RecordCursor) => part === "key" ? cursor.key() : cursor.value();
+  const bytes = (cursor: PrintableRecord) => part === "key" ? cursor.key() : cursor.value();
   switch (modifier) {
     case "hex":
       return (output, cursor) => output.text(bytes(cursor)?.toHex() ?? "");
@@ -137,7 +137,7 @@ function payload(part: "key" | "value", letter: string, modifier: string | undef
 }
 
 /** `name=value,…` as in kcat; a name alone has a null value. */
-function printHeaders(output: Output, cursor: RecordCursor): void {
+function printHeaders(output: Output, cursor: PrintableRecord): void {
   cursor.headers().forEach(([name, value], i) => {
     output.text(`${i === 0 ? "" : ","}${name}`);
     if (value === null) return;
@@ -146,11 +146,11 @@ function printHeaders(output: Output, cursor: RecordCursor): void {
   });
 }
 
-function keyLength({ keyStart, keyEnd }: RecordCursor): number {
+function keyLength({ keyStart, keyEnd }: PrintableRecord): number {
   return keyStart < 0 ? -1 : keyEnd - keyStart;
 }
 
-function valueLength({ valueStart, valueEnd }: RecordCursor): number {
+function valueLength({ valueStart, valueEnd }: PrintableRecord): number {
   return valueStart < 0 ? -1 : valueEnd - valueStart;
 }
 

@@ -11,6 +11,7 @@ import { sleep } from "../../core/io.ts";
 import type { Timer } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { missingTopic } from "../client.ts";
+import type { SelectRecord } from "../expressions.ts";
 import type { Printer } from "./format.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import { Output } from "./output.ts";
@@ -30,6 +31,8 @@ export interface ConsumeSettings {
   readonly exitAtEnd: boolean;
   readonly group: string | null;
   readonly isolationLevel: "read_uncommitted" | "read_committed";
+  /** Leaves records out and changes them; null: all as they are. */
+  readonly select: SelectRecord | null;
   readonly print: Printer;
 }
 
@@ -74,6 +77,8 @@ class ConsumeRun {
   readonly #done = new AbortController();
   readonly #stop: AbortSignal;
   #printed = 0;
+  /** The record that is looked at. */
+  #at = 0;
   #incomplete = false;
   #printing: Promise<void> = Promise.resolve();
   #committing: Promise<void> = Promise.resolve();
@@ -210,6 +215,13 @@ class ConsumeRun {
       this.#printing = promise;
       try {
         await this.#print(chunk);
+      } catch (error) {
+        // Where an expression fails, what came before is printed and committed.
+        if (error instanceof OperatorError) {
+          await this.#flush(chunk.partition, this.#at);
+          await this.#commit();
+        }
+        throw error;
       } finally {
         resolve();
       }
@@ -230,7 +242,7 @@ class ConsumeRun {
     const { partition } = chunk;
     const reading = this.#reading.get(partition);
     if (reading === undefined) return;
-    const { print, count } = this.settings;
+    const { select, print, count } = this.settings;
     const below = Math.max(chunk.fetchOffset, reading.skipBelow);
     const until = reading.until ?? Infinity;
     let next = chunk.nextOffset;
@@ -242,7 +254,10 @@ class ConsumeRun {
           next = cursor.offset;
           break batches;
         }
-        print(this.#output, cursor, chunk);
+        this.#at = cursor.offset;
+        const record = select === null ? cursor : select(cursor, chunk);
+        if (record === null) continue;
+        print(this.#output, record, chunk);
         this.#printed++;
         if (this.#output.size >= FLUSH_BYTES) await this.#flush(partition, cursor.offset + 1);
         // Nothing more is read for a reader that is gone, or for somebody who interrupts.

@@ -1,6 +1,9 @@
 import type { TopicWriter } from "../../client/producer/topic-writer.ts";
+import type { RecordPlace, RecordSource } from "../../core/expression/expression.ts";
+import { OperatorError } from "../../core/operator-error.ts";
 import { EnvelopeError, parseEnvelope } from "../envelope.ts";
 import type { HeaderEntry } from "../envelope.ts";
+import type { KeyAndValue, TransformRecord } from "../expressions.ts";
 import type { LineBlock } from "./line-blocks.ts";
 
 /** How lines become records. */
@@ -12,6 +15,8 @@ export interface FeedSettings {
   readonly keyDelimiter: Uint8Array | null;
   /** Set on every record. */
   readonly headers: readonly HeaderEntry[];
+  /** Leaves records out and changes them; null: all as they are. */
+  readonly transform: TransformRecord | null;
 }
 
 /** A line cannot become a record; the message names it by its number. */
@@ -25,6 +30,8 @@ const NEWLINE = 10;
 export class Feeder {
   /** Records given to the producer. */
   sent = 0;
+  /** Lines that `--where` has left out. */
+  leftOut = 0;
   readonly #delimiter: Buffer | null;
 
   constructor(readonly writer: TopicWriter, readonly settings: FeedSettings) {
@@ -37,7 +44,9 @@ export class Feeder {
    */
   feed(block: LineBlock, from: number, timestampMs: number): number {
     if (this.settings.format === "json") return this.#feedEnvelopes(block, from, timestampMs);
-    if (this.settings.headers.length > 0) return this.#feedViews(block, from, timestampMs);
+    if (this.settings.headers.length > 0 || this.settings.transform !== null) {
+      return this.#feedViews(block, from, timestampMs);
+    }
     return this.#delimiter === null
       ? this.#feedValues(block, from, timestampMs)
       : this.#feedPairs(block, from, timestampMs, this.#delimiter);
@@ -99,8 +108,7 @@ export class Feeder {
       const split = this.#delimiter === null ? -1 : line.indexOf(this.#delimiter);
       const key = split < 0 ? null : line.subarray(0, split);
       const value = split < 0 ? line : line.subarray(split + this.#delimiter!.length);
-      if (this.writer.append(partition, timestampMs, key, value, headers) < 0) return position;
-      this.sent++;
+      if (!this.#append(partition, timestampMs, key, value, headers)) return position;
       position = lineEnd + 1;
     }
     return position;
@@ -123,21 +131,59 @@ export class Feeder {
       envelope = parseEnvelope(line);
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error;
-      throw new LineError(`line ${this.sent + 1} is no JSON envelope: ${error.message}`);
+      throw new LineError(`line ${this.#line} is no JSON envelope: ${error.message}`);
     }
     const partition = settings.partition >= 0 ? settings.partition : envelope.partition ?? -1;
     if (partition >= this.writer.partitionCount) {
       throw new LineError(
-        `line ${this.sent + 1} names partition ${partition}, but topic ` +
+        `line ${this.#line} names partition ${partition}, but topic ` +
           `"${this.writer.topic}" has ${this.writer.partitionCount}`,
       );
     }
     const headers = [...envelope.headers, ...settings.headers];
     const time = envelope.timestampMs ?? timestampMs;
-    const { key, value } = envelope;
-    if (this.writer.append(partition, time, key, value, headers) < 0) return false;
+    return this.#append(partition, time, envelope.key, envelope.value, headers);
+  }
+
+  /** Gives a record to the producer as the expressions want it; false if its buffer is full. */
+  #append(
+    partition: number,
+    timestamp: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly HeaderEntry[],
+  ): boolean {
+    let record: KeyAndValue | null = { key, value };
+    if (this.settings.transform !== null) {
+      const source = {
+        ...{ offset: -1, timestamp },
+        ...{ key: () => key, value: () => value, headers: () => headers },
+      };
+      record = this.#transform(source, { topic: this.writer.topic, partition });
+    }
+    if (record === null) {
+      this.leftOut++;
+      return true;
+    }
+    if (this.writer.append(partition, timestamp, record.key, record.value, headers) < 0) {
+      return false;
+    }
     this.sent++;
     return true;
+  }
+
+  #transform(source: RecordSource, place: RecordPlace): KeyAndValue | null {
+    try {
+      return this.settings.transform!(source, place);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      throw new LineError(`line ${this.#line}: ${error.message}`);
+    }
+  }
+
+  /** The number of the line that is next. */
+  get #line(): number {
+    return this.sent + this.leftOut + 1;
   }
 }
 

@@ -98,8 +98,10 @@ class ProduceRun {
     if (inputError instanceof LineError) this.io.say(`kstream: ${inputError.message}`);
     else if (inputError instanceof OperatorError) this.io.say(`kstream: ${inputError.message}`);
     const unread = inputError === null ? "" : ", the rest was not read";
+    const leftOut = this.settings.transform === null ? "" : `, left out ${feeder.leftOut}`;
     this.io.say(
-      `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}${unread}`,
+      `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}` +
+        leftOut + unread,
     );
     if (
       inputError !== null && !(inputError instanceof LineError) &&

@@ -1,0 +1,140 @@
+/** What the flags of `expression-flags.ts` do to records. */
+import { compileExpression, ExpressionError, RecordScope } from "../core/expression/expression.ts";
+import type {
+  CompiledExpression,
+  RecordPlace,
+  RecordSource,
+} from "../core/expression/expression.ts";
+import { OperatorError } from "../core/operator-error.ts";
+import type { RecordCursor } from "../core/records/record-cursor.ts";
+import type { ExpressionFlags } from "./expression-flags.ts";
+
+/** What is printed of a record: a cursor on it is one. */
+export type PrintableRecord = Pick<
+  RecordCursor,
+  | "offset"
+  | "timestamp"
+  | "source"
+  | "keyStart"
+  | "keyEnd"
+  | "valueStart"
+  | "valueEnd"
+  | "headerCount"
+  | "key"
+  | "value"
+  | "headers"
+>;
+
+/** The record to print, valid until the next call; null if it is left out. Throws `OperatorError`. */
+export type SelectRecord = (record: RecordCursor, place: RecordPlace) => PrintableRecord | null;
+
+/** Key and value of the record to write; null if it is left out. Throws `OperatorError`. */
+export type TransformRecord = (record: RecordSource, place: RecordPlace) => KeyAndValue | null;
+
+export interface KeyAndValue {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+/** One flag with its expression. */
+interface Flag {
+  readonly flag: string;
+  readonly expression: CompiledExpression;
+}
+
+/** Throws `OperatorError` with the place in the expression. */
+export function recordSelector(flags: ExpressionFlags): SelectRecord {
+  const where = compileFlag("--where", flags.where);
+  const map = compileFlag("--map", flags.map);
+  const scope = new RecordScope();
+  const mapped = new MappedRecord();
+  return (record, place) => {
+    scope.set(record, place);
+    if (where !== null && !run(where, record, place, () => where.expression.test(scope))) {
+      return null;
+    }
+    if (map === null) return record;
+    mapped.set(record, run(map, record, place, () => map.expression.bytes(scope)));
+    return mapped;
+  };
+}
+
+/** Throws `OperatorError` with the place in the expression. All expressions see the record as it was. */
+export function recordTransform(flags: ExpressionFlags): TransformRecord {
+  const where = compileFlag("--where", flags.where);
+  const map = compileFlag("--map", flags.map);
+  const keyBy = compileFlag("--key-by", flags.keyBy);
+  const scope = new RecordScope();
+  return (record, place) => {
+    scope.set(record, place);
+    if (where !== null && !run(where, record, place, () => where.expression.test(scope))) {
+      return null;
+    }
+    const bytes = (flag: Flag) => run(flag, record, place, () => flag.expression.bytes(scope));
+    const key = keyBy === null ? record.key() : bytes(keyBy);
+    return { key, value: map === null ? record.value() : bytes(map) };
+  };
+}
+
+function compileFlag(flag: string, source: string | undefined): Flag | null {
+  if (source === undefined) return null;
+  try {
+    return { flag, expression: compileExpression(source) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw new OperatorError(`${flag} cannot be read`, error.render(), "", 2);
+  }
+}
+
+function run<T>({ flag }: Flag, record: RecordSource, place: RecordPlace, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const at = record.offset < 0 ? "" : ` for ${place.topic}-${place.partition}@${record.offset}`;
+    throw new OperatorError(`${flag} fails${at}`, error.render(), "");
+  }
+}
+
+/** A record with another value. Key and value lie in a buffer that is used again. */
+class MappedRecord implements PrintableRecord {
+  offset = -1;
+  timestamp = -1;
+  source: Uint8Array = new Uint8Array(1024);
+  keyStart = -1;
+  keyEnd = -1;
+  valueStart = -1;
+  valueEnd = -1;
+  headerCount = 0;
+  #record: RecordCursor | null = null;
+
+  /** Takes all but the value from the record. */
+  set(record: RecordCursor, value: Uint8Array | null): void {
+    this.#record = record;
+    this.offset = record.offset;
+    this.timestamp = record.timestamp;
+    this.headerCount = record.headerCount;
+    const key = record.key();
+    const keyBytes = key?.length ?? 0;
+    const bytes = keyBytes + (value?.length ?? 0);
+    if (bytes > this.source.length) this.source = new Uint8Array(bytes * 2);
+    this.keyStart = key === null ? -1 : 0;
+    this.keyEnd = key === null ? -1 : keyBytes;
+    this.valueStart = value === null ? -1 : keyBytes;
+    this.valueEnd = value === null ? -1 : bytes;
+    if (key !== null) this.source.set(key, 0);
+    if (value !== null) this.source.set(value, keyBytes);
+  }
+
+  key(): Uint8Array | null {
+    return this.keyStart < 0 ? null : this.source.subarray(this.keyStart, this.keyEnd);
+  }
+
+  value(): Uint8Array | null {
+    return this.valueStart < 0 ? null : this.source.subarray(this.valueStart, this.valueEnd);
+  }
+
+  headers(): ReturnType<RecordCursor["headers"]> {
+    return this.#record?.headers() ?? [];
+  }
+}

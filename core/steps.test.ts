@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Clock } from "./io.ts";
-import { atOnce, inTurns, type Steps } from "./steps.ts";
+import { atOnce, inFirstOrMoreTurns, inTurns, type Steps } from "./steps.ts";
 
 /** A clock that each step of the work moves on by a millisecond. */
 function workedClock(): {
@@ -34,6 +34,21 @@ test("work in turns lets the event loop go on every 3 ms, and short work never w
   expect(await inTurns(clock, work(2))).toBe(2);
   expect(turns()).toBe(0);
   expect(await inTurns(clock, work(10))).toBe(10);
+  expect(turns()).toBe(3);
+});
+
+test("work of one turn is done when the call returns, longer work later", async () => {
+  const { clock, work, turns } = workedClock();
+  const done: number[] = [];
+  function* noted(steps: number): Steps<void> {
+    done.push(yield* work(steps));
+  }
+  expect(inFirstOrMoreTurns(clock, noted(2))).toBe(null);
+  expect(done).toEqual([2]);
+  const rest = inFirstOrMoreTurns(clock, noted(10));
+  expect(done).toEqual([2]);
+  await rest;
+  expect(done).toEqual([2, 10]);
   expect(turns()).toBe(3);
 });
 

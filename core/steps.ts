@@ -21,12 +21,26 @@ export function atOnce<T>(steps: Steps<T>): T {
 
 /** Runs the steps, with a turn of the event loop whenever they have taken 3 ms. */
 export async function inTurns<T>(clock: Clock, steps: Steps<T>): Promise<T> {
-  let since = clock.monotonicMs();
   for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    if (clock.monotonicMs() - since < TURN_MS) continue;
+    const done = oneTurn(clock, steps);
+    if (done !== null) return done.value;
     await new Promise<void>((resolve) => void clock.setTimer(0, resolve));
-    since = clock.monotonicMs();
   }
+}
+
+/** As `inTurns`; null if all steps were done in the first turn, which is now. */
+export function inFirstOrMoreTurns(clock: Clock, steps: Steps<void>): Promise<void> | null {
+  if (oneTurn(clock, steps) !== null) return null;
+  return new Promise<void>((resolve) => void clock.setTimer(0, resolve))
+    .then(() => inTurns(clock, steps));
+}
+
+/** Runs steps for the time of a turn; null if there are more. */
+function oneTurn<T>(clock: Clock, steps: Steps<T>): { readonly value: T } | null {
+  const sinceMs = clock.monotonicMs();
+  do {
+    const step = steps.next();
+    if (step.done) return step;
+  } while (clock.monotonicMs() - sinceMs < TURN_MS);
+  return null;
 }

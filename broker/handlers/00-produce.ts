@@ -32,6 +32,7 @@ import {
   compressionId,
   magic,
 } from "../../core/records/batch-header.ts";
+import { inFirstOrMoreTurns, type Steps } from "../../core/steps.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
 import type { Partition, TransactionalAppend } from "../partition.ts";
@@ -54,12 +55,9 @@ export const produceHandler: Handler<typeof produce> = {
     const run = new ProduceRun(context, request, broker);
     const before = tails.get(context.connection);
     const asking = before === undefined ? run.ask() : before.then(() => run.ask());
-    if (asking === null) {
-      run.append();
-      return run.answer();
-    }
-    const appended = asking.then(() => run.append());
-    const tail = appended.catch(() => {}).finally(() => {
+    const appended = asking === null ? run.append() : asking.then(() => run.append());
+    if (appended === null) return run.answer();
+    const tail = appended.then(() => {}, () => {}).finally(() => {
       if (tails.get(context.connection) === tail) tails.delete(context.connection);
     });
     tails.set(context.connection, tail);
@@ -76,8 +74,9 @@ export const produceHandler: Handler<typeof produce> = {
 };
 
 /**
- * Where a request has to ask a transaction's coordinator, those behind it on the connection wait
- * with their appends: batches of one producer have to stay in order.
+ * Where a request has to ask a transaction's coordinator, or takes several turns of the event loop
+ * because it makes the files of many partitions, those behind it on the connection wait with their
+ * appends: batches of one producer have to stay in order.
  */
 const tails = new WeakMap<ConnectionState, Promise<void>>();
 
@@ -171,8 +170,12 @@ class ProduceRun {
     return null;
   }
 
-  /** Appends everything that passes the checks; all in one go, so that requests keep their order. */
-  append(): void {
+  /** Appends everything that passes the checks; null if that is done. */
+  append(): Promise<void> | null {
+    return inFirstOrMoreTurns(this.#broker.io.clock, this.#appendSteps());
+  }
+
+  *#appendSteps(): Steps<void> {
     const twice = repeated(this.#request, this.#byId);
     for (const topic of this.#request.topicData) {
       const error = this.#checkTopic(topic);
@@ -186,6 +189,7 @@ class ProduceRun {
           : this.#appendOne(topic, data);
         if (this.firstError === Errors.NONE) this.firstError = response.errorCode;
         partitionResponses.push(response);
+        yield;
       }
       this.#responses.push({ name: topic.name, topicId: topic.topicId, partitionResponses });
     }

@@ -3,6 +3,7 @@ import { errorName, Errors } from "../../core/errors.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { recompress } from "../../core/records/recompress.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
+import { metadata } from "../../core/protocol/03-metadata.ts";
 import { ZERO_UUID } from "../../core/protocol/schema.ts";
 import {
   BatchField,
@@ -94,6 +95,37 @@ describe("produce", () => {
       topicData: [{ name: "no-such", partitionData: [{ index: 0, records: batch(["x"]) }] }],
     }, { maxVersion: 12 });
     await closed;
+  });
+
+  test("a request that makes the files of many partitions comes before what follows it", async () => {
+    const partitions = 400;
+    await t.createTopic("many", { partitions });
+    const all = t.connection.request(produce, {
+      acks: 1,
+      timeoutMs: 10_000,
+      topicData: [{
+        name: "many",
+        partitionData: Array.from({ length: partitions }, (_, index) => ({
+          index,
+          records: batch(["first"]),
+        })),
+      }],
+    }, { maxVersion: 12 });
+    const last = produceTo("many", batch(["second"]), { partition: partitions - 1, acks: 1 });
+    // Others are served meanwhile.
+    const other = await t.connect();
+    const order: string[] = [];
+    await Promise.all([
+      all.then(() => order.push("all")),
+      other.request(metadata, { topics: [] }, {}).then(() => order.push("other")),
+    ]);
+    expect(order).toEqual(["other", "all"]);
+    const { partitionResponses } = (await all).responses[0];
+    expect(partitionResponses.map(({ baseOffset }) => baseOffset)).toEqual(
+      Array.from({ length: partitions }, () => 0n),
+    );
+    expect((await last).baseOffset).toBe(1n);
+    other.close();
   });
 
   test("pipelined requests are appended in the order in which they were sent", async () => {

@@ -9,6 +9,7 @@ import { OperatorError } from "../core/operator-error.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 import { clientRoutes } from "./routes/clients.ts";
+import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
 
 /** What the admin API stands on. */
@@ -21,7 +22,7 @@ export interface AdminServices {
 /** Adds the routes of one part of the API. */
 export type Routes = (app: Hono, services: AdminServices) => void;
 
-const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes];
+const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes];
 
 /** The app; `ownName` is the host that the server was told to bind. */
 export function adminApp(services: AdminServices, ownName: string): Hono {

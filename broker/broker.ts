@@ -9,6 +9,7 @@ import type { ShareGroupCoordinator } from "./coordinator/group/share/share-grou
 import type { ShareCoordinator } from "./coordinator/share/share-coordinator.ts";
 import type { Transactions } from "./coordinator/transaction/start.ts";
 import type { Controller } from "./controller.ts";
+import type { DevServices } from "./dev/dev-services.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { PartitionSet } from "./partition-set.ts";
@@ -60,6 +61,8 @@ export interface Broker extends Transactions {
   readonly telemetry: ClientTelemetry;
   /** The features of this cluster (KIP-584) and the levels in force, in the order of their names. */
   readonly features: readonly FinalizedFeature[];
+  /** What only a broker for development has (`serve --dev`); null for others. */
+  readonly dev: DevServices | null;
   /** Reports a broken invariant: the process has to end, because its state can't be trusted. */
   onBug(error: Error): void;
 }

@@ -16,6 +16,7 @@ import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../c
 import type { Logger } from "../core/logger.ts";
 import { ANONYMOUS, type Principal } from "./authorizer.ts";
 import { ClientActivity } from "./client-activity.ts";
+import { ConnectionError } from "./connection-error.ts";
 import { describeBadStream } from "./bad-stream.ts";
 import { formatAddress, type ListenerInfo } from "./listeners.ts";
 import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
@@ -32,11 +33,6 @@ export interface ParsedRequest {
   readonly releasesFrame: boolean;
   /** Runs it; null if it wants no response. Rejects only for what closes the connection. */
   run(): ResponseChunks | null | Promise<ResponseChunks | null>;
-}
-
-/** Why a connection has to be closed; `message` goes to the log. */
-export class ConnectionError extends Error {
-  override readonly name = "ConnectionError";
 }
 
 /** What connections have in common. */

@@ -7,7 +7,7 @@
  * UNKNOWN_SERVER_ERROR if its response has a place for it.
  */
 import { AssertionError } from "../core/assert.ts";
-import { type ErrorCode, Errors } from "../core/errors.ts";
+import { Errors } from "../core/errors.ts";
 import { apiVersions } from "../core/protocol/18-api-versions.ts";
 import {
   decodeRequest,
@@ -19,8 +19,11 @@ import {
 import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.ts";
 import type { ServedApi } from "./api-table.ts";
 import type { Broker } from "./broker.ts";
-import { ConnectionError, type ParsedRequest, type ResponseChunks } from "./connection.ts";
+import type { ParsedRequest, ResponseChunks } from "./connection.ts";
+import { ConnectionError } from "./connection-error.ts";
 import type { AnyHandler, Handler } from "./handler.ts";
+import { withFaults } from "./dev/faulty-handler.ts";
+import { failureResponse } from "./failure-response.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 import { slowDown } from "./quotas/slow-down.ts";
 import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
@@ -44,24 +47,29 @@ export class RequestRouter {
         `got API key ${header.apiKey} (version ${header.apiVersion}), which is not served`,
       );
     }
+    const { handler } = served;
     const { apiVersion } = header;
     if (apiVersion < served.minVersion || apiVersion > served.maxVersion) {
       return this.#unsupported(header, served);
     }
     return {
-      pipelined: served.handler.pipelined === true,
-      releasesFrame: served.handler.releasesFrame === true,
+      pipelined: handler.pipelined === true,
+      releasesFrame: handler.releasesFrame === true,
       run: () => {
-        connection.activity.started(served.handler.api, header.clientId);
+        connection.activity.started(handler.api, header.clientId);
         const context = requestContext(connection, header, this.#broker.authorizer);
+        const faults = this.#broker.dev?.faults;
+        const served = faults === undefined || faults.isEmpty
+          ? handler
+          : withFaults(handler, faults);
         return this.#broker.quotas.isActive
-          ? this.#runMetered(served.handler, header, frame, context)
+          ? this.#runMetered(served, header, frame, context)
           : this.#run(
-            served.handler,
+            served,
             header,
             frame,
             context,
-            (response) => this.#encode(served.handler, header, context, response),
+            (response) => this.#encode(handler, header, context, response),
           );
       },
     };
@@ -158,6 +166,7 @@ export class RequestRouter {
     request: RequestOf<Api>,
     error: unknown,
   ): Response {
+    if (error instanceof ConnectionError) throw error;
     // Waits of handlers end with the signal's reason when the connection goes.
     if (context.signal.aborted) throw new ConnectionError("the connection is gone");
     this.#broker.logger.error("a request failed by an internal error", {
@@ -213,13 +222,4 @@ export function authorize<A extends Api>(
     if (!context.authorized(operation, resourceType, name)) return rule.deny(request, wanted);
   }
   return null;
-}
-
-function failureResponse(
-  handler: AnyHandler,
-  request: RequestOf<Api>,
-  code: ErrorCode,
-): Response | null {
-  if (handler.failure !== undefined) return handler.failure(request, code);
-  return "errorCode" in handler.api.response.fields ? { errorCode: code } : null;
 }

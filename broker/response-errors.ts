@@ -28,12 +28,12 @@ function placesIn(fields: Fields): ErrorPlaces {
     const places = placesIn(inner);
     if (places.isHere || places.below.length > 0) below.push([name, places]);
   }
-  return { isHere: "errorCode" in fields, below };
+  return { isHere: "errorCode" in fields || "partitionErrorCode" in fields, below };
 }
 
 function find(struct: { readonly [name: string]: unknown }, places: ErrorPlaces): ErrorCode {
   if (places.isHere) {
-    const code = struct["errorCode"];
+    const code = struct["errorCode"] ?? struct["partitionErrorCode"];
     if (typeof code === "number" && code !== Errors.NONE) return errorCode(code);
   }
   for (const [name, inner] of places.below) {

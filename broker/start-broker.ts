@@ -15,6 +15,7 @@ import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
+import { devServices } from "./dev/dev-services.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
@@ -43,6 +44,8 @@ export interface BrokerOptions {
   readonly handlers?: readonly AnyHandler[];
   /** Who may do what. Default: what `authorizer.class.name` says, without it everybody everything. */
   readonly authorizer?: Authorizer;
+  /** Lets faults be ordered and the clock be moved: for development only. */
+  readonly dev?: boolean;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
   /** Called once when the data directories have failed: nothing can be acknowledged any more. */
@@ -106,6 +109,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       return featuresInForce(services.metadata.image);
     },
     stopping: stopping.signal,
+    dev: options.dev === true ? devServices(io) : null,
     onBug,
   };
   const server = await startServing(broker, options).catch(async (error: unknown) => {

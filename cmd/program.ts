@@ -71,6 +71,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: "list who is connected to a broker, and what they do",
     load: async () => (await import("./clients.ts")).clientsCommand(),
   },
+  {
+    name: "dev",
+    summary: "order faults from a broker and move its clock, for tests of clients",
+    load: async () => (await import("./dev.ts")).devCommand(),
+  },
 ];
 
 const EXAMPLES = `

@@ -68,6 +68,7 @@ export function serveCommand() {
       ),
     )
     .option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
+    .option("--dev", "let faults be ordered and the clock be moved (kstream dev), for tests")
     .option("--insecure", "let other hosts in, without any security")
     .addOption(
       new Option("--log-level <level>", "least urgent lines to log").choices(
@@ -101,6 +102,7 @@ export interface ServeOptions {
   readonly readyFile?: string | undefined;
   readonly printAddr?: string | undefined;
   readonly insecure?: boolean | undefined;
+  readonly dev?: boolean | undefined;
   /** `off`, or where the admin API listens; default: at its usual address, or nearby. */
   readonly admin?: string | undefined;
   readonly logLevel: LogLevel;
@@ -145,6 +147,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     dataDir,
     furtherDataDirs,
     topics: options.topic.map(parseTopicSpec),
+    dev: options.dev === true,
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });

@@ -29,6 +29,36 @@ test("a broker without the admin API, and one that is none of ours, are told apa
     });
   }, { args: ["--admin", "off"] }));
 
+test("faults are added, strike, are listed and removed; without --dev they are refused", async () => {
+  await withBroker(async ({ bootstrap, admin }) => {
+    const options = { brokers: bootstrap, env: { KSTREAM_ADMIN: admin ?? "" } };
+    const fault = (...args: string[]) => ok(["dev", "fault", ...args], options);
+    await ok(["topic", "create", "orders"], options);
+    expect(await fault("add", "produce", "topic=orders", "error=not_leader_or_follower", "once"))
+      .toBe("added fault 1: Produce topic=orders error=NOT_LEADER_OR_FOLLOWER times=1\n");
+    await fault("add", "fetch", "latency=20ms", "drop=after", "p=0.5", "nth=2", "client=nobody");
+    const { stderr } = await shell("echo one | kstream produce orders", options);
+    expect(stderr).toContain("acknowledged 1");
+    expect(JSON.parse(await fault("list", "--json"))).toMatchObject([
+      { id: 1, matched: 1, struck: 1 },
+      { id: 2, latencyMs: 20, drop: "after", probability: 0.5, nth: 2, struck: 0 },
+    ]);
+    expect(await fault("list")).toMatch(/2  Fetch client=nobody drop=after nth=2 .*p=0\.5/);
+    await fault("remove", "2");
+    expect(await fault("clear")).toBe("removed 1 fault\n");
+    const bad = (args: string[], words: string[]) =>
+      fails(["dev", "fault", ...args], 2, words, options);
+    await bad(["add", "prodcue", "drop"], ["did you mean Produce?"]);
+    await bad(["add", "produce", "onec"], ['"onec"', "did you mean once?"]);
+    await bad(["add", "produce", "latency=fast"], ["200ms"]);
+    await fails(["dev", "fault", "remove", "7"], 1, ["no fault 7"], options);
+  }, { args: ["--dev", "--memory"] });
+  await withBroker(async ({ admin }) => {
+    const options = { env: { KSTREAM_ADMIN: admin ?? "" } };
+    await fails(["dev", "fault", "list"], 1, ["without --dev", "kstream serve --dev"], options);
+  });
+});
+
 test("the second broker of a host finds another port, unless it was told one", () =>
   withBroker((first) =>
     withBroker(async (second) => {

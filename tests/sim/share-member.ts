@@ -202,7 +202,7 @@ export class ShareMember {
       this.model.unseen();
       throw error;
     }
-    const lock = { untilMs: askedMs + lockMs, nowMs: clock.monotonicMs() };
+    const lock = { askedMs, untilMs: askedMs + lockMs, nowMs: clock.monotonicMs() };
     if (answer.errorCode !== Errors.NONE) {
       this.model.unseen();
       throw new Lost();

@@ -34,6 +34,43 @@ interface Entry {
   holder: Holder | null;
 }
 
+/** A record that nobody has got yet. */
+const UNTOUCHED: Omit<Entry, "value"> = {
+  isDone: false,
+  mayBeDone: false,
+  least: 0,
+  persisted: 0,
+  most: 0,
+  holder: null,
+};
+
+/** What administrators have done to a partition. */
+interface Bounds {
+  /** Records below may be deleted. */
+  mayBeDeleted: number;
+  /** Records below are deleted, for requests after that moment; a crash may bring them back. */
+  deleted: Floor;
+  /** The group may have been moved over records below. */
+  mayBeSkipped: number;
+  /** The group was moved over records below, for requests after that moment. */
+  skipped: Floor;
+}
+
+interface Floor {
+  readonly offset: number;
+  readonly sinceMs: number;
+}
+
+/** A request for records and its answer, in time. */
+export interface Asked {
+  readonly askedMs: number;
+  /** What it was given is locked at least until then. */
+  readonly untilMs: number;
+  readonly nowMs: number;
+}
+
+const NO_FLOOR: Floor = { offset: 0, sinceMs: 0 };
+
 /** A run of records that a member got. */
 export interface Delivery {
   readonly partition: number;
@@ -55,12 +92,22 @@ export class ShareModel {
   readonly #records: Map<number, Entry>[];
   /** Fetches by partition that may have acquired records which no member was told of. */
   readonly #unseen: number[];
+  readonly #bounds: Bounds[];
+  readonly #aborted = new Set<string>();
+  readonly #delivered = new Set<string>();
   deliveries = 0;
   redeliveries = 0;
 
-  constructor(partitions: number, readonly limit: number) {
+  /** With `readsCommitted` members must not see what was aborted. */
+  constructor(partitions: number, readonly limit: number, readonly readsCommitted: boolean) {
     this.#records = Array.from({ length: partitions }, () => new Map());
     this.#unseen = this.#records.map(() => 0);
+    this.#bounds = this.#records.map(() => ({
+      mayBeDeleted: 0,
+      deleted: NO_FLOOR,
+      mayBeSkipped: 0,
+      skipped: NO_FLOOR,
+    }));
   }
 
   /** A producer was told that the record is there. */
@@ -68,10 +115,71 @@ export class ShareModel {
     this.#entry(partition, offset, value);
   }
 
-  /** A member got a record; it asked at `askedMs`, and it is `nowMs`. */
-  delivered(record: Delivery, member: string, lock: { untilMs: number; nowMs: number }): void {
+  /** A producer was told that its transaction with these records was aborted. */
+  aborted(values: readonly string[]): void {
+    for (const value of values) {
+      this.#aborted.add(value);
+      this.#checkCommitted(value);
+    }
+  }
+
+  #checkCommitted(value: string): void {
+    const isWrong = this.readsCommitted && this.#aborted.has(value) && this.#delivered.has(value);
+    expect(!isWrong, `${value} was delivered, and is aborted`);
+  }
+
+  /** One behind the last record that is known of. */
+  endOf(partition: number): number {
+    return Math.max(-1, ...this.#records[partition]!.keys()) + 1;
+  }
+
+  /** Records below `offset` are about to be deleted. */
+  deleting(partition: number, offset: number): void {
+    const bounds = this.#bounds[partition]!;
+    bounds.mayBeDeleted = Math.max(bounds.mayBeDeleted, offset);
+  }
+
+  /** Records below `offset` were deleted. */
+  deleted(partition: number, offset: number, nowMs: number): void {
+    const bounds = this.#bounds[partition]!;
+    if (offset > bounds.deleted.offset) bounds.deleted = { offset, sinceMs: nowMs };
+  }
+
+  /** The group goes on at `offset`, whatever has become of the records there. */
+  altered(partition: number, offset: number, nowMs: number): void {
+    const bounds = this.#bounds[partition]!;
+    bounds.skipped = { offset, sinceMs: nowMs };
+    bounds.mayBeSkipped = offset;
+    for (const entry of this.#from(partition, offset)) {
+      Object.assign(entry, { ...UNTOUCHED, value: entry.value });
+    }
+  }
+
+  /** The same, if it came to it. */
+  mayBeAltered(partition: number, offset: number): void {
+    const bounds = this.#bounds[partition]!;
+    if (offset < bounds.skipped.offset) bounds.skipped = { ...bounds.skipped, offset };
+    bounds.mayBeSkipped = Math.max(bounds.mayBeSkipped, offset);
+    for (const entry of this.#from(partition, offset)) {
+      entry.mayBeDone ||= entry.isDone;
+      Object.assign(entry, { isDone: false, least: 0, persisted: 0, holder: null });
+    }
+  }
+
+  #from(partition: number, first: number): Entry[] {
+    return [...this.#records[partition]!].filter(([offset]) => offset >= first)
+      .map(([, entry]) => entry);
+  }
+
+  /** A member got a record. */
+  delivered(record: Delivery, member: string, lock: Asked): void {
     const { partition, offset, value, deliveryCount } = record;
     const name = `${partition}:${offset} to ${member}`;
+    const { deleted, skipped } = this.#bounds[partition]!;
+    expect(offset >= deleted.offset || lock.askedMs < deleted.sinceMs, `${name}: it was deleted`);
+    expect(offset >= skipped.offset || lock.askedMs < skipped.sinceMs, `${name}: it was skipped`);
+    this.#delivered.add(value);
+    this.#checkCommitted(value);
     const entry = this.#entry(partition, offset, value);
     const { holder, least } = entry;
     expect(!entry.isDone, `${name}: it was done with`);
@@ -109,7 +217,8 @@ export class ShareModel {
   said(what: Said, other: Holder | null, nowMs: number): void {
     const { partition, offset, verdict, deliveryCount } = what;
     const entry = this.#known(partition, offset);
-    const isOthers = other !== null && entry.holder === other && other.untilMs > nowMs;
+    const isOthers = other !== null && entry.holder === other && other.untilMs > nowMs &&
+      offset >= this.#bounds[partition]!.mayBeDeleted;
     expect(!isOthers, `${partition}:${offset} is ${other?.member}'s, and somebody else ended it`);
     if (verdict !== "release" || deliveryCount >= this.limit) entry.isDone = true;
     else entry.persisted = Math.max(entry.persisted, deliveryCount);
@@ -117,7 +226,7 @@ export class ShareModel {
 
   /**
    * The member has got more time on this record, as it is told. But what has run out for the last
-   * time is done, and there is nothing to renew, which is no error: then it is nobody's.
+   * time or was deleted is done, and there is nothing to renew, which is no error: it is nobody's.
    */
   renewed(
     partition: number,
@@ -128,7 +237,8 @@ export class ShareModel {
     const entry = this.#known(partition, offset);
     const { holder, most } = entry;
     if (holder?.member !== member) return;
-    const mayBeOver = most >= this.limit && holder.untilMs <= lock.nowMs;
+    const mayBeOver = most >= this.limit && holder.untilMs <= lock.nowMs ||
+      offset < this.#bounds[partition]!.mayBeDeleted;
     entry.holder = mayBeOver ? null : { member, untilMs: lock.untilMs };
   }
 
@@ -150,6 +260,7 @@ export class ShareModel {
 
   /** The broker is gone: what is not persisted does not count. */
   crashed(): void {
+    for (const bounds of this.#bounds) bounds.deleted = NO_FLOOR;
     for (const records of this.#records) {
       for (const entry of records.values()) {
         entry.holder = null;
@@ -158,13 +269,18 @@ export class ShareModel {
     }
   }
 
-  /** At the end of all: every record was accepted, rejected or delivered as often as may be. */
+  /**
+   * At the end of all: every record was accepted, rejected, delivered as often as may be, or taken
+   * away.
+   */
   checkAll(): void {
     for (const [partition, records] of this.#records.entries()) {
+      const { mayBeDeleted, mayBeSkipped } = this.#bounds[partition]!;
+      const taken = Math.max(mayBeDeleted, mayBeSkipped);
       for (const [offset, { isDone, mayBeDone, most }] of records) {
         const isGivenUp = most + this.#unseen[partition]! >= this.limit;
         const facts = `${partition}:${offset}, delivery ${most} of ${this.limit} at most`;
-        expect(isDone || mayBeDone || isGivenUp, `lost: ${facts}`);
+        expect(isDone || mayBeDone || isGivenUp || offset < taken, `lost: ${facts}`);
       }
     }
   }
@@ -177,15 +293,7 @@ export class ShareModel {
 
   #entry(partition: number, offset: number, value: string): Entry {
     const records = this.#records[partition]!;
-    const entry = records.get(offset) ?? {
-      value,
-      isDone: false,
-      mayBeDone: false,
-      least: 0,
-      persisted: 0,
-      most: 0,
-      holder: null,
-    };
+    const entry = records.get(offset) ?? { ...UNTOUCHED, value };
     records.set(offset, entry);
     expect(entry.value === value, `${partition}:${offset} is ${entry.value} and ${value}`);
     return entry;

@@ -1,18 +1,19 @@
 /**
- * A share group over a broker that crashes: producers write, members take, work and say what became
- * of it (`share-member.ts`), and the process is killed or the power goes, in the middle of writes
- * and between them. At the end all faults stop, and what is left has to be read to its end.
+ * A share group over a broker that crashes: producers write, in transactions too, members take, work
+ * and say what became of it (`share-member.ts`), administrators delete records and move the group,
+ * and the process is killed or the power goes, in the middle of writes and between them. At the end
+ * all faults stop, and what is left has to be read to its end.
  */
-import { produceHandler } from "../../broker/handlers/00-produce.ts";
 import { incrementalAlterConfigsHandler } from "../../broker/handlers/44-incremental-alter-configs.ts";
 import { describeShareGroupOffsetsHandler } from "../../broker/handlers/90-describe-share-group-offsets.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
-import { BatchBuilder } from "../../core/records/batch-builder.ts";
-import { BrokerWorld, CrashedError } from "./broker-world.ts";
+import { BrokerWorld } from "./broker-world.ts";
+import { ShareAdmin } from "./share-admin.ts";
 import { GROUP, ShareMember, TOPIC } from "./share-member.ts";
 import { ShareModel } from "./share-model.ts";
+import { ShareProducer } from "./share-producer.ts";
 import { SimRandom } from "./sim-random.ts";
 import { LivenessError } from "./violation.ts";
 
@@ -33,6 +34,12 @@ interface Options {
   readonly rejectPercent: number;
   readonly renewPercent: number;
   readonly forgetPercent: number;
+  readonly sessionMs: number;
+  readonly readsCommitted: boolean;
+  readonly transactionPercent: number;
+  readonly abortPercent: number;
+  readonly deletes: boolean;
+  readonly alterPercent: number;
 }
 
 /** All is read to the end in this time once there are no faults any more. */
@@ -46,12 +53,15 @@ export class ShareSim {
   readonly #random: SimRandom;
   readonly #world: BrokerWorld;
   readonly #model: ShareModel;
+  readonly #producer: ShareProducer;
+  readonly #admin: ShareAdmin;
   #topicId = "";
-  #produced = 0;
   #joined = 0;
   /** Members that work at the moment. */
   #working = 0;
   #isFinal = false;
+  /** No new members come. */
+  #isResting = false;
   #failure: unknown = null;
 
   constructor(seed: number, logger: Logger) {
@@ -73,9 +83,15 @@ export class ShareSim {
       rejectPercent: random.pick([0, 5, 30]),
       renewPercent: random.pick([0, 30]),
       forgetPercent: random.pick([0, 10, 30]),
+      sessionMs: random.pick([10_000, 45_000]),
+      readsCommitted: random.chance(50),
+      transactionPercent: random.pick([0, 30, 100]),
+      abortPercent: random.pick([0, 20, 60]),
+      deletes: random.chance(30),
+      alterPercent: random.pick([0, 0, 60]),
     };
-    const { limit, lockMs, partitions, updatesPerSnapshot } = this.options;
-    this.#model = new ShareModel(partitions, limit);
+    const { limit, lockMs, partitions, sessionMs, updatesPerSnapshot } = this.options;
+    this.#model = new ShareModel(partitions, limit, this.options.readsCommitted);
     this.#world = new BrokerWorld(random, logger, {
       "offsets.topic.num.partitions": "2",
       "share.coordinator.state.topic.num.partitions": "2",
@@ -83,7 +99,12 @@ export class ShareSim {
       "group.share.delivery.count.limit": String(limit),
       "group.share.record.lock.duration.ms": String(lockMs),
       "group.share.min.record.lock.duration.ms": "1000",
+      "group.share.session.timeout.ms": String(sessionMs),
+      "group.share.min.session.timeout.ms": "10000",
+      "transaction.state.log.num.partitions": "2",
     });
+    this.#producer = new ShareProducer(this.#world, this.#model, this.options);
+    this.#admin = new ShareAdmin(this.#world, this.#model, partitions);
   }
 
   run(): void {
@@ -91,6 +112,7 @@ export class ShareSim {
     for (let crash = 0; crash < this.options.crashes; crash++) {
       // At one of the next writes, or between two.
       if (this.#random.chance(60)) this.#world.disk.crashAtWrite(this.#random.between(1, 60));
+      if (this.#random.chance(this.options.alterPercent)) this.#rest();
       this.#work(this.#random.between(0, 20_000));
       this.#crash();
     }
@@ -111,12 +133,16 @@ export class ShareSim {
       configs: [],
     }]);
     this.#topicId = world.services.metadata.topic(TOPIC)!.id;
+    const isolation = this.options.readsCommitted ? "read_committed" : "read_uncommitted";
     const answer = world.clock.run(
       world.connect()(incrementalAlterConfigsHandler, 1, {
         resources: [{
           resourceType: CONFIG_OF_GROUP,
           resourceName: GROUP,
-          configs: [{ name: "share.auto.offset.reset", configOperation: 0, value: "earliest" }],
+          configs: [
+            { name: "share.auto.offset.reset", configOperation: 0, value: "earliest" },
+            { name: "share.isolation.level", configOperation: 0, value: isolation },
+          ],
         }],
         validateOnly: false,
       }),
@@ -124,9 +150,12 @@ export class ShareSim {
     if (answer.responses[0]?.errorCode !== Errors.NONE) throw new Error("no config");
     const found = world.clock.run(world.services.groups.find(GROUP));
     if (found !== Errors.NONE) throw new Error("there are no groups");
+    const ready = world.clock.run(world.services.transactions.find("x"));
+    if (ready !== Errors.NONE) throw new Error("there are no transactions");
     const { maxLatencyMs, failingWritePercent } = this.options;
     Object.assign(world.disk.faults, { maxLatencyMs, failingWritePercent });
     this.#watch(this.#produce());
+    if (this.options.deletes) this.#watch(this.#deleteAtTimes());
   }
 
   /** Lets time pass, up to a crash point. */
@@ -134,11 +163,22 @@ export class ShareSim {
     const { clock } = this.#world;
     const until = clock.monotonicMs() + forMs;
     do {
-      while (this.#working < this.options.members) this.#startMember();
+      while (!this.#isResting && this.#working < this.options.members) this.#startMember();
       const goesOn = this.#world.advance(this.#random.between(1, 1_000));
       if (this.#failure !== null) throw this.#failure;
       if (!goesOn) return;
     } while (clock.monotonicMs() < until);
+  }
+
+  /** The members go, and if they have all gone in time, the group goes on elsewhere. */
+  #rest(): void {
+    this.#isResting = true;
+    this.#work(this.#random.between(0, 90_000));
+    let isOver = false;
+    this.#watch(this.#admin.alterOffsets().finally(() => isOver = true));
+    while (!isOver && !this.#world.disk.isAtCrashPoint) this.#work(100);
+    if (!isOver) this.#crash();
+    this.#isResting = false;
   }
 
   #startMember(): void {
@@ -172,36 +212,16 @@ export class ShareSim {
 
   async #produce(): Promise<void> {
     const { clock } = this.#world;
-    const random = this.#random;
-    while (this.#produced < this.options.records) {
-      if (!this.#isFinal) await sleep(clock, random.between(1, 800));
-      await this.#send(random.below(this.options.partitions), random.between(1, 8));
+    while (this.#producer.produced < this.options.records) {
+      if (!this.#isFinal) await sleep(clock, this.#random.between(1, 800));
+      await this.#producer.send();
     }
   }
 
-  /** A batch, once: what is not acknowledged may be there or not. */
-  async #send(partition: number, count: number): Promise<void> {
-    const { clock } = this.#world;
-    const builder = new BatchBuilder({});
-    const values = Array.from({ length: count }, () => `${this.#produced++}`);
-    for (const value of values) {
-      builder.append(clock.wallMs(), null, new TextEncoder().encode(value));
-    }
-    try {
-      const records = builder.build();
-      const answer = await this.#world.connect()(produceHandler, 11, {
-        transactionalId: null,
-        acks: -1,
-        timeoutMs: 30_000,
-        topicData: [{ name: TOPIC, partitionData: [{ index: partition, records }] }],
-      });
-      const { errorCode, baseOffset } = answer.responses[0]!.partitionResponses[0]!;
-      if (errorCode !== Errors.NONE) return;
-      values.forEach((value, index) =>
-        this.#model.produced(partition, Number(baseOffset) + index, value)
-      );
-    } catch (error) {
-      if (!(error instanceof CrashedError)) throw error;
+  async #deleteAtTimes(): Promise<void> {
+    while (!this.#isFinal) {
+      await sleep(this.#world.clock, this.#random.between(1, 10_000));
+      await this.#admin.deleteRecords();
     }
   }
 
@@ -215,11 +235,11 @@ export class ShareSim {
     const until = clock.monotonicMs() + LIMIT_MS + this.options.records * 1_000;
     while (clock.monotonicMs() < until) {
       this.#work(10_000);
-      if (this.#produced < this.options.records) continue;
+      if (this.#producer.produced < this.options.records) continue;
       if (this.#lag().every((lag) => lag === 0)) return;
       // The lag is a guess after a write that failed, until the start has moved on.
       for (let partition = 0; partition < partitions; partition++) {
-        this.#watch(this.#send(partition, 1));
+        this.#watch(this.#producer.sendTo(partition, 1));
       }
     }
     throw new LivenessError(`records are left: ${this.#lag().join(", ")}`);

@@ -29,3 +29,5 @@ export {
   stringSerde,
 } from "./serde.ts";
 export type { Serde, SerdeContext } from "./serde.ts";
+export { ShareConsumer } from "./share-consumer.ts";
+export type * from "./share-consumer.ts";

@@ -113,6 +113,11 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     this.#pumping = new WakeUp(io.clock, () => this.#pump());
   }
 
+  /** How many records are fetched, locked and not handed out yet. */
+  get buffered(): number {
+    return this.#buffer.length;
+  }
+
   /** How long the broker locks a record for this member; null until it has given one. */
   get lockTimeoutMs(): number | null {
     return this.#lockTimeoutMs;
@@ -170,8 +175,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
         yield record;
         isDone = true;
       } finally {
-        const isOpen = this.#inHand.has(recordKey(record));
-        if (isImplicit && isOpen) this.acknowledge(record, isDone ? "accept" : "release");
+        if (isImplicit) this.acknowledgeIfHeld(record, isDone ? "accept" : "release");
       }
     }
   }
@@ -204,6 +208,16 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
       session.pending.set(inHand, offset, type);
     }
     this.#pumping.soon();
+  }
+
+  /** As `acknowledge`, but of a record that is not in hand any more nothing is said; false then. */
+  acknowledgeIfHeld(
+    record: Pick<ShareRecord, "topic" | "partition" | "offset">,
+    type: AcknowledgeType = "accept",
+  ): boolean {
+    if (!this.#inHand.has(recordKey(record))) return false;
+    this.acknowledge(record, type);
+    return true;
   }
 
   /**

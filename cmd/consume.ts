@@ -34,6 +34,7 @@ Examples:
   kstream consume logs --offset -10 --exit-at-end
   kstream consume orders --group billing --format '%p:%o %T{iso} %k %v\\n'
   kstream consume orders --offset @-1h:end --format json > last-hour.json
+  kstream consume jobs --share workers --count 100 | xargs -n1 do-it
   kstream consume orders --where 'v.total > 100 && h.trace === "x"' --map v.customer
 `;
 
@@ -53,6 +54,7 @@ export function consumeCommand() {
     )
     .option("-e, --exit-at-end", "end at what is the end now", false)
     .option("-g, --group <group>", "share the partitions with the group, and commit")
+    .option("--share <group>", "take records from a share group, each accepted once written")
     .option("-p, --partition <list>", "only these, with commas between")
     .option("-f, --format <format>", "how to print a record; see below", "%v\\n")
     .addOption(
@@ -66,32 +68,42 @@ export function consumeCommand() {
     .action(async (topic, options) => {
       const range = rangeOf(options.offset);
       refuseContradictions(options, range);
+      refuseWithShare(options);
       const print = printerOf(options.format);
       const partitions = partitionsOf(options.partition);
       const select = await selectRecords(options);
       const { bunCodecs } = await import("../core/compression/bun.ts");
+      const client = clientOptions(options);
+      const common = {
+        topic,
+        client,
+        codecs: bunCodecs,
+        count: options.count ?? null,
+        select,
+        print,
+      };
+      const io = {
+        client: clientIo,
+        write: writeStdout,
+        readerGone: stdoutReaderGone,
+        say,
+        signal: onInterrupt(),
+      };
+      if (options.share !== undefined) {
+        const { runShare } = await import("./consume/share.ts");
+        process.exit(await runShare({ ...common, group: options.share }, io));
+      }
       process.exit(
         await runConsume({
-          topic,
-          client: clientOptions(options),
-          codecs: bunCodecs,
+          ...common,
           partitions,
           range,
-          count: options.count ?? null,
           exitAtEnd: options.exitAtEnd,
           group: options.group ?? null,
           isolationLevel: options.isolation === "read_committed"
             ? "read_committed"
             : "read_uncommitted",
-          select,
-          print,
-        }, {
-          client: clientIo,
-          write: writeStdout,
-          readerGone: stdoutReaderGone,
-          say,
-          signal: onInterrupt(),
-        }),
+        }, io),
       );
     });
 }
@@ -121,6 +133,35 @@ function partitionsOf(text: string | undefined): number[] | null {
     throw new OperatorError(`"${text}" is no list of partitions`, "", "write 0 or 0,2", 2);
   }
   return [...new Set(text.split(",").map(Number))];
+}
+
+/** A share group says itself where to begin, what counts, and who gets what. */
+function refuseWithShare(
+  options: {
+    share?: string | undefined;
+    group?: string | undefined;
+    partition?: string | undefined;
+    offset: string;
+    exitAtEnd: boolean;
+    isolation: string;
+  },
+): void {
+  if (options.share === undefined) return;
+  const other = [
+    options.group === undefined ? null : "--group",
+    options.partition === undefined ? null : "--partition",
+    options.offset === "start" ? null : "--offset",
+    options.exitAtEnd ? "--exit-at-end" : null,
+    options.isolation === "read_uncommitted" ? null : "--isolation",
+  ].find((flag) => flag !== null);
+  if (other === undefined) return;
+  throw new OperatorError(
+    `${other} does not go with --share`,
+    "a share group begins and reads as its configs say (share.auto.offset.reset, " +
+      "share.isolation.level)",
+    `leave out ${other}, or set the config with "kstream config set group"`,
+    2,
+  );
 }
 
 /** A group says itself where to begin and which partitions to read. */

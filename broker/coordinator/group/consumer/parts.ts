@@ -47,6 +47,20 @@ export function topicIdsOf(names: Iterable<string>, topics: Topics): ReadonlySet
   return ids;
 }
 
+/** As `topicIdsOf`; asked for the same names several times in a row it gives the same set. */
+export function sharedTopicIds(
+  topics: Topics,
+): (names: ReadonlySet<string>) => ReadonlySet<string> {
+  let names: ReadonlySet<string> | null = null;
+  let ids: ReadonlySet<string> = new Set();
+  return (wanted) => {
+    const isSame = names !== null && wanted.size === names.size && wanted.isSubsetOf(names);
+    if (!isSame) ids = topicIdsOf(wanted, topics);
+    names = wanted;
+    return ids;
+  };
+}
+
 /** A refusal as the outcome of an operation. */
 export function refused(
   error: ErrorCode,

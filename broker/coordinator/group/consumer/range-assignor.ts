@@ -3,7 +3,7 @@
  * with the same subscription get the same partitions of topics with equal counts (co-partitioning).
  * Kafka's `RangeAssignor`.
  */
-import type { Assignor, AssignorMember } from "../modern/assignor.ts";
+import { allTopicIds, type Assignor, type AssignorMember } from "../modern/assignor.ts";
 import type { Assignment } from "../modern/topic-partitions.ts";
 
 /** See the header. */
@@ -11,19 +11,22 @@ export const rangeAssignor: Assignor = {
   name: "range",
   assign: ({ members, partitionCount }) => {
     const ordered = [...members].toSorted(byInstanceThenId);
-    const subscribers = new Map<string, number>();
-    for (const { topicIds } of ordered) {
-      for (const topicId of topicIds) subscribers.set(topicId, (subscribers.get(topicId) ?? 0) + 1);
+    const shares = new Map<string, Share>();
+    for (const topicId of allTopicIds(ordered)) {
+      shares.set(topicId, { topicId, partitions: partitionCount(topicId), readers: 0, next: 0 });
     }
-    const served = new Map<string, number>();
+    const sharesOf = new Map<ReadonlySet<string>, Share[]>();
+    for (const { topicIds } of ordered) {
+      const mine = sharesOf.get(topicIds) ?? Array.from(topicIds, (id) => shares.get(id)!);
+      sharesOf.set(topicIds, mine);
+      for (const share of mine) share.readers++;
+    }
     const targets = new Map<string, Assignment>();
     for (const { memberId, topicIds } of ordered) {
       const target = new Map<string, Set<number>>();
-      for (const topicId of topicIds) {
-        const index = served.get(topicId) ?? 0;
-        served.set(topicId, index + 1);
-        const range = rangeOf(partitionCount(topicId), subscribers.get(topicId) ?? 1, index);
-        if (range.length > 0) target.set(topicId, new Set(range));
+      for (const share of sharesOf.get(topicIds)!) {
+        const range = nextRange(share);
+        if (range !== null) target.set(share.topicId, range);
       }
       targets.set(memberId, target);
     }
@@ -31,12 +34,26 @@ export const rangeAssignor: Assignor = {
   },
 };
 
-/** The partitions of the member at `index`; the first members get those that do not divide. */
-function rangeOf(partitions: number, members: number, index: number): number[] {
-  const quota = Math.floor(partitions / members);
-  const extra = partitions % members;
+/** A topic that is dealt out; `next` is the index of the next of its readers. */
+interface Share {
+  readonly topicId: string;
+  readonly partitions: number;
+  readers: number;
+  next: number;
+}
+
+/** The partitions of the next reader; the first ones get those that do not divide. */
+function nextRange(share: Share): Set<number> | null {
+  const { partitions, readers } = share;
+  const index = share.next++;
+  if (index >= partitions) return null;
+  const quota = Math.floor(partitions / readers);
+  const extra = partitions % readers;
   const start = quota * index + Math.min(index, extra);
-  return Array.from({ length: quota + (index < extra ? 1 : 0) }, (_, each) => start + each);
+  const end = start + quota + (index < extra ? 1 : 0);
+  const range = new Set<number>();
+  for (let partition = start; partition < end; partition++) range.add(partition);
+  return range;
 }
 
 /** Static members first, by instance id, so that a new member id changes nothing. */

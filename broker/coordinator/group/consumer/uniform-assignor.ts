@@ -4,11 +4,13 @@
  * them and has the fewest, and then move from those with many to those with few.
  */
 import {
+  allTopicIds,
   type Assignor,
   type AssignorInput,
   type AssignorMember,
   isHomogeneous,
 } from "../modern/assignor.ts";
+import { LeastFirst } from "../modern/least-first.ts";
 import type { Assignment } from "../modern/topic-partitions.ts";
 
 /** See the header. */
@@ -31,9 +33,10 @@ interface Draft {
   size: number;
 }
 
-function give(draft: Draft, { topicId, partition }: Unassigned): void {
-  const partitions = draft.target.get(topicId) ?? new Set();
-  draft.target.set(topicId, partitions.add(partition));
+function give(draft: Draft, topicId: string, partition: number): void {
+  const partitions = draft.target.get(topicId);
+  if (partitions === undefined) draft.target.set(topicId, new Set([partition]));
+  else partitions.add(partition);
   draft.size++;
 }
 
@@ -49,29 +52,33 @@ function keep(
   { members, partitionCount }: AssignorInput,
   quotaOf: (index: number, has: number) => number,
 ): { readonly drafts: Draft[]; readonly unassigned: Unassigned[] } {
-  const kept = new Map<string, Set<number>>();
+  // By topic, a byte for each partition: 1 if somebody keeps it.
+  const kept = new Map<string, Uint8Array>();
+  for (const topicId of allTopicIds(members)) {
+    kept.set(topicId, new Uint8Array(partitionCount(topicId)));
+  }
   const drafts = members.map((member, index) => {
     const draft: Draft = { member, target: new Map(), size: 0 };
     const mine: Unassigned[] = [];
     for (const [topicId, partitions] of member.target) {
-      if (!member.topicIds.has(topicId)) continue;
-      const count = partitionCount(topicId);
+      const ofTopic = member.topicIds.has(topicId) ? kept.get(topicId) : undefined;
+      if (ofTopic === undefined) continue;
       for (const partition of partitions) {
-        if (partition < count && !kept.get(topicId)?.has(partition)) {
-          mine.push({ topicId, partition });
-        }
+        if (ofTopic[partition] === 0) mine.push({ topicId, partition });
       }
     }
-    for (const each of mine.slice(0, quotaOf(index, mine.length))) {
-      give(draft, each);
-      kept.set(each.topicId, (kept.get(each.topicId) ?? new Set()).add(each.partition));
+    const count = Math.min(mine.length, quotaOf(index, mine.length));
+    for (let at = 0; at < count; at++) {
+      const { topicId, partition } = mine[at]!;
+      give(draft, topicId, partition);
+      kept.get(topicId)![partition] = 1;
     }
     return draft;
   });
   const unassigned: Unassigned[] = [];
-  for (const topicId of new Set(members.flatMap((member) => [...member.topicIds]))) {
-    for (let partition = 0; partition < partitionCount(topicId); partition++) {
-      if (!kept.get(topicId)?.has(partition)) unassigned.push({ topicId, partition });
+  for (const [topicId, ofTopic] of kept) {
+    for (let partition = 0; partition < ofTopic.length; partition++) {
+      if (ofTopic[partition] === 0) unassigned.push({ topicId, partition });
     }
   }
   return { drafts, unassigned };
@@ -96,11 +103,15 @@ function assignHomogeneous(input: AssignorInput): ReadonlyMap<string, Assignment
     return quota + 1;
   });
   let next = 0;
+  const giveNext = (draft: Draft) => {
+    const { topicId, partition } = unassigned[next++]!;
+    give(draft, topicId, partition);
+  };
   for (const draft of drafts) {
-    while (draft.size < quota && next < unassigned.length) give(draft, unassigned[next++]!);
+    while (draft.size < quota && next < unassigned.length) giveNext(draft);
   }
   for (const draft of drafts) {
-    if (draft.size === quota && next < unassigned.length) give(draft, unassigned[next++]!);
+    if (draft.size === quota && next < unassigned.length) giveNext(draft);
   }
   return targetsOf(drafts);
 }
@@ -122,7 +133,13 @@ function assignHeterogeneous(input: AssignorInput): ReadonlyMap<string, Assignme
   const order = unassigned.toSorted((a, b) =>
     subscribers.get(a.topicId)!.length - subscribers.get(b.topicId)!.length
   );
-  for (const each of order) give(fewest(subscribers.get(each.topicId)!), each);
+  let topic = "";
+  let readers = new LeastFirst<Draft>([], sizeOf);
+  for (const { topicId, partition } of order) {
+    if (topicId !== topic) readers = new LeastFirst(subscribers.get(topicId)!, sizeOf);
+    topic = topicId;
+    give(readers.next(), topicId, partition);
+  }
   for (let round = 0; round < ROUNDS_MAX && balanceOnce(drafts, subscribers); round++);
   return targetsOf(drafts);
 }
@@ -133,19 +150,24 @@ function balanceOnce(
   subscribers: ReadonlyMap<string, readonly Draft[]>,
 ): boolean {
   let moved = false;
+  // Nobody comes below it by a move.
+  const least = drafts.reduce((size, draft) => Math.min(size, draft.size), Infinity);
   for (const draft of drafts.toSorted((a, b) => b.size - a.size)) {
+    if (draft.size - least < 2) break;
     for (const [topicId, partitions] of [...draft.target]) {
       for (const partition of [...partitions]) {
         const reader = fewest(subscribers.get(topicId)!);
         if (draft.size - reader.size < 2) break;
         take(draft, topicId, partition);
-        give(reader, { topicId, partition });
+        give(reader, topicId, partition);
         moved = true;
       }
     }
   }
   return moved;
 }
+
+const sizeOf = (draft: Draft) => draft.size;
 
 /** The one with the fewest partitions; the first of equals. */
 function fewest(drafts: readonly Draft[]): Draft {

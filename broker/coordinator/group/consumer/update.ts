@@ -24,7 +24,7 @@ import {
   samePlace,
   sameTopicNames,
 } from "./consumer-member.ts";
-import { assignorOf, type ConsumerParts, topicIdsOf } from "./parts.ts";
+import { assignorOf, type ConsumerParts, sharedTopicIds, topicIdsOf } from "./parts.ts";
 import { reconcile } from "./reconcile.ts";
 import type { CanDescribe, RegexChange } from "./regexes.ts";
 
@@ -115,11 +115,12 @@ export function recordTarget(
   const assignor = assignorOf(
     group.preferredAssignor(members) ?? config.consumer.assignors[0] ?? "uniform",
   );
+  const idsOf = sharedTopicIds(topics);
   const targets = assignor.assign({
     members: members.map((each) => ({
       memberId: each.memberId,
       instanceId: each.instanceId,
-      topicIds: topicIdsOf(group.topicNamesOf(each), topics),
+      topicIds: idsOf(group.topicNamesOf(each)),
       target: each === updated ? present.assignment : group.target(each.memberId),
     })).toSorted((a, b) => a.memberId < b.memberId ? -1 : 1),
     partitionCount: (topicId) => topics.byId(topicId)?.partitions.length ?? 0,

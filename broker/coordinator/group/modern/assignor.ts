@@ -8,7 +8,7 @@ import type { Assignment } from "./topic-partitions.ts";
 export interface AssignorMember {
   readonly memberId: string;
   readonly instanceId: string | null;
-  /** Ids of the topics that exist and that it subscribes to. */
+  /** Ids of the topics that exist and that it subscribes to; best one set for equal members. */
   readonly topicIds: ReadonlySet<string>;
   /** Its present target. */
   readonly target: Assignment;
@@ -24,6 +24,18 @@ export interface AssignorInput {
 export interface Assignor {
   readonly name: string;
   assign(input: AssignorInput): ReadonlyMap<string, Assignment>;
+}
+
+/** The topics of all members: sets that several share are gone through once. */
+export function allTopicIds(members: readonly AssignorMember[]): Set<string> {
+  const all = new Set<string>();
+  let before: ReadonlySet<string> | null = null;
+  for (const { topicIds } of members) {
+    if (topicIds === before) continue;
+    before = topicIds;
+    for (const topicId of topicIds) all.add(topicId);
+  }
+  return all;
 }
 
 /** Whether all members subscribe to the same topics. */

@@ -3,6 +3,7 @@
  * partition has a member and every member a partition, evenly; who has a partition keeps it as far
  * as that goes.
  */
+import { LeastFirst } from "../modern/least-first.ts";
 import type { Assignment } from "../modern/topic-partitions.ts";
 
 /** A member with the ids of the topics that it subscribes to. */
@@ -33,36 +34,51 @@ export function assignSimply(
   assignable: ReadonlyMap<string, ReadonlySet<number>>,
 ): Map<string, Assignment> {
   const ordered = members.toSorted((a, b) => a.memberId < b.memberId ? -1 : 1);
-  const slots = slotsOf(ordered, assignable);
-  const loads = ordered.map((member) => loadOf(member, slots, ordered));
-  for (const load of loads) keepTargets(load, slots);
+  const subscribers = subscribersOf(ordered, assignable);
+  const slots = slotsOf(subscribers, assignable);
+  const loads = new Map(ordered.map((member) => [member, loadOf(member, slots, subscribers)]));
+  for (const load of loads.values()) keepTargets(load, slots);
   for (const [topicId, ofTopic] of slots) {
-    for (const slot of ofTopic) {
-      if (slot.members > 0) continue;
-      const subscribers = loads.filter(({ member }) => member.topicIds.has(topicId));
-      const least = leastOf(subscribers, (load) => load.slots.size);
-      if (least !== undefined) take(least, slot);
-    }
+    const unread = ofTopic.filter((slot) => slot.members === 0);
+    if (unread.length === 0) continue;
+    const readers = subscribers.get(topicId)!.map((member) => loads.get(member)!);
+    const least = new LeastFirst(readers, (load) => load.slots.size);
+    for (const slot of unread) take(least.next(), slot);
   }
-  for (const load of loads) {
+  for (const load of loads.values()) {
     if (load.slots.size > 0) continue;
     const wanted = [...load.member.topicIds].flatMap((topicId) => slots.get(topicId) ?? []);
     const least = leastOf(wanted, (slot) => slot.members);
     if (least !== undefined) take(load, least);
   }
-  return new Map(loads.map((load) => [load.member.memberId, assignmentOf(load)]));
+  return new Map([...loads.values()].map((load) => [load.member.memberId, assignmentOf(load)]));
+}
+
+type Subscribers = ReadonlyMap<string, readonly SharingMember[]>;
+
+/** Who may read each topic, in the order of members. */
+function subscribersOf(
+  members: readonly SharingMember[],
+  assignable: ReadonlyMap<string, unknown>,
+): Subscribers {
+  const subscribers = new Map<string, SharingMember[]>();
+  for (const topicId of assignable.keys()) subscribers.set(topicId, []);
+  for (const member of members) {
+    for (const topicId of member.topicIds) subscribers.get(topicId)?.push(member);
+  }
+  return subscribers;
 }
 
 function slotsOf(
-  members: readonly SharingMember[],
+  subscribers: Subscribers,
   assignable: ReadonlyMap<string, ReadonlySet<number>>,
 ): ReadonlyMap<string, readonly Slot[]> {
   const slots = new Map<string, Slot[]>();
   for (const topicId of [...assignable.keys()].toSorted()) {
     const partitions = [...assignable.get(topicId) ?? []].toSorted((a, b) => a - b);
-    const subscribers = members.filter(({ topicIds }) => topicIds.has(topicId)).length;
-    if (subscribers === 0 || partitions.length === 0) continue;
-    const quota = Math.ceil(subscribers / partitions.length);
+    const readers = subscribers.get(topicId)?.length ?? 0;
+    if (readers === 0 || partitions.length === 0) continue;
+    const quota = Math.ceil(readers / partitions.length);
     slots.set(
       topicId,
       partitions.map((partition) => ({ topicId, partition, quota, members: 0 })),
@@ -75,12 +91,12 @@ function slotsOf(
 function loadOf(
   member: SharingMember,
   slots: ReadonlyMap<string, readonly Slot[]>,
-  members: readonly SharingMember[],
+  subscribers: Subscribers,
 ): Load {
   let share = 0;
   for (const topicId of member.topicIds) {
-    const subscribers = members.filter(({ topicIds }) => topicIds.has(topicId)).length;
-    share += (slots.get(topicId)?.length ?? 0) / subscribers;
+    const ofTopic = slots.get(topicId);
+    if (ofTopic !== undefined) share += ofTopic.length / subscribers.get(topicId)!.length;
   }
   return { member, quota: Math.max(1, Math.ceil(share)), slots: new Set() };
 }

@@ -4,7 +4,7 @@
  * Python clients into a virtual environment, kcat from the system's packages. Each function
  * returns null if the thing is there, else why it cannot be had.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { run } from "../harness/process.ts";
@@ -18,8 +18,14 @@ export const KAFKA_VERSION = "4.3.1";
 const PYTHON_PACKAGES = ["confluent-kafka==2.16.1", "aiokafka[snappy,lz4,zstd]==0.14.0"];
 const INSTALL_TIMEOUT_MS = 600_000;
 
+const kafkaPom = join(HERE, "kafka-tools/pom.xml");
+/** A folder per version of the project, so that no jars of an older one are in it. */
+const kafkaFolder = join(
+  CACHE,
+  `kafka-${KAFKA_VERSION}-${Bun.hash(readFileSync(kafkaPom, "utf8")).toString(16)}`,
+);
 /** Kafka's jars: server, tools, clients. */
-export const kafkaLibs = join(CACHE, `kafka-${KAFKA_VERSION}`, "libs");
+export const kafkaLibs = join(kafkaFolder, "libs");
 /** The Python of the virtual environment that holds the Python clients. */
 export const PYTHON = join(CACHE, "venv/bin/python");
 
@@ -64,8 +70,7 @@ export async function fetchJars(
 
 /** Kafka's jars: tools, server and Java clients. */
 export function needKafka(): Promise<string | null> {
-  const stamp = join(CACHE, `kafka-${KAFKA_VERSION}`, ".complete");
-  return fetchJars(join(HERE, "kafka-tools/pom.xml"), kafkaLibs, stamp, "Kafka's jars");
+  return fetchJars(kafkaPom, kafkaLibs, join(kafkaFolder, ".complete"), "Kafka's jars");
 }
 
 /** confluent-kafka and aiokafka. */

@@ -10,6 +10,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
@@ -53,6 +54,8 @@ final class ConsumerGroups {
     final Map<TopicPartition, Long> next = new ConcurrentHashMap<>();
     final ConcurrentLinkedQueue<String> violations = new ConcurrentLinkedQueue<>();
     final AtomicInteger records = new AtomicInteger();
+    private final Map<TopicPartition, ConcurrentLinkedQueue<String>> histories = new ConcurrentHashMap<>();
+    private final long start = System.nanoTime();
     /** Cooperative members of the classic protocol may lose partitions and read records again. */
     final boolean strict;
 
@@ -60,25 +63,43 @@ final class ConsumerGroups {
       this.strict = strict;
     }
 
+    private void note(TopicPartition partition, String event) {
+      histories.computeIfAbsent(partition, none -> new ConcurrentLinkedQueue<>())
+          .add((System.nanoTime() - start) / 1_000_000 + " ms: " + event);
+    }
+
+    /** Says what is wrong, and all that members were told of the partition before. */
+    private void violation(TopicPartition partition, String what) {
+      violations.add(partition + " " + what + " " + histories.get(partition));
+    }
+
     void assigned(String member, Collection<TopicPartition> partitions) {
       for (TopicPartition partition : partitions) {
-        String before = owners.putIfAbsent(partition, member);
-        if (before != null && strict) {
-          violations.add(partition + " of " + before + " given to " + member);
-        }
-        owners.put(partition, member);
+        note(partition, member + " assigned");
+        String before = owners.put(partition, member);
+        if (before != null && strict) violation(partition, "of " + before + " given to " + member);
       }
     }
 
     void revoked(String member, Collection<TopicPartition> partitions) {
       for (TopicPartition partition : partitions) {
-        if (!owners.remove(partition, member) && strict) violations.add(partition + " was not of " + member);
+        note(partition, member + " revoked");
+        if (!owners.remove(partition, member) && strict) violation(partition, "was not of " + member);
       }
     }
 
     void lost(String member, Collection<TopicPartition> partitions) {
-      if (strict) violations.add(member + " lost " + partitions);
-      for (TopicPartition partition : partitions) owners.remove(partition, member);
+      for (TopicPartition partition : partitions) {
+        note(partition, member + " lost");
+        if (strict) violation(partition, "lost by " + member);
+        owners.remove(partition, member);
+      }
+    }
+
+    void closing(String member) {
+      owners.forEach((partition, owner) -> {
+        if (owner.equals(member) && owners.remove(partition, member)) note(partition, member + " closing");
+      });
     }
 
     /** Members commit before they give a partition up: nothing is skipped, and nothing comes twice. */
@@ -87,9 +108,9 @@ final class ConsumerGroups {
       long expected = next.getOrDefault(at, 0L);
       if (record.offset() < expected && !strict) return;
       if (record.offset() != expected) {
-        violations.add(at + ": " + member + " read " + record.offset() + ", expected " + expected);
+        violation(at, member + " read " + record.offset() + ", expected " + expected);
       }
-      if (strict && !member.equals(owners.get(at))) violations.add(at + " read by " + member + ", no owner");
+      if (strict && !member.equals(owners.get(at))) violation(at, "read by " + member + ", no owner");
       next.put(at, record.offset() + 1);
       records.incrementAndGet();
     }
@@ -104,6 +125,8 @@ final class ConsumerGroups {
     private final Map<TopicPartition, OffsetAndMetadata> pending = new HashMap<>();
     private final Thread thread;
     private volatile boolean leaving = false;
+    /** Only for its own thread: it has read and committed all that it ever will. */
+    private boolean closing = false;
 
     Member(String name, Ledger ledger, Collection<String> topics, String... config) {
       this.name = name;
@@ -123,6 +146,8 @@ final class ConsumerGroups {
           pending.putAll(records.nextOffsets());
           commit();
         }
+        closing = true;
+        ledger.closing(name);
         consumer.close();
       } catch (Throwable error) {
         ledger.violations.add(name + ": " + error);
@@ -146,9 +171,15 @@ final class ConsumerGroups {
       ledger.assigned(name, partitions);
     }
 
+    /**
+     * On close, a consumer of the new protocol revokes what its last finished reconciliation left it
+     * with (`AsyncKafkaConsumer.runRebalanceCallbacksOnClose`): if another is under way, that is
+     * neither what it was told to own nor what it owns. So nothing follows from it.
+     */
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       commit();
+      if (closing) return;
       pending.keySet().removeAll(partitions);
       ledger.revoked(name, partitions);
     }
@@ -188,7 +219,17 @@ final class ConsumerGroups {
     private final Thread thread;
     private volatile boolean closed = false;
 
-    Source(Collection<TopicPartition> partitions) {
+    /**
+     * Begins with one acknowledged record per partition. Of several batches in flight to leaders
+     * that are just coming up, Apache Kafka may take the second and refuse the first for ever.
+     */
+    Source(Collection<TopicPartition> partitions) throws Exception {
+      List<Future<?>> first = new ArrayList<>();
+      for (TopicPartition at : partitions) {
+        first.add(producer.send(new ProducerRecord<>(at.topic(), at.partition(), null, "record")));
+        sent.incrementAndGet();
+      }
+      for (Future<?> one : first) one.get();
       thread = new Thread(() -> {
         while (!closed) {
           for (TopicPartition at : partitions) {

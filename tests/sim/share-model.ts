@@ -145,8 +145,12 @@ export class ShareModel {
     if (offset > bounds.deleted.offset) bounds.deleted = { offset, sinceMs: nowMs };
   }
 
-  /** The group goes on at `offset`, whatever has become of the records there. */
+  /**
+   * The group goes on at `offset`, whatever has become of the records there. It had no members, so
+   * whoever has records in any partition has gone without a word.
+   */
   altered(partition: number, offset: number, nowMs: number): void {
+    this.#forget();
     const bounds = this.#bounds[partition]!;
     bounds.skipped = { offset, sinceMs: nowMs };
     bounds.mayBeSkipped = offset;
@@ -157,12 +161,13 @@ export class ShareModel {
 
   /** The same, if it came to it. */
   mayBeAltered(partition: number, offset: number): void {
+    this.#forget();
     const bounds = this.#bounds[partition]!;
     if (offset < bounds.skipped.offset) bounds.skipped = { ...bounds.skipped, offset };
     bounds.mayBeSkipped = Math.max(bounds.mayBeSkipped, offset);
     for (const entry of this.#from(partition, offset)) {
       entry.mayBeDone ||= entry.isDone;
-      Object.assign(entry, { isDone: false, least: 0, persisted: 0, holder: null });
+      Object.assign(entry, { isDone: false, least: 0, persisted: 0 });
     }
   }
 
@@ -261,6 +266,11 @@ export class ShareModel {
   /** The broker is gone: what is not persisted does not count. */
   crashed(): void {
     for (const bounds of this.#bounds) bounds.deleted = NO_FLOOR;
+    this.#forget();
+  }
+
+  /** Who has what is in memory alone. */
+  #forget(): void {
     for (const records of this.#records) {
       for (const entry of records.values()) {
         entry.holder = null;

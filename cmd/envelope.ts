@@ -8,8 +8,10 @@
  * A key, a value or the value of a header is a string if it is valid UTF-8, `{"base64": "…"}` if
  * not, and `null` if it is null (an empty one is `""`). Headers keep their order and duplicates.
  * `topic` and `offset` say where the record was and are ignored on input; `timestamp` (ms since
- * 1970) and `partition` may be missing there: then it is now, and the partitioner chooses.
+ * 1970, −1 for none) and `partition` may be missing there: then it is now, and the partitioner
+ * chooses.
  */
+import { findJsonFault } from "./json-fault.ts";
 
 /** A record header: names may repeat, a value may be null. */
 export type HeaderEntry = readonly [name: string, value: Uint8Array | null];
@@ -37,6 +39,10 @@ export interface EnvelopeInput {
 /** A line is no envelope; the message says why, without the line. */
 export class EnvelopeError extends Error {
   override readonly name = "EnvelopeError";
+  /** `column`: where in the line, from 1, if it is one place. */
+  constructor(message: string, readonly column: number | null = null) {
+    super(message);
+  }
 }
 
 // `ignoreBOM` keeps a byte order mark: without it the first three bytes would be lost.
@@ -56,20 +62,20 @@ export function formatEnvelope(record: EnvelopeRecord): string {
 
 /** Parses a line. Throws `EnvelopeError`. */
 export function parseEnvelope(line: Uint8Array): EnvelopeInput {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(utf8.decode(line));
-  } catch {
-    throw new EnvelopeError("it is no JSON");
-  }
+  const parsed = parseLine(line);
   if (!isObject(parsed)) throw new EnvelopeError("it is no JSON object");
   for (const name of Object.keys(parsed)) {
     if (!FIELDS.has(name)) throw new EnvelopeError(`it has an unknown field "${name}"`);
   }
   if (!("value" in parsed)) throw new EnvelopeError('it lacks "value" (null is a tombstone)');
   return {
-    partition: integerOf(parsed["partition"], "partition", 0x7fffffff),
-    timestampMs: integerOf(parsed["timestamp"], "timestamp", Number.MAX_SAFE_INTEGER),
+    partition: integerOf(parsed["partition"], "partition", 0, 0x7fff_ffff),
+    timestampMs: integerOf(
+      parsed["timestamp"],
+      "timestamp",
+      Number.MIN_SAFE_INTEGER,
+      Number.MAX_SAFE_INTEGER,
+    ),
     key: bytesOf(parsed["key"], "key"),
     value: bytesOf(parsed["value"], "value"),
     headers: headersOf(parsed["headers"]),
@@ -86,6 +92,15 @@ const FIELDS: ReadonlySet<string> = new Set([
   "headers",
 ]);
 
+function parseLine(line: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(line));
+  } catch {
+    const { message, column } = findJsonFault(line);
+    throw new EnvelopeError(`it is no JSON: ${message}`, column);
+  }
+}
+
 function bytesToJson(bytes: Uint8Array | null): string {
   if (bytes === null) return "null";
   try {
@@ -99,12 +114,12 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function integerOf(value: unknown, name: string, max: number): number | null {
+function integerOf(value: unknown, name: string, min: number, max: number): number | null {
   if (value === undefined || value === null) return null;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max) {
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) {
     return value;
   }
-  throw new EnvelopeError(`"${name}" is no whole number from 0 to ${max}`);
+  throw new EnvelopeError(`"${name}" is no whole number from ${min} to ${max}`);
 }
 
 function bytesOf(value: unknown, name: string): Uint8Array | null {
@@ -129,6 +144,9 @@ function headersOf(value: unknown): HeaderEntry[] {
   return value.map((entry: unknown) => {
     if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== "string") {
       throw new EnvelopeError('"headers" is no list of [name, value] pairs');
+    }
+    if (!entry[0].isWellFormed()) {
+      throw new EnvelopeError('a name in "headers" holds half a surrogate pair');
     }
     return [entry[0], bytesOf(entry[1], "headers")];
   });

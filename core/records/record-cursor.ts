@@ -38,7 +38,8 @@ export const MAX_DECOMPRESSED_BYTES = 128 * 1024 * 1024;
 
 const NO_HEADERS: readonly RecordHeader[] = [];
 const TWO_32 = 0x1_0000_0000;
-const utf8 = new TextDecoder();
+/** `ignoreBOM`: a byte order mark that begins a name is part of it. */
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Walks over the records of a batch without allocating per record:

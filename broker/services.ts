@@ -4,13 +4,14 @@ import {
   METADATA_LOG_ID,
 } from "../cluster/local-metadata-log.ts";
 import type { Codecs } from "../core/compression/codec.ts";
-import type { Io } from "../core/io.ts";
+import type { Clock, Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { DataDirs } from "../storage/data-dirs.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
+import type { TimerKind } from "./coordinator/shard.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
 import { startTransactions, type Transactions } from "./coordinator/transaction/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
@@ -29,6 +30,10 @@ export interface ServicesOptions {
   /** Paths of the data directories, at least one. */
   readonly dataDirs: readonly string[];
   readonly codecs: Codecs;
+  /** The clocks of the coordinators' timers, where they are not that of `io`. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
+  /** Retention counts from the time of the append, not from the records' timestamps. */
+  readonly retentionByAppendTime?: boolean;
   /** Called once when the data directories have failed: nothing can be acknowledged any more. */
   readonly onStorageFailure?: (error: Error) => void;
 }
@@ -71,6 +76,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     io,
     logger,
     codecs: options.codecs,
+    timerClocks: options.timerClocks,
     config,
     metadata,
     controller,
@@ -138,6 +144,7 @@ function openDataDirs({ io, logger, config, ...options }: ServicesOptions): Prom
     codecs: options.codecs,
     cleaner: config.get("log.cleaner.enable") ? () => cleanerConfigOf(config) : undefined,
     onFailure: options.onStorageFailure,
+    retentionByAppendTime: options.retentionByAppendTime === true,
     limits: {
       producerIdExpirationMs: config.get("producer.id.expiration.ms"),
       retentionCheckMs: config.get("log.retention.check.interval.ms"),

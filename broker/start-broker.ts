@@ -15,6 +15,7 @@ import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
+import { DevClock } from "./dev/dev-clock.ts";
 import { devServices } from "./dev/dev-services.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
@@ -80,7 +81,9 @@ const LOOPBACK: ListenerSpec = {
 
 /** Starts a broker; resolves when it can serve. Throws an `OperatorError` if it cannot start. */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
-  const { io, logger } = options;
+  const { logger } = options;
+  const devClock = options.dev === true ? new DevClock(options.io.clock) : null;
+  const io = devClock === null ? options.io : { ...options.io, clock: devClock.clock };
   const config = options.config ?? BrokerConfig.of();
   const stopping = new AbortController();
   const onBug = (error: Error) => options.onBug?.(error);
@@ -90,6 +93,10 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     config,
     dataDirs: [options.dataDir, ...options.furtherDataDirs ?? []],
     codecs: bunCodecs,
+    ...(devClock !== null && {
+      timerClocks: { housekeeping: devClock.housekeeping, session: devClock.sessions },
+      retentionByAppendTime: true,
+    }),
     onStorageFailure: (error) => options.onStorageFailure?.(error),
   });
   stopping.signal.addEventListener("abort", () => services.partitions.wake(), { once: true });
@@ -109,7 +116,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       return featuresInForce(services.metadata.image);
     },
     stopping: stopping.signal,
-    dev: options.dev === true ? devServices(io) : null,
+    dev: devClock === null ? null : devServices(io, devClock, services),
     onBug,
   };
   const server = await startServing(broker, options).catch(async (error: unknown) => {

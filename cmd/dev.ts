@@ -24,7 +24,29 @@ export function devCommand(): CommandUnknownOpts {
     .helpCommand(false);
   for (const child of [add(), list(), remove(), clear()]) fault.addCommand(child);
   command.addCommand(fault);
+  command.addCommand(clock());
   return command;
+}
+
+function clock(): CommandUnknownOpts {
+  return devOptions("clock")
+    .summary("show the broker's time, or move it forward")
+    .description("Show the broker's time, or move it forward.")
+    .argument("[move]", "+7d, +90s and so on; without it the time is shown", "show")
+    .option("--sessions", "let time pass for the sessions of members of groups too")
+    .addHelpText(
+      "after",
+      `
+What is kept by age grows older at once: records (by when they were written), compaction lag,
+producer ids, committed offsets, open transactions. It is done when the command ends. Requests and
+connections do not time out by it. Time never goes back; a restart of the broker ends it.
+
+Examples:
+  kstream dev clock
+  kstream dev clock +7d                   retention, offsets, transactions
+  kstream dev clock +1m --sessions        members that have not been heard of are gone`,
+    )
+    .action(async (move, options) => (await import("./dev/clock.ts")).devClock(move, options));
 }
 
 function devOptions(name: string) {

@@ -16,6 +16,11 @@ export interface DataDirOptions {
   readonly codecs: Codecs;
   /** How compacted logs are cleaned; they are not if it is left out. */
   readonly cleaner?: () => CleanerConfig;
+  /**
+   * Retention by time counts from when a segment was last appended to, not from the timestamps in
+   * it: under a clock that was moved, clients' timestamps say nothing.
+   */
+  readonly retentionByAppendTime?: boolean;
   /** Called once when a sync has failed: nothing can be acknowledged from then on. */
   readonly onFailure?: (error: Error) => void;
   readonly limits?: Partial<DataDirLimits>;

@@ -49,6 +49,10 @@ export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 const READ_BYTES_KEPT = 16 * 1024 * 1024;
 /** How many logs are looked after before the event loop gets a turn. */
 const LOGS_PER_TURN = 100;
+/** A log whose only segment has expired rolls, syncs, and can give it up then. */
+const MAINTENANCE_PASSES = 3;
+/** How long `maintainFully` waits for syncs that do not come to an end. */
+const IDLE_WAIT_MS = 5_000;
 
 /** See the head of this file. */
 export class DataDir {
@@ -91,6 +95,7 @@ export class DataDir {
       files,
       buffers: new BufferPool(READ_BYTES_KEPT),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
+      retentionByAppendTime: options.retentionByAppendTime === true,
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
       path: options.path,
       failure: () => this.failed,
@@ -270,6 +275,26 @@ export class DataDir {
       log.maintain();
       if (++count % LOGS_PER_TURN === 0) await this.turn();
     }
+  }
+
+  /** As `maintain`, and what that has made ready for it: resolves when all of it is done. */
+  async maintainFully(): Promise<void> {
+    for (let pass = 0; pass < MAINTENANCE_PASSES; pass++) {
+      await this.maintain();
+      await this.syncsIdle();
+    }
+    while (!this.isClosed && await this.cleaner.cleanOne());
+  }
+
+  /** Resolves when no sync is under way, or they have gone on for long. */
+  private syncsIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.io.clock.setTimer(IDLE_WAIT_MS, resolve);
+      void this.context.scheduler.idle().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   /** Cleans the dirtiest compacted log that is due; false if there is none. */

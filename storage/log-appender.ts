@@ -232,6 +232,7 @@ export class LogAppender {
       if (aborted !== null) segment.abortedIndex.append(aborted);
       try {
         segment.append(bytes, facts, state.config.indexIntervalBytes);
+        segment.appendedMs = nowMs;
       } catch (error) {
         if (aborted !== null) segment.abortedIndex.dropLast();
         throw error;

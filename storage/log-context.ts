@@ -18,6 +18,8 @@ export interface LogContext {
   /** Memory for reads whose bytes nobody keeps. */
   readonly buffers: BufferPool;
   readonly scheduler: CommitScheduler;
+  /** See `DataDirOptions`. */
+  readonly retentionByAppendTime: boolean;
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number;
   /** Path of the data directory. */

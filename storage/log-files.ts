@@ -157,10 +157,12 @@ export class LogFiles {
   facts(): SegmentFacts[] {
     return this.segments.all.map((segment) => {
       segment.loadMaxTimestamp();
-      const { baseOffset, sizeBytes, maxTimestampMs } = segment;
+      const { baseOffset, sizeBytes } = segment;
+      const maxTimestampMs = this.context.retentionByAppendTime ? -1 : segment.maxTimestampMs;
       const modifiedMs = maxTimestampMs >= 0
         ? maxTimestampMs
-        : this.context.io.disk.stat(segment.logPath)?.modifiedMs ?? segment.createdMs;
+        : segment.appendedMs ?? this.context.io.disk.stat(segment.logPath)?.modifiedMs ??
+          segment.createdMs;
       return { baseOffset, sizeBytes, maxTimestampMs, modifiedMs };
     });
   }

@@ -59,6 +59,8 @@ export class Segment {
   private knowsMaxTimestamp: boolean;
   /** The largest timestamp of the first batch: the age of a segment counts from it. */
   firstTimestampMs: number | null = null;
+  /** Wall time of the last batch that this process has appended, or null. */
+  appendedMs: number | null = null;
   private bytesSinceIndexEntry = 0;
   /** Whether it is no part of the log any more; who reads it may go on for a while. */
   isGone = false;

@@ -1,11 +1,13 @@
 /** The internal topic under a coordinator: how many partitions it has, and which are led here. */
 import type { MetadataDelta } from "../../cluster/metadata-image.ts";
 import { type ErrorCode, Errors } from "../../core/errors.ts";
+import type { Clock } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Controller } from "../controller.ts";
 import type { MetadataCache } from "../metadata-cache.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { type LedPartition, partitionLog } from "./partition-log.ts";
+import type { TimerKind } from "./shard.ts";
 
 /** The topic as the metadata image has it now. */
 export interface CoordinatorTopic {
@@ -19,6 +21,8 @@ export interface CoordinatorTopic {
 
 /** What of a broker a coordinator's topic stands on. */
 export interface CoordinatorTopicServices {
+  /** The clocks of a coordinator's timers, where they are not the broker's. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly logger: Logger;
   readonly metadata: MetadataCache;
   readonly controller: Pick<Controller, "ensureTopic">;

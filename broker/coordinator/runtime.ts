@@ -27,6 +27,7 @@ import type {
   EncodedRecord,
   Outcome,
   RecordCodec,
+  TimerKind,
 } from "./shard.ts";
 
 /** A batch of records that need not be written at once is cut at about this size. */
@@ -40,6 +41,8 @@ export interface RuntimeOptions<R, S extends CoordinatorShard<R>> {
   /** For log lines, e.g. `group coordinator`. */
   readonly name: string;
   readonly clock: Clock;
+  /** The clocks of timers, by what they are for; default `clock`. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly logger: Logger;
   readonly codecs: Codecs;
   readonly recordCodec: RecordCodec<R>;
@@ -184,7 +187,8 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     readonly log: CoordinatorLog,
   ) {
     this.#shard = options.newShard(partition, {
-      schedule: (key, delayMs, operation) => this.#schedule(key, delayMs, operation),
+      schedule: (key, delayMs, operation, kind = "session") =>
+        this.#schedule(key, delayMs, operation, options.timerClocks?.[kind] ?? options.clock),
       cancel: (key) => this.#cancel(key),
     });
     this.#rewriter = new LogRewriter({
@@ -394,9 +398,14 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
     while (this.#deferred[0]?.settle === null) this.#deferred.shift();
   }
 
-  #schedule(key: string, delayMs: number, operation: () => CoordinatorResult<R, void>): void {
+  #schedule(
+    key: string,
+    delayMs: number,
+    operation: () => CoordinatorResult<R, void>,
+    clock: Clock,
+  ): void {
     this.#cancel(key);
-    const timer = this.options.clock.setTimer(delayMs, () => {
+    const timer = clock.setTimer(delayMs, () => {
       if (this.#timers.get(key) !== timer) return;
       this.#timers.delete(key);
       // A failure has been logged where it came up, and `onFailed` has dealt with it.

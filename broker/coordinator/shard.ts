@@ -48,10 +48,24 @@ export interface CoordinatorShard<R> {
   onUnloaded(error: ErrorCode): void;
 }
 
+/**
+ * What a timer is for: that a client has not been heard of, or that something has become old. A
+ * broker for development can let time pass for one without the other.
+ */
+export type TimerKind = "session" | "housekeeping";
+
 /** Timers whose operations run like any other operation of the shard. */
 export interface CoordinatorTimers<R> {
-  /** Runs the operation once after the delay; replaces a timer of the same key. */
-  schedule(key: string, delayMs: number, operation: () => CoordinatorResult<R, void>): void;
+  /**
+   * Runs the operation once after the delay; replaces a timer of the same key. Default kind:
+   * `session`.
+   */
+  schedule(
+    key: string,
+    delayMs: number,
+    operation: () => CoordinatorResult<R, void>,
+    kind?: TimerKind,
+  ): void;
   cancel(key: string): void;
 }
 

@@ -47,7 +47,7 @@ function shareService(options: ShareGroupsOptions, persister: ShareCoordinator):
     shareConfigOf(config, metadata.image.configs("group", groupId));
   const partition = (topicId: string, index: number) => hosted.findById(topicId, index);
   const partitions = new SharePartitions({
-    clock: io.clock,
+    clock: options.timerClocks?.session ?? io.clock,
     logger,
     persister,
     config: configOf,

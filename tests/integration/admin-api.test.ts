@@ -43,9 +43,18 @@ test("faults are added, strike, are listed and removed; without --dev they are r
       { id: 1, matched: 1, struck: 1 },
       { id: 2, latencyMs: 20, drop: "after", probability: 0.5, nth: 2, struck: 0 },
     ]);
-    expect(await fault("list")).toMatch(/2  Fetch client=nobody drop=after nth=2 .*p=0\.5/);
+    expect(await fault("list")).toMatch(/2 +Fetch client=nobody drop=after nth=2 .*p=0\.5/);
     await fault("remove", "2");
     expect(await fault("clear")).toBe("removed 1 fault\n");
+    const [before, after] = [
+      JSON.parse(await ok(["dev", "clock", "--json"], options)),
+      JSON.parse(await ok(["dev", "clock", "+7d", "--sessions", "--json"], options)),
+    ];
+    expect(after.nowMs - before.nowMs).toBeGreaterThanOrEqual(7 * 86_400_000);
+    expect(await ok(["dev", "clock"], options)).toContain("7 d");
+    await fails(["dev", "clock", "-1d"], 2, [], options);
+    await fails(["dev", "clock", "reset"], 2, ["never goes back", "restart"], options);
+    await fails(["dev", "clock", "tomorrow"], 2, ["+7d"], options);
     const bad = (args: string[], words: string[]) =>
       fails(["dev", "fault", ...args], 2, words, options);
     await bad(["add", "prodcue", "drop"], ["did you mean Produce?"]);

@@ -12,7 +12,7 @@ import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
-import type { CoordinatorResult, Outcome, RecordTransaction } from "../shard.ts";
+import type { CoordinatorResult, Outcome, RecordTransaction, TimerKind } from "../shard.ts";
 import {
   joinError,
   type JoinResponse,
@@ -43,6 +43,8 @@ import type { StreamsHeartbeatRequest, StreamsHeartbeatResponse } from "./stream
 /** What a coordinator is made of. */
 export interface GroupCoordinatorOptions {
   readonly clock: Clock;
+  /** The clocks of timers, where they are not that one. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly random: Random;
   readonly logger: Logger;
   readonly codecs: Codecs;
@@ -74,6 +76,7 @@ export class GroupCoordinator {
     this.#runtime = new CoordinatorRuntime({
       name: "group coordinator",
       clock,
+      timerClocks: options.timerClocks,
       logger,
       codecs,
       recordCodec: groupRecordCodec,

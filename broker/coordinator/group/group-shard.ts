@@ -247,6 +247,7 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
       EXPIRY_KEY,
       config.offsetsRetentionCheckIntervalMs,
       () => this.#expire([...groups.keys()]),
+      "housekeeping",
     );
   }
 
@@ -255,7 +256,8 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     // Where a step fails, the next pass takes up its work.
     this.#scheduleExpiry();
     const { records, rest } = this.offsets.expire(groupIds);
-    const goOn = () => this.#context.timers.schedule(EXPIRY_KEY, 0, () => this.#expire(rest));
+    const goOn = () =>
+      this.#context.timers.schedule(EXPIRY_KEY, 0, () => this.#expire(rest), "housekeeping");
     return {
       records,
       response: undefined,

@@ -27,6 +27,7 @@ export function startGroupCoordinator(services: GroupCoordinatorServices): Group
   const { io, logger, codecs, config, metadata } = services;
   const coordinator = new GroupCoordinator({
     clock: io.clock,
+    timerClocks: services.timerClocks,
     random: io.random,
     logger,
     codecs,

@@ -10,7 +10,7 @@ import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
-import type { CoordinatorResult, Outcome } from "../shard.ts";
+import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
 import { shareRecordCodec } from "./share-codec.ts";
 import { type ShareKey, shareKeyString, type ShareRecord } from "./share-records.ts";
 import {
@@ -25,6 +25,8 @@ import {
 /** What a coordinator is made of. */
 export interface ShareCoordinatorOptions {
   readonly clock: Clock;
+  /** The clocks of timers, where they are not that one. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly logger: Logger;
   readonly codecs: Codecs;
   /** share.coordinator.write.timeout.ms */
@@ -60,6 +62,7 @@ export class ShareCoordinator implements SharePersister {
     this.#runtime = new CoordinatorRuntime({
       name: "share coordinator",
       clock,
+      timerClocks: options.timerClocks,
       logger,
       codecs,
       recordCodec: shareRecordCodec,

@@ -25,6 +25,7 @@ export function startShareCoordinator(services: ShareCoordinatorServices): Share
   const { io, logger, codecs, config, metadata } = services;
   const coordinator = new ShareCoordinator({
     clock: io.clock,
+    timerClocks: services.timerClocks,
     logger,
     codecs,
     writeTimeoutMs: config.get("share.coordinator.write.timeout.ms"),

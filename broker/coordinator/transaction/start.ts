@@ -46,6 +46,7 @@ export function startTransactions(services: TransactionServices): Transactions {
   const txnMarkers = new TxnMarkers({ clock: io.clock, partitions, groups, timeoutMs });
   const transactions = new TransactionCoordinator({
     clock: io.clock,
+    timerClocks: services.timerClocks,
     logger,
     codecs,
     config: transactionConfig(config),

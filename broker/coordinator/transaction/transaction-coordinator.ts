@@ -11,7 +11,7 @@ import type { CoordinatorLog } from "../coordinator-log.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime } from "../runtime.ts";
-import type { CoordinatorResult, Outcome } from "../shard.ts";
+import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
 import { MarkerSender } from "./marker-sender.ts";
 import type { MarkerWriter } from "./markers.ts";
 import type { TransactionConfig } from "./transaction-config.ts";
@@ -35,6 +35,8 @@ import {
 /** What a coordinator is made of. */
 export interface TransactionCoordinatorOptions {
   readonly clock: Clock;
+  /** The clocks of timers, where they are not that one. */
+  readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly logger: Logger;
   readonly codecs: Codecs;
   readonly config: TransactionConfig;
@@ -84,6 +86,7 @@ export class TransactionCoordinator {
     this.#runtime = new CoordinatorRuntime({
       name: "transaction coordinator",
       clock,
+      timerClocks: options.timerClocks,
       logger,
       codecs,
       recordCodec: transactionRecordCodec,
@@ -225,6 +228,14 @@ export class TransactionCoordinator {
       else if (outcome.error !== Errors.NOT_COORDINATOR) return outcome;
     }
     return { ok: true, value: all };
+  }
+
+  /** Whether a decided transaction waits for its markers. */
+  get isEnding(): boolean {
+    return this.#runtime.partitions().some((partition) => {
+      const found = this.#runtime.now(partition, (shard) => shard.hasPrepared);
+      return found.ok && found.value;
+    });
   }
 
   // ---- Inside.

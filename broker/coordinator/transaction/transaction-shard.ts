@@ -162,6 +162,12 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
     return this.#values;
   }
 
+  /** Whether a transaction is decided and not complete yet. */
+  get hasPrepared(): boolean {
+    for (const value of this.#values.values()) if (isPrepared(value)) return true;
+    return false;
+  }
+
   // ---- Inside.
 
   #nowMs(): number {
@@ -174,12 +180,22 @@ export class TransactionShard implements CoordinatorShard<TransactionRecord> {
 
   #scheduleTimeouts(): void {
     const { config, timers } = this.#options;
-    timers.schedule("timeouts", config.timeoutCheckIntervalMs, () => this.#abortTimedOut());
+    timers.schedule(
+      "timeouts",
+      config.timeoutCheckIntervalMs,
+      () => this.#abortTimedOut(),
+      "housekeeping",
+    );
   }
 
   #scheduleExpiry(): void {
     const { config, timers } = this.#options;
-    timers.schedule("expiry", config.expirationCheckIntervalMs, () => this.#expire());
+    timers.schedule(
+      "expiry",
+      config.expirationCheckIntervalMs,
+      () => this.#expire(),
+      "housekeeping",
+    );
   }
 
   #abortTimedOut(): Result<void> {

@@ -8,7 +8,7 @@ import { Errors } from "../core/errors.ts";
 import type { Clock, Random } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { inTurns, type Steps } from "../core/steps.ts";
+import { inTurns, nextTurn, type Steps } from "../core/steps.ts";
 import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
 import type { MetadataLog } from "../cluster/metadata-log.ts";
 import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
@@ -317,6 +317,8 @@ export class Controller {
 
   async #writeSnapshot(image: MetadataImage): Promise<void> {
     const { clock, log } = this.#options;
+    // The change that made it due is still to be answered in this turn.
+    await nextTurn(clock);
     const records = await inTurns(clock, image.toRecordsSteps());
     this.#recordsInSnapshot = records.length;
     await log.writeSnapshot({ position: image.position, records });

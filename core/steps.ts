@@ -24,15 +24,19 @@ export async function inTurns<T>(clock: Clock, steps: Steps<T>): Promise<T> {
   for (;;) {
     const done = oneTurn(clock, steps);
     if (done !== null) return done.value;
-    await new Promise<void>((resolve) => void clock.setTimer(0, resolve));
+    await nextTurn(clock);
   }
 }
 
 /** As `inTurns`; null if all steps were done in the first turn, which is now. */
 export function inFirstOrMoreTurns(clock: Clock, steps: Steps<void>): Promise<void> | null {
   if (oneTurn(clock, steps) !== null) return null;
-  return new Promise<void>((resolve) => void clock.setTimer(0, resolve))
-    .then(() => inTurns(clock, steps));
+  return nextTurn(clock).then(() => inTurns(clock, steps));
+}
+
+/** Resolves in a later turn of the event loop. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => void clock.setTimer(0, resolve));
 }
 
 /** Runs steps for the time of a turn; null if there are more. */

@@ -8,7 +8,7 @@
  */
 import { Errors } from "../../core/errors.ts";
 import { createTopics } from "../../core/protocol/19-create-topics.ts";
-import { inTurns, type Steps } from "../../core/steps.ts";
+import { inTurns, nextTurn, type Steps } from "../../core/steps.ts";
 import type { EncodableResponse } from "../../core/protocol/schema.ts";
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
@@ -26,6 +26,9 @@ type TopicAnswer = NonNullable<EncodableResponse<typeof createTopics>["topics"]>
 const STRICT_QUOTA_VERSION = 6;
 /** Most topics whose configs are listed in one response; the first ones get them. */
 const LISTED_CONFIGS_MAX = 1000;
+
+/** An answer of more topics than this is encoded in a turn of its own. */
+const LONG_ANSWER = 20;
 
 export const createTopicsHandler: Handler<typeof createTopics> = {
   api: createTopics,
@@ -58,6 +61,8 @@ export const createTopicsHandler: Handler<typeof createTopics> = {
       return topics;
     }
     const topics = await inTurns(broker.io.clock, answerAll());
+    // To encode thousands of configs takes a good part of a turn itself.
+    if (topics.length > LONG_ANSWER) await nextTurn(broker.io.clock);
     return {
       throttleTimeMs: quota.throttleMs(),
       topics: firstOfEach(topics, ({ name }) => name ?? null),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { compileExpression } from "./expression.ts";
+import { compileExpression, RecordScope } from "./expression.ts";
 import { errorOf, evaluate, scopeOf } from "./expression.test-helper.ts";
 import type { TextRecord } from "./expression.test-helper.ts";
 
@@ -139,6 +139,25 @@ test("it says which parts of the record it looks at", () => {
     "value",
   ]);
   expect([...compileExpression("offset > 1").uses]).toEqual(["offset"]);
+});
+
+test("a condition on headers that fails spares the value", () => {
+  let parsed = 0;
+  const scope = new RecordScope();
+  scope.set({
+    ...{ offset: 1, timestamp: 1, key: () => null, headers: () => [] },
+    value: () => {
+      parsed++;
+      return null;
+    },
+  }, { topic: "t", partition: 0 });
+  const where = compileExpression('(v === null && topic === "t") && h.trace === "x"');
+  expect(where.test(scope)).toBe(false);
+  expect(parsed).toBe(0);
+  expect(compileExpression('v === null && topic === "t"').test(scope)).toBe(true);
+  expect(compileExpression('topic === "t" && v').test(scope)).toBe(false);
+  expect(compileExpression('topic === "u" || v === null').test(scope)).toBe(true);
+  expect(parsed).toBe(1);
 });
 
 test("bytes are text as it is, JSON of other values, null for null", () => {

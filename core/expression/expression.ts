@@ -10,6 +10,7 @@
  *       if (where.evaluate(scope)) …
  *     }
  */
+import type { Expression } from "acorn";
 import { Compiler } from "./compile.ts";
 import type { Evaluate } from "./compile.ts";
 import { ExpressionError, Fault } from "./expression-error.ts";
@@ -31,6 +32,8 @@ export class CompiledExpression {
   /** Which of key, value, headers, topic, partition, offset, timestamp it looks at. */
   readonly uses: ReadonlySet<string>;
   readonly #evaluate: Evaluate;
+  /** What has to hold for it to be true, the cheap first. */
+  readonly #conditions: readonly Evaluate[];
   readonly #all: Span;
 
   /** Throws `ExpressionError`. */
@@ -40,6 +43,7 @@ export class CompiledExpression {
     const compiler = new Compiler();
     this.#evaluate = this.#guard(() => compiler.expression(tree));
     this.uses = compiler.uses;
+    this.#conditions = this.#guard(() => conditionsOf(tree));
   }
 
   /** Its value for the record of the scope, within the scope's budget. Throws `ExpressionError`. */
@@ -50,9 +54,15 @@ export class CompiledExpression {
     });
   }
 
-  /** Whether its value counts as true. Throws `ExpressionError`. */
+  /**
+   * Whether its value counts as true. Of conditions joined by `&&`, those that need neither key nor
+   * value come first, so most records need not be parsed. Throws `ExpressionError`.
+   */
   test(scope: RecordScope): boolean {
-    return Boolean(this.evaluate(scope));
+    return this.#guard(() => {
+      scope.budget.reset();
+      return this.#conditions.every((holds) => holds(scope));
+    });
   }
 
   /**
@@ -85,6 +95,29 @@ export class CompiledExpression {
       throw error;
     }
   }
+}
+
+/** The operands of the `&&` at the root, those first that look only at what is at hand. */
+function conditionsOf(tree: Expression): Evaluate[] {
+  const operands: Expression[] = [];
+  const collect = (node: Expression): void => {
+    if (node.type === "ParenthesizedExpression") return collect(node.expression);
+    if (node.type !== "LogicalExpression" || node.operator !== "&&") {
+      operands.push(node);
+      return;
+    }
+    collect(node.left);
+    collect(node.right);
+  };
+  collect(tree);
+  const cheap: Evaluate[] = [];
+  const dear: Evaluate[] = [];
+  for (const operand of operands) {
+    const compiler = new Compiler();
+    const evaluate = compiler.expression(operand);
+    (compiler.uses.has("key") || compiler.uses.has("value") ? dear : cheap).push(evaluate);
+  }
+  return [...cheap, ...dear];
 }
 
 /** Compiles the source. Throws `ExpressionError`. */

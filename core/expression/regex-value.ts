@@ -9,11 +9,11 @@ import type { Budget } from "./budget.ts";
 import { fail } from "./expression-error.ts";
 import type { Span } from "./expression-error.ts";
 
-/** One match: its place and its groups, of which null took no part. */
+/** One match: its place and its groups, of which undefined took no part. */
 export interface RegexMatch {
   readonly start: number;
   readonly end: number;
-  readonly groups: readonly (string | null)[];
+  readonly groups: readonly (string | undefined)[];
 }
 
 const FLAGS: Readonly<Record<string, number>> = {
@@ -102,7 +102,7 @@ function compile(pattern: string, bits: number, span: Span): RE2JS {
 }
 
 function matchOf(matcher: Matcher): RegexMatch {
-  const groups: (string | null)[] = [];
-  for (let i = 0; i <= matcher.groupCount(); i++) groups.push(matcher.group(i));
+  const groups: (string | undefined)[] = [];
+  for (let i = 0; i <= matcher.groupCount(); i++) groups.push(matcher.group(i) ?? undefined);
   return { start: matcher.start(), end: matcher.end(), groups };
 }

@@ -6,6 +6,9 @@ import { fail } from "./expression-error.ts";
 import { RegexValue } from "./regex-value.ts";
 import type { RegexMatch } from "./regex-value.ts";
 
+/** What a `$` in a replacement costs. */
+const DOLLAR_STEPS = 20;
+
 type StringMethod = (self: string, call: Call) => unknown;
 
 /** A search of a naive engine compares the needle at each place, in the worst case. */
@@ -58,17 +61,19 @@ function concat(self: string, call: Call): string {
   return text;
 }
 
-function split(self: string, call: Call): string[] {
+function split(self: string, call: Call): (string | undefined)[] {
   const { scope, span, args } = call;
   const limit = args[1] === undefined ? Infinity : numberArg(call, 1) >>> 0;
   const [separator] = args;
-  let parts: string[] = [];
+  let parts: (string | undefined)[] = [];
   if (separator instanceof RegexValue) {
+    if (self === "") return separator.test("", scope.budget, span) ? [] : [""];
     let from = 0;
     for (const { start, end, groups } of separator.all(self, scope.budget, span)) {
-      if (end === start && (start === 0 || start === self.length)) continue;
+      // As in JavaScript: no empty part between two matches, and none behind the end.
+      if (end === from || start === self.length) continue;
       scope.budget.take(ELEMENT_UNITS, span);
-      parts.push(self.slice(from, start), ...groups.slice(1).map((group) => group ?? ""));
+      parts.push(self.slice(from, start), ...groups.slice(1));
       from = end;
     }
     parts.push(self.slice(from));
@@ -157,7 +162,7 @@ function substitute(replacement: string, text: string, match: RegexMatch, call: 
   let result = "";
   let from = 0;
   for (let at = replacement.indexOf("$"); at >= 0; at = replacement.indexOf("$", from)) {
-    budget.spend(1, call.span);
+    budget.spend(DOLLAR_STEPS, call.span);
     const [put, length] = dollar(replacement, at, text, match, groupCount);
     budget.take(at - from + put.length, call.span);
     result += replacement.slice(from, at) + put;

@@ -119,6 +119,23 @@ test("bad envelopes end it, and what came before is delivered and counted", asyn
   expect(await consume("half")).toBe("good\n");
 });
 
+test("expressions choose, change and key records, and errors point into them", async () => {
+  const input = '{"id":1,"total":5}\n{"id":2,"total":500}\n{"id":3,"total":900}\n';
+  await ok(["produce", "chosen", "--where", "v.total > 100", "--key-by", "v.id"], { ...at, input });
+  const shown = ["--where", 'k === "3"', "--map", "({...v, big: true})", "-f", "%k %v\\n"];
+  expect(await ok(["consume", "chosen", "-e", ...shown], at))
+    .toBe('3 {"id":3,"total":900,"big":true}\n');
+  const typo = await kstream(["consume", "chosen", "-e", "--where", "valu.total > 1"], at);
+  expect([typo.exitCode, typo.stderr]).toEqual([
+    2,
+    'kstream: --where cannot be read: unknown name "valu": did you mean "value"?\n' +
+    "  valu.total > 1\n  ^^^^\n",
+  ]);
+  const wrong = await kstream(["consume", "chosen", "-e", "--map", "v.total.trim()"], at);
+  expect(wrong.exitCode).toBe(1);
+  expect(wrong.stderr).toStartWith("kstream: --map fails for chosen-0@0: a number has no method");
+});
+
 test("every kind of acknowledgement delivers", async () => {
   for (const acks of ["0", "1", "all"]) await produce("acks", lines(0, 500), "--acks", acks);
   expect(await consume("acks")).toBe(lines(0, 500).repeat(3));

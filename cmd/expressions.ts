@@ -82,7 +82,7 @@ function compileFlag(flag: string, source: string | undefined): Flag | null {
     return { flag, expression: compileExpression(source) };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw new OperatorError(`${flag} cannot be read`, error.render(), "", 2);
+    throw new OperatorError(`${flag} cannot be read`, error.message, "", 2, error.excerpt);
   }
 }
 
@@ -92,7 +92,7 @@ function run<T>({ flag }: Flag, record: RecordSource, place: RecordPlace, body: 
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const at = record.offset < 0 ? "" : ` for ${place.topic}-${place.partition}@${record.offset}`;
-    throw new OperatorError(`${flag} fails${at}`, error.render(), "");
+    throw new OperatorError(`${flag} fails${at}`, error.message, "", 1, error.excerpt);
   }
 }
 

@@ -259,6 +259,7 @@ function reportBug(error: unknown): number {
 
 function report(error: OperatorError): number {
   say(`kstream: ${oneLine(error.message)}`);
+  if (error.excerpt !== "") say(error.excerpt);
   return error.exitCode;
 }
 

@@ -13,6 +13,8 @@ export class OperatorError extends Error {
     readonly why: string,
     readonly whatToDo: string,
     readonly exitCode: ExitCode = 1,
+    /** Lines shown below the message: the place in what somebody wrote. */
+    readonly excerpt: string = "",
   ) {
     super([what, why, whatToDo].filter((part) => part !== "").join(": "));
   }

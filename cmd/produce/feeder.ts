@@ -177,7 +177,7 @@ export class Feeder {
       return this.settings.transform!(source, place);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
-      throw new LineError(`line ${this.#line}: ${error.message}`);
+      throw new LineError(`line ${this.#line}: ${error.message}\n${error.excerpt}`);
     }
   }
 

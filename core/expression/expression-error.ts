@@ -18,14 +18,18 @@ export class ExpressionError extends Error {
     super(message);
   }
 
-  /**
-   * The message, the line of the source, and carets below what is meant:
-   *
-   *     unknown name "valu": did you mean "value"?
-   *       valu.total > 100
-   *       ^^^^
-   */
+  /** The message and the excerpt. */
   render(): string {
+    return `${this.message}\n${this.excerpt}`;
+  }
+
+  /**
+   * The line of the source, and carets below what is meant:
+   *
+   *     valu.total > 100
+   *     ^^^^
+   */
+  get excerpt(): string {
     const start = Math.min(this.span.start, this.source.length);
     const lineStart = this.source.lastIndexOf("\n", start - 1) + 1;
     const newline = this.source.indexOf("\n", start);
@@ -34,7 +38,7 @@ export class ExpressionError extends Error {
     const until = Math.min(lineEnd, from + SHOWN_CHARS);
     const shown = this.source.slice(from, until).replaceAll(/[\t\r]/g, " ");
     const carets = Math.max(1, Math.min(this.span.end, until) - start);
-    return `${this.message}\n  ${shown}\n  ${" ".repeat(start - from)}${"^".repeat(carets)}`;
+    return `  ${shown}\n  ${" ".repeat(start - from)}${"^".repeat(carets)}`;
   }
 }
 

@@ -20,7 +20,7 @@ import type { SimClock } from "../tests/sim/sim-clock.ts";
  */
 export type Fate = "silence" | "hang-up" | "none";
 
-type Script = (request: unknown, version: number) => object | Fate;
+type Script = (request: unknown, version: number, at: HostPort) => object | Fate;
 
 const LATENCY_MS = 1;
 
@@ -57,9 +57,16 @@ export class FakeBroker implements Network {
   /** Sets the answers to requests of one API. */
   on<A extends Api>(
     api: A,
-    script: (request: RequestOf<A>, version: number) => EncodableResponse<A> | Fate,
+    script: (
+      request: RequestOf<A>,
+      version: number,
+      at: HostPort,
+    ) => EncodableResponse<A> | Fate,
   ): void {
-    this.#scripts.set(api.key, (request, version) => script(request as RequestOf<A>, version));
+    this.#scripts.set(
+      api.key,
+      (request, version, at) => script(request as RequestOf<A>, version, at),
+    );
   }
 
   /** Ends all connections, as a crash would. */
@@ -120,7 +127,7 @@ export class FakeBroker implements Network {
           if (this.rawAnswer !== null) return send(this.rawAnswer);
           reader.push(copy);
           for (let frame = reader.next(); frame !== null; frame = reader.next()) {
-            this.#serve(frame, send, hangUp);
+            this.#serve(frame, remote, send, hangUp);
           }
         });
       },
@@ -131,14 +138,19 @@ export class FakeBroker implements Network {
     };
   }
 
-  #serve(frame: Uint8Array, send: (bytes: Uint8Array | null) => void, hangUp: () => void): void {
+  #serve(
+    frame: Uint8Array,
+    at: HostPort,
+    send: (bytes: Uint8Array | null) => void,
+    hangUp: () => void,
+  ): void {
     const header = decodeRequestHeader(frame, apiByKey);
     const { apiKey, apiVersion, correlationId } = header;
     const api = apiByKey.get(apiKey);
     if (api === undefined) return hangUp();
     const script = this.#scripts.get(apiKey);
     const request = decodeRequest(api, apiVersion, frame, header.bodyOffset);
-    const response = script?.(request, apiVersion) ??
+    const response = script?.(request, apiVersion, at) ??
       (apiKey === apiVersions.key ? this.#versions() : "hang-up");
     if (response === "none") return;
     if (response === "silence") return send(null);

@@ -27,6 +27,7 @@ import {
   type MembershipEvents,
   Patience,
   type TopicSelection,
+  withDeadline,
 } from "./membership.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
@@ -168,7 +169,7 @@ export class ClassicMembership implements Membership {
 
   /** From one join to the need for the next, which throws. */
   async #round(): Promise<void> {
-    const connection = await this.#coordinator();
+    const connection = await this.#inSession(this.#coordinator());
     if (!this.#cooperative && this.#owned.size > 0) {
       this.#before = { owned: this.#owned.byTopic(), generation: this.#generation };
       await this.#beatDuring(connection, this.#giveUp(this.#owned.list(), false));
@@ -223,10 +224,19 @@ export class ClassicMembership implements Membership {
     this.cluster.forgetCoordinator("group", this.groupId);
     const pauseMs = this.#patience.failed();
     if (this.#patience.isExhausted) this.events.failed(error, false);
-    await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
-    if (this.#sessionLeftMs() <= 0) {
+    // At the end of the session the rest of the group takes over.
+    if (this.#sessionLeftMs() <= pauseMs) {
       await this.#guarded(() => this.#giveUp(this.#owned.list(), true));
     }
+    await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
+  }
+
+  /** No longer than the session lasts, where there is something to lose. */
+  async #inSession<T>(work: Promise<T>): Promise<T> {
+    if (this.#owned.size === 0) return await work;
+    return await withDeadline(this.cluster.io.clock, work, this.#sessionLeftMs(), () => {
+      return new RejoinError(true);
+    });
   }
 
   #heard(): void {

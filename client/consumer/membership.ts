@@ -1,4 +1,5 @@
 /** What a consumer sees of its membership in a group, whichever protocol it speaks. */
+import type { Clock } from "../../core/io.ts";
 import type { CommittingMember } from "../commit-offsets.ts";
 import type { Cluster } from "../cluster.ts";
 import { ConnectionError, KafkaError } from "../errors.ts";
@@ -63,6 +64,24 @@ export class Patience {
 /** Whether a member that runs into this tries again. */
 export function isPassing(error: unknown): boolean {
   return (error instanceof KafkaError || error instanceof ConnectionError) && error.retriable;
+}
+
+/** Rejects with `late()` if the work is not done after `leftMs`; its result is dropped then. */
+export async function withDeadline<T>(
+  clock: Clock,
+  work: Promise<T>,
+  leftMs: number,
+  late: () => Error,
+): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = clock.setTimer(Math.max(0, leftMs), () => reject(late()));
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    timer.cancel();
+    // Nobody listens to what comes later.
+    work.catch(() => {});
+  }
 }
 
 /** Whatever was thrown, as an error. */

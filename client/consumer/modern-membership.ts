@@ -23,6 +23,7 @@ import {
   type MembershipEvents,
   Patience,
   type TopicSelection,
+  withDeadline,
 } from "./membership.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
@@ -143,7 +144,7 @@ export class ModernMembership implements Membership {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        await this.#beat(await this.#connection());
+        await this.#beat(await this.#inSession(this.#connection()));
         this.#patience.reset();
         this.#reconcile();
         await this.#sleep(this.#ownedChanged ? 0 : this.#intervalMs);
@@ -185,9 +186,21 @@ export class ModernMembership implements Membership {
     this.cluster.forgetCoordinator("group", this.groupId);
     const pauseMs = this.#patience.failed();
     if (this.#patience.isExhausted) this.events.failed(error, false);
+    // At the end of the session the rest of the group takes over.
+    if (this.#epoch > 0 && this.#sessionLeftMs() <= pauseMs) await this.#beginAnew();
     await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
-    const silentMs = this.cluster.io.clock.monotonicMs() - this.#heardMs;
-    if (this.#epoch > 0 && silentMs >= this.options.sessionTimeoutMs) await this.#beginAnew();
+  }
+
+  #sessionLeftMs(): number {
+    return this.#heardMs + this.options.sessionTimeoutMs - this.cluster.io.clock.monotonicMs();
+  }
+
+  /** No longer than the session lasts, where there is something to lose. */
+  async #inSession<T>(work: Promise<T>): Promise<T> {
+    if (this.#epoch <= 0) return await work;
+    return await withDeadline(this.cluster.io.clock, work, this.#sessionLeftMs(), () => {
+      return new FencedError("the session has ended");
+    });
   }
 
   /** Everything is lost; the next heartbeat joins. */
@@ -214,7 +227,9 @@ export class ModernMembership implements Membership {
     this.#ownedChanged = false;
     const request = this.#request(connection, everything, saysOwned);
     const response = await connection.request(consumerGroupHeartbeat, request, {
-      timeoutMs: this.cluster.options.requestTimeoutMs,
+      timeoutMs: this.#epoch > 0
+        ? Math.max(1, Math.min(this.cluster.options.requestTimeoutMs, this.#sessionLeftMs()))
+        : this.cluster.options.requestTimeoutMs,
       signal: this.#stop.signal,
     });
     this.#check(response.errorCode, response.errorMessage);

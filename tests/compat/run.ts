@@ -7,6 +7,7 @@ import type { CompatSuite } from "./suite.ts";
 import { adminTools } from "./suites/admin-tools.ts";
 import { CONTROL } from "./target.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
+import { clientLibrary } from "./suites/client-library.ts";
 import { connect } from "./suites/connect.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
@@ -29,6 +30,7 @@ import { transactionSemantics } from "./suites/transaction-semantics.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
   protocol,
+  clientLibrary,
   kcat,
   javascriptClients,
   pythonClients,

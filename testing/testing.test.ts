@@ -4,6 +4,7 @@ import { bunIo } from "../core/io/bun/index.ts";
 import { offsetCommit } from "../core/protocol/08-offset-commit.ts";
 import { offsetFetch } from "../core/protocol/09-offset-fetch.ts";
 import { joinGroup } from "../core/protocol/11-join-group.ts";
+import { syncGroup } from "../core/protocol/14-sync-group.ts";
 import { describeGroups } from "../core/protocol/15-describe-groups.ts";
 import { findCoordinator } from "../core/protocol/10-find-coordinator.ts";
 import { describeTransactions } from "../core/protocol/65-describe-transactions.ts";
@@ -151,5 +152,39 @@ test("a member's session outlives the time that passes, unless it passes for ses
   expect(await members()).toBe(1);
   await broker.clock.advance(60_000, { sessions: true });
   expect(await members()).toBe(0);
+  client.close();
+});
+
+test("what follows from an expired session follows in the same move", async () => {
+  await using broker = await startBroker({ topics: ["orders"] });
+  const client = await RawClient.connect(broker.port);
+  await coordinatorOf(client, "g");
+  const join = (memberId: string) =>
+    client.request(joinGroup, 4, {
+      groupId: "g",
+      memberId,
+      protocolType: "consumer",
+      sessionTimeoutMs: 30_000,
+      rebalanceTimeoutMs: 30_000,
+      protocols: [{ name: "range", metadata: new Uint8Array(0) }],
+    });
+  let joined = await join("");
+  while (joined.errorCode !== 0) joined = await join(joined.memberId);
+  const { memberId, generationId } = joined;
+  const assignments = [{ memberId, assignment: new Uint8Array(0) }];
+  await client.request(syncGroup, 3, { groupId: "g", generationId, memberId, assignments });
+  const committed = await client.request(offsetCommit, 8, {
+    groupId: "g",
+    memberId,
+    generationIdOrMemberEpoch: generationId,
+    topics: [{ name: "orders", partitions: [{ partitionIndex: 0, committedOffset: 5n }] }],
+  });
+  expect(committed.topics[0]?.partitions[0]?.errorCode).toBe(0);
+  // The member goes after half a minute, and the group's offsets seven days later.
+  await broker.clock.advance(9 * DAY_MS, { sessions: true });
+  const answer = await client.request(offsetFetch, 8, {
+    groups: [{ groupId: "g", topics: [{ name: "orders", partitionIndexes: [0] }] }],
+  });
+  expect(answer.groups[0]?.topics[0]?.partitions[0]?.committedOffset).toBe(-1n);
   client.close();
 });

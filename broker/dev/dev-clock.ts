@@ -92,6 +92,8 @@ export class DevClock {
       }
       move(targetMs - this.#offsetMs);
       this.#offsetMs = targetMs;
+      // What is set from here on is for the time after the move.
+      housekeeping.shortestMs = 0;
       for (const { fire } of housekeeping.timers()) fire();
       await this.#settled(hooks);
       await hooks.arrived();

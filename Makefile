@@ -9,6 +9,7 @@
 #   make faults    kill -9 rounds and hostile input against the built binary (ROUNDS=100)
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
 #   make prove     every proof in full, resumable (SUITE=name for one, FRESH=1 to start over)
+#   make package   dist/package: the client library as npm package
 #   make install   copy the binary to PREFIX/bin (default ~/.local)
 
 SHELL := /bin/bash
@@ -25,10 +26,10 @@ ROUNDS ?= 100
 
 PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
 PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts' 2>/dev/null)
-ENTRIES := main.ts $(wildcard tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
+ENTRIES := main.ts $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
-.PHONY: tools deps build serve test check fmt compat faults bench sim prove install clean
+.PHONY: package tools deps build serve test check fmt compat faults bench sim prove install clean
 
 tools:
 	@scripts/setup-tools.sh
@@ -74,6 +75,9 @@ sim: deps
 
 bench: build
 	bun bench/run.ts $(BENCH)
+
+package: deps
+	@bun scripts/package.ts
 
 prove: build
 	bun tests/prove.ts $(if $(FRESH),--fresh) $(SUITE)

@@ -1,4 +1,5 @@
 /** OffsetCommit: for members of a group, and for whoever sets the offsets of an empty one. */
+import { groupBy } from "../core/group-by.ts";
 import { offsetCommit } from "../core/protocol/08-offset-commit.ts";
 import type { Cluster } from "./cluster.ts";
 import type { PartitionPosition } from "./consumer/options.ts";
@@ -36,7 +37,7 @@ export async function commitOffsets(
         memberId: member.memberId,
         ...(member.groupInstanceId === null ? {} : { groupInstanceId: member.groupInstanceId }),
       }),
-      topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
+      topics: [...groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
         name,
         partitions: list.map(({ partition, offset }) => ({
           partitionIndex: partition,

@@ -4,6 +4,7 @@
  * `appendRange` give none and allocate nothing per record: they say no when the buffer is full, and
  * then one waits for `room`.
  */
+import { deferred } from "../core/deferred.ts";
 import type { Timer } from "../core/io.ts";
 import type { RecordHeader } from "../core/records/record-cursor.ts";
 import { Cluster } from "./cluster.ts";
@@ -138,7 +139,7 @@ export class Producer {
       return Promise.reject(error);
     }
     // The transaction ends behind this record, also if it has to wait for the topic or for room.
-    const { promise, resolve: entered } = Promise.withResolvers<void>();
+    const { promise, resolve: entered } = deferred<void>();
     this.#entering.add(promise);
     void promise.then(() => this.#entering.delete(promise));
     const sent = this.#send(record, entered);
@@ -176,7 +177,7 @@ export class Producer {
   flush(): Promise<void> {
     this.#closeOpenBatches(Infinity);
     if (this.#unsettled.size === 0) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     this.#flushes.push({ left: new Set(this.#unsettled), resolve });
     return promise;
   }

@@ -75,10 +75,24 @@ export function crc32cIsNative(): boolean {
   return implementation !== crc32cPortable;
 }
 
+/** The addon's function: the whole input, after an earlier checksum. */
+type NativeCrc32c = (input: Uint8Array, initial?: number | null) => number;
+
+/** In the binary the addon is found while it is compiled, so its name has to stand here. */
+let loadAddon: () => NativeCrc32c | undefined = () =>
+  (require("@node-rs/crc32") as typeof import("@node-rs/crc32")).crc32c;
+
+/** Names another way to get the addon, where there is no `require`; used at the first checksum. */
+export function offerNativeCrc32c(load: () => NativeCrc32c | undefined): void {
+  loadAddon = load;
+}
+
 function loadNative(): Crc32c | null {
-  let native: (input: Uint8Array, initial?: number | null) => number;
+  let native: NativeCrc32c;
   try {
-    native = (require("@node-rs/crc32") as typeof import("@node-rs/crc32")).crc32c;
+    const loaded = loadAddon();
+    if (loaded === undefined) return null;
+    native = loaded;
     // The check value of the CRC catalogue: an addon that gets this wrong must not guard data.
     if (native(new TextEncoder().encode("123456789")) !== 0xe3069283) return null;
   } catch {

@@ -34,7 +34,8 @@ const FOLDERS = [
 /** Product files that are started by name rather than imported. */
 const ENTRIES = [
   "main.ts",
-  "client/index.ts",
+  "client/package/bun.ts",
+  "client/package/node.ts",
   "testing/index.ts",
   "cmd/serve/offload-worker.ts",
   // All of Kafka's messages are defined, also those that nothing serves yet.

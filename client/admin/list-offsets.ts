@@ -1,4 +1,5 @@
 /** ListOffsets for many partitions at once: one request per leader, again for those that moved. */
+import { groupBy } from "../../core/group-by.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
@@ -125,7 +126,7 @@ export class ListOffsetsQuery {
   }
 
   async #askOnce(connection: Connection, queries: ReadonlyMap<string, Query>, timeoutMs: number) {
-    const topics = Map.groupBy(queries.values(), ({ topic }) => topic);
+    const topics = groupBy(queries.values(), ({ topic }) => topic);
     const response = await connection.request(listOffsets, {
       replicaId: -1,
       isolationLevel: this.#options.isolationLevel === "read_committed" ? 1 : 0,

@@ -1,4 +1,5 @@
 /** Start offsets of share groups (KIP-932): what lies before them is done with. */
+import { groupBy } from "../../core/group-by.ts";
 import { alterShareGroupOffsets } from "../../core/protocol/91-alter-share-group-offsets.ts";
 import { deleteShareGroupOffsets } from "../../core/protocol/92-delete-share-group-offsets.ts";
 import { describeShareGroupOffsets } from "../../core/protocol/90-describe-share-group-offsets.ts";
@@ -69,7 +70,7 @@ export async function alterShareOffsets(
     async (connection, timeoutMs) => {
       const response = await connection.request(alterShareGroupOffsets, {
         groupId,
-        topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([topicName, list]) => ({
+        topics: [...groupBy(offsets, ({ topic }) => topic)].map(([topicName, list]) => ({
           topicName,
           partitions: list.map(({ partition, offset }) => ({
             partitionIndex: partition,

@@ -4,6 +4,7 @@
  * With eager assignors everything is given back before; with cooperative ones (KIP-429) members
  * read on, give up only what is to go elsewhere, and join once more so that it can.
  */
+import { type Deferred, deferred } from "../../core/deferred.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
@@ -54,7 +55,7 @@ export class ClassicMembership implements Membership {
   #topics: readonly string[] = [];
   #running: Promise<void> | null = null;
   /** Resolves when the rebalance that is under way has its generation; null outside of one. */
-  #rebalance: PromiseWithResolvers<void> | null = null;
+  #rebalance: Deferred<void> | null = null;
   #inEvent = false;
   /** When the coordinator last answered: after the session's time it has given the rest away. */
   #heardMs = 0;
@@ -257,7 +258,7 @@ export class ClassicMembership implements Membership {
 
   async #join(connection: Connection): Promise<TopicPartition[]> {
     const { sessionTimeoutMs, rebalanceTimeoutMs, groupInstanceId } = this.options;
-    this.#rebalance ??= Promise.withResolvers();
+    this.#rebalance ??= deferred();
     await this.#select();
     const response = await connection.request(joinGroup, {
       groupId: this.groupId,

@@ -2,6 +2,7 @@
  * Fetches ahead for the assigned partitions: to each leader one request at a time, as long as what
  * waits to be taken is below its bound.
  */
+import { groupBy } from "../../core/group-by.ts";
 import { Errors } from "../../core/errors.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
@@ -354,7 +355,7 @@ export class Fetcher {
       const connection = await this.cluster.broker(leader, "fetch");
       const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
       const names = new Map<string, string>();
-      const topics = [...Map.groupBy(list, ({ topic }) => topic)].map(([topic, partitions]) => {
+      const topics = [...groupBy(list, ({ topic }) => topic)].map(([topic, partitions]) => {
         const topicId = this.cluster.cached(topic)?.topicId ?? null;
         if (topicId !== null) names.set(topicId, topic);
         return {

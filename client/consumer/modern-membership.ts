@@ -4,6 +4,7 @@
  * What is to go is given up first, then what has come is taken, then the broker is told; heartbeats
  * go on meanwhile, and so does reading from all else.
  */
+import { deferred } from "../../core/deferred.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
@@ -62,7 +63,7 @@ export class ModernMembership implements Membership {
   #joins = 0;
   #heardMs = 0;
   #wake = new AbortController();
-  #beats = Promise.withResolvers<void>();
+  #beats = deferred<void>();
   #running: Promise<void> | null = null;
   readonly #patience: Patience;
   readonly #reconcilePatience: Patience;
@@ -239,7 +240,7 @@ export class ModernMembership implements Membership {
     this.#intervalMs = response.heartbeatIntervalMs;
     if (response.assignment !== null) this.#target = response.assignment.topicPartitions;
     this.#beats.resolve();
-    this.#beats = Promise.withResolvers();
+    this.#beats = deferred();
   }
 
   #request(connection: Connection, everything: boolean, saysOwned: boolean): HeartbeatRequest {

@@ -2,6 +2,7 @@
  * Sends the batches of all partitions: to each leader up to `maxInFlight` requests at once, in each
  * one batch per partition. Everything that can pass is sent again until the batch is too old.
  */
+import { groupBy } from "../../core/group-by.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
@@ -213,7 +214,7 @@ export class Sender {
   ): Promise<Map<string, Pick<PartitionResponse, "errorCode"> & Partial<PartitionResponse>>> {
     const names = new Map<string, string>();
     let idsKnown = true;
-    const topicData = [...Map.groupBy(taken, ({ queue }) => queue.topic)].map(([name, list]) => {
+    const topicData = [...groupBy(taken, ({ queue }) => queue.topic)].map(([name, list]) => {
       const topicId = this.cluster.cached(name)?.topicId ?? null;
       if (topicId === null) idsKnown = false;
       else names.set(topicId, name);

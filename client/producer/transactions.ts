@@ -9,6 +9,7 @@
  * being written to and every end gives a new epoch; in the first they are added before, and the
  * epoch changes only after a failure.
  */
+import { groupBy } from "../../core/group-by.ts";
 import { Errors } from "../../core/errors.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
 import { addPartitionsToTxn } from "../../core/protocol/24-add-partitions-to-txn.ts";
@@ -210,7 +211,7 @@ export class ProducerTransactions {
     try {
       while (this.#adding.size > 0) {
         const keys = [...this.#adding.keys()];
-        const byTopic = Map.groupBy(this.#adding.values(), ({ topic }) => topic);
+        const byTopic = groupBy(this.#adding.values(), ({ topic }) => topic);
         this.#adding.clear();
         await this.#ask(
           "add partitions to the transaction",
@@ -275,7 +276,7 @@ export class ProducerTransactions {
         generationIdOrMemberEpoch: group.generation ?? -1,
         memberId: group.memberId ?? "",
         groupInstanceId: group.groupInstanceId ?? null,
-        topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
+        topics: [...groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
           name,
           partitions: list.map(({ partition, offset }) => ({
             partitionIndex: partition,

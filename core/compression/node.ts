@@ -4,9 +4,9 @@
  * else in TypeScript.
  */
 import { Buffer } from "node:buffer";
-import { createRequire } from "node:module";
 import * as zlib from "node:zlib";
 import { CorruptRecordError } from "../records/corrupt-record-error.ts";
+import { optional } from "../io/node/optional.ts";
 import { type Codec, type Codecs, tooLarge } from "./codec.ts";
 import { lz4FrameCompress } from "./lz4-compress.ts";
 import { lz4FrameBound, lz4FrameDecode } from "./lz4-frame.ts";
@@ -76,15 +76,6 @@ function addonSnappy(): RawSnappy | null {
         return typeof data === "string" ? Buffer.from(data) : data;
       }),
   };
-}
-
-/** A package that may be there; whatever is wrong with it, there is another way. */
-export function optional<T>(name: string): T | null {
-  try {
-    return createRequire(import.meta.url)(name) as T;
-  } catch {
-    return null;
-  }
 }
 
 /** Gives the errors of a library the one type that callers know. */

@@ -13,6 +13,8 @@ import type {
   ProducerRecord as BaseProducerRecord,
   RecordMetadata,
 } from "../producer.ts";
+import { ShareConsumer as BaseShareConsumer } from "../share-consumer.ts";
+import type { ShareConsumerOptions as BaseShareConsumerOptions } from "../share-consumer.ts";
 import { platform } from "./platform.ts";
 
 /** What may be replaced: the simulated world of a test, another network. */
@@ -27,6 +29,12 @@ export type ProducerOptions = BaseProducerOptions & RuntimeOptions;
 /** Settings of a consumer. Without serdes, keys and values are bytes. */
 export type ConsumerOptions<K = Uint8Array, V = Uint8Array> =
   & BaseConsumerOptions
+  & RuntimeOptions
+  & SerdeOptions<K, V>;
+
+/** Settings of a consumer in a share group. Without serdes, keys and values are bytes. */
+export type ShareConsumerOptions<K = Uint8Array, V = Uint8Array> =
+  & BaseShareConsumerOptions
   & RuntimeOptions
   & SerdeOptions<K, V>;
 
@@ -54,6 +62,13 @@ export class Producer extends BaseProducer {
 /** Reads records, alone or as a member of a group. `close` it. */
 export class Consumer<K = Uint8Array, V = Uint8Array> extends BaseConsumer<K, V> {
   constructor(options: ConsumerOptions<K, V>) {
+    super(options.io ?? platform().io, withCodecs(options));
+  }
+}
+
+/** Takes records from a share group and acknowledges each. `close` it. */
+export class ShareConsumer<K = Uint8Array, V = Uint8Array> extends BaseShareConsumer<K, V> {
+  constructor(options: ShareConsumerOptions<K, V>) {
     super(options.io ?? platform().io, withCodecs(options));
   }
 }

@@ -1,10 +1,11 @@
 /** What `import … from "kstream"` gives, on every runtime. */
 export * from "../index.ts";
-export { Admin, Consumer, Producer } from "./clients.ts";
+export { Admin, Consumer, Producer, ShareConsumer } from "./clients.ts";
 export type {
   ClientOptions,
   ConsumerOptions,
   ProducerOptions,
   ProducerRecord,
   RuntimeOptions,
+  ShareConsumerOptions,
 } from "./clients.ts";

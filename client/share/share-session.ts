@@ -3,6 +3,7 @@
  * knows, the epoch that counts its requests, and what is to be said of records. One request at a
  * time, as the epochs demand.
  */
+import { groupBy } from "../../core/group-by.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { shareFetch } from "../../core/protocol/78-share-fetch.ts";
@@ -91,7 +92,7 @@ export class ShareSession {
         batchSize: settings.maxRecords,
         shareAcquireMode: settings.strictMaxRecords ? 1 : 0,
         topics: topicsOf(named, said),
-        forgottenTopicsData: [...Map.groupBy(dropped, ({ topicId }) => topicId)].map(
+        forgottenTopicsData: [...groupBy(dropped, ({ topicId }) => topicId)].map(
           ([topicId, list]) => ({ topicId, partitions: list.map(({ partition }) => partition) }),
         ),
       }, { timeoutMs: settings.maxWaitMs + timeoutMs });
@@ -195,7 +196,7 @@ function outcomesOf(said: Acknowledgements, error: Error): AcknowledgeOutcome[] 
 }
 
 function topicsOf(partitions: readonly IdPartition[], said: Acknowledgements) {
-  return [...Map.groupBy(partitions, ({ topicId }) => topicId)].map(([topicId, list]) => ({
+  return [...groupBy(partitions, ({ topicId }) => topicId)].map(([topicId, list]) => ({
     topicId,
     partitions: list.map((each) => ({
       partitionIndex: each.partition,

@@ -19,6 +19,7 @@ import { javaTransactions } from "./suites/java-transactions.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kafkaStreams } from "./suites/kafka-streams.ts";
 import { kcat } from "./suites/kcat.ts";
+import { npmPackage } from "./suites/npm-package.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { security } from "./suites/security.ts";
@@ -51,6 +52,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   streamsEos,
   connect,
   security,
+  npmPackage,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

@@ -7,76 +7,10 @@ import { Command, CommanderError, Help } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { COMMANDS, loadCommand } from "./commands.ts";
 import { print } from "./output.ts";
-import { addSecurityOptions } from "./security.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
-
-interface CommandEntry {
-  readonly name: string;
-  /** As in `kstream --help`. */
-  readonly summary: string;
-  load(): Promise<CommandUnknownOpts>;
-}
-
-/** The subcommands in the order of `kstream --help`. */
-const COMMANDS: readonly CommandEntry[] = [
-  {
-    name: "serve",
-    summary: "run a broker",
-    load: async () => (await import("./serve.ts")).serveCommand(),
-  },
-  {
-    name: "topic",
-    summary: "create, list, describe, alter and delete topics",
-    load: async () => (await import("./topic.ts")).topicCommand(),
-  },
-  {
-    name: "produce",
-    summary: "write records to a topic, one per line of the input",
-    load: async () => (await import("./produce.ts")).produceCommand(),
-  },
-  {
-    name: "consume",
-    summary: "print the records of a topic",
-    load: async () => (await import("./consume.ts")).consumeCommand(),
-  },
-  {
-    name: "group",
-    summary: "list, describe, seek and delete groups of every type",
-    load: async () => (await import("./group.ts")).groupCommand(),
-  },
-  {
-    name: "txn",
-    summary: "list, describe and abort transactions, and find those that hang",
-    load: async () => (await import("./txn.ts")).txnCommand(),
-  },
-  {
-    name: "config",
-    summary: "get, set and unset configs of brokers, topics, groups and client metrics",
-    load: async () => (await import("./config.ts")).configCommand(),
-  },
-  {
-    name: "acl",
-    summary: "list, add, remove and test rules of access",
-    load: async () => (await import("./acl.ts")).aclCommand(),
-  },
-  {
-    name: "quota",
-    summary: "list, set and unset quotas of users, client ids and addresses",
-    load: async () => (await import("./quota.ts")).quotaCommand(),
-  },
-  {
-    name: "clients",
-    summary: "list who is connected to a broker, and what they do",
-    load: async () => (await import("./clients.ts")).clientsCommand(),
-  },
-  {
-    name: "dev",
-    summary: "order faults from a broker and move its clock, for tests of clients",
-    load: async () => (await import("./dev.ts")).devCommand(),
-  },
-];
 
 const EXAMPLES = `
 Examples:
@@ -156,23 +90,17 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
       await warnOfUnknownVariables(action);
       await applySettings(action);
     });
-  for (const { name, summary, load } of COMMANDS) {
-    if (name === first) program.addCommand(await loadCommand(load));
-    else program.command(name).description(summary);
+  for (const entry of COMMANDS) {
+    if (entry.name === first) program.addCommand(await loadCommand(entry));
+    else program.command(entry.name).description(entry.summary);
   }
   return program;
-}
-
-async function loadCommand(load: CommandEntry["load"]): Promise<CommandUnknownOpts> {
-  const command = await load();
-  addSecurityOptions(command);
-  return command;
 }
 
 /** The other commands are loaded only if a variable is none of this command's. */
 async function warnOfUnknownVariables(command: CommandUnknownOpts): Promise<void> {
   if (unknownVariables(process.env, [command]).length === 0) return;
-  const all = await Promise.all(COMMANDS.map(({ load }) => loadCommand(load)));
+  const all = await Promise.all(COMMANDS.map(loadCommand));
   for (const warning of unknownVariables(process.env, all)) say(`kstream: ${warning}`);
 }
 

@@ -1,0 +1,77 @@
+/** What commands there are, each loaded when it is asked for. */
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { addSecurityOptions } from "./security.ts";
+
+/** A command before it is loaded. */
+export interface CommandEntry {
+  readonly name: string;
+  /** As in `kstream --help`. */
+  readonly summary: string;
+  load(): Promise<CommandUnknownOpts>;
+}
+
+/** The subcommands in the order of `kstream --help`. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "serve",
+    summary: "run a broker",
+    load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+  {
+    name: "topic",
+    summary: "create, list, describe, alter and delete topics",
+    load: async () => (await import("./topic.ts")).topicCommand(),
+  },
+  {
+    name: "produce",
+    summary: "write records to a topic, one per line of the input",
+    load: async () => (await import("./produce.ts")).produceCommand(),
+  },
+  {
+    name: "consume",
+    summary: "print the records of a topic",
+    load: async () => (await import("./consume.ts")).consumeCommand(),
+  },
+  {
+    name: "group",
+    summary: "list, describe, seek and delete groups of every type",
+    load: async () => (await import("./group.ts")).groupCommand(),
+  },
+  {
+    name: "txn",
+    summary: "list, describe and abort transactions, and find those that hang",
+    load: async () => (await import("./txn.ts")).txnCommand(),
+  },
+  {
+    name: "config",
+    summary: "get, set and unset configs of brokers, topics, groups and client metrics",
+    load: async () => (await import("./config.ts")).configCommand(),
+  },
+  {
+    name: "acl",
+    summary: "list, add, remove and test rules of access",
+    load: async () => (await import("./acl.ts")).aclCommand(),
+  },
+  {
+    name: "quota",
+    summary: "list, set and unset quotas of users, client ids and addresses",
+    load: async () => (await import("./quota.ts")).quotaCommand(),
+  },
+  {
+    name: "clients",
+    summary: "list who is connected to a broker, and what they do",
+    load: async () => (await import("./clients.ts")).clientsCommand(),
+  },
+  {
+    name: "dev",
+    summary: "order faults from a broker and move its clock, for tests of clients",
+    load: async () => (await import("./dev.ts")).devCommand(),
+  },
+];
+
+/** The command with what all commands have. */
+export async function loadCommand({ load }: CommandEntry): Promise<CommandUnknownOpts> {
+  const command = await load();
+  addSecurityOptions(command);
+  return command;
+}

@@ -5,6 +5,8 @@ import type { ConsumeSettings } from "./consume/run.ts";
 import { parseFormat, printEnvelope, printValueLine } from "./consume/format.ts";
 import { recordSelector, recordTransform } from "./expressions.ts";
 import { parseOffsetRange } from "./consume/offset-range.ts";
+import { delimited } from "./produce/framing.ts";
+import { Head, openInput } from "./produce/inputs.ts";
 import { runProduce } from "./produce/run.ts";
 import type { ProduceSettings } from "./produce/run.ts";
 import { startBroker } from "../broker/start-broker.ts";
@@ -51,26 +53,34 @@ async function produce(
   const code = await runProduce({
     topic,
     client: client(),
-    format: "lines",
+    ...{ format: "lines", key: "string", value: "string", keyDelimiter: null, nullMarker: null },
+    csv: { separator: ",", keyColumn: null, valueColumn: null },
+    framing: delimited(Buffer.from("\n")),
     partition: -1,
-    keyDelimiter: null,
+    repartition: false,
     headers: [],
     transform: null,
     acks: "all",
     compression: "none",
     codecs: bunCodecs,
     create: true,
+    waitTopic: false,
     timeoutMs: 10_000,
+    onError: { kind: "stop" },
+    resume: null,
+    fromStart: false,
     ...settings,
   }, {
     client: clientIo,
-    inputs: [() =>
-      Promise.resolve((into, at) => {
+    inputs: async function* () {
+      yield openInput(null, 0, new Head(), null, (into, at) => {
         const count = Math.min(into.length - at, bytes.length - position);
         into.set(bytes.subarray(position, position + count), at);
         position += count;
         return Promise.resolve(count);
-      })],
+      });
+    },
+    totalBytes: null,
     say: (line) => said.push(line),
     progress: null,
     signal: never,

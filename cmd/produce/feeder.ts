@@ -1,193 +1,284 @@
 import type { TopicWriter } from "../../client/producer/topic-writer.ts";
 import type { RecordPlace, RecordSource } from "../../core/expression/expression.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { EnvelopeError, parseEnvelope } from "../envelope.ts";
-import type { HeaderEntry } from "../envelope.ts";
+import type { EnvelopeInput, HeaderEntry } from "../envelope.ts";
 import type { KeyAndValue, TransformRecord } from "../expressions.ts";
-import type { LineBlock } from "./line-blocks.ts";
+import type { BadRecordPlace } from "./bad-records.ts";
+import type { Framing } from "./framing.ts";
+import { RecordError, recordParser } from "./parse-record.ts";
+import type { ParserSettings, RecordParser } from "./parse-record.ts";
+import type { RecordBlock } from "./record-blocks.ts";
 
-/** How lines become records. */
-export interface FeedSettings {
-  readonly format: "lines" | "json";
-  /** −1: the partitioner chooses. */
+/** How the input becomes records. */
+export interface FeedSettings extends ParserSettings {
+  readonly framing: Framing;
+  /** −1: the envelope's, or the partitioner chooses. */
   readonly partition: number;
-  /** What stands between key and value; null: all is value. */
-  readonly keyDelimiter: Uint8Array | null;
+  /** Whether the partitions of envelopes don't count. */
+  readonly repartition: boolean;
   /** Set on every record. */
   readonly headers: readonly HeaderEntry[];
   /** Leaves records out and changes them; null: all as they are. */
   readonly transform: TransformRecord | null;
 }
 
-/** A line cannot become a record; the message names it by its number. */
-export class LineError extends Error {
-  override readonly name = "LineError";
+/** What happens around the records. */
+export interface FeedHooks {
+  /**
+   * A record cannot be written. True: go on behind it; false: the buffer is full, come again. Throws
+   * to stop the input.
+   */
+  bad(record: Uint8Array, place: BadRecordPlace, error: RecordError): boolean;
+  /** A record that is as large as this may be refused alone. Null: any may. */
+  readonly largeBytes: number;
+  /** Whether records of that size are bad already; else the broker is asked. */
+  readonly refuseLarge: boolean;
+  /** The broker has refused a large record, which stands at `place`. */
+  refused(place: string, error: Error): void;
 }
 
-const NEWLINE = 10;
-
-/** Gives lines to a producer as records: their bytes, never changed. */
+/** Gives the records of the input to a producer: their bytes, never changed. */
 export class Feeder {
   /** Records given to the producer. */
   sent = 0;
-  /** Lines that `--where` has left out. */
+  /** Records that `--where` has left out. */
   leftOut = 0;
+  /** The position in the block of a record for which `bad` has thrown. */
+  stoppedAt = 0;
   readonly #delimiter: Buffer | null;
+  readonly #parser: RecordParser;
+  /** Whether a record is as its bytes are, or key and value at a delimiter. */
+  readonly #plain: boolean;
+  #input: string | null = null;
+  /** Records of this input, those of CSV counted in lines, that were gone over. */
+  #passed = 0;
 
-  constructor(readonly writer: TopicWriter, readonly settings: FeedSettings) {
-    this.#delimiter = settings.keyDelimiter === null ? null : Buffer.from(settings.keyDelimiter);
+  constructor(
+    readonly writer: TopicWriter,
+    readonly settings: FeedSettings,
+    readonly hooks: FeedHooks,
+  ) {
+    const { keyDelimiter, format, key, value, nullMarker, headers, transform } = settings;
+    this.#delimiter = keyDelimiter === null ? null : Buffer.from(keyDelimiter);
+    this.#parser = recordParser(settings);
+    this.#plain = format === "lines" && key === "string" && value === "string" &&
+      nullMarker === null && headers.length === 0 && transform === null;
+  }
+
+  /** An input begins, or goes on behind what was passed of it. `input`: its name in messages. */
+  begin(input: string | null, passed = 0, header: string | null = null): void {
+    this.#input = input;
+    this.#passed = passed;
+    this.#parser.begin(header);
+  }
+
+  /** How many records of the input were gone over. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** What the parser has to know to go on behind them. */
+  get header(): string | null {
+    return this.#parser.header();
+  }
+
+  /** Goes over a record that is not there. */
+  pass(): void {
+    this.#passed++;
+  }
+
+  /** Where the next record is, for messages. */
+  place(column: number | null = null): string {
+    const at = `${this.settings.framing.unit} ${this.#passed + 1}`;
+    const where = column === null ? at : `${at}, column ${column}`;
+    return this.#input === null ? where : `${this.#input}: ${where}`;
   }
 
   /**
-   * Takes lines from `from` on; returns the position behind the last one that was taken, which is
-   * before the end of the block if the producer's buffer is full. Throws `LineError`.
+   * Takes records from `from` on; returns the position behind the last one that was taken, which is
+   * before the end of the block if the producer's buffer is full.
    */
-  feed(block: LineBlock, from: number, timestampMs: number): number {
-    if (this.settings.format === "json") return this.#feedEnvelopes(block, from, timestampMs);
-    if (this.settings.headers.length > 0 || this.settings.transform !== null) {
-      return this.#feedViews(block, from, timestampMs);
-    }
+  feed(block: RecordBlock, from: number, timestampMs: number): number {
+    if (!this.#plain) return this.#feedParsed(block, from, timestampMs);
     return this.#delimiter === null
       ? this.#feedValues(block, from, timestampMs)
       : this.#feedPairs(block, from, timestampMs, this.#delimiter);
   }
 
-  /** The fast way: nothing is allocated per line. */
-  #feedValues({ bytes, end }: LineBlock, from: number, timestampMs: number): number {
-    const { partition } = this.settings;
+  /** The fast way: nothing is allocated per record. */
+  #feedValues({ bytes, end }: RecordBlock, from: number, timestampMs: number): number {
+    const { partition, framing } = this.settings;
+    const { largeBytes } = this.hooks;
     let position = from;
     while (position < end) {
-      const lineEnd = lineEndAt(bytes, position, end);
-      if (this.writer.appendRange(partition, timestampMs, bytes, -1, -1, position, lineEnd) < 0) {
-        return position;
+      const next = framing.next(bytes, position, end);
+      const { start, end: stop } = framing;
+      if (stop - start >= largeBytes) {
+        this.stoppedAt = position;
+        const value = bytes.subarray(start, stop);
+        if (!this.#large(value, null, value, timestampMs)) return position;
+      } else {
+        if (this.writer.appendRange(partition, timestampMs, bytes, -1, -1, start, stop) < 0) {
+          return position;
+        }
+        this.sent++;
       }
-      this.sent++;
-      position = lineEnd + 1;
+      this.#passed++;
+      position = next;
     }
     return position;
   }
 
   #feedPairs(
-    { bytes, end }: LineBlock,
+    { bytes, end }: RecordBlock,
     from: number,
     timestampMs: number,
     delimiter: Buffer,
   ): number {
-    const { partition } = this.settings;
+    const { partition, framing } = this.settings;
+    const { largeBytes } = this.hooks;
     let position = from;
     let found = -2;
     while (position < end) {
-      const lineEnd = lineEndAt(bytes, position, end);
-      // A delimiter found behind this line is kept for the lines to come.
-      if (found !== -1 && found < position) found = bytes.indexOf(delimiter, position);
-      const split = found >= 0 && found + delimiter.length <= lineEnd ? found : -1;
-      const appended = split < 0
-        ? this.writer.appendRange(partition, timestampMs, bytes, -1, -1, position, lineEnd)
-        : this.writer.appendRange(
-          partition,
-          timestampMs,
-          bytes,
-          position,
-          split,
-          split + delimiter.length,
-          lineEnd,
-        );
-      if (appended < 0) return position;
-      this.sent++;
-      position = lineEnd + 1;
+      const next = framing.next(bytes, position, end);
+      const { start, end: stop } = framing;
+      // A delimiter found behind this record is kept for those to come.
+      if (found !== -1 && found < start) found = bytes.indexOf(delimiter, start);
+      const split = found >= 0 && found + delimiter.length <= stop ? found : -1;
+      const keyStart = split < 0 ? -1 : start;
+      const valueStart = split < 0 ? start : split + delimiter.length;
+      if (stop - start >= largeBytes) {
+        this.stoppedAt = position;
+        const key = split < 0 ? null : bytes.subarray(start, split);
+        const value = bytes.subarray(valueStart, stop);
+        if (!this.#large(bytes.subarray(start, stop), key, value, timestampMs)) return position;
+      } else {
+        const taken = this.writer
+          .appendRange(partition, timestampMs, bytes, keyStart, split, valueStart, stop);
+        if (taken < 0) return position;
+        this.sent++;
+      }
+      this.#passed++;
+      position = next;
     }
     return position;
   }
 
-  #feedViews({ bytes, end }: LineBlock, from: number, timestampMs: number): number {
-    const { partition, headers } = this.settings;
+  #large(
+    whole: Buffer,
+    key: Uint8Array | null,
+    value: Uint8Array,
+    timestampMs: number,
+  ): boolean {
+    const record = { key, value, headers: [], partition: null, timestampMs: null };
+    return this.#orBad(whole, () => this.#append(record, timestampMs));
+  }
+
+  #feedParsed({ bytes, end }: RecordBlock, from: number, timestampMs: number): number {
+    const { framing, format } = this.settings;
     let position = from;
     while (position < end) {
-      const lineEnd = lineEndAt(bytes, position, end);
-      const line = bytes.subarray(position, lineEnd);
-      const split = this.#delimiter === null ? -1 : line.indexOf(this.#delimiter);
-      const key = split < 0 ? null : line.subarray(0, split);
-      const value = split < 0 ? line : line.subarray(split + this.#delimiter!.length);
-      if (!this.#append(partition, timestampMs, key, value, headers)) return position;
-      position = lineEnd + 1;
+      const next = framing.next(bytes, position, end);
+      const view = bytes.subarray(framing.start, framing.end);
+      this.stoppedAt = position;
+      const take = () => {
+        const parsed = this.#parser.parse(view);
+        return parsed === null || this.#append(parsed, timestampMs);
+      };
+      if (!this.#orBad(view, take)) return position;
+      this.#passed += format === "csv" ? newlines(view) + 1 : 1;
+      position = next;
     }
     return position;
   }
 
-  #feedEnvelopes({ bytes, end }: LineBlock, from: number, timestampMs: number): number {
-    let position = from;
-    while (position < end) {
-      const lineEnd = lineEndAt(bytes, position, end);
-      if (!this.#feedEnvelope(bytes.subarray(position, lineEnd), timestampMs)) return position;
-      position = lineEnd + 1;
-    }
-    return position;
-  }
-
-  #feedEnvelope(line: Uint8Array, timestampMs: number): boolean {
-    const { settings } = this;
-    let envelope;
+  #orBad(record: Uint8Array, take: () => boolean): boolean {
     try {
-      envelope = parseEnvelope(line);
+      return take();
     } catch (error) {
-      if (!(error instanceof EnvelopeError)) throw error;
-      throw new LineError(`line ${this.#line} is no JSON envelope: ${error.message}`);
+      if (!(error instanceof RecordError)) throw error;
+      const place = {
+        text: this.place(error.column),
+        input: this.#input,
+        number: this.#passed + 1,
+      };
+      return this.hooks.bad(record, place, error);
     }
-    const partition = settings.partition >= 0 ? settings.partition : envelope.partition ?? -1;
-    if (partition >= this.writer.partitionCount) {
-      throw new LineError(
-        `line ${this.#line} names partition ${partition}, but topic ` +
-          `"${this.writer.topic}" has ${this.writer.partitionCount}`,
-      );
-    }
-    const headers = [...envelope.headers, ...settings.headers];
-    const time = envelope.timestampMs ?? timestampMs;
-    return this.#append(partition, time, envelope.key, envelope.value, headers);
   }
 
   /** Gives a record to the producer as the expressions want it; false if its buffer is full. */
-  #append(
-    partition: number,
-    timestamp: number,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    headers: readonly HeaderEntry[],
-  ): boolean {
-    let record: KeyAndValue | null = { key, value };
-    if (this.settings.transform !== null) {
-      const source = {
-        ...{ offset: -1, timestamp },
-        ...{ key: () => key, value: () => value, headers: () => headers },
-      };
-      record = this.#transform(source, { topic: this.writer.topic, partition });
-    }
-    if (record === null) {
+  #append(record: EnvelopeInput, nowMs: number): boolean {
+    const { settings } = this;
+    const partition = this.#partition(record.partition);
+    const timestamp = record.timestampMs ?? nowMs;
+    const headers = settings.headers.length === 0
+      ? record.headers
+      : [...record.headers, ...settings.headers];
+    const written = this.#transformed(record, partition, timestamp, headers);
+    if (written === null) {
       this.leftOut++;
       return true;
     }
-    if (this.writer.append(partition, timestamp, record.key, record.value, headers) < 0) {
-      return false;
-    }
+    const { key, value } = written;
+    const size = (key?.length ?? 0) + (value?.length ?? 0);
+    const taken = size >= this.hooks.largeBytes
+      ? this.#appendLarge(partition, timestamp, written, headers, size)
+      : this.writer.append(partition, timestamp, key, value, headers);
+    if (taken < 0) return false;
     this.sent++;
     return true;
   }
 
-  #transform(source: RecordSource, place: RecordPlace): KeyAndValue | null {
-    try {
-      return this.settings.transform!(source, place);
-    } catch (error) {
-      if (!(error instanceof OperatorError)) throw error;
-      throw new LineError(`line ${this.#line}: ${error.message}\n${error.excerpt}`);
+  #appendLarge(
+    partition: number,
+    timestamp: number,
+    { key, value }: KeyAndValue,
+    headers: readonly HeaderEntry[],
+    size: number,
+  ): number {
+    if (this.hooks.refuseLarge) {
+      throw new RecordError(`too large, ${size} bytes: the topic's max.message.bytes is lower`);
     }
+    const place = this.place();
+    return this.writer.append(partition, timestamp, key, value, headers, (error) => {
+      if (error !== null) this.hooks.refused(`${place} of ${size} bytes`, error);
+    });
   }
 
-  /** The number of the line that is next. */
-  get #line(): number {
-    return this.sent + this.leftOut + 1;
+  #partition(named: number | null): number {
+    const { partition, repartition } = this.settings;
+    if (partition >= 0) return partition;
+    if (named === null || repartition) return -1;
+    const { topic, partitionCount } = this.writer;
+    if (named < partitionCount) return named;
+    throw new RecordError(
+      `partition ${named}, but topic "${topic}" has ${partitionCount} (--repartition ignores it)`,
+    );
+  }
+
+  #transformed(
+    { key, value }: EnvelopeInput,
+    partition: number,
+    timestamp: number,
+    headers: readonly HeaderEntry[],
+  ): KeyAndValue | null {
+    if (this.settings.transform === null) return { key, value };
+    const source: RecordSource = {
+      ...{ offset: -1, timestamp },
+      ...{ key: () => key, value: () => value, headers: () => headers },
+    };
+    const place: RecordPlace = { topic: this.writer.topic, partition };
+    try {
+      return this.settings.transform(source, place);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      throw new RecordError(`${error.message}\n${error.excerpt}`);
+    }
   }
 }
 
-function lineEndAt(bytes: Buffer, position: number, end: number): number {
-  const newline = bytes.indexOf(NEWLINE, position);
-  return newline < 0 || newline >= end ? end : newline;
+function newlines(view: Buffer): number {
+  let count = 0;
+  for (let at = view.indexOf(10); at >= 0; at = view.indexOf(10, at + 1)) count++;
+  return count;
 }

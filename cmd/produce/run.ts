@@ -1,17 +1,24 @@
-/** `kstream produce`: lines to records, until the input ends, with a truthful count at the end. */
+/** `kstream produce`: input to records, until it ends, with a truthful count at the end. */
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
-import { ConnectionError, KafkaError, TimeoutError } from "../../client/errors.ts";
 import { Producer } from "../../client/producer.ts";
-import type { BatchReport, TopicWriter } from "../../client/producer.ts";
-import { UnknownTopicError } from "../../client/cluster.ts";
+import type { ProducerOptions, TopicWriter } from "../../client/producer.ts";
 import type { Codecs, CompressionName } from "../../core/compression/codec.ts";
-import type { Timer } from "../../core/io.ts";
+import { type Clock, sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { missingTopic } from "../client.ts";
-import { Feeder, LineError } from "./feeder.ts";
-import type { FeedSettings } from "./feeder.ts";
-import { LineBlocks } from "./line-blocks.ts";
-import type { LineBlock, ReadInto } from "./line-blocks.ts";
+import { BadRecords, InputError } from "./bad-records.ts";
+import type { OnError } from "./bad-records.ts";
+import { Delivery } from "./delivery.ts";
+import { INGEST_TOPIC } from "./ingest-topic.ts";
+import { Feeder } from "./feeder.ts";
+import type { FeedHooks, FeedSettings } from "./feeder.ts";
+import { FramingError } from "./framing.ts";
+import type { Ingest, SavedIngest } from "./ingest.ts";
+import { ReplacedInputError } from "./inputs.ts";
+import type { OpenInput, OpenInputs } from "./inputs.ts";
+import { openTopic } from "./open-topic.ts";
+import { Progress } from "./progress.ts";
+import { RECORD_BYTES_MAX, RecordBlocks } from "./record-blocks.ts";
+import type { RecordBlock } from "./record-blocks.ts";
 
 /** What the command line asks for. */
 export interface ProduceSettings extends FeedSettings {
@@ -19,20 +26,28 @@ export interface ProduceSettings extends FeedSettings {
   readonly client: ClientOptions;
   readonly acks: 0 | 1 | "all";
   readonly compression: CompressionName;
+  /** All of them where positions are read back. */
   readonly codecs: Codecs;
   /** Whether a missing topic may be created. */
   readonly create: boolean;
+  readonly waitTopic: boolean;
   /** Until a record that is not acknowledged counts as failed. */
   readonly timeoutMs: number;
   readonly batchBytes?: number;
   readonly lingerMs?: number;
+  readonly onError: OnError;
+  /** The name under which it goes on where it was left, or null. */
+  readonly resume: string | null;
+  /** Whether what is saved under that name doesn't count. */
+  readonly fromStart: boolean;
 }
 
 /** The outside of the command. */
 export interface ProduceIo {
   readonly client: ClientIo;
-  /** The inputs, one after the other; opened when their turn comes. */
-  readonly inputs: readonly (() => Promise<ReadInto>)[];
+  readonly inputs: OpenInputs;
+  /** Bytes of all inputs together, null where that is not known. */
+  readonly totalBytes: number | null;
   /** Prints a line on stderr. */
   readonly say: (line: string) => void;
   /** Shows how far it is, where a person looks on; null elsewhere. */
@@ -41,11 +56,15 @@ export interface ProduceIo {
   readonly signal: AbortSignal;
 }
 
-/** How many different reasons of failure are printed. */
-const REASONS_MAX = 5;
-/** How long a broker gets to make a missing topic. */
-const CREATE_TIMEOUT_MS = 10_000;
-const PROGRESS_EVERY_MS = 500;
+/** A batch with one record of this size may be larger than a topic takes. */
+const LARGE_BYTES = 64 * 1024;
+/** What a batch has besides key and value of its only record, about. */
+const BATCH_OVERHEAD_BYTES = 80;
+/** Transactions end after so long, or so much. */
+const COMMIT_EVERY_MS = 500;
+/** How long it is tried to abort a transaction that has failed. */
+const ABORT_PATIENCE_MS = 2000;
+const COMMIT_EVERY_BYTES = 16 * 1024 * 1024;
 
 /** Runs the command; resolves to its exit code. Throws `OperatorError` and errors of the client. */
 export async function runProduce(settings: ProduceSettings, io: ProduceIo): Promise<number> {
@@ -53,168 +72,315 @@ export async function runProduce(settings: ProduceSettings, io: ProduceIo): Prom
 }
 
 class ProduceRun {
-  #acknowledged = 0;
-  #failed = 0;
-  #unreachable = false;
-  #progressTimer: Timer | null = null;
-  readonly #reasons = new Set<string>();
+  readonly #delivery: Delivery;
   readonly #producer: Producer;
-  /** Aborted when the cluster is gone: reading on would only lose more. */
-  readonly #giveUp = new AbortController();
   readonly #stop: AbortSignal;
+  #bad: BadRecords | null = null;
+  #ingest: Ingest | null = null;
+  /** What is taken and not committed. */
+  #uncommitted: SavedIngest | null = null;
+  #uncommittedSinceMs = 0;
+  #uncommittedBytes = 0;
+  /** Bytes of all inputs that were taken. */
+  #bytes = 0;
 
   constructor(readonly settings: ProduceSettings, readonly io: ProduceIo) {
-    this.#stop = AbortSignal.any([io.signal, this.#giveUp.signal]);
-    this.#producer = new Producer(io.client, {
-      ...settings.client,
-      acks: settings.acks,
-      compression: settings.compression,
-      codecs: settings.codecs,
-      allowCreate: settings.create,
-      deliveryTimeoutMs: settings.timeoutMs,
-      ...(settings.batchBytes === undefined ? {} : { batchBytes: settings.batchBytes }),
-      ...(settings.lingerMs === undefined ? {} : { lingerMs: settings.lingerMs }),
-      onBatch: (report) => this.#count(report),
-    });
+    const { topic, onError, resume } = settings;
+    const deadLetterTopic = onError.kind === "dlq" ? onError.topic : null;
+    this.#delivery = new Delivery(topic, deadLetterTopic, resume !== null, this.#say);
+    this.#stop = AbortSignal.any([io.signal, this.#delivery.giveUp]);
+    this.#producer = new Producer(io.client, producerOptions(settings, this.#delivery));
   }
 
   async run(): Promise<number> {
-    const writer = await this.#openTopic();
-    const feeder = new Feeder(writer, this.settings);
-    this.#showProgress(feeder);
+    const feeder = await this.#open();
+    const progress = this.io.progress === null ? null : this.#showProgress(feeder);
     let inputError: unknown = null;
     try {
-      for (const open of this.io.inputs) {
-        if (this.#stop.aborted) break;
-        await this.#feedAll(feeder, new LineBlocks(await open()));
-      }
+      await this.#feedInputs(feeder);
+      await this.#commit();
     } catch (error) {
       // What was read before it is delivered and counted all the same.
-      inputError = error;
+      inputError = await this.#afterFailure(error);
     }
-    await this.#producer.close();
-    this.#progressTimer?.cancel();
+    await this.#close(inputError);
+    progress?.stop();
+    return this.#report(feeder, inputError);
+  }
+
+  /** Of an input that fails, what comes before is committed; of a transaction that fails, nothing. */
+  async #afterFailure(error: unknown): Promise<unknown> {
+    if (this.#ingest === null) return error;
+    if (!(error instanceof InputError)) return this.#ingest.explained(error);
+    try {
+      await this.#commit();
+      return error;
+    } catch (worse) {
+      return worse;
+    }
+  }
+
+  async #close(error: unknown): Promise<void> {
+    if (this.#ingest === null) return await this.#producer.close();
+    if (error !== null && !(error instanceof InputError)) {
+      // Readers of committed records wait for open transactions; the next run would end it, too.
+      const patience = sleep(this.io.client.clock, ABORT_PATIENCE_MS);
+      await Promise.race([this.#producer.transactions.abort(), patience]).catch(() => {});
+    }
+    this.#producer.abort(new Error("closed"));
+  }
+
+  #report(feeder: Feeder, error: unknown): number {
+    const { acknowledged, failed, deadLetters } = this.#delivery;
+    const skipped = this.#bad?.skipped ?? 0;
+    const isKnown = isInputError(error);
+    if (isKnown) this.io.say(`kstream: ${error.message}`);
+    const { onError, transform, resume } = this.settings;
+    const lost = resume === null ? failed : feeder.sent - acknowledged;
+    const counts = [
+      `sent ${feeder.sent}`,
+      `acknowledged ${acknowledged}`,
+      `failed ${lost}`,
+      ...(transform === null ? [] : [`left out ${feeder.leftOut}`]),
+      ...(onError.kind === "skip" ? [`skipped ${skipped}`] : []),
+      ...(onError.kind === "dlq" ? [`dead letters ${deadLetters}`] : []),
+      ...(error === null ? [] : ["the rest was not read"]),
+      ...(error === null && this.io.signal.aborted ? ["interrupted"] : []),
+    ];
+    this.io.say(counts.join(", "));
+    if (error !== null && !isKnown) throw error;
+    const incomplete = error !== null || lost > 0 ||
+      (onError.kind === "skip" && skipped > 0);
+    if (!incomplete) return 0;
+    if (acknowledged > 0) return 4;
+    return this.#delivery.unreachable ? 3 : 1;
+  }
+
+  readonly #say = (line: string): void => {
     this.io.progress?.("");
-    if (inputError instanceof LineError) this.io.say(`kstream: ${inputError.message}`);
-    else if (inputError instanceof OperatorError) this.io.say(`kstream: ${inputError.message}`);
-    const unread = inputError === null ? "" : ", the rest was not read";
-    const leftOut = this.settings.transform === null ? "" : `, left out ${feeder.leftOut}`;
-    this.io.say(
-      `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}` +
-        leftOut + unread,
+    this.io.say(line);
+  };
+
+  /** Makes sure of the topics, and of where to go on, before anything is read. */
+  async #open(): Promise<Feeder> {
+    const { settings, io } = this;
+    const { topic, onError, partition, create, waitTopic: wait, resume } = settings;
+    const options = { create, signal: io.signal, say: this.#say };
+    const writer = await openTopic(this.#producer, topic, { ...options, wait });
+    if (partition >= writer.partitionCount) {
+      throw new OperatorError(
+        `topic "${topic}" has no partition ${partition}`,
+        `it has ${writer.partitionCount}`,
+        "",
+      );
+    }
+    const deadLetters = onError.kind === "dlq"
+      ? await openTopic(this.#producer, onError.topic, { ...options, wait: false })
+      : null;
+    this.#bad = new BadRecords(onError, deadLetters, topic, io.client.clock, this.#say);
+    if (resume !== null) await this.#openIngest(resume);
+    return new Feeder(writer, settings, await this.#hooks(writer, this.#bad));
+  }
+
+  async #openIngest(name: string): Promise<void> {
+    const { Ingest } = await import("./ingest.ts");
+    const { client, codecs, topic, fromStart } = this.settings;
+    this.#ingest = await Ingest.open(name, this.#producer, this.io.client, client, codecs);
+    const { saved } = this.#ingest;
+    if (saved === null || fromStart || saved.topic === topic) return;
+    throw new OperatorError(
+      `"${name}" writes to topic "${saved.topic}", not to "${topic}"`,
+      "",
+      "choose another name, or start over with --from-start",
+      1,
     );
-    if (
-      inputError !== null && !(inputError instanceof LineError) &&
-      !(inputError instanceof OperatorError)
-    ) {
-      throw inputError;
-    }
-    return this.#exitCode(inputError !== null);
   }
 
-  #exitCode(inputFailed: boolean): number {
-    if (this.#failed === 0 && !inputFailed) return 0;
-    if (this.#acknowledged > 0) return 4;
-    return this.#unreachable ? 3 : 1;
+  async #hooks({ topic }: TopicWriter, bad: BadRecords): Promise<FeedHooks> {
+    const { onError, resume } = this.settings;
+    // Where the broker's refusal comes too late it is foretold.
+    const refuseLarge = resume !== null || onError.kind !== "stop";
+    const limit = refuseLarge ? await this.#recordBytesMax(topic) : null;
+    return {
+      largeBytes: limit ?? LARGE_BYTES,
+      refuseLarge: limit !== null,
+      bad: (record, place, error) => bad.take(record, place, error),
+      refused: (place, error) => this.#delivery.explain(error.message, place),
+    };
   }
 
-  /** Makes sure of the topic before anything is read. */
-  async #openTopic(): Promise<TopicWriter> {
-    const { topic, create, partition } = this.settings;
-    const { cluster } = this.#producer;
-    // A dead broker shows at once, without the patience of retries.
-    await cluster.any();
-    let created = false;
+  async #recordBytesMax(topic: string): Promise<number | null> {
+    const { Admin } = await import("../../client/admin.ts");
+    const admin = new Admin(this.io.client, this.settings.client);
+    const names = ["max.message.bytes"];
     try {
-      await cluster.topic(topic);
-    } catch (error) {
-      if (!(error instanceof UnknownTopicError)) throw error;
-      if (!create) throw await missingTopic(cluster, topic);
-      created = true;
-    }
-    try {
-      const writer = await this.#producer.topic(topic, { timeoutMs: CREATE_TIMEOUT_MS });
-      if (created) {
-        const count = writer.partitionCount;
-        this.io.say(`created topic "${topic}" with ${count} partition${count === 1 ? "" : "s"}`);
-      }
-      if (partition >= writer.partitionCount) {
-        throw new OperatorError(
-          `topic "${topic}" has no partition ${partition}`,
-          `it has ${writer.partitionCount}`,
-          "",
-        );
-      }
-      return writer;
-    } catch (error) {
-      // The broker was asked to create it, and still does not know it.
-      if (created && error instanceof TimeoutError) throw await missingTopic(cluster, topic);
-      throw error;
+      const [config] = await admin.describeConfigs({ type: "topic", name: topic }, { names });
+      const limit = Number(config?.value ?? NaN);
+      return Number.isSafeInteger(limit) ? Math.max(1, limit - BATCH_OVERHEAD_BYTES) : null;
+    } catch {
+      // Who may write need not see the configs; then the broker says it.
+      return null;
+    } finally {
+      admin.close();
     }
   }
 
-  async #feedAll(feeder: Feeder, blocks: LineBlocks): Promise<void> {
+  async #feedInputs(feeder: Feeder): Promise<void> {
+    let saved = this.settings.fromStart ? null : this.#ingest?.saved ?? null;
+    if (saved !== null) this.#say(`kstream: going on at byte ${saved.at.position}`);
+    try {
+      for await (const input of this.io.inputs(saved?.at ?? null)) {
+        if (this.#stop.aborted) break;
+        if (input.startAt === 0) feeder.begin(input.name);
+        else feeder.begin(input.name, saved?.passed ?? 0, saved?.header ?? null);
+        saved = null;
+        await this.#feedInput(feeder, input);
+        if (this.#stop.aborted) break;
+      }
+    } catch (error) {
+      if (!(error instanceof ReplacedInputError)) throw error;
+      throw new OperatorError(
+        `the input is not the one that "${this.settings.resume}" was reading`,
+        error.message,
+        "--from-start takes it from its start",
+        1,
+      );
+    }
+  }
+
+  async #feedInput(feeder: Feeder, input: OpenInput): Promise<void> {
     const { clock } = this.io.client;
-    while (!this.#stop.aborted) {
-      const block = await this.#orStop(blocks.next());
-      if (block === null) break;
+    const blocks = new RecordBlocks(input.read, this.settings.framing, input.startAt);
+    for (;;) {
+      const block = await this.#nextBlock(feeder, blocks);
+      if (block === null) return;
+      for (let i = 0; i < block.tooLong; i++) this.#tooLong(feeder);
       let position = block.start;
-      while (position < block.end && !this.#giveUp.signal.aborted) {
-        position = feeder.feed(block, position, clock.wallMs());
-        if (position < block.end) await this.#orGiveUp(this.#producer.room());
+      try {
+        while (position < block.end && !this.#delivery.giveUp.aborted) {
+          position = feeder.feed(block, position, clock.wallMs());
+          if (position < block.end) await this.#orGiveUp(this.#producer.room());
+        }
+      } catch (error) {
+        if (error instanceof InputError) position = feeder.stoppedAt;
+        throw error;
+      } finally {
+        const taken = Math.min(position, block.end) - block.start;
+        this.#bytes += taken;
+        this.#took(feeder, input, block.inputOffset + taken, taken);
       }
-    }
-    if (blocks.tooLong > 0) {
-      this.#failed += blocks.tooLong;
-      feeder.sent += blocks.tooLong;
-      const limitMb = Math.round(blocks.lineBytesMax / 1024 / 1024);
-      this.io.say(`kstream: ${blocks.tooLong} lines are longer than ${limitMb} MiB`);
+      if (this.#uncommittedBytes >= COMMIT_EVERY_BYTES) await this.#commit();
     }
   }
 
-  /** The next block, or null as soon as it has to end. */
-  #orStop(next: Promise<LineBlock | null>): Promise<LineBlock | null> {
-    return raceAbort(next, this.#stop);
+  /** The next block, or null at the end or as soon as it has to stop; commits while it waits. */
+  async #nextBlock(feeder: Feeder, blocks: RecordBlocks): Promise<RecordBlock | null> {
+    const { clock } = this.io.client;
+    const next = blocks.next().catch((error: unknown) => {
+      if (error instanceof FramingError) {
+        throw new InputError(`${feeder.place()}: ${error.message}`);
+      }
+      throw error;
+    });
+    while (this.#uncommitted !== null) {
+      const leftMs = this.#uncommittedSinceMs + COMMIT_EVERY_MS - clock.monotonicMs();
+      const block = await firstOf(next, clock, leftMs, this.#stop);
+      if (block !== "late") return block;
+      await this.#commit();
+    }
+    return await raceAbort(next, this.#stop);
+  }
+
+  #tooLong(feeder: Feeder): void {
+    const limitMb = Math.round(RECORD_BYTES_MAX / 1024 / 1024);
+    this.#say(`kstream: ${feeder.place()} is longer than ${limitMb} MiB`);
+    this.#delivery.failed++;
+    feeder.sent++;
+    feeder.pass();
+  }
+
+  /** Remembers up to where the input is taken. */
+  #took(feeder: Feeder, input: OpenInput, position: number, bytes: number): void {
+    if (this.#ingest === null) return;
+    if (this.#uncommitted === null) this.#uncommittedSinceMs = this.io.client.clock.monotonicMs();
+    this.#uncommittedBytes += bytes;
+    this.#uncommitted = {
+      topic: this.settings.topic,
+      input: input.name,
+      at: input.position(position),
+      passed: feeder.passed,
+      header: feeder.header,
+    };
+  }
+
+  /** Ends the transaction with everything that was taken. */
+  async #commit(): Promise<void> {
+    if (this.#ingest === null || this.#uncommitted === null) return;
+    const position = this.#uncommitted;
+    await this.#ingest.commit(position);
+    this.#uncommitted = null;
+    this.#uncommittedBytes = 0;
+    this.#delivery.committed();
   }
 
   async #orGiveUp(room: Promise<void>): Promise<void> {
-    await raceAbort(room, this.#giveUp.signal);
+    await raceAbort(room, this.#delivery.giveUp);
   }
 
-  #count({ recordCount, error }: BatchReport): void {
-    if (error === null) {
-      this.#acknowledged += recordCount;
-      return;
-    }
-    this.#failed += recordCount;
-    if (error instanceof TimeoutError || error instanceof ConnectionError) {
-      this.#unreachable = true;
-      this.#giveUp.abort(error);
-    } else if (!(error instanceof KafkaError)) {
-      this.#giveUp.abort(error);
-    }
-    if (this.#reasons.has(error.message) || this.#reasons.size >= REASONS_MAX) return;
-    this.#reasons.add(error.message);
-    this.io.progress?.("");
-    this.io.say(`kstream: ${error.message}`);
+  #showProgress(feeder: Feeder): Progress {
+    const { client, totalBytes, progress } = this.io;
+    return new Progress(client.clock, totalBytes, progress ?? (() => {}), () => ({
+      sent: feeder.sent,
+      acknowledged: this.#delivery.acknowledged,
+      failed: this.#delivery.failed,
+      bytes: this.#bytes,
+    }));
   }
+}
 
-  /** Now and then, so that it is right also while no input comes. */
-  #showProgress(feeder: Feeder): void {
-    const { progress } = this.io;
-    if (progress === null) return;
-    this.#progressTimer = this.io.client.clock.setTimer(PROGRESS_EVERY_MS, () => {
-      progress(
-        `sent ${feeder.sent}, acknowledged ${this.#acknowledged}, failed ${this.#failed}`,
-      );
-      this.#showProgress(feeder);
-    });
+function producerOptions(settings: ProduceSettings, delivery: Delivery): ProducerOptions {
+  const { batchBytes, lingerMs, resume } = settings;
+  return {
+    ...settings.client,
+    acks: settings.acks,
+    compression: settings.compression,
+    codecs: settings.codecs,
+    allowCreate: settings.create,
+    deliveryTimeoutMs: settings.timeoutMs,
+    ...(batchBytes === undefined ? {} : { batchBytes }),
+    ...(lingerMs === undefined ? {} : { lingerMs }),
+    ...(resume === null ? {} : { transactionalId: `${INGEST_TOPIC}-${resume}` }),
+    onBatch: (report) => delivery.count(report),
+  };
+}
+
+/** What is said in a line and counted; anything else is for whoever runs the command. */
+function isInputError(error: unknown): error is Error {
+  return error instanceof InputError || error instanceof OperatorError;
+}
+
+/** The promise's value, null once the signal is aborted, `"late"` after the delay. */
+async function firstOf<T>(
+  promise: Promise<T>,
+  clock: Clock,
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<T | null | "late"> {
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const timer = clock.setTimer(Math.max(0, delayMs), () => resolve("late"));
+  try {
+    return await Promise.race([raceAbort(promise, signal), late]);
+  } finally {
+    timer.cancel();
   }
 }
 
 /** The promise's value, or null once the signal is aborted. */
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  if (signal.aborted) return Promise.resolve(null);
+  if (signal.aborted) {
+    promise.catch(() => {});
+    return Promise.resolve(null);
+  }
   return new Promise((resolve, reject) => {
     const onAbort = () => resolve(null);
     signal.addEventListener("abort", onAbort, { once: true });

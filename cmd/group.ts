@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typin
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { TIMES_HELP, utcOption } from "./time-options.ts";
 
 const TYPES = ["classic", "consumer", "share", "streams"];
 const STATES = [
@@ -103,7 +104,8 @@ function seek(): CommandUnknownOpts {
       "Show where a group without members would be moved, and with --execute move it there.",
     )
     .argument("<name>", "the group")
-    .option("--to <place>", "start, end, 42, +10 (after the start), -10 (before the end), @TIME")
+    .option("--to <place>", "start, end, 42, +10 (after the start), -10 (before the end), a time")
+    .addOption(utcOption())
     .addOption(
       new Option("--shift <records>", "forth, or with a minus back, from where the group is")
         .argParser(wholeNumber(-Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
@@ -123,15 +125,15 @@ function seek(): CommandUnknownOpts {
     .addOption(timeoutOption())
     .addHelpText(
       "after",
-      `
-TIME is as for "kstream consume": @-1h, @2026-01-31T12:00, milliseconds since 1970; the group goes to
-the first record at or after it. What lies outside a partition becomes its start or end. A file may
+      `${TIMES_HELP}
+With a time the group goes to the first record at or after it. What lies outside a partition becomes its start or end. A file may
 also be the JSON that describe and seek print; "-" is standard input. The state that an application
 of Kafka Streams keeps on its own disks stays as it is.
 
 Examples:
   kstream group seek billing --to start
-  kstream group seek billing --to @-1h -t orders --execute
+  kstream group seek billing --to -6h -t orders --execute
+  kstream group seek billing --to 'yesterday 14:00'
   kstream group seek billing --shift -100 -t orders:0 --execute
   kstream group describe billing --json > before.json
   kstream group seek billing --to-file before.json --execute`,

@@ -104,6 +104,7 @@ async function consume(
     range: parseOffsetRange("start", Date.now()),
     count: null,
     exitAtEnd: true,
+    idleTimeoutMs: null,
     group: null,
     isolationLevel: "read_uncommitted",
     select: null,
@@ -314,7 +315,7 @@ test("what comes before a record that an expression fails on is printed and comm
   const output: string[] = [];
   const reading = runConsume({
     ...{ topic: "fails", client: client(), codecs: bunCodecs, partitions: null, count: null },
-    ...{ range: range("start"), exitAtEnd: true, group: "failing" },
+    ...{ range: range("start"), exitAtEnd: true, idleTimeoutMs: null, group: "failing" },
     ...{ isolationLevel: "read_uncommitted", select, print: printValueLine },
   }, {
     client: clientIo,

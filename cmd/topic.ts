@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { TIMES_HELP, utcOption } from "./time-options.ts";
 
 const PARTITIONS_MAX = 1_000_000;
 const REPLICAS_MAX = 32_767;
@@ -9,9 +10,11 @@ const REPLICAS_MAX = 32_767;
 /** The command with its subcommands. */
 export function topicCommand(): CommandUnknownOpts {
   const command = new Command("topic")
-    .description("Create, list, describe, alter and delete topics.")
+    .description("Create, list, describe, alter, trim and delete topics.")
     .helpCommand(false);
-  for (const child of [create(), list(), describe(), alter(), remove()]) command.addCommand(child);
+  for (const child of [create(), list(), describe(), alter(), trim(), remove()]) {
+    command.addCommand(child);
+  }
   return command;
 }
 
@@ -118,6 +121,36 @@ Examples:
   kstream topic alter orders -p 12`,
     )
     .action(async (name, options) => (await import("./topic/alter.ts")).alterTopic(name, options));
+}
+
+function trim(): CommandUnknownOpts {
+  return new Command("trim")
+    .summary("delete the oldest records")
+    .description("Show which records before a place would go, and with --execute delete them.")
+    .argument("<topic[:partitions]...>", "the topics, as orders or orders:0-2,5")
+    .addOption(
+      new Option(
+        "--before <place>",
+        "a time, 42, +10 (after the start), -10 (the last ten stay) or end (all goes)",
+      ).makeOptionMandatory(),
+    )
+    .addOption(utcOption())
+    .option("--execute", "do it, and not only show it")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `${TIMES_HELP}
+Before a time means: before the first record with that timestamp or a later one. Exit code 4 if it
+worked for some partitions only.
+
+Examples:
+  kstream topic trim orders --before -7d
+  kstream topic trim orders:0 --before 4711 --execute
+  kstream topic trim orders audit --before 'yesterday 06:00' --execute`,
+    )
+    .action(async (specs, options) => (await import("./topic/trim.ts")).trimTopics(specs, options));
 }
 
 function remove(): CommandUnknownOpts {

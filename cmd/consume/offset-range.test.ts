@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { OffsetSyntaxError, parseOffsetRange } from "./offset-range.ts";
+import { OffsetSyntaxError, parseOffsetPoint, parseOffsetRange } from "./offset-range.ts";
 import type { OffsetRange } from "./offset-range.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -45,12 +45,23 @@ const GOOD: readonly [string, OffsetRange][] = [
 
 describe("parseOffsetRange", () => {
   for (const [text, range] of GOOD) {
-    test(text, () => expect(parseOffsetRange(text, NOW)).toEqual(range));
+    test(text, () => expect(parseOffsetRange(text, NOW, true)).toEqual(range));
   }
 
-  for (const text of ["", "x", "1.5", "@", "@yesterday", "@-1w", "1:2:3", "+", "--1", "@12"]) {
+  for (
+    const text of ["", "x", "1.5", "@", "@yesterdy", "1:2:3", "+", "--1", "@12", "1-2-3", "@x:1h"]
+  ) {
     test(`refuses "${text}"`, () => {
       expect(() => parseOffsetRange(text, NOW)).toThrow(OffsetSyntaxError);
     });
+  }
+});
+
+test("a point is no range", () => {
+  expect(parseOffsetPoint("-6h", NOW)).toEqual(time(NOW - 6 * 3_600_000));
+  expect(parseOffsetPoint("@1700000000", NOW)).toEqual(time(1700000000000));
+  expect(parseOffsetPoint("-6", NOW)).toEqual(end(6n));
+  for (const text of ["42:50", "-1h:end", ":end", ""]) {
+    expect(() => parseOffsetPoint(text, NOW)).toThrow(OffsetSyntaxError);
   }
 });

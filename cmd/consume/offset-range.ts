@@ -1,17 +1,20 @@
 /**
- * The grammar of `consume --offset`: a point, or a range of two points with a colon between.
+ * The grammar of `consume --offset`: a point, or a range of two points.
  *
- *     start  end          the first record kept; the next one to arrive
+ *     start  end          the first record kept; the next one to arrive (also oldest, newest, …)
  *     +10    -10          ten after the start; ten before the end
  *     42                  that offset
- *     @TIME               the first record at or after TIME
+ *     @TIME               the first record at or after TIME (`../time.ts`)
  *     42:50  :end  +5:    from inclusive, until exclusive; a missing one is start, or no end
- *     @TIME:TIME  @TIME:1h  @TIME:end
+ *     42-50               the same between plain offsets, as rpk has it
+ *     @TIME:TIME  @TIME:1h  @TIME:end  @:TIME
+ *     yesterday..-1h      two dots do as the colon does, which times have in them too
  *
- * TIME is milliseconds since 1970 (13 digits, or 0), seconds (9 or 10), a day (2026-01-31), an RFC 3339
- * time (UTC where no zone is given), or a duration before now (-1h, -90s, -2d12h). After the colon
- * of a range of times a duration without sign counts from the first time.
+ * The @ may be missing where TIME is no plain number. Between times a duration on the right counts
+ * from the time on its left. A time in the future is the end.
  */
+import { durationMs, parseTime, TIME_FORMS } from "../time.ts";
+import type { TimeContext } from "../time.ts";
 
 /** A place in a partition, not yet resolved to an offset. */
 export type OffsetPoint =
@@ -31,33 +34,51 @@ export class OffsetSyntaxError extends Error {
   override readonly name = "OffsetSyntaxError";
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** Parses the argument of `--offset`; `nowMs` is the wall clock. Throws `OffsetSyntaxError`. */
-export function parseOffsetRange(text: string, nowMs: number): OffsetRange {
-  const range = text.startsWith("@") ? timeRange(text.slice(1), nowMs) : offsetRange(text);
+/**
+ * Parses the argument of `--offset`; `nowMs` is the wall clock, `utc` makes UTC the zone of times that
+ * name none. Throws `OffsetSyntaxError`.
+ */
+export function parseOffsetRange(text: string, nowMs: number, utc = false): OffsetRange {
+  const context = { nowMs, utc };
+  const trimmed = text.trim();
+  const range = offsetRange(trimmed) ?? timeRange(trimmed.replace(/^@/, ""), context);
   if (range !== null) return range;
   throw new OffsetSyntaxError(
-    `"${text}" is no offset: use start, end, 42, +10, -10, @TIME, or a range such as 42:50, ` +
-      ":end or @-1h:end",
+    `"${text}" is no offset: use start, end, 42, +10, -10, a time (${TIME_FORMS}; a number needs ` +
+      "@ before it), or a range such as 42:50, :end or -1h:end",
   );
 }
 
+/** One place: no range. Throws `OffsetSyntaxError`. */
+export function parseOffsetPoint(text: string, nowMs: number, utc = false): OffsetPoint {
+  const trimmed = text.trim();
+  const point = offsetPoint(trimmed) ?? timePoint(trimmed.replace(/^@/, ""), { nowMs, utc });
+  if (point !== null) return point;
+  throw new OffsetSyntaxError(
+    `"${text}" is no place in a topic: use start, end, 42, +10, -10 or a time (${TIME_FORMS}; a ` +
+      "number needs @ before it)",
+  );
+}
+
+const START: OffsetPoint = { kind: "start", plus: 0n };
+
 function offsetRange(text: string): OffsetRange | null {
-  const colon = text.indexOf(":");
-  if (colon < 0) {
+  if (text.startsWith("@")) return null;
+  const [, first, last] = /^(\d{1,18})-(\d{1,18})$/.exec(text) ?? [];
+  if (first !== undefined && last !== undefined) {
+    return {
+      from: { kind: "offset", offset: BigInt(first) },
+      until: { kind: "offset", offset: BigInt(last) },
+    };
+  }
+  const split = /:|\.\./.exec(text);
+  if (split === null) {
     const from = offsetPoint(text);
     return from === null ? null : { from, until: null };
   }
-  const left = text.slice(0, colon);
-  const right = text.slice(colon + 1);
-  const from = left === "" ? { kind: "start", plus: 0n } as const : offsetPoint(left);
+  const left = text.slice(0, split.index);
+  const right = text.slice(split.index + split[0].length);
+  const from = left === "" ? START : offsetPoint(left);
   const until = right === "" ? null : offsetPoint(right);
   if (from === null || (right !== "" && until === null)) return null;
   return { from, until };
@@ -65,7 +86,7 @@ function offsetRange(text: string): OffsetRange | null {
 
 function offsetPoint(text: string): OffsetPoint | null {
   if (text === "start" || text === "oldest" || text === "beginning" || text === "earliest") {
-    return { kind: "start", plus: 0n };
+    return START;
   }
   if (text === "end" || text === "newest" || text === "latest") return { kind: "end", minus: 0n };
   const match = /^([+-]?)(\d{1,18})$/.exec(text);
@@ -76,50 +97,27 @@ function offsetPoint(text: string): OffsetPoint | null {
   return { kind: "offset", offset: count };
 }
 
-/** RFC 3339 has colons of its own, so each colon is tried as the one between the two times. */
-function timeRange(text: string, nowMs: number): OffsetRange | null {
-  const single = timePoint(text, nowMs);
+/** Times have colons of their own, so each colon is tried as the one between the two times. */
+function timeRange(text: string, context: TimeContext): OffsetRange | null {
+  const single = timePoint(text, context);
   if (single !== null) return { from: single, until: null };
-  for (let colon = text.indexOf(":"); colon >= 0; colon = text.indexOf(":", colon + 1)) {
-    const from = timePoint(text.slice(0, colon), nowMs);
+  for (const split of text.matchAll(/:|\.\./g)) {
+    const left = text.slice(0, split.index);
+    const from = left === "" ? START : timePoint(left, context);
     if (from === null) continue;
-    const right = text.slice(colon + 1).replace(/^@/, "");
+    const right = text.slice(split.index + split[0].length).replace(/^@/, "");
     if (right === "") return { from, until: null };
     const lengthMs = durationMs(right);
     const until = lengthMs !== null && from.kind === "time"
       ? { kind: "time", timestampMs: from.timestampMs + lengthMs } as const
-      : timePoint(right, nowMs);
+      : timePoint(right, context);
     if (until !== null) return { from, until };
   }
   return null;
 }
 
-function timePoint(text: string, nowMs: number): OffsetPoint | null {
+function timePoint(text: string, context: TimeContext): OffsetPoint | null {
   if (text === "start" || text === "end") return offsetPoint(text);
-  const timestampMs = timeMs(text, nowMs);
+  const timestampMs = parseTime(text, context);
   return timestampMs === null ? null : { kind: "time", timestampMs };
-}
-
-function timeMs(text: string, nowMs: number): number | null {
-  if (/^(?:\d{13}|0)$/.test(text)) return Number(text);
-  if (/^\d{9,10}$/.test(text)) return Number(text) * 1000;
-  if (text.startsWith("-")) {
-    const agoMs = durationMs(text.slice(1));
-    return agoMs === null ? null : nowMs - agoMs;
-  }
-  const date = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
-  const match = date.exec(text);
-  if (match === null) return null;
-  const parsed = Date.parse(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? "Z"}`);
-  return Number.isNaN(parsed) ? null : parsed;
-}
-
-/** `1h`, `90s`, `2d12h`, `500ms`; null if it is none. */
-export function durationMs(text: string): number | null {
-  if (!/^(?:\d{1,9}(?:ms|s|m|h|d))+$/.test(text)) return null;
-  let total = 0;
-  for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h|d)/g)) {
-    total += Number(count) * UNIT_MS[unit!]!;
-  }
-  return total;
 }

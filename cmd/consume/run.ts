@@ -29,6 +29,8 @@ export interface ConsumeSettings {
   /** At most so many records; null: no limit. */
   readonly count: number | null;
   readonly exitAtEnd: boolean;
+  /** Ends when nothing came for so long; null: never. */
+  readonly idleTimeoutMs: number | null;
   readonly group: string | null;
   readonly isolationLevel: "read_uncommitted" | "read_committed";
   /** Leaves records out and changes them; null: all as they are. */
@@ -80,6 +82,10 @@ class ConsumeRun {
   /** The record that is looked at. */
   #at = 0;
   #incomplete = false;
+  /** Every partition is read to its end. */
+  #reached = false;
+  /** Nothing came for too long. */
+  #idle = false;
   #printing: Promise<void> = Promise.resolve();
   #committing: Promise<void> = Promise.resolve();
   #commitTimer: Timer | null = null;
@@ -112,9 +118,25 @@ class ConsumeRun {
       this.#readerTimer?.cancel();
       await this.#consumer.close();
     }
-    const bounded = this.settings.range.until !== null || this.settings.exitAtEnd;
-    const cutShort = this.io.signal.aborted && bounded && this.#output.open;
-    return this.#incomplete || cutShort ? 4 : 0;
+    return this.#cutShort() || this.#incomplete ? 4 : 0;
+  }
+
+  /** Whether it ended before the end that was asked for; says so. */
+  #cutShort(): boolean {
+    const { count, range, exitAtEnd, idleTimeoutMs } = this.settings;
+    const isFull = count !== null && this.#printed >= count;
+    const isBounded = count !== null || range.until !== null || exitAtEnd;
+    if (isFull || !isBounded || !this.#output.open || this.#reached) return false;
+    if (this.#idle) this.io.say(`kstream: nothing came for ${idleTimeoutMs} ms: ${this.#soFar()}`);
+    else if (this.io.signal.aborted) this.io.say(`kstream: interrupted: ${this.#soFar()}`);
+    else return false;
+    return true;
+  }
+
+  #soFar(): string {
+    const { count } = this.settings;
+    if (count !== null) return `${this.#printed} of ${count} records were written`;
+    return `${this.#printed} records were written, which is not the whole range`;
   }
 
   /** Without new records no write would ever tell that the reader (`| head`) has gone. */
@@ -167,7 +189,7 @@ class ConsumeRun {
       this.#reading.set(partition, { until, skipBelow });
       positions.push({ topic, partition, offset: BigInt(from) });
     }
-    if (positions.length === 0) this.#done.abort();
+    if (positions.length === 0) this.#end();
     else await this.#consumer.assign(positions);
   }
 
@@ -190,7 +212,7 @@ class ConsumeRun {
           if (until !== null && Number(offset) >= until) continue;
           this.#reading.set(partition, { until, skipBelow: 0 });
         }
-        if (exitAtEnd && this.#reading.size === 0) this.#done.abort();
+        if (exitAtEnd && this.#reading.size === 0) this.#end();
       },
       revoked: async (_partitions, lost) => {
         if (!lost) {
@@ -229,11 +251,20 @@ class ConsumeRun {
   }
 
   async #next(): Promise<FetchedChunk | null> {
+    const { idleTimeoutMs } = this.settings;
+    const timer = idleTimeoutMs === null
+      ? null
+      : this.io.client.clock.setTimer(idleTimeoutMs, () => {
+        this.#idle = true;
+        this.#done.abort();
+      });
     try {
       return await this.#consumer.next(this.#stop);
     } catch (error) {
       if (this.#stop.aborted) return null;
       throw error;
+    } finally {
+      timer?.cancel();
     }
   }
 
@@ -285,7 +316,13 @@ class ConsumeRun {
     if (this.settings.group === null) {
       this.#consumer.unassign([{ topic: this.settings.topic, partition }]);
     } else this.#consumer.pause(this.settings.topic, partition);
-    if (this.#reading.size === 0) this.#done.abort();
+    if (this.#reading.size === 0) this.#end();
+  }
+
+  /** All that was asked for is there. */
+  #end(): void {
+    this.#reached = true;
+    this.#done.abort();
   }
 
   #commitSoon(): void {

@@ -2,11 +2,10 @@ import { OperatorError } from "../../core/operator-error.ts";
 import type { Admin, GroupDescription } from "../../client/admin.ts";
 import { refusal, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
-import { clientIo } from "../client.ts";
-import { OffsetSyntaxError, parseOffsetRange } from "../consume/offset-range.ts";
 import { count, formatTable, print, printJson } from "../output.ts";
 import type { Column } from "../output.ts";
 import { say } from "../terminal.ts";
+import { parsePlace } from "../time-options.ts";
 import { readDescription } from "./describe.ts";
 import { OffsetsFileError, parseOffsetsFile } from "./offsets-file.ts";
 import type { WantedOffset } from "./offsets-file.ts";
@@ -18,6 +17,7 @@ import { findTargets, readSeekFacts } from "./seek-targets.ts";
 /** Options of `group seek`. */
 export interface SeekOptions extends AdminOptions {
   readonly to?: string | undefined;
+  readonly utc?: boolean | undefined;
   readonly shift?: number | undefined;
   readonly toFile?: string | undefined;
   readonly topic?: readonly string[] | undefined;
@@ -67,7 +67,7 @@ async function seekIn(
   );
 }
 
-function parseDestination({ to, shift, toFile, topic }: SeekOptions): Destination {
+function parseDestination({ to, utc, shift, toFile, topic }: SeekOptions): Destination {
   const given = [to, shift, toFile].filter((each) => each !== undefined).length;
   if (given !== 1) {
     const what = given === 0 ? "it is not said where to seek" : "several destinations are given";
@@ -78,14 +78,7 @@ function parseDestination({ to, shift, toFile, topic }: SeekOptions): Destinatio
   }
   if (shift !== undefined) return { kind: "shift", by: shift };
   if (to === undefined) return { kind: "file" };
-  try {
-    const { from, until } = parseOffsetRange(to, clientIo.clock.wallMs());
-    if (until === null) return from;
-  } catch (error) {
-    if (!(error instanceof OffsetSyntaxError)) throw error;
-  }
-  const forms = "use start, end, 42, +10, -10 or @TIME, as @-1h or @2026-01-31T12:00";
-  throw new OperatorError(`"${to}" is no place in a topic`, "", forms, 2);
+  return parsePlace(to, utc ?? false);
 }
 
 async function readFile(group: string, { toFile }: SeekOptions): Promise<WantedOffset[] | null> {

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typin
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { TIMES_HELP, utcOption } from "./time-options.ts";
+import { topicOpsCommands } from "./topic-ops.ts";
 
 const PARTITIONS_MAX = 1_000_000;
 const REPLICAS_MAX = 32_767;
@@ -15,6 +16,7 @@ export function topicCommand(): CommandUnknownOpts {
   for (const child of [create(), list(), describe(), alter(), trim(), remove()]) {
     command.addCommand(child);
   }
+  for (const child of topicOpsCommands()) command.addCommand(child);
   return command;
 }
 

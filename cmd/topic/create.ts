@@ -50,7 +50,7 @@ function isAccepted({ error }: CreatedTopic, options: CreateOptions): boolean {
 }
 
 /** Brokers learn of a topic a little after the controller made it. */
-async function waitUntilReady(admin: Admin, names: readonly string[]): Promise<void> {
+export async function waitUntilReady(admin: Admin, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   for (let attempt = 0; attempt < READY_ATTEMPTS; attempt++) {
     const described = await admin.describeTopics(names);

@@ -1,6 +1,7 @@
 /** What commands there are, each loaded when it is asked for. */
+import { Command } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { addSecurityOptions } from "./security.ts";
+import { addSharedOptions } from "./shared-options.ts";
 
 /** A command before it is loaded. */
 export interface CommandEntry {
@@ -67,11 +68,38 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "order faults from a broker and move its clock, for tests of clients",
     load: async () => (await import("./dev.ts")).devCommand(),
   },
+  {
+    name: "profile",
+    summary: "keep clusters by name: where they are, how to get in, defaults",
+    load: async () => (await import("./profile.ts")).profileCommand(),
+  },
+  {
+    name: "settings",
+    summary: "explain where the options of a command have their values from",
+    load: async () => (await import("./settings-command.ts")).settingsCommand(),
+  },
 ];
 
 /** The command with what all commands have. */
 export async function loadCommand({ load }: CommandEntry): Promise<CommandUnknownOpts> {
   const command = await load();
-  addSecurityOptions(command);
+  addSharedOptions(command);
   return command;
+}
+
+/** The whole tree, for what is about all commands. */
+export async function loadTree(): Promise<CommandUnknownOpts> {
+  const root: CommandUnknownOpts = new Command("kstream");
+  for (const command of await Promise.all(COMMANDS.map(loadCommand))) root.addCommand(command);
+  return root;
+}
+
+/** The commands that do something: those without subcommands. */
+export function leavesOf(command: CommandUnknownOpts): CommandUnknownOpts[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+}
+
+/** `kstream topic create`. */
+export function pathOf(command: CommandUnknownOpts): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }

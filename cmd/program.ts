@@ -7,7 +7,7 @@ import { Command, CommanderError, Help } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { COMMANDS, loadCommand } from "./commands.ts";
+import { COMMANDS, loadCommand, pathOf } from "./commands.ts";
 import { print } from "./output.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
@@ -21,10 +21,11 @@ Examples:
   kstream consume orders -g billing              as a group, which remembers where it was
   kstream group describe billing                 members and lag
 
-Every option can be given in the environment (--brokers as KSTREAM_BROKERS) and in kstream.toml
-in the current directory (KSTREAM_TOML names another) under [serve], [topic.create] and so on;
-brokers = "host:port" at the top is for all commands. Flags win over the environment, that over
-the file. "kstream help topic create" explains one command.
+Every option can be given in the environment (--brokers as KSTREAM_BROKERS), in kstream.toml in
+the current directory (KSTREAM_TOML names another) under [serve], [topic.create] and so on, with
+brokers = "host:port" at the top for all commands, and in a profile (kstream profile). Flags win
+over the environment, that over the file, that over the profile; "kstream settings explain" says
+which did. "kstream help topic create" explains one command.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or timed out, 4 partly delivered or range
 incomplete.`;
@@ -85,10 +86,12 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
     .usage("<command> [options]")
     .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "explain a command")
+    .enablePositionalOptions()
     .addHelpText("after", EXAMPLES)
     .hook("preAction", async (_program, action) => {
       await warnOfUnknownVariables(action);
-      await applySettings(action);
+      const { warnings } = await applySettings(action);
+      for (const warning of warnings) say(`kstream: ${warning}`);
     });
   for (const entry of COMMANDS) {
     if (entry.name === first) program.addCommand(await loadCommand(entry));
@@ -154,11 +157,6 @@ function usageError(error: CommanderError, refused: Refusal): OperatorError {
   }
   const path = refused.command === null ? "kstream" : pathOf(refused.command);
   return new OperatorError(text.replace(/\.$/, ""), "", `see "${path} --help"`, 2);
-}
-
-/** `kstream topic create`. */
-function pathOf(command: CommandUnknownOpts): string {
-  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 async function reportFailure(error: unknown): Promise<number> {

@@ -24,15 +24,19 @@ async function options(
 ): Promise<Record<string, unknown>> {
   const file = join(mkdtempSync(join(tmpdir(), "kstream-settings-")), "settings.toml");
   writeFileSync(file, toml);
-  Object.assign(process.env, environment, { KSTREAM_TOML: file });
+  Object.assign(process.env, environment, { KSTREAM_TOML: file, XDG_CONFIG_HOME: scratch });
   const leaf = new Command("create")
     .option("-b, --brokers <list>", "", "default:1")
     .option("--ready-file <file>")
     .option("--no-create")
     .option("--json")
+    .option("--topic <name>")
     .option("--set <pair>", "", (pair: string, all: string[]) => [...all, pair], [])
     .action(() => {});
-  const program = new Command("kstream").hook("preAction", (_, action) => applySettings(action));
+  const program = new Command("kstream").hook(
+    "preAction",
+    async (_, action) => void await applySettings(action),
+  );
   program.addCommand(new Command("topic").addCommand(leaf));
   await program.parseAsync(["topic", "create", ...args], { from: "user" });
   rmSync(file);
@@ -48,6 +52,10 @@ test("flags win over the environment, that over the file, that over defaults", a
   expect((await options([], {}, toml))["brokers"]).toBe("file:1");
   expect((await options([], {}, 'brokers = "top:1"'))["brokers"]).toBe("top:1");
   expect((await options([], {}, ""))["brokers"]).toBe("default:1");
+});
+
+test("a command's table is no value of an option that has the command's name", async () => {
+  expect((await options([], {}, "[topic.create]\njson = true"))["topic"]).toBeUndefined();
 });
 
 test("repeated options are split at semicolons or come as arrays", async () => {

@@ -10,6 +10,9 @@ if (!existsSync(KSTREAM)) throw new Error(`${KSTREAM} is missing: run make build
 /** A directory without kstream.toml, so that the developer's own settings stay outside. */
 const EMPTY_DIR = freshDir("cwd");
 
+/** Nor the developer's profiles. */
+const ENVIRONMENT = { XDG_CONFIG_HOME: EMPTY_DIR };
+
 /** What a command may be given besides its arguments. */
 export interface CliOptions extends RunOptions {
   /** `host:port` of the cluster. */
@@ -22,7 +25,7 @@ export function kstream(args: readonly string[], options: CliOptions = {}): Prom
     cwd: EMPTY_DIR,
     timeoutMs: 20_000,
     ...options,
-    env: { KSTREAM_BROKERS: options.brokers ?? "127.0.0.1:1", ...options.env },
+    env: { ...ENVIRONMENT, KSTREAM_BROKERS: options.brokers ?? "127.0.0.1:1", ...options.env },
   });
 }
 
@@ -55,6 +58,6 @@ export function shell(line: string, options: CliOptions = {}): Promise<Finished>
     cwd: EMPTY_DIR,
     timeoutMs: 20_000,
     ...options,
-    env: { KSTREAM_BROKERS: options.brokers ?? "127.0.0.1:1", ...options.env },
+    env: { ...ENVIRONMENT, KSTREAM_BROKERS: options.brokers ?? "127.0.0.1:1", ...options.env },
   });
 }

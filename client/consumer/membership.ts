@@ -1,4 +1,5 @@
 /** What a consumer sees of its membership in a group, whichever protocol it speaks. */
+import { deferred } from "../../core/deferred.ts";
 import type { Clock } from "../../core/io.ts";
 import type { CommittingMember } from "../commit-offsets.ts";
 import type { Cluster } from "../cluster.ts";
@@ -73,7 +74,7 @@ export async function withDeadline<T>(
   leftMs: number,
   late: () => Error,
 ): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
+  const { promise, reject } = deferred<never>();
   const timer = clock.setTimer(Math.max(0, leftMs), () => reject(late()));
   try {
     return await Promise.race([work, promise]);

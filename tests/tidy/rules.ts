@@ -146,6 +146,14 @@ const BANNED_CALLS: Readonly<Record<string, string>> = {
   setInterval: "clock.setTimer()",
   setImmediate: "clock.setTimer(0, …)",
 };
+/** What Node 20 lacks, on which `client/` has to run. */
+const BANNED_IN_CLIENT: Readonly<Record<string, string>> = {
+  "Promise.withResolvers": "deferred() of core/deferred.ts",
+  "Promise.try": "an async function",
+  "Map.groupBy": "groupBy() of core/group-by.ts",
+  "Object.groupBy": "groupBy() of core/group-by.ts",
+  "Array.fromAsync": "a loop",
+};
 const BANNED_MODULES: Readonly<Record<string, string>> = {
   "node:fs": "Disk of core/io.ts",
   "node:fs/promises": "Disk of core/io.ts",
@@ -177,7 +185,8 @@ function bannedAt(source: Source, node: ts.Node): Finding | null {
     const name = dottedName(node).replace(/^globalThis\./, "");
     const isCallee = ts.isPropertyAccessExpression(node) ||
       (ts.isCallExpression(node.parent) && node.parent.expression === node);
-    const instead = BANNED_CALLS[name];
+    const inClient = folderOf(source.path) === "client" ? BANNED_IN_CLIENT[name] : undefined;
+    const instead = BANNED_CALLS[name] ?? inClient;
     if (instead !== undefined && isCallee) return ban(name, instead);
     if (/^Bun\.\w+$/.test(name)) return ban(name, "a seam of core/io.ts or an injected function");
   }

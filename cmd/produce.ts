@@ -3,7 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import { COMPRESSION_NAMES } from "../core/compression/codec.ts";
 import type { CompressionName } from "../core/compression/codec.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, clientOptions } from "./client.ts";
 import type { HeaderEntry } from "./envelope.ts";
 import type { ExpressionFlags } from "./expression-flags.ts";
@@ -14,13 +14,14 @@ import {
   transformRecords,
   whereOption,
 } from "./expression-flags.ts";
+import { printJson } from "./output.ts";
 import { checkResume, inputSettings, onErrorOf } from "./produce/flags.ts";
 import type { InputFlags } from "./produce/flags.ts";
 import { FRAMES } from "./produce/framing.ts";
 import { inputsOf, totalBytes } from "./produce/inputs.ts";
 import { PAYLOADS } from "./produce/parse-record.ts";
 import { runProduce } from "./produce/run.ts";
-import type { ProduceSettings } from "./produce/run.ts";
+import type { ProduceCounts, ProduceSettings } from "./produce/run.ts";
 import { onInterrupt, progressOnTerminal, say } from "./terminal.ts";
 
 const HELP = `
@@ -100,6 +101,7 @@ export function produceCommand() {
       wholeNumber(1, MAX_INT32),
     )
     .option("--linger-ms <ms>", "or this age", wholeNumber(0, 60_000))
+    .addOption(jsonOption())
     .addOption(whereOption())
     .addOption(mapOption())
     .addOption(keyByOption())
@@ -134,6 +136,7 @@ interface DeliveryFlags {
   readonly waitTopic?: true | undefined;
   readonly batchBytes?: number | undefined;
   readonly lingerMs?: number | undefined;
+  readonly json?: true | undefined;
 }
 
 async function run(topic: string, files: string[], flags: ProduceFlags): Promise<void> {
@@ -147,9 +150,13 @@ async function run(topic: string, files: string[], flags: ProduceFlags): Promise
   const follow = flags.follow ?? false;
   const inputs = follow ? await followed(names[0]!, signal) : inputsOf(names);
   const known = progress === null || follow ? null : await totalBytes(names);
-  const io = { client: clientIo, inputs, totalBytes: known, say, progress, signal };
+  let counts: ProduceCounts | null = null;
+  const counted = (all: ProduceCounts) => void (counts = all);
+  const io = { client: clientIo, inputs, totalBytes: known, say, counted, progress, signal };
+  const exitCode = await runProduce(settings, io)
+    .finally(() => flags.json && counts !== null ? printJson(counts) : undefined);
   // A read of standard input that still waits must not keep the process.
-  process.exit(await runProduce(settings, io));
+  process.exit(exitCode);
 }
 
 async function settingsOf(topic: string, flags: ProduceFlags): Promise<ProduceSettings> {

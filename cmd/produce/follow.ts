@@ -39,6 +39,7 @@ export function followedInputs(path: string, context: FollowContext): OpenInputs
           else yield await followed(name, at, null, context);
         }
       }
+      if (await statOrNull(path) === null) context.say(`kstream: waiting for ${path}`);
       while (!context.signal.aborted) {
         if (await statOrNull(path) === null) {
           await changes.next();

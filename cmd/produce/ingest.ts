@@ -23,6 +23,13 @@ const PARTITION = 0;
 const VERSION = 1;
 /** Others may be in the midst of their transactions, which end within this time. */
 const READ_TIMEOUT_MS = 70_000;
+const SAY_AFTER_MS = 2000;
+
+/** The outside of an ingest. */
+export interface IngestIo {
+  readonly client: ClientIo;
+  readonly say: (line: string) => void;
+}
 
 /** What is kept under a name. */
 export interface SavedIngest {
@@ -50,14 +57,14 @@ export class Ingest {
   static async open(
     name: string,
     producer: Producer,
-    io: ClientIo,
+    io: IngestIo,
     client: ClientOptions,
     codecs: Codecs,
   ): Promise<Ingest> {
-    const end = await ensureTopic(io, client);
+    const end = await ensureTopic(io.client, client);
     await producer.transactions.init();
     // What the one before has committed in the meantime is below the end that is asked for now.
-    const until = end < 0 ? 0 : await endOfTopic(io, client);
+    const until = end < 0 ? 0 : await endOfTopic(io.client, client);
     const saved = until === 0 ? null : await readSaved(name, until, io, client, codecs);
     const writer = await producer.topic(INGEST_TOPIC);
     producer.transactions.begin();
@@ -131,7 +138,7 @@ async function endOfTopic(io: ClientIo, client: ClientOptions): Promise<number> 
 async function readSaved(
   name: string,
   until: number,
-  io: ClientIo,
+  { client: io, say }: IngestIo,
   client: ClientOptions,
   codecs: Codecs,
 ): Promise<SavedIngest | null> {
@@ -152,6 +159,9 @@ async function readSaved(
       ),
     );
   });
+  const waiting: Timer = io.clock.setTimer(SAY_AFTER_MS, () => {
+    say(`kstream: waiting for a transaction that is open in ${INGEST_TOPIC}`);
+  });
   const key = Buffer.from(name);
   let last: Uint8Array | null = null;
   try {
@@ -167,6 +177,7 @@ async function readSaved(
     }
   } finally {
     timer.cancel();
+    waiting.cancel();
     await consumer.close();
   }
   return last === null ? null : parseSaved(name, last);

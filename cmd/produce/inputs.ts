@@ -117,21 +117,23 @@ async function standardInput(from: InputPosition | null): Promise<OpenInput> {
 export async function fileInput(path: string, from: InputPosition | null): Promise<OpenInput> {
   const file = await openFile(path);
   try {
-    const id = await fileId(file);
+    const stats = await file.stat({ bigint: true });
+    // A named pipe, or one of the shell's `<(…)`, has no positions.
+    const id = stats.isFile() ? idOf(stats) : null;
     const startAt = from?.position ?? 0;
-    const head = new Head();
-    if (from !== null) {
-      requireSameFile(from, id);
-      await readHead(file, head, from);
-    }
-    // A named pipe and the like have no positions.
-    let position = (await file.stat()).isFile() ? startAt : null;
+    let position = id === null ? null : startAt;
     const take: ReadInto = async (into, at) => {
       const { bytesRead } = await file.read(into, at, into.length - at, position);
       if (position !== null) position += bytesRead;
       if (bytesRead === 0) await file.close();
       return bytesRead;
     };
+    const head = new Head();
+    if (from !== null) {
+      requireSameFile(from, id);
+      if (id === null) await skip(take, head, from);
+      else await readHead(file, head, from);
+    }
     return openInput(path, startAt, head, id, take);
   } catch (error) {
     await file.close();

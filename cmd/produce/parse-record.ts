@@ -49,7 +49,6 @@ export interface CsvSettings {
 
 const NO_HEADERS: readonly HeaderEntry[] = [];
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
 
 /** The parser for these settings. */
 export function recordParser(settings: ParserSettings): RecordParser {
@@ -172,7 +171,7 @@ class CsvParser implements RecordParser {
     const parts = fields.map((field, i) =>
       this.#names[i]! + (field === nullMarker ? "null" : JSON.stringify(field))
     );
-    return encoder.encode(`{${parts.join(",")}}`);
+    return Buffer.from(`{${parts.join(",")}}`);
   }
 }
 
@@ -192,7 +191,9 @@ function columnOf(columns: readonly string[], name: string | null): number {
   throw new RecordError(`no column "${name}", only ${columns.join(", ")}`);
 }
 
-function decodeText(bytes: Uint8Array, what: string): string {
+function decodeText(bytes: Buffer, what: string): string {
+  const text = bytes.toString();
+  if (!text.includes("\ufffd")) return text;
   try {
     return utf8.decode(bytes);
   } catch {

@@ -50,10 +50,25 @@ export interface ProduceIo {
   readonly totalBytes: number | null;
   /** Prints a line on stderr. */
   readonly say: (line: string) => void;
+  /** Takes the counts at the end. */
+  readonly counted?: (counts: ProduceCounts) => void;
   /** Shows how far it is, where a person looks on; null elsewhere. */
   readonly progress: ((text: string) => void) | null;
   /** Aborted by SIGINT: no more input is read, what was read is delivered. */
   readonly signal: AbortSignal;
+}
+
+/** What has become of the input, as in docs/json.md. */
+export interface ProduceCounts {
+  readonly topic: string;
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly failed: number;
+  readonly leftOut: number;
+  readonly skipped: number;
+  readonly deadLetters: number;
+  /** Whether the input was read to its end. */
+  readonly complete: boolean;
 }
 
 /** A batch with one record of this size may be larger than a topic takes. */
@@ -62,6 +77,8 @@ const LARGE_BYTES = 64 * 1024;
 const BATCH_OVERHEAD_BYTES = 80;
 /** Transactions end after so long, or so much. */
 const COMMIT_EVERY_MS = 500;
+/** Whoever is killed holds up readers of committed records for so long, unless it is started again. */
+const TRANSACTION_TIMEOUT_MS = 30_000;
 /** How long it is tried to abort a transaction that has failed. */
 const ABORT_PATIENCE_MS = 2000;
 const COMMIT_EVERY_BYTES = 16 * 1024 * 1024;
@@ -135,8 +152,13 @@ class ProduceRun {
     const skipped = this.#bad?.skipped ?? 0;
     const isKnown = isInputError(error);
     if (isKnown) this.io.say(`kstream: ${error.message}`);
-    const { onError, transform, resume } = this.settings;
+    const { onError, transform, resume, topic } = this.settings;
     const lost = resume === null ? failed : feeder.sent - acknowledged;
+    this.io.counted?.({
+      ...{ topic, sent: feeder.sent, acknowledged, failed: lost, leftOut: feeder.leftOut },
+      ...{ skipped: onError.kind === "skip" ? skipped : 0, deadLetters },
+      complete: error === null && !this.io.signal.aborted,
+    });
     const counts = [
       `sent ${feeder.sent}`,
       `acknowledged ${acknowledged}`,
@@ -185,7 +207,8 @@ class ProduceRun {
   async #openIngest(name: string): Promise<void> {
     const { Ingest } = await import("./ingest.ts");
     const { client, codecs, topic, fromStart } = this.settings;
-    this.#ingest = await Ingest.open(name, this.#producer, this.io.client, client, codecs);
+    const io = { client: this.io.client, say: this.#say };
+    this.#ingest = await Ingest.open(name, this.#producer, io, client, codecs);
     const { saved } = this.#ingest;
     if (saved === null || fromStart || saved.topic === topic) return;
     throw new OperatorError(
@@ -234,6 +257,7 @@ class ProduceRun {
         if (input.startAt === 0) feeder.begin(input.name);
         else feeder.begin(input.name, saved?.passed ?? 0, saved?.header ?? null);
         saved = null;
+        this.#bytes += input.startAt;
         await this.#feedInput(feeder, input);
         if (this.#stop.aborted) break;
       }
@@ -349,7 +373,10 @@ function producerOptions(settings: ProduceSettings, delivery: Delivery): Produce
     deliveryTimeoutMs: settings.timeoutMs,
     ...(batchBytes === undefined ? {} : { batchBytes }),
     ...(lingerMs === undefined ? {} : { lingerMs }),
-    ...(resume === null ? {} : { transactionalId: `${INGEST_TOPIC}-${resume}` }),
+    ...(resume === null ? {} : {
+      transactionalId: `${INGEST_TOPIC}-${resume}`,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    }),
     onBatch: (report) => delivery.count(report),
   };
 }

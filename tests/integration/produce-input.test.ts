@@ -131,6 +131,15 @@ test("broken JSON names file, line and column; the input stops, skips or is kept
   });
 });
 
+test("--json counts for scripts", async () => {
+  const args = ["produce", "counted", "--json", "-f", "json", "--on-error", "skip"];
+  const { exitCode, stdout } = await kstream(args, { ...at, input: '{"value":"1"}\nx\n' });
+  expect([exitCode, JSON.parse(stdout)]).toEqual([4, {
+    ...{ topic: "counted", sent: 1, acknowledged: 1, failed: 0, leftOut: 0, skipped: 1 },
+    ...{ deadLetters: 0, complete: true },
+  }]);
+});
+
 test("many bad lines are counted, not all printed", async () => {
   const [exitCode, said] = await bad(
     "many",

@@ -4,6 +4,8 @@ import { appendFileSync, renameSync, truncateSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
 import type { BrokerProcess } from "../harness/broker-process.ts";
+import { clientIo } from "../../cmd/client.ts";
+import { Producer } from "../../client/producer.ts";
 import { kstream, ok, shell } from "./cli.ts";
 
 let broker: BrokerProcess;
@@ -229,3 +231,42 @@ test("--follow --resume: what was rotated away while it was down is read first",
   const lost = await kstream(["produce", ...args], { ...at, cwd });
   expect([lost.exitCode, lost.stderr]).toEqual([1, expect.stringContaining("is not found")]);
 }, 30_000);
+
+test("somebody else's open transaction among the positions is waited for", async () => {
+  const cwd = freshDir("held");
+  writeFileSync(join(cwd, "in.log"), lines(0, 5));
+  const run = () => kstream(["produce", "held", "--resume", "held", "in.log"], { ...at, cwd });
+  expect((await run()).exitCode).toBe(0);
+  const [host = "", port = ""] = broker.bootstrap.split(":");
+  const other = new Producer(clientIo, {
+    brokers: [{ host, port: Number(port) }],
+    transactionalId: "kstream-ingest-other",
+  });
+  await other.transactions.init();
+  other.transactions.begin();
+  await other.send({
+    topic: "kstream-ingest",
+    partition: 0,
+    key: Buffer.from("other"),
+    value: null,
+  });
+  const waiting = start(cwd, "held", "--resume", "held", "in.log");
+  const said = new Response(waiting.stderr).text();
+  await Bun.sleep(2500);
+  expect(waiting.exitCode).toBe(null);
+  await other.transactions.commit();
+  await other.close();
+  expect(await waiting.exited).toBe(0);
+  expect(await said).toBe(
+    "kstream: waiting for a transaction that is open in kstream-ingest\n" +
+      "kstream: going on at byte 35\nsent 0, acknowledged 0, failed 0\n",
+  );
+  expect(await committed("held")).toBe(lines(0, 5));
+});
+
+test("a shell's pipe by name is taken as a pipe", async () => {
+  const run = (count: number) =>
+    shell(`kstream produce substituted --resume substituted <(seq 1 ${count})`, at);
+  expect((await run(10)).stderr).toEndWith("sent 10, acknowledged 10, failed 0\n");
+  expect((await run(12)).stderr).toEndWith("sent 2, acknowledged 2, failed 0\n");
+});

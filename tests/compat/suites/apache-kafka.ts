@@ -3,6 +3,7 @@ import { KSTREAM } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
 import { withApacheKafka } from "../apache-broker.ts";
 import { needKafka } from "../install.ts";
+import { ingestWhileKilled } from "../resumed-ingest.ts";
 import { type CompatSuite, expectContains, expectEqual, numberedLines } from "../suite.ts";
 
 export const apacheKafka: CompatSuite = {
@@ -58,5 +59,9 @@ export const apacheKafka: CompatSuite = {
         expectContains(acls.stderr, "the brokers have no authorizer", "acl list");
         await kstream("topic", "delete", "ours");
       }),
+  }, {
+    name:
+      "produce --resume, killed again and again, loses and doubles nothing in Apache Kafka 4.3.1",
+    run: () => withApacheKafka(ingestWhileKilled),
   }],
 };

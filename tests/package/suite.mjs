@@ -30,7 +30,7 @@ async function read(topic, partitions, count) {
   return records;
 }
 
-test("every codec, both ways, with keys, headers and tombstones", async () => {
+void test("every codec, both ways, with keys, headers and tombstones", async () => {
   const admin = new Admin({ brokers });
   const topic = `${name}-codecs`;
   const [created] = await admin.createTopics([{ name: topic, partitions: 3 }]);
@@ -67,7 +67,7 @@ test("every codec, both ways, with keys, headers and tombstones", async () => {
 });
 
 for (const groupProtocol of ["classic", "consumer"]) {
-  test(`a group goes on where it was (${groupProtocol})`, async () => {
+  void test(`a group goes on where it was (${groupProtocol})`, async () => {
     const admin = new Admin({ brokers });
     const topic = `${name}-${groupProtocol}`;
     await admin.createTopics([{ name: topic, partitions: 2 }]);
@@ -102,7 +102,7 @@ for (const groupProtocol of ["classic", "consumer"]) {
   });
 }
 
-test("a transaction is all or nothing", async () => {
+void test("a transaction is all or nothing", async () => {
   const topic = `${name}-transaction`;
   const producer = new Producer({ brokers, transactionalId: topic });
   await producer.transactions.init();
@@ -122,7 +122,7 @@ test("a transaction is all or nothing", async () => {
   assert.deepEqual(values, Array.from({ length: 10 }, (_, i) => `commit ${i}`));
 });
 
-test(
+void test(
   "a share group gives each record to somebody",
   { skip: ShareConsumer === undefined },
   async () => {
@@ -147,7 +147,7 @@ test(
   },
 );
 
-test("errors are of their classes, in one line", async () => {
+void test("errors are of their classes, in one line", async () => {
   const admin = new Admin({ brokers });
   const [twice] = await admin.createTopics([{ name: "not a name" }]);
   assert.ok(twice.error instanceof KafkaError);

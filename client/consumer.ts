@@ -12,6 +12,7 @@ import { AutoCommit, isTooLate } from "./consumer/auto-commit.ts";
 import type { ConsumerRecord, FetchedChunk } from "./consumer/chunk.ts";
 import { ClassicMembership } from "./consumer/classic-membership.ts";
 import { Fetcher } from "./consumer/fetcher.ts";
+import type { Worker } from "./consumer/fetcher.ts";
 import type { Membership, MembershipEvents, TopicSelection } from "./consumer/membership.ts";
 import { ModernMembership } from "./consumer/modern-membership.ts";
 import { resolveConsumerOptions } from "./consumer/options.ts";
@@ -128,18 +129,22 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
 
   #events(groupId: string, listener: RebalanceListener): MembershipEvents {
     return {
-      assigned: async (partitions) => {
+      assigned: async (partitions, isStillMine) => {
         const positions = await this.#startPositions(groupId, byTopic(partitions));
+        if (!isStillMine()) return false;
         await listener.assigned?.(positions);
         this.#fetcher.assign(positions);
+        return true;
       },
       revoked: async (partitions, lost) => {
-        await this.#rest(partitions);
-        if (lost) await (listener.lost ?? ((all) => listener.revoked?.(all, true)))(partitions);
-        else {
-          if (this.#autoCommit !== null) await this.#commitBeforeLoss(partitions);
-          await listener.revoked?.(partitions, false);
+        if (lost) {
+          // Others have them by now: whoever works on a record of them stops after it.
+          this.#fetcher.unassign(partitions);
+          return await (listener.lost ?? ((all) => listener.revoked?.(all, true)))(partitions);
         }
+        await this.#rest(partitions, ["handler", "loop"]);
+        if (this.#autoCommit !== null) await this.#commitBeforeLoss(partitions);
+        await listener.revoked?.(partitions, false);
         this.#fetcher.unassign(partitions);
       },
       failed: (error) => this.#fetcher.fail(error),
@@ -147,14 +152,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   }
 
   /** Waits, within bounds, for those who work on records of these partitions. */
-  async #rest(partitions: readonly TopicPartition[]): Promise<void> {
+  async #rest(partitions: readonly TopicPartition[], workers: readonly Worker[]): Promise<void> {
     const enough = new AbortController();
-    const timer = this.cluster.io.clock.setTimer(
-      this.#options.revokePatienceMs,
-      () => enough.abort(),
-    );
-    const signal = AbortSignal.any([enough.signal, this.#closed.signal]);
-    await this.#fetcher.hold(partitions, signal).finally(() => timer.cancel());
+    const { clock } = this.cluster.io;
+    const timer = clock.setTimer(this.#options.revokePatienceMs, () => enough.abort());
+    await this.#fetcher.hold(partitions, workers, enough.signal).finally(() => timer.cancel());
   }
 
   async #commitBeforeLoss(partitions: readonly TopicPartition[]): Promise<void> {
@@ -192,7 +194,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
     for (;;) {
-      const lease = await this.#fetcher.lease(options.signal);
+      const lease = await this.#fetcher.lease("loop", options.signal);
       if (lease === null) return;
       try {
         let isWhole = true;
@@ -301,15 +303,17 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   }
 
   /**
-   * Leaves the group and closes the connections. With `autoCommitIntervalMs` it commits what is
-   * worked off before, else nothing.
+   * Waits for handlers at work (`revokePatienceMs`; so none of them may wait for this), leaves the
+   * group and closes the connections. With `autoCommitIntervalMs` it commits what is worked off
+   * before, else nothing.
    */
   async close(): Promise<void> {
     this.#closed.abort();
     this.#autoCommit?.stop();
     let failure: unknown = null;
+    // A loop may be closing the consumer itself, and would wait for its own end.
+    await this.#rest(this.assignment(), ["handler"]);
     if (this.#autoCommit !== null) {
-      await this.#rest(this.assignment());
       const options = { timeoutMs: CLOSE_COMMIT_MS };
       await this.#commitNews("finished", undefined, options).catch((error: unknown) => {
         if (!isTooLate(error)) failure = error;

@@ -51,6 +51,16 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "client-churn",
+    proves: "consumers of all group protocols skip nothing and own alone, through faults",
+    full: [
+      ...["env", "KSTREAM_CHURN_SEEDS=200", "bun", "test", "--timeout", "3600000"],
+      "client/consumer/churn.test.ts",
+    ],
+    sample: { leftOut: "one seed of each protocol runs with the unit tests" },
+    minutesMax: 60,
+  },
+  {
     name: "group-churn",
     proves: "groups keep one owner for each partition, task and record through churn and crashes",
     full: [

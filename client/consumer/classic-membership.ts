@@ -57,7 +57,7 @@ export class ClassicMembership implements Membership {
   /** Resolves when the rebalance that is under way has its generation; null outside of one. */
   #rebalance: Deferred<void> | null = null;
   #inEvent = false;
-  /** When the coordinator last answered: after the session's time it has given the rest away. */
+  /** When that was sent which it answered last: a session later it may have given all away. */
   #heardMs = 0;
   #patternCheckedMs = 0;
   /** What an eager member had before it gave everything back, for `sticky`. */
@@ -176,7 +176,6 @@ export class ClassicMembership implements Membership {
       await this.#beatDuring(connection, this.#giveUp(this.#owned.list(), false));
     }
     const assigned = await this.#join(connection);
-    this.#heard();
     this.#rebalance?.resolve();
     this.#rebalance = null;
     const gone = this.#owned.beside(assigned);
@@ -192,7 +191,11 @@ export class ClassicMembership implements Membership {
   ): Promise<void> {
     if (gone.length > 0) await this.#giveUp(gone, false);
     const added = this.#owned.missing(assigned);
-    await this.#event(() => this.events.assigned(added));
+    const generation = this.#generation;
+    const isMine = () => generation === this.#generation && this.#sessionLeftMs() > 0;
+    await this.#event(async () => {
+      if (!await this.events.assigned(added, isMine)) throw new RejoinError(true);
+    });
     this.#owned.add(added);
   }
 
@@ -234,14 +237,15 @@ export class ClassicMembership implements Membership {
 
   /** No longer than the session lasts, where there is something to lose. */
   async #inSession<T>(work: Promise<T>): Promise<T> {
-    if (this.#owned.size === 0) return await work;
-    return await withDeadline(this.cluster.io.clock, work, this.#sessionLeftMs(), () => {
+    const leftMs = this.#owned.size === 0 ? Infinity : this.#sessionLeftMs();
+    return await withDeadline(this.cluster.io.clock, work, leftMs, this.#stop.signal, () => {
       return new RejoinError(true);
     });
   }
 
-  #heard(): void {
-    this.#heardMs = this.cluster.io.clock.monotonicMs();
+  /** The coordinator counts from when it got what was sent then, or later. */
+  #heard(sentMs: number): void {
+    this.#heardMs = sentMs;
     this.#patience.reset();
   }
 
@@ -280,6 +284,7 @@ export class ClassicMembership implements Membership {
     this.#spread = null;
     const leads = response.leader === response.memberId;
     const assignments = leads ? await this.#assignments(response) : [];
+    const sentMs = this.cluster.io.clock.monotonicMs();
     const answer = await connection.request(syncGroup, {
       groupId: this.groupId,
       generationId: this.#generation,
@@ -290,6 +295,7 @@ export class ClassicMembership implements Membership {
       assignments: response.skipAssignment ? [] : assignments,
     }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
     this.#check(answer.errorCode, "sync with");
+    this.#heard(sentMs);
     return eachPartition(decodeAssignment(answer.assignment));
   }
 
@@ -346,7 +352,9 @@ export class ClassicMembership implements Membership {
     const spread = this.#spread;
     if (spread === null) return;
     for (const [topic, count] of spread) {
-      this.cluster.touch(topic);
+      // One that is to come, or that this broker has not heard of yet, is looked for all the time.
+      if (count === 0) this.cluster.refresh([topic]).catch(() => {});
+      else this.cluster.touch(topic);
       const known = this.cluster.cached(topic);
       if (known !== undefined && known.partitions.length !== count) throw new RejoinError(false);
     }
@@ -385,13 +393,14 @@ export class ClassicMembership implements Membership {
 
   async #heartbeat(connection: Connection): Promise<number> {
     const { groupInstanceId } = this.options;
+    const sentMs = this.cluster.io.clock.monotonicMs();
     const { errorCode } = await connection.request(heartbeat, {
       groupId: this.groupId,
       generationId: this.#generation,
       memberId: this.#memberId,
       ...(groupInstanceId === null ? {} : { groupInstanceId }),
     }, { timeoutMs: Math.max(1, this.#sessionLeftMs()), signal: this.#stop.signal });
-    this.#heard();
+    this.#heard(sentMs);
     return errorCode;
   }
 

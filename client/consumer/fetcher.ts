@@ -38,8 +38,8 @@ interface Assigned {
   paused: boolean;
   /** It is about to be taken away: nothing more of it is handed out. */
   held: boolean;
-  /** Somebody works on a chunk of it and must have that finished before the next. */
-  leased: boolean;
+  /** Who works on a chunk of it and must have that finished before the next. */
+  leased: Worker | null;
   queued: number;
   inRequest: boolean;
   retryAtMs: number;
@@ -48,6 +48,9 @@ interface Assigned {
   /** The closest replica, as the leader has said (KIP-392). */
   preferred: { readonly nodeId: number; readonly untilMs: number } | null;
 }
+
+/** A handler, or a loop over records, which may be closing the consumer itself. */
+export type Worker = "handler" | "loop";
 
 interface Queued {
   readonly chunk: FetchedChunk;
@@ -100,7 +103,7 @@ export class Fetcher {
         maxBytes: this.options.partitionMaxBytes,
         paused: before?.paused ?? false,
         held: before?.held ?? false,
-        leased: false,
+        leased: null,
         queued: 0,
         inRequest: false,
         retryAtMs: 0,
@@ -134,7 +137,7 @@ export class Fetcher {
     if (assigned === undefined || assigned.paused) return;
     assigned.paused = true;
     // What rests must not stop the others: it is fetched again.
-    if (assigned.leased || this.#queuedBytes < this.options.queuedBytes / 2) return;
+    if (assigned.leased !== null || this.#queuedBytes < this.options.queuedBytes / 2) return;
     const { position, finished, committed } = assigned;
     this.assign([{ topic, partition, offset: BigInt(position) }]);
     Object.assign(this.#assigned.get(partitionKey(topic, partition)) ?? {}, {
@@ -152,13 +155,18 @@ export class Fetcher {
   }
 
   /** Hands out nothing more of these until they are unassigned, and waits for who works on them. */
-  async hold(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+  async hold(
+    partitions: readonly TopicPartition[],
+    workers: readonly Worker[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const held = partitions.flatMap(({ topic, partition }) => {
       const assigned = this.#assigned.get(partitionKey(topic, partition));
       return assigned === undefined ? [] : [assigned];
     });
     for (const assigned of held) assigned.held = true;
-    while (!signal.aborted && held.some(({ leased }) => leased)) await this.#changed(signal);
+    const isWorking = () => held.some(({ leased }) => leased !== null && workers.includes(leased));
+    while (!signal.aborted && isWorking()) await this.#changed(signal);
   }
 
   /** What is to be committed, by what was handed out or worked off; of these partitions or all. */
@@ -196,11 +204,11 @@ export class Fetcher {
   }
 
   /** As `next`, but the caller has the partition for itself until it gives it back. */
-  async lease(signal?: AbortSignal): Promise<Lease | null> {
+  async lease(worker: Worker, signal?: AbortSignal): Promise<Lease | null> {
     const taken = await this.#wait(signal);
     if (taken === null) return null;
     const { chunk, owner } = taken;
-    owner.leased = true;
+    owner.leased = worker;
     const isCurrent = () =>
       this.#assigned.get(partitionKey(owner.topic, owner.partition)) === owner;
     return {
@@ -217,7 +225,7 @@ export class Fetcher {
         owner.position = offset;
       },
       release: () => {
-        owner.leased = false;
+        owner.leased = null;
         if (isCurrent() && owner.position < chunk.nextOffset) this.#putBack(taken);
         this.#wake();
         this.#pumping.soon();
@@ -255,7 +263,7 @@ export class Fetcher {
 
   #take(): Queued | null {
     const at = this.#chunks.findIndex(({ owner }) => {
-      return !owner.paused && !owner.held && !owner.leased;
+      return !owner.paused && !owner.held && owner.leased === null;
     });
     const taken = this.#chunks[at];
     if (taken === undefined) return null;
@@ -324,7 +332,7 @@ export class Fetcher {
         this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);
       } else if (assigned.queued >= QUEUED_CHUNKS_MAX) {
         // Who works on one partition for long does not stop the others.
-        if (!assigned.leased) full.add(leader);
+        if (assigned.leased === null) full.add(leader);
       } else if (!this.#busyLeaders.has(leader)) {
         const list = byLeader.get(leader);
         if (list === undefined) byLeader.set(leader, [assigned]);
@@ -490,7 +498,9 @@ export class Fetcher {
         throw answer?.error ?? new KafkaError(code, name(assigned));
       }
       assigned.fetchOffset = Number(answer.offset);
-      if (assigned.queued === 0 && !assigned.leased) assigned.position = assigned.fetchOffset;
+      if (assigned.queued === 0 && assigned.leased === null) {
+        assigned.position = assigned.fetchOffset;
+      }
       assigned.retryAtMs = 0;
       this.#pumping.soon();
     } catch (error) {

@@ -10,8 +10,15 @@ import type { PartitionPosition } from "./options.ts";
 
 /** What a member does with its partitions. Events come one after the other. */
 export interface MembershipEvents {
-  /** These partitions are this member's now, beside those that it has. Called also with none. */
-  assigned(partitions: readonly TopicPartition[]): Promise<void>;
+  /**
+   * These partitions are this member's now, beside those that it has. Called also with none. To find
+   * where they go on may take long: `isStillMine` is asked just before they are taken up, and if it
+   * says no they are not, and this resolves to false.
+   */
+  assigned(
+    partitions: readonly TopicPartition[],
+    isStillMine: () => boolean,
+  ): Promise<boolean>;
   /** These go to others: the last chance to commit, unless they are `lost` already. */
   revoked(partitions: readonly TopicPartition[], lost: boolean): Promise<void>;
   /** Trouble that lasts; the member goes on trying unless it is `fatal`. */
@@ -33,6 +40,9 @@ export interface Membership {
   /** How the group knows this member, e.g. for `Producer.sendOffsets`. */
   readonly member: CommittingMember;
 }
+
+/** What a timer takes. */
+const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 /** Counts failures in a row: how long to pause, and whether they have lasted too long. */
 export class Patience {
@@ -67,19 +77,23 @@ export function isPassing(error: unknown): boolean {
   return (error instanceof KafkaError || error instanceof ConnectionError) && error.retriable;
 }
 
-/** Rejects with `late()` if the work is not done after `leftMs`; its result is dropped then. */
+/** Rejects with `late()` after `leftMs`, or if the signal is aborted; the result is dropped then. */
 export async function withDeadline<T>(
   clock: Clock,
   work: Promise<T>,
   leftMs: number,
+  signal: AbortSignal,
   late: () => Error,
 ): Promise<T> {
   const { promise, reject } = deferred<never>();
-  const timer = clock.setTimer(Math.max(0, leftMs), () => reject(late()));
+  const giveUp = () => reject(late());
+  const timer = clock.setTimer(Math.min(Math.max(0, leftMs), LONGEST_TIMER_MS), giveUp);
+  signal.addEventListener("abort", giveUp, { once: true });
   try {
     return await Promise.race([work, promise]);
   } finally {
     timer.cancel();
+    signal.removeEventListener("abort", giveUp);
     // Nobody listens to what comes later.
     work.catch(() => {});
   }

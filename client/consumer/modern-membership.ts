@@ -198,8 +198,8 @@ export class ModernMembership implements Membership {
 
   /** No longer than the session lasts, where there is something to lose. */
   async #inSession<T>(work: Promise<T>): Promise<T> {
-    if (this.#epoch <= 0) return await work;
-    return await withDeadline(this.cluster.io.clock, work, this.#sessionLeftMs(), () => {
+    const leftMs = this.#epoch <= 0 ? Infinity : this.#sessionLeftMs();
+    return await withDeadline(this.cluster.io.clock, work, leftMs, this.#stop.signal, () => {
       return new FencedError("the session has ended");
     });
   }
@@ -227,6 +227,7 @@ export class ModernMembership implements Membership {
     const everything = !this.#saidAll;
     this.#ownedChanged = false;
     const request = this.#request(connection, everything, saysOwned);
+    const sentMs = this.cluster.io.clock.monotonicMs();
     const response = await connection.request(consumerGroupHeartbeat, request, {
       timeoutMs: this.#epoch > 0
         ? Math.max(1, Math.min(this.cluster.options.requestTimeoutMs, this.#sessionLeftMs()))
@@ -234,7 +235,8 @@ export class ModernMembership implements Membership {
       signal: this.#stop.signal,
     });
     this.#check(response.errorCode, response.errorMessage);
-    this.#heardMs = this.cluster.io.clock.monotonicMs();
+    // The broker counts from when it got the request, so no later than this may its session end here.
+    this.#heardMs = sentMs;
     this.#epoch = response.memberEpoch;
     this.#saidAll = true;
     this.#intervalMs = response.heartbeatIntervalMs;
@@ -315,7 +317,8 @@ export class ModernMembership implements Membership {
     }
     if (!current()) return;
     const added = this.#owned.missing(wanted);
-    await this.events.assigned(added);
+    const isMine = () => current() && this.#sessionLeftMs() > 0;
+    if (!await this.events.assigned(added, isMine)) return;
     // Also if the member was fenced meanwhile: whoever began anew takes them back.
     this.#owned.add(added);
     if (!current()) return;

@@ -77,7 +77,7 @@ export async function runHandlers<K, V>(
 
 async function leaseOrEnd(fetcher: Fetcher, signal: AbortSignal): Promise<Lease | null> {
   try {
-    return signal.aborted ? null : await fetcher.lease(signal);
+    return signal.aborted ? null : await fetcher.lease("handler", signal);
   } catch (error) {
     if (signal.aborted) return null;
     throw error;

@@ -78,6 +78,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "explain where the options of a command have their values from",
     load: async () => (await import("./settings-command.ts")).settingsCommand(),
   },
+  {
+    name: "completion",
+    summary: "print what makes a shell complete commands, topics and groups",
+    load: async () => (await import("./completion.ts")).completionCommand(),
+  },
 ];
 
 /** The command with what all commands have. */
@@ -85,6 +90,14 @@ export async function loadCommand({ load }: CommandEntry): Promise<CommandUnknow
   const command = await load();
   addSharedOptions(command);
   return command;
+}
+
+/** Adds all commands to a program: the named one loaded, the others as their help shows them. */
+export async function addCommands(program: CommandUnknownOpts, loaded: string): Promise<void> {
+  for (const entry of COMMANDS) {
+    if (entry.name === loaded) program.addCommand(await loadCommand(entry));
+    else program.command(entry.name).description(entry.summary);
+  }
 }
 
 /** The whole tree, for what is about all commands. */

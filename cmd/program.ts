@@ -7,7 +7,8 @@ import { Command, CommanderError, Help } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { COMMANDS, loadCommand, pathOf } from "./commands.ts";
+import { addCommands, COMMANDS, loadCommand, pathOf } from "./commands.ts";
+import { COMPLETE_WORD } from "./completion/complete-word.ts";
 import { print } from "./output.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
@@ -32,6 +33,7 @@ incomplete.`;
 
 /** Runs one command line (without program name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
+  if (argv[0] === COMPLETE_WORD) return await (await import("./completion/answer.ts")).answer(argv);
   endOnStrayErrors();
   try {
     await runCommand(withoutHelpCommand(argv), version);
@@ -93,10 +95,7 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
       const { warnings } = await applySettings(action);
       for (const warning of warnings) say(`kstream: ${warning}`);
     });
-  for (const entry of COMMANDS) {
-    if (entry.name === first) program.addCommand(await loadCommand(entry));
-    else program.command(entry.name).description(entry.summary);
-  }
+  await addCommands(program, first ?? "");
   return program;
 }
 

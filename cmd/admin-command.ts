@@ -5,6 +5,7 @@ import { OperatorError } from "../core/operator-error.ts";
 import { Admin } from "../client/admin.ts";
 import { ConnectionError, KafkaError } from "../client/errors.ts";
 import { clientIo, clientOptions, DEFAULT_BROKERS } from "./client.ts";
+import { parseDuration } from "./txn/duration.ts";
 
 /** Options of every command that administers. */
 export interface AdminOptions {
@@ -18,7 +19,7 @@ export function brokersOption() {
     .default(DEFAULT_BROKERS);
 }
 
-/** `--timeout`. */
+/** `--timeout`, in seconds or as 30s or 5m. */
 export function timeoutOption(description = "how long to try", seconds = 30) {
   return new Option("--timeout <seconds>", description)
     .argParser(parseSeconds)
@@ -31,7 +32,7 @@ export function jsonOption() {
 }
 
 function parseSeconds(text: string): number {
-  const seconds = Number(text);
+  const seconds = /[a-z]/.test(text) ? parseDuration(text) / 1000 : Number(text);
   if (text.trim() !== "" && seconds > 0 && seconds <= 86_400) return seconds;
   throw new InvalidArgumentError("It is no number of seconds above 0.");
 }

@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./group.ts")).groupCommand(),
   },
   {
+    name: "wait",
+    summary: "wait for a cluster, a topic, a group or records",
+    load: async () => (await import("./wait.ts")).waitCommand(),
+  },
+  {
     name: "txn",
     summary: "list, describe and abort transactions, and find those that hang",
     load: async () => (await import("./txn.ts")).txnCommand(),

@@ -37,9 +37,14 @@ export interface KeyAndValue {
 }
 
 /** One flag with its expression. */
-interface Flag {
+export interface Flag {
   readonly flag: string;
   readonly expression: CompiledExpression;
+}
+
+/** What flags are evaluated over. */
+export function newScope(): RecordScope {
+  return new RecordScope();
 }
 
 /** Throws `OperatorError` with the place in the expression. */
@@ -50,11 +55,11 @@ export function recordSelector(flags: ExpressionFlags): SelectRecord {
   const mapped = new MappedRecord();
   return (record, place) => {
     scope.set(record, place);
-    if (where !== null && !run(where, record, place, () => where.expression.test(scope))) {
+    if (where !== null && !runFlag(where, record, place, () => where.expression.test(scope))) {
       return null;
     }
     if (map === null) return record;
-    mapped.set(record, run(map, record, place, () => map.expression.bytes(scope)));
+    mapped.set(record, runFlag(map, record, place, () => map.expression.bytes(scope)));
     return mapped;
   };
 }
@@ -67,16 +72,17 @@ export function recordTransform(flags: ExpressionFlags): TransformRecord {
   const scope = new RecordScope();
   return (record, place) => {
     scope.set(record, place);
-    if (where !== null && !run(where, record, place, () => where.expression.test(scope))) {
+    if (where !== null && !runFlag(where, record, place, () => where.expression.test(scope))) {
       return null;
     }
-    const bytes = (flag: Flag) => run(flag, record, place, () => flag.expression.bytes(scope));
+    const bytes = (flag: Flag) => runFlag(flag, record, place, () => flag.expression.bytes(scope));
     const key = keyBy === null ? record.key() : bytes(keyBy);
     return { key, value: map === null ? record.value() : bytes(map) };
   };
 }
 
-function compileFlag(flag: string, source: string | undefined): Flag | null {
+/** Null where the flag is not given. Throws `OperatorError` with the place in the expression. */
+export function compileFlag(flag: string, source: string | undefined): Flag | null {
   if (source === undefined) return null;
   try {
     return { flag, expression: compileExpression(source) };
@@ -86,7 +92,13 @@ function compileFlag(flag: string, source: string | undefined): Flag | null {
   }
 }
 
-function run<T>({ flag }: Flag, record: RecordSource, place: RecordPlace, body: () => T): T {
+/** Evaluates; a failure names the flag and the record. Throws `OperatorError`. */
+export function runFlag<T>(
+  { flag }: Flag,
+  record: RecordSource,
+  place: RecordPlace,
+  body: () => T,
+): T {
   try {
     return body();
   } catch (error) {

@@ -6,7 +6,8 @@ import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-c
 import { TIMES_HELP, utcOption } from "./time-options.ts";
 
 const TYPES = ["classic", "consumer", "share", "streams"];
-const STATES = [
+/** What a group may be in, of whatever type. */
+export const STATES = [
   "Assigning",
   "CompletingRebalance",
   "Dead",

@@ -53,7 +53,7 @@ export async function describeGroups(
     const failures: unknown[] = [];
     for (const name of new Set(names)) {
       try {
-        views.push(await viewOf(admin, await readDescription(admin, name)));
+        views.push(await viewGroup(admin, await readDescription(admin, name)));
       } catch (error) {
         failures.push(refusal(`cannot describe group "${name}"`, error));
       }
@@ -81,7 +81,8 @@ export async function readDescription(
   }
 }
 
-async function viewOf(admin: Admin, description: GroupDescription): Promise<GroupView> {
+/** All there is to know of a group. */
+export async function viewGroup(admin: Admin, description: GroupDescription): Promise<GroupView> {
   const { groupId, state, type, protocolType, protocol, coordinator, members } = description;
   const positions = await readPositions(admin, groupId, type);
   const ends = await readEndOffsets(admin, [

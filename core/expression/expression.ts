@@ -65,6 +65,20 @@ export class CompiledExpression {
     });
   }
 
+  /** How many of its conditions joined by `&&` hold; one that fails does not. */
+  conditionsHeld(scope: RecordScope): { readonly held: number; readonly of: number } {
+    scope.budget.reset();
+    const holds = (condition: Evaluate) => {
+      try {
+        return Boolean(condition(scope));
+      } catch (error) {
+        if (error instanceof Fault || error instanceof RangeError) return false;
+        throw error;
+      }
+    };
+    return { held: this.#conditions.filter(holds).length, of: this.#conditions.length };
+  }
+
   /**
    * Its value as a record's key or value: null stays null, bytes and text are what they are, all else
    * is JSON. Throws `ExpressionError`, also for undefined, which would make tombstones of records

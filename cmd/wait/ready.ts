@@ -1,0 +1,32 @@
+import type { Admin } from "../../client/admin.ts";
+import { Errors } from "../../core/errors.ts";
+import { errorName } from "../../core/errors.ts";
+import { count } from "../output.ts";
+import type { Look } from "../patience.ts";
+import { waitFor } from "./waiting.ts";
+import type { WaitOptions } from "./waiting.ts";
+
+/** `kstream wait ready`: every broker is reached as it is advertised, every partition has a leader. */
+export async function waitReady(options: WaitOptions): Promise<void> {
+  await waitFor("the cluster", options, look);
+}
+
+async function look({ cluster }: Admin): Promise<Look<string>> {
+  const { topics } = await cluster.refresh(null);
+  if (cluster.brokers.size === 0) return { why: "it has no brokers yet" };
+  // Clients use these addresses, so a broker that is reached by another one alone is of no use.
+  for (const broker of cluster.brokers.values()) await cluster.connect(broker, "main");
+  let partitions = 0;
+  for (const topic of topics) {
+    if (topic.errorCode !== Errors.NONE && topic.errorCode !== Errors.LEADER_NOT_AVAILABLE) {
+      return { why: `topic "${topic.name}": ${errorName(topic.errorCode)}` };
+    }
+    partitions += topic.partitions.length;
+    const orphan = topic.partitions.find(({ leaderId }) => leaderId < 0);
+    if (orphan !== undefined) {
+      return { why: `partition ${topic.name}-${orphan.partitionIndex} has no leader` };
+    }
+  }
+  const brokers = count(cluster.brokers.size, "broker");
+  return { found: `ready: ${brokers}, ${count(partitions, "partition")} with leaders` };
+}

@@ -4,13 +4,20 @@ import { brokersOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, clientOptions } from "./client.ts";
 import { EXPRESSIONS_HELP, mapOption, selectRecords, whereOption } from "./expression-flags.ts";
 import {
+  formatOf,
   partitionsOf,
-  printerOf,
   rangeOf,
   refuseContradictions,
+  refuseWithLatest,
   refuseWithShare,
+  topicsOf,
 } from "./consume/flags.ts";
 import type { ConsumeFlags } from "./consume/flags.ts";
+import { FRAMES } from "./consume/format/frame.ts";
+import { PAYLOADS } from "./consume/format/payload.ts";
+import type { PayloadKind } from "./consume/format/payload.ts";
+import { withHeader } from "./consume/format/record-format.ts";
+import { LatestByKey } from "./consume/latest-by-key.ts";
 import { stdoutReaderGone, writeStdout } from "./stdout.ts";
 import { onInterrupt, say } from "./terminal.ts";
 import { TIMES_HELP, utcOption } from "./time-options.ts";
@@ -25,10 +32,16 @@ Offsets: start, end, 42, +10 (ten after the start), -10 (ten before the end), a 
 of two of them with a colon or two dots between: 42:50, :end, -1h:end, "yesterday..today". After
 a time, a duration counts from there: 2026-01-31:1d.
 
-Formats: text with \\n \\t \\xNN and: %t topic, %p partition, %o offset, %k key, %s or %v value,
-%T or %d timestamp (ms), %h headers, %H how many, %K %S %V lengths of key and value (-1: null),
-%R length of the value in 4 bytes, %% a percent sign; %v{hex}, %k{base64}, %T{iso}. "json" prints
-an envelope a line, which "produce --format json" takes; null and "" differ in it.
+Formats: value (and a newline), raw (nothing between), json (an envelope a line, which
+"produce --format json" takes; null and "" differ in it), csv (--columns chooses: topic, partition,
+offset, timestamp, time, key, value, headers or expressions), table, hex; or text with \\n \\t \\xNN and
+  %t topic  %p partition  %o offset  %k key  %s %v value  %T %d timestamp (ms)  %h headers
+  %H how many  %K %S %V lengths of key and value (-1: null)  %R length of the value in 4 bytes
+  %e leader epoch  %x producer id  %y its epoch  %a attributes  %[ log start  %| last stable offset
+  %] high watermark  %i records so far  %% %{ %} these signs
+and behind a letter: %v{hex} {base64} {base64raw} {json} {int} {long} {unpack[>iq$]}, %T{iso}
+{strftime[%F %T]} {go[2006-01-02]} in UTC, %o{big64} {little32} {hex16} {byte} {bool} of numbers,
+%a{compression} {timestamp-type} {transactional-bit}, %h{%k=%v{hex} } a format for each header.
 
 Exit code: 0 done, 1 failed (no such topic), 2 usage, 3 no broker answers in time, 4 not all that was
 asked for: --count or the range was cut short by --idle-timeout or an interrupt, its start is deleted
@@ -40,6 +53,8 @@ Examples:
   kstream consume orders --group billing --format '%p:%o %T{iso} %k %v\\n'
   kstream consume orders --offset -1h:end --format json > last-hour.json
   kstream consume orders --offset 'yesterday 14:00..yesterday 15:00'
+  kstream consume users --latest-by-key --format csv --columns key,v.name,time
+  kstream consume --topics 'orders-.*' --format '%t %v\\n'
   kstream consume orders --count 3 --idle-timeout 10s || echo "not three in time"
   kstream consume jobs --share workers --count 100 | xargs -n1 do-it
   kstream consume orders --where 'v.total > 100 && h.trace === "x"' --map v.customer
@@ -47,9 +62,38 @@ Examples:
 
 /** The command, to be added to the tree. */
 export function consumeCommand() {
+  return inputOptions()
+    .option("-f, --format <format>", "value, raw, json, csv, table, hex, or as below", "value")
+    .addOption(
+      new Option("--key <kind>", "what keys are; int and long have 4 and 8 bytes")
+        .choices(PAYLOADS).default("string" as PayloadKind),
+    )
+    .addOption(
+      new Option("--value <kind>", "the same of values").choices(PAYLOADS)
+        .default("string" as PayloadKind),
+    )
+    .option("--null-marker <text>", "what a null key or value is printed as")
+    .option("-d, --delim <text>", "what ends a record, instead of a newline (\\t, \\x1e, …)")
+    .option("-0, --null", "records end at a NUL byte")
+    .addOption(
+      new Option("--frame <length>", "put before each record: 4 bytes, varint, netstring")
+        .choices(FRAMES),
+    )
+    .option("--columns <list>", "of CSV: key, value, time, … or expressions: v.id")
+    .option("--latest-by-key", "of each key only the last record, without those that are deleted")
+    .addOption(whereOption())
+    .addOption(mapOption())
+    .addOption(timeoutOption("how long no broker may answer", 60))
+    .addHelpText("after", TIMES_HELP + EXPRESSIONS_HELP + HELP)
+    .action(async (names, options) => process.exit(await consume(names, options)));
+}
+
+function inputOptions() {
   return new Command("consume")
-    .description("Print the records of a topic.")
-    .argument("<topic>", "the topic")
+    .description("Print the records of topics.")
+    .argument("[topic...]", "the topics")
+    .option("--topics <regex>", "all topics whose whole name matches, as of now")
+    .option("--wait-topic", "wait until the topics are there")
     .addOption(brokersOption())
     .addOption(
       new Option("-o, --offset <offset>", "where to begin, or a range; see below")
@@ -68,30 +112,33 @@ export function consumeCommand() {
     .option("-g, --group <group>", "share the partitions with the group, and commit")
     .option("--share <group>", "take records from a share group, each accepted once written")
     .option("-p, --partition <list>", "only these, with commas between")
-    .option("-f, --format <format>", "how to print a record; see below", "%v\\n")
     .addOption(
       new Option("--isolation <level>", "whether records of open transactions count")
         .choices(["read_uncommitted", "read_committed"] as const)
         .default("read_uncommitted" as const),
-    )
-    .addOption(whereOption())
-    .addOption(mapOption())
-    .addOption(timeoutOption("how long no broker may answer", 60))
-    .addHelpText("after", TIMES_HELP + EXPRESSIONS_HELP + HELP)
-    .action(async (topic, options) => process.exit(await consume(topic, options)));
+    );
 }
 
 /** Resolves to the exit code. */
-async function consume(topic: string, options: ConsumeFlags): Promise<number> {
+async function consume(names: readonly string[], options: ConsumeFlags): Promise<number> {
+  const topics = topicsOf(names, options.topics);
   const range = rangeOf(options.offset, options.utc ?? false);
   refuseContradictions(options, range);
   refuseWithShare(options);
-  const print = printerOf(options.format);
+  refuseWithLatest(options);
+  const format = await formatOf(options);
   const partitions = partitionsOf(options.partition);
   const select = await selectRecords(options);
   const { bunCodecs } = await import("../core/compression/bun.ts");
-  const count = options.count ?? null;
-  const common = { topic, client: clientOptions(options), codecs: bunCodecs, count, select, print };
+  const common = {
+    topics,
+    waitTopic: options.waitTopic ?? false,
+    client: clientOptions(options),
+    codecs: bunCodecs,
+    count: options.count ?? null,
+    select,
+    print: withHeader(format),
+  };
   const io = {
     client: clientIo,
     write: writeStdout,
@@ -103,12 +150,15 @@ async function consume(topic: string, options: ConsumeFlags): Promise<number> {
     const { runShare } = await import("./consume/share.ts");
     return await runShare({ ...common, group: options.share }, io);
   }
+  const latest = options.latestByKey ? new LatestByKey(format) : null;
   const { runConsume } = await import("./consume/run.ts");
   return await runConsume({
     ...common,
+    print: latest?.keep ?? common.print,
+    latest,
     partitions,
     range,
-    exitAtEnd: options.exitAtEnd,
+    exitAtEnd: options.exitAtEnd || (latest !== null && range.until === null),
     idleTimeoutMs: options.idleTimeout ?? null,
     group: options.group ?? null,
     isolationLevel: options.isolation,

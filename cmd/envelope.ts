@@ -49,14 +49,21 @@ export class EnvelopeError extends Error {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** The line for a record, without its newline. */
-export function formatEnvelope(record: EnvelopeRecord): string {
+/**
+ * The line for a record, without its newline. `keyJson` and `valueJson` stand in place of the strings
+ * where they are known to mean something else.
+ */
+export function formatEnvelope(
+  record: EnvelopeRecord,
+  keyJson: string = bytesToJson(record.key),
+  valueJson: string = bytesToJson(record.value),
+): string {
   const headers = record.headers
     .map(([name, value]) => `[${JSON.stringify(name)},${bytesToJson(value)}]`)
     .join(",");
   return `{"topic":${JSON.stringify(record.topic)},"partition":${record.partition},` +
     `"offset":${record.offset},"timestamp":${record.timestampMs},` +
-    `"key":${bytesToJson(record.key)},"value":${bytesToJson(record.value)},` +
+    `"key":${keyJson},"value":${valueJson},` +
     `"headers":[${headers}]}`;
 }
 

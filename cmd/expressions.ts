@@ -81,6 +81,22 @@ export function recordTransform(flags: ExpressionFlags): TransformRecord {
   };
 }
 
+/** A column of CSV: text of an expression's value, null for null and undefined. */
+export function compileColumn(source: string) {
+  const flag = compileFlag("--columns", source);
+  const scope = new RecordScope();
+  return (record: RecordSource, place: RecordPlace): string | null => {
+    if (flag === null) return null;
+    scope.set(record, place);
+    return runFlag(flag, record, place, () => {
+      const value = flag.expression.evaluate(scope);
+      if (value === undefined || value === null) return null;
+      const bytes = flag.expression.bytes(scope);
+      return bytes === null ? null : new TextDecoder().decode(bytes);
+    });
+  };
+}
+
 /** Null where the flag is not given. Throws `OperatorError` with the place in the expression. */
 export function compileFlag(flag: string, source: string | undefined): Flag | null {
   if (source === undefined) return null;

@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { runConsume } from "./consume/run.ts";
 import type { ConsumeSettings } from "./consume/run.ts";
-import { parseFormat, printEnvelope, printValueLine } from "./consume/format.ts";
+import { envelopePrinter } from "./consume/format/envelope-printer.ts";
+import { parseFormat } from "./consume/format/format.ts";
+import type { Printer } from "./consume/format/printer.ts";
+import { printValueLine } from "./consume/format/record-format.ts";
 import { recordSelector, recordTransform } from "./expressions.ts";
 import { parseOffsetRange } from "./consume/offset-range.ts";
 import { delimited } from "./produce/framing.ts";
@@ -35,6 +38,10 @@ afterAll(async () => {
 });
 
 const client = () => ({ brokers: [{ host: "127.0.0.1", port: broker.port }] });
+const printEnvelope: Printer = (output, record, place) => {
+  envelopePrinter("string", "string")(output, record, place);
+  output.byte(10);
+};
 const never = new AbortController().signal;
 
 interface Outcome {
@@ -97,7 +104,9 @@ async function consume(
   const said: string[] = [];
   let output = "";
   const code = await runConsume({
-    topic,
+    topics: [topic],
+    waitTopic: false,
+    latest: null,
     client: client(),
     codecs: bunCodecs,
     partitions: null,
@@ -314,7 +323,15 @@ test("what comes before a record that an expression fails on is printed and comm
   const select = recordSelector({ map: "v.toFixed(1)" });
   const output: string[] = [];
   const reading = runConsume({
-    ...{ topic: "fails", client: client(), codecs: bunCodecs, partitions: null, count: null },
+    ...{
+      topics: ["fails"],
+      waitTopic: false,
+      latest: null,
+      client: client(),
+      codecs: bunCodecs,
+      partitions: null,
+      count: null,
+    },
     ...{ range: range("start"), exitAtEnd: true, idleTimeoutMs: null, group: "failing" },
     ...{ isolationLevel: "read_uncommitted", select, print: printValueLine },
   }, {

@@ -34,6 +34,12 @@ export interface AbortedTransaction {
 
 /** What one fetch brought of one partition. */
 export class FetchedChunk {
+  /** Where in `bytes` the batch of the last cursor begins. */
+  batchStart = 0;
+  /** What the fetch said of the log; −1: nothing. */
+  logStartOffset = -1;
+  lastStableOffset = -1;
+
   constructor(
     readonly topic: string,
     readonly partition: number,
@@ -52,7 +58,7 @@ export class FetchedChunk {
 
   /** The same from a later record on. */
   from(offset: number): FetchedChunk {
-    return new FetchedChunk(
+    const later = new FetchedChunk(
       this.topic,
       this.partition,
       offset,
@@ -62,6 +68,9 @@ export class FetchedChunk {
       this.aborted,
       this.codecs,
     );
+    later.logStartOffset = this.logStartOffset;
+    later.lastStableOffset = this.lastStableOffset;
+    return later;
   }
 
   /**
@@ -94,6 +103,7 @@ export class FetchedChunk {
       }
       const dropped = filter?.drops(this.bytes, position) ?? false;
       if (!dropped && !isControl(this.bytes, position)) {
+        this.batchStart = position;
         yield new RecordCursor(this.bytes, position, this.codecs);
       }
       position += size;

@@ -475,6 +475,8 @@ export class Fetcher {
       aborted,
       this.options.codecs,
     );
+    chunk.logStartOffset = Number(answer.logStartOffset);
+    chunk.lastStableOffset = Number(answer.lastStableOffset);
     assigned.fetchOffset = nextOffset;
     assigned.queued++;
     this.#queuedBytes += chunk.bytes.length;

@@ -3,10 +3,15 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { clientIo } from "../client.ts";
 import type { ExpressionFlags } from "../expression-flags.ts";
 import type { SecurityFlags } from "../security.ts";
-import { FormatSyntaxError, parseFormat, printValueLine } from "./format.ts";
-import type { Printer } from "./format.ts";
+import { unescape } from "../escapes.ts";
+import type { FrameName } from "./format/frame.ts";
+import type { PayloadKind } from "./format/payload.ts";
+import { FormatSyntaxError } from "./format/printer.ts";
+import { recordFormat } from "./format/record-format.ts";
+import type { RecordFormat } from "./format/record-format.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./offset-range.ts";
 import type { OffsetRange } from "./offset-range.ts";
+import type { TopicChoice } from "./topics.ts";
 
 /** As commander gives them. */
 export interface ConsumeFlags extends SecurityFlags, ExpressionFlags {
@@ -21,7 +26,17 @@ export interface ConsumeFlags extends SecurityFlags, ExpressionFlags {
   readonly group?: string | undefined;
   readonly share?: string | undefined;
   readonly partition?: string | undefined;
+  readonly topics?: string | undefined;
+  readonly waitTopic?: true | undefined;
   readonly format: string;
+  readonly key: PayloadKind;
+  readonly value: PayloadKind;
+  readonly nullMarker?: string | undefined;
+  readonly delim?: string | undefined;
+  readonly null?: true | undefined;
+  readonly frame?: FrameName | undefined;
+  readonly columns?: string | undefined;
+  readonly latestByKey?: true | undefined;
   readonly isolation: "read_uncommitted" | "read_committed";
 }
 
@@ -36,14 +51,51 @@ export function rangeOf(text: string, utc: boolean): OffsetRange {
 }
 
 /** Throws `OperatorError` (usage). */
-export function printerOf(format: string): Printer {
-  if (format === "%v\\n" || format === "%s\\n") return printValueLine;
+export async function formatOf(flags: ConsumeFlags): Promise<RecordFormat> {
+  const { format, key, value, nullMarker, delim, frame, columns } = flags;
+  if ([delim, flags.null, frame].filter((flag) => flag !== undefined).length > 1) {
+    throw new OperatorError("--delim, --null and --frame exclude each other", "", "give one", 2);
+  }
+  const delimiter = flags.null ? "\0" : delim === undefined ? null : unescape(delim);
   try {
-    return parseFormat(format);
+    return await recordFormat({
+      ...{ format, key, value },
+      nullMarker: nullMarker ?? null,
+      delimiter: delimiter === null ? null : new TextEncoder().encode(delimiter),
+      frame: frame ?? null,
+      columns: columns === undefined ? null : splitColumns(columns),
+      widthMax: process.stdout.isTTY ? process.stdout.columns || 80 : Infinity,
+    });
   } catch (error) {
     if (!(error instanceof FormatSyntaxError)) throw error;
     throw new OperatorError(`the format "${format}" cannot be read`, error.message, "", 2);
   }
+}
+
+/** At commas, but not at those inside of brackets and quotes of an expression. */
+export function splitColumns(text: string): string[] {
+  const columns: string[] = [];
+  let column = "";
+  let depth = 0;
+  for (const [part] of text.matchAll(/"[^"]*"|'[^']*'|`[^`]*`|[^]/g)) {
+    if ("([{".includes(part)) depth++;
+    if (")]}".includes(part)) depth--;
+    if (part === "," && depth === 0) {
+      columns.push(column.trim());
+      column = "";
+    } else column += part;
+  }
+  return [...columns, column.trim()].filter((name) => name !== "");
+}
+
+/** Throws `OperatorError` (usage). */
+export function topicsOf(names: readonly string[], pattern: string | undefined): TopicChoice {
+  if (pattern === undefined && names.length > 0) return names;
+  if (pattern !== undefined && names.length === 0) return { pattern };
+  const what = names.length === 0
+    ? "it is not said which topic"
+    : "--topics stands in place of names";
+  throw new OperatorError(what, "", "name topics, or give --topics with an expression", 2);
 }
 
 /** Null: all. Throws `OperatorError` (usage). */
@@ -96,4 +148,16 @@ export function refuseContradictions(
     "use --offset start or end, or leave out --group",
     2,
   );
+}
+
+/** The latest of a key is known at an end only, and of all records. */
+export function refuseWithLatest(options: ConsumeFlags): void {
+  if (options.latestByKey === undefined) return;
+  const other = [
+    options.group === undefined ? null : "--group",
+    options.share === undefined ? null : "--share",
+    options.count === undefined ? null : "--count",
+  ].find((flag) => flag !== null);
+  if (other === undefined) return;
+  throw new OperatorError(`${other} does not go with --latest-by-key`, "", "leave one out", 2);
 }

@@ -53,6 +53,24 @@ export class Output {
     this.#filled += this.#buffer.write(text, this.#filled, "utf8");
   }
 
+  /** Takes back what has gathered beyond so many bytes. */
+  truncate(size: number): void {
+    this.#filled = Math.min(this.#filled, size);
+  }
+
+  /** Hands over what has gathered. */
+  moveTo(other: Output): void {
+    other.range(this.#buffer, 0, this.#filled);
+    this.#filled = 0;
+  }
+
+  /** A copy of what has gathered, which is then gone. */
+  take(): Uint8Array {
+    const bytes = new Uint8Array(this.#buffer.subarray(0, this.#filled));
+    this.#filled = 0;
+    return bytes;
+  }
+
   /** Writes out what has gathered. False once the reader has gone. */
   async flush(): Promise<boolean> {
     if (this.#filled > 0 && this.#open) {

@@ -1,29 +1,31 @@
-/** `kstream consume`: the records of a topic to standard output, as fast as that takes them. */
+/** `kstream consume`: the records of topics to standard output, as fast as that takes them. */
 import { Consumer } from "../../client/consumer.ts";
 import type { FetchedChunk, PartitionPosition } from "../../client/consumer.ts";
-import { KafkaError } from "../../client/errors.ts";
-import { UnknownTopicError } from "../../client/cluster.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
 import type { Codecs } from "../../core/compression/codec.ts";
-import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import type { Timer } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { missingTopic } from "../client.ts";
 import type { SelectRecord } from "../expressions.ts";
-import type { Printer } from "./format.ts";
+import { Commits, partitionKey } from "./commits.ts";
+import type { Printer } from "./format/printer.ts";
+import type { LatestByKey } from "./latest-by-key.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import { Output } from "./output.ts";
 import type { WriteOut } from "./output.ts";
 import { resolveRanges } from "./ranges.ts";
+import { findTopics } from "./topics.ts";
+import type { TopicChoice } from "./topics.ts";
 
 /** What the command line asks for. */
 export interface ConsumeSettings {
-  readonly topic: string;
+  readonly topics: TopicChoice;
+  /** Waits for a topic that is missing. */
+  readonly waitTopic: boolean;
   readonly client: ClientOptions;
   readonly codecs: Codecs;
-  /** Null: all. */
+  /** Of each topic; null: all. */
   readonly partitions: readonly number[] | null;
   readonly range: OffsetRange;
   /** At most so many records; null: no limit. */
@@ -36,6 +38,8 @@ export interface ConsumeSettings {
   /** Leaves records out and changes them; null: all as they are. */
   readonly select: SelectRecord | null;
   readonly print: Printer;
+  /** Keeps what is printed until the end; null: all is written as it comes. */
+  readonly latest: LatestByKey | null;
 }
 
 /** The outside of the command. */
@@ -51,7 +55,6 @@ export interface ConsumeIo {
 }
 
 const FLUSH_BYTES = 256 * 1024;
-const COMMIT_EVERY_MS = 1000;
 /** How often it is asked whether the reader of standard output has gone. */
 const READER_CHECK_MS = 200;
 /** How long a rebalance waits for a reader that takes nothing. */
@@ -71,24 +74,22 @@ interface Reading {
 class ConsumeRun {
   readonly #consumer: Consumer;
   readonly #output: Output;
-  readonly #reading = new Map<number, Reading>();
-  /** Behind the last record that standard output has taken, by partition. */
-  readonly #taken = new Map<number, number>();
-  readonly #committed = new Map<number, number>();
+  readonly #reading = new Map<string, Reading>();
+  /** Null without a group. */
+  readonly #commits: Commits | null;
   /** Aborted when there is nothing more to do. */
   readonly #done = new AbortController();
   readonly #stop: AbortSignal;
   #printed = 0;
-  /** The record that is looked at. */
+  /** The record that is looked at, and how much is gathered of those before it. */
   #at = 0;
+  #gathered = 0;
   #incomplete = false;
   /** Every partition is read to its end. */
   #reached = false;
   /** Nothing came for too long. */
   #idle = false;
   #printing: Promise<void> = Promise.resolve();
-  #committing: Promise<void> = Promise.resolve();
-  #commitTimer: Timer | null = null;
   #readerTimer: Timer | null = null;
   #failure: unknown = null;
 
@@ -102,19 +103,32 @@ class ConsumeRun {
       autoOffsetReset: settings.range.from.kind === "end" ? "latest" : "earliest",
       ...(settings.group === null ? {} : { groupId: settings.group }),
     });
+    const failed = (error: unknown) => {
+      this.#failure = error;
+      this.#done.abort();
+    };
+    this.#commits = settings.group === null
+      ? null
+      : new Commits(this.#consumer, io.client.clock, failed, io.say);
   }
 
   async run(): Promise<number> {
+    const { topics, waitTopic: wait, group } = this.settings;
     try {
-      const metadata = await this.#topic();
-      if (this.settings.group === null) await this.#assign(metadata);
-      else this.#subscribe(this.settings.group);
+      const { signal, say } = this.io;
+      const found = await findTopics(this.#consumer.cluster, topics, { wait, signal, say });
+      if (group === null) await this.#assign(found);
+      else this.#subscribe(group, found.map(({ name }) => name));
       this.#watchReader();
       await this.#readAll();
       if (this.#failure !== null) throw this.#failure;
-      await this.#commit();
+      await this.#printLatest();
+      await this.#commits?.now();
+      if (group !== null && this.io.signal.aborted && this.#output.open) {
+        this.io.say(`kstream: interrupted: ${this.#printed} records are written and committed`);
+      }
     } finally {
-      this.#commitTimer?.cancel();
+      this.#commits?.stop();
       this.#readerTimer?.cancel();
       await this.#consumer.close();
     }
@@ -134,7 +148,8 @@ class ConsumeRun {
   }
 
   #soFar(): string {
-    const { count } = this.settings;
+    const { count, latest } = this.settings;
+    if (latest !== null && this.io.signal.aborted) return "nothing is printed";
     if (count !== null) return `${this.#printed} of ${count} records were written`;
     return `${this.#printed} records were written, which is not the whole range`;
   }
@@ -147,86 +162,76 @@ class ConsumeRun {
     });
   }
 
-  async #topic(): Promise<TopicMetadata> {
-    const { cluster } = this.#consumer;
-    // A dead broker shows at once, without the patience of retries.
-    await cluster.any();
-    try {
-      return await cluster.topic(this.settings.topic);
-    } catch (error) {
-      if (!(error instanceof UnknownTopicError)) throw error;
-      throw await missingTopic(cluster, this.settings.topic);
-    }
+  async #assign(topics: readonly TopicMetadata[]): Promise<void> {
+    const positions: PartitionPosition[] = [];
+    for (const topic of topics) positions.push(...await this.#rangesOf(topic));
+    if (positions.length === 0) this.#end();
+    else await this.#consumer.assign(positions);
   }
 
-  async #assign({ partitions: known }: TopicMetadata): Promise<void> {
-    const { topic, range, exitAtEnd, isolationLevel } = this.settings;
+  /** Where to begin in each partition of a topic that has something to read. */
+  async #rangesOf({ name: topic, partitions: known }: TopicMetadata): Promise<PartitionPosition[]> {
+    const { range, exitAtEnd, isolationLevel } = this.settings;
     const partitions = this.settings.partitions ?? known.map(({ partition }) => partition);
     const missing = partitions.find((partition) => partition >= known.length);
     if (missing !== undefined) {
       const what = `topic "${topic}" has no partition ${missing}`;
       throw new OperatorError(what, `it has ${known.length}`, "");
     }
+    const { cluster } = this.#consumer;
     const options = { exitAtEnd, isolationLevel };
-    const ranges = await resolveRanges(
-      this.#consumer.cluster,
-      topic,
-      partitions,
-      range,
-      options,
-    );
+    const ranges = await resolveRanges(cluster, topic, partitions, range, options);
     const positions: PartitionPosition[] = [];
     for (const { partition, from, until, skipBelow, gone, missing } of ranges) {
-      if (gone > 0) {
-        this.#incomplete = true;
-        this.io.say(`kstream: ${gone} records of ${topic}-${partition} are deleted already`);
-      }
+      if (gone > 0) this.#lack(`${gone} records of ${topic}-${partition} are deleted already`);
       if (missing > 0) {
-        this.#incomplete = true;
-        this.io.say(`kstream: ${missing} records of ${topic}-${partition} are not written yet`);
+        this.#lack(`${missing} records of ${topic}-${partition} are not written yet`);
       }
       if (until !== null && from >= until) continue;
-      this.#reading.set(partition, { until, skipBelow });
+      this.#reading.set(partitionKey({ topic, partition }), { until, skipBelow });
       positions.push({ topic, partition, offset: BigInt(from) });
     }
-    if (positions.length === 0) this.#end();
-    else await this.#consumer.assign(positions);
+    return positions;
   }
 
-  #subscribe(group: string): void {
-    const { topic, exitAtEnd, isolationLevel } = this.settings;
-    this.#consumer.subscribe([topic], {
+  #lack(what: string): void {
+    this.#incomplete = true;
+    this.io.say(`kstream: ${what}`);
+  }
+
+  #subscribe(group: string, topics: readonly string[]): void {
+    this.#consumer.subscribe(topics, {
       assigned: async (positions) => {
-        this.#reading.clear();
-        const range = { from: { kind: "start", plus: 0n }, until: null } as const;
-        const partitions = positions.map(({ partition }) => partition);
-        const ends = exitAtEnd
-          ? await resolveRanges(this.#consumer.cluster, topic, partitions, range, {
-            exitAtEnd,
-            isolationLevel,
-          })
-          : [];
-        for (const { partition, offset } of positions) {
-          const until = ends.find((end) => end.partition === partition)?.until ?? null;
-          this.#committed.set(partition, Number(offset));
-          if (until !== null && Number(offset) >= until) continue;
-          this.#reading.set(partition, { until, skipBelow: 0 });
+        for (const position of positions) {
+          this.#commits?.begin(position);
+          const until = this.settings.exitAtEnd ? await this.#endOf(position) : null;
+          if (until !== null && Number(position.offset) >= until) continue;
+          this.#reading.set(partitionKey(position), { until, skipBelow: 0 });
         }
-        if (exitAtEnd && this.#reading.size === 0) this.#end();
+        if (this.settings.exitAtEnd && this.#reading.size === 0) this.#end();
       },
-      revoked: async (_partitions, lost) => {
+      revoked: async (partitions, lost) => {
         if (!lost) {
           // The record being printed now is printed by this member or by the next, but not by both.
           const patience = sleep(this.io.client.clock, REVOKE_PATIENCE_MS, this.#done.signal);
           await Promise.race([this.#printing, patience.catch(() => {})]);
-          await this.#commit();
+          await this.#commits?.now();
         } else if (this.#output.open && !this.#stop.aborted) {
           this.io.say(`kstream: group "${group}" went on without this member; it joins again`);
         }
-        this.#taken.clear();
-        this.#committed.clear();
+        this.#commits?.forget(partitions);
+        for (const partition of partitions) this.#reading.delete(partitionKey(partition));
       },
     });
+  }
+
+  async #endOf({ topic, partition }: PartitionPosition): Promise<number | null> {
+    const range = { from: { kind: "start", plus: 0n }, until: null } as const;
+    const { isolationLevel } = this.settings;
+    const { cluster } = this.#consumer;
+    const options = { exitAtEnd: true, isolationLevel };
+    const [resolved] = await resolveRanges(cluster, topic, [partition], range, options);
+    return resolved?.until ?? null;
   }
 
   async #readAll(): Promise<void> {
@@ -238,10 +243,11 @@ class ConsumeRun {
       try {
         await this.#print(chunk);
       } catch (error) {
-        // Where an expression fails, what came before is printed and committed.
+        // Where a record cannot be printed, what came before it is, and is committed.
         if (error instanceof OperatorError) {
-          await this.#flush(chunk.partition, this.#at);
-          await this.#commit();
+          this.#output.truncate(this.#gathered);
+          await this.#flush(chunk, this.#at);
+          await this.#commits?.now();
         }
         throw error;
       } finally {
@@ -270,8 +276,7 @@ class ConsumeRun {
 
   /** Prints a chunk and hands it to standard output. */
   async #print(chunk: FetchedChunk): Promise<void> {
-    const { partition } = chunk;
-    const reading = this.#reading.get(partition);
+    const reading = this.#reading.get(partitionKey(chunk));
     if (reading === undefined) return;
     const { select, print, count } = this.settings;
     const below = Math.max(chunk.fetchOffset, reading.skipBelow);
@@ -286,11 +291,12 @@ class ConsumeRun {
           break batches;
         }
         this.#at = cursor.offset;
+        this.#gathered = this.#output.size;
         const record = select === null ? cursor : select(cursor, chunk);
         if (record === null) continue;
         print(this.#output, record, chunk);
         this.#printed++;
-        if (this.#output.size >= FLUSH_BYTES) await this.#flush(partition, cursor.offset + 1);
+        if (this.#output.size >= FLUSH_BYTES) await this.#flush(chunk, cursor.offset + 1);
         // Nothing more is read for a reader that is gone, or for somebody who interrupts.
         if (this.#stop.aborted) {
           next = cursor.offset + 1;
@@ -298,24 +304,33 @@ class ConsumeRun {
         }
       }
     }
-    await this.#flush(partition, Math.min(next, until));
-    if (next >= until) this.#finish(partition);
+    await this.#flush(chunk, Math.min(next, until));
+    if (next >= until) this.#finish(chunk);
     if (count !== null && this.#printed >= count) this.#done.abort();
   }
 
-  async #flush(partition: number, next: number): Promise<void> {
+  async #flush({ topic, partition }: FetchedChunk, next: number): Promise<void> {
     if (await this.#output.flush()) {
-      this.#taken.set(partition, next);
-      this.#commitSoon();
+      this.#commits?.taken({ topic, partition, offset: BigInt(next) });
     } else this.#done.abort();
   }
 
-  #finish(partition: number): void {
-    this.#reading.delete(partition);
+  /** What `--latest-by-key` has kept; nothing of it where the reading was interrupted. */
+  async #printLatest(): Promise<void> {
+    const { latest } = this.settings;
+    if (latest === null || this.io.signal.aborted) return;
+    for (const bytes of latest.records()) {
+      this.#output.range(bytes, 0, bytes.length);
+      if (this.#output.size >= FLUSH_BYTES && !await this.#output.flush()) return;
+    }
+    await this.#output.flush();
+  }
+
+  #finish({ topic, partition }: FetchedChunk): void {
+    this.#reading.delete(partitionKey({ topic, partition }));
     // A group's member keeps its partitions; a range that is read needs no more fetches.
-    if (this.settings.group === null) {
-      this.#consumer.unassign([{ topic: this.settings.topic, partition }]);
-    } else this.#consumer.pause(this.settings.topic, partition);
+    if (this.settings.group === null) this.#consumer.unassign([{ topic, partition }]);
+    else this.#consumer.pause(topic, partition);
     if (this.#reading.size === 0) this.#end();
   }
 
@@ -324,47 +339,4 @@ class ConsumeRun {
     this.#reached = true;
     this.#done.abort();
   }
-
-  #commitSoon(): void {
-    if (this.settings.group === null || this.#commitTimer !== null) return;
-    this.#commitTimer = this.io.client.clock.setTimer(COMMIT_EVERY_MS, () => {
-      this.#commitTimer = null;
-      this.#commit().catch((error: unknown) => {
-        this.#failure = error;
-        this.#done.abort();
-      });
-    });
-  }
-
-  /** Commits what standard output has taken, one request at a time. */
-  #commit(): Promise<void> {
-    if (this.settings.group === null) return Promise.resolve();
-    const last = this.#committing.catch(() => {});
-    return this.#committing = last.then(() => this.#commitNow());
-  }
-
-  async #commitNow(): Promise<void> {
-    const { topic } = this.settings;
-    const news = [...this.#taken].filter(([partition, next]) => {
-      return this.#committed.get(partition) !== next;
-    });
-    if (news.length === 0) return;
-    try {
-      await this.#consumer.commit(
-        news.map(([partition, next]) => ({ topic, partition, offset: BigInt(next) })),
-      );
-      for (const [partition, next] of news) this.#committed.set(partition, next);
-    } catch (error) {
-      if (!(error instanceof KafkaError) || !REBALANCED.has(error.code)) throw error;
-      this.io.say(`kstream: ${error.message}: records since the last commit will be read again`);
-    }
-  }
 }
-
-/** The group has gone on: its other members read what is not committed. */
-const REBALANCED: ReadonlySet<number> = new Set([
-  Errors.ILLEGAL_GENERATION,
-  Errors.UNKNOWN_MEMBER_ID,
-  Errors.REBALANCE_IN_PROGRESS,
-  Errors.FENCED_INSTANCE_ID,
-]);

@@ -2,8 +2,6 @@
  * `kstream consume --share`: records of a share group to standard output. A record is accepted once
  * standard output has taken it; what was not written is given back to the group at the end.
  */
-import { missingTopic } from "../client.ts";
-import { UnknownTopicError } from "../../client/cluster.ts";
 import { ShareConsumer } from "../../client/share-consumer.ts";
 import type { AcknowledgeFailure, ShareRecord } from "../../client/share-consumer.ts";
 import { NO_CODECS } from "../../core/compression/codec.ts";
@@ -12,10 +10,14 @@ import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { Output } from "./output.ts";
 import type { ConsumeIo, ConsumeSettings } from "./run.ts";
+import { findTopics } from "./topics.ts";
 
 /** What the command line asks for. */
-export interface ShareSettings
-  extends Pick<ConsumeSettings, "topic" | "client" | "codecs" | "count" | "select" | "print"> {
+export interface ShareSettings extends
+  Pick<
+    ConsumeSettings,
+    "topics" | "waitTopic" | "client" | "codecs" | "count" | "select" | "print"
+  > {
   readonly group: string;
 }
 
@@ -39,24 +41,15 @@ export async function runShare(settings: ShareSettings, io: ConsumeIo): Promise<
   const stop = AbortSignal.any([io.signal, gone.signal]);
   const watch = watchReader(io, gone);
   try {
-    await requireTopic(consumer, settings.topic);
-    consumer.subscribe([settings.topic]);
+    const options = { wait: settings.waitTopic, signal: io.signal, say: io.say };
+    const topics = await findTopics(consumer.cluster, settings.topics, options);
+    consumer.subscribe(topics.map(({ name }) => name));
     await printAll(consumer, settings, io, stop);
   } finally {
     watch.cancel();
     report(await consumer.close(), io);
   }
   return 0;
-}
-
-async function requireTopic({ cluster }: ShareConsumer, topic: string): Promise<void> {
-  // A dead broker shows at once, without the patience of retries.
-  await cluster.any();
-  try {
-    await cluster.topic(topic);
-  } catch (error) {
-    throw error instanceof UnknownTopicError ? await missingTopic(cluster, topic) : error;
-  }
 }
 
 /** Without new records no write would ever tell that the reader (`| head`) has gone. */

@@ -1,11 +1,13 @@
 import { expect, test } from "bun:test";
-import { NO_CODECS } from "../../core/compression/codec.ts";
-import { BatchBuilder } from "../../core/records/batch-builder.ts";
-import { RecordCursor } from "../../core/records/record-cursor.ts";
-import type { RecordHeader } from "../../core/records/record-cursor.ts";
-import { FormatSyntaxError, parseFormat, printValueLine } from "./format.ts";
-import type { Printer } from "./format.ts";
-import { Output } from "./output.ts";
+import { NO_CODECS } from "../../../core/compression/codec.ts";
+import { BatchBuilder } from "../../../core/records/batch-builder.ts";
+import { RecordCursor } from "../../../core/records/record-cursor.ts";
+import type { RecordHeader } from "../../../core/records/record-cursor.ts";
+import { Output } from "../output.ts";
+import { parseFormat } from "./format.ts";
+import { FormatSyntaxError } from "./printer.ts";
+import type { Printer, RecordPlace } from "./printer.ts";
+import { printValueLine } from "./record-format.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -14,6 +16,7 @@ async function print(
   key: Uint8Array | null,
   value: Uint8Array | null,
   headers: RecordHeader[] = [],
+  place: Partial<RecordPlace> = {},
 ): Promise<string> {
   const builder = new BatchBuilder({ baseOffset: 41 });
   builder.append(1700000000000, null, null);
@@ -26,7 +29,7 @@ async function print(
     printed += Buffer.from(bytes).toString("latin1");
     return Promise.resolve(true);
   });
-  printer(output, cursor, { topic: "orders", partition: 3 });
+  printer(output, cursor, { topic: "orders", partition: 3, ...place });
   await output.flush();
   return printed;
 }
@@ -38,6 +41,16 @@ const CASES: readonly [string, string][] = [
   ["%v{hex} %k{base64} %T{iso}", "76616c7565 a2V5 2023-11-14T22:13:20.001Z"],
   ["%R%s", "\0\0\0\x05value"],
   ["100%% {x}", "100% {x}"],
+  ["%{%}%i", "{}1"],
+  ["%o{big16}|%o{little32}|%o{hex16}|%o{byte}|%o{bool}", "\0*|*\0\0\0|002a|*|true"],
+  ["%K{big32}%k", "\0\0\0\x03key"],
+  ["%d{strftime[%F %T.%L]} %d{strftime### [%a %j] ###}", "2023-11-14 22:13:20.001  [Tue 318] "],
+  ["%d{go[2006-01-02T15:04:05.000Z07:00]}", "2023-11-14T22:13:20.001Z"],
+  ["%d{go[Mon Jan _2 03:04PM]}", "Tue Nov 14 10:13PM"],
+  ["%v{unpack[bBc]} %v{unpack[>Hs]} %v{unpack[<hq]}", "11897l 30305lue 24950(too short)"],
+  ["%k{base64raw} %t{hex}", "a2V5 6f7264657273"],
+  ["%h{<%k=%v{hex} %V>}", "<a=31 1><b= -1>"],
+  ["%e %x %[ %a{compression;big8}", "-1 -1 -1 \xff"],
 ];
 
 test("each letter prints its part", async () => {
@@ -63,7 +76,29 @@ test("an output larger than the buffer keeps every byte", async () => {
 });
 
 test("formats that mean nothing are refused", () => {
-  for (const format of ["%", "%q", "%v{octal}", "%T{hex}", "%o{hex}", "a%"]) {
+  for (
+    const format of [
+      "%",
+      "%q",
+      "%v{octal}",
+      "%T{hex}",
+      "%o{hex}",
+      "a%",
+      "%v{hex",
+      "%a",
+      "%a{x}",
+      "%h{%q}",
+    ]
+      .concat(["%v{unpack[z]}", "%d{strftime[%Q]}", "%d{go[3:04]}", "%d{strftime}", "%o{iso}"])
+  ) {
     expect(() => parseFormat(format)).toThrow(FormatSyntaxError);
   }
+});
+
+test("what only the batch and its fetch know", async () => {
+  const builder = new BatchBuilder({ baseOffset: 41, producerId: 7, producerEpoch: 2 });
+  builder.append(1, null, null);
+  const place = { bytes: builder.build(), batchStart: 0, highWatermark: 99, logStartOffset: 5 };
+  const format = "%x %y %[ %] %a{compression} %a{timestamp-type} %a{transactional-bit;bool}";
+  expect(await print(parseFormat(format), null, null, [], place)).toBe("7 2 5 99 none 0 false");
 });

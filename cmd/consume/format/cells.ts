@@ -1,0 +1,22 @@
+/** Keys and values as cells of a table or of CSV. */
+import type { PrintableRecord } from "../../expressions.ts";
+import { payloadText } from "./payload.ts";
+import type { Part, PayloadKind } from "./payload.ts";
+import type { RecordPlace } from "./printer.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Its text; bytes that are no UTF-8 as 0x…; null for null. */
+export function payloadCell(part: Part, kind: PayloadKind) {
+  const textOf = kind === "string" ? null : payloadText(part, kind);
+  return (record: PrintableRecord, place: RecordPlace): string | null => {
+    const bytes = part === "key" ? record.key() : record.value();
+    if (bytes === null) return null;
+    if (textOf !== null) return textOf(bytes, record, place);
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      return `0x${bytes.toHex()}`;
+    }
+  };
+}

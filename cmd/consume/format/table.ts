@@ -1,0 +1,82 @@
+import type { PrintableRecord } from "../../expressions.ts";
+import { payloadCell } from "./cells.ts";
+import { isoTime } from "./printer.ts";
+import type { RecordPlace } from "./printer.ts";
+import type { FormatFlags, RecordFormat } from "./record-format.ts";
+
+/** A column; what does not fit is cut, but for the last one of a pipe. */
+interface TableColumn {
+  readonly title: string;
+  readonly width: number;
+  readonly right: boolean;
+  cell(record: PrintableRecord, place: RecordPlace): string;
+}
+
+const GAP = "  ";
+/** Narrower terminals do without the time, and then without the partition. */
+const WIDE_ENOUGH_FOR_TIME = 72;
+const WIDE_ENOUGH_FOR_PARTITION = 48;
+const VALUE_WIDTH_MIN = 8;
+
+/** Lines come as records come, so widths are fixed and only the value takes what is left. */
+export function tableFormat(flags: FormatFlags): RecordFormat {
+  const { widthMax } = flags;
+  const nullText = flags.nullMarker ?? "NULL";
+  const key = payloadCell("key", flags.key);
+  const value = payloadCell("value", flags.value);
+  const columns: TableColumn[] = [
+    {
+      ...{ title: "PARTITION", width: 9, right: true },
+      cell: (_record, { partition }) => String(partition),
+    },
+    { title: "OFFSET", width: 9, right: true, cell: ({ offset }) => String(offset) },
+    { title: "TIME", width: 24, right: false, cell: ({ timestamp }) => isoTime(timestamp) || "-" },
+    {
+      ...{ title: "KEY", width: widthMax < WIDE_ENOUGH_FOR_TIME ? 10 : 16, right: false },
+      cell: (record, place) => key(record, place) ?? nullText,
+    },
+  ];
+  const shown = columns.filter(({ title }) =>
+    (title !== "TIME" || widthMax >= WIDE_ENOUGH_FOR_TIME) &&
+    (title !== "PARTITION" || widthMax >= WIDE_ENOUGH_FOR_PARTITION)
+  );
+  const used = shown.reduce((sum, { width }) => sum + width + GAP.length, 0);
+  const valueWidth = Math.max(VALUE_WIDTH_MIN, widthMax - used);
+  const line = (cells: readonly string[], last: string) =>
+    [...cells.map((cell, i) => fit(cell, shown[i]!)), cut(visible(last), valueWidth)]
+      .join(GAP).trimEnd() + "\n";
+  return {
+    header: line(shown.map(({ title }) => title), "VALUE"),
+    print: (output, record, place) => {
+      const cells = shown.map((column) => visible(column.cell(record, place)));
+      output.text(line(cells, value(record, place) ?? nullText));
+    },
+  };
+}
+
+function fit(text: string, { width, right }: TableColumn): string {
+  // A number is never cut: it would be another one.
+  const shown = right ? text : cut(text, width);
+  const blanks = " ".repeat(Math.max(0, width - Bun.stringWidth(shown)));
+  return right ? blanks + shown : shown + blanks;
+}
+
+function cut(text: string, width: number): string {
+  if (width === Infinity || Bun.stringWidth(text) <= width) return text;
+  let shown = "";
+  let taken = 1;
+  for (const { segment } of graphemes.segment(text.slice(0, width * 4))) {
+    taken += Bun.stringWidth(segment);
+    if (taken > width) break;
+    shown += segment;
+  }
+  return `${shown}…`;
+}
+
+const graphemes = new Intl.Segmenter("en");
+
+/** What comes from the network must not move the cursor of a terminal. */
+function visible(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "·");
+}

@@ -1,0 +1,145 @@
+/** What `consume` prints, in every format, of several topics, and where it ends early. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
+import type { BrokerProcess } from "../harness/broker-process.ts";
+import { fails, kstream, ok, shell } from "./cli.ts";
+
+let broker: BrokerProcess;
+let at: { brokers: string };
+
+beforeAll(async () => {
+  broker = await startBrokerProcess({ args: ["--topic", "users:2"] });
+  at = { brokers: broker.bootstrap };
+  const envelope = (key: string, value: string, more = "") =>
+    `{"key":${key},"value":${value},"timestamp":1700000000000,"partition":0${more}}\n`;
+  const input = envelope('"ada"', '"{\\"n\\":1}"', ',"headers":[["a","1"],["a",null]]') +
+    envelope('"bob"', '"{\\"n\\":2}"') + envelope('"ada"', '"{\\"n\\":3}"') +
+    envelope('"bob"', "null") + envelope("null", '{"base64":"/wA="}');
+  await ok(["produce", "users", "-f", "json"], { ...at, input });
+});
+
+afterAll(async () => {
+  expect(await broker.stop()).toBe(0);
+});
+
+const read = (...args: string[]) => ok(["consume", "users", "-p", "0", "-e", ...args], at);
+
+test("csv, tables, dumps and json of the same records", async () => {
+  expect(await read("-f", "csv", "--columns", "offset,key,value,v.n")).toBe(
+    'offset,key,value,v.n\n0,ada,"{""n"":1}",1\n1,bob,"{""n"":2}",2\n2,ada,"{""n"":3}",3\n' +
+      "3,bob,,\n4,,0xff00,\n",
+  );
+  const table = await read("-f", "table");
+  expect(table.split("\n")[0]).toMatch(/^PARTITION +OFFSET +TIME +KEY +VALUE$/);
+  expect(table).toMatch(/0 +3 +2023-11-14T22:13:20.000Z +bob +NULL\n/);
+  expect(await read("-f", "hex", "-o", "4")).toContain("|..|");
+  expect((await read("-f", "jsonl")).split("\n")[0]).toBe(
+    '{"topic":"users","partition":0,"offset":0,"timestamp":1700000000000,"key":"ada",' +
+      '"value":"{\\"n\\":1}","headers":[["a","1"],["a",null]]}',
+  );
+  expect(
+    await read("-o", ":3", "-f", "json", "--value", "json").then((text) =>
+      text.trim().split("\n").map((line) => JSON.parse(line).value.n)
+    ),
+  ).toEqual([1, 2, 3]);
+  expect(await read("--null-marker", "NULL", "-o", "3:4")).toBe("NULL\n");
+  expect(await read("-f", "%e %x %a{compression} %[ %] %i;", "-o", ":2")).toBe(
+    "0 0 none 0 5 1;0 0 none 0 5 2;",
+  );
+});
+
+test("of each key the latest", async () => {
+  expect(await read("--latest-by-key")).toBe('{"n":3}\n');
+  expect(await read("--latest-by-key", "-f", "csv", "--columns", "key,v.n")).toBe(
+    "key,v.n\nada,3\n",
+  );
+  await fails(["consume", "users", "--latest-by-key", "-n", "1"], 2, ["--count"], at);
+});
+
+test("what ends a record comes back through produce", async () => {
+  const input = "a\nb\0\0c";
+  for (
+    const flags of ["-0", "--delim '--'", "--frame u32", "--frame varint", "--frame netstring"]
+  ) {
+    const topic = `ends${flags.replaceAll(/[^a-z0-9]/g, "")}`;
+    const copied = await shell(
+      `kstream produce ${topic} -0 2>/dev/null && kstream consume ${topic} -e ${flags} | ` +
+        `kstream produce ${topic}-copy ${flags} 2>/dev/null && kstream consume ${topic}-copy -e -0`,
+      { ...at, input },
+    );
+    expect([flags, copied.stdout, copied.exitCode]).toEqual([flags, `${input}\0`, 0]);
+  }
+});
+
+test("a record that is not what --value says ends it, after those before it", async () => {
+  const finished = await kstream(["consume", "users", "-e", "-p", "0", "--value", "json"], at);
+  expect([finished.exitCode, finished.stdout]).toEqual([1, '{"n":1}\n{"n":2}\n{"n":3}\n\n']);
+  expect(finished.stderr).toMatch(
+    /^kstream: the value of users-0@4 is no json: .*: leave out --value json, or pass over [^\n]+\n$/,
+  );
+});
+
+test("several topics, by name and by expression, and in a group", async () => {
+  for (const topic of ["logs-a", "logs-b", "other"]) {
+    await ok(["produce", topic], { ...at, input: `${topic} 1\n${topic} 2\n` });
+  }
+  const sorted = async (...args: string[]) =>
+    (await ok(["consume", ...args], at)).trimEnd().split("\n").toSorted();
+  const both = ["logs-a 1", "logs-a 2", "logs-b 1", "logs-b 2"];
+  expect(await sorted("logs-a", "logs-b", "-e")).toEqual(both);
+  expect(await sorted("--topics", "logs-.*", "-e")).toEqual(both);
+  expect(await sorted("logs-a", "logs-b", "-g", "many", "-e")).toEqual(both);
+  expect(await sorted("logs-a", "logs-b", "-o", "-1", "-e")).toEqual(["logs-a 2", "logs-b 2"]);
+  expect(await ok(["consume", "logs-a", "logs-b", "-g", "many", "-e"], at)).toBe("");
+  await fails(["consume", "-e"], 2, ["which topic"], at);
+  await fails(["consume", "--topics", "nothing-.*"], 1, ["no topic matches"], at);
+  await fails(["consume", "--topics", "("], 2, ["--topics"], at);
+  await fails(["consume", "logs-a", "nowhere", "-e"], 1, ["nowhere"], at);
+});
+
+test("--wait-topic waits and says so", async () => {
+  const reader = Bun.spawn(
+    [KSTREAM, "consume", "yet-to-come", "--wait-topic", "-n", "1", "-b", at.brokers],
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  const said = await reader.stderr.getReader().read();
+  expect(new TextDecoder().decode(said.value)).toBe('kstream: waiting for topic "yet-to-come"\n');
+  await ok(["produce", "yet-to-come"], { ...at, input: "here\n" });
+  expect(await new Response(reader.stdout).text()).toBe("here\n");
+  expect(await reader.exited).toBe(0);
+});
+
+test("Ctrl-C says what a group has committed", async () => {
+  const reader = Bun.spawn([KSTREAM, "consume", "users", "-g", "interrupted", "-b", at.brokers], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  await reader.stdout.getReader().read();
+  reader.kill("SIGINT");
+  expect(await reader.exited).toBe(0);
+  expect(await new Response(reader.stderr).text()).toBe(
+    "kstream: interrupted: 5 records are written and committed\n",
+  );
+  expect(await ok(["consume", "users", "-g", "interrupted", "-e"], at)).toBe("");
+});
+
+test("a server that is no Kafka, and one that never answers", async () => {
+  const listen = async (answer: string | null) => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      if (answer !== null) socket.on("data", () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return { server, brokers: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+  };
+  const http = await listen("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+  await fails(["consume", "t", "-e"], 1, ["cannot talk to the broker"], { brokers: http.brokers });
+  const silent = await listen(null);
+  await fails(["consume", "t", "-e", "--timeout", "1"], 3, ["no broker answers"], {
+    brokers: silent.brokers,
+  });
+  http.server.close();
+  silent.server.close();
+});

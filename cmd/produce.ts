@@ -153,8 +153,9 @@ async function run(topic: string, files: string[], flags: ProduceFlags): Promise
   let counts: ProduceCounts | null = null;
   const counted = (all: ProduceCounts) => void (counts = all);
   const io = { client: clientIo, inputs, totalBytes: known, say, counted, progress, signal };
-  const exitCode = await runProduce(settings, io)
-    .finally(() => flags.json && counts !== null ? printJson(counts) : undefined);
+  const exitCode = await runProduce(settings, io).finally(async () => {
+    if (flags.json && counts !== null) await printJson(counts);
+  });
   // A read of standard input that still waits must not keep the process.
   process.exit(exitCode);
 }

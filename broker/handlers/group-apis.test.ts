@@ -14,6 +14,7 @@ import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/sche
 import { allowAll, ANONYMOUS, type Authorizer } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import { BrokerConfig } from "../config/broker-config.ts";
+import { ClientActivity } from "../client-activity.ts";
 import {
   ListLogger,
   ManualClock,
@@ -96,6 +97,7 @@ class World {
         signal: this.connection.signal,
         principal: ANONYMOUS,
         clientSoftware: null,
+        activity: new ClientActivity(0, 0),
         throttle: () => {},
         close: () => {},
       },

@@ -94,8 +94,8 @@ export async function totalBytes(names: readonly string[]): Promise<number | nul
 
 async function statOf(path: string) {
   try {
-    const file = await open(path, "r");
-    return await file.stat().finally(() => file.close());
+    await using file = await open(path, "r");
+    return await file.stat();
   } catch {
     // Whoever reads it says why.
     return null;

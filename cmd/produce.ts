@@ -153,9 +153,12 @@ async function run(topic: string, files: string[], flags: ProduceFlags): Promise
   let counts: ProduceCounts | null = null;
   const counted = (all: ProduceCounts) => void (counts = all);
   const io = { client: clientIo, inputs, totalBytes: known, say, counted, progress, signal };
-  const exitCode = await runProduce(settings, io).finally(async () => {
+  let exitCode: number;
+  try {
+    exitCode = await runProduce(settings, io);
+  } finally {
     if (flags.json && counts !== null) await printJson(counts);
-  });
+  }
   // A read of standard input that still waits must not keep the process.
   process.exit(exitCode);
 }

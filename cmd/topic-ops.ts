@@ -1,11 +1,13 @@
 /** The subcommands of `kstream topic` that work on whole topics: files of them, copies, keys. */
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { brokersOption, jsonOption, timeoutOption } from "./admin-command.ts";
+import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+
+const REPLICAS_MAX = 32_767;
 
 /** In the order of `kstream topic --help`. */
 export function topicOpsCommands(): CommandUnknownOpts[] {
-  return [apply()];
+  return [apply(), dump(), load(), clone()];
 }
 
 function apply(): CommandUnknownOpts {
@@ -51,4 +53,87 @@ Examples:
   kstream topic apply -f topics/ --prune --json | jq '.changes[].action'`,
     )
     .action(async (options) => (await import("./topic/apply.ts")).applyTopics(options));
+}
+
+function dump(): CommandUnknownOpts {
+  return new Command("dump")
+    .summary("write a topic into a file")
+    .description(
+      "Write a topic into a file: its records as they are, with their offsets, and its configs. " +
+        "What open and aborted transactions wrote is left out. A dump that was interrupted goes " +
+        "on when the command is run again.",
+    )
+    .argument("<topic>", "the topic")
+    .option("-o, --output <file>", "the file, or - for standard output (default: <topic>.dump)")
+    .option("--groups", "also where groups are in the topic")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to wait while nothing comes"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream topic dump orders -o orders.dump --groups
+  kstream topic dump orders -o - | zstd > orders.dump.zst`,
+    )
+    .action(async (topic, options) => (await import("./topic/dump.ts")).dumpTopic(topic, options));
+}
+
+function load(): CommandUnknownOpts {
+  return new Command("load")
+    .summary("make a topic from a dump")
+    .description(
+      "Make a topic from a dump: partitions, configs, records with their keys, headers and " +
+        "timestamps. The file is checked as a whole before. Run again after an interruption, it " +
+        "goes on where it was.",
+    )
+    .argument("<file>", "what topic dump has written, or - for standard input")
+    .option("--as <name>", "another name for the topic")
+    .addOption(replicationOption())
+    .option("--groups", "also set the groups to where they were")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Records get offsets from 0 on, without gaps; groups are set to the same records.
+
+Examples:
+  kstream topic load orders.dump --as orders-copy
+  zstd -d < orders.dump.zst | kstream topic load - --groups -b other:9092`,
+    )
+    .action(async (file, options) => (await import("./topic/load.ts")).loadTopic(file, options));
+}
+
+function clone(): CommandUnknownOpts {
+  return new Command("clone")
+    .summary("copy a topic, also to another cluster")
+    .description(
+      "Copy a topic as it is now, without what open and aborted transactions wrote. Run again " +
+        "after an interruption, it goes on where it was.",
+    )
+    .argument("<topic>", "the topic")
+    .argument("<copy>", "the name of the copy")
+    .option("--to-brokers <host:port>", "another cluster, by the same TLS and SASL")
+    .addOption(replicationOption())
+    .option("--groups", "also set groups in the copy to where they are in the topic")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream topic clone orders orders-before-migration --groups
+  kstream topic clone orders orders --to-brokers staging:9092`,
+    )
+    .action(async (topic, copy, options) =>
+      (await import("./topic/clone.ts")).cloneTopic(topic, copy, options)
+    );
+}
+
+function replicationOption() {
+  return new Option("-r, --replication <number>", "replicas of each partition")
+    .argParser(wholeNumber(1, REPLICAS_MAX));
 }

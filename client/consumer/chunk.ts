@@ -90,6 +90,17 @@ export class FetchedChunk {
    * records. They have to pass over records below `fetchOffset`. Throws `CorruptRecordError`.
    */
   *cursors(): Generator<RecordCursor> {
+    for (const position of this.batches()) {
+      this.batchStart = position;
+      yield new RecordCursor(this.bytes, position, this.codecs);
+    }
+  }
+
+  /**
+   * Where in `bytes` each batch of data begins that counts: no markers, nothing that was aborted.
+   * Throws `CorruptRecordError`.
+   */
+  *batches(): Generator<number> {
     const filter = this.aborted === null ? null : new AbortedFilter(this.aborted);
     let position = 0;
     for (;;) {
@@ -102,10 +113,7 @@ export class FetchedChunk {
         );
       }
       const dropped = filter?.drops(this.bytes, position) ?? false;
-      if (!dropped && !isControl(this.bytes, position)) {
-        this.batchStart = position;
-        yield new RecordCursor(this.bytes, position, this.codecs);
-      }
+      if (!dropped && !isControl(this.bytes, position)) yield position;
       position += size;
     }
   }

@@ -27,6 +27,7 @@ import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
 import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
+import { topicOperations } from "./suites/topic-operations.ts";
 import { transactionSemantics } from "./suites/transaction-semantics.ts";
 
 const COMPAT_SUITES: readonly CompatSuite[] = [
@@ -39,6 +40,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   kafkaStreams,
   adminTools,
   apacheKafka,
+  topicOperations,
   groupSemantics,
   consumerGroupSemantics,
   streamsGroupSemantics,

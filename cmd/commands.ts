@@ -44,6 +44,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./wait.ts")).waitCommand(),
   },
   {
+    name: "expect",
+    summary: "check that the records of a topic are as expected",
+    load: async () => (await import("./expect.ts")).expectCommand(),
+  },
+  {
     name: "txn",
     summary: "list, describe and abort transactions, and find those that hang",
     load: async () => (await import("./txn.ts")).txnCommand(),

@@ -75,6 +75,7 @@ async function produce(
     timeoutMs: 10_000,
     onError: { kind: "stop" },
     resume: null,
+    commitMs: 500,
     fromStart: false,
     ...settings,
   }, {

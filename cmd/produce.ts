@@ -90,6 +90,12 @@ export function produceCommand() {
     .option("--repartition", "of envelopes: choose partitions anew")
     .option("--on-error <what>", "input that is no record: stop, skip, or dlq:TOPIC", "stop")
     .option("--resume <name>", "go on where the last run under this name was")
+    .option(
+      "--commit-ms <ms>",
+      "with --resume: commit at least as often",
+      wholeNumber(1, 20_000),
+      500,
+    )
     .option("--from-start", "with --resume: forget where it was")
     .option("-F, --follow", "go on with what is added to the file, as tail -F")
     .option("--no-create", "fail if the topic is missing")
@@ -136,6 +142,7 @@ interface DeliveryFlags {
   readonly waitTopic?: true | undefined;
   readonly batchBytes?: number | undefined;
   readonly lingerMs?: number | undefined;
+  readonly commitMs: number;
   readonly json?: true | undefined;
 }
 
@@ -182,6 +189,7 @@ async function settingsOf(topic: string, flags: ProduceFlags): Promise<ProduceSe
     timeoutMs: flags.timeout * 1000,
     onError: onErrorOf(flags, topic),
     resume: resume ?? null,
+    commitMs: flags.commitMs,
     fromStart: flags.fromStart ?? false,
     ...(batchBytes === undefined ? {} : { batchBytes }),
     ...(lingerMs === undefined ? {} : { lingerMs }),

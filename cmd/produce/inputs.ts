@@ -1,7 +1,6 @@
 /** Where `produce` reads from, and where it goes on in an input that it has read in part. */
-import { read as readCallback } from "node:fs";
-import { fstat as fstatCallback } from "node:fs";
-import { open } from "node:fs/promises";
+import { fstat as fstatCallback, read as readCallback } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -94,8 +93,7 @@ export async function totalBytes(names: readonly string[]): Promise<number | nul
 
 async function statOf(path: string) {
   try {
-    await using file = await open(path, "r");
-    return await file.stat();
+    return await stat(path);
   } catch {
     // Whoever reads it says why.
     return null;

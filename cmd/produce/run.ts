@@ -38,6 +38,8 @@ export interface ProduceSettings extends FeedSettings {
   readonly onError: OnError;
   /** The name under which it goes on where it was left, or null. */
   readonly resume: string | null;
+  /** With it, how long what was read may wait to be committed. */
+  readonly commitMs: number;
   /** Whether what is saved under that name doesn't count. */
   readonly fromStart: boolean;
 }
@@ -75,8 +77,7 @@ export interface ProduceCounts {
 const LARGE_BYTES = 64 * 1024;
 /** What a batch has besides key and value of its only record, about. */
 const BATCH_OVERHEAD_BYTES = 80;
-/** Transactions end after so long, or so much. */
-const COMMIT_EVERY_MS = 500;
+/** Transactions end after so much, if not before. */
 /** Whoever is killed holds up readers of committed records for so long, unless it is started again. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 /** How long it is tried to abort a transaction that has failed. */
@@ -293,7 +294,9 @@ class ProduceRun {
         this.#bytes += taken;
         this.#took(feeder, input, block.inputOffset + taken, taken);
       }
-      if (this.#uncommittedBytes >= COMMIT_EVERY_BYTES) await this.#commit();
+      if (this.#uncommittedBytes >= COMMIT_EVERY_BYTES || this.#commitInMs() <= 0) {
+        await this.#commit();
+      }
     }
   }
 
@@ -307,12 +310,18 @@ class ProduceRun {
       throw error;
     });
     while (this.#uncommitted !== null) {
-      const leftMs = this.#uncommittedSinceMs + COMMIT_EVERY_MS - clock.monotonicMs();
-      const block = await firstOf(next, clock, leftMs, this.#stop);
+      const block = await firstOf(next, clock, this.#commitInMs(), this.#stop);
       if (block !== "late") return block;
       await this.#commit();
     }
     return await raceAbort(next, this.#stop);
+  }
+
+  /** When the open transaction is to be committed; Infinity if nothing is in it. */
+  #commitInMs(): number {
+    if (this.#uncommitted === null) return Infinity;
+    const { clock } = this.io.client;
+    return this.#uncommittedSinceMs + this.settings.commitMs - clock.monotonicMs();
   }
 
   #tooLong(feeder: Feeder): void {

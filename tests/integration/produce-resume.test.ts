@@ -4,6 +4,7 @@ import { appendFileSync, renameSync, truncateSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
 import type { BrokerProcess } from "../harness/broker-process.ts";
+import { runAndKill } from "../harness/resumed-ingest.ts";
 import { clientIo } from "../../cmd/client.ts";
 import { Producer } from "../../client/producer.ts";
 import { kstream, ok, shell } from "./cli.ts";
@@ -64,24 +65,14 @@ test("a second run goes on where the first ended, also with a growing file", asy
 });
 
 test("killed at any moment and started again, it loses and doubles nothing", async () => {
-  const cwd = freshDir("killed");
-  const total = 300_000;
-  writeFileSync(join(cwd, "in.log"), lines(0, total));
-  const args = ["killed", "--resume", "killed", "--batch-bytes", "20000", "in.log"];
-  let kills = 0;
-  for (let delayMs = 60; kills < 25; delayMs += 35) {
-    const child = start(cwd, ...args);
-    const timer = setTimeout(() => child.kill("SIGKILL"), delayMs % 700);
-    const exitCode = await child.exited;
-    clearTimeout(timer);
-    if (exitCode === 0) break;
-    expect([exitCode, await new Response(child.stderr).text()])
-      .toEqual([137, expect.anything()]);
-    kills++;
-  }
-  expect((await kstream(["produce", ...args], { ...at, cwd })).exitCode).toBe(0);
-  expect(kills).toBeGreaterThan(3);
-  expect(await committed("killed")).toBe(lines(0, total));
+  const file = join(freshDir("killed"), "in.log");
+  const total = 2_000_000;
+  writeFileSync(file, lines(0, total));
+  const args = ["killed", "--resume", "killed", "--commit-ms", "1", "-b", broker.bootstrap, file];
+  const { positions } = await runAndKill(args, 15, 1500);
+  expect(new Set(positions).size).toBeGreaterThan(2);
+  expect((await kstream(["produce", ...args])).exitCode).toBe(0);
+  expect(await committed("killed") === lines(0, total)).toBe(true);
 }, 120_000);
 
 test("a pipe is skipped up to where it was taken", async () => {

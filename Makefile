@@ -10,7 +10,9 @@
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
 #   make prove     every proof in full, resumable (SUITE=name for one, FRESH=1 to start over)
 #   make package   dist/package: the client library as npm package
-#   make install   copy the binary to PREFIX/bin (default ~/.local)
+#   make docs      write docs/commands.md from the commands
+#   make man       man pages in dist/man
+#   make install   copy binary, man pages and completions below PREFIX (default ~/.local)
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
@@ -29,7 +31,7 @@ PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts'
 ENTRIES := main.ts $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
-.PHONY: package tools deps build serve test check fmt compat faults bench sim prove install clean
+.PHONY: package tools deps build serve test check fmt compat faults bench sim prove docs man install clean
 
 tools:
 	@scripts/setup-tools.sh
@@ -62,7 +64,7 @@ fmt: deps
 	deno fmt --quiet
 
 test: build
-	bun test --timeout 60000 $(PRODUCT_DIRS) tests/tidy.test.ts tests/integration
+	bun test --timeout 60000 $(PRODUCT_DIRS) tests/tidy.test.ts tests/reference.test.ts tests/integration
 
 compat: build
 	bun tests/compat/run.ts $(SUITE)
@@ -82,9 +84,22 @@ package: deps
 prove: build
 	bun tests/prove.ts $(if $(FRESH),--fresh) $(SUITE)
 
-install: build
-	@install -d "$(PREFIX)/bin"
+docs: deps
+	bun scripts/reference.ts docs
+	deno fmt --quiet docs/commands.md
+
+man: deps
+	bun scripts/reference.ts man dist/man
+
+install: build man
+	@install -d "$(PREFIX)/bin" "$(PREFIX)/share/man/man1" \
+	  "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" \
+	  "$(PREFIX)/share/fish/vendor_completions.d"
 	@install -m 755 dist/kstream "$(PREFIX)/bin/kstream"
+	@install -m 644 dist/man/*.1 "$(PREFIX)/share/man/man1"
+	@dist/kstream completion bash > "$(PREFIX)/share/bash-completion/completions/kstream"
+	@dist/kstream completion zsh > "$(PREFIX)/share/zsh/site-functions/_kstream"
+	@dist/kstream completion fish > "$(PREFIX)/share/fish/vendor_completions.d/kstream.fish"
 	@echo "installed $(PREFIX)/bin/kstream"
 
 clean:

@@ -81,6 +81,7 @@ function list(): CommandUnknownOpts {
   return devOptions("list")
     .summary("list faults and how often they struck")
     .description("List the faults and how often each has struck.")
+    .addHelpText("after", "\nExamples:\n  kstream dev fault list")
     .action(async (options) => (await import("./dev/fault.ts")).listFaults(options));
 }
 
@@ -89,6 +90,7 @@ function remove(): CommandUnknownOpts {
     .summary("remove a fault")
     .description("Remove a fault.")
     .argument("<id>", "as listed", wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .addHelpText("after", "\nExamples:\n  kstream dev fault remove 1")
     .action(async (id, options) => (await import("./dev/fault.ts")).removeFault(id, options));
 }
 
@@ -96,5 +98,6 @@ function clear(): CommandUnknownOpts {
   return devOptions("clear")
     .summary("remove all faults")
     .description("Remove all faults.")
+    .addHelpText("after", "\nExamples:\n  kstream dev fault clear")
     .action(async (options) => (await import("./dev/fault.ts")).clearFaults(options));
 }

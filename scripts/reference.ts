@@ -1,0 +1,24 @@
+/**
+ * Writes what is made from the command tree: `bun scripts/reference.ts man DIR` the man pages, `docs`
+ * docs/commands.md.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import manifest from "../deno.json" with { type: "json" };
+import { manPages } from "./reference/man.ts";
+import { commandsMarkdown } from "./reference/markdown.ts";
+import { referencePages } from "./reference/pages.ts";
+
+const [what, directory = "dist/man"] = process.argv.slice(2);
+const pages = await referencePages();
+if (what === "man") {
+  mkdirSync(directory, { recursive: true });
+  for (const [name, text] of manPages(pages, manifest.version)) {
+    writeFileSync(join(directory, name), text);
+  }
+} else if (what === "docs") {
+  writeFileSync("docs/commands.md", commandsMarkdown(pages));
+} else {
+  console.error("say man or docs");
+  process.exitCode = 2;
+}

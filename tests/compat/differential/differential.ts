@@ -44,7 +44,11 @@ export interface Outcome {
 }
 
 const SETTLE_MS = 30;
-const PATIENT_SETTLE_MS = 150;
+/**
+ * Kafka answers CreateTopics before its group coordinator has seen the topic, and on a busy machine
+ * it sees it much later: a second look waits a little longer, a third long enough for that.
+ */
+const PATIENT_SETTLES_MS = [150, 1500] as const;
 const SHRINK_TRIALS_MAX = 80;
 
 /** Kafka and ours. */
@@ -91,7 +95,11 @@ async function playEpisode(pair: Pair, plan: Plan, area: Area, seed: number, out
   const differences = await compared(pair, { steps: chosen, cleanUp }, SETTLE_MS, outcome);
   outcome.requests += chosen.length;
   if (!differences.some(isUnexplained)) return;
-  const again = await compared(pair, { steps: chosen, cleanUp }, PATIENT_SETTLE_MS);
+  let again: Difference[] = [];
+  for (const settleMs of PATIENT_SETTLES_MS) {
+    again = await compared(pair, { steps: chosen, cleanUp }, settleMs);
+    if (!again.some(isUnexplained)) break;
+  }
   const found = again.filter(isUnexplained).filter((each) => !outcome.seen.has(signature(each)));
   if (!again.some(isUnexplained)) {
     plan.log(`  ${area.name} ${seed}: a difference went away with patience`);
@@ -174,7 +182,7 @@ async function shrink(
       );
       trials++;
       const tried = { steps: kept.flatMap((index) => steps[index] ?? []), cleanUp };
-      const found = (await compared(pair, tried, SETTLE_MS)).filter(isUnexplained);
+      const found = (await compared(pair, tried, PATIENT_SETTLES_MS[0])).filter(isUnexplained);
       const same = found.find((each) => signature(each) === signature(difference));
       if (kept.length < smallest.kept.length && same !== undefined) {
         smallest = { kept: kept.slice(0, same.index + 1), difference: same };

@@ -111,7 +111,7 @@ function inputOptions() {
     .addOption(utcOption())
     .option("-g, --group <group>", "share the partitions with the group, and commit")
     .option("--share <group>", "take records from a share group, each accepted once written")
-    .option("-p, --partition <list>", "only these, with commas between")
+    .option("-p, --partition <list>", "only these: 0 or 0-2,5")
     .addOption(
       new Option("--isolation <level>", "whether records of open transactions count")
         .choices(["read_uncommitted", "read_committed"] as const)

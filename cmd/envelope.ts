@@ -7,7 +7,8 @@
  *
  * A key, a value or the value of a header is a string if it is valid UTF-8, `{"base64": "…"}` if
  * not, and `null` if it is null (an empty one is `""`). Headers keep their order and duplicates.
- * `topic` and `offset` say where the record was and are ignored on input; `timestamp` (ms since
+ * `topic` and `offset` say where the record was and are ignored on input, and so is `timestampType`,
+ * which is "LogAppendTime" where the broker set the time and else not there; `timestamp` (ms since
  * 1970, −1 for none) and `partition` may be missing there: then it is now, and the partitioner
  * chooses.
  */
@@ -25,6 +26,8 @@ export interface EnvelopeRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly HeaderEntry[];
+  /** Whether the time is that of the append, by the topic's message.timestamp.type. */
+  readonly isAppendTime?: boolean;
 }
 
 /** What `produce` takes from an envelope. */
@@ -64,7 +67,7 @@ export function formatEnvelope(
   return `{"topic":${JSON.stringify(record.topic)},"partition":${record.partition},` +
     `"offset":${record.offset},"timestamp":${record.timestampMs},` +
     `"key":${keyJson},"value":${valueJson},` +
-    `"headers":[${headers}]}`;
+    `"headers":[${headers}]${record.isAppendTime ? APPEND_TIME : ""}}`;
 }
 
 /** Parses a line. Throws `EnvelopeError`. */
@@ -89,11 +92,14 @@ export function parseEnvelope(line: Uint8Array): EnvelopeInput {
   };
 }
 
+const APPEND_TIME = ',"timestampType":"LogAppendTime"';
+
 const FIELDS: ReadonlySet<string> = new Set([
   "topic",
   "partition",
   "offset",
   "timestamp",
+  "timestampType",
   "key",
   "value",
   "headers",
@@ -108,7 +114,8 @@ function parseLine(line: Uint8Array): unknown {
   }
 }
 
-function bytesToJson(bytes: Uint8Array | null): string {
+/** A key, a value or the value of a header, as JSON. */
+export function bytesToJson(bytes: Uint8Array | null): string {
   if (bytes === null) return "null";
   try {
     return JSON.stringify(utf8.decode(bytes));

@@ -355,3 +355,43 @@ test("what comes before a record that an expression fails on is printed and comm
   const again = recordSelector({ map: "valueText" });
   expect((await consume("fails", { group: "failing", select: again })).output).toBe("x\n4\n");
 });
+
+test("what is deleted while it is read is told, and does not hold up the end", async () => {
+  await admin.createTopics([{ name: "vanishing", partitions: 1 }]);
+  await produce("vanishing", `${"x".repeat(99_999)}\n`.repeat(300));
+  const said: string[] = [];
+  let records = 0;
+  const code = await runConsume({
+    ...{ topics: ["vanishing"], waitTopic: false, latest: null, client: client() },
+    ...{ codecs: bunCodecs, partitions: null, count: null, range: range("start") },
+    ...{ exitAtEnd: true, idleTimeoutMs: null, group: null, select: null },
+    ...{ isolationLevel: "read_uncommitted", print: printValueLine },
+  }, {
+    client: clientIo,
+    write: async (bytes) => {
+      // Only a few MB of the 30 are fetched ahead.
+      if (records === 0) {
+        await admin.deleteRecords([{ topic: "vanishing", partition: 0, before: 300n }]);
+      }
+      records += bytes.length / 100_000;
+      return true;
+    },
+    readerGone: () => false,
+    say: (line) => said.push(line),
+    signal: never,
+  });
+  expect(records).toBeLessThan(300);
+  expect([code, said]).toEqual([
+    4,
+    [`kstream: ${300 - records} records of vanishing-0 were deleted before they were read`],
+  ]);
+});
+
+test("the envelope tells the time of the append from the producer's", async () => {
+  const configs = { "message.timestamp.type": "LogAppendTime" };
+  await admin.createTopics([{ name: "appended", partitions: 1, configs }]);
+  await produce("appended", "x\n");
+  const { output } = await consume("appended", { print: printEnvelope });
+  expect(output).toEndWith(',"headers":[],"timestampType":"LogAppendTime"}\n');
+  expect((await produce("appended-copy", output, { format: "json" })).code).toBe(0);
+});

@@ -2,6 +2,7 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import { clientIo } from "../client.ts";
 import type { ExpressionFlags } from "../expression-flags.ts";
+import { parseNumbers } from "../group/numbers.ts";
 import type { SecurityFlags } from "../security.ts";
 import { unescape } from "../escapes.ts";
 import type { FrameName } from "./format/frame.ts";
@@ -101,10 +102,9 @@ export function topicsOf(names: readonly string[], pattern: string | undefined):
 /** Null: all. Throws `OperatorError` (usage). */
 export function partitionsOf(text: string | undefined): number[] | null {
   if (text === undefined) return null;
-  if (!/^\d{1,9}(,\d{1,9})*$/.test(text)) {
-    throw new OperatorError(`"${text}" is no list of partitions`, "", "write 0 or 0,2", 2);
-  }
-  return [...new Set(text.split(",").map(Number))];
+  const partitions = parseNumbers(text);
+  if (partitions !== null) return partitions;
+  throw new OperatorError(`"${text}" is no list of partitions`, "", "write 0 or 0-2,5", 2);
 }
 
 /** A share group says itself where to begin, what counts, and who gets what. */

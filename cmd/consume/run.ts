@@ -67,8 +67,12 @@ export async function runConsume(settings: ConsumeSettings, io: ConsumeIo): Prom
 
 /** A partition that is read. */
 interface Reading {
+  readonly topic: string;
+  readonly partition: number;
   readonly skipBelow: number;
   readonly until: number | null;
+  /** The offset that comes next, if nobody deletes it before it is read. */
+  next: number;
 }
 
 class ConsumeRun {
@@ -89,6 +93,7 @@ class ConsumeRun {
   #reached = false;
   /** Nothing came for too long. */
   #idle = false;
+  #isWaiting = false;
   #printing: Promise<void> = Promise.resolve();
   #readerTimer: Timer | null = null;
   #failure: unknown = null;
@@ -158,8 +163,29 @@ class ConsumeRun {
   #watchReader(): void {
     this.#readerTimer = this.io.client.clock.setTimer(READER_CHECK_MS, () => {
       if (this.io.readerGone()) this.#done.abort();
-      else this.#watchReader();
+      else {
+        if (this.#isWaiting) this.#passOverDeleted();
+        this.#watchReader();
+      }
     });
+  }
+
+  /** Where all that was left of a range has been deleted, no record would ever tell. */
+  #passOverDeleted(): void {
+    for (const reading of [...this.#reading.values()]) {
+      const position = this.#consumer.position(reading.topic, reading.partition);
+      if (position !== null) this.#expect(reading, Number(position));
+      if (reading.next >= (reading.until ?? Infinity)) this.#finish(reading);
+    }
+  }
+
+  /** Says what was deleted between what was read last and `offset`, which comes now. */
+  #expect(reading: Reading, offset: number): void {
+    const { topic, partition, until, next } = reading;
+    const lost = Math.min(offset, until ?? Infinity) - next;
+    if (lost <= 0) return;
+    this.#lack(`${lost} records of ${topic}-${partition} were deleted before they were read`);
+    reading.next = offset;
   }
 
   async #assign(topics: readonly TopicMetadata[]): Promise<void> {
@@ -188,7 +214,8 @@ class ConsumeRun {
         this.#lack(`${missing} records of ${topic}-${partition} are not written yet`);
       }
       if (until !== null && from >= until) continue;
-      this.#reading.set(partitionKey({ topic, partition }), { until, skipBelow });
+      const key = partitionKey({ topic, partition });
+      this.#reading.set(key, { topic, partition, until, skipBelow, next: from });
       positions.push({ topic, partition, offset: BigInt(from) });
     }
     return positions;
@@ -205,8 +232,11 @@ class ConsumeRun {
         for (const position of positions) {
           this.#commits?.begin(position);
           const until = this.settings.exitAtEnd ? await this.#endOf(position) : null;
-          if (until !== null && Number(position.offset) >= until) continue;
-          this.#reading.set(partitionKey(position), { until, skipBelow: 0 });
+          const next = Number(position.offset);
+          if (until !== null && next >= until) continue;
+          const { topic, partition } = position;
+          const reading = { topic, partition, until, skipBelow: 0, next };
+          this.#reading.set(partitionKey(position), reading);
         }
         if (this.settings.exitAtEnd && this.#reading.size === 0) this.#end();
       },
@@ -264,12 +294,14 @@ class ConsumeRun {
         this.#idle = true;
         this.#done.abort();
       });
+    this.#isWaiting = true;
     try {
       return await this.#consumer.next(this.#stop);
     } catch (error) {
       if (this.#stop.aborted) return null;
       throw error;
     } finally {
+      this.#isWaiting = false;
       timer?.cancel();
     }
   }
@@ -278,6 +310,7 @@ class ConsumeRun {
   async #print(chunk: FetchedChunk): Promise<void> {
     const reading = this.#reading.get(partitionKey(chunk));
     if (reading === undefined) return;
+    this.#expect(reading, chunk.fetchOffset);
     const { select, print, count } = this.settings;
     const below = Math.max(chunk.fetchOffset, reading.skipBelow);
     const until = reading.until ?? Infinity;
@@ -304,6 +337,7 @@ class ConsumeRun {
         }
       }
     }
+    reading.next = next;
     await this.#flush(chunk, Math.min(next, until));
     if (next >= until) this.#finish(chunk);
     if (count !== null && this.#printed >= count) this.#done.abort();
@@ -326,7 +360,7 @@ class ConsumeRun {
     await this.#output.flush();
   }
 
-  #finish({ topic, partition }: FetchedChunk): void {
+  #finish({ topic, partition }: Pick<Reading, "topic" | "partition">): void {
     this.#reading.delete(partitionKey({ topic, partition }));
     // A group's member keeps its partitions; a range that is read needs no more fetches.
     if (this.settings.group === null) this.#consumer.unassign([{ topic, partition }]);

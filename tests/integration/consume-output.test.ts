@@ -125,6 +125,32 @@ test("Ctrl-C says what a group has committed", async () => {
   expect(await ok(["consume", "users", "-g", "interrupted", "-e"], at)).toBe("");
 });
 
+test("a broker that falls silent ends it with 3, whatever it was reading", async () => {
+  const own = await startBrokerProcess({ args: ["--topic", "quiet"] });
+  const to = { brokers: own.bootstrap };
+  await ok(["produce", "quiet"], { ...to, input: "a\n" });
+  const reader = Bun.spawn(
+    [KSTREAM, "consume", "quiet", "-o", "0:5", "--timeout", "1", "-b", own.bootstrap],
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  await reader.stdout.getReader().read();
+  process.kill(own.pid, "SIGSTOP");
+  try {
+    expect(await reader.exited).toBe(3);
+    expect(await new Response(reader.stderr).text()).toMatch(/^kstream: [^\n]+\n$/);
+  } finally {
+    process.kill(own.pid, "SIGCONT");
+    await own.stop();
+  }
+});
+
+test("readers that go away end every format quietly", async () => {
+  for (const flags of ["-f csv", "-f table", "-f hex", "--latest-by-key -f json", "--frame u32"]) {
+    const finished = await shell(`kstream consume users -e ${flags} | head -c 1 | wc -c`, at);
+    expect([flags, finished.exitCode, finished.stderr]).toEqual([flags, 0, ""]);
+  }
+});
+
 test("a server that is no Kafka, and one that never answers", async () => {
   const listen = async (answer: string | null) => {
     const server = createServer((socket) => {

@@ -2,6 +2,7 @@
  * CSV by RFC 4180, but with "\n" at line ends, as tools of Unix have them. Null is nothing and an
  * empty text is `""`, as in PostgreSQL's; with a marker, null is that.
  */
+import { bytesToJson } from "../../envelope.ts";
 import { compileColumn } from "../../expressions.ts";
 import type { PrintableRecord } from "../../expressions.ts";
 import type { Output } from "../output.ts";
@@ -64,9 +65,8 @@ function cellOf(name: string, flags: FormatFlags): Cell {
   }
 }
 
+/** As in the envelope. */
 function headersCell(record: PrintableRecord): string {
-  const utf8 = new TextDecoder();
-  return JSON.stringify(
-    record.headers().map(([name, value]) => [name, value === null ? null : utf8.decode(value)]),
-  );
+  const headers = record.headers();
+  return `[${headers.map(([name, value]) => `[${JSON.stringify(name)},${bytesToJson(value)}]`)}]`;
 }

@@ -1,3 +1,4 @@
+import { isLogAppendTime } from "../../../core/records/batch-header.ts";
 import { formatEnvelope } from "../../envelope.ts";
 import { payloadJson } from "./payload.ts";
 import type { Part, PayloadKind } from "./payload.ts";
@@ -11,7 +12,7 @@ export function envelopePrinter(key: PayloadKind, value: PayloadKind): Printer {
   const keyJson = partJson("key", key);
   const valueJson = partJson("value", value);
   return (output, record, place) => {
-    const { topic, partition } = place;
+    const { topic, partition, bytes, batchStart } = place;
     const envelope = {
       topic,
       partition,
@@ -20,6 +21,7 @@ export function envelopePrinter(key: PayloadKind, value: PayloadKind): Printer {
       key: record.key(),
       value: record.value(),
       headers: record.headers(),
+      isAppendTime: bytes !== undefined && isLogAppendTime(bytes, batchStart ?? 0),
     };
     output.text(formatEnvelope(envelope, keyJson?.(record, place), valueJson?.(record, place)));
   };

@@ -1,4 +1,5 @@
 /** What commands write for people and scripts: text, JSON and tables that fit the terminal. */
+import { paint, type Tone } from "./color.ts";
 import { writeStdout } from "./stdout.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Column<Row> {
   cell(row: Row): string | number | bigint | null;
   /** Numbers stand right. */
   readonly right?: boolean;
+  /** What the cell tells by its colour; null for none. */
+  tone?(row: Row): Tone | null;
 }
 
 const GAP = "  ";
@@ -53,15 +56,19 @@ export function formatTable<Row>(
       texts.map((text, i) => [titles[i]!, text.trim()] as const);
     return cells.map((texts) => formatFacts(factsOf(texts), widthMax)).join("\n");
   }
-  const line = (texts: readonly string[]) =>
-    texts
-      .map((text, i) => {
-        const cut = text.length > widths[i]! ? `${text.slice(0, widths[i]! - 1)}…` : text;
-        return columns[i]!.right ? cut.padStart(widths[i]!) : cut.padEnd(widths[i]!);
-      })
-      .join(GAP)
-      .trimEnd() + "\n";
-  return line(columns.map(({ title }) => title)) + cells.map(line).join("");
+  const line = (texts: readonly string[], toneOf: (column: number) => Tone | null) => {
+    const last = texts.findLastIndex((text) => text.trim() !== "");
+    return texts.slice(0, last + 1).map((text, i) => {
+      const cut = text.length > widths[i]! ? `${text.slice(0, widths[i]! - 1)}…` : text;
+      const tone = toneOf(i);
+      const shown = tone === null ? cut : paint(tone, cut);
+      const blanks = " ".repeat(widths[i]! - cut.length);
+      if (columns[i]!.right) return blanks + shown;
+      return i === last ? shown.trimEnd() : shown + blanks;
+    }).join(GAP) + "\n";
+  };
+  return line(columns.map(({ title }) => title), () => "title") +
+    cells.map((texts, i) => line(texts, (j) => columns[j]!.tone?.(rows[i]!) ?? null)).join("");
 }
 
 /**
@@ -76,7 +83,10 @@ export function formatFacts(
   const textWidth = Math.max(SHORTEST_CELL, widthMax - indent);
   return facts.flatMap(([name, text]) =>
     wrap(visible(text), textWidth).map((line, i) =>
-      (GAP + (i === 0 ? name : "")).padEnd(indent) + line + "\n"
+      GAP + (i === 0
+        ? paint("title", name) + " ".repeat(indent - GAP.length - name.length)
+        : " ".repeat(indent - GAP.length)) +
+      line + "\n"
     )
   ).join("");
 }

@@ -7,6 +7,7 @@ import { Command, CommanderError, Help } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { chooseColor, colorOfArguments, hasColor, paint } from "./color.ts";
 import { addCommands, COMMANDS, loadCommand, pathOf } from "./commands.ts";
 import { COMPLETE_WORD } from "./completion/complete-word.ts";
 import { print } from "./output.ts";
@@ -34,6 +35,7 @@ incomplete.`;
 /** Runs one command line (without program name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
   if (argv[0] === COMPLETE_WORD) return await (await import("./completion/answer.ts")).answer(argv);
+  chooseColor(colorOfArguments(argv));
   endOnStrayErrors();
   try {
     await runCommand(withoutHelpCommand(argv), version);
@@ -93,7 +95,8 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
     .hook("preAction", async (_program, action) => {
       await warnOfUnknownVariables(action);
       const { warnings } = await applySettings(action);
-      for (const warning of warnings) say(`kstream: ${warning}`);
+      for (const warning of warnings) warn(warning);
+      chooseColor(action.getOptionValue("color"));
     });
   await addCommands(program, first ?? "");
   return program;
@@ -103,7 +106,7 @@ async function buildProgram(args: readonly string[], version: string): Promise<C
 async function warnOfUnknownVariables(command: CommandUnknownOpts): Promise<void> {
   if (unknownVariables(process.env, [command]).length === 0) return;
   const all = await Promise.all(COMMANDS.map(loadCommand));
-  for (const warning of unknownVariables(process.env, all)) say(`kstream: ${warning}`);
+  for (const warning of unknownVariables(process.env, all)) warn(warning);
 }
 
 function unknownCommand(word: string, names: readonly string[]): OperatorError {
@@ -114,6 +117,7 @@ function unknownCommand(word: string, names: readonly string[]): OperatorError {
 
 /** Help does not mention that a list is empty, or a flag off, unless told otherwise. */
 const HELP = {
+  styleTitle: (title: string) => paint("title", title),
   optionDescription(this: Help, option: Option): string {
     const { defaultValue } = option;
     const isEmpty = defaultValue === false || (typeof defaultValue === "object" &&
@@ -131,6 +135,7 @@ function listen(command: CommandUnknownOpts, refused: Refusal, help: string[]): 
   command.configureHelp(HELP);
   command.helpOption("-h, --help", "explain the command");
   command.configureOutput({
+    getOutHasColors: () => hasColor(process.stdout.isTTY),
     writeOut: (text) => help.push(text),
     writeErr: () => {
       refused.command ??= command;
@@ -175,7 +180,7 @@ async function reportFailure(error: unknown): Promise<number> {
 /** With `KSTREAM_DEBUG=1` also where it happened. */
 function reportBug(error: unknown): number {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  say(`kstream: internal error: ${oneLine(message)}: please report`);
+  say(`${paint("bad", "kstream:", "stderr")} internal error: ${oneLine(message)}: please report`);
   if (process.env["KSTREAM_DEBUG"] === "1" && error instanceof Error) {
     say(error.stack ?? "no stack");
   }
@@ -183,9 +188,13 @@ function reportBug(error: unknown): number {
 }
 
 function report(error: OperatorError): number {
-  say(`kstream: ${oneLine(error.message)}`);
+  say(`${paint("bad", "kstream:", "stderr")} ${oneLine(error.message)}`);
   if (error.excerpt !== "") say(error.excerpt);
   return error.exitCode;
+}
+
+function warn(warning: string): void {
+  say(`${paint("notice", "kstream:", "stderr")} ${warning}`);
 }
 
 function oneLine(text: string): string {

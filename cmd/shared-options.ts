@@ -1,6 +1,7 @@
 /** The options that commands get from the program: TLS and SASL, the profile, colours. */
 import { Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { COLOR_MODES } from "./color.ts";
 import { PROFILE_OPTION } from "./profile-store.ts";
 import { addSecurityOptions } from "./security.ts";
 
@@ -23,7 +24,7 @@ function addToLeaves(command: CommandUnknownOpts): void {
   }
   command.addOption(
     new Option("--color <when>", "colours on a terminal, always or never")
-      .choices(["auto", "always", "never"]).default("auto").helpGroup(GROUP),
+      .choices(COLOR_MODES).default("auto").helpGroup(GROUP),
   );
 }
 

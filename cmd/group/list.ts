@@ -2,6 +2,7 @@ import type { Admin, GroupListing } from "../../client/admin.ts";
 import { ConnectionError, KafkaError } from "../../client/errors.ts";
 import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
+import type { Tone } from "../color.ts";
 import { formatTable, print, printJson } from "../output.ts";
 import { lagOf, readEndOffsets, totalLag } from "./lag.ts";
 import { type Position, readPositions } from "./positions.ts";
@@ -14,6 +15,9 @@ export interface ListOptions extends AdminOptions {
   readonly state?: readonly string[] | undefined;
   readonly json?: boolean | undefined;
 }
+
+/** Other states pass: a rebalance is under way. */
+const TONES: Readonly<Record<string, Tone>> = { Stable: "good", Empty: "title", Dead: "bad" };
 
 /** How many groups are asked for their offsets at a time. */
 const GROUPS_AT_ONCE = 16;
@@ -36,7 +40,7 @@ export async function listGroups(options: ListOptions): Promise<void> {
   if (options.json) return await printJson(rows);
   await print(formatTable(rows, [
     { title: "GROUP", cell: ({ group }) => group },
-    { title: "STATE", cell: ({ state }) => state },
+    { title: "STATE", cell: ({ state }) => state, tone: ({ state }) => TONES[state] ?? "notice" },
     { title: "TYPE", cell: ({ type }) => type },
     { title: "LAG", cell: ({ lag }) => lag, right: true },
   ]));

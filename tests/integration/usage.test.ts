@@ -125,3 +125,20 @@ test("an address where no Kafka answers is told from a dead one", async () => {
   expect(finished.stderr).toMatch(/^kstream: [^\n]*\n$/);
   expect([1, 3]).toContain(finished.exitCode);
 });
+
+test("colours are for people, unless they are asked for", async () => {
+  const without = { NO_COLOR: "", FORCE_COLOR: "" };
+  const failed = async (args: readonly string[], env: Record<string, string>) =>
+    (await kstream(["topic", "list", ...args], { env: { ...without, ...env } })).stderr;
+  expect(await failed([], {})).toStartWith("kstream: no broker");
+  expect(await failed(["--color", "always"], {})).toStartWith("\x1b[31mkstream:");
+  expect(await failed(["--color=always", "--jsn"], {})).toStartWith("\x1b[31mkstream:");
+  expect(await failed([], { FORCE_COLOR: "1" })).toStartWith("\x1b[31mkstream:");
+  expect(await failed([], { KSTREAM_COLOR: "always" })).toStartWith("\x1b[31mkstream:");
+  expect(await failed(["--color", "never"], { FORCE_COLOR: "1" })).toStartWith("kstream:");
+  expect(await failed(["--color", "blue"], {})).toContain(
+    "Allowed choices are auto, always, never",
+  );
+  expect(await ok(["topic", "list", "--help"])).not.toContain("\x1b");
+  expect(await ok(["topic", "list", "--help", "--color=always"])).toContain("\x1b[1mOptions:");
+});

@@ -7,7 +7,7 @@ const REPLICAS_MAX = 32_767;
 
 /** In the order of `kstream topic --help`. */
 export function topicOpsCommands(): CommandUnknownOpts[] {
-  return [apply(), dump(), load(), clone()];
+  return [apply(), dump(), load(), clone(), get()];
 }
 
 function apply(): CommandUnknownOpts {
@@ -130,6 +130,33 @@ Examples:
     )
     .action(async (topic, copy, options) =>
       (await import("./topic/clone.ts")).cloneTopic(topic, copy, options)
+    );
+}
+
+function get(): CommandUnknownOpts {
+  return new Command("get")
+    .summary("show the latest value of a key")
+    .description(
+      "Show the latest value of a key, found by reading the key's partition from its end. Ends " +
+        "with 1 if there is none, or a tombstone.",
+    )
+    .argument("<topic>", "the topic")
+    .argument("<key>", "the key, as text")
+    .option("--history", "all records of the key as JSON, one a line")
+    .option("--all-partitions", "not only the partition in which Java's partitioner puts the key")
+    .option("--base64", "the key is given in base64")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to wait while nothing comes"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream topic get customers 42
+  kstream topic get customers 42 --history | jq .value`,
+    )
+    .action(async (topic, key, options) =>
+      (await import("./topic/get.ts")).getKey(topic, key, options)
     );
 }
 

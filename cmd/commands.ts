@@ -74,6 +74,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./clients.ts")).clientsCommand(),
   },
   {
+    name: "inspect",
+    summary: "decode what is in a data directory",
+    load: async () => (await import("./inspect.ts")).inspectCommand(),
+  },
+  {
     name: "dev",
     summary: "order faults from a broker and move its clock, for tests of clients",
     load: async () => (await import("./dev.ts")).devCommand(),

@@ -3,6 +3,7 @@ import { KSTREAM } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
 import { withApacheKafka } from "../apache-broker.ts";
 import { needKafka } from "../install.ts";
+import { rangesAndTimes } from "../ranges-and-times.ts";
 import { ingestWhileKilled } from "../resumed-ingest.ts";
 import { type CompatSuite, expectContains, expectEqual, numberedLines } from "../suite.ts";
 
@@ -63,5 +64,8 @@ export const apacheKafka: CompatSuite = {
     name:
       "produce --resume, killed again and again, loses and doubles nothing in Apache Kafka 4.3.1",
     run: () => withApacheKafka(ingestWhileKilled),
+  }, {
+    name: "ranges, times, topic trim and formats of batches work against Apache Kafka 4.3.1",
+    run: () => withApacheKafka(rangesAndTimes),
   }],
 };

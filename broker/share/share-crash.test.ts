@@ -251,4 +251,4 @@ test("crashes at any moment lose nothing and deliver nothing too often", async (
   // The run is worth something only if these things happen in it.
   expect(crashes).toBeGreaterThan(SEEDS);
   expect(archived).toBeGreaterThan(SEEDS / 5);
-}, 60_000);
+}, 60_000 + SEEDS * 1000);

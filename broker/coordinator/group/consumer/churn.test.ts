@@ -134,7 +134,7 @@ test("no partition has two readers, a restart changes nothing, and it ends stabl
     expect({ seed, ...snapshot(groups) }).toEqual({ seed, ...before });
   }
   expect(worst).toBeLessThanOrEqual(6);
-}, 60_000);
+}, 60_000 + SEEDS * 1000);
 
 /** A log that keeps what the state was after each batch. */
 class WatchedLog extends MemoryLog {
@@ -173,7 +173,7 @@ test("a crash after any write finds the state as it was then", async () => {
     }
   }
   expect(batches).toBeGreaterThan(400);
-}, 60_000);
+}, 60_000 + SEEDS * 1000);
 
 test("twenty members that join at once share the partitions evenly in a few heartbeats", async () => {
   const groups = await new GroupHarness().start();

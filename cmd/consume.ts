@@ -13,9 +13,9 @@ import {
   topicsOf,
 } from "./consume/flags.ts";
 import type { ConsumeFlags } from "./consume/flags.ts";
-import { FRAMES } from "./consume/format/frame.ts";
-import { PAYLOADS } from "./consume/format/payload.ts";
-import type { PayloadKind } from "./consume/format/payload.ts";
+import { FRAMES } from "./produce/framing.ts";
+import { PAYLOADS } from "./produce/parse-record.ts";
+import type { PayloadKind } from "./produce/parse-record.ts";
 import { withHeader } from "./consume/format/record-format.ts";
 import { LatestByKey } from "./consume/latest-by-key.ts";
 import { stdoutReaderGone, writeStdout } from "./stdout.ts";

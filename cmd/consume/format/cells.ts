@@ -1,7 +1,8 @@
 /** Keys and values as cells of a table or of CSV. */
 import type { PrintableRecord } from "../../expressions.ts";
 import { payloadText } from "./payload.ts";
-import type { Part, PayloadKind } from "./payload.ts";
+import type { Part } from "./payload.ts";
+import type { PayloadKind } from "../../produce/parse-record.ts";
 import type { RecordPlace } from "./printer.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -31,7 +31,7 @@ import type { PrintableRecord } from "../../expressions.ts";
 import { HeaderRecord } from "./header-record.ts";
 import { numberPrinter } from "./numbers.ts";
 import { payloadPrinter } from "./payload.ts";
-import type { PayloadKind } from "./payload.ts";
+import type { PayloadKind } from "../../produce/parse-record.ts";
 import { FormatSyntaxError, isoTime, keyLength, valueLength } from "./printer.ts";
 import type { Printer, RecordPlace } from "./printer.ts";
 import { goLayout, strftime } from "./strftime.ts";

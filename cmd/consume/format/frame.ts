@@ -1,10 +1,7 @@
 /** Records behind their length, as `produce --frame` takes them. */
+import type { FrameName } from "../../produce/framing.ts";
 import { Output } from "../output.ts";
 import type { Printer } from "./printer.ts";
-
-/** 4 bytes, big-endian; a varint (LEB128, as of protobuf); digits before a colon, a comma behind. */
-export const FRAMES = ["u32", "varint", "netstring"] as const;
-export type FrameName = (typeof FRAMES)[number];
 
 const COMMA = 44;
 

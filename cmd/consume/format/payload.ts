@@ -5,13 +5,11 @@
 import { OperatorError } from "../../../core/operator-error.ts";
 import type { PrintableRecord } from "../../expressions.ts";
 import { findJsonFault } from "../../json-fault.ts";
+import { PAYLOADS } from "../../produce/parse-record.ts";
+import type { PayloadKind } from "../../produce/parse-record.ts";
 import { FormatSyntaxError } from "./printer.ts";
 import type { Printer, RecordPlace } from "./printer.ts";
 import { unpacker } from "./unpack.ts";
-
-/** The kinds of `--key` and `--value`. */
-export const PAYLOADS = ["string", "json", "int", "long", "base64", "hex"] as const;
-export type PayloadKind = (typeof PAYLOADS)[number];
 
 /** Which of the two. */
 export type Part = "key" | "value";

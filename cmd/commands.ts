@@ -74,6 +74,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./clients.ts")).clientsCommand(),
   },
   {
+    name: "doctor",
+    summary: "say what is wrong with a cluster or a group, and what to do",
+    load: async () => (await import("./doctor.ts")).doctorCommand(),
+  },
+  {
     name: "inspect",
     summary: "decode what is in a data directory",
     load: async () => (await import("./inspect.ts")).inspectCommand(),

@@ -38,3 +38,32 @@ export async function replicaSizes(
     );
   }, options);
 }
+
+/** A directory of a broker; sizes are null where the broker is too old to tell (KIP-827). */
+export interface LogDir {
+  readonly path: string;
+  /** Whether the broker has given it up. */
+  readonly failed: boolean;
+  readonly totalBytes: number | null;
+  readonly usableBytes: number | null;
+}
+
+/** The directories of one broker. Throws if it refuses. */
+export async function logDirs(
+  cluster: Cluster,
+  nodeId: number,
+  options: OperationOptions = {},
+): Promise<LogDir[]> {
+  const subject = `describe the log directories of broker ${nodeId}`;
+  return await cluster.retry(subject, async ({ timeoutMs }) => {
+    const connection = await cluster.broker(nodeId, "main", options.signal);
+    const response = await connection.request(describeLogDirs, { topics: [] }, { timeoutMs });
+    throwOnError(response.errorCode, subject);
+    return response.results.map(({ logDir, errorCode, totalBytes, usableBytes }) => ({
+      path: logDir,
+      failed: errorCode !== 0,
+      totalBytes: totalBytes < 0n ? null : Number(totalBytes),
+      usableBytes: usableBytes < 0n ? null : Number(usableBytes),
+    }));
+  }, options);
+}

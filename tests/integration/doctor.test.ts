@@ -1,0 +1,65 @@
+/** `kstream doctor` against brokers that are well, and ones that are not. */
+import { expect, test } from "bun:test";
+import { withBroker } from "../harness/broker-process.ts";
+import { clientIo } from "../../cmd/client.ts";
+import { Consumer } from "../../client/consumer.ts";
+import { fails, kstream, ok } from "./cli.ts";
+
+test(
+  "a blocked group is told with the record that blocks it, other trouble with its fix",
+  async () => {
+    await withBroker(async ({ bootstrap }) => {
+      const at = { brokers: bootstrap };
+      await ok(["topic", "create", "orders", "-p", "2"], at);
+      const doctor = ["doctor", "--watch", "1"];
+      expect(await ok(doctor, at)).toMatch(/^address: ok\npartitions: ok\n/);
+
+      await ok(["produce", "orders", "-p", "1"], { ...at, input: "fine\npoison\nnext\n" });
+      const consumer = new Consumer(clientIo, { brokers: [bootstrap], groupId: "billing" });
+      consumer.subscribe(["orders"]);
+      const chunk = await consumer.next();
+      expect(chunk?.partition).toBe(1);
+      await consumer.commit([{ topic: "orders", partition: 1, offset: 1n }]);
+      const blocked = await kstream([...doctor, "group", "billing", "--json"], at);
+      expect(blocked.exitCode).toBe(1);
+      const { healthy, findings } = JSON.parse(blocked.stdout);
+      expect(healthy).toBe(false);
+      expect(findings).toHaveLength(1);
+      expect(findings[0]).toMatchObject({ level: "problem", check: "groups" });
+      expect(findings[0].fix).toContain("--topic orders:1 --to 2");
+      expect(JSON.parse(findings[0].record)).toMatchObject({ offset: 1, value: "poison" });
+      await consumer.close();
+
+      const left = await ok(doctor, at);
+      expect(left).toMatch(/groups: warning: .* has no members and stands at offset 1 of orders:1/);
+      await ok(["group", "delete", "billing"], at);
+
+      const late = JSON.stringify({
+        value: "late",
+        timestamp: Date.now() + 3_000_000,
+        partition: 0,
+      });
+      await ok(["produce", "orders", "-f", "json"], { ...at, input: `${late}\n` });
+      const many = "x\n".repeat(20_000);
+      await ok(["produce", "orders", "-p", "1"], { ...at, input: many });
+      const warned = await ok(doctor, at);
+      expect(warned).toMatch(/clock: warning: the record at offset 0 of orders:0 is \d+ s ahead/);
+      expect(warned).toContain("skew: warning: orders:1 has 20003 records");
+      await fails(["doctor", "group", "bilin"], 1, ["bilin"], at);
+      await fails(["doctor", "group"], 2, ["no group is named"], at);
+    }, { args: ["--memory"] });
+  },
+  60_000,
+);
+
+test("an advertised address that cannot be reached is named with its fix", async () => {
+  await withBroker(async ({ output }) => {
+    const bootstrap = /bound to ([\d.:]+)/.exec(output())?.[1] ?? "none";
+    const finished = await kstream(["doctor", "--timeout", "3", "--watch", "1"], {
+      brokers: bootstrap,
+    });
+    expect(finished.exitCode).toBe(1);
+    expect(finished.stdout).toMatch(/^address: problem: broker \d+ advertises 127\.0\.0\.1:1, /);
+    expect(finished.stdout).toContain(`advertised.listeners=PLAINTEXT://${bootstrap}`);
+  }, { args: ["--memory", "--advertise", "127.0.0.1:1"] });
+}, 60_000);

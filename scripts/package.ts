@@ -3,7 +3,7 @@
  * by tsc, file by file, a manifest, the license and the README. Run by `make package`.
  *
  * The part for Node is checked against the language of Node 20, so that nothing newer slips in, and
- * every example of the README against the types of the package.
+ * every example of the README and of docs/client.md against the types of the package.
  */
 import {
   cpSync,
@@ -129,10 +129,11 @@ function packageJson(manifest: Manifest, hasTesting: boolean): object {
   };
 }
 
-/** Every `ts` block of the README has to compile against the package as it was built. */
+/** Every `ts` block of the documentation has to compile against the package as it was built. */
 function checkExamples(): void {
-  const readme = readFileSync(join(ROOT, "client/package/README.md"), "utf8");
-  const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+  const texts = ["client/package/README.md", "docs/client.md"]
+    .map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
+  const blocks = [...texts.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
   const files = blocks.map((block, index) => {
     const path = `dist/package-build/example-${index}.ts`;
     writeFileSync(join(ROOT, path), `${block}\nexport {};\n`);
@@ -143,7 +144,10 @@ function checkExamples(): void {
     lib: NODE_20,
     types: ["node"],
     typeRoots: [join(typesOf("@types/node"), "..")],
-    paths: { kstream: [join(OUT, "lib/client/package/node.d.ts")] },
+    paths: {
+      kstream: [join(OUT, "lib/client/package/node.d.ts")],
+      "kstream/testing": [join(OUT, "lib/testing/index.d.ts")],
+    },
   });
 }
 

@@ -111,7 +111,7 @@ export interface ServeOptions {
 
 /** Runs a broker until a signal ends it; gives the exit code. */
 async function serve(options: ServeOptions, version: string): Promise<number> {
-  const system: Io = { ...bunIo(), offload: workerOffload() };
+  const system: Io = bunIo(workerOffload());
   const logger = createLogger({
     level: options.logLevel,
     format: options.logFormat,

@@ -100,6 +100,12 @@ export interface Disk {
   removeTree(path: string): Promise<void>;
   /** Makes creations, renames and removals in the directory durable. */
   syncDir(path: string): Promise<void>;
+  /**
+   * Tries to bring all that was written so far on the file system of `path` to the device in one go,
+   * so that the syncs of very many small files find nothing left to do. It promises nothing, never
+   * rejects, and can take long: other programs' writes go along.
+   */
+  flushHint(path: string): Promise<void>;
   /** Bytes that an unprivileged user can still write on the file system of `path`. */
   freeBytes(path: string): number;
   /** flock on `path`, which is created if missing; null if another process holds it. */

@@ -42,6 +42,7 @@ import { type LogIdentity, PartitionLog } from "./partition-log.ts";
 import { recoverLog } from "./recovery.ts";
 import { Removals } from "./removals.ts";
 import { makeDurableDir, readSmallText, writeSmallText } from "./small-files.ts";
+import { inStep, type SyncSteps } from "./sync-steps.ts";
 
 export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 
@@ -68,6 +69,8 @@ export class DataDir {
   private readonly timers = new Set<Timer>();
   private failed: Error | null = null;
   private isClosed = false;
+  /** Whether every log could be completed when the directory was closed. */
+  private isClean = true;
   private readonly limits: DataDirLimits;
 
   private constructor(
@@ -314,13 +317,10 @@ export class DataDir {
       // A sync that is under way may fail, and a later one of the same file would not say so.
       await this.context.scheduler.idle();
       const logs = [...this.byName.values()];
-      let isClean = true;
-      await forEachAtOnce(logs, this.limits.parallelLogs, async (log) => {
-        isClean = await this.closeLog(log) && isClean;
-      });
+      await this.inStep(logs.map((log) => this.closeLog(log)));
       await this.context.scheduler.idle();
       await this.checkpoints.saveLast();
-      if (this.failed === null && isClean) {
+      if (this.failed === null && this.isClean) {
         const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
         await writeSmallText(this.io.disk, marker, '{"version":0,"brokerEpoch":-1}');
       }
@@ -333,18 +333,17 @@ export class DataDir {
     }
   }
 
-  /** False if the log could not be completed: the next start will do so. */
-  private async closeLog(log: PartitionLog): Promise<boolean> {
+  /** A log that cannot be completed now is so at the next start. */
+  private async *closeLog(log: PartitionLog): SyncSteps<void> {
     try {
-      await log.close();
-      return true;
+      yield* log.close();
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.logger.error("a log was not closed in good order", {
         log: log.name,
         why: error.message,
       });
-      return false;
+      this.isClean = false;
     }
   }
 
@@ -373,7 +372,7 @@ export class DataDir {
       disk.remove(marker);
       await disk.syncDir(this.path);
     }
-    await forEachAtOnce(found, this.limits.parallelLogs, (id) => this.recoverOne(id, wasClean));
+    await this.inStep(found.map((id) => this.recoverOne(id, wasClean)));
     // The folders themselves, before any checkpoint speaks of what is in them.
     if (!wasClean && found.length > 0) await disk.syncDir(this.path);
     // What was just recovered has to count as such in the next crash: damage that was fenced and
@@ -394,13 +393,13 @@ export class DataDir {
     this.removals.add([path], 0);
   }
 
-  private async recoverOne(
+  private async *recoverOne(
     id: { topic: string; partition: number; name: string },
     wasClean: boolean,
-  ): Promise<void> {
+  ): SyncSteps<void> {
     const dir = `${this.path}/${id.name}`;
     const config = this.options.logConfig(id.topic);
-    const recovered = await recoverLog(this.context, dir, config, {
+    const recovered = yield* recoverLog(this.context, dir, config, {
       ...this.checkpoints.of(id.name),
       wasClean,
     });
@@ -410,6 +409,11 @@ export class DataDir {
     if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
     this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
+  }
+
+  private inStep(works: readonly SyncSteps<void>[]): Promise<void> {
+    const { clock, disk } = this.io;
+    return inStep({ clock, disk, path: this.path, parallelLogs: this.limits.parallelLogs }, works);
   }
 
   private fail(error: Error): void {
@@ -439,17 +443,4 @@ export class DataDir {
   private turn(): Promise<void> {
     return new Promise((resolve) => this.io.clock.setTimer(0, resolve));
   }
-}
-
-/** Runs the action on all items, at most `limit` at a time; throws the first failure. */
-async function forEachAtOnce<T>(
-  items: readonly T[],
-  limit: number,
-  action: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    while (next < items.length) await action(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
 }

@@ -3,6 +3,7 @@
  * to where everything is complete and durable (the recovery point).
  */
 import { DiskError, type Random } from "../core/io.ts";
+import { deferred } from "../core/deferred.ts";
 import { formatEpochs } from "./checkpoint-file.ts";
 import { rebuildIndexes } from "./index-rebuild.ts";
 import type { LeaderEpochs } from "./leader-epochs.ts";
@@ -29,7 +30,8 @@ import type { ProducerStateEntry, ProducerStates } from "./producer-state.ts";
 import type { SegmentFacts } from "./retention.ts";
 import { Segment } from "./segment.ts";
 import type { SegmentList } from "./segment-list.ts";
-import { readSmallFile, writeSmallText } from "./small-files.ts";
+import type { SyncSteps } from "./sync-steps.ts";
+import { readSmallFile, type StagedFile, stageSmallText, writeSmallText } from "./small-files.ts";
 
 /** Which partition a log belongs to. */
 export interface LogIdentity {
@@ -139,17 +141,33 @@ export class LogFiles {
   }
 
   /** Completes and syncs everything at a clean shutdown. Throws a `DiskError`. */
-  async seal(state: SealedState): Promise<void> {
+  async *seal(state: SealedState): SyncSteps<void> {
     const { endOffset, producers, epochs, config } = state;
     const { active } = this.segments;
     if (active === null) return;
-    active.flushIndexes();
-    if (config.preallocate) active.trim();
-    this.writeSnapshot(endOffset, producers);
-    const paths = [...this.sealed, active].flatMap((segment) => segment.paths);
-    this.sealed = [];
-    await this.syncPaths(paths.concat(this.takeUnsyncedPaths()));
-    await this.writeEpochs(epochs);
+    const earlier = this.epochsWritten;
+    const written = deferred<void>();
+    this.epochsWritten = written.promise;
+    let staged: StagedFile | null = null;
+    try {
+      await earlier;
+      active.flushIndexes();
+      if (config.preallocate) active.trim();
+      this.writeSnapshot(endOffset, producers);
+      const text = formatEpochs(epochs.entries);
+      staged = stageSmallText(this.context.io.disk, this.epochsPath, text);
+      yield;
+      const paths = [...this.sealed, active].flatMap((segment) => segment.paths);
+      this.sealed = [];
+      await this.syncFiles(paths.concat(this.takeUnsyncedPaths()));
+      await staged.replace();
+    } finally {
+      staged?.close();
+      written.resolve();
+    }
+    yield;
+    this.dirIsDirty = true;
+    await this.syncDirs();
     this.recoveredTo = endOffset;
   }
 
@@ -291,8 +309,8 @@ export class LogFiles {
 
   /** Writes the leader-epoch checkpoint. Throws a `DiskError`. */
   writeEpochs(epochs: LeaderEpochs): Promise<void> {
-    const path = `${this.dir}/${LEADER_EPOCH_FILE}`;
-    const write = () => writeSmallText(this.context.io.disk, path, formatEpochs(epochs.entries));
+    const write = () =>
+      writeSmallText(this.context.io.disk, this.epochsPath, formatEpochs(epochs.entries));
     const written = this.epochsWritten.then(write);
     this.epochsWritten = written.catch(() => {});
     return written;
@@ -344,6 +362,10 @@ export class LogFiles {
     });
   }
 
+  private get epochsPath(): string {
+    return `${this.dir}/${LEADER_EPOCH_FILE}`;
+  }
+
   private snapshotPath(offset: number): string {
     return `${this.dir}/${segmentFileName(offset, SNAPSHOT_SUFFIX)}`;
   }
@@ -368,21 +390,30 @@ export class LogFiles {
     return paths;
   }
 
-  /** Syncs the files, then what names them. All are open before anything is awaited. */
+  /** Syncs the files and what names them. */
   private async syncPaths(paths: readonly string[]): Promise<void> {
+    await settle([this.syncFiles(paths), this.syncDirs()]);
+  }
+
+  /** All are open before anything is awaited. */
+  private async syncFiles(paths: readonly string[]): Promise<void> {
+    const pinned = paths.map((path): PinnedFile => this.context.files.pin(path));
+    try {
+      await settle(pinned.map(({ file }) => file.sync()));
+    } finally {
+      for (const pin of pinned) pin.release();
+    }
+  }
+
+  private async syncDirs(): Promise<void> {
     const { disk } = this.context.io;
     const { dirIsDirty, parentIsDirty } = this;
     this.dirIsDirty = false;
     this.parentIsDirty = false;
-    const pinned = paths.map((path): PinnedFile => this.context.files.pin(path));
-    try {
-      const syncs = pinned.map(({ file }) => file.sync());
-      if (dirIsDirty) syncs.push(disk.syncDir(this.dir));
-      if (parentIsDirty) syncs.push(disk.syncDir(this.context.path));
-      await settle(syncs);
-    } finally {
-      for (const pin of pinned) pin.release();
-    }
+    const syncs: Promise<void>[] = [];
+    if (dirIsDirty) syncs.push(disk.syncDir(this.dir));
+    if (parentIsDirty) syncs.push(disk.syncDir(this.context.path));
+    await settle(syncs);
   }
 
   private discard(segment: Segment, delayMs: number): void {

@@ -28,6 +28,7 @@ import type { LocateResult, ReadResult } from "./readable-log.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import type { ProducerStateEntry } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
+import type { SyncSteps } from "./sync-steps.ts";
 import { findCut, rebuildProducers } from "./truncation.ts";
 import type { TimestampOffset } from "./timestamp-lookup.ts";
 
@@ -355,11 +356,11 @@ export class PartitionLog {
   }
 
   /** Writes everything out, so that the next start needs no recovery. Throws a `DiskError`. */
-  async close(): Promise<void> {
+  async *close(): SyncSteps<void> {
     const { state } = this;
     if (state.isClosed) return;
     state.phase = "closed";
-    if (!this.failed) await this.files.seal(state);
+    if (!this.failed) yield* this.files.seal(state);
     this.files.closeFiles();
     this.durability.notify();
   }

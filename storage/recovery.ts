@@ -54,8 +54,9 @@ import {
 import { ProducerRecovery } from "./producer-recovery.ts";
 import type { ProducerStates } from "./producer-state.ts";
 import { factsOf, Segment } from "./segment.ts";
-import { readSmallText, writeSmallText } from "./small-files.ts";
+import { readSmallText, stageSmallText } from "./small-files.ts";
 import { finishSwaps } from "./swap-recovery.ts";
+import type { SyncSteps } from "./sync-steps.ts";
 
 /** What is on disk of a log, and what was found out about it. */
 export interface RecoveredLog {
@@ -89,16 +90,16 @@ interface Found {
 }
 
 /** Opens the log in `dir`; null if nothing has been appended to it. Throws a `DiskError`. */
-export async function recoverLog(
+export async function* recoverLog(
   context: LogContext,
   dir: string,
   config: LogConfig,
   checkpoints: LogCheckpoints,
-): Promise<RecoveredLog | null> {
+): SyncSteps<RecoveredLog | null> {
   const swapped = await finishSwaps(context, dir);
   const found = { ...sortOut(context, dir), swapped };
   if (found.bases.length === 0) return null;
-  return await new LogRecovery(context, dir, config, checkpoints, found).run();
+  return yield* new LogRecovery(context, dir, config, checkpoints, found).run();
 }
 
 function sortOut(context: LogContext, dir: string): Omit<Found, "swapped"> {
@@ -165,7 +166,7 @@ class LogRecovery {
     this.epochs.truncateFromEnd(this.trusted);
   }
 
-  async run(): Promise<RecoveredLog> {
+  async *run(): SyncSteps<RecoveredLog> {
     const first = this.segments[0]!.baseOffset;
     // What was before the first segment was durable when it was deleted, and its snapshot too.
     this.producers.load(Math.max(this.trusted, first));
@@ -182,7 +183,7 @@ class LogRecovery {
     if (start > this.endOffset) await this.forgetStart();
     this.epochs.truncateFromEnd(this.endOffset);
     this.epochs.truncateFromStart(logStartOffset);
-    if (this.scanned.size > 0) await this.complete();
+    if (this.scanned.size > 0) yield* this.complete();
     return {
       segments: this.segments,
       logStartOffset,
@@ -372,19 +373,26 @@ class LogRecovery {
   }
 
   /** Makes everything complete and durable, as a clean shutdown does. */
-  private async complete(): Promise<void> {
+  private async *complete(): SyncSteps<void> {
     const { disk } = this.context.io;
-    for (const segment of this.scanned) {
-      segment.flushIndexes();
-      for (const path of segment.paths) await this.sync(path);
-    }
+    for (const segment of this.scanned) segment.flushIndexes();
     this.producers.write(this.endOffset);
-    for (const offset of this.producers.kept) await this.sync(this.producers.path(offset));
-    const metadata = `${this.dir}/${PARTITION_METADATA_FILE}`;
-    if (disk.stat(metadata) !== null) await this.sync(metadata);
-    // Last, because it syncs the folder too.
     const epochs = formatEpochs(this.epochs.entries);
-    await writeSmallText(disk, `${this.dir}/${LEADER_EPOCH_FILE}`, epochs);
+    const staged = stageSmallText(disk, `${this.dir}/${LEADER_EPOCH_FILE}`, epochs);
+    try {
+      yield;
+      for (const segment of this.scanned) {
+        for (const path of segment.paths) await this.sync(path);
+      }
+      for (const offset of this.producers.kept) await this.sync(this.producers.path(offset));
+      const metadata = `${this.dir}/${PARTITION_METADATA_FILE}`;
+      if (disk.stat(metadata) !== null) await this.sync(metadata);
+      await staged.replace();
+    } finally {
+      staged.close();
+    }
+    yield;
+    await disk.syncDir(this.dir);
   }
 
   private async sync(path: string): Promise<void> {

@@ -2,7 +2,7 @@
  * Small files that are read and written as a whole. A write makes a new file beside the old one,
  * syncs it and renames it into place, so that a crash leaves the old or the new content.
  */
-import type { Disk } from "../core/io.ts";
+import type { Disk, DiskFile } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import { TEMPORARY_SUFFIX } from "./names.ts";
 
@@ -31,18 +31,51 @@ export function readSmallText(disk: Disk, path: string): string | null {
   return bytes === null ? null : new TextDecoder().decode(bytes);
 }
 
+/** A new content that lies beside the old one. To be closed, whatever has happened. */
+export class StagedFile {
+  private readonly temporary: string;
+  private readonly file: DiskFile;
+
+  /** Writes it into the page cache. Throws a `DiskError`. */
+  constructor(private readonly disk: Disk, private readonly path: string, bytes: Uint8Array) {
+    this.temporary = path + TEMPORARY_SUFFIX;
+    disk.remove(this.temporary);
+    this.file = disk.open(this.temporary, "create");
+    try {
+      this.file.writeSync(bytes, 0);
+    } catch (error) {
+      this.file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Syncs it and puts it into the place of the old one, which a crash may undo before the next
+   * `syncDir` of the folder. Throws a `DiskError`.
+   */
+  async replace(): Promise<void> {
+    await this.file.sync();
+    this.disk.rename(this.temporary, this.path);
+  }
+
+  close(): void {
+    this.file.close();
+  }
+}
+
+/** As the constructor of `StagedFile`, for text. */
+export function stageSmallText(disk: Disk, path: string, text: string): StagedFile {
+  return new StagedFile(disk, path, new TextEncoder().encode(text));
+}
+
 /** Writes the file so that it is durable, and is never seen in part, also after a crash. */
 export async function writeSmallFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = path + TEMPORARY_SUFFIX;
-  disk.remove(temporary);
-  const file = disk.open(temporary, "create");
+  const staged = new StagedFile(disk, path, bytes);
   try {
-    file.writeSync(bytes, 0);
-    await file.sync();
+    await staged.replace();
   } finally {
-    file.close();
+    staged.close();
   }
-  disk.rename(temporary, path);
   await disk.syncDir(path.slice(0, path.lastIndexOf("/")));
 }
 

@@ -71,6 +71,16 @@ export function describeDisk(name: string, make: () => { disk: Disk; dir: string
       expect(readAll(disk, `${dir}/a`)).toEqual([1, 2]);
     });
 
+    test("takes a hint to flush, also for what is not there, and is as before", async () => {
+      const { disk, dir } = make();
+      const file = disk.open(`${dir}/a`, "create");
+      file.writeSync(bytes(1, 2), 0);
+      await disk.flushHint(dir);
+      await disk.flushHint(`${dir}/none`);
+      file.close();
+      expect(readAll(disk, `${dir}/a`)).toEqual([1, 2]);
+    });
+
     test("opens only what is there, creates only what is not", () => {
       const { disk, dir } = make();
       expect(codeOf(() => disk.open(`${dir}/a`, "read"))).toBe("ENOENT");

@@ -1,10 +1,12 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "../io.ts";
 import { BunDisk } from "./bun/disk.ts";
+import { syncFileSystem } from "./bun/libc.ts";
 import { describeDisk } from "./disk-conformance.test-helper.ts";
+import { inlineOffload } from "./inline-offload.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
 const root = mkdtempSync(join(tmpdir(), "kstream-disk-"));
@@ -14,6 +16,18 @@ describeDisk("the system's disk", () => ({
   disk: new BunDisk(),
   dir: mkdtempSync(join(root, "case-")),
 }));
+
+// As `serve` has it, but on the thread of the tests.
+describeDisk("the system's disk that takes hints", () => ({
+  disk: new BunDisk(inlineOffload()),
+  dir: mkdtempSync(join(root, "case-")),
+}));
+
+test.skipIf(process.platform !== "linux")("the system has a call to write out all files", () => {
+  const fd = openSync(root, "r");
+  expect(() => syncFileSystem(fd)).not.toThrow();
+  closeSync(fd);
+});
 
 const options = { wallMs: () => 1, maxBytes: 1 << 20 };
 

@@ -162,6 +162,10 @@ export class MemoryDisk implements Disk {
     return Promise.resolve();
   }
 
+  flushHint(_path: string): Promise<void> {
+    return Promise.resolve();
+  }
+
   freeBytes(_path: string): number {
     return Math.max(0, this.options.maxBytes - this.usedBytes);
   }

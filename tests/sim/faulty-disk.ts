@@ -141,6 +141,11 @@ export class FaultyDisk implements Disk {
     this.pendingNames = kept;
   }
 
+  /** Nothing becomes durable by a hint. */
+  async flushHint(_path: string): Promise<void> {
+    await this.wait();
+  }
+
   freeBytes(_path: string): number {
     return Math.max(0, this.faults.maxBytes - this.usedBytes());
   }

@@ -4,8 +4,9 @@
  * thread pool. Directory locks are `flock`: the kernel drops them with the process, however it ends.
  */
 import * as fs from "node:fs";
-import type { Disk, DiskEntry, DiskFile, DiskLock, OpenMode } from "../../io.ts";
+import type { Disk, DiskEntry, DiskFile, DiskLock, Offload, OpenMode } from "../../io.ts";
 import { DiskError } from "../../io.ts";
+import { flushTask } from "./flush-task.ts";
 import { flock, isInPageCache, reserveRoom } from "./libc.ts";
 
 const LOCK_EX = 2;
@@ -129,6 +130,9 @@ export class BunDiskFile implements DiskFile {
 
 /** The file systems of this machine. */
 export class BunDisk implements Disk {
+  /** `offload` has threads that may be held up; without it, `flushHint` does nothing. */
+  constructor(private readonly offload: Offload | null = null) {}
+
   open(path: string, mode: OpenMode): DiskFile {
     return guarded(path, () => new BunDiskFile(path, fs.openSync(path, FLAGS[mode], 0o644)));
   }
@@ -183,6 +187,18 @@ export class BunDisk implements Disk {
       });
     } finally {
       fs.closeSync(fd);
+    }
+  }
+
+  async flushHint(path: string): Promise<void> {
+    if (this.offload === null) return;
+    const session = this.offload.open(flushTask);
+    try {
+      await session.call({ bytes: new TextEncoder().encode(path) });
+    } catch {
+      // The worker is gone, and the hint with it.
+    } finally {
+      session.end();
     }
   }
 

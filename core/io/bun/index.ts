@@ -1,5 +1,5 @@
 /** The real world, as Bun gives it. */
-import type { Io } from "../../io.ts";
+import type { Io, Offload } from "../../io.ts";
 import { bunClock } from "./clock.ts";
 import { BunDisk } from "./disk.ts";
 import { bunNetwork } from "./network.ts";
@@ -8,13 +8,13 @@ import { bunRandom } from "./random.ts";
 
 export { bunClock } from "./clock.ts";
 
-/** This machine; without workers, which `serve` adds. */
-export function bunIo(): Io {
+/** This machine; `offload` has the worker threads of `serve`, without it there are none. */
+export function bunIo(offload: Offload | null = null): Io {
   return {
     clock: bunClock,
     random: bunRandom,
-    disk: new BunDisk(),
+    disk: new BunDisk(offload),
     network: bunNetwork,
-    offload: inlineOffload(),
+    offload: offload ?? inlineOffload(),
   };
 }

@@ -1,7 +1,8 @@
 /**
  * The few calls of the C library that neither Bun nor Node has: directory locks, whether a pipe has
- * a reader, room for a file, sending a file to a socket, and whether the page cache holds bytes. The
- * last three are Linux's; elsewhere they say that they cannot, and the callers do without.
+ * a reader, room for a file, writing out a file system, sending a file to a socket, and whether the
+ * page cache holds bytes. The last four are Linux's; elsewhere they say that they cannot, and the
+ * callers do without.
  */
 import { dlopen, FFIType, ptr, read } from "bun:ffi";
 import { DiskError } from "../../io.ts";
@@ -73,6 +74,19 @@ export function reserveRoom(fd: number, length: number): boolean {
   const { i32, i64 } = FFIType;
   loadedFallocate ??= open({ fallocate: { args: [i32, i32, i64, i64], returns: i32 } }).fallocate;
   return loadedFallocate(fd, FALLOC_FL_KEEP_SIZE, 0n, BigInt(length)) === 0;
+}
+
+type Syncfs = (fd: number) => number;
+let loadedSyncfs: Syncfs | null = null;
+
+/**
+ * `syncfs(2)`: writes out everything of the file system that the descriptor is on, and waits for it.
+ * Linux alone has it. Throws a `DiskError` where it is not there.
+ */
+export function syncFileSystem(fd: number): void {
+  const { i32 } = FFIType;
+  loadedSyncfs ??= open({ syncfs: { args: [i32], returns: i32 } }).syncfs;
+  loadedSyncfs(fd);
 }
 
 /** Linux's calls, with the memory that they are handed. */

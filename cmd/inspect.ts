@@ -18,6 +18,20 @@ const KINDS: Readonly<Record<InspectKind, string>> = {
   checkpoint: "offsets or leader epochs in a text checkpoint",
 };
 
+/** A path for the example of each. */
+const EXAMPLES: Readonly<Record<InspectKind, string>> = {
+  segment: "data/orders-0/00000000000000000000.log --records",
+  index: "data/orders-0/00000000000000000000.index",
+  timeindex: "data/orders-0/00000000000000000000.timeindex",
+  txnindex: "data/orders-0/00000000000000000000.txnindex",
+  snapshot: "data/orders-0/00000000000000001000.snapshot",
+  group: "data/__consumer_offsets-12 --json | jq -c .value",
+  transaction: "data/__transaction_state-7",
+  share: "data/__share_group_state-3",
+  metadata: "data/__cluster_metadata-0",
+  checkpoint: "data/recovery-point-offset-checkpoint",
+};
+
 /** The command with its subcommands. */
 export function inspectCommand(): CommandUnknownOpts {
   const command = new Command("inspect")
@@ -49,6 +63,7 @@ function subcommand(kind: InspectKind, summary: string): CommandUnknownOpts {
     )
     .option("--records", "also the records of batches")
     .addOption(jsonOption())
+    .addHelpText("after", `\nExamples:\n  kstream inspect ${kind} ${EXAMPLES[kind]}`)
     .action(async (path, options) =>
       (await import("./inspect/run.ts")).inspect(kind, path, options)
     );

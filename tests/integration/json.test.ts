@@ -26,6 +26,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "txn describe": "txn.test.ts",
   "txn abort": "txn.test.ts",
   expect: "expect.test.ts",
+  doctor: "doctor.test.ts",
 };
 
 const known = new Map<string, object>(Object.entries(schemas.$defs));

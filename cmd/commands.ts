@@ -79,6 +79,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./doctor.ts")).doctorCommand(),
   },
   {
+    name: "bench",
+    summary: "measure throughput and latency of a cluster",
+    load: async () => (await import("./bench.ts")).benchCommand(),
+  },
+  {
+    name: "top",
+    summary: "watch topics with their rates, and groups with their lag",
+    load: async () => (await import("./top.ts")).topCommand(),
+  },
+  {
     name: "inspect",
     summary: "decode what is in a data directory",
     load: async () => (await import("./inspect.ts")).inspectCommand(),

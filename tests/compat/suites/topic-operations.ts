@@ -87,5 +87,32 @@ export const topicOperations: CompatSuite = {
           expectEqual(await recordsOf(bootstrap, "back"), original, "and back");
         });
       }),
+  }, {
+    name: "get, doctor, bench and top work against Apache Kafka 4.3.1",
+    run: () =>
+      withApacheKafka(async (bootstrap) => {
+        const kstream = async (...args: string[]) =>
+          (await runOk([KSTREAM, ...args, "-b", bootstrap])).stdout;
+        await fill(bootstrap, "table");
+        const value = await kstream("topic", "get", "table", "k7");
+        expectContains(value, "zstd 457 ", "the latest value");
+        const history = await kstream("topic", "get", "table", "k7", "--history");
+        expectEqual(
+          history.trimEnd().split("\n").length,
+          PER_CODEC * CODECS.length / 50,
+          "history",
+        );
+        const produced = await kstream("bench", "produce", "table", "-n", "5000", "--json");
+        expectEqual(JSON.parse(produced).records, 5000, "bench produce");
+        const latency = await kstream("bench", "latency", "table", "-n", "200", "--json");
+        expectEqual(JSON.parse(latency).latency.count, 200, "bench latency");
+        expectContains(await kstream("bench", "consume", "table"), "records/s", "bench consume");
+        await kstream("consume", "table", "-g", "readers", "-n", "100");
+        const { healthy, checks } = JSON.parse(await kstream("doctor", "--json", "--watch", "1"));
+        expectEqual(healthy, true, "doctor");
+        const skipped = checks.filter((each: { skipped: unknown }) => each.skipped !== null);
+        expectEqual(JSON.stringify(skipped), "[]", "checks that were not made");
+        expectContains(await kstream("top", "--once", "-i", "1"), "readers", "top");
+      }),
   }],
 };

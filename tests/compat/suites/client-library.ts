@@ -4,7 +4,7 @@ import { bunNetwork } from "../../../core/io/bun/network.ts";
 import { bunRandom } from "../../../core/io/bun/random.ts";
 import { needKafka } from "../install.ts";
 import { consumerCases, PROTOCOLS } from "../library/consumer-cases.ts";
-import type { LibraryWorld } from "../library/library-case.ts";
+import { type LibraryWorld, QUICK_GROUPS } from "../library/library-case.ts";
 import { rebalanceSoak } from "../library/rebalance-soak.ts";
 import { shareCases } from "../library/share-cases.ts";
 import type { CompatCase, CompatSuite } from "../suite.ts";
@@ -13,21 +13,12 @@ import { CONTROL, withTarget } from "../target.ts";
 const SOAK_MS = 60_000;
 const SHORT_SOAK_MS = 10_000;
 
-/** Quick enough for tests: by default a member hears of a change after 5 s. */
-const SETTINGS = {
-  "group.consumer.heartbeat.interval.ms": "500",
-  "group.consumer.min.heartbeat.interval.ms": "500",
-  "group.share.heartbeat.interval.ms": "500",
-  "group.share.min.heartbeat.interval.ms": "500",
-  "group.initial.rebalance.delay.ms": "0",
-};
-
 function withLibrary(body: (world: LibraryWorld) => Promise<void>): Promise<void> {
   return withTarget(async ({ bootstrap }) => {
     const [host, port] = bootstrap.split(":");
     const io = { clock: bunClock, random: bunRandom, network: bunNetwork };
     await body({ io, brokers: [{ host: host ?? "", port: Number(port) }] });
-  }, SETTINGS);
+  }, QUICK_GROUPS);
 }
 
 /** One broker for all cases: each has topics and groups of its own. */

@@ -3,20 +3,27 @@
  * Node, Deno and Bun, with and without addons, against the built binary or (`--control`) Kafka.
  */
 import { copyFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { freshDir } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
 import { needNode } from "../install.ts";
+import { consumerCases } from "../library/consumer-cases.ts";
+import { QUICK_GROUPS } from "../library/library-case.ts";
+import { shareCases } from "../library/share-cases.ts";
 import { type CompatSuite, expectContains } from "../suite.ts";
 import { withTarget } from "../target.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
 const ADDONS = ["@node-rs/crc32", "lz4-napi", "snappy"];
 const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
-  ["Node", ["node", "--test", "suite.mjs"]],
-  ["Deno", ["deno", "test", "--no-check", "-A", "suite.mjs"]],
-  ["Bun", ["bun", "test", "--timeout", "60000", "./suite.mjs"]],
+  ["Node", ["node", "--test"]],
+  ["Deno", ["deno", "test", "--no-check", "-A"]],
+  ["Bun", ["bun", "test", "--timeout", "60000"]],
 ];
+/** The package's own tests, and how many there are. */
+const SUITE = { file: "./suite.mjs", count: 6 };
+/** The library's cases as they run on Bun in the suite client-library. */
+const LIBRARY = { file: "./library.mjs", count: consumerCases.length + shareCases.length };
 
 /** Packs the package and installs it, with these packages besides, into a folder of its own. */
 async function install(...besides: string[]): Promise<string> {
@@ -35,16 +42,48 @@ async function install(...besides: string[]): Promise<string> {
   return dir;
 }
 
-async function runEverywhere(besides: readonly string[]): Promise<void> {
+/** Bundles the library's cases, which import what they test from the package in this folder. */
+async function bundleLibraryCases(dir: string): Promise<void> {
+  const client = `${ROOT}/client/`;
+  const result = await Bun.build({
+    entrypoints: [join(ROOT, "tests/package/library.ts")],
+    target: "node",
+    outdir: dir,
+    naming: "library.mjs",
+    plugins: [{
+      name: "installed package",
+      setup(build) {
+        build.onResolve({ filter: /\/client\/.*\.ts$/ }, ({ path, importer }) => {
+          const source = join(dirname(importer), path);
+          if (!source.startsWith(client)) return undefined;
+          const file = source.slice(client.length).replace(/\.ts$/, ".js");
+          const installed = `./node_modules/kstream/lib/client/${file}`;
+          return { path: file === "package/bun.js" ? "kstream" : installed, external: true };
+        });
+      },
+    }],
+  });
+  if (!result.success) throw new AggregateError(result.logs, "the library's cases do not bundle");
+}
+
+async function runEverywhere(
+  suites: readonly { readonly file: string; readonly count: number }[],
+  besides: readonly string[],
+): Promise<void> {
   const dir = await install(...besides);
   try {
+    await bundleLibraryCases(dir);
     await withTarget(async ({ bootstrap }) => {
       for (const [runtime, command] of COMMANDS) {
-        const env = { BOOTSTRAP: bootstrap, RUN: runtime.toLowerCase() };
-        const { stdout, stderr } = await runOk(command, { cwd: dir, env, timeoutMs: 180_000 });
-        expectContains(stdout + stderr, /(pass 6|6 passed|6 pass)\b/, runtime);
+        for (const { file, count } of suites) {
+          const env = { BOOTSTRAP: bootstrap, RUN: runtime.toLowerCase() };
+          const options = { cwd: dir, env, timeoutMs: 180_000 };
+          const { stdout, stderr } = await runOk([...command, file], options);
+          const passed = new RegExp(`(pass ${count}|\\b${count} passed|\\b${count} pass)\\b`);
+          expectContains(stdout + stderr, passed, runtime);
+        }
       }
-    });
+    }, QUICK_GROUPS);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -56,7 +95,10 @@ export const npmPackage: CompatSuite = {
   inSample: false,
   control: true,
   cases: [
-    { name: "without addons, on Node, Deno and Bun", run: () => runEverywhere([]) },
-    { name: "with addons, on Node, Deno and Bun", run: () => runEverywhere(ADDONS) },
+    {
+      name: "without addons, on Node, Deno and Bun",
+      run: () => runEverywhere([SUITE, LIBRARY], []),
+    },
+    { name: "with addons, on Node, Deno and Bun", run: () => runEverywhere([SUITE], ADDONS) },
   ],
 };

@@ -11,6 +11,7 @@ import { Problem } from "./problem.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { trashRoutes } from "./routes/trash.ts";
 
 /** What the admin API stands on. */
 export interface AdminServices {
@@ -22,7 +23,7 @@ export interface AdminServices {
 /** Adds the routes of one part of the API. */
 export type Routes = (app: Hono, services: AdminServices) => void;
 
-const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes];
+const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes, trashRoutes];
 
 /** The app; `ownName` is the host that the server was told to bind. */
 export function adminApp(services: AdminServices, ownName: string): Hono {

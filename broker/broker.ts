@@ -18,6 +18,7 @@ import type { ClientTelemetry } from "./client-telemetry.ts";
 import type { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ReplicaMover } from "./replica-mover.ts";
+import type { TopicTrash } from "./topic-trash.ts";
 import type { ShareService } from "./share/share-service.ts";
 
 /**
@@ -43,6 +44,8 @@ export interface Broker extends Transactions {
   readonly partitions: PartitionSet;
   /** Moves logs between data directories. */
   readonly replicaMover: ReplicaMover;
+  /** Deleted topics that can come back. */
+  readonly trash: TopicTrash;
   /** Slows down who goes beyond a quota. */
   readonly quotas: ClientQuotaManager;
   /** The incremental fetch sessions of all clients. */

@@ -44,6 +44,8 @@ export interface ControllerOptions {
   readonly log: MetadataLog;
   readonly metadata: MetadataCache;
   readonly rack: string | null;
+  /** Told of topics that are about to be deleted, before that is written. Never rejects. */
+  readonly beforeDeletion?: (topics: readonly TopicImage[]) => Promise<void>;
 }
 
 /** How a change is to be made. */
@@ -108,7 +110,14 @@ export class Controller {
     topics: readonly TopicReference[],
     options: ChangeOptions = {},
   ): Promise<Outcome<TopicImage>[]> {
-    return this.#changeAll(topics.length, options, (context) => planDeleteTopics(context, topics));
+    return this.#changeAll(
+      topics.length,
+      options,
+      (context) => planDeleteTopics(context, topics),
+      async (outcomes) => {
+        await this.#options.beforeDeletion?.(outcomes.flatMap((each) => each.ok ? each.value : []));
+      },
+    );
   }
 
   /** Adds partitions to topics. The value is the topic as it is (to be). */
@@ -137,14 +146,16 @@ export class Controller {
 
   /**
    * Runs any plan in its turn: for changes that need nothing of the controller but its order.
-   * `items` is how many outcomes the plan gives.
+   * `items` is how many outcomes the plan gives. `beforeAppend` runs when the plan stands, before
+   * anything of it is written; no other change comes between.
    */
   change<T>(
     items: number,
     plan: Planner<T>,
     options: ChangeOptions = {},
+    beforeAppend?: BeforeAppend<T>,
   ): Promise<Outcome<T>[]> {
-    return this.#changeAll(items, options, plan);
+    return this.#changeAll(items, options, plan, beforeAppend);
   }
 
   /** The next block of producer ids; it is durable that they are taken. */
@@ -196,8 +207,9 @@ export class Controller {
     items: number,
     options: ChangeOptions,
     plan: Planner<T>,
+    beforeAppend?: BeforeAppend<T>,
   ): Promise<Outcome<T>[]> {
-    const change = this.#tail.then(() => this.#change(items, options, plan));
+    const change = this.#tail.then(() => this.#change(items, options, plan, beforeAppend));
     this.#tail = change.then(() => {}, () => {});
     return options.timeoutMs === undefined
       ? change
@@ -208,6 +220,7 @@ export class Controller {
     items: number,
     options: ChangeOptions,
     plan: Planner<T>,
+    beforeAppend?: BeforeAppend<T>,
   ): Promise<Outcome<T>[]> {
     const { log, metadata, random } = this.#options;
     for (let attempt = 0; attempt < CONFLICT_TRIES_MAX; attempt++) {
@@ -217,6 +230,7 @@ export class Controller {
         ? await inTurns(this.#options.clock, planned)
         : planned;
       if (records.length === 0 || options.validateOnly === true) return [...outcomes];
+      if (attempt === 0) await beforeAppend?.(outcomes);
       const appended = await log.append(image.position, records);
       if (appended.ok) {
         await this.#apply(records, appended.position);
@@ -327,6 +341,9 @@ export class Controller {
 
 /** What a change would write; in steps where that may take long. */
 type Planner<T> = (context: PlanContext) => Plan<T> | Steps<Plan<T>>;
+
+/** What is to be done between a plan and its writing. */
+type BeforeAppend<T> = (outcomes: readonly Outcome<T>[]) => Promise<void>;
 
 function all<T>(items: number, outcome: Outcome<T>): Outcome<T>[] {
   return Array.from({ length: items }, () => outcome);

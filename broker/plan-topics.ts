@@ -100,7 +100,7 @@ function tooManyPartitions(context: PlanContext, topics: readonly NewTopic[]): R
 }
 
 /** `planned` holds the topics of the same request, by `metricName`. */
-function nameProblem(
+export function nameProblem(
   image: MetadataImage,
   name: string,
   planned: ReadonlyMap<string, string>,

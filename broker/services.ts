@@ -20,6 +20,7 @@ import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { ReplicaMover } from "./replica-mover.ts";
+import { TopicTrash } from "./topic-trash.ts";
 import { type ShareServices, startShareGroups } from "./share/start.ts";
 
 /** What the services are opened with. */
@@ -46,6 +47,7 @@ export interface Services extends ShareServices, Transactions {
   readonly producerIds: ProducerIds;
   readonly partitions: PartitionSet;
   readonly replicaMover: ReplicaMover;
+  readonly trash: TopicTrash;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
@@ -68,7 +70,16 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     (topic) => logConfigOf(metadata.topicConfig(topic)),
   );
   metadata.onChange((delta) => partitions.apply(delta));
-  const controller = await openController(options, dataDirs, metadata);
+  const trash = new TopicTrash({
+    io,
+    logger,
+    config,
+    dataDirs,
+    metadata,
+    onRestored: ({ name, partitions: all }) => all.forEach((_, i) => partitions.find(name, i)),
+  });
+  const controller = await openController(options, dataDirs, metadata, trash);
+  await trash.start(controller);
   partitions.adoptLogs();
   const replicaMover = new ReplicaMover(io.clock, logger, dataDirs, partitions);
   replicaMover.resume();
@@ -97,6 +108,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     producerIds,
     partitions,
     replicaMover,
+    trash,
     fetchSessions: new FetchSessions(io.clock, io.random, {
       slots: config.get("max.incremental.fetch.session.cache.slots"),
     }),
@@ -108,6 +120,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       groups.close();
       share.shares.close();
       share.shareStates.close();
+      await trash.close();
       await replicaMover.close();
       await controller.close();
       await partitions.close();
@@ -120,6 +133,7 @@ function openController(
   { io, logger, config }: ServicesOptions,
   dataDirs: DataDirs,
   metadata: MetadataCache,
+  trash: TopicTrash,
 ): Promise<Controller> {
   const log = dataDirs.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
   const folder = `${dataDirs.dirOf(log)?.path}/${log.name}`;
@@ -130,6 +144,7 @@ function openController(
     log: new LocalMetadataLog(io.clock, io.disk, log, folder),
     metadata,
     rack: config.get("broker.rack"),
+    beforeDeletion: (topics) => trash.keep(topics),
   });
 }
 

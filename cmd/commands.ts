@@ -20,7 +20,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "topic",
-    summary: "create, list, describe, alter and delete topics",
+    summary: "create, list, describe, alter, delete and restore topics",
     load: async () => (await import("./topic.ts")).topicCommand(),
   },
   {

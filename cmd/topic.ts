@@ -1,6 +1,7 @@
 /** `kstream topic`: the command line of each subcommand; what they do is in `topic/`. */
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { adminUrlOption } from "./admin-client.ts";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { TIMES_HELP, utcOption } from "./time-options.ts";
 import { topicOpsCommands } from "./topic-ops.ts";
@@ -11,9 +12,10 @@ const REPLICAS_MAX = 32_767;
 /** The command with its subcommands. */
 export function topicCommand(): CommandUnknownOpts {
   const command = new Command("topic")
-    .description("Create, list, describe, alter, trim and delete topics.")
+    .description("Create, list, describe, alter, trim, delete and restore topics.")
     .helpCommand(false);
-  for (const child of [create(), list(), describe(), alter(), trim(), remove()]) {
+  const own = [create(), list(), describe(), alter(), trim(), purge(), remove(), undo()];
+  for (const child of own) {
     command.addCommand(child);
   }
   for (const child of topicOpsCommands()) command.addCommand(child);
@@ -153,6 +155,49 @@ Examples:
   kstream topic trim orders audit --before 'yesterday 06:00' --execute`,
     )
     .action(async (specs, options) => (await import("./topic/trim.ts")).trimTopics(specs, options));
+}
+
+function purge(): CommandUnknownOpts {
+  return new Command("purge")
+    .summary("delete all records of topics")
+    .description(
+      "Show how many records topics have, and with --execute delete all of them. The topics stay, " +
+        "with their configs; their offsets go on.",
+    )
+    .argument("<topic[:partitions]...>", "the topics, as orders or orders:0-2,5")
+    .option("--execute", "do it, and not only show it")
+    .option("--yes", "the same")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText("after", "\nExample:\n  kstream topic purge orders --execute")
+    .action(async (specs, options) =>
+      (await import("./topic/purge.ts")).purgeTopics(specs, options)
+    );
+}
+
+function undo(): CommandUnknownOpts {
+  return new Command("undo")
+    .summary("bring back a deleted topic")
+    .description("List deleted topics that can come back, or bring one back with its records.")
+    .argument("[topic]", "its name (the last one of it), or its id; none lists them")
+    .option("--as <name>", "give it another name")
+    .addOption(jsonOption())
+    .addOption(adminUrlOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+A kstream broker keeps deleted topics for a day (kstream.trash.ms), up to 10 GB (kstream.trash.bytes)
+and while the disk has room. A topic comes back with its id, records, offsets and configs, without
+what groups had committed. What was purged or trimmed does not come back.
+
+Examples:
+  kstream topic undo
+  kstream topic undo orders
+  kstream topic undo orders --as orders-old`,
+    )
+    .action(async (name, options) => (await import("./topic/undo.ts")).undoTopic(name, options));
 }
 
 function remove(): CommandUnknownOpts {

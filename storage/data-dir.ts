@@ -9,6 +9,7 @@
  *     cleaner-offset-checkpoint          up to where each compacted log has been cleaned
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
+ *     .trash/                            deleted ones that can come back (`trash.ts`)
  *     <topic>-<partition>/future-replica says that the log is still on its way here
  */
 import { BufferPool } from "../core/buffer-pool.ts";
@@ -36,6 +37,7 @@ import {
   parsePartitionDirName,
   PARTITION_METADATA_FILE,
   partitionDirName,
+  TRASH_DIR,
 } from "./names.ts";
 import { OpenFiles } from "./open-files.ts";
 import { type LogIdentity, PartitionLog } from "./partition-log.ts";
@@ -43,6 +45,7 @@ import { recoverLog } from "./recovery.ts";
 import { Removals } from "./removals.ts";
 import { makeDurableDir, readSmallText, writeSmallText } from "./small-files.ts";
 import { inStep, type SyncSteps } from "./sync-steps.ts";
+import { readTrashedLog, trashedPartitions, trashFolder, writeTrashedLogs } from "./trash.ts";
 
 export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 
@@ -215,6 +218,62 @@ export class DataDir {
     log.remove();
     await this.io.disk.syncDir(this.path);
     await this.checkpoints.saveNow();
+  }
+
+  /** Has what is known of the logs of a topic kept for `trash` and `restore`. Throws a `DiskError`. */
+  async beforeTrash(topicId: string): Promise<void> {
+    const logs = this.byName.values().filter((log) => log.topicId === topicId)
+      .map(({ partition, recoveryPoint, logStartOffset, cleanedTo }) =>
+        [partition, { recoveryPoint, logStartOffset, cleanedTo }] as const
+      );
+    await writeTrashedLogs(this.io.disk, this.path, topicId, new Map(logs));
+  }
+
+  /** As `delete`, but the log is kept in the trash, durably. Throws a `DiskError`. */
+  async trash(log: PartitionLog): Promise<void> {
+    const { disk } = this.io;
+    if (this.byName.get(log.name) === log) this.byName.delete(log.name);
+    const topic = trashFolder(this.path, log.topicId);
+    const folder = `${topic}/${log.partition}`;
+    log.removeTo(folder);
+    if (disk.stat(folder) !== null) {
+      for (const path of [topic, `${this.path}/${TRASH_DIR}`]) await disk.syncDir(path);
+    }
+    await disk.syncDir(this.path);
+    await this.checkpoints.saveNow();
+  }
+
+  /**
+   * Opens the logs of a topic that was deleted, under the name `topic`, which nobody else may have.
+   * Throws a `DiskError`; what is back by then is among `logs`.
+   */
+  async restore(topicId: string, topic: string): Promise<void> {
+    const { disk } = this.io;
+    const trash = trashFolder(this.path, topicId);
+    const partitions = trashedPartitions(disk, this.path, topicId);
+    const names: { topic: string; partition: number; name: string }[] = [];
+    for (const partition of partitions) {
+      const name = partitionDirName(topic, partition);
+      // What an earlier topic of that name has left is none of this one's.
+      this.checkpoints.forget(name, true);
+      disk.rename(`${trash}/${partition}`, `${this.path}/${name}`);
+      names.push({ topic, partition, name });
+    }
+    await this.inStep(names.map((each) => this.recoverOne(each, false)));
+    if (partitions.length === 0) return;
+    for (const path of [this.path, trash]) await disk.syncDir(path);
+    await this.checkpoints.saveNow();
+  }
+
+  /** Gives up what is kept of a topic. Throws a `DiskError`. */
+  async emptyTrash(topicId: string): Promise<void> {
+    const { disk, random } = this.io;
+    const folder = trashFolder(this.path, topicId);
+    if (disk.stat(folder) === null) return;
+    const path = `${this.path}/${randomDeletedDirName(random, { topic: topicId, partition: 0 })}`;
+    disk.rename(folder, path);
+    await disk.syncDir(this.path);
+    this.removals.add([path], 0);
   }
 
   /** The logs that are on their way here. */
@@ -399,13 +458,17 @@ export class DataDir {
   ): SyncSteps<void> {
     const dir = `${this.path}/${id.name}`;
     const config = this.options.logConfig(id.topic);
-    const recovered = yield* recoverLog(this.context, dir, config, {
-      ...this.checkpoints.of(id.name),
-      wasClean,
-    });
     const text = readSmallText(this.io.disk, `${dir}/${PARTITION_METADATA_FILE}`);
-    if (recovered === null) return;
     const topicId = (text === null ? null : parsePartitionMetadata(text)) ?? "";
+    const known = this.checkpoints.of(id.name);
+    const trashed = readTrashedLog(this.io.disk, this.path, topicId, id.partition);
+    const recovered = yield* recoverLog(this.context, dir, config, {
+      recoveryPoint: known.recoveryPoint ?? trashed?.recoveryPoint ?? null,
+      logStartOffset: known.logStartOffset ?? trashed?.logStartOffset ?? null,
+      cleanedTo: known.cleanedTo ?? trashed?.cleanedTo ?? null,
+      wasClean: wasClean && trashed === null,
+    });
+    if (recovered === null) return;
     if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
     this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));

@@ -14,6 +14,7 @@ import type { LogConfig } from "./log-config.ts";
 import type { StorageIo } from "./log-context.ts";
 import { readMetaProperties } from "./meta-properties.ts";
 import type { LogIdentity, PartitionLog } from "./partition-log.ts";
+import { readTrashNote, trashedBytes, trashedTopics, writeTrashNote } from "./trash.ts";
 
 /** How the data directories are opened. */
 export interface DataDirsOptions extends Omit<DataDirOptions, "path" | "clusterId"> {
@@ -25,7 +26,14 @@ export interface DataDirsOptions extends Omit<DataDirOptions, "path" | "clusterI
 
 /** See the head of this file. */
 export class DataDirs {
-  private constructor(readonly all: readonly DataDir[]) {}
+  /** Ids of topics whose logs go to the trash when they are deleted. */
+  private readonly kept = new Set<string>();
+
+  private constructor(private readonly io: StorageIo, readonly all: readonly DataDir[]) {
+    for (const { path } of all) {
+      for (const topicId of trashedTopics(io.disk, path)) this.kept.add(topicId);
+    }
+  }
 
   /** Opens all directories. Throws an `OperatorError` if one of them cannot be opened. */
   static async open(io: StorageIo, logger: Logger, options: DataDirsOptions): Promise<DataDirs> {
@@ -49,7 +57,7 @@ export class DataDirs {
         refuseCopies(opened);
         clusterId = dir.clusterId;
       }
-      const dirs = new DataDirs(opened);
+      const dirs = new DataDirs(io, opened);
       await dirs.dropDuplicates(logger);
       return dirs;
     } catch (error) {
@@ -89,9 +97,45 @@ export class DataDirs {
     return home.getOrCreate(id, config);
   }
 
-  /** As `DataDir.delete`. */
+  /** As `DataDir.delete`, or as `DataDir.trash` if the topic is to be kept. */
   async delete(log: PartitionLog): Promise<void> {
-    await this.dirOf(log)?.delete(log);
+    const dir = this.dirOf(log);
+    if (this.kept.has(log.topicId)) await dir?.trash(log);
+    else await dir?.delete(log);
+  }
+
+  /** What was written down of the topics in the trash, by id. Throws a `DiskError`. */
+  trashNotes(): Map<string, string> {
+    const notes = new Map<string, string>();
+    for (const topicId of this.kept) {
+      const note = readTrashNote(this.io.disk, this.all[0]!.path, topicId);
+      notes.set(topicId, note ?? "");
+    }
+    return notes;
+  }
+
+  /** Has the topic's logs kept when they are deleted; durable. Throws a `DiskError`. */
+  async keep(topicId: string, note: string): Promise<void> {
+    for (const dir of this.all) await dir.beforeTrash(topicId);
+    await writeTrashNote(this.io.disk, this.all[0]!.path, topicId, note);
+    this.kept.add(topicId);
+  }
+
+  /** Bytes that a topic takes in the trash. Throws a `DiskError`. */
+  trashBytes(topicId: string): number {
+    return this.all.reduce((sum, { path }) => sum + trashedBytes(this.io.disk, path, topicId), 0);
+  }
+
+  /** As `DataDir.restore`; the topic counts as kept until `emptyTrash`. */
+  async restore(topicId: string, topic: string): Promise<void> {
+    for (const dir of this.all) await dir.restore(topicId, topic);
+  }
+
+  /** As `DataDir.emptyTrash`. Throws a `DiskError`. */
+  async emptyTrash(topicId: string): Promise<void> {
+    this.kept.delete(topicId);
+    // The note goes last: without it nobody would know what the rest is.
+    for (const dir of [...this.all].reverse()) await dir.emptyTrash(topicId);
   }
 
   /** Closes all; what one of them could not write does not keep the others from it. */
@@ -123,7 +167,7 @@ export class DataDirs {
       logger.warn("a log was in two directories: the longer one is kept", { log: log.name });
       kept.deleteRecordsBefore(Math.min(dropped.logStartOffset, kept.logEndOffset));
       seen.set(log.name, kept);
-      await this.delete(dropped);
+      await this.dirOf(dropped)?.delete(dropped);
     }
   }
 }

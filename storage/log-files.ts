@@ -326,6 +326,15 @@ export class LogFiles {
     this.context.removeLater([path], delayMs);
   }
 
+  /** Renames the folder to `path`. Throws a `DiskError`. */
+  moveDir(path: string): void {
+    this.closeFiles();
+    const { disk } = this.context.io;
+    if (disk.stat(this.dir) === null) return;
+    disk.makeDir(path.slice(0, path.lastIndexOf("/")));
+    disk.rename(this.dir, path);
+  }
+
   closeFiles(): void {
     for (const segment of this.segments.all) segment.closeFiles();
   }

@@ -18,6 +18,8 @@ export const DELETED_DIR_SUFFIX = "-delete";
 
 /** In the folder of a log that is on its way here from another directory: it does not count yet. */
 export const FUTURE_FILE = "future-replica";
+/** Where deleted topics wait for their end (`trash.ts`); the name is no partition's. */
+export const TRASH_DIR = ".trash";
 export const LEADER_EPOCH_FILE = "leader-epoch-checkpoint";
 export const PARTITION_METADATA_FILE = "partition.metadata";
 export const RECOVERY_POINT_FILE = "recovery-point-offset-checkpoint";

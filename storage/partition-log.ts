@@ -375,6 +375,21 @@ export class PartitionLog {
     this.durability.notify();
   }
 
+  /** As `remove`, but the folder is kept at `path`, unless the disk refuses that. */
+  removeTo(path: string): void {
+    const { state } = this;
+    if (state.isClosed) return;
+    state.phase = "removed";
+    state.generation++;
+    try {
+      this.files.moveDir(path);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.files.removeDir(state.config.fileDeleteDelayMs);
+    }
+    this.durability.notify();
+  }
+
   /** Called by the data directory when it has failed. */
   notifyFailed(): void {
     this.durability.notify();

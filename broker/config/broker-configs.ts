@@ -405,6 +405,9 @@ export const KSTREAM_BROKER_CONFIGS = {
   "kstream.durability": stringConfig("fsync", oneOf("fsync", "os"), "HIGH", "cluster"),
   // Whether data is kept on disk, or in memory and gone with the process. `serve --memory` sets it.
   "kstream.storage": stringConfig("disk", oneOf("disk", "memory"), "HIGH"),
+  // How long a deleted topic can be restored (0: not at all), and what all of them may take on disk.
+  "kstream.trash.ms": longConfig("86400000", atLeast(0), "MEDIUM"),
+  "kstream.trash.bytes": longConfig("10737418240", atLeast(0), "MEDIUM"),
   // Kafka documents these two with its authorizer, not among the configs.
   "super.users": stringConfig("", nonNullString, "MEDIUM"),
   "allow.everyone.if.no.acl.found": booleanConfig("false", null, "MEDIUM"),

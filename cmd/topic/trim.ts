@@ -35,10 +35,10 @@ export async function trimTopics(specs: readonly string[], options: TrimOptions)
   await withAdmin(options, async (admin) => {
     const targets = await findTargets(admin, [], specs);
     const trims = await planTrims(admin, targets, place);
-    const failures = options.execute ? await execute(admin, trims) : [];
+    const failures = options.execute ? await executeTrims(admin, trims) : [];
     if (options.json) {
       await printJson({ executed: options.execute === true, partitions: trims });
-    } else await print(format(trims));
+    } else await print(formatTrims(trims));
     throwFailures(failures);
     if (options.execute) return;
     const offsets = trims.reduce((sum, trim) => sum + trim.offsets, 0);
@@ -50,7 +50,8 @@ export async function trimTopics(specs: readonly string[], options: TrimOptions)
   });
 }
 
-async function planTrims(
+/** What would go of these partitions. */
+export async function planTrims(
   admin: Admin,
   targets: readonly Target[],
   place: OffsetPoint,
@@ -93,7 +94,8 @@ function wantedStart(place: OffsetPoint, start: number, end: number, atTime: num
   }
 }
 
-async function execute(admin: Admin, trims: readonly Trim[]): Promise<unknown[]> {
+/** Deletes; the failures. */
+export async function executeTrims(admin: Admin, trims: readonly Trim[]): Promise<unknown[]> {
   const wanted = trims.filter(({ offsets }) => offsets > 0);
   const results = await admin.deleteRecords(
     wanted.map(({ topic, partition, newStartOffset }) => ({
@@ -111,7 +113,8 @@ async function execute(admin: Admin, trims: readonly Trim[]): Promise<unknown[]>
   return [...failures, new OperatorError(what, "", "run it again for the rest", 4)];
 }
 
-function format(trims: readonly Trim[]): string {
+/** A table. */
+export function formatTrims(trims: readonly Trim[]): string {
   return formatTable(trims, [
     { title: "TOPIC", cell: ({ topic }) => topic },
     { title: "PARTITION", cell: ({ partition }) => partition, right: true },

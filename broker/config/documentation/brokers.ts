@@ -110,6 +110,10 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "kafka.metrics.reporters": METRICS,
   "kstream.storage":
     "Where the data is: disk, or memory for brokers that forget everything. Read-only.",
+  "kstream.trash.bytes":
+    "What deleted topics that can be restored may take on disk together; the oldest go first.",
+  "kstream.trash.ms":
+    "How long a deleted topic is kept, to be restored with `kstream topic undo`. 0 keeps nothing.",
   "leader.imbalance.check.interval.seconds": REPLICATION,
   "listener.security.protocol.map":
     "Security protocol of each listener's name. Only PLAINTEXT is served yet.",

@@ -1,0 +1,261 @@
+/**
+ * Deleted topics that can come back: their logs are renamed into a trash (`storage/trash.ts`), from
+ * where they go after `kstream.trash.ms`, or earlier, the oldest first, if they take more than
+ * `kstream.trash.bytes` or the disk runs low. To all Kafka APIs a deleted topic is gone at once.
+ */
+import { assert } from "../core/assert.ts";
+import { Errors } from "../core/errors.ts";
+import type { Io, Timer } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
+import type { Logger } from "../core/logger.ts";
+import { type PartitionImage, type TopicImage, topicRecords } from "../cluster/metadata-image.ts";
+import type { DataDirs } from "../storage/data-dirs.ts";
+import type { BrokerConfig } from "./config/broker-config.ts";
+import type { Controller } from "./controller.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
+import { accept, type Outcome, refuse } from "./outcome.ts";
+import { nameProblem, type Plan, type PlanContext } from "./plan-topics.ts";
+
+/** A topic as it was when it was deleted. */
+export interface TrashedTopic {
+  readonly name: string;
+  readonly id: string;
+  readonly deletedMs: number;
+  /** When it is given up at the latest. */
+  readonly untilMs: number;
+  readonly sizeBytes: number;
+  readonly partitions: readonly PartitionImage[];
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+/** What the trash stands on. */
+export interface TopicTrashOptions {
+  readonly io: Pick<Io, "clock">;
+  readonly logger: Logger;
+  readonly config: BrokerConfig;
+  readonly dataDirs: DataDirs;
+  readonly metadata: MetadataCache;
+  /** Opens its partitions, so that retention and a deletion find them. */
+  readonly onRestored: (topic: TopicImage) => void;
+}
+
+/** What is written down of a topic. */
+type Note = Pick<TrashedTopic, "name" | "deletedMs" | "partitions" | "configs">;
+
+/** How often it is looked whether something has to go. */
+const SWEEP_MS = 30_000;
+/** With less than that on a disk nothing is kept. */
+const FREE_BYTES_MIN = 1_000_000_000;
+/** So many topics are kept at most. */
+const TOPICS_MAX = 1000;
+/** Of `--memory`, which has no disk to keep much on. */
+const MEMORY_BYTES_MAX = 64 * 1024 * 1024;
+
+/** See the head of this file. */
+export class TopicTrash {
+  readonly #options: TopicTrashOptions;
+  #controller: Controller | null = null;
+  #timer: Timer | null = null;
+  #isClosed = false;
+  /** Settles with the last thing that was begun: they go one after the other. */
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(options: TopicTrashOptions) {
+    this.#options = options;
+  }
+
+  /** Drops what a crash has left of topics that are there, and begins to look after the trash. */
+  async start(controller: Controller): Promise<void> {
+    this.#controller = controller;
+    const { dataDirs, metadata, logger } = this.#options;
+    try {
+      for (const [topicId, text] of dataDirs.trashNotes()) {
+        const isBack = metadata.image.topicsById.get(topicId) !== undefined;
+        if (isBack || parseNote(text) === null) await dataDirs.emptyTrash(topicId);
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      logger.warn("the trash cannot be read", { why: error.message });
+    }
+    this.#sweepLater();
+  }
+
+  /** To be called before topics are deleted. Where the disk refuses they are not kept. */
+  async keep(topics: readonly TopicImage[]): Promise<void> {
+    const { config, dataDirs, io, logger } = this.#options;
+    if (config.get("kstream.trash.ms") === 0) return;
+    const deletedMs = io.clock.wallMs();
+    for (const { name, id, partitions, configs } of topics) {
+      // The coordinators' own state is not what anybody would take back.
+      if (name.startsWith("__")) continue;
+      const note: Note = { name, deletedMs, partitions, configs: Object.fromEntries(configs) };
+      try {
+        await dataDirs.keep(id, JSON.stringify(note));
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        logger.warn("a deleted topic cannot be kept", { topic: name, why: error.message });
+      }
+    }
+  }
+
+  /** What can be restored, the latest first. */
+  list(): TrashedTopic[] {
+    const { config, dataDirs, metadata } = this.#options;
+    const trashMs = config.get("kstream.trash.ms");
+    return [...dataDirs.trashNotes()].flatMap(([id, text]) => {
+      const note = parseNote(text);
+      if (note === null || metadata.image.topicsById.get(id) !== undefined) return [];
+      const sizeBytes = dataDirs.trashBytes(id);
+      return [{ ...note, id, untilMs: note.deletedMs + trashMs, sizeBytes }];
+    }).sort((a, b) => b.deletedMs - a.deletedMs);
+  }
+
+  /** Restores a topic with its id, records, offsets and configs, under `name`. */
+  async restore({ id, configs, partitions }: TrashedTopic, name: string) {
+    return await this.#inTurn(async (): Promise<Outcome<TopicImage>> => {
+      const controller = this.#controller;
+      assert(controller !== null, "restored after the start");
+      const topic: TopicImage = {
+        name,
+        id,
+        // Readers and replicas tell by the epoch that this is another term of the leader.
+        partitions: partitions.map((partition) => ({
+          ...partition,
+          leaderEpoch: partition.leaderEpoch + 1,
+          partitionEpoch: partition.partitionEpoch + 1,
+        })),
+        configs: new Map(Object.entries(configs)),
+      };
+      const { dataDirs } = this.#options;
+      if (!dataDirs.trashNotes().has(id)) return gone(id);
+      const [outcome] = await controller.change(
+        1,
+        (context) => planRestore(context, topic),
+        {},
+        // In the controller's turn: nobody else can take the name meanwhile.
+        ([planned]) => planned?.ok ? this.#moveBack(id, name) : Promise.resolve(),
+      ).catch(async (error: unknown) => {
+        await this.#moveAway(id);
+        throw error;
+      });
+      assert(outcome !== undefined, "one outcome for one topic");
+      if (outcome.ok) {
+        this.#options.onRestored(topic);
+        await dataDirs.emptyTrash(id);
+      } else await this.#moveAway(id);
+      return outcome;
+    });
+  }
+
+  /** Gives up these topics, or all; answers how many. */
+  async empty(ids: readonly string[] | null): Promise<number> {
+    return await this.#inTurn(async () => {
+      const given = this.list().filter(({ id }) => ids === null || ids.includes(id));
+      for (const { id } of given) await this.#options.dataDirs.emptyTrash(id);
+      return given.length;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    await this.#tail;
+  }
+
+  #moveBack(id: string, name: string): Promise<void> {
+    return this.#options.dataDirs.restore(id, name);
+  }
+
+  /** What was moved back of a topic that could not be restored goes to the trash again. */
+  async #moveAway(id: string): Promise<void> {
+    const { dataDirs, metadata } = this.#options;
+    if (metadata.image.topicsById.get(id) !== undefined) return;
+    for (const log of [...dataDirs.logs()]) if (log.topicId === id) await dataDirs.delete(log);
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(task);
+    this.#tail = done.catch(() => {});
+    return done;
+  }
+
+  #sweepLater(): void {
+    if (this.#isClosed) return;
+    this.#timer = this.#options.io.clock.setTimer(SWEEP_MS, () => {
+      this.#inTurn(() => this.sweep())
+        .catch((error: unknown) => {
+          this.#options.logger.warn("the trash cannot be emptied", { why: String(error) });
+        })
+        .finally(() => this.#sweepLater());
+    });
+  }
+
+  /** Gives up what is too old or too much. */
+  async sweep(): Promise<void> {
+    const { config, dataDirs, io, logger } = this.#options;
+    const nowMs = io.clock.wallMs();
+    const inMemory = config.get("kstream.storage") === "memory";
+    let left = Math.min(
+      config.get("kstream.trash.bytes"),
+      inMemory ? MEMORY_BYTES_MAX : Infinity,
+    );
+    const isLow = !inMemory && dataDirs.all.some((dir) => dir.freeBytes() < FREE_BYTES_MIN);
+    const topics = this.list();
+    for (const [index, { id, name, untilMs, sizeBytes }] of topics.entries()) {
+      left -= sizeBytes;
+      // One at a time: what it frees is to be seen first.
+      const isFirstToGo = isLow && index === topics.length - 1;
+      if (untilMs > nowMs && left >= 0 && !isFirstToGo && index < TOPICS_MAX) continue;
+      logger.info("a deleted topic cannot be restored any more", { topic: name, topicId: id });
+      await dataDirs.emptyTrash(id);
+    }
+  }
+}
+
+function planRestore({ image }: PlanContext, topic: TopicImage): Plan<TopicImage> {
+  const problem = nameProblem(image, topic.name, new Map());
+  if (problem !== null) return { records: [], outcomes: [problem] };
+  if (image.topicsById.get(topic.id) !== undefined) {
+    return { records: [], outcomes: [gone(topic.id)] };
+  }
+  return { records: topicRecords(topic), outcomes: [accept(topic)] };
+}
+
+function gone(id: string): Outcome<TopicImage> {
+  return refuse(Errors.UNKNOWN_TOPIC_ID, `The topic ${id} is not in the trash.`);
+}
+
+/** Null if it is no note. */
+function parseNote(text: string): Note | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return isNote(parsed) ? parsed : null;
+}
+
+function isNote(value: unknown): value is Note {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const partitions = fields.get("partitions");
+  const configs = fields.get("configs");
+  return typeof fields.get("name") === "string" && Number.isSafeInteger(fields.get("deletedMs")) &&
+    Array.isArray(partitions) && partitions.length > 0 && partitions.every(isPartition) &&
+    typeof configs === "object" && configs !== null &&
+    Object.values(configs).every((each) => typeof each === "string");
+}
+
+function isPartition(value: unknown): value is PartitionImage {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const integers = (name: string) => {
+    const list = fields.get(name);
+    return Array.isArray(list) && list.every((each) => Number.isSafeInteger(each));
+  };
+  return integers("replicas") && integers("isr") &&
+    ["leader", "leaderEpoch", "partitionEpoch"].every((name) =>
+      Number.isSafeInteger(fields.get(name))
+    );
+}

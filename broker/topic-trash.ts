@@ -23,6 +23,7 @@ export interface TrashedTopic {
   readonly deletedMs: number;
   /** When it is given up at the latest. */
   readonly untilMs: number;
+  /** Of its records. */
   readonly sizeBytes: number;
   readonly partitions: readonly PartitionImage[];
   readonly configs: Readonly<Record<string, string>>;
@@ -40,7 +41,7 @@ export interface TopicTrashOptions {
 }
 
 /** What is written down of a topic. */
-type Note = Pick<TrashedTopic, "name" | "deletedMs" | "partitions" | "configs">;
+type Note = Omit<TrashedTopic, "id" | "untilMs">;
 
 /** How often it is looked whether something has to go. */
 const SWEEP_MS = 30_000;
@@ -84,18 +85,26 @@ export class TopicTrash {
   async keep(topics: readonly TopicImage[]): Promise<void> {
     const { config, dataDirs, io, logger } = this.#options;
     if (config.get("kstream.trash.ms") === 0) return;
+    // The coordinators' own state is not what anybody would take back.
+    const kept = topics.filter(({ name }) => !name.startsWith("__"));
+    const sizes = dataDirs.sizes(new Set(kept.map(({ id }) => id)));
     const deletedMs = io.clock.wallMs();
-    for (const { name, id, partitions, configs } of topics) {
-      // The coordinators' own state is not what anybody would take back.
-      if (name.startsWith("__")) continue;
-      const note: Note = { name, deletedMs, partitions, configs: Object.fromEntries(configs) };
+    // Together, so that the disk is waited for once and not for each.
+    await Promise.all(kept.map(async ({ name, id, partitions, configs }) => {
+      const note: Note = {
+        name,
+        deletedMs,
+        sizeBytes: sizes.get(id) ?? 0,
+        partitions,
+        configs: Object.fromEntries(configs),
+      };
       try {
         await dataDirs.keep(id, JSON.stringify(note));
       } catch (error) {
         if (!(error instanceof DiskError)) throw error;
         logger.warn("a deleted topic cannot be kept", { topic: name, why: error.message });
       }
-    }
+    }));
   }
 
   /** What can be restored, the latest first. */
@@ -105,8 +114,7 @@ export class TopicTrash {
     return [...dataDirs.trashNotes()].flatMap(([id, text]) => {
       const note = parseNote(text);
       if (note === null || metadata.image.topicsById.get(id) !== undefined) return [];
-      const sizeBytes = dataDirs.trashBytes(id);
-      return [{ ...note, id, untilMs: note.deletedMs + trashMs, sizeBytes }];
+      return [{ ...note, id, untilMs: note.deletedMs + trashMs }];
     }).sort((a, b) => b.deletedMs - a.deletedMs);
   }
 
@@ -241,7 +249,8 @@ function isNote(value: unknown): value is Note {
   const fields = new Map<string, unknown>(Object.entries(value));
   const partitions = fields.get("partitions");
   const configs = fields.get("configs");
-  return typeof fields.get("name") === "string" && Number.isSafeInteger(fields.get("deletedMs")) &&
+  return typeof fields.get("name") === "string" &&
+    ["deletedMs", "sizeBytes"].every((name) => Number.isSafeInteger(fields.get(name))) &&
     Array.isArray(partitions) && partitions.length > 0 && partitions.every(isPartition) &&
     typeof configs === "object" && configs !== null &&
     Object.values(configs).every((each) => typeof each === "string");

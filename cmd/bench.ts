@@ -36,6 +36,13 @@ function produce(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream bench produce load
+  kstream bench produce load --size 1000 --rate 5000 --records 50000 --acks all`,
+    )
     .action(async (topic, options) =>
       (await import("./bench/produce.ts")).benchProduce(topic, options)
     );
@@ -50,6 +57,7 @@ function consume(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
+    .addHelpText("after", "\nExamples:\n  kstream bench consume load --json | jq .recordsPerSecond")
     .action(async (topic, options) =>
       (await import("./bench/consume.ts")).benchConsume(topic, options)
     );
@@ -70,6 +78,7 @@ function latency(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
+    .addHelpText("after", "\nExamples:\n  kstream bench latency load --rate 2000 --records 20000")
     .action(async (topic, options) =>
       (await import("./bench/latency.ts")).benchLatency(topic, options)
     );

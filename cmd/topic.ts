@@ -170,7 +170,10 @@ function purge(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
-    .addHelpText("after", "\nExample:\n  kstream topic purge orders --execute")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kstream topic purge orders\n  kstream topic purge orders:0-2,5 --execute",
+    )
     .action(async (specs, options) =>
       (await import("./topic/purge.ts")).purgeTopics(specs, options)
     );

@@ -54,7 +54,7 @@ function topic(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption("how long to wait, as 30s or 5m"))
-    .addHelpText("after", "\nExample:\n  kstream wait topic orders -p 3")
+    .addHelpText("after", "\nExamples:\n  kstream wait topic orders -p 3")
     .addHelpText("after", "\nExamples:\n  kstream wait topic orders --timeout 30s")
     .action(async (name, options) => (await import("./wait/topic.ts")).waitTopic(name, options));
 }

@@ -226,7 +226,8 @@ export class DataDir {
       .map(({ partition, recoveryPoint, logStartOffset, cleanedTo }) =>
         [partition, { recoveryPoint, logStartOffset, cleanedTo }] as const
       );
-    await writeTrashedLogs(this.io.disk, this.path, topicId, new Map(logs));
+    const known = new Map(logs);
+    if (known.size > 0) await writeTrashedLogs(this.io.disk, this.path, topicId, known);
   }
 
   /** As `delete`, but the log is kept in the trash, durably. Throws a `DiskError`. */

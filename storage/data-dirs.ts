@@ -14,7 +14,7 @@ import type { LogConfig } from "./log-config.ts";
 import type { StorageIo } from "./log-context.ts";
 import { readMetaProperties } from "./meta-properties.ts";
 import type { LogIdentity, PartitionLog } from "./partition-log.ts";
-import { readTrashNote, trashedBytes, trashedTopics, writeTrashNote } from "./trash.ts";
+import { readTrashNote, trashedTopics, writeTrashNote } from "./trash.ts";
 
 /** How the data directories are opened. */
 export interface DataDirsOptions extends Omit<DataDirOptions, "path" | "clusterId"> {
@@ -121,9 +121,13 @@ export class DataDirs {
     this.kept.add(topicId);
   }
 
-  /** Bytes that a topic takes in the trash. Throws a `DiskError`. */
-  trashBytes(topicId: string): number {
-    return this.all.reduce((sum, { path }) => sum + trashedBytes(this.io.disk, path, topicId), 0);
+  /** Bytes of the records of topics, by id. */
+  sizes(topicIds: ReadonlySet<string>): Map<string, number> {
+    const sizes = new Map<string, number>();
+    for (const { topicId, sizeBytes } of this.logs()) {
+      if (topicIds.has(topicId)) sizes.set(topicId, (sizes.get(topicId) ?? 0) + sizeBytes);
+    }
+    return sizes;
   }
 
   /** As `DataDir.restore`; the topic counts as kept until `emptyTrash`. */

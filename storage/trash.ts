@@ -40,18 +40,6 @@ export function trashedPartitions(disk: Disk, dataDir: string, topicId: string):
     .map(({ name }) => Number(name));
 }
 
-/** Bytes of a topic's files in the trash. Throws a `DiskError`. */
-export function trashedBytes(disk: Disk, dataDir: string, topicId: string): number {
-  const folder = trashFolder(dataDir, topicId);
-  let bytes = 0;
-  for (const partition of trashedPartitions(disk, dataDir, topicId)) {
-    for (const { name } of disk.list(`${folder}/${partition}`)) {
-      bytes += disk.stat(`${folder}/${partition}/${name}`)?.sizeBytes ?? 0;
-    }
-  }
-  return bytes;
-}
-
 /** Writes down what a topic is that is to be deleted; durable. Throws a `DiskError`. */
 export async function writeTrashNote(
   disk: Disk,

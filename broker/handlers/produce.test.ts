@@ -98,8 +98,9 @@ describe("produce", () => {
   });
 
   test("a request that makes the files of many partitions comes before what follows it", async () => {
-    const partitions = 400;
+    const partitions = 1200;
     await t.createTopic("many", { partitions });
+    const other = await t.connect();
     const all = t.connection.request(produce, {
       acks: 1,
       timeoutMs: 10_000,
@@ -113,7 +114,6 @@ describe("produce", () => {
     }, { maxVersion: 12 });
     const last = produceTo("many", batch(["second"]), { partition: partitions - 1, acks: 1 });
     // Others are served meanwhile.
-    const other = await t.connect();
     const order: string[] = [];
     await Promise.all([
       all.then(() => order.push("all")),

@@ -56,8 +56,8 @@ async function bash(line: string, type = 9, brokers?: string): Promise<string[]>
 const has = (shell: string) => Bun.which(shell) !== null;
 
 test("bash completes commands, options and what the cluster has", async () => {
-  expect(await bash("kstream top")).toEqual(["topic"]);
-  expect(await bash("kstream topic l")).toEqual(["list"]);
+  expect(await bash("kstream topi")).toEqual(["topic"]);
+  expect(await bash("kstream topic li")).toEqual(["list"]);
   expect(await bash("kstream topic describe ord")).toEqual(["orders", "orders-dead"]);
   expect(await bash("kstream topic describe orders a")).toEqual(["audit"]);
   expect(await bash("echo x | kstream consume a")).toEqual(["audit"]);
@@ -81,7 +81,7 @@ test("a list tells what the words are", async () => {
 
 test("nothing of the line is run, and an absent broker is silence", async () => {
   expect(await bash("kstream consume $(touch touched) --gr")).toEqual(["--group"]);
-  expect(await bash("kstream consume `touch touched`; kstream topic l")).toEqual(["list"]);
+  expect(await bash("kstream consume `touch touched`; kstream topic li")).toEqual(["list"]);
   expect(await Bun.file(join(bin, "touched")).exists()).toBe(false);
   const began = performance.now();
   expect(await bash("kstream topic describe o", 9, "127.0.0.1:1")).toEqual([""]);
@@ -94,7 +94,7 @@ test("nothing of the line is run, and an absent broker is silence", async () => 
 test.skipIf(!has("fish"))("fish shows the words and what they are", async () => {
   const fish = (line: string) =>
     shell(["fish", "--no-config", "-c", `source script.fish; complete -C '${line}'`]);
-  expect(await fish("kstream topic l")).toBe("list\tlist topics\n");
+  expect(await fish("kstream topic li")).toBe("list\tlist topics\n");
   expect(await fish("kstream consume a")).toBe("audit\t2 partitions\n");
   expect(await fish("kstream consume x --isolation=read_c")).toBe("--isolation=read_committed\n");
   expect(await fish("kstream produce orders script.z")).toBe("script.zsh\n");

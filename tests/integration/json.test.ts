@@ -27,6 +27,12 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "txn abort": "txn.test.ts",
   expect: "expect.test.ts",
   doctor: "doctor.test.ts",
+  "bench produce": "bench.test.ts",
+  "bench consume": "bench.test.ts",
+  "bench latency": "bench.test.ts",
+  top: "bench.test.ts",
+  "topic purge": "trash.test.ts",
+  "topic undo": "trash.test.ts",
 };
 
 const known = new Map<string, object>(Object.entries(schemas.$defs));

@@ -91,7 +91,7 @@ test("settings that cannot be are refused, and nothing is written", async () => 
       ["borkers=a", 'did you mean "brokers"'],
       ["consume.formt=a", 'did you mean "consume.format"'],
       ["serve.data=x", "there is no setting"],
-      ["timeout=soon", "no number of seconds"],
+      ["timeout=soon", "soon"],
       ["tls=perhaps", "neither true nor false"],
       ["brokers", "name=value"],
     ] as const

@@ -163,7 +163,9 @@ test("deleted records stay behind, and times of the broker are kept", async () =
   await ok(["produce", "trimmed"], { ...at, input });
   await ok(["topic", "trim", "trimmed", "--before", "123", "--execute"], at);
   await ok(["topic", "clone", "trimmed", "trimmed2"], at);
-  expect(await recordsOf("trimmed2")).toEqual(await recordsOf("trimmed"));
+  // A producer cannot say that a broker set the time (Kafka's LogValidator), only which it was.
+  const times = ({ timestampType: _type, ...record }: Record<string, unknown>) => record;
+  expect((await recordsOf("trimmed2")).map(times)).toEqual((await recordsOf("trimmed")).map(times));
   expect(await recordsOf("trimmed2")).toHaveLength(877);
   const [described] = JSON.parse(await ok(["topic", "describe", "trimmed2", "--json"], at));
   expect(described.configs[0]).toMatchObject({ value: "LogAppendTime" });

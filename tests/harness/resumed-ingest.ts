@@ -13,10 +13,12 @@ const ROUNDS_MAX = 60;
 /** A run that has nothing to go on from says nothing before it writes: it gets longer and longer. */
 const SILENT_ROUND_MS = 400;
 const STUCK_MS = 20_000;
+/** A run is left so long first; twice as long whenever the run before it came no further. */
+const FIRST_WITHIN_MS = 20;
 
 /**
  * Runs the command until it ends by itself, or `rounds` runs were killed; each at a moment between
- * where it says that it goes on and `withinMs` later.
+ * where it says that it goes on and up to `withinMs` later.
  */
 export async function runAndKill(
   args: readonly string[],
@@ -25,6 +27,7 @@ export async function runAndKill(
 ): Promise<KilledRounds> {
   const positions: number[] = [];
   let kills = 0;
+  let leftMs = FIRST_WITHIN_MS;
   for (let round = 0; round < ROUNDS_MAX && kills < rounds; round++) {
     const child = Bun.spawn([KSTREAM, "produce", ...args], {
       stdin: "ignore",
@@ -40,8 +43,10 @@ export async function runAndKill(
       said += decoder.decode(chunk, { stream: true });
       const at = /going on at byte (\d+)\n/.exec(said);
       if (at === null || timer !== undefined) continue;
-      positions.push(Number(at[1]));
-      timer = setTimeout(() => child.kill("SIGKILL"), (withinMs * (round % 10)) / 10);
+      const position = Number(at[1]);
+      if (position === positions.at(-1)) leftMs = Math.min(2 * leftMs, withinMs);
+      positions.push(position);
+      timer = setTimeout(() => child.kill("SIGKILL"), (leftMs * (round % 10)) / 10);
     }
     const exitCode = await child.exited;
     clearTimeout(first);

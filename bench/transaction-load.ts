@@ -18,6 +18,8 @@ import { percentiles } from "./percentiles.ts";
 const RECORD_BYTES = 100;
 const WARM_MS = 2000;
 const RETRY_MS = 1;
+/** A broker that is not ready for one transaction for so long never will be. */
+const PATIENCE_MS = 30_000;
 /** The highest version by topic name. */
 const PRODUCE_VERSION = 12;
 const RETRIABLE: readonly number[] = [
@@ -104,10 +106,12 @@ class TransactionalProducer {
   }
 
   async #untilDone(attempt: () => Promise<number>): Promise<void> {
+    const sinceMs = performance.now();
     for (;;) {
       const error = await attempt();
       if (error === Errors.NONE) return;
-      if (!RETRIABLE.includes(error)) throw new Error(`${this.id}: error ${error}`);
+      const isLate = performance.now() - sinceMs > PATIENCE_MS;
+      if (isLate || !RETRIABLE.includes(error)) throw new Error(`${this.id}: error ${error}`);
       await Bun.sleep(RETRY_MS);
     }
   }

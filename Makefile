@@ -44,7 +44,7 @@ deps: tools node_modules/.installed
 
 dist/kstream: $(PRODUCT) node_modules/.installed
 	@mkdir -p dist
-	@bun build --compile --minify --bytecode --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts >/dev/null
+	@bun build --compile --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts >/dev/null
 	@mv dist/kstream.new dist/kstream
 
 build: deps dist/kstream

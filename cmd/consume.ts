@@ -17,6 +17,7 @@ import { FRAMES } from "./produce/framing.ts";
 import { PAYLOADS } from "./produce/parse-record.ts";
 import type { PayloadKind } from "./produce/parse-record.ts";
 import { withHeader } from "./consume/format/record-format.ts";
+import { SkippedRecords } from "./consume/bad-records.ts";
 import { LatestByKey } from "./consume/latest-by-key.ts";
 import { stdoutReaderGone, writeStdout } from "./stdout.ts";
 import { onInterrupt, say } from "./terminal.ts";
@@ -45,7 +46,7 @@ and behind a letter: %v{hex} {base64} {base64raw} {json} {int} {long} {unpack[>i
 
 Exit code: 0 done, 1 failed (no such topic), 2 usage, 3 no broker answers in time, 4 not all that was
 asked for: --count or the range was cut short by --idle-timeout or an interrupt, its start is deleted
-already, or with --exit-at-end its end is not written yet.
+already, with --exit-at-end its end is not written yet, or --on-error has skipped records.
 
 Examples:
   kstream consume logs | grep ERROR
@@ -83,9 +84,17 @@ export function consumeCommand() {
     .option("--latest-by-key", "of each key only the last record, without those that are deleted")
     .addOption(whereOption())
     .addOption(mapOption())
+    .addOption(
+      new Option("--on-error <what>", "a record that an expression or the format cannot take")
+        .choices(["stop", "skip"] as const).default("stop" as const),
+    )
     .addOption(timeoutOption("how long no broker may answer", 60))
     .addHelpText("after", TIMES_HELP + EXPRESSIONS_HELP + HELP)
-    .action(async (names, options) => process.exit(await consume(names, options)));
+    .action(async (names, options) => {
+      const skipped = options.onError === "skip" ? new SkippedRecords(say) : null;
+      const exitCode = await consume(names, options, skipped);
+      process.exit(skipped?.report(exitCode) ?? exitCode);
+    });
 }
 
 function inputOptions() {
@@ -120,15 +129,21 @@ function inputOptions() {
 }
 
 /** Resolves to the exit code. */
-async function consume(names: readonly string[], options: ConsumeFlags): Promise<number> {
+async function consume(
+  names: readonly string[],
+  options: ConsumeFlags,
+  skipped: SkippedRecords | null,
+): Promise<number> {
   const topics = topicsOf(names, options.topics);
   const range = rangeOf(options.offset, options.utc ?? false);
   refuseContradictions(options, range);
   refuseWithShare(options);
   refuseWithLatest(options);
-  const format = await formatOf(options);
+  const wanted = await formatOf(options);
+  const format = skipped?.format(wanted) ?? wanted;
   const partitions = partitionsOf(options.partition);
-  const select = await selectRecords(options);
+  const chosen = await selectRecords(options);
+  const select = chosen === null ? null : skipped?.select(chosen) ?? chosen;
   const { bunCodecs } = await import("../core/compression/bun.ts");
   const common = {
     topics,

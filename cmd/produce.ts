@@ -88,7 +88,11 @@ export function produceCommand() {
     .option("--value-column <name>", "of CSV: its text is the value")
     .option("--separator <character>", "of CSV columns, instead of a comma")
     .option("--repartition", "of envelopes: choose partitions anew")
-    .option("--on-error <what>", "input that is no record: stop, skip, or dlq:TOPIC", "stop")
+    .option(
+      "--on-error <what>",
+      "what is no record, or fails in an expression: stop, skip, or dlq:TOPIC",
+      "stop",
+    )
     .option("--resume <name>", "go on where the last run under this name was")
     .option(
       "--commit-ms <ms>",

@@ -38,6 +38,7 @@ export interface ConsumeFlags extends SecurityFlags, ExpressionFlags {
   readonly frame?: FrameName | undefined;
   readonly columns?: string | undefined;
   readonly latestByKey?: true | undefined;
+  readonly onError: "stop" | "skip";
   readonly isolation: "read_uncommitted" | "read_committed";
 }
 

@@ -31,7 +31,7 @@ export class LatestByKey {
       this.#latest.delete(key);
     }
     if (record.valueStart < 0) return;
-    this.format.print(this.#one, record, place);
+    if (this.format.print(this.#one, record, place) === false) return false;
     const printed = this.#one.take();
     this.#latest.set(key, printed);
     this.#bytes += printed.length + key.length + ENTRY_BYTES;

@@ -327,8 +327,7 @@ class ConsumeRun {
         this.#gathered = this.#output.size;
         const record = select === null ? cursor : select(cursor, chunk);
         if (record === null) continue;
-        print(this.#output, record, chunk);
-        this.#printed++;
+        if (print(this.#output, record, chunk) !== false) this.#printed++;
         if (this.#output.size >= FLUSH_BYTES) await this.#flush(chunk, cursor.offset + 1);
         // Nothing more is read for a reader that is gone, or for somebody who interrupts.
         if (this.#stop.aborted) {

@@ -76,10 +76,7 @@ async function printAll(
     if (record === null) break;
     const cursor = cursorOn(record);
     const selected = select === null ? cursor : select(cursor, record);
-    if (selected !== null) {
-      print(output, selected, record);
-      printed++;
-    }
+    if (selected !== null && print(output, selected, record) !== false) printed++;
     written.push(record);
     // As long as more is at hand, one write takes many.
     if (consumer.buffered > 0 && output.size < FLUSH_BYTES && printed !== count) continue;

@@ -13,6 +13,13 @@ export type OnError =
 /** The input cannot be gone on with; the message names the place. */
 export class InputError extends Error {
   override readonly name = "InputError";
+  constructor(
+    message: string,
+    /** Lines shown below the message: the place in an expression. */
+    readonly excerpt: string = "",
+  ) {
+    super(message);
+  }
 }
 
 /** Where a bad record stands. */
@@ -45,10 +52,11 @@ export class BadRecords {
   /** True: go on behind it; false: the producer's buffer is full. Throws `InputError`. */
   take(record: Uint8Array, place: BadRecordPlace, error: RecordError): boolean {
     const message = `${place.text}: ${error.message}`;
-    if (this.onError.kind === "stop") throw new InputError(message);
+    if (this.onError.kind === "stop") throw new InputError(message, error.excerpt);
     if (this.deadLetters !== null && !this.#bury(record, place, error)) return false;
     this.skipped++;
     if (this.skipped <= PRINTED_MAX) this.say(`kstream: ${message}`);
+    if (this.skipped === 1 && error.excerpt !== "") this.say(error.excerpt);
     if (this.skipped === PRINTED_MAX) this.say("kstream: from here on they are only counted");
     return true;
   }
@@ -56,7 +64,7 @@ export class BadRecords {
   #bury(record: Uint8Array, place: BadRecordPlace, error: RecordError): boolean {
     const text = (value: string) => new TextEncoder().encode(value);
     const headers: HeaderEntry[] = [
-      ["kstream.error", text(error.message)],
+      ["kstream.error", text(error.message.replace(/\s*\n\s*/g, " "))],
       ["kstream.topic", text(this.topic)],
       ["kstream.input", text(place.input ?? "-")],
       ["kstream.line", text(String(place.number))],

@@ -272,7 +272,7 @@ export class Feeder {
       return this.settings.transform(source, place);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
-      throw new RecordError(`${error.message}\n${error.excerpt}`);
+      throw new RecordError(error.message, null, error.excerpt);
     }
   }
 }

@@ -11,7 +11,12 @@ export type PayloadKind = (typeof PAYLOADS)[number];
 /** Why a record of the input is none; `column` counts characters from 1, null if it is no place. */
 export class RecordError extends Error {
   override readonly name = "RecordError";
-  constructor(message: string, readonly column: number | null = null) {
+  constructor(
+    message: string,
+    readonly column: number | null = null,
+    /** Lines shown below the message: the place in an expression. */
+    readonly excerpt: string = "",
+  ) {
     super(message);
   }
 }

@@ -153,6 +153,7 @@ class ProduceRun {
     const skipped = this.#bad?.skipped ?? 0;
     const isKnown = isInputError(error);
     if (isKnown) this.io.say(`kstream: ${error.message}`);
+    if (isKnown && error.excerpt !== "") this.io.say(error.excerpt);
     const { onError, transform, resume, topic } = this.settings;
     const lost = resume === null ? failed : feeder.sent - acknowledged;
     this.io.counted?.({
@@ -391,7 +392,7 @@ function producerOptions(settings: ProduceSettings, delivery: Delivery): Produce
 }
 
 /** What is said in a line and counted; anything else is for whoever runs the command. */
-function isInputError(error: unknown): error is Error {
+function isInputError(error: unknown): error is InputError | OperatorError {
   return error instanceof InputError || error instanceof OperatorError;
 }
 

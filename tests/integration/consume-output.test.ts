@@ -81,6 +81,22 @@ test("a record that is not what --value says ends it, after those before it", as
   );
 });
 
+test("--on-error skip leaves out what cannot be printed or evaluated, and says how many", async () => {
+  const skip = ["consume", "users", "-e", "-p", "0", "--on-error", "skip"];
+  const shown = await kstream([...skip, "--value", "json", "-f", "%o %v\\n"], at);
+  expect([shown.exitCode, shown.stdout]).toEqual([4, '0 {"n":1}\n1 {"n":2}\n2 {"n":3}\n3 \n']);
+  expect(shown.stderr).toMatch(
+    /^kstream: the value of users-0@4 is no json: .*\nkstream: skipped 1 record\n$/,
+  );
+  const two = await kstream([...skip, "-n", "2", "--map", "v.n > 1 ? v.n : undefined"], at);
+  expect([two.exitCode, two.stdout]).toEqual([4, "2\n3\n"]);
+  expect(two.stderr).toMatch(
+    /^kstream: --map fails for users-0@0: .*\n {2}v.*\n.*skipped 1 record\n$/s,
+  );
+  const stopped = await kstream(["consume", "users", "-e", "-p", "0", "--map", "v.n.x"], at);
+  expect([stopped.exitCode, stopped.stdout]).toEqual([1, ""]);
+});
+
 test("several topics, by name and by expression, and in a group", async () => {
   for (const topic of ["logs-a", "logs-b", "other"]) {
     await ok(["produce", topic], { ...at, input: `${topic} 1\n${topic} 2\n` });

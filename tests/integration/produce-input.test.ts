@@ -131,6 +131,30 @@ test("broken JSON names file, line and column; the input stops, skips or is kept
   });
 });
 
+test("what fails in an expression is bad like any other input", async () => {
+  const input = '{"id":1}\n{"no":2}\n{"id":3}\n';
+  const [code, said] = await bad("keyed", input, "--key-by", "v.id");
+  const excerpt = ["  v.id", "  ^^^^"];
+  const why = expect.stringMatching(/^kstream: line 2: --key-by fails: this gives undefined: /);
+  expect([code, said]).toEqual([4, [
+    ...[why, ...excerpt],
+    "sent 1, acknowledged 1, failed 0, left out 0, the rest was not read",
+  ]]);
+  const [skipCode, skipped] = await bad("keyed2", input, "--key-by", "v.id", "--on-error", "skip");
+  expect([skipCode, skipped.at(-1)])
+    .toEqual([4, "sent 2, acknowledged 2, failed 0, left out 0, skipped 1"]);
+  const dlq = ["--on-error", "dlq:unkeyed"];
+  const [keptCode] = await bad("keyed3", input, "--where", "v.id ?? v.no.trim()", ...dlq);
+  expect(keptCode).toBe(0);
+  expect(await values("keyed3")).toBe('{"id":1};{"id":3};');
+  const letter = JSON.parse(await ok(["consume", "unkeyed", "-e", "-f", "json"], at));
+  expect(letter.value).toBe('{"no":2}');
+  expect(letter.headers[0]).toEqual([
+    "kstream.error",
+    expect.stringMatching(/^--where fails: a number has no method "trim"[^\n]*$/),
+  ]);
+});
+
 test("--json counts for scripts", async () => {
   const args = ["produce", "counted", "--json", "-f", "json", "--on-error", "skip"];
   const { exitCode, stdout } = await kstream(args, { ...at, input: '{"value":"1"}\nx\n' });

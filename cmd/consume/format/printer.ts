@@ -2,8 +2,12 @@
 import type { PrintableRecord } from "../../expressions.ts";
 import type { Output } from "../output.ts";
 
-/** Prints the record that the cursor stands on. */
-export type Printer = (output: Output, cursor: PrintableRecord, place: RecordPlace) => void;
+/** Prints the record that the cursor stands on; false if it was left out. */
+export type Printer = (
+  output: Output,
+  cursor: PrintableRecord,
+  place: RecordPlace,
+) => void | false;
 
 /** What the cursor does not know. What a share group delivers has no more than topic and partition. */
 export interface RecordPlace {

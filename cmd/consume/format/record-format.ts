@@ -117,6 +117,6 @@ export function withHeader({ header, print }: RecordFormat): Printer {
   return (output: Output, record, place) => {
     if (isFirst) output.text(header);
     isFirst = false;
-    print(output, record, place);
+    return print(output, record, place);
   };
 }

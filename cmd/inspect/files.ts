@@ -36,7 +36,9 @@ export function* readIndex(
     const value = readInt32(bytes, at + entryBytes - 4);
     // Kafka makes its files larger than they need to be while it writes them.
     if (at > 0 && key === 0 && value === 0) break;
-    if (key < last) yield { damage: "entries do not ascend", path, position: at };
+    if (key < 0 || value < 0 || key === Number.MAX_SAFE_INTEGER) {
+      yield { damage: "no index has such an entry", path, position: at };
+    } else if (key < last) yield { damage: "entries do not ascend", path, position: at };
     else if (kind === "index" && value >= logBytes) {
       yield { damage: `it points to ${value}, behind the end of the log`, path, position: at };
     } else if (kind === "index") yield { entry: { offset: base + key, position: value } };
@@ -83,7 +85,8 @@ export function* readCheckpoint(disk: Disk, path: string): Generator<Finding> {
   else for (const entry of entries) yield { entry: { ...entry } };
 }
 
-function readWhole(disk: Disk, path: string): Uint8Array {
+/** Throws `OperatorError` where there is no such file. */
+export function readWhole(disk: Disk, path: string): Uint8Array {
   const bytes = readSmallFile(disk, path, FILE_BYTES_MAX);
   if (bytes !== null) return bytes;
   throw new OperatorError(

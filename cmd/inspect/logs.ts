@@ -18,7 +18,12 @@ import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { RecordView } from "../../core/records/record-cursor.ts";
 import { BatchScan } from "../../storage/batch-scan.ts";
 import { LOG_SUFFIX, offsetOfFileName } from "../../storage/names.ts";
-import { decodeMetadataRecord, MetadataFormatError } from "../../cluster/metadata-records.ts";
+import {
+  decodeMetadataRecord,
+  MetadataFormatError,
+  parseJson,
+} from "../../cluster/metadata-records.ts";
+import { readWhole } from "./files.ts";
 import type { Finding } from "./run.ts";
 
 /** Which internal topic the records are of. */
@@ -31,6 +36,13 @@ const RECORD_TYPES: Readonly<
   transaction: transactionRecordByType,
   share: shareRecordByType,
 };
+
+type Damage = Extract<Finding, { damage: string }>;
+
+/** Beside the segments of metadata: Kafka's snapshots, and ours. */
+const METADATA_SNAPSHOT_SUFFIX = ".checkpoint";
+/** What stands before each of Kafka's own records of metadata (`MetadataRecordSerde`). */
+const KAFKA_FRAME_VERSION = 1;
 
 /** A batch in a file. */
 interface Batch {
@@ -69,17 +81,42 @@ export async function* readDecoded(
     : [path];
   if (paths.length === 0) throw new OperatorError(`${path} has no segment`, "", "", 2);
   for (const each of paths) {
-    for await (const batch of scan(disk, each)) {
+    const batches = each.endsWith(METADATA_SNAPSHOT_SUFFIX)
+      ? scanSnapshot(disk, each)
+      : scan(disk, each);
+    for await (const batch of batches) {
       if ("damage" in batch) yield batch;
       else yield* recordsOf(batch, each, (record) => decode(kind, record));
     }
   }
 }
 
-async function* scan(
-  disk: Disk,
-  path: string,
-): AsyncGenerator<Batch | Extract<Finding, { damage: string }>> {
+/** In a snapshot of metadata each batch may begin at offset 0. */
+function* scanSnapshot(disk: Disk, path: string): Generator<Batch | Damage> {
+  const bytes = readWhole(disk, path);
+  for (let at = 0; at < bytes.length;) {
+    const sizeBytes = goodBatchSize(bytes, at);
+    if (sizeBytes === 0) {
+      yield { damage: "no good batch begins here", path, position: at };
+      return;
+    }
+    yield { position: at, bytes, at, sizeBytes };
+    at += sizeBytes;
+  }
+}
+
+/** 0 where none begins. */
+function goodBatchSize(bytes: Uint8Array, at: number): number {
+  try {
+    const sizeBytes = header.batchSizeAt(bytes, at);
+    return sizeBytes > 0 && header.crcMatches(bytes, at) ? sizeBytes : 0;
+  } catch (error) {
+    if (error instanceof CorruptRecordError) return 0;
+    throw error;
+  }
+}
+
+async function* scan(disk: Disk, path: string): AsyncGenerator<Batch | Damage> {
   const file = disk.open(path, "read");
   try {
     const base = offsetOfFileName(basename(path), LOG_SUFFIX) ?? 0;
@@ -154,7 +191,9 @@ function decode(kind: DecodedKind, record: RecordView): Record<string, unknown> 
     }
     const type = key === null || key.length < 2 ? -1 : header.readInt16(key, 0);
     const definition = RECORD_TYPES[kind].get(type);
-    if (key === null || definition === undefined) return { ...place, type, key, value };
+    if (key === null || definition === undefined) {
+      return { ...place, error: `it is no record of kind "${kind}"`, key, value };
+    }
     const decoded = value === null
       ? null
       : decodeData(definition.value, header.readInt16(value, 0), value, 2);
@@ -172,11 +211,19 @@ function decode(kind: DecodedKind, record: RecordView): Record<string, unknown> 
   }
 }
 
+/** Ours, the header of a snapshot of ours, or of Kafka's own what tells the kind. */
 function decodeMetadata(value: Uint8Array): Record<string, unknown> {
+  const [frame, kafkaType = 255, version = 255] = value;
+  // Both are varints, of one byte as long as there are so few of them.
+  if (frame === KAFKA_FRAME_VERSION && Math.max(kafkaType, version) < 128) {
+    return { kafkaType, version, value: value.subarray(3) };
+  }
   try {
-    return { ...decodeMetadataRecord(value) };
+    const parsed = parseJson(value);
+    const isHeader = typeof parsed === "object" && parsed !== null && "type" in parsed &&
+      parsed.type === "snapshot";
+    return isHeader ? { ...parsed } : { ...decodeMetadataRecord(value) };
   } catch (error) {
-    // Kafka's own metadata has another form, and a snapshot begins with a header.
     if (!(error instanceof MetadataFormatError)) throw error;
     return { error: error.message, value };
   }

@@ -7,6 +7,13 @@ import { say } from "../terminal.ts";
 import { readCheckpoint, readIndex, readSnapshot, readTransactionIndex } from "./files.ts";
 import { readBatches, readDecoded } from "./logs.ts";
 
+declare global {
+  /** Of ES2026, as Bun has it. */
+  interface JSON {
+    rawJSON(text: string): unknown;
+  }
+}
+
 /** What can be decoded. */
 export type InspectKind =
   | "segment"
@@ -32,6 +39,18 @@ export interface InspectOptions {
   readonly json?: boolean | undefined;
 }
 
+/** What files of these names are. */
+const KIND_BY_SUFFIX: Readonly<Record<string, readonly InspectKind[]>> = {
+  ".log": ["segment", "group", "transaction", "share", "metadata"],
+  ".timeindex": ["timeindex"],
+  ".txnindex": ["txnindex"],
+  ".index": ["index"],
+  ".snapshot": ["snapshot"],
+  "-checkpoint": ["checkpoint"],
+  ".checkpoint": ["metadata", "segment"],
+};
+/** How much damage is told of by its place. */
+const DAMAGE_PRINTED_MAX = 10;
 /** Lines are written out when so much has gathered. */
 const FLUSH_BYTES = 64 * 1024;
 
@@ -41,16 +60,22 @@ export async function inspect(
   path: string,
   options: InspectOptions,
 ): Promise<void> {
+  refuseOtherKind(kind, path);
   const output = new Output(writeStdout);
-  let [lines, damaged] = [0, 0];
+  let [lines, damaged, strange] = [0, 0, 0];
   try {
     for await (const finding of findings(kind, path, options.records ?? false)) {
       if ("damage" in finding) {
         damaged++;
-        say(`kstream: damage in ${finding.path} at byte ${finding.position}: ${finding.damage}`);
+        const { path: where, position, damage } = finding;
+        if (damaged <= DAMAGE_PRINTED_MAX) {
+          say(`kstream: damage in ${where} at byte ${position}: ${damage}`);
+        }
+        if (damaged === DAMAGE_PRINTED_MAX) say("kstream: more of it is only counted");
         continue;
       }
       if (lines++ === (options.count ?? Infinity)) break;
+      if ("error" in finding.entry) strange++;
       output.text((options.json ? toJson(finding.entry) : toText(finding.entry)) + "\n");
       if (output.size > FLUSH_BYTES) await output.flush();
       if (!output.open) return;
@@ -61,7 +86,22 @@ export async function inspect(
   } finally {
     await output.flush();
   }
-  if (damaged > 0) throw new OperatorError(`${path} is damaged`, "", "the rest is as shown");
+  if (damaged > 0) {
+    const places = damaged > 1 ? ` in ${damaged} places` : "";
+    throw new OperatorError(`${path} is damaged${places}`, "", "the rest is as shown");
+  }
+  if (strange === 0) return;
+  const what = `${strange} of ${lines} records do not decode as kind "${kind}"`;
+  throw new OperatorError(what, "", 'they are shown with an "error"');
+}
+
+/** A file of another kind would only decode to rubbish. */
+function refuseOtherKind(kind: InspectKind, path: string): void {
+  const name = Object.keys(KIND_BY_SUFFIX).find((suffix) => path.endsWith(suffix));
+  const kinds = name === undefined ? [kind] : KIND_BY_SUFFIX[name] ?? [];
+  if (kinds.includes(kind)) return;
+  const what = `${path} is nothing for "${kind}"`;
+  throw new OperatorError(what, "", `try: kstream inspect ${kinds[0]} ${path}`, 2);
 }
 
 function findings(
@@ -94,7 +134,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function toJson(entry: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(entry, (_name, value: unknown) => {
-    if (typeof value === "bigint") return Number(value);
+    // All digits: hashes and ids are larger than numbers of JavaScript can be.
+    if (typeof value === "bigint") return JSON.rawJSON(String(value));
     if (!(value instanceof Uint8Array)) return value;
     try {
       return utf8.decode(value);

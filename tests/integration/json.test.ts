@@ -41,8 +41,7 @@ test("every command prints JSON, in the docs and by a schema, or has a reason", 
   const docs = readFileSync(join(import.meta.dir, "../../docs/json.md"), "utf8");
   for (const { path, optionGroups } of await referencePages()) {
     const name = path.replace("kstream ", "");
-    // What "inspect" prints is a line for each thing that it finds, of many kinds.
-    if (Object.hasOwn(NO_JSON, name) || name.startsWith("inspect ")) continue;
+    if (Object.hasOwn(NO_JSON, name)) continue;
     const options = optionGroups.flatMap((group) => group.options);
     expect([name, options.some((option) => option.name === "--json")]).toEqual([name, true]);
     expect([name, "in json.md", docs.includes(`${name}\``)]).toEqual([name, "in json.md", true]);
@@ -81,7 +80,9 @@ test("documents are as their schemas say", async () => {
       expect([command, errors]).toEqual([command, []]);
       seen.add(command);
     }
-    expect([...known.keys()].filter((command) => !seen.has(command))).toEqual([]);
+    // What "inspect" prints is a line for each thing that it finds: see inspect.test.ts.
+    const unseen = [...known.keys()].filter((name) => !seen.has(name));
+    expect(unseen.filter((name) => !name.startsWith("inspect "))).toEqual([]);
   }, { args: [...args, "--set", `authorizer.class.name=${authorizer}`] });
 }, 60_000);
 

@@ -351,9 +351,15 @@ export class LogFiles {
     return segment;
   }
 
+  /**
+   * One that is there says the same, and may be durable: recovery and a clean end leave one at the
+   * end of the log. Written anew it would not be, and retention, which goes by the recovery point,
+   * could take the last batches that say what it says.
+   */
   private writeSnapshot(offset: number, producers: ProducerStates): void {
+    if (this.snapshotOffsets.includes(offset)) return;
     this.writeNow(this.snapshotPath(offset), encodeProducerSnapshot([...producers.entries()]));
-    if (!this.snapshotOffsets.includes(offset)) this.snapshotOffsets.push(offset);
+    this.snapshotOffsets.push(offset);
     this.pruneSnapshots();
   }
 

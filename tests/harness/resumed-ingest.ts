@@ -5,6 +5,7 @@ import { KSTREAM } from "./broker-process.ts";
 export interface KilledRounds {
   /** Where runs went on, in bytes, as they said. */
   readonly positions: readonly number[];
+  /** Of runs that had come further than the one before. */
   readonly kills: number;
 }
 
@@ -17,8 +18,8 @@ const STUCK_MS = 20_000;
 const FIRST_WITHIN_MS = 20;
 
 /**
- * Runs the command until it ends by itself, or `rounds` runs were killed; each at a moment between
- * where it says that it goes on and up to `withinMs` later.
+ * Runs the command until it ends by itself, or `rounds` runs that came further were killed; each at
+ * a moment between where it says that it goes on and up to `withinMs` later.
  */
 export async function runAndKill(
   args: readonly string[],
@@ -45,15 +46,15 @@ export async function runAndKill(
       if (at === null || timer !== undefined) continue;
       const position = Number(at[1]);
       if (position === positions.at(-1)) leftMs = Math.min(2 * leftMs, withinMs);
+      else kills++;
       positions.push(position);
-      timer = setTimeout(() => child.kill("SIGKILL"), (leftMs * (round % 10)) / 10);
+      timer = setTimeout(() => child.kill("SIGKILL"), (leftMs * (round % 10 + 1)) / 10);
     }
     const exitCode = await child.exited;
     clearTimeout(first);
     clearTimeout(timer);
     if (exitCode === 0) break;
     if (exitCode !== 137) throw new Error(`it ended with ${exitCode}: ${said}`);
-    kills++;
   }
   return { positions, kills };
 }

@@ -5,7 +5,7 @@ import { run } from "../harness/process.ts";
 import { runAndKill } from "../harness/resumed-ingest.ts";
 import { expectEqual, numberedLines } from "./suite.ts";
 
-const LINES = 3_000_000;
+const LINES = 6_000_000;
 const KILLS = 12;
 const WITHIN_MS = 1500;
 const TIMEOUT_MS = 90_000;

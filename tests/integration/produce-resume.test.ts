@@ -66,7 +66,7 @@ test("a second run goes on where the first ended, also with a growing file", asy
 
 test("killed at any moment and started again, it loses and doubles nothing", async () => {
   const file = join(freshDir("killed"), "in.log");
-  const total = 2_000_000;
+  const total = 6_000_000;
   writeFileSync(file, lines(0, total));
   const args = ["killed", "--resume", "killed", "--commit-ms", "1", "-b", broker.bootstrap, file];
   const { positions } = await runAndKill(args, 15, 1500);

@@ -1,8 +1,8 @@
 /** Checks of brokers, partitions, disks, clocks and transactions. */
 import type { Admin } from "../../client/admin.ts";
-import { logDirs } from "../../client/admin/log-dirs.ts";
+import { type LogDir, logDirs } from "../../client/admin/log-dirs.ts";
 import type { BrokerNode, TopicMetadata } from "../../client/cluster.ts";
-import { formatBytes } from "../output.ts";
+import { count, formatBytes } from "../output.ts";
 import { findOpenTransactions } from "../txn/open-transactions.ts";
 import type { Finding } from "./finding.ts";
 
@@ -19,28 +19,33 @@ const SKEW_RECORDS_MIN = 10_000;
 
 /** Dials every broker where it says that it is. */
 export async function checkAddresses(admin: Admin, bootstrap: string): Promise<Finding[]> {
+  const { tls, sasl } = admin.cluster.options;
+  const protocol = `${sasl ? "SASL_" : ""}${tls ? "SSL" : "PLAINTEXT"}`;
   const { brokers } = await admin.describeCluster();
   const findings = await Promise.all(brokers.map(async (broker): Promise<Finding[]> => {
     try {
       await admin.cluster.connect(broker, "coordinator");
       return [];
     } catch (error) {
-      return [unreachable(broker, error, bootstrap)];
+      return [unreachable(broker, error, `${protocol}://${firstOf(bootstrap)}`)];
     }
   }));
   return findings.flat();
 }
 
-function unreachable(broker: BrokerNode, error: unknown, bootstrap: string): Finding {
+function firstOf(bootstrap: string): string {
+  return bootstrap.split(",")[0]?.trim() ?? bootstrap;
+}
+
+function unreachable(broker: BrokerNode, error: unknown, reached: string): Finding {
   const { nodeId, host, port } = broker;
   const why = error instanceof Error ? error.message : String(error);
-  const reached = bootstrap.split(",")[0]?.trim() ?? bootstrap;
   return {
     check: "address",
     level: "problem",
     subject: `broker ${nodeId}`,
     what: `broker ${nodeId} advertises ${host}:${port}, where it cannot be reached: ${why}`,
-    fix: `give it an address that clients reach: advertised.listeners=PLAINTEXT://${reached} ` +
+    fix: `give it an address that clients reach: advertised.listeners=${reached} ` +
       "(kstream serve --advertise) if that one is this broker's, or let this machine resolve " +
       `and reach ${host}`,
   };
@@ -99,7 +104,7 @@ export async function checkSkew(
       check: "skew",
       level: "warning",
       subject: `${topic}:${largest.partition}`,
-      what: `${topic}:${largest.partition} has ${largest.records} records, the others ` +
+      what: `${topic}:${largest.partition} has ${count(largest.records, "record")}, the others ` +
         `${Math.round(mean)} on average`,
       fix: "look for a key that most records have: kstream consume " +
         `${topic} -p ${largest.partition} -o -1000 -e -f json | jq -r .key | sort | uniq -c`,
@@ -111,25 +116,34 @@ export async function checkSkew(
 export async function checkDisks(admin: Admin): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { nodeId } of (await admin.describeCluster()).brokers) {
-    for (const { path, failed, totalBytes, usableBytes } of await logDirs(admin.cluster, nodeId)) {
-      const place = { check: "disk", subject: `broker ${nodeId} ${path}` };
-      if (failed) {
-        const what = `${path} of broker ${nodeId} has failed`;
-        findings.push({ ...place, level: "problem", what, fix: "see its log; replace the disk" });
-      }
-      if (totalBytes === null || usableBytes === null || totalBytes === 0) continue;
-      const free = usableBytes / totalBytes;
-      if (free >= DISK_FREE_WARNING) continue;
-      findings.push({
-        ...place,
-        level: free < DISK_FREE_PROBLEM ? "problem" : "warning",
-        what: `${path} of broker ${nodeId} has ${formatBytes(usableBytes)} left of ` +
-          `${formatBytes(totalBytes)} (${Math.round(free * 100)} %)`,
-        fix: "delete records (kstream topic trim), lower retention.bytes, or add room",
-      });
+    for (const dir of await logDirs(admin.cluster, nodeId)) {
+      const finding = diskFinding(nodeId, dir);
+      if (finding !== null) findings.push(finding);
     }
   }
   return findings;
+}
+
+/** What is to be said of one directory, or null. */
+export function diskFinding(
+  nodeId: number,
+  { path, failed, totalBytes, usableBytes }: LogDir,
+): Finding | null {
+  const place = { check: "disk", subject: `broker ${nodeId} ${path}` };
+  if (failed) {
+    const what = `${path} of broker ${nodeId} has failed`;
+    return { ...place, level: "problem", what, fix: "see its log; replace the disk" };
+  }
+  if (totalBytes === null || usableBytes === null || totalBytes === 0) return null;
+  const free = usableBytes / totalBytes;
+  if (free >= DISK_FREE_WARNING) return null;
+  return {
+    ...place,
+    level: free < DISK_FREE_PROBLEM ? "problem" : "warning",
+    what: `${path} of broker ${nodeId} has ${formatBytes(usableBytes)} left of ` +
+      `${formatBytes(totalBytes)} (${Math.round(free * 100)} %)`,
+    fix: "delete records (kstream topic trim), lower retention.bytes, or add room",
+  };
 }
 
 /** Records from the future: retention by time keeps them, and everything before, for too long. */
@@ -177,6 +191,7 @@ export async function checkTransactions(
     subject: `${topic}:${partition}`,
     what: `a transaction hangs in ${topic}:${partition} from offset ${startOffset} on and holds ` +
       "back read_committed",
-    fix: "see kstream txn hanging, then kstream txn abort",
+    fix: "if nobody is about to end it: " +
+      `kstream txn abort --partition ${topic}:${partition} --execute`,
   }));
 }

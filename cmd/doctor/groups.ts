@@ -8,6 +8,7 @@ import { KafkaError } from "../../client/errors.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo } from "../client.ts";
 import { formatEnvelope } from "../envelope.ts";
+import { count } from "../output.ts";
 import { lagOf, readEndOffsets } from "../group/lag.ts";
 import { readPositions } from "../group/positions.ts";
 import type { Position } from "../group/positions.ts";
@@ -83,7 +84,7 @@ async function diagnose(
   const { topic, partition } = position;
   const offset = position.offset ?? 0;
   const place = { check: "groups", subject: `group ${group.groupId} ${topic}:${partition}` };
-  const where = `${topic}:${partition}, ${lag} records behind`;
+  const where = `${topic}:${partition}, ${count(lag, "record")} behind`;
   if (group.members.length === 0) {
     return {
       ...place,
@@ -99,7 +100,7 @@ async function diagnose(
     ...place,
     level: "problem",
     what: `group "${group.groupId}" has committed nothing for ${options.watch} s at offset ` +
-      `${offset} of ${where}, with ${group.members.length} members`,
+      `${offset} of ${where}, with ${count(group.members.length, "member")}`,
     fix: `see what its members log about this record; to skip it, stop them and run: ${next}`,
     ...(record === null ? {} : { record }),
   };

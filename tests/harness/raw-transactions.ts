@@ -19,11 +19,13 @@ export interface OpenedTransaction {
    * let that happen with `transaction.partition.verification.enable=false` only.
    */
   readonly known: boolean;
+  /** How old its records say that they are; default 0. */
+  readonly ageMs?: number;
 }
 
 /** Begins a transaction, writes records, and goes. Returns its producer id. */
 export async function leaveOpen(port: number, opened: OpenedTransaction): Promise<bigint> {
-  const { transactionalId, topic, partition } = opened;
+  const { transactionalId, topic, partition, ageMs = 0 } = opened;
   const client = await RawClient.connect(port);
   try {
     await retry("find", async () => {
@@ -49,7 +51,7 @@ export async function leaveOpen(port: number, opened: OpenedTransaction): Promis
         return answer.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode;
       });
     }
-    const records = batchOf(opened.records, Number(producerId), producerEpoch);
+    const records = batchOf(opened.records, Number(producerId), producerEpoch, Date.now() - ageMs);
     await retry("produce", async () => {
       const answer = await client.request(produce, 11, {
         transactionalId,
@@ -65,7 +67,12 @@ export async function leaveOpen(port: number, opened: OpenedTransaction): Promis
   }
 }
 
-function batchOf(count: number, producerId: number, producerEpoch: number): Uint8Array {
+function batchOf(
+  count: number,
+  producerId: number,
+  producerEpoch: number,
+  timestampMs: number,
+): Uint8Array {
   const builder = new BatchBuilder({
     sizeHintBytes: 64,
     producerId,
@@ -74,7 +81,7 @@ function batchOf(count: number, producerId: number, producerEpoch: number): Uint
     transactional: true,
   });
   const value = new TextEncoder().encode("open");
-  for (let i = 0; i < count; i++) builder.append(Date.now(), null, value);
+  for (let i = 0; i < count; i++) builder.append(timestampMs, null, value);
   return builder.build();
 }
 

@@ -13,6 +13,7 @@ import {
   topicsOf,
 } from "./consume/flags.ts";
 import type { ConsumeFlags } from "./consume/flags.ts";
+import { GROUP_PROTOCOLS, groupOptions } from "./consume/group.ts";
 import { FRAMES } from "./produce/framing.ts";
 import { PAYLOADS } from "./produce/parse-record.ts";
 import type { PayloadKind } from "./produce/parse-record.ts";
@@ -32,6 +33,10 @@ unless --count, --exit-at-end or a range says where to end.
 Offsets: start, end, 42, +10 (ten after the start), -10 (ten before the end), a time, or a range
 of two of them with a colon or two dots between: 42:50, :end, -1h:end, "yesterday..today". After
 a time, a duration counts from there: 2026-01-31:1d.
+
+Members of a group read on through a rebalance and give up only partitions that move, after what is
+printed of them is committed. The assignor is cooperative-sticky; --assignor range,roundrobin joins a
+group of others, as kcat's, in which all stop. --group-protocol consumer is that of KIP-848.
 
 Formats: value (and a newline), raw (nothing between), json (an envelope a line, which
 "produce --format json" takes; null and "" differ in it), csv (--columns chooses: topic, partition,
@@ -55,6 +60,7 @@ Examples:
   kstream consume orders --offset -1h:end --format json > last-hour.json
   kstream consume orders --offset 'yesterday 14:00..yesterday 15:00'
   kstream consume users --latest-by-key --format csv --columns key,v.name,time
+  kstream consume orders --group billing --group-protocol consumer | ./bill.sh
   kstream consume --topics 'orders-.*' --format '%t %v\\n'
   kstream consume orders --count 3 --idle-timeout 10s || echo "not three in time"
   kstream consume jobs --share workers --count 100 | xargs -n1 do-it
@@ -119,6 +125,21 @@ function inputOptions() {
     )
     .addOption(utcOption())
     .option("-g, --group <group>", "share the partitions with the group, and commit")
+    .addOption(
+      new Option(
+        "--group-protocol <protocol>",
+        "who assigns them: members or (Kafka 4.0) the broker",
+      )
+        .choices(GROUP_PROTOCOLS),
+    )
+    .option(
+      "--assignor <names>",
+      "how: range, roundrobin, sticky, …; the broker has uniform, range",
+    )
+    .addOption(
+      new Option("--session-timeout <duration>", "how long the group waits for a lost member")
+        .argParser(parseDuration),
+    )
     .option("--share <group>", "take records from a share group, each accepted once written")
     .option("-p, --partition <list>", "only these: 0 or 0-2,5")
     .addOption(
@@ -137,6 +158,7 @@ async function consume(
   const topics = topicsOf(names, options.topics);
   const range = rangeOf(options.offset, options.utc ?? false);
   refuseContradictions(options, range);
+  const group = groupOptions(options);
   refuseWithShare(options);
   refuseWithLatest(options);
   const wanted = await formatOf(options);
@@ -175,7 +197,7 @@ async function consume(
     range,
     exitAtEnd: options.exitAtEnd || (latest !== null && range.until === null),
     idleTimeoutMs: options.idleTimeout ?? null,
-    group: options.group ?? null,
+    group,
     isolationLevel: options.isolation,
   }, io);
 }

@@ -1,19 +1,12 @@
 /** What `consume --group` commits: only what standard output has taken. */
 import type { Consumer, PartitionPosition } from "../../client/consumer.ts";
-import { KafkaError } from "../../client/errors.ts";
+import { isTooLate } from "../../client/consumer/auto-commit.ts";
 import type { TopicPartition } from "../../client/group-protocol.ts";
-import { Errors } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 
 const COMMIT_EVERY_MS = 1000;
-
-/** The group has gone on: its other members read what is not committed. */
-const REBALANCED: ReadonlySet<number> = new Set([
-  Errors.ILLEGAL_GENERATION,
-  Errors.UNKNOWN_MEMBER_ID,
-  Errors.REBALANCE_IN_PROGRESS,
-  Errors.FENCED_INSTANCE_ID,
-]);
+/** So many partitions are named in the line about what was committed. */
+const NAMED_MAX = 5;
 
 /** `orders/3`: a topic's name has no slash. */
 export function partitionKey({ topic, partition }: TopicPartition): string {
@@ -25,7 +18,7 @@ export class Commits {
   /** Behind the last record that standard output has taken. */
   readonly #taken = new Map<string, PartitionPosition>();
   readonly #committed = new Map<string, bigint>();
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
   #timer: Timer | null = null;
 
   constructor(
@@ -58,10 +51,25 @@ export class Commits {
     }
   }
 
-  /** Commits, one request at a time. Throws errors of the client. */
-  now(): Promise<void> {
+  /**
+   * Commits, one request at a time. False, which it has said, if the group has gone on without this
+   * member, so that others read the records again. Throws errors of the client.
+   */
+  now(): Promise<boolean> {
     const last = this.#running.catch(() => {});
-    return this.#running = last.then(() => this.#commit());
+    const mine = last.then(() => this.#commit());
+    this.#running = mine;
+    return mine;
+  }
+
+  /** The partitions that were read, and how far: `orders-0 to 42, orders-1 to 17`. */
+  summary(): string {
+    const all = [...this.#taken.values()];
+    const named = all.slice(0, NAMED_MAX).map(({ topic, partition, offset }) => {
+      return `${topic}-${partition} to ${offset}`;
+    });
+    const more = all.length - named.length;
+    return named.join(", ") + (more > 0 ? ` and ${more} more` : "");
   }
 
   stop(): void {
@@ -69,17 +77,22 @@ export class Commits {
     this.#timer = null;
   }
 
-  async #commit(): Promise<void> {
+  async #commit(): Promise<boolean> {
     const news = [...this.#taken].filter(([key, { offset }]) =>
       this.#committed.get(key) !== offset
     );
-    if (news.length === 0) return;
+    if (news.length === 0) return true;
     try {
       await this.consumer.commit(news.map(([, position]) => position));
-      for (const [key, { offset }] of news) this.#committed.set(key, offset);
     } catch (error) {
-      if (!(error instanceof KafkaError) || !REBALANCED.has(error.code)) throw error;
+      if (!isTooLate(error) || !(error instanceof Error)) throw error;
       this.say(`kstream: ${error.message}: records since the last commit will be read again`);
+      return false;
     }
+    for (const [key, { offset }] of news) {
+      // Meanwhile it may have been given up.
+      if (this.#taken.has(key)) this.#committed.set(key, offset);
+    }
+    return true;
   }
 }

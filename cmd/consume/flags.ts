@@ -10,12 +10,13 @@ import type { PayloadKind } from "../produce/parse-record.ts";
 import { FormatSyntaxError } from "./format/printer.ts";
 import { recordFormat } from "./format/record-format.ts";
 import type { RecordFormat } from "./format/record-format.ts";
+import type { GroupFlags } from "./group.ts";
 import { OffsetSyntaxError, parseOffsetRange } from "./offset-range.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import type { TopicChoice } from "./topics.ts";
 
 /** As commander gives them. */
-export interface ConsumeFlags extends SecurityFlags, ExpressionFlags {
+export interface ConsumeFlags extends SecurityFlags, ExpressionFlags, GroupFlags {
   readonly brokers: string;
   readonly timeout: number;
   readonly offset: string;
@@ -24,7 +25,6 @@ export interface ConsumeFlags extends SecurityFlags, ExpressionFlags {
   readonly exitAtEnd: boolean;
   /** Milliseconds. */
   readonly idleTimeout?: number | undefined;
-  readonly group?: string | undefined;
   readonly share?: string | undefined;
   readonly partition?: string | undefined;
   readonly topics?: string | undefined;

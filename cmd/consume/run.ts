@@ -1,6 +1,7 @@
 /** `kstream consume`: the records of topics to standard output, as fast as that takes them. */
 import { Consumer } from "../../client/consumer.ts";
 import type { FetchedChunk, PartitionPosition } from "../../client/consumer.ts";
+import type { TopicPartition } from "../../client/group-protocol.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
 import type { Codecs } from "../../core/compression/codec.ts";
@@ -10,6 +11,8 @@ import { OperatorError } from "../../core/operator-error.ts";
 import type { SelectRecord } from "../expressions.ts";
 import { Commits, partitionKey } from "./commits.ts";
 import type { Printer } from "./format/printer.ts";
+import { explainGroupError } from "./group.ts";
+import type { GroupOptions } from "./group.ts";
 import type { LatestByKey } from "./latest-by-key.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import { Output } from "./output.ts";
@@ -33,7 +36,8 @@ export interface ConsumeSettings {
   readonly exitAtEnd: boolean;
   /** Ends when nothing came for so long; null: never. */
   readonly idleTimeoutMs: number | null;
-  readonly group: string | null;
+  /** Null: no group. */
+  readonly group: GroupOptions | null;
   readonly isolationLevel: "read_uncommitted" | "read_committed";
   /** Leaves records out and changes them; null: all as they are. */
   readonly select: SelectRecord | null;
@@ -59,6 +63,8 @@ const FLUSH_BYTES = 256 * 1024;
 const READER_CHECK_MS = 200;
 /** How long a rebalance waits for a reader that takes nothing. */
 const REVOKE_PATIENCE_MS = 10_000;
+/** Partitions come to a new member once others have given them up, who hear of it now and then. */
+const EMPTY_PATIENCE_MS = 15_000;
 
 /** Runs the command; resolves to its exit code. Throws `OperatorError` and errors of the client. */
 export async function runConsume(settings: ConsumeSettings, io: ConsumeIo): Promise<number> {
@@ -73,6 +79,8 @@ interface Reading {
   readonly until: number | null;
   /** The offset that comes next, if nobody deletes it before it is read. */
   next: number;
+  /** `going`: printing stops at the next record; `lost`: others read it, commit nothing of it. */
+  state: "read" | "going" | "lost";
 }
 
 class ConsumeRun {
@@ -94,8 +102,11 @@ class ConsumeRun {
   /** Nothing came for too long. */
   #idle = false;
   #isWaiting = false;
-  #printing: Promise<void> = Promise.resolve();
+  /** The partition that is printed now, and until when. */
+  #current: { readonly reading: Reading; readonly done: Promise<void> } | null = null;
   #readerTimer: Timer | null = null;
+  #emptyTimer: Timer | null = null;
+  #hadPartitions = false;
   #failure: unknown = null;
 
   constructor(readonly settings: ConsumeSettings, readonly io: ConsumeIo) {
@@ -106,7 +117,7 @@ class ConsumeRun {
       codecs: settings.codecs,
       isolationLevel: settings.isolationLevel,
       autoOffsetReset: settings.range.from.kind === "end" ? "latest" : "earliest",
-      ...(settings.group === null ? {} : { groupId: settings.group }),
+      ...settings.group,
     });
     const failed = (error: unknown) => {
       this.#failure = error;
@@ -128,16 +139,26 @@ class ConsumeRun {
       await this.#readAll();
       if (this.#failure !== null) throw this.#failure;
       await this.#printLatest();
-      await this.#commits?.now();
-      if (group !== null && this.io.signal.aborted && this.#output.open) {
-        this.io.say(`kstream: interrupted: ${this.#printed} records are written and committed`);
-      }
+      await this.#commitAtEnd();
+    } catch (error) {
+      throw group === null ? error : explainGroupError(error, group);
     } finally {
       this.#commits?.stop();
       this.#readerTimer?.cancel();
+      this.#emptyTimer?.cancel();
       await this.#consumer.close();
     }
     return this.#cutShort() || this.#incomplete ? 4 : 0;
+  }
+
+  async #commitAtEnd(): Promise<void> {
+    if (this.#commits === null) return;
+    const isCommitted = await this.#commits.now();
+    if (!this.io.signal.aborted || !this.#output.open) return;
+    const summary = this.#commits.summary();
+    const which = summary === "" ? "" : `: ${summary}`;
+    const what = isCommitted ? `written and committed${which}` : "written, not all committed";
+    this.io.say(`kstream: interrupted: ${this.#printed} records are ${what}`);
   }
 
   /** Whether it ended before the end that was asked for; says so. */
@@ -215,7 +236,7 @@ class ConsumeRun {
       }
       if (until !== null && from >= until) continue;
       const key = partitionKey({ topic, partition });
-      this.#reading.set(key, { topic, partition, until, skipBelow, next: from });
+      this.#reading.set(key, { topic, partition, until, skipBelow, next: from, state: "read" });
       positions.push({ topic, partition, offset: BigInt(from) });
     }
     return positions;
@@ -226,7 +247,7 @@ class ConsumeRun {
     this.io.say(`kstream: ${what}`);
   }
 
-  #subscribe(group: string, topics: readonly string[]): void {
+  #subscribe(group: GroupOptions, topics: readonly string[]): void {
     this.#consumer.subscribe(topics, {
       assigned: async (positions) => {
         for (const position of positions) {
@@ -235,24 +256,51 @@ class ConsumeRun {
           const next = Number(position.offset);
           if (until !== null && next >= until) continue;
           const { topic, partition } = position;
-          const reading = { topic, partition, until, skipBelow: 0, next };
+          const reading = { topic, partition, until, skipBelow: 0, next, state: "read" as const };
           this.#reading.set(partitionKey(position), reading);
         }
-        if (this.settings.exitAtEnd && this.#reading.size === 0) this.#end();
+        this.#endIfNothingLeft(positions.length);
       },
       revoked: async (partitions, lost) => {
-        if (!lost) {
-          // The record being printed now is printed by this member or by the next, but not by both.
-          const patience = sleep(this.io.client.clock, REVOKE_PATIENCE_MS, this.#done.signal);
-          await Promise.race([this.#printing, patience.catch(() => {})]);
-          await this.#commits?.now();
-        } else if (this.#output.open && !this.#stop.aborted) {
-          this.io.say(`kstream: group "${group}" went on without this member; it joins again`);
+        if (!lost) await this.#giveUp(partitions);
+        else if (this.#output.open && !this.#stop.aborted) {
+          const { groupId } = group;
+          this.io.say(`kstream: group "${groupId}" went on without this member; it joins again`);
         }
         this.#commits?.forget(partitions);
-        for (const partition of partitions) this.#reading.delete(partitionKey(partition));
+        for (const key of partitions.map(partitionKey)) {
+          const reading = this.#reading.get(key);
+          if (reading !== undefined) reading.state = "lost";
+          this.#reading.delete(key);
+        }
       },
     });
+  }
+
+  /** With --exit-at-end there may be nothing to read of what this member has got. */
+  #endIfNothingLeft(came: number): void {
+    this.#hadPartitions ||= came > 0;
+    if (!this.settings.exitAtEnd || this.#reading.size > 0) return;
+    if (this.#hadPartitions) return this.#end();
+    this.#emptyTimer ??= this.io.client.clock.setTimer(EMPTY_PATIENCE_MS, () => {
+      if (this.#hadPartitions) return;
+      this.io.say("kstream: the other members of the group have all partitions");
+      this.#end();
+    });
+  }
+
+  /** What is printed now of these partitions stops at the next record; all of them is committed. */
+  async #giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    const keys = partitions.map(partitionKey);
+    for (const key of keys) {
+      const reading = this.#reading.get(key);
+      if (reading !== undefined) reading.state = "going";
+    }
+    if (this.#current !== null && keys.includes(partitionKey(this.#current.reading))) {
+      const patience = sleep(this.io.client.clock, REVOKE_PATIENCE_MS, this.#done.signal);
+      await Promise.race([this.#current.done, patience.catch(() => {})]);
+    }
+    await this.#commits?.now();
   }
 
   async #endOf({ topic, partition }: PartitionPosition): Promise<number | null> {
@@ -268,19 +316,22 @@ class ConsumeRun {
     while (!this.#stop.aborted) {
       const chunk = await this.#next();
       if (chunk === null) break;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#printing = promise;
+      const reading = this.#reading.get(partitionKey(chunk));
+      if (reading === undefined || reading.state !== "read") continue;
+      const { promise: done, resolve } = Promise.withResolvers<void>();
+      this.#current = { reading, done };
       try {
-        await this.#print(chunk);
+        await this.#print(chunk, reading);
       } catch (error) {
         // Where a record cannot be printed, what came before it is, and is committed.
         if (error instanceof OperatorError) {
           this.#output.truncate(this.#gathered);
-          await this.#flush(chunk, this.#at);
+          await this.#flush(reading, this.#at);
           await this.#commits?.now();
         }
         throw error;
       } finally {
+        this.#current = null;
         resolve();
       }
     }
@@ -307,9 +358,7 @@ class ConsumeRun {
   }
 
   /** Prints a chunk and hands it to standard output. */
-  async #print(chunk: FetchedChunk): Promise<void> {
-    const reading = this.#reading.get(partitionKey(chunk));
-    if (reading === undefined) return;
+  async #print(chunk: FetchedChunk, reading: Reading): Promise<void> {
     this.#expect(reading, chunk.fetchOffset);
     const { select, print, count } = this.settings;
     const below = Math.max(chunk.fetchOffset, reading.skipBelow);
@@ -328,24 +377,24 @@ class ConsumeRun {
         const record = select === null ? cursor : select(cursor, chunk);
         if (record === null) continue;
         if (print(this.#output, record, chunk) !== false) this.#printed++;
-        if (this.#output.size >= FLUSH_BYTES) await this.#flush(chunk, cursor.offset + 1);
-        // Nothing more is read for a reader that is gone, or for somebody who interrupts.
-        if (this.#stop.aborted) {
+        if (this.#output.size >= FLUSH_BYTES) await this.#flush(reading, cursor.offset + 1);
+        // Nothing more for a reader that is gone, for somebody who interrupts, or of what goes.
+        if (this.#stop.aborted || reading.state !== "read") {
           next = cursor.offset + 1;
           break batches;
         }
       }
     }
     reading.next = next;
-    await this.#flush(chunk, Math.min(next, until));
-    if (next >= until) this.#finish(chunk);
+    await this.#flush(reading, Math.min(next, until));
+    if (next >= until) this.#finish(reading);
     if (count !== null && this.#printed >= count) this.#done.abort();
   }
 
-  async #flush({ topic, partition }: FetchedChunk, next: number): Promise<void> {
-    if (await this.#output.flush()) {
-      this.#commits?.taken({ topic, partition, offset: BigInt(next) });
-    } else this.#done.abort();
+  async #flush(reading: Reading, next: number): Promise<void> {
+    if (!await this.#output.flush()) return this.#done.abort();
+    const { topic, partition, state } = reading;
+    if (state !== "lost") this.#commits?.taken({ topic, partition, offset: BigInt(next) });
   }
 
   /** What `--latest-by-key` has kept; nothing of it where the reading was interrupted. */

@@ -80,7 +80,10 @@ test("a list tells what the words are", async () => {
 });
 
 test("nothing of the line is run, and an absent broker is silence", async () => {
-  expect(await bash("kstream consume $(touch touched) --gr")).toEqual(["--group"]);
+  expect(await bash("kstream consume $(touch touched) --gr")).toEqual([
+    "--group",
+    "--group-protocol",
+  ]);
   expect(await bash("kstream consume `touch touched`; kstream topic li")).toEqual(["list"]);
   expect(await Bun.file(join(bin, "touched")).exists()).toBe(false);
   const began = performance.now();

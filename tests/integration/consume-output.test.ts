@@ -136,7 +136,7 @@ test("Ctrl-C says what a group has committed", async () => {
   reader.kill("SIGINT");
   expect(await reader.exited).toBe(0);
   expect(await new Response(reader.stderr).text()).toBe(
-    "kstream: interrupted: 5 records are written and committed\n",
+    "kstream: interrupted: 5 records are written and committed: users-0 to 5\n",
   );
   expect(await ok(["consume", "users", "-g", "interrupted", "-e"], at)).toBe("");
 });

@@ -1,5 +1,6 @@
 /** Our own commands against Apache Kafka: they must not depend on our broker. */
 import { KSTREAM } from "../../harness/broker-process.ts";
+import { comeAndGo, killOne, MEMBER_KINDS, QUICK_GROUPS } from "../../harness/group-scene.ts";
 import { run, runOk } from "../../harness/process.ts";
 import { withApacheKafka } from "../apache-broker.ts";
 import { needKafka } from "../install.ts";
@@ -67,5 +68,14 @@ export const apacheKafka: CompatSuite = {
   }, {
     name: "ranges, times, topic trim and formats of batches work against Apache Kafka 4.3.1",
     run: () => withApacheKafka(rangesAndTimes),
+  }, {
+    name: "members of consume -g come, go and are killed in groups of Apache Kafka 4.3.1",
+    run: () =>
+      withApacheKafka(async (bootstrap) => {
+        for (const [kind, flags] of Object.entries(MEMBER_KINDS)) {
+          await comeAndGo(bootstrap, `${kind}-well`, flags);
+          await killOne(bootstrap, `${kind}-killed`, flags);
+        }
+      }, QUICK_GROUPS),
   }],
 };

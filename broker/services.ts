@@ -70,14 +70,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     (topic) => logConfigOf(metadata.topicConfig(topic)),
   );
   metadata.onChange((delta) => partitions.apply(delta));
-  const trash = new TopicTrash({
-    io,
-    logger,
-    config,
-    dataDirs,
-    metadata,
-    onRestored: ({ name, partitions: all }) => all.forEach((_, i) => partitions.find(name, i)),
-  });
+  const trash = new TopicTrash({ io, logger, config, dataDirs, metadata, partitions });
   const controller = await openController(options, dataDirs, metadata, trash);
   await trash.start(controller);
   partitions.adoptLogs();

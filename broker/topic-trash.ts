@@ -1,7 +1,8 @@
 /**
  * Deleted topics that can come back: their logs are renamed into a trash (`storage/trash.ts`), from
  * where they go after `kstream.trash.ms`, or earlier, the oldest first, if they take more than
- * `kstream.trash.bytes` or the disk runs low. To all Kafka APIs a deleted topic is gone at once.
+ * `kstream.trash.bytes` or the disk runs low. To all Kafka APIs a deleted topic is gone at once. The
+ * same goes for records that were purged (`topic-purges.ts`).
  */
 import { assert } from "../core/assert.ts";
 import { Errors } from "../core/errors.ts";
@@ -14,7 +15,9 @@ import type { BrokerConfig } from "./config/broker-config.ts";
 import type { Controller } from "./controller.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
+import type { PartitionSet } from "./partition-set.ts";
 import { nameProblem, type Plan, type PlanContext } from "./plan-topics.ts";
+import { type PurgedPartition, type PurgedTopic, TopicPurges } from "./topic-purges.ts";
 
 /** A topic as it was when it was deleted. */
 export interface TrashedTopic {
@@ -31,13 +34,24 @@ export interface TrashedTopic {
 
 /** What the trash stands on. */
 export interface TopicTrashOptions {
-  readonly io: Pick<Io, "clock">;
+  readonly io: Pick<Io, "clock" | "random">;
   readonly logger: Logger;
   readonly config: BrokerConfig;
   readonly dataDirs: DataDirs;
   readonly metadata: MetadataCache;
-  /** Opens its partitions, so that retention and a deletion find them. */
-  readonly onRestored: (topic: TopicImage) => void;
+  readonly partitions: PartitionSet;
+}
+
+/** Records of a topic as they were purged. */
+export type TrashedRecords = PurgedTopic & { readonly untilMs: number };
+
+/** Something that takes room until it is given up. */
+interface Kept {
+  readonly what: string;
+  readonly topic: string;
+  readonly sinceMs: number;
+  readonly sizeBytes: number;
+  readonly giveUp: () => Promise<void>;
 }
 
 /** What is written down of a topic. */
@@ -47,14 +61,15 @@ type Note = Omit<TrashedTopic, "id" | "untilMs">;
 const SWEEP_MS = 30_000;
 /** With less than that on a disk nothing is kept. */
 const FREE_BYTES_MIN = 1_000_000_000;
-/** So many topics are kept at most. */
-const TOPICS_MAX = 1000;
+/** So much is kept at most, topics and purges. */
+const ENTRIES_MAX = 1000;
 /** Of `--memory`, which has no disk to keep much on. */
 const MEMORY_BYTES_MAX = 64 * 1024 * 1024;
 
 /** See the head of this file. */
 export class TopicTrash {
   readonly #options: TopicTrashOptions;
+  readonly #purges: TopicPurges;
   #controller: Controller | null = null;
   #timer: Timer | null = null;
   #isClosed = false;
@@ -63,6 +78,7 @@ export class TopicTrash {
 
   constructor(options: TopicTrashOptions) {
     this.#options = options;
+    this.#purges = new TopicPurges(options);
   }
 
   /** Drops what a crash has left of topics that are there, and begins to look after the trash. */
@@ -118,6 +134,33 @@ export class TopicTrash {
     }).sort((a, b) => b.deletedMs - a.deletedMs);
   }
 
+  /** What was purged and can come back, the latest first. */
+  purged(): TrashedRecords[] {
+    const trashMs = this.#options.config.get("kstream.trash.ms");
+    return this.#purges.list()
+      .map((purge) => ({ ...purge, untilMs: purge.purgedMs + trashMs }))
+      .sort((a, b) => b.purgedMs - a.purgedMs);
+  }
+
+  /** Deletes all records of these partitions, or of all, such that they can come back. */
+  async purge(
+    topic: TopicImage,
+    partitions: readonly number[] | null,
+  ): Promise<Outcome<readonly PurgedPartition[]>> {
+    return await this.#inTurn(() => {
+      if (this.#options.config.get("kstream.trash.ms") > 0) {
+        return this.#purges.purge(topic, partitions);
+      }
+      const why = "nothing could bring the records back: kstream.trash.ms is 0";
+      return Promise.resolve(refuse(Errors.POLICY_VIOLATION, why));
+    });
+  }
+
+  /** Puts purged records back. */
+  async restorePurged(id: string): Promise<Outcome<PurgedTopic>> {
+    return await this.#inTurn(() => this.#purges.restore(id));
+  }
+
   /** Restores a topic with its id, records, offsets and configs, under `name`. */
   async restore({ id, configs, partitions }: TrashedTopic, name: string) {
     return await this.#inTurn(async (): Promise<Outcome<TopicImage>> => {
@@ -148,19 +191,23 @@ export class TopicTrash {
       });
       assert(outcome !== undefined, "one outcome for one topic");
       if (outcome.ok) {
-        this.#options.onRestored(topic);
+        // So that retention and a deletion find them.
+        topic.partitions.forEach((_, index) => this.#options.partitions.find(name, index));
         await dataDirs.emptyTrash(id);
       } else await this.#moveAway(id);
       return outcome;
     });
   }
 
-  /** Gives up these topics, or all; answers how many. */
+  /** Gives up these topics and purges, or all; answers how many. */
   async empty(ids: readonly string[] | null): Promise<number> {
     return await this.#inTurn(async () => {
-      const given = this.list().filter(({ id }) => ids === null || ids.includes(id));
-      for (const { id } of given) await this.#options.dataDirs.emptyTrash(id);
-      return given.length;
+      const isGiven = ({ id }: { readonly id: string }) => ids === null || ids.includes(id);
+      const topics = this.list().filter(isGiven);
+      for (const { id } of topics) await this.#options.dataDirs.emptyTrash(id);
+      const purges = this.purged().filter(isGiven);
+      for (const { id } of purges) await this.#purges.drop(id);
+      return topics.length + purges.length;
     });
   }
 
@@ -208,15 +255,36 @@ export class TopicTrash {
       inMemory ? MEMORY_BYTES_MAX : Infinity,
     );
     const isLow = !inMemory && dataDirs.all.some((dir) => dir.freeBytes() < FREE_BYTES_MIN);
-    const topics = this.list();
-    for (const [index, { id, name, untilMs, sizeBytes }] of topics.entries()) {
+    const trashMs = config.get("kstream.trash.ms");
+    const all = this.#kept();
+    for (const [index, { what, topic, sinceMs, sizeBytes, giveUp }] of all.entries()) {
       left -= sizeBytes;
       // One at a time: what it frees is to be seen first.
-      const isFirstToGo = isLow && index === topics.length - 1;
-      if (untilMs > nowMs && left >= 0 && !isFirstToGo && index < TOPICS_MAX) continue;
-      logger.info("a deleted topic cannot be restored any more", { topic: name, topicId: id });
-      await dataDirs.emptyTrash(id);
+      const isFirstToGo = isLow && index === all.length - 1;
+      const isYoung = sinceMs + trashMs > nowMs;
+      if (isYoung && left >= 0 && !isFirstToGo && index < ENTRIES_MAX) continue;
+      logger.info(`${what} cannot be restored any more`, { topic });
+      await giveUp();
     }
+  }
+
+  /** All that takes room, the latest first. */
+  #kept(): Kept[] {
+    const topics = this.list().map(({ id, name, deletedMs, sizeBytes }): Kept => ({
+      what: "a deleted topic",
+      topic: name,
+      sinceMs: deletedMs,
+      sizeBytes,
+      giveUp: () => this.#options.dataDirs.emptyTrash(id),
+    }));
+    const purges = this.#purges.list().map(({ id, name, purgedMs, sizeBytes }): Kept => ({
+      what: "what was purged of a topic",
+      topic: name,
+      sinceMs: purgedMs,
+      sizeBytes,
+      giveUp: () => this.#purges.drop(id),
+    }));
+    return [...topics, ...purges].sort((a, b) => b.sinceMs - a.sinceMs);
   }
 }
 

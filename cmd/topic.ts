@@ -162,17 +162,26 @@ function purge(): CommandUnknownOpts {
     .summary("delete all records of topics")
     .description(
       "Show how many records topics have, and with --execute delete all of them. The topics stay, " +
-        "with their configs; their offsets go on.",
+        "with their configs; their offsets go on. On kstream topic undo brings the records back.",
     )
     .argument("<topic[:partitions]...>", "the topics, as orders or orders:0-2,5")
     .option("--execute", "do it, and not only show it")
     .option("--yes", "the same")
+    .option("--for-good", "do not keep the records, so that the disk has the space at once")
     .addOption(jsonOption())
     .addOption(brokersOption())
+    .addOption(adminUrlOption())
     .addOption(timeoutOption())
     .addHelpText(
       "after",
-      "\nExamples:\n  kstream topic purge orders\n  kstream topic purge orders:0-2,5 --execute",
+      `
+A kstream broker keeps what is purged as it keeps deleted topics (kstream.trash.ms); that takes its
+admin API. Apache Kafka deletes it for good. Exit code 4 if it worked for some partitions only.
+
+Examples:
+  kstream topic purge orders
+  kstream topic purge orders:0-2,5 --execute
+  kstream topic purge orders --for-good --execute`,
     )
     .action(async (specs, options) =>
       (await import("./topic/purge.ts")).purgeTopics(specs, options)
@@ -181,10 +190,12 @@ function purge(): CommandUnknownOpts {
 
 function undo(): CommandUnknownOpts {
   return new Command("undo")
-    .summary("bring back a deleted topic")
-    .description("List deleted topics that can come back, or bring one back with its records.")
-    .argument("[topic]", "its name (the last one of it), or its id; none lists them")
-    .option("--as <name>", "give it another name")
+    .summary("bring back a deleted topic or purged records")
+    .description(
+      "List deleted topics and purged records that can come back, or bring one back.",
+    )
+    .argument("[topic]", "its name (the last thing done to it), or an id; none lists them")
+    .option("--as <name>", "give a deleted topic another name")
     .addOption(jsonOption())
     .addOption(adminUrlOption())
     .addOption(timeoutOption())
@@ -193,7 +204,8 @@ function undo(): CommandUnknownOpts {
       `
 A kstream broker keeps deleted topics for a day (kstream.trash.ms), up to 10 GB (kstream.trash.bytes)
 and while the disk has room. A topic comes back with its id, records, offsets and configs, without
-what groups had committed. What was purged or trimmed does not come back.
+what groups had committed. What topic purge deleted comes back below what was written since, the
+last purge first, if nothing of that has been deleted. What was trimmed does not come back.
 
 Examples:
   kstream topic undo

@@ -121,11 +121,12 @@ export class DataDirs {
     this.kept.add(topicId);
   }
 
-  /** Bytes of the records of topics, by id. */
+  /** Bytes of the records of topics, by id, with those that were purged and can come back. */
   sizes(topicIds: ReadonlySet<string>): Map<string, number> {
     const sizes = new Map<string, number>();
-    for (const { topicId, sizeBytes } of this.logs()) {
-      if (topicIds.has(topicId)) sizes.set(topicId, (sizes.get(topicId) ?? 0) + sizeBytes);
+    for (const { topicId, sizeBytes, purges } of this.logs()) {
+      if (!topicIds.has(topicId)) continue;
+      sizes.set(topicId, (sizes.get(topicId) ?? 0) + sizeBytes + purges.sizeBytes);
     }
     return sizes;
   }

@@ -21,6 +21,11 @@ export class LeaderEpochs {
     return this.list;
   }
 
+  /** Takes other entries instead. */
+  replace(entries: readonly EpochEntry[]): void {
+    this.list = [...entries];
+  }
+
   /** The latest epoch, or null. */
   latest(): number | null {
     return this.list.at(-1)?.epoch ?? null;

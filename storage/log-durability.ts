@@ -92,6 +92,12 @@ export class LogDurability implements Committable {
     }
   }
 
+  /** Resolves when a commit is through, perhaps one that began before. */
+  commitOnce(): Promise<void> {
+    this.requestCommit();
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
   /** The commit scheduler calls this: syncs what has been written before. */
   async commit(): Promise<void> {
     if (!this.state.isClosed && this.context.failure() === null) await this.sync();

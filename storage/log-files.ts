@@ -61,7 +61,8 @@ export function parsePartitionMetadata(text: string): string | null {
 
 /** See the head of this file. */
 export class LogFiles {
-  private readonly dir: string;
+  /** Path of the folder. */
+  readonly dir: string;
   /** Complete segments that are not synced yet. */
   private sealed: Segment[] = [];
   /** Further files to sync. */
@@ -192,6 +193,61 @@ export class LogFiles {
       this.segments.removeFirst(1);
     }
     this.pruneSnapshots();
+  }
+
+  /**
+   * Takes the oldest segments out of the log, with their snapshots, and keeps them under names with
+   * `tail`. They are complete and durable. Throws a `DiskError`, after which the log has to be opened
+   * anew.
+   */
+  detach(count: number, tail: string): Segment[] {
+    const { disk } = this.context.io;
+    const gone = this.segments.removeFirst(count);
+    for (const segment of gone) {
+      segment.isGone = true;
+      segment.rename(disk, tail);
+      this.moveSnapshot(segment.baseOffset, "", tail);
+    }
+    this.sealed = this.sealed.filter((segment) => !gone.includes(segment));
+    const bases = new Set(gone.map((segment) => segment.baseOffset));
+    this.snapshotOffsets = this.snapshotOffsets.filter((offset) => !bases.has(offset));
+    return gone;
+  }
+
+  /**
+   * Puts segments whose names have `tail` before all others, to be made durable by `syncAttached`
+   * with the files that are returned. The checkpoints let go of the log first: they say that it
+   * begins behind them. Throws a `DiskError`, after which the log has to be opened anew.
+   */
+  attach(segments: readonly Segment[], tail: string): string[] {
+    const { disk } = this.context.io;
+    const { topic, partition } = this.identity;
+    const changed = this.context.forgetCheckpoints(partitionDirName(topic, partition));
+    for (const segment of segments) {
+      segment.rename(disk, "");
+      if (!this.moveSnapshot(segment.baseOffset, tail, "")) continue;
+      this.snapshotOffsets.push(segment.baseOffset);
+    }
+    this.segments.unshift(segments);
+    return changed;
+  }
+
+  /** Makes durable what `attach` has done, and these files. Throws a `DiskError`. */
+  async syncAttached(paths: readonly string[], epochs: LeaderEpochs): Promise<void> {
+    await this.syncFiles(paths);
+    await this.context.io.disk.syncDir(this.context.path);
+    // It syncs the folder, too.
+    await this.writeEpochs(epochs);
+  }
+
+  /** False if there is none. */
+  private moveSnapshot(offset: number, from: string, to: string): boolean {
+    const path = this.snapshotPath(offset);
+    if (this.context.io.disk.stat(path + from) === null) return false;
+    this.context.files.close(path + from);
+    this.unsyncedPaths = this.unsyncedPaths.filter((other) => other !== path + from);
+    this.context.io.disk.rename(path + from, path + to);
+    return true;
   }
 
   /** Makes a segment that is to take the place of others. Throws a `DiskError`. */

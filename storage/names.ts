@@ -13,6 +13,10 @@ export const TEMPORARY_SUFFIX = ".tmp";
 export const CLEANED_SUFFIX = ".cleaned";
 /** On the files of a cleaned segment that is complete and takes the place of what it replaces. */
 export const SWAP_SUFFIX = ".swap";
+/** On the files of segments that were purged and can come back (`purges.ts`). */
+export const PURGED_SUFFIX = ".purged";
+/** What is written down of a purge. */
+export const PURGE_NOTE_SUFFIX = ".purge";
 /** On the folder of a deleted partition. */
 export const DELETED_DIR_SUFFIX = "-delete";
 

@@ -25,6 +25,7 @@ import { LogState } from "./log-state.ts";
 import { LogView } from "./log-view.ts";
 import { PlaceHints } from "./place-hints.ts";
 import type { LocateResult, ReadResult } from "./readable-log.ts";
+import { LogPurges } from "./log-purges.ts";
 import type { RecoveredLog } from "./recovery.ts";
 import type { ProducerStateEntry } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
@@ -48,6 +49,8 @@ export class PartitionLog {
   private readonly view: LogView;
   /** For the cleaner of the data directory. */
   readonly cleaning: LogCleaning;
+  /** Takes all records out and puts them back. */
+  readonly purges: LogPurges;
   private mirrorLog: PartitionLog | null = null;
 
   constructor(
@@ -72,6 +75,13 @@ export class PartitionLog {
       this.view,
       () => this.stableOffset(),
     );
+    const log = {
+      roll: () => void this.appender.roll(state.endOffset),
+      moveStart: (offset: number) => this.moveStart(offset),
+      forgetPlaces: () => this.view.forgetPlaces(),
+    };
+    const purges = recovered?.purges ?? [];
+    this.purges = new LogPurges(context, state, this.files, this.durability, log, purges);
   }
 
   get topic(): string {

@@ -22,6 +22,8 @@
  *   log start offset above the end                  the log is empty, the checkpoint forgets it
  *   aborted transactions, below                     kept; of odd size, made again with the segment
  *   aborted transactions above                      made again while the batches are read
+ *   `.purge`, with segments below that are there    they are renamed: all of them are purged
+ *   `.purge`, of which a segment is missing         given up, with the rest
  *   `.cleaned`                                      removed: what it is made from is there
  *   `.swap`, complete but for the old segments      takes their place: they are removed, it is renamed
  *   `.tmp`, `.deleted`, indexes without a log       removed
@@ -53,6 +55,7 @@ import {
 } from "./names.ts";
 import { ProducerRecovery } from "./producer-recovery.ts";
 import type { ProducerStates } from "./producer-state.ts";
+import { type Purge, settlePurges } from "./purges.ts";
 import { factsOf, Segment } from "./segment.ts";
 import { readSmallText, stageSmallText } from "./small-files.ts";
 import { finishSwaps } from "./swap-recovery.ts";
@@ -69,6 +72,8 @@ export interface RecoveredLog {
   readonly snapshotOffsets: readonly number[];
   /** Up to where the log has been cleaned; null if it never was. */
   readonly cleanedTo: number | null;
+  /** What was purged and can come back, the oldest first. */
+  readonly purges: readonly Purge[];
 }
 
 /** What the checkpoints of the data directory say of a log; null where they say nothing. */
@@ -87,6 +92,7 @@ interface Found {
   readonly snapshots: readonly number[];
   /** Segments whose swap was finished just now, and who lack their indexes. */
   readonly swapped: readonly number[];
+  readonly purges: readonly Purge[];
 }
 
 /** Opens the log in `dir`; null if nothing has been appended to it. Throws a `DiskError`. */
@@ -96,13 +102,14 @@ export async function* recoverLog(
   config: LogConfig,
   checkpoints: LogCheckpoints,
 ): SyncSteps<RecoveredLog | null> {
+  const purges = await settlePurges(context, dir);
   const swapped = await finishSwaps(context, dir);
-  const found = { ...sortOut(context, dir), swapped };
+  const found = { ...sortOut(context, dir), swapped, purges };
   if (found.bases.length === 0) return null;
   return yield* new LogRecovery(context, dir, config, checkpoints, found).run();
 }
 
-function sortOut(context: LogContext, dir: string): Omit<Found, "swapped"> {
+function sortOut(context: LogContext, dir: string): Omit<Found, "swapped" | "purges"> {
   const { disk } = context.io;
   const names = disk.list(dir).filter((entry) => !entry.isDirectory).map((entry) => entry.name);
   const offsetsOf = (suffix: string) =>
@@ -193,6 +200,7 @@ class LogRecovery {
       producers: this.producers.producers,
       snapshotOffsets: this.producers.kept,
       cleanedTo: this.checkpoints.cleanedTo ?? (this.found.swapped.length > 0 ? 0 : null),
+      purges: this.found.purges,
     };
   }
 

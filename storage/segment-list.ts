@@ -62,6 +62,16 @@ export class SegmentList {
     this.list.splice(this.list.indexOf(run[0]!), run.length, by);
   }
 
+  /** Puts segments in front of all others. */
+  unshift(segments: readonly Segment[]): void {
+    const all = [...segments, ...this.list];
+    assert(
+      all.every((one, i) => i === 0 || all[i - 1]!.baseOffset < one.baseOffset),
+      "they ascend",
+    );
+    this.list.unshift(...segments);
+  }
+
   /** Takes the first `count` segments out. */
   removeFirst(count: number): Segment[] {
     return this.list.splice(0, count);

@@ -105,6 +105,27 @@ export class Segment {
     return segment;
   }
 
+  /** Opens one whose files have this tail, and are complete. Throws a `DiskError`. */
+  static open(
+    files: OpenFiles,
+    disk: Disk,
+    dir: string,
+    baseOffset: number,
+    { createdMs, jitterMs, tail }: { createdMs: number; jitterMs: number; tail: string },
+  ): Segment {
+    const stat = (suffix: string) =>
+      disk.stat(`${dir}/${segmentFileName(baseOffset, suffix)}${tail}`);
+    const sizes = {
+      log: stat(LOG_SUFFIX)?.sizeBytes ?? 0,
+      index: stat(INDEX_SUFFIX)?.sizeBytes ?? 0,
+      timeIndex: stat(TIME_INDEX_SUFFIX)?.sizeBytes ?? 0,
+      abortedIndex: stat(ABORTED_INDEX_SUFFIX)?.sizeBytes ?? null,
+    };
+    const segment = new Segment(files, dir, baseOffset, sizes, createdMs, jitterMs);
+    segment.tail = tail;
+    return segment;
+  }
+
   /** Gives back the room behind the end of the `.log`. Throws a `DiskError`. */
   trim(): void {
     this.files.get(this.logPath).truncateSync(this.sizeBytes);
@@ -117,6 +138,11 @@ export class Segment {
   /** What `logPath` would be under another tail. */
   logPathWith(tail: string): string {
     return `${this.dir}/${segmentFileName(this.baseOffset, LOG_SUFFIX)}${tail}`;
+  }
+
+  /** Whether its files have their usual names: not while it takes the place of others. */
+  get hasUsualName(): boolean {
+    return this.tail === "";
   }
 
   /** All paths that the segment may have. */

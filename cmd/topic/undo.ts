@@ -9,8 +9,10 @@ export interface UndoOptions extends AdminApiOptions {
   readonly json?: boolean | undefined;
 }
 
-/** A deleted topic as `/v1/trash` tells of it. */
+/** A deleted topic, or purged records, as `/v1/trash` tells of it. */
 interface TrashedTopic {
+  readonly kind: string;
+  readonly id: string;
   readonly topic: string;
   readonly topicId: string;
   readonly deletedMs: number;
@@ -21,14 +23,15 @@ interface TrashedTopic {
 
 const COLUMNS: readonly Column<TrashedTopic>[] = [
   { title: "TOPIC", cell: ({ topic }) => topic },
-  { title: "ID", cell: ({ topicId }) => topicId },
+  { title: "WAS", cell: ({ kind }) => kind },
+  { title: "ID", cell: ({ id }) => id },
   { title: "PARTITIONS", cell: ({ partitions }) => partitions, right: true },
   { title: "SIZE", cell: ({ sizeBytes }) => formatBytes(sizeBytes), right: true },
-  { title: "DELETED", cell: ({ deletedMs }) => new Date(deletedMs).toISOString() },
+  { title: "AT", cell: ({ deletedMs }) => new Date(deletedMs).toISOString() },
   { title: "KEPT UNTIL", cell: ({ untilMs }) => new Date(untilMs).toISOString() },
 ];
 
-/** `kstream topic undo`: lists what can come back, or brings back the last topic of that name or id. */
+/** `kstream topic undo`: lists what can come back, or brings back the last thing of that name or id. */
 export async function undoTopic(name: string | undefined, options: UndoOptions): Promise<void> {
   const topics = topicsIn(await askAdmin(options, { method: "GET", path: "/v1/trash" }));
   if (name === undefined) {
@@ -38,17 +41,23 @@ export async function undoTopic(name: string | undefined, options: UndoOptions):
     return await (options.json ? printJson(topics) : print(formatTable(topics, COLUMNS)));
   }
   // The latest comes first.
-  const found = topics.find(({ topic, topicId }) => topic === name || topicId === name);
+  const found = topics.find(({ id }) => id === name) ??
+    topics.find(({ topic, topicId }) => topic === name || topicId === name);
   if (found === undefined) throw notInTrash(name, topics);
+  if (found.kind === "purged" && options.as !== undefined) {
+    const why = `the last thing done to topic "${found.topic}" was to purge it`;
+    throw new OperatorError("--as is for deleted topics", why, "leave it out", 2);
+  }
   const restored = await askAdmin(options, {
     method: "POST",
-    path: `/v1/trash/${encodeURIComponent(found.topicId)}/restore`,
+    path: `/v1/trash/${encodeURIComponent(found.id)}/restore`,
     body: options.as === undefined ? {} : { as: options.as },
   }).catch((error: unknown) => {
     throw refusalOf(name, error);
   });
   if (options.json) return await printJson(restored);
-  await print(`restored topic ${options.as ?? found.topic}\n`);
+  const what = found.kind === "purged" ? "the purged records of topic" : "topic";
+  await print(`restored ${what} ${options.as ?? found.topic}\n`);
 }
 
 function refusalOf(name: string, error: unknown): unknown {
@@ -71,7 +80,7 @@ function topicsIn(answer: unknown): TrashedTopic[] {
   }
   throw new OperatorError(
     "the admin API's answer cannot be read",
-    "it lists deleted topics in another form",
+    "it lists what can be restored in another form",
     "use a kstream of the broker's version",
   );
 }
@@ -79,7 +88,7 @@ function topicsIn(answer: unknown): TrashedTopic[] {
 function isTopic(value: unknown): value is TrashedTopic {
   if (typeof value !== "object" || value === null) return false;
   const fields = new Map<string, unknown>(Object.entries(value));
-  return ["topic", "topicId"].every((name) => typeof fields.get(name) === "string") &&
+  return ["kind", "id", "topic", "topicId"].every((name) => typeof fields.get(name) === "string") &&
     ["deletedMs", "untilMs", "sizeBytes", "partitions"].every((name) =>
       typeof fields.get(name) === "number"
     );

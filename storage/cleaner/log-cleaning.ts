@@ -106,6 +106,7 @@ export class LogCleaning {
 /** One cleaning under way. */
 class Cleaning {
   private readonly generation: number;
+  private readonly startOffset: number;
   private bytesBefore = 0;
   private bytesAfter = 0;
   private keyless = 0;
@@ -120,6 +121,7 @@ class Cleaning {
     private readonly bounds: CleaningBounds,
   ) {
     this.generation = state.generation;
+    this.startOffset = state.startOffset;
     const { chunkBytes } = bounds;
     this.shared = { input: allocateShared(chunkBytes), output: allocateShared(chunkBytes) };
   }
@@ -354,7 +356,9 @@ class Cleaning {
   private checkGoing(): void {
     const { state, context, bounds } = this;
     const isSame = state.phase === "open" && state.generation === this.generation;
-    if (isSame && context.failure() === null && !bounds.signal.aborted) return;
+    // What was purged has come back: it is to be cleaned with the rest.
+    const isWhole = state.startOffset >= this.startOffset;
+    if (isSame && isWhole && context.failure() === null && !bounds.signal.aborted) return;
     throw new CleaningAborted("the log has changed, or the cleaner stops");
   }
 }

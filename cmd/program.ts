@@ -10,6 +10,7 @@ import { OperatorError } from "../core/operator-error.ts";
 import { chooseColor, colorOfArguments, hasColor, paint } from "./color.ts";
 import { addCommands, COMMANDS, loadCommand, pathOf } from "./commands.ts";
 import { COMPLETE_WORD } from "./completion/complete-word.ts";
+import { withoutLeading } from "./leading-options.ts";
 import { print } from "./output.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
@@ -27,7 +28,8 @@ Every option can be given in the environment (--brokers as KSTREAM_BROKERS), in 
 the current directory (KSTREAM_TOML names another) under [serve], [topic.create] and so on, with
 brokers = "host:port" at the top for all commands, and in a profile (kstream profile). Flags win
 over the environment, that over the file, that over the profile; "kstream settings explain" says
-which did. "kstream help topic create" explains one command.
+which did. --profile, --brokers and --color may also stand before the command. "kstream help topic
+create" explains one command.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 unreachable or timed out, 4 partly delivered or range
 incomplete.`;
@@ -38,7 +40,8 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   chooseColor(colorOfArguments(argv));
   endOnStrayErrors();
   try {
-    await runCommand(withoutHelpCommand(argv), version);
+    const names = COMMANDS.map(({ name }) => name);
+    await runCommand(withoutHelpCommand(withoutLeading(argv, names)), version);
     return 0;
   } catch (error) {
     return await reportFailure(error);

@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import type { Argument, CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { addCommands, COMMANDS } from "../commands.ts";
+import { LEADING_NAMES, splitLeading } from "../leading-options.ts";
 
 /** Something that may be typed. */
 export interface Candidate {
@@ -32,8 +33,13 @@ const HELP: Candidate = { text: "--help", description: "explain the command" };
 /** What the last of the words may become; the words stand behind `kstream`. */
 export async function wantedAt(words: readonly string[]): Promise<Wanted> {
   const isHelp = words[0] === "help" && words.length > 1;
-  const [first = "", ...rest] = isHelp ? words.slice(1) : words;
-  if (rest.length === 0) return rootWords(first, isHelp);
+  // The word at the cursor is none of those that stand before the command, but may be the value.
+  const split = splitLeading(words.slice(0, -1));
+  if (split.waits) return leadingValue(split.leading.at(-1)!);
+  const line = [...split.rest, words.at(-1) ?? ""];
+  const [first = "", ...typedRest] = isHelp ? words.slice(1) : line;
+  if (typedRest.length === 0) return rootWords(first, isHelp);
+  const rest = [...typedRest.slice(0, -1), ...split.leading, typedRest.at(-1)!];
   if (!COMMANDS.some(({ name }) => name === first)) return NOTHING;
   const program = new Command("kstream");
   await addCommands(program, first);
@@ -51,13 +57,28 @@ export async function wantedAt(words: readonly string[]): Promise<Wanted> {
   return of === undefined ? NOTHING : { ...typed, of };
 }
 
+/** The value of an option that stands before the command. */
+async function leadingValue(name: string): Promise<Wanted> {
+  const program = new Command("kstream");
+  await addCommands(program, "topic");
+  const topic = program.commands.find((child) => child.name() === "topic");
+  const command = topic?.commands.find((child) => child.name() === "list");
+  const of = command?.options.find(({ long, short }) => long === name || short === name);
+  if (command === undefined || of === undefined) return NOTHING;
+  return { kind: "value", command, of, before: [], prefix: "" };
+}
+
 function rootWords(word: string, isHelp: boolean): Wanted {
   const commands = COMMANDS.map(({ name, summary }) => ({ text: name, description: summary }));
   if (isHelp) return { kind: "words", words: commands };
   if (word.startsWith("-")) {
     return {
       kind: "words",
-      words: [HELP, { text: "--version", description: "print the version" }],
+      words: [
+        HELP,
+        { text: "--version", description: "print the version" },
+        ...LEADING_NAMES.map((text) => ({ text, description: "for any command" })),
+      ],
     };
   }
   const help = { text: "help", description: "explain a command" };

@@ -1,3 +1,4 @@
+import { didYouMean } from "../../core/did-you-mean.ts";
 import { Errors } from "../../core/errors.ts";
 import type { Admin, GroupDescription } from "../../client/admin.ts";
 import { KafkaError } from "../../client/errors.ts";
@@ -20,7 +21,7 @@ export interface WaitGroupOptions extends WaitOptions {
 export async function waitGroup(name: string, options: WaitGroupOptions): Promise<void> {
   await waitFor(`group "${name}"`, options, async (admin) => {
     const group = await describeOrNull(admin, name);
-    if (group === null) return { why: "it does not exist" };
+    if (group === null) return { why: await whyMissing(admin, name) };
     const states = options.state ?? [];
     if (states.length > 0 && !states.includes(group.state)) return { why: `it is ${group.state}` };
     if (group.members.length < (options.members ?? 0)) {
@@ -33,6 +34,11 @@ export async function waitGroup(name: string, options: WaitGroupOptions): Promis
     if (behind > options.lag) return { why: `its lag is ${behind.toLocaleString("en")}` };
     return { found: `${said}, lag ${behind.toLocaleString("en")}` };
   });
+}
+
+async function whyMissing(admin: Admin, name: string): Promise<string> {
+  const near = didYouMean(name, (await admin.groups.list()).map(({ groupId }) => groupId));
+  return `it does not exist${near === null ? "" : ` (did you mean "${near}"?)`}`;
 }
 
 async function describeOrNull(admin: Admin, name: string): Promise<GroupDescription | null> {

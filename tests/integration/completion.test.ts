@@ -67,6 +67,11 @@ test("bash completes commands, options and what the cluster has", async () => {
   expect(await bash("kstream topic create x -c retention.m")).toEqual(["retention.ms="]);
   expect(await bash("kstream topic create orde")).toEqual([""]);
   expect(await bash("kstream topic list --js")).toEqual(["--json"]);
+  expect(await bash("kstream --color never topic li")).toEqual(["list"]);
+  expect(await bash("kstream --color nev")).toEqual(["never"]);
+  expect(await bash("kstream --prof")).toEqual(["--profile"]);
+  expect(await bash(`kstream -b ${broker.bootstrap} topic describe aud`, 9, "127.0.0.1:1"))
+    .toEqual(["audit"]);
   expect(await bash("kstream topic list --json --js")).toEqual([""]);
 });
 

@@ -60,6 +60,16 @@ test("mistakes are usage errors with a suggestion", async () => {
   await fails(["serve", "--reday-file", "x"], 2, ["did you mean --ready-file"]);
 });
 
+test("which cluster and colours may be said before the command, nothing else", async () => {
+  await fails(["--brokers", "127.0.0.1:2", "topic", "list"], 3, ["127.0.0.1:2"]);
+  await fails(["-b", "127.0.0.1:2", "topic", "list", "-b", "127.0.0.1:3"], 3, ["127.0.0.1:3"]);
+  await fails(["--profile", "nobody", "topic", "list"], 2, ["nobody"]);
+  await fails(["--profile", "dev"], 2, ["a command is missing"]);
+  await fails(["--json", "topic", "list"], 2, ["kstream topic … --json"]);
+  await fails(["--brokers", "a:1", "inspect", "index", "x"], 2, ["unknown option '--brokers'"]);
+  expect(await ok(["--color", "always", "topic", "--help"])).toContain("\x1b[1m");
+});
+
 test("brokers that are no address are a usage error, unreachable ones end with 3", async () => {
   await fails(["topic", "list", "-b", "a b"], 2, ["no broker address"]);
   await fails(["topic", "list", "-b", ""], 2, ["no broker address"]);

@@ -62,6 +62,8 @@ test("groups are waited for: lag, state, members", async () => {
   await fails([...lag, "--timeout", "0.2"], 1, ["does not exist"], at);
   await ok(["consume", "b", "-g", "readers", "-n", "1"], at);
   await fails([...lag, "--timeout", "0.2"], 1, ["its lag is 2"], at);
+  const typo = ["wait", "group", "raeders", "--timeout", "0.2"];
+  await fails(typo, 1, ['did you mean "readers"'], at);
   const waiting = ok([...lag, "--state", "Empty"], at);
   await ok(["consume", "b", "-g", "readers", "-e"], at);
   expect(await waiting).toContain("Empty: 0 members, lag 0");

@@ -107,7 +107,7 @@ function inputOptions() {
   return new Command("consume")
     .description("Print the records of topics.")
     .argument("[topic...]", "the topics")
-    .option("--topics <regex>", "all topics whose whole name matches, as of now")
+    .option("--topics <regex>", "all topics whose whole name matches, also those that come")
     .option("--wait-topic", "wait until the topics are there")
     .addOption(brokersOption())
     .addOption(

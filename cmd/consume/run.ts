@@ -13,6 +13,7 @@ import { Commits, partitionKey } from "./commits.ts";
 import type { Printer } from "./format/printer.ts";
 import { explainGroupError } from "./group.ts";
 import type { GroupOptions } from "./group.ts";
+import { lateRange, LateTopics, LOOK_EVERY_MS } from "./late-topics.ts";
 import type { LatestByKey } from "./latest-by-key.ts";
 import type { OffsetRange } from "./offset-range.ts";
 import { Output } from "./output.ts";
@@ -106,6 +107,7 @@ class ConsumeRun {
   #current: { readonly reading: Reading; readonly done: Promise<void> } | null = null;
   #readerTimer: Timer | null = null;
   #emptyTimer: Timer | null = null;
+  #late: LateTopics | null = null;
   #hadPartitions = false;
   #failure: unknown = null;
 
@@ -114,15 +116,13 @@ class ConsumeRun {
     this.#stop = AbortSignal.any([io.signal, this.#done.signal]);
     this.#consumer = new Consumer(io.client, {
       ...settings.client,
+      ...("pattern" in settings.topics ? { metadataMaxAgeMs: LOOK_EVERY_MS } : {}),
       codecs: settings.codecs,
       isolationLevel: settings.isolationLevel,
       autoOffsetReset: settings.range.from.kind === "end" ? "latest" : "earliest",
       ...settings.group,
     });
-    const failed = (error: unknown) => {
-      this.#failure = error;
-      this.#done.abort();
-    };
+    const failed = (error: unknown) => this.#fail(error);
     this.#commits = settings.group === null
       ? null
       : new Commits(this.#consumer, io.client.clock, failed, io.say);
@@ -133,8 +133,11 @@ class ConsumeRun {
     try {
       const { signal, say } = this.io;
       const found = await findTopics(this.#consumer.cluster, topics, { wait, signal, say });
-      if (group === null) await this.#assign(found);
-      else this.#subscribe(group, found.map(({ name }) => name));
+      const isFollowed = "pattern" in topics && !this.#isBounded();
+      if (group === null) {
+        await this.#assign(found);
+        if (isFollowed) this.#follow(topics.pattern, found);
+      } else this.#subscribe(group, isFollowed ? topics : found.map(({ name }) => name));
       this.#watchReader();
       await this.#readAll();
       if (this.#failure !== null) throw this.#failure;
@@ -146,6 +149,7 @@ class ConsumeRun {
       this.#commits?.stop();
       this.#readerTimer?.cancel();
       this.#emptyTimer?.cancel();
+      this.#late?.stop();
       await this.#consumer.close();
     }
     return this.#cutShort() || this.#incomplete ? 4 : 0;
@@ -209,6 +213,24 @@ class ConsumeRun {
     reading.next = offset;
   }
 
+  /** Whether what is to be read is known at the start. */
+  #isBounded(): boolean {
+    return this.settings.exitAtEnd || this.settings.range.until !== null;
+  }
+
+  #follow(pattern: string, known: readonly TopicMetadata[]): void {
+    const range = lateRange(this.settings.range);
+    const came = async (topic: TopicMetadata) => {
+      const { partitions } = this.settings;
+      const missing = partitions?.find((partition) => partition >= topic.partitions.length);
+      if (missing === undefined) {
+        await this.#consumer.assign(await this.#rangesOf(topic, range));
+      } else this.io.say(`kstream: topic "${topic.name}" came without partition ${missing}`);
+    };
+    const failed = (error: unknown) => this.#fail(error);
+    this.#late = new LateTopics(this.#consumer.cluster, pattern, known, came, failed);
+  }
+
   async #assign(topics: readonly TopicMetadata[]): Promise<void> {
     const positions: PartitionPosition[] = [];
     for (const topic of topics) positions.push(...await this.#rangesOf(topic));
@@ -217,8 +239,11 @@ class ConsumeRun {
   }
 
   /** Where to begin in each partition of a topic that has something to read. */
-  async #rangesOf({ name: topic, partitions: known }: TopicMetadata): Promise<PartitionPosition[]> {
-    const { range, exitAtEnd, isolationLevel } = this.settings;
+  async #rangesOf(
+    { name: topic, partitions: known }: TopicMetadata,
+    range: OffsetRange = this.settings.range,
+  ): Promise<PartitionPosition[]> {
+    const { exitAtEnd, isolationLevel } = this.settings;
     const partitions = this.settings.partitions ?? known.map(({ partition }) => partition);
     const missing = partitions.find((partition) => partition >= known.length);
     if (missing !== undefined) {
@@ -247,7 +272,12 @@ class ConsumeRun {
     this.io.say(`kstream: ${what}`);
   }
 
-  #subscribe(group: GroupOptions, topics: readonly string[]): void {
+  #fail(error: unknown): void {
+    this.#failure = error;
+    this.#done.abort();
+  }
+
+  #subscribe(group: GroupOptions, topics: TopicChoice): void {
     this.#consumer.subscribe(topics, {
       assigned: async (positions) => {
         for (const position of positions) {

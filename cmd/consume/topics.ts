@@ -31,7 +31,7 @@ export async function findTopics(
   let isWaiting = false;
   for (;;) {
     const found = "pattern" in choice
-      ? await matching(cluster, choice.pattern)
+      ? await matchingTopics(cluster, choice.pattern)
       : await named(cluster, choice, options.wait);
     if (found !== null) return found;
     if (!options.wait) {
@@ -66,7 +66,11 @@ async function named(
   return found;
 }
 
-async function matching(cluster: Cluster, pattern: string): Promise<TopicMetadata[] | null> {
+/** Those whose whole name matches, without internal ones; null if none does. */
+export async function matchingTopics(
+  cluster: Cluster,
+  pattern: string,
+): Promise<TopicMetadata[] | null> {
   const { compileRegex } = await import("../../core/regex.ts");
   const compiled = compileRegex(pattern);
   if (!compiled.ok) {

@@ -115,6 +115,30 @@ test("several topics, by name and by expression, and in a group", async () => {
   await fails(["consume", "logs-a", "nowhere", "-e"], 1, ["nowhere"], at);
 });
 
+for (const flags of [[], ["-g", "classics"], ["-g", "modern", "--group-protocol", "consumer"]]) {
+  test(`--topics follows those that come later: ${flags.join(" ")}`, async () => {
+    const name = (n: number) => `late${flags.length}-${n}`;
+    await ok(["produce", name(1)], { ...at, input: "one\n" });
+    const flow = [...flags, "-b", at.brokers, "-f", "%t %v\\n"];
+    const reader = Bun.spawn(
+      [KSTREAM, "consume", "--topics", `late${flags.length}-.*`, "-n", "3", ...flow],
+      { stdout: "pipe" },
+    );
+    const stdout = reader.stdout.getReader();
+    const decoder = new TextDecoder();
+    let read = decoder.decode((await stdout.read()).value);
+    expect(read).toBe(`${name(1)} one\n`);
+    await ok(["produce", name(2)], { ...at, input: "two\n" });
+    await ok(["produce", name(3), "-p", "0"], { ...at, input: "three\n" });
+    for (let { value, done } = await stdout.read(); !done;) {
+      read += decoder.decode(value);
+      ({ value, done } = await stdout.read());
+    }
+    expect(read.trimEnd().split("\n").toSorted())
+      .toEqual([`${name(1)} one`, `${name(2)} two`, `${name(3)} three`]);
+  }, 60_000);
+}
+
 test("--wait-topic waits and says so", async () => {
   const reader = Bun.spawn(
     [KSTREAM, "consume", "yet-to-come", "--wait-topic", "-n", "1", "-b", at.brokers],

@@ -39,9 +39,10 @@ export async function commitOffsets(
       }),
       topics: [...groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
         name,
-        partitions: list.map(({ partition, offset }) => ({
+        partitions: list.map(({ partition, offset, leaderEpoch = -1 }) => ({
           partitionIndex: partition,
           committedOffset: offset,
+          committedLeaderEpoch: leaderEpoch,
           committedMetadata: "",
         })),
       })),

@@ -358,19 +358,20 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   ): Promise<PartitionPosition[]> {
     for (const { topic } of assigned) await this.cluster.topic(topic);
     if (assigned.length === 0) return [];
-    const committed = new Map<string, bigint>();
+    const found = new Map<string, Pick<PartitionPosition, "offset" | "leaderEpoch">>();
     const offsets = await new GroupAdmin(this.cluster).listOffsets(groupId, {
       partitions: assigned,
       stable: this.#options.isolationLevel === "read_committed",
     });
-    for (const { topic, partition, offset } of offsets) {
-      committed.set(partitionKey(topic, partition), offset);
+    for (const { topic, partition, offset, leaderEpoch } of offsets) {
+      const key = partitionKey(topic, partition);
+      found.set(key, leaderEpoch < 0 ? { offset } : { offset, leaderEpoch });
     }
     const at = this.#options.autoOffsetReset;
     const without: TopicPartition[] = [];
     for (const { topic, partitions } of assigned) {
       for (const partition of partitions) {
-        if (committed.has(partitionKey(topic, partition))) continue;
+        if (found.has(partitionKey(topic, partition))) continue;
         if (at === "none") {
           throw new UnsupportedError(
             `group "${groupId}" has no offset for ${topic}-${partition}, and no reset is set`,
@@ -381,14 +382,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     }
     if (at !== "none") {
       for (const { topic, partition, offset } of await this.#offsetsAt(at, without, {})) {
-        committed.set(partitionKey(topic, partition), offset);
+        found.set(partitionKey(topic, partition), { offset });
       }
     }
     return assigned.flatMap(({ topic, partitions }) =>
       partitions.map((partition) => ({
         topic,
         partition,
-        offset: committed.get(partitionKey(topic, partition)) ?? 0n,
+        ...found.get(partitionKey(topic, partition)) ?? { offset: 0n },
       }))
     );
   }

@@ -58,3 +58,24 @@ export class UnsupportedError extends Error {
   readonly code = "UNSUPPORTED";
   readonly retriable = false;
 }
+
+/**
+ * A log was cut off where it had been read already, as by an unclean election of a leader (KIP-320),
+ * and no reset is set: seek to where to go on.
+ */
+export class LogTruncationError extends Error {
+  override readonly name = "LogTruncationError";
+  readonly code = "LOG_TRUNCATION";
+  readonly retriable = false;
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    /** Where it was read to. */
+    readonly offset: number,
+    /** From here on what was read is no more; −1: nobody knows from where. */
+    readonly divergentOffset: number,
+  ) {
+    const where = divergentOffset < 0 ? "" : ` from offset ${divergentOffset} on`;
+    super(`${topic}-${partition} was read to offset ${offset}, and has lost that${where}`);
+  }
+}

@@ -7,6 +7,7 @@ export {
   ConnectionError,
   isRetriableError,
   KafkaError,
+  LogTruncationError,
   TimeoutError,
   UnsupportedError,
 } from "./errors.ts";

@@ -39,6 +39,8 @@ export class FetchedChunk {
   /** What the fetch said of the log; −1: nothing. */
   logStartOffset = -1;
   lastStableOffset = -1;
+  /** Under which leader the last batch was written; −1: not known. */
+  leaderEpoch = -1;
 
   constructor(
     readonly topic: string,
@@ -70,6 +72,7 @@ export class FetchedChunk {
     );
     later.logStartOffset = this.logStartOffset;
     later.lastStableOffset = this.lastStableOffset;
+    later.leaderEpoch = this.leaderEpoch;
     return later;
   }
 

@@ -2,16 +2,17 @@
  * Fetches ahead for the assigned partitions: to each leader one request at a time, as long as what
  * waits to be taken is below its bound.
  */
-import { groupBy } from "../../core/group-by.ts";
 import { Errors } from "../../core/errors.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
-import { forEachBatch, lastOffset } from "../../core/records/batch-header.ts";
+import { forEachBatch, lastOffset, partitionLeaderEpoch } from "../../core/records/batch-header.ts";
 import { ListOffsetsQuery } from "../admin/list-offsets.ts";
 import type { Cluster } from "../cluster.ts";
-import { isRetriableError, KafkaError, TimeoutError } from "../errors.ts";
+import { isRetriableError, KafkaError, LogTruncationError, TimeoutError } from "../errors.ts";
 import { partitionKey, type TopicPartition } from "../group-protocol.ts";
+import { checkPositions, type Verdict } from "./check-positions.ts";
 import { FetchedChunk } from "./chunk.ts";
+import { FetchSession } from "./fetch-session.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { WakeUp } from "../wake-up.ts";
 
@@ -24,8 +25,18 @@ const EMPTY = new Uint8Array(0);
 
 /** An assigned partition; another object as soon as it is sought elsewhere. */
 interface Assigned {
+  readonly key: string;
   readonly topic: string;
   readonly partition: number;
+  topicId: string | null;
+  /** Of the leader that was heard of last; −1: of none. */
+  leaderEpoch: number;
+  /** Of the batch before `fetchOffset`; −1: not known, or there is none. */
+  offsetEpoch: number;
+  /** Whether the leader of `leaderEpoch` has what was read before (KIP-320). */
+  checked: boolean;
+  /** Of what was handed out last. */
+  takenEpoch: number;
   /** Where the next fetch begins. */
   fetchOffset: number;
   /** Behind the last chunk or record that was handed out. */
@@ -41,7 +52,8 @@ interface Assigned {
   /** Who works on a chunk of it and must have that finished before the next. */
   leased: Worker | null;
   queued: number;
-  inRequest: boolean;
+  /** The partitions of the request that it is in. */
+  inRequest: readonly Assigned[] | null;
   retryAtMs: number;
   failures: number;
   failingSinceMs: number;
@@ -74,6 +86,8 @@ export interface Lease {
 export class Fetcher {
   readonly #assigned = new Map<string, Assigned>();
   readonly #busyLeaders = new Set<number>();
+  /** By node. */
+  readonly #sessions = new Map<number, FetchSession>();
   #chunks: Queued[] = [];
   /** Whose chunk `next` gave last. */
   #last: Assigned | null = null;
@@ -90,12 +104,19 @@ export class Fetcher {
 
   /** Adds partitions; one that is there already is set to the new offset, and stays paused. */
   assign(positions: readonly PartitionPosition[]): void {
-    for (const { topic, partition, offset } of positions) {
-      const before = this.#assigned.get(partitionKey(topic, partition));
+    for (const { topic, partition, offset, leaderEpoch = -1 } of positions) {
+      const key = partitionKey(topic, partition);
+      const before = this.#assigned.get(key);
       this.#drop(topic, partition);
-      this.#assigned.set(partitionKey(topic, partition), {
+      this.#assigned.set(key, {
+        key,
         topic,
         partition,
+        topicId: null,
+        leaderEpoch: -1,
+        offsetEpoch: leaderEpoch,
+        checked: true,
+        takenEpoch: leaderEpoch,
         fetchOffset: Number(offset),
         position: Number(offset),
         finished: Number(offset),
@@ -105,7 +126,7 @@ export class Fetcher {
         held: before?.held ?? false,
         leased: null,
         queued: 0,
-        inRequest: false,
+        inRequest: null,
         retryAtMs: 0,
         failures: 0,
         failingSinceMs: 0,
@@ -138,8 +159,8 @@ export class Fetcher {
     assigned.paused = true;
     // What rests must not stop the others: it is fetched again.
     if (assigned.leased !== null || this.#queuedBytes < this.options.queuedBytes / 2) return;
-    const { position, finished, committed } = assigned;
-    this.assign([{ topic, partition, offset: BigInt(position) }]);
+    const { position, finished, committed, takenEpoch: leaderEpoch } = assigned;
+    this.assign([{ topic, partition, offset: BigInt(position), leaderEpoch }]);
     Object.assign(this.#assigned.get(partitionKey(topic, partition)) ?? {}, {
       finished,
       committed,
@@ -177,7 +198,9 @@ export class Fetcher {
     return partitions.flatMap(({ topic, partition }) => {
       const assigned = this.#assigned.get(partitionKey(topic, partition));
       if (assigned === undefined || assigned[by] === assigned.committed) return [];
-      return [{ topic, partition, offset: BigInt(assigned[by]) }];
+      const { takenEpoch: leaderEpoch } = assigned;
+      const position = { topic, partition, offset: BigInt(assigned[by]) };
+      return [leaderEpoch < 0 ? position : { ...position, leaderEpoch }];
     });
   }
 
@@ -270,6 +293,7 @@ export class Fetcher {
     this.#chunks.splice(at, 1);
     this.#queuedBytes -= taken.chunk.bytes.length;
     taken.owner.queued--;
+    taken.owner.takenEpoch = taken.chunk.leaderEpoch;
     this.#pumping.soon();
     return taken;
   }
@@ -316,11 +340,12 @@ export class Fetcher {
     if (this.#queuedBytes >= this.options.queuedBytes) return;
     const nowMs = this.cluster.io.clock.monotonicMs();
     const byLeader = new Map<number, Assigned[]>();
+    const unchecked = new Map<number, Assigned[]>();
     // A request for the idle partitions of a leader alone would wait, and keep those with much to
     // read waiting after their chunks are taken. So a leader is asked for all or none of them.
     const full = new Set<number>();
     for (const assigned of this.#assigned.values()) {
-      if (assigned.paused || assigned.held || assigned.inRequest) continue;
+      if (assigned.paused || assigned.held || assigned.inRequest !== null) continue;
       if (assigned.retryAtMs > nowMs) {
         this.#pumping.at(assigned.retryAtMs);
         continue;
@@ -330,15 +355,14 @@ export class Fetcher {
       const leader = this.#nodeFor(assigned, nowMs);
       if (leader < 0 || !this.cluster.brokers.has(leader)) {
         this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);
+      } else if (!assigned.checked) {
+        add(unchecked, leader, assigned);
       } else if (assigned.queued >= QUEUED_CHUNKS_MAX) {
         // Who works on one partition for long does not stop the others.
         if (assigned.leased === null) full.add(leader);
-      } else if (!this.#busyLeaders.has(leader)) {
-        const list = byLeader.get(leader);
-        if (list === undefined) byLeader.set(leader, [assigned]);
-        else list.push(assigned);
-      }
+      } else if (!this.#busyLeaders.has(leader)) add(byLeader, leader, assigned);
     }
+    for (const [leader, list] of unchecked) void this.#check(leader, list);
     for (const [leader, list] of byLeader) {
       if (!full.has(leader)) void this.#fetch(leader, list);
     }
@@ -346,6 +370,7 @@ export class Fetcher {
 
   /** The replica to read from: the leader, unless it has named a closer one. */
   #nodeFor(assigned: Assigned, nowMs: number): number {
+    this.#learn(assigned);
     const { topic, partition, preferred } = assigned;
     if (preferred !== null) {
       if (preferred.untilMs > nowMs && this.cluster.brokers.has(preferred.nodeId)) {
@@ -356,66 +381,104 @@ export class Fetcher {
     return this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
   }
 
+  /** Takes note of a new leader: it is asked first whether it has what was read of others. */
+  #learn(assigned: Assigned): void {
+    const known = this.cluster.cached(assigned.topic);
+    if (known === undefined) return;
+    if (assigned.topicId !== known.topicId) {
+      // Epochs of a topic that was deleted and made again say nothing.
+      if (assigned.topicId !== null) assigned.leaderEpoch = assigned.offsetEpoch = -1;
+      assigned.topicId = known.topicId;
+    }
+    const leaderEpoch = known.partitions[assigned.partition]?.leaderEpoch ?? -1;
+    if (leaderEpoch <= assigned.leaderEpoch) return;
+    assigned.leaderEpoch = leaderEpoch;
+    if (assigned.offsetEpoch < 0 || assigned.offsetEpoch === leaderEpoch) return;
+    assigned.checked = false;
+    assigned.preferred = null;
+  }
+
+  async #check(leader: number, list: readonly Assigned[]): Promise<void> {
+    for (const assigned of list) assigned.retryAtMs = Infinity;
+    try {
+      const verdicts = await checkPositions(this.cluster, leader, list);
+      for (const [assigned, verdict] of verdicts) {
+        if (this.#assigned.get(assigned.key) === assigned) this.#judge(assigned, verdict);
+      }
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const assigned of list) this.#failed(assigned, failure, true);
+    }
+    this.#pumping.soon();
+  }
+
+  #judge(assigned: Assigned, verdict: Verdict): void {
+    const { topic, partition, fetchOffset } = assigned;
+    switch (verdict.kind) {
+      case "there":
+        Object.assign(assigned, { checked: true, retryAtMs: 0, failures: 0 });
+        return;
+      case "failed":
+        return this.#failed(assigned, verdict.error, true);
+      case "cut": {
+        const { endOffset, epoch: leaderEpoch } = verdict;
+        if (this.options.autoOffsetReset === "none") {
+          // It rests until it is sought elsewhere.
+          return this.fail(new LogTruncationError(topic, partition, fetchOffset, endOffset));
+        }
+        assigned.checked = true;
+        if (endOffset < 0) return void this.#reset(assigned, Errors.OFFSET_OUT_OF_RANGE);
+        this.assign([{ topic, partition, offset: BigInt(endOffset), leaderEpoch }]);
+      }
+    }
+  }
+
   async #fetch(leader: number, list: readonly Assigned[]): Promise<void> {
     this.#busyLeaders.add(leader);
-    for (const assigned of list) assigned.inRequest = true;
+    for (const assigned of list) assigned.inRequest = list;
+    const session = this.#sessions.get(leader) ?? new FetchSession();
+    this.#sessions.set(leader, session);
     try {
       const connection = await this.cluster.broker(leader, "fetch");
       const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
-      const names = new Map<string, string>();
-      const topics = [...groupBy(list, ({ topic }) => topic)].map(([topic, partitions]) => {
-        const topicId = this.cluster.cached(topic)?.topicId ?? null;
-        if (topicId !== null) names.set(topicId, topic);
-        return {
-          topic,
-          ...(topicId === null ? {} : { topicId }),
-          partitions: partitions.map((assigned) => ({
-            partition: assigned.partition,
-            fetchOffset: BigInt(assigned.fetchOffset),
-            partitionMaxBytes: assigned.maxBytes,
-          })),
-        };
-      });
-      // Version 13 names topics by id alone.
-      const idsKnown = topics.every(({ topicId }) => topicId !== undefined);
       const response = await connection.request(fetchApi, {
         maxWaitMs,
         minBytes,
         maxBytes,
         isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
-        topics,
+        ...session.next(list),
         ...(rackId === null ? {} : { rackId }),
       }, {
         timeoutMs: maxWaitMs + this.cluster.options.requestTimeoutMs,
-        maxVersion: idsKnown ? fetchApi.maxVersion : 12,
+        // Version 13 names topics by id alone.
+        maxVersion: list.some(({ topicId }) => topicId === null) ? 12 : fetchApi.maxVersion,
       });
-      this.#arrived(list, response, names);
+      if (session.heard(response)) this.#arrived(list, response, session);
     } catch (error) {
+      session.failed();
       const failure = error instanceof Error ? error : new Error(String(error));
       for (const assigned of list) this.#failed(assigned, failure, true);
     } finally {
       this.#busyLeaders.delete(leader);
-      for (const assigned of list) assigned.inRequest = false;
+      for (const assigned of list) assigned.inRequest = null;
       this.#pumping.soon();
     }
   }
 
-  #arrived(
-    list: readonly Assigned[],
-    response: FetchResponse,
-    names: ReadonlyMap<string, string>,
-  ): void {
+  #arrived(list: readonly Assigned[], response: FetchResponse, session: FetchSession): void {
     if (response.errorCode !== Errors.NONE) throw new KafkaError(response.errorCode, "fetch");
-    const byKey = new Map(list.map((each) => [partitionKey(each.topic, each.partition), each]));
     for (const { topic, topicId, partitions } of response.responses) {
+      const topicName = session.nameOf(topicId, topic);
       for (const answer of partitions) {
-        const id = partitionKey(names.get(topicId) ?? topic, answer.partitionIndex);
-        const assigned = byKey.get(id);
+        const assigned = this.#assigned.get(partitionKey(topicName, answer.partitionIndex));
         // It may have been taken away or sought elsewhere meanwhile.
-        if (assigned !== undefined && this.#assigned.get(id) === assigned) {
-          this.#answered(assigned, answer);
-        }
+        if (assigned?.inRequest === list) this.#answered(assigned, answer);
       }
+    }
+    // Whom the answer does not speak of is well, as is whoever has not failed just now.
+    const nowMs = this.cluster.io.clock.monotonicMs();
+    for (const assigned of list) {
+      if (assigned.failures > 0 && assigned.retryAtMs <= nowMs) assigned.failures = 0;
     }
   }
 
@@ -450,8 +513,10 @@ export class Fetcher {
   #records(assigned: Assigned, answer: PartitionResponse): void {
     const bytes = answer.records ?? EMPTY;
     let nextOffset = assigned.fetchOffset;
+    let last = 0;
     const whole = forEachBatch(bytes, (position) => {
       nextOffset = Math.max(nextOffset, lastOffset(bytes, position) + 1);
+      last = position;
     });
     if (whole === 0) {
       // Only a piece of a batch: an old broker, which needs to be asked for more at once.
@@ -477,7 +542,9 @@ export class Fetcher {
     );
     chunk.logStartOffset = Number(answer.logStartOffset);
     chunk.lastStableOffset = Number(answer.lastStableOffset);
+    chunk.leaderEpoch = partitionLeaderEpoch(bytes, last);
     assigned.fetchOffset = nextOffset;
+    assigned.offsetEpoch = chunk.leaderEpoch;
     assigned.queued++;
     this.#queuedBytes += chunk.bytes.length;
     this.#chunks.push({ chunk, owner: assigned });
@@ -500,6 +567,7 @@ export class Fetcher {
         throw answer?.error ?? new KafkaError(code, name(assigned));
       }
       assigned.fetchOffset = Number(answer.offset);
+      assigned.offsetEpoch = answer.leaderEpoch;
       if (assigned.queued === 0 && assigned.leased === null) {
         assigned.position = assigned.fetchOffset;
       }
@@ -550,4 +618,10 @@ export class Fetcher {
 
 function name({ topic, partition }: { topic: string; partition: number }): string {
   return `partition ${topic}-${partition}`;
+}
+
+function add<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
 }

@@ -8,6 +8,11 @@ export interface PartitionPosition {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
+  /**
+   * Under which leader the record before `offset` was written (KIP-320), so that it is noticed if
+   * that is no more there. Left out or −1: not known.
+   */
+  readonly leaderEpoch?: number;
 }
 
 /** Where to begin without a valid offset; `none` makes that an error. */

@@ -1,0 +1,172 @@
+/**
+ * Incremental fetches from one broker (KIP-227; Kafka's `FetchSessionHandler`): the broker remembers
+ * what is read, requests name only what has changed, answers only what has something to say.
+ */
+import type { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
+import { Errors } from "../../core/errors.ts";
+import { groupBy } from "../../core/group-by.ts";
+import type { EncodableRequest } from "../../core/protocol/schema.ts";
+
+/** A partition that is to be read. */
+export interface SessionPartition {
+  /** Of topic and partition, unique. */
+  readonly key: string;
+  readonly topic: string;
+  /** Null where the broker is too old to tell. */
+  readonly topicId: string | null;
+  readonly partition: number;
+  readonly fetchOffset: number;
+  readonly maxBytes: number;
+  /** Of the leader, as far as is known; −1: not. */
+  readonly leaderEpoch: number;
+}
+
+type Named = Pick<SessionPartition, "topic" | "topicId" | "partition">;
+type FetchRequest = EncodableRequest<typeof fetchApi>;
+/** The part of a request that is the session's. */
+export type SessionRequest = Required<
+  Pick<FetchRequest, "sessionId" | "sessionEpoch" | "topics" | "forgottenTopicsData">
+>;
+
+/** What the broker remembers of a partition. */
+interface Sent extends Named {
+  fetchOffset: number;
+  maxBytes: number;
+  leaderEpoch: number;
+  /** The request that it was wanted in last. */
+  round: number;
+}
+
+const NO_SESSION = 0;
+const INITIAL_EPOCH = 0;
+const EPOCH_MAX = 0x7fff_ffff;
+
+/** See the head of the file. One request at a time: `next`, then `heard` or `failed`. */
+export class FetchSession {
+  #id = NO_SESSION;
+  #epoch = INITIAL_EPOCH;
+  #round = 0;
+  #sent = new Map<string, Sent>();
+  /** Names of topics in the session by their ids. */
+  readonly #names = new Map<string, string>();
+
+  /** What to ask for so that all of these are read, and nothing else. */
+  next(wanted: readonly SessionPartition[]): SessionRequest {
+    const round = ++this.#round;
+    // All topics have ids or none has: requests name them one way.
+    const isFull = this.#epoch === INITIAL_EPOCH;
+    if (isFull) {
+      this.#sent = new Map();
+      this.#names.clear();
+    }
+    const changed: SessionPartition[] = [];
+    const forgotten: Named[] = [];
+    for (const partition of wanted) {
+      const before = this.#sent.get(partition.key);
+      if (before !== undefined && before.topicId === partition.topicId) {
+        before.round = round;
+        if (isSame(before, partition)) continue;
+        before.fetchOffset = partition.fetchOffset;
+        before.maxBytes = partition.maxBytes;
+        before.leaderEpoch = partition.leaderEpoch;
+      } else {
+        // A topic that was deleted and made again.
+        if (before !== undefined) forgotten.push(before);
+        this.#add(partition, round);
+      }
+      changed.push(partition);
+    }
+    if (this.#sent.size > wanted.length) {
+      for (const [key, sent] of this.#sent) {
+        if (sent.round === round) continue;
+        forgotten.push(sent);
+        this.#sent.delete(key);
+      }
+    }
+    return {
+      sessionId: this.#id,
+      sessionEpoch: this.#epoch,
+      topics: topicsOf(changed),
+      forgottenTopicsData: forgottenTopicsOf(forgotten),
+    };
+  }
+
+  /** Takes note of the answer. False where the broker has no such session: ask once more. */
+  heard({ errorCode, sessionId }: { errorCode: number; sessionId: number }): boolean {
+    switch (errorCode) {
+      case Errors.NONE:
+        this.#id = sessionId;
+        // Without one (no room, an old broker) each request is full.
+        this.#epoch = sessionId === NO_SESSION
+          ? INITIAL_EPOCH
+          : this.#epoch === EPOCH_MAX
+          ? 1
+          : this.#epoch + 1;
+        return true;
+      case Errors.FETCH_SESSION_ID_NOT_FOUND:
+        this.#id = NO_SESSION;
+        this.#epoch = INITIAL_EPOCH;
+        return false;
+      case Errors.INVALID_FETCH_SESSION_EPOCH:
+      case Errors.FETCH_SESSION_TOPIC_ID_ERROR:
+        this.failed();
+        return false;
+      default:
+        this.failed();
+        return true;
+    }
+  }
+
+  /** What the broker has heard is not known: the next request replaces the session. */
+  failed(): void {
+    this.#epoch = INITIAL_EPOCH;
+  }
+
+  /** The name of a topic in an answer, by id or, where there are none, by the name itself. */
+  nameOf(topicId: string, topic: string): string {
+    return this.#names.get(topicId) ?? topic;
+  }
+
+  #add(partition: SessionPartition, round: number): void {
+    const { key, topic, topicId } = partition;
+    const { partition: index, fetchOffset, maxBytes, leaderEpoch } = partition;
+    if (topicId !== null) this.#names.set(topicId, topic);
+    this.#sent.set(key, {
+      ...{ topic, topicId, partition: index },
+      ...{ fetchOffset, maxBytes, leaderEpoch, round },
+    });
+  }
+}
+
+function isSame(sent: Sent, { fetchOffset, maxBytes, leaderEpoch }: SessionPartition): boolean {
+  return sent.fetchOffset === fetchOffset && sent.maxBytes === maxBytes &&
+    sent.leaderEpoch === leaderEpoch;
+}
+
+function topicsOf(partitions: readonly SessionPartition[]): SessionRequest["topics"] {
+  return [...groupBy(partitions, ({ topic }) => topic)].map(([topic, list]) => ({
+    topic,
+    ...idOf(list[0]),
+    partitions: list.map((each) => ({
+      partition: each.partition,
+      currentLeaderEpoch: each.leaderEpoch,
+      fetchOffset: BigInt(each.fetchOffset),
+      partitionMaxBytes: each.maxBytes,
+    })),
+  }));
+}
+
+function forgottenTopicsOf(
+  partitions: readonly Named[],
+): SessionRequest["forgottenTopicsData"] {
+  return [...groupBy(partitions, ({ topic, topicId }) => `${topicId}/${topic}`).values()]
+    .map((list) => ({
+      topic: list[0]?.topic ?? "",
+      ...idOf(list[0]),
+      partitions: list.map(({ partition }) => partition),
+    }));
+}
+
+function idOf(named: Named | undefined): { topicId?: string } {
+  return named === undefined || named.topicId === null ? {} : { topicId: named.topicId };
+}

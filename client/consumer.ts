@@ -20,7 +20,6 @@ import type {
   ConsumerOptions,
   PartitionPosition,
   ResolvedConsumerOptions,
-  SerdeOptions,
 } from "./consumer/options.ts";
 import { RecordReader } from "./consumer/record-reader.ts";
 import { runHandlers } from "./consumer/run.ts";
@@ -30,14 +29,13 @@ import { byTopic, partitionKey } from "./group-protocol.ts";
 import type { TopicPartition, TopicPartitions } from "./group-protocol.ts";
 import type { ClientIo, OperationOptions } from "./options.ts";
 import { bytesSerde } from "./serde.ts";
-import type { Serde } from "./serde.ts";
+import type { Serde, SerdeOptions } from "./serde.ts";
 
 export type {
   ConsumerOptions,
   GroupProtocol,
   OffsetReset,
   PartitionPosition,
-  SerdeOptions,
 } from "./consumer/options.ts";
 export { FetchedChunk } from "./consumer/chunk.ts";
 export type { AbortedTransaction, ConsumerRecord } from "./consumer/chunk.ts";

@@ -29,6 +29,6 @@ export {
   SerdeError,
   stringSerde,
 } from "./serde.ts";
-export type { Serde, SerdeContext } from "./serde.ts";
+export type { Serde, SerdeContext, SerdeOptions } from "./serde.ts";
 export { ShareConsumer } from "./share-consumer.ts";
 export type * from "./share-consumer.ts";

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { produce } from "../core/protocol/00-produce.ts";
 import { initProducerId } from "../core/protocol/22-init-producer-id.ts";
+import { int32Serde, jsonSerde, SerdeError } from "./serde.ts";
 import { SimClock } from "../tests/sim/sim-clock.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
 import { FakeBroker } from "./fake-broker.test-helper.ts";
@@ -80,6 +81,24 @@ test("a record is acknowledged with its place", () => {
   expect(second?.offset).toBe(1n);
   expect(world.log("t", 0).values).toEqual(["a", "b"]);
   expect(world.requests).toEqual([1]);
+});
+
+test("serdes make bytes of typed keys and values; what they cannot say is not sent", () => {
+  const world = new World();
+  const io = { clock: world.clock, random: world.random, network: world.broker };
+  const order = jsonSerde((value) => value as { total: number | bigint });
+  const options = { brokers: [world.broker.address], key: int32Serde, value: order };
+  const producer = new Producer<number, { total: number | bigint }>(io, options);
+  world.clock.run(producer.send({ topic: "t", key: 7, value: { total: 12.5 } }));
+  world.clock.run(producer.send({ topic: "t", value: null }));
+  expect(world.log("t", 0).values).toEqual(['{"total":12.5}', "null"]);
+  const refused = (key: number, total: number | bigint) =>
+    world.clock.run(producer.send({ topic: "t", key, value: { total } }).catch((error) => error));
+  for (const [error, part] of [[refused(2 ** 40, 1), "key"], [refused(1, 1n), "value"]] as const) {
+    expect(error).toBeInstanceOf(SerdeError);
+    expect(error.message).toStartWith(`the ${part} of a record for t: `);
+  }
+  expect(world.log("t", 0).values.length).toBe(2);
 });
 
 test("a batch leaves when it is full, else when it is old", () => {

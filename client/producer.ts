@@ -18,6 +18,8 @@ import type { PartitionQueue } from "./producer/partition-queue.ts";
 import { type Outcome, Sender } from "./producer/sender.ts";
 import { ProducerTransactions } from "./producer/transactions.ts";
 import { TopicWriter } from "./producer/topic-writer.ts";
+import { bytesSerde, SerdeError } from "./serde.ts";
+import type { Serde, SerdeOptions } from "./serde.ts";
 import type { Accumulator } from "./producer/topic-writer.ts";
 
 export type { BatchReport, ProducerOptions } from "./producer/options.ts";
@@ -27,13 +29,13 @@ export type { DeliveryCallback } from "./producer/batch.ts";
 export { TopicWriter } from "./producer/topic-writer.ts";
 
 /** A record to be sent. */
-export interface ProducerRecord {
+export interface ProducerRecord<K = Uint8Array, V = Uint8Array> {
   readonly topic: string;
   /** Left out: by the hash of the key, as Java does; without a key, batch by batch in turn. */
   readonly partition?: number;
-  readonly key?: Uint8Array | null;
+  readonly key?: K | null;
   /** Null is a tombstone. */
-  readonly value: Uint8Array | null;
+  readonly value: V | null;
   readonly headers?: readonly RecordHeader[];
   /** Milliseconds since 1970; left out: now. */
   readonly timestampMs?: number;
@@ -57,9 +59,11 @@ const BUFFERS_KEPT_MAX = 64;
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
 /** See the head of the file. `close` it. */
-export class Producer {
+export class Producer<K = Uint8Array, V = Uint8Array> {
   readonly cluster: Cluster;
   readonly #options: ResolvedProducerOptions;
+  readonly #key: Serde<K>;
+  readonly #value: Serde<V>;
   readonly #sender: Sender;
   readonly #transactions: ProducerTransactions | null;
   /** Records of the transaction that are not in a batch yet. */
@@ -77,9 +81,13 @@ export class Producer {
   #lingerTimer: Timer | null = null;
   #closed = false;
 
-  constructor(io: ClientIo, options: ProducerOptions) {
+  constructor(io: ClientIo, options: ProducerOptions & SerdeOptions<K, V>) {
     this.cluster = new Cluster(io, options);
     this.#options = resolveProducerOptions(options);
+    // Without serdes the types are what they are by default: bytes.
+    const bytes = bytesSerde as unknown as Serde<K> & Serde<V>;
+    this.#key = options.key ?? bytes;
+    this.#value = options.value ?? bytes;
     const { transactionalId, transactionTimeoutMs } = this.#options;
     this.#transactions = transactionalId === null ? null : new ProducerTransactions(
       this.cluster,
@@ -128,10 +136,10 @@ export class Producer {
   }
 
   /**
-   * Sends a record; resolves when it is acknowledged, rejects when it is given up. Waits for room in
-   * the buffer first.
+   * Sends a record; resolves when it is acknowledged, rejects when it is given up, and with a
+   * `SerdeError`. Waits for room in the buffer first.
    */
-  send(record: ProducerRecord): Promise<RecordMetadata> {
+  send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
     if (this.#transactions === null) return this.#send(record, () => {});
     try {
       this.#transactions.requireOpen();
@@ -147,7 +155,10 @@ export class Producer {
     return sent;
   }
 
-  async #send(record: ProducerRecord, entered: () => void): Promise<RecordMetadata> {
+  async #send(record: ProducerRecord<K, V>, entered: () => void): Promise<RecordMetadata> {
+    // What the caller changes later is not sent.
+    const key = this.#bytes(record, "key", this.#key, record.key ?? null);
+    const value = this.#bytes(record, "value", this.#value, record.value);
     const writer = await this.topic(record.topic);
     const timestampMs = record.timestampMs ?? this.cluster.io.clock.wallMs();
     const partition = record.partition ?? -1;
@@ -158,13 +169,26 @@ export class Producer {
           const time = appendTimeMs < 0n ? timestampMs : Number(appendTimeMs);
           resolve({ topic: record.topic, partition: chosen, offset, timestampMs: time });
         };
-        const { key = null, value, headers } = record;
-        const chosen = writer.append(partition, timestampMs, key, value, headers, callback);
+        const chosen = writer.append(partition, timestampMs, key, value, record.headers, callback);
         if (chosen < 0) this.room().then(attempt).catch(reject);
         else entered();
       };
       attempt();
     });
+  }
+
+  #bytes<T>(
+    { topic }: ProducerRecord<K, V>,
+    part: "key" | "value",
+    serde: Serde<T>,
+    value: T | null,
+  ): Uint8Array | null {
+    if (value === null) return null;
+    try {
+      return serde.serialize(value, { topic, part });
+    } catch (error) {
+      throw new SerdeError(topic, -1, -1n, part, error);
+    }
   }
 
   /** Resolves when the buffer takes records again. */

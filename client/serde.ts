@@ -15,21 +15,34 @@ export interface Serde<T> {
   deserialize(bytes: Uint8Array, context: SerdeContext): T;
 }
 
-/** The bytes of a record are not what its serde wants; `cause` says why. */
+/**
+ * The bytes of a record are not what its serde wants, or a value is none that it can say; `cause` says
+ * why.
+ */
 export class SerdeError extends Error {
   override readonly name = "SerdeError";
   readonly code = "SERDE";
   readonly retriable = false;
   constructor(
     readonly topic: string,
+    /** −1 for a record that was to be sent, as is the offset. */
     readonly partition: number,
     readonly offset: bigint,
     readonly part: "key" | "value",
     cause: unknown,
   ) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`the ${part} of ${topic}-${partition} at offset ${offset}: ${why}`, { cause });
+    const which = partition < 0
+      ? `a record for ${topic}`
+      : `${topic}-${partition} at offset ${offset}`;
+    super(`the ${part} of ${which}: ${why}`, { cause });
   }
+}
+
+/** What the bytes of keys and values mean; without one they stay bytes. */
+export interface SerdeOptions<K, V> {
+  readonly key?: Serde<K>;
+  readonly value?: Serde<V>;
 }
 
 const encoder = new TextEncoder();

@@ -1,7 +1,6 @@
 import type { Codecs } from "../../core/compression/codec.ts";
 import type { AssignorName } from "../group-protocol.ts";
 import type { ClientOptions } from "../options.ts";
-import type { Serde } from "../serde.ts";
 
 /** A partition and an offset in it. */
 export interface PartitionPosition {
@@ -71,12 +70,6 @@ export interface ConsumerOptions extends ClientOptions {
   readonly revokePatienceMs?: number;
   /** Codecs of compressed batches; `core/compression/bun.ts` has them. */
   readonly codecs?: Codecs;
-}
-
-/** What the bytes of keys and values mean; without one they stay bytes. */
-export interface SerdeOptions<K, V> {
-  readonly key?: Serde<K>;
-  readonly value?: Serde<V>;
 }
 
 /** The options with their defaults filled in. */

@@ -5,14 +5,15 @@
 import type { Codecs } from "../../core/compression/codec.ts";
 import { Admin as BaseAdmin } from "../admin.ts";
 import { Consumer as BaseConsumer } from "../consumer.ts";
-import type { ConsumerOptions as BaseConsumerOptions, SerdeOptions } from "../consumer.ts";
+import type { ConsumerOptions as BaseConsumerOptions } from "../consumer.ts";
 import type { ClientIo, ClientOptions as BaseClientOptions } from "../options.ts";
 import { Producer as BaseProducer } from "../producer.ts";
 import type {
   ProducerOptions as BaseProducerOptions,
   ProducerRecord as BaseProducerRecord,
-  RecordMetadata,
 } from "../producer.ts";
+import { bytesSerde, stringSerde } from "../serde.ts";
+import type { Serde, SerdeOptions } from "../serde.ts";
 import { ShareConsumer as BaseShareConsumer } from "../share-consumer.ts";
 import type { ShareConsumerOptions as BaseShareConsumerOptions } from "../share-consumer.ts";
 import { platform } from "./platform.ts";
@@ -24,8 +25,13 @@ export interface RuntimeOptions {
 
 /** Settings that all clients share. */
 export type ClientOptions = BaseClientOptions & RuntimeOptions;
-/** Settings of a producer. */
-export type ProducerOptions = BaseProducerOptions & RuntimeOptions;
+/** What a producer takes without a serde. Strings become UTF-8. */
+export type Bytes = Uint8Array | string;
+/** Settings of a producer. Without serdes, keys and values are bytes or strings. */
+export type ProducerOptions<K = Bytes, V = Bytes> =
+  & BaseProducerOptions
+  & RuntimeOptions
+  & SerdeOptions<K, V>;
 /** Settings of a consumer. Without serdes, keys and values are bytes. */
 export type ConsumerOptions<K = Uint8Array, V = Uint8Array> =
   & BaseConsumerOptions
@@ -38,24 +44,22 @@ export type ShareConsumerOptions<K = Uint8Array, V = Uint8Array> =
   & RuntimeOptions
   & SerdeOptions<K, V>;
 
-/** A record to be sent. Strings become UTF-8. */
-export type ProducerRecord =
-  & Omit<BaseProducerRecord, "key" | "value">
-  & {
-    readonly key?: Uint8Array | string | null;
-    /** Null is a tombstone. */
-    readonly value: Uint8Array | string | null;
-  };
+/** A record to be sent. */
+export type ProducerRecord<K = Bytes, V = Bytes> = BaseProducerRecord<K, V>;
+
+const bytesOrText: Serde<Bytes> = {
+  serialize: (value, context) =>
+    typeof value === "string" ? stringSerde.serialize(value, context) : value,
+  deserialize: bytesSerde.deserialize,
+};
 
 /** Writes records. `close` it. */
-export class Producer extends BaseProducer {
-  constructor(options: ProducerOptions) {
-    super(options.io ?? platform().io, withCodecs(options));
-  }
-
-  override send(record: ProducerRecord): Promise<RecordMetadata> {
-    const { key = null, value } = record;
-    return super.send({ ...record, key: bytesOf(key), value: bytesOf(value) });
+export class Producer<K = Bytes, V = Bytes> extends BaseProducer<K, V> {
+  constructor(options: ProducerOptions<K, V>) {
+    // Without serdes the types are what they are by default.
+    const text = bytesOrText as unknown as Serde<K> & Serde<V>;
+    const { key = text, value = text } = options;
+    super(options.io ?? platform().io, { ...withCodecs(options), key, value });
   }
 }
 
@@ -82,8 +86,4 @@ export class Admin extends BaseAdmin {
 
 function withCodecs<O extends { readonly codecs?: Codecs }>(options: O): O & { codecs: Codecs } {
   return { ...options, codecs: options.codecs ?? platform().codecs };
-}
-
-function bytesOf(value: Uint8Array | string | null): Uint8Array | null {
-  return typeof value === "string" ? new TextEncoder().encode(value) : value;
 }

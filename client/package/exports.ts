@@ -2,6 +2,7 @@
 export * from "../index.ts";
 export { Admin, Consumer, Producer, ShareConsumer } from "./clients.ts";
 export type {
+  Bytes,
   ClientOptions,
   ConsumerOptions,
   ProducerOptions,

@@ -6,8 +6,11 @@ import {
   Admin,
   ConnectionError,
   Consumer,
+  int64Serde,
+  jsonSerde,
   KafkaError,
   Producer,
+  SerdeError,
   ShareConsumer,
   stringSerde,
 } from "kstream";
@@ -64,6 +67,22 @@ void test("every codec, both ways, with keys, headers and tombstones", async () 
   assert.ok([...perKey.values()].every((partitions) => partitions.size === 1));
   await admin.deleteTopics([topic]);
   admin.close();
+});
+
+void test("typed keys and values, both ways", async () => {
+  const topic = `${name}-typed`;
+  const typed = { key: int64Serde, value: jsonSerde() };
+  const producer = new Producer({ brokers, ...typed });
+  await producer.send({ topic, key: 7n, value: { total: 12.5 } });
+  await assert.rejects(producer.send({ topic, key: 1n << 70n, value: null }), SerdeError);
+  await producer.close();
+  const consumer = new Consumer({ brokers, ...typed });
+  await consumer.assign([{ topic, partition: 0, offset: 0n }]);
+  for await (const { key, value } of consumer.records()) {
+    assert.deepEqual([key, value], [7n, { total: 12.5 }]);
+    break;
+  }
+  await consumer.close();
 });
 
 for (const groupProtocol of ["classic", "consumer"]) {

@@ -27,6 +27,8 @@ const RETRIABLE: readonly number[] = [
   Errors.COORDINATOR_NOT_AVAILABLE,
   Errors.COORDINATOR_LOAD_IN_PROGRESS,
   Errors.NOT_COORDINATOR,
+  Errors.NOT_LEADER_OR_FOLLOWER,
+  Errors.UNKNOWN_TOPIC_OR_PARTITION,
 ];
 
 /** One transactional producer on a connection of its own. */

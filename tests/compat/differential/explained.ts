@@ -118,12 +118,6 @@ export const EXPLAINED: readonly Explained[] = [
       inStruct(ours, "name", "allow.everyone.if.no.acl.found"),
   },
   {
-    name: "internal configs of Kafka",
-    deviation: "Kafka's internal configs",
-    matches: ({ theirs, ours }) =>
-      ours === NOTHING && inStruct(theirs, "name", "unstable.api.versions.enable"),
-  },
-  {
     name: "no empty group for a member id that nobody used",
     deviation: "a member id that was given out and not used leaves no empty group behind",
     matches: isEmptyGroupLeft,

@@ -1,5 +1,6 @@
 /** What the client commands do with the terminal: lines on stderr, progress, SIGINT. */
 import { writeSync } from "node:fs";
+import { fit } from "./fit.ts";
 
 const STDERR = 2;
 const CLEAR_LINE = "\r\x1b[K";
@@ -17,7 +18,7 @@ export function progressOnTerminal(typed: boolean): ((text: string) => void) | n
   if (!process.stderr.isTTY) return null;
   return (text) => {
     // A line that is longer than the terminal is wide could not be replaced.
-    const shown = typed ? "" : text.slice(0, (process.stderr.columns || 80) - 1);
+    const shown = typed ? "" : fit(text, (process.stderr.columns || 80) - 1);
     if (!typed || text === "") writeStderr(CLEAR_LINE + shown);
   };
 }

@@ -4,6 +4,7 @@ import { Consumer } from "../../client/consumer.ts";
 import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
+import { CountedProgress } from "../progress.ts";
 import { onInterrupt } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { report } from "./report.ts";
@@ -32,6 +33,8 @@ export async function benchConsume(topic: string, options: BenchConsumeOptions):
   const consumer = new Consumer(clientIo, { ...clientOptions(options), codecs: bunCodecs });
   const startMs = clientIo.clock.monotonicMs();
   let [records, bytes] = [0, 0];
+  const there = bounds.reduce((sum, each) => sum + each.endOffset - each.startOffset, 0);
+  const progress = new CountedProgress("read", Math.min(there, options.records));
   try {
     await consumer.assign(bounds.map(({ partition, startOffset }) => ({
       topic,
@@ -41,16 +44,19 @@ export async function benchConsume(topic: string, options: BenchConsumeOptions):
     while (left.size > 0 && records < options.records && !signal.aborted) {
       const chunk = await consumer.next(signal);
       if (chunk === null) break;
+      const before = { records, bytes };
       chunk.visit((cursor) => {
         records++;
         bytes += cursor.recordEnd - cursor.recordStart;
         return records < options.records;
       });
+      progress.add(records - before.records, bytes - before.bytes);
       if (chunk.nextOffset >= (left.get(chunk.partition) ?? 0)) left.delete(chunk.partition);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
+    progress.end();
     await consumer.close();
   }
   const elapsedMs = clientIo.clock.monotonicMs() - startMs;

@@ -3,6 +3,7 @@ import { bunCodecs } from "../../core/compression/bun.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { withAdmin } from "../admin-command.ts";
 import { clientIo, clientOptions } from "../client.ts";
+import { CountedProgress } from "../progress.ts";
 import { onInterrupt } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { Histogram } from "./histogram.ts";
@@ -21,6 +22,7 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
   const latency = new Histogram();
   let failure: Error | null = null;
   let failed = 0;
+  const progress = new CountedProgress("written", options.records);
   try {
     const writer = await openWriter(producer, topic);
     await seekToEnd(consumer, topic, writer.partitionCount, options);
@@ -28,6 +30,7 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
     const stop = new AbortController();
     const reading = read(consumer, latency, stop.signal);
     const sent = await sendAll(producer, writer, pace, options, interrupted, (_dueMs, error) => {
+      progress.add(1, options.size);
       if (error === null) return;
       failure ??= error;
       failed++;
@@ -36,6 +39,7 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
     const missing = await waitFor(() => sent - failed - latency.count, options.timeout);
     const elapsedMs = pace.elapsedMs();
     stop.abort();
+    progress.end();
     await reading;
     const records = latency.count;
     const json = options.json ?? false;
@@ -44,6 +48,7 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
       throw new OperatorError(`${missing} records did not come back`, "", "raise --timeout", 3);
     }
   } finally {
+    progress.end();
     await producer.close();
     await consumer.close();
   }

@@ -6,6 +6,7 @@ import { Producer } from "../../client/producer.ts";
 import type { TopicWriter } from "../../client/producer.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
+import { CountedProgress } from "../progress.ts";
 import { onInterrupt } from "../terminal.ts";
 import { Histogram } from "./histogram.ts";
 import { Pace } from "./pace.ts";
@@ -32,10 +33,12 @@ export async function benchProduce(topic: string, options: BenchProduceOptions):
   let failure: Error | null = null;
   let failed = 0;
   const producer = openProducer(options);
+  const progress = new CountedProgress("written", options.records);
   try {
     const writer = await openWriter(producer, topic);
     const pace = new Pace(options.rate);
     const sent = await sendAll(producer, writer, pace, options, signal, (dueMs, error) => {
+      progress.add(1, options.size);
       if (error === null) latency.add(clientIo.clock.monotonicMs() - dueMs);
       else {
         failure ??= error;
@@ -45,9 +48,11 @@ export async function benchProduce(topic: string, options: BenchProduceOptions):
     await producer.flush();
     const records = sent - failed;
     const elapsedMs = pace.elapsedMs();
+    progress.end();
     const json = options.json ?? false;
     await report({ records, bytes: records * options.size, elapsedMs, latency, failed }, json);
   } finally {
+    progress.end();
     await producer.close();
   }
   if (failure !== null) throw failure;

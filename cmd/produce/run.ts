@@ -16,7 +16,7 @@ import type { Ingest, SavedIngest } from "./ingest.ts";
 import { ReplacedInputError } from "./inputs.ts";
 import type { OpenInput, OpenInputs } from "./inputs.ts";
 import { openTopic } from "./open-topic.ts";
-import { Progress } from "./progress.ts";
+import { Progress } from "../progress.ts";
 import { RECORD_BYTES_MAX, RecordBlocks } from "./record-blocks.ts";
 import type { RecordBlock } from "./record-blocks.ts";
 
@@ -112,7 +112,7 @@ class ProduceRun {
 
   async run(): Promise<number> {
     const feeder = await this.#open();
-    const progress = this.io.progress === null ? null : this.#showProgress(feeder);
+    const progress = this.#showProgress(feeder);
     let inputError: unknown = null;
     try {
       await this.#feedInputs(feeder);
@@ -122,7 +122,7 @@ class ProduceRun {
       inputError = await this.#afterFailure(error);
     }
     await this.#close(inputError);
-    progress?.stop();
+    progress.stop();
     return this.#report(feeder, inputError);
   }
 
@@ -363,11 +363,13 @@ class ProduceRun {
 
   #showProgress(feeder: Feeder): Progress {
     const { client, totalBytes, progress } = this.io;
-    return new Progress(client.clock, totalBytes, progress ?? (() => {}), () => ({
-      sent: feeder.sent,
-      acknowledged: this.#delivery.acknowledged,
-      failed: this.#delivery.failed,
-      bytes: this.#bytes,
+    return new Progress(client.clock, progress, () => ({
+      ...{ done: this.#bytes, total: totalBytes, bytes: this.#bytes, records: feeder.sent },
+      counts: [
+        `sent ${feeder.sent}`,
+        `acknowledged ${this.#delivery.acknowledged}`,
+        `failed ${this.#delivery.failed}`,
+      ],
     }));
   }
 }

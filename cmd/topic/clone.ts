@@ -7,7 +7,7 @@ import { missingTopic } from "../client.ts";
 import { count } from "../output.ts";
 import { onInterrupt, say } from "../terminal.ts";
 import { TopicLoader } from "./copy/loader.ts";
-import { CopyProgress } from "./copy/progress.ts";
+import { CountedProgress } from "../progress.ts";
 import { describeSource, readTopic } from "./copy/source.ts";
 import { openTarget } from "./copy/target.ts";
 import { reportCopy } from "./load.ts";
@@ -58,7 +58,7 @@ async function clone(
     if (loader.present > 0) {
       say(`kstream: topic "${name}" has ${count(loader.present, "record")}: going on behind them`);
     }
-    const progress = new CopyProgress(
+    const progress = new CountedProgress(
       "cloned",
       source.partitions.reduce((sum, range) => sum + range.endOffset - range.startOffset, 0),
     );

@@ -18,7 +18,7 @@ import { writeStdout } from "../stdout.ts";
 import { onInterrupt, say } from "../terminal.ts";
 import { DumpError, encodeChunk, encodeEnd, encodeStart, readFrames } from "./copy/dump-file.ts";
 import type { DumpHeader } from "./copy/dump-file.ts";
-import { CopyProgress } from "./copy/progress.ts";
+import { CountedProgress } from "../progress.ts";
 import { describeSource, readTopic } from "./copy/source.ts";
 import type { SourceChunk } from "./copy/source.ts";
 
@@ -134,7 +134,7 @@ class Dump {
       startOffset: Math.max(range.startOffset, this.#next.get(range.partition) ?? 0),
     }));
     const total = ranges.reduce((sum, range) => sum + range.endOffset - range.startOffset, 0);
-    const progress = new CopyProgress("dumped", total);
+    const progress = new CountedProgress("dumped", total);
     try {
       for await (const chunk of readTopic(this.header.topic, ranges, options, signal)) {
         const before = this.#next.get(chunk.partition) ?? 0;

@@ -14,7 +14,7 @@ import { print } from "../output.ts";
 import { writeStdout } from "../stdout.ts";
 import { onInterrupt } from "../terminal.ts";
 import type { DumpPartition } from "./copy/dump-file.ts";
-import { CopyProgress } from "./copy/progress.ts";
+import { CountedProgress } from "../progress.ts";
 import { readBounds, readTopic } from "./copy/source.ts";
 
 /** Options of `topic get`. */
@@ -60,7 +60,7 @@ export async function getKey(topic: string, key: string, options: GetOptions): P
 
 /** Finds the records of one key. */
 class KeySearch {
-  readonly #progress: CopyProgress;
+  readonly #progress: CountedProgress;
 
   constructor(
     readonly topic: string,
@@ -68,7 +68,7 @@ class KeySearch {
     readonly options: AdminOptions,
     readonly signal: AbortSignal,
   ) {
-    this.#progress = new CopyProgress("searched", 0);
+    this.#progress = new CountedProgress("searched", null);
   }
 
   /** All, in the order of offsets within partitions. */

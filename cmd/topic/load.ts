@@ -11,7 +11,7 @@ import type { DumpFrame, DumpHeader, DumpIndex } from "./copy/dump-file.ts";
 import { copyGroups } from "./copy/groups.ts";
 import type { CopiedGroup } from "./copy/groups.ts";
 import { TopicLoader } from "./copy/loader.ts";
-import { CopyProgress } from "./copy/progress.ts";
+import { CountedProgress } from "../progress.ts";
 import { finishTarget, openTarget } from "./copy/target.ts";
 
 /** Options of `topic load`. */
@@ -80,8 +80,8 @@ class Load {
     if (loader.present > 0) {
       say(`kstream: topic "${name}" has ${count(loader.present, "record")}: going on behind them`);
     }
-    const total = this.index?.records ?? 0;
-    const progress = new CopyProgress("loaded", total);
+    const total = this.index?.records ?? null;
+    const progress = new CountedProgress("loaded", total);
     try {
       for await (const frame of frames) {
         if (frame.type !== "chunk") continue;

@@ -46,7 +46,7 @@ test("progress is one line that is cut between its parts, and gone in the end", 
     await shows(/\d+ records\/s/);
     await input.close();
     await child.exited;
-    const lines = seen().split(/\r\n|\r\x1b\[K/);
+    const lines = seen().replaceAll("\r\x1b[K", "\r\n").split("\r\n");
     expect(lines).toContainEqual(expect.stringMatching(/^[\d.]+ k?B\/s(, [\d,]+ records\/s)?$/));
     for (const each of lines.filter((each) => each.includes("/s"))) {
       expect(each.length).toBeLessThan(COLUMNS);

@@ -1,13 +1,14 @@
 /**
  * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
  * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
- * transactions, many.
+ * transactions, many, clients.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needKafka, needKcat } from "../tests/compat/install.ts";
 import { freshDir } from "../tests/harness/broker-process.ts";
 import { run } from "../tests/harness/process.ts";
+import { clients } from "./clients.ts";
 import { commands } from "./commands.ts";
 import { fsyncFigures } from "./fsync.ts";
 import { machine, warmMemory } from "./measure.ts";
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
     commands: () => commands(pairs, scale),
     transactions: () => transactions(pairs),
     many: () => manyPartitionsLoad(pairs, scale),
+    clients: () => clients(pairs, only),
   };
   for (const need of [needKafka, needKcat]) {
     const reason = await need();

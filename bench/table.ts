@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { ClientRow } from "./clients.ts";
 import type { Spread } from "./measure.ts";
 import type { ThroughputRow } from "./throughput.ts";
 
@@ -36,6 +37,8 @@ interface ResultFile {
     readonly commandMs: Readonly<Record<string, Spread>>;
   };
   readonly commands: { readonly produce: Spread; readonly consume: Spread };
+  /** Left out where the other clients could not be installed. */
+  readonly clients?: readonly ClientRow[] | null;
 }
 
 const spreadText = ({ min, median, max }: Spread, digits = 2) =>
@@ -112,6 +115,64 @@ function fsyncTable(fsync: ResultFile["fsync"]): string {
   );
 }
 
+function clientTable(rows: readonly ClientRow[], direction: "produce" | "consume"): string {
+  const some = rows.filter(({ workload }) => workload.direction === direction);
+  const first = some[0];
+  if (first === undefined) return "";
+  const others = Object.keys(Object.values(first.ratios)[0] ?? {});
+  const name = ({ broker, workload }: ClientRow) =>
+    `${broker}, ${workload.valueBytes} B, ${workload.compression}`;
+  const ratioRows = some.flatMap((row) =>
+    Object.entries(row.ratios).map(([ours, over]) => [
+      name(row),
+      ours,
+      ...others.map((other) => {
+        const pair = over[other];
+        return pair === undefined
+          ? ""
+          : `${spreadText(pair.throughput)}, CPU ${pair.cpu.median.toFixed(2)}`;
+      }),
+    ])
+  );
+  const names = Object.keys(first.clients);
+  const figureRows = some.map((row) => [
+    name(row),
+    ...names.map((client) => {
+      const figures = row.clients[client];
+      if (figures === undefined) return "";
+      const { recordsPerSecond, cpuSeconds } = figures;
+      return `${(recordsPerSecond.median / 1000).toFixed(0)}, ${cpuSeconds.median.toFixed(2)}`;
+    }),
+  ]);
+  return [
+    table(["broker, values", "", ...others.map((other) => `over ${other}`)], ratioRows),
+    "Thousands of records a second, and seconds of the client's CPU per million records:",
+    table(["broker, values", ...names], figureRows),
+  ].join("\n\n");
+}
+
+function clientSection(rows: readonly ClientRow[] | null | undefined): string {
+  if (rows === null || rows === undefined || rows.length === 0) return "";
+  return `
+## The client library
+
+The npm package against other clients for JavaScript, each in a process of its own, in turn, on the
+same broker: records with keys for six partitions, acks=all, a group of one member. Each client is
+used in its quickest way that we found (\`bench/clients/\`); ours by \`TopicWriter\` and
+\`eachBatch\`, and "one by one" by \`send\` with a promise for each record and by the loop over
+\`records\`. A figure is the throughput of ours over theirs, and the CPU time per record of our process
+over theirs.
+
+### Produce
+
+${clientTable(rows, "produce")}
+
+### Consume
+
+${clientTable(rows, "consume")}
+`;
+}
+
 function page(result: ResultFile, file: string): string {
   const { throughput, startup, commands } = result;
   const mb = (bytes: number) => Math.round(bytes / 1024 / 1024);
@@ -176,7 +237,7 @@ ${
 
 A file of ${result.scale} GB of short lines: kcat's wall time over ours.
 \`produce\` ×${spreadText(commands.produce)}, \`consume\` ×${spreadText(commands.consume)}.
-`;
+${clientSection(result.clients)}`;
 }
 
 const paths = process.argv.slice(2);

@@ -14,6 +14,7 @@ import { startAdminServer } from "./server.ts";
 
 let running: RunningBroker;
 let server: HttpListener;
+let isStarted = true;
 const io = { ...bunIo(), disk: new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 26 }) };
 
 beforeAll(async () => {
@@ -28,7 +29,7 @@ beforeAll(async () => {
   server = startAdminServer({
     serveHttp: bunServeHttp,
     at: { host: "127.0.0.1", port: 0 },
-    services: { broker: running.broker, clients: () => running.clients() },
+    services: () => isStarted ? { broker: running.broker, clients: () => running.clients() } : null,
   });
 });
 afterAll(async () => {
@@ -48,6 +49,15 @@ test("it is live and ready, and says who it is", async () => {
   const { broker } = running;
   expect((await ask("/ready")).body)
     .toEqual({ ready: true, clusterId: broker.clusterId, nodeId: broker.nodeId });
+});
+
+test("as long as the broker starts it is live, and not ready", async () => {
+  isStarted = false;
+  expect(await ask("/live")).toMatchObject({ status: 200, body: { live: true } });
+  const starting = { status: 503, body: { title: "not ready", detail: "the broker is starting" } };
+  for (const path of ["/ready", "/v1/clients"]) expect(await ask(path)).toMatchObject(starting);
+  expect((await ask("/live", { headers: { host: "evil.example" } })).status).toBe(421);
+  isStarted = true;
 });
 
 test("what is not there is a problem in RFC 9457's form", async () => {
@@ -126,7 +136,7 @@ test("clients are listed with what they are, what they touch, and their last err
 });
 
 test("a port that is taken is an error where it was asked for", () => {
-  const services = { broker: running.broker, clients: () => [] };
+  const services = () => null;
   const at = server.address;
   expect(() => startAdminServer({ serveHttp: bunServeHttp, at, services }))
     .toThrow(/cannot listen on 127.0.0.1:\d+ for administration: the port is in use/);

@@ -25,12 +25,18 @@ export type Routes = (app: Hono, services: AdminServices) => void;
 
 const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes, trashRoutes];
 
+/** What is answered also while the broker stops. */
+const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];
+
 /** The app; `ownName` is the host that the server was told to bind. */
 export function adminApp(services: AdminServices, ownName: string): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     const problem = refusal(context.req.raw, ownName);
     if (problem !== null) return problem.response();
+    if (services.broker.stopping.aborted && !HEALTH_PATHS.includes(context.req.path)) {
+      return new Problem(503, "stopping", "the broker is stopping").response();
+    }
     await next();
     context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");

@@ -1,9 +1,14 @@
-/** Serves the admin API: binds at once, and loads the app with the first request. */
+/**
+ * Serves the admin API: binds at once, and loads the app with the first request after the broker has
+ * started. Until then it answers that the process lives and is not ready: recovery may take long.
+ */
 import type { HttpListener, ServeHttp } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { formatAddress } from "../broker/listeners.ts";
 import type { AdminServices } from "./app.ts";
+import { refusal } from "./guard.ts";
+import { Problem } from "./problem.ts";
 
 /** Where the admin server listens unless it is told. */
 export const DEFAULT_ADMIN: HostPort = { host: "127.0.0.1", port: 8080 };
@@ -15,7 +20,8 @@ export interface AdminServerOptions {
   readonly serveHttp: ServeHttp;
   /** Where it was told to listen; null: at the default, or on any free port if that is taken. */
   readonly at: HostPort | null;
-  readonly services: AdminServices;
+  /** Null as long as the broker starts. */
+  readonly services: () => AdminServices | null;
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
@@ -23,8 +29,13 @@ export function startAdminServer({ serveHttp, at, services }: AdminServerOptions
   const host = (at ?? DEFAULT_ADMIN).host;
   let app: Promise<(request: Request) => Response | Promise<Response>> | null = null;
   // What the app is made of takes longer to load than the rest of the start takes.
-  const load = async () => (await import("./app.ts")).adminApp(services, host).fetch;
-  const handler = async (request: Request) => await (await (app ??= load()))(request);
+  const load = async (started: AdminServices) =>
+    (await import("./app.ts")).adminApp(started, host).fetch;
+  const handler = async (request: Request) => {
+    const started = services();
+    if (started === null) return startingAnswer(request, host);
+    return await (await (app ??= load(started)))(request);
+  };
   const listen = (address: HostPort) => serveHttp(address, LIMITS, handler);
   try {
     return listen(at ?? DEFAULT_ADMIN);
@@ -32,6 +43,18 @@ export function startAdminServer({ serveHttp, at, services }: AdminServerOptions
     if (at === null && codeOf(error) === "EADDRINUSE") return listen({ host, port: 0 });
     throw bindError(at ?? DEFAULT_ADMIN, error);
   }
+}
+
+function startingAnswer(request: Request, ownName: string): Response {
+  const problem = refusal(request, ownName);
+  const isLive = request.method === "GET" && new URL(request.url).pathname === "/live";
+  const answer = problem?.response() ??
+    (isLive
+      ? Response.json({ live: true })
+      : new Problem(503, "not ready", "the broker is starting").response());
+  answer.headers.set("cache-control", "no-store");
+  answer.headers.set("server", "kstream");
+  return answer;
 }
 
 function codeOf(error: unknown): string {

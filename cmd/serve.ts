@@ -1,6 +1,6 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
-import { type AdminServerOptions, startAdminServer } from "../admin/server.ts";
+import { startAdminServer } from "../admin/server.ts";
 import { formatAddress, isLoopback } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
@@ -139,7 +139,17 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   const signals = listenForSignals(logger);
   endOnStrayErrors(logger);
   offerFasterCrc32c(loadCrc32cX64);
-  const running = await startBroker({
+  let running: RunningBroker | null = null;
+  const services = () => {
+    const started = running;
+    return started && { broker: started.broker, clients: () => started.clients() };
+  };
+  const adminServer = admin === "off" ? null : startAdminServer({
+    serveHttp: bunServeHttp,
+    at: admin === "default" ? null : admin,
+    services,
+  });
+  running = await startBroker({
     io: isInMemory ? inMemory(system) : system,
     logger,
     config,
@@ -151,13 +161,10 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });
-  const adminServer = admin === "off"
-    ? null
-    : await startAdmin(running, admin === "default" ? null : admin);
   announce(options, running, adminServer, version);
   await signals.first;
-  await adminServer?.close();
   await running.stop();
+  await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
 }
@@ -167,18 +174,6 @@ function inMemory(io: Io): Io {
     ...io,
     disk: new MemoryDisk({ wallMs: () => io.clock.wallMs(), maxBytes: MEMORY_BYTES_MAX }),
   };
-}
-
-/** A broker whose admin API cannot listen where it was told to does not stay. */
-async function startAdmin(running: RunningBroker, at: HostPort | null): Promise<HttpListener> {
-  const { broker } = running;
-  const services: AdminServerOptions["services"] = { broker, clients: () => running.clients() };
-  try {
-    return startAdminServer({ serveHttp: bunServeHttp, at, services });
-  } catch (error) {
-    await running.stop();
-    throw error;
-  }
 }
 
 function announce(

@@ -27,7 +27,8 @@ function ready(): CommandUnknownOpts {
   return new Command("ready")
     .summary("wait until a cluster can be written to and read from")
     .description(
-      "Wait until all brokers answer where they are advertised and all partitions have leaders.",
+      "Wait until all brokers answer where they are advertised and have loaded their groups, and all " +
+        "partitions have leaders that answer for them.",
     )
     .addOption(jsonOption())
     .addOption(brokersOption())

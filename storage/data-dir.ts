@@ -9,6 +9,7 @@
  *     cleaner-offset-checkpoint          up to where each compacted log has been cleaned
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
+ *     .probe                             written and removed to see whether it can be
  *     .trash/                            deleted ones that can come back (`trash.ts`)
  *     <topic>-<partition>/future-replica says that the log is still on its way here
  */
@@ -34,9 +35,11 @@ import {
   DELETED_DIR_SUFFIX,
   FUTURE_FILE,
   LOCK_FILE,
+  META_PROPERTIES_FILE,
   parsePartitionDirName,
   PARTITION_METADATA_FILE,
   partitionDirName,
+  PROBE_FILE,
   TRASH_DIR,
 } from "./names.ts";
 import { OpenFiles } from "./open-files.ts";
@@ -51,6 +54,8 @@ export type { DataDirLimits, DataDirOptions } from "./data-dir-options.ts";
 
 /** Bytes of read buffers that are kept for later: some fifteen of a consumer's default fetch. */
 const READ_BYTES_KEPT = 16 * 1024 * 1024;
+/** What is written to see whether anything can be: a block of most file systems. */
+const PROBE_BYTES = 4096;
 /** How many logs are looked after before the event loop gets a turn. */
 const LOGS_PER_TURN = 100;
 /** A log whose only segment has expired rolls, syncs, and can give it up then. */
@@ -165,6 +170,28 @@ export class DataDir {
   /** Why the directory has failed; null while all is well. */
   get failure(): Error | null {
     return this.failed;
+  }
+
+  /** Why no file can be made and written here, or null: it is looked at and tried. */
+  writeProblem(): string | null {
+    const { disk } = this.io;
+    const path = `${this.path}/${PROBE_FILE}`;
+    try {
+      // As after an unmount: what is written there now would never be found again.
+      if (disk.stat(`${this.path}/${META_PROPERTIES_FILE}`) === null) return "its files are gone";
+      disk.remove(path);
+      const file = disk.open(path, "create");
+      try {
+        file.writeSync(new Uint8Array(PROBE_BYTES), 0);
+      } finally {
+        file.close();
+        disk.remove(path);
+      }
+      return null;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return error.message;
+    }
   }
 
   /** All logs. */

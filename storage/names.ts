@@ -33,6 +33,8 @@ export const LOG_START_OFFSET_FILE = "log-start-offset-checkpoint";
 export const META_PROPERTIES_FILE = "meta.properties";
 export const CLEAN_SHUTDOWN_FILE = ".kafka_cleanshutdown";
 export const LOCK_FILE = ".lock";
+/** Is there for a moment, to see whether the directory can be written. */
+export const PROBE_FILE = ".probe";
 
 const OFFSET_DIGITS = 20;
 const MAX_NAME_BYTES = 255;

@@ -1,8 +1,8 @@
 /**
  * `GET /live`: the process answers. `GET /ready`: clients can produce and fetch; 503 while they
- * cannot, with the reason.
+ * cannot, with the reason. Before the broker has started `server.ts` answers both.
  */
-import type { Broker } from "../../broker/broker.ts";
+import { unreadyReason } from "../../broker/readiness.ts";
 import type { Routes } from "../app.ts";
 import { Problem } from "../problem.ts";
 
@@ -14,11 +14,3 @@ export const healthRoutes: Routes = (app, { broker }) => {
     return context.json({ ready: true, clusterId: broker.clusterId, nodeId: broker.nodeId });
   });
 };
-
-/** Why clients cannot produce and fetch, or null. */
-function unreadyReason(broker: Broker): string | null {
-  if (broker.stopping.aborted) return "the broker is stopping";
-  const failed = broker.dataDirs.all.find((dir) => dir.failure !== null);
-  if (failed !== undefined) return `the data directory ${failed.path} has failed`;
-  return null;
-}

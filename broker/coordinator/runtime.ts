@@ -70,6 +70,12 @@ export function coordinatorError(error: ErrorCode): ErrorCode {
   }
 }
 
+/** The partitions whose state is not there. */
+export interface LoadingState {
+  readonly loading: readonly number[];
+  readonly failed: readonly number[];
+}
+
 /** See the header. */
 export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
   readonly #hosts = new Map<number, ShardHost<R, S>>();
@@ -108,6 +114,14 @@ export class CoordinatorRuntime<R, S extends CoordinatorShard<R>> {
   /** The partitions that are led here, loaded or not. */
   partitions(): number[] {
     return [...this.#hosts.keys()];
+  }
+
+  /** What is led here and cannot be used yet, or at all. */
+  loadingState(): LoadingState {
+    const hosts = [...this.#hosts.values()];
+    const inState = (state: "loading" | "failed") =>
+      hosts.filter((host) => host.state === state).map(({ partition }) => partition);
+    return { loading: inState("loading"), failed: inState("failed") };
   }
 
   /**
@@ -197,6 +211,10 @@ class ShardHost<R, S extends CoordinatorShard<R>> {
       write: (operation) => this.write(operation),
     });
     this.#whenLoaded = new Promise((resolve) => this.#loaded = resolve);
+  }
+
+  get state(): "loading" | "active" | "failed" | "closed" {
+    return this.#state;
   }
 
   ready(): Promise<boolean> {

@@ -10,7 +10,7 @@ import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
-import { CoordinatorRuntime } from "../runtime.ts";
+import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
 import type { CoordinatorResult, Outcome, RecordTransaction, TimerKind } from "../shard.ts";
 import {
@@ -84,6 +84,11 @@ export class GroupCoordinator {
       newShard: (_partition, timers) =>
         new GroupShard({ config, clock, random, logger, timers, topics }),
     });
+  }
+
+  /** What is led here and cannot be used yet, or at all. */
+  loadingState(): LoadingState {
+    return this.#runtime.loadingState();
   }
 
   /** Takes up the partitions that are led here now and gives up the others. */

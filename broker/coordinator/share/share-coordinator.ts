@@ -9,7 +9,7 @@ import type { Clock } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
-import { CoordinatorRuntime } from "../runtime.ts";
+import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
 import { shareRecordCodec } from "./share-codec.ts";
 import { type ShareKey, shareKeyString, type ShareRecord } from "./share-records.ts";
@@ -70,6 +70,11 @@ export class ShareCoordinator implements SharePersister {
       newShard: (_partition, timers) =>
         new ShareShard({ clock, timers, updatesPerSnapshot, partitionCount }),
     });
+  }
+
+  /** What is led here and cannot be used yet, or at all. */
+  loadingState(): LoadingState {
+    return this.#runtime.loadingState();
   }
 
   /** Takes up the partitions that are led here now and gives up the others. */

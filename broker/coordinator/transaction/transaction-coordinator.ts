@@ -10,7 +10,7 @@ import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
 import type { CoordinatorTopic } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
-import { CoordinatorRuntime } from "../runtime.ts";
+import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
 import { MarkerSender } from "./marker-sender.ts";
 import type { MarkerWriter } from "./markers.ts";
@@ -101,6 +101,11 @@ export class TransactionCoordinator {
           onCompleted: (id) => this.#onCompleted(id),
         }),
     });
+  }
+
+  /** What is led here and cannot be used yet, or at all. */
+  loadingState(): LoadingState {
+    return this.#runtime.loadingState();
   }
 
   /** Takes up the partitions that are led here now and gives up the others. */

@@ -91,10 +91,10 @@ async function work<K, V>(
   lease: Lease,
   signal: AbortSignal,
 ): Promise<void> {
-  const { topic, partition } = lease.chunk;
+  const { topic, partition, leaderEpoch } = lease.chunk;
   const commit = async (offset: number) => {
     if (options.commit !== "batch") return;
-    await parts.commit([{ topic, partition, offset: BigInt(offset) }]);
+    await parts.commit([{ topic, partition, offset: BigInt(offset), leaderEpoch }]);
   };
   if ("eachBatch" in handler) {
     for (const batch of batchesOf(parts.reader, lease, options.batchRecords ?? 500)) {

@@ -82,7 +82,11 @@ interface Reading {
   next: number;
   /** `going`: printing stops at the next record; `lost`: others read it, commit nothing of it. */
   state: "read" | "going" | "lost";
+  /** Of what is printed now; −1: not known. */
+  leaderEpoch: number;
 }
+
+const UNREAD = { state: "read", leaderEpoch: -1 } as const;
 
 class ConsumeRun {
   readonly #consumer: Consumer;
@@ -261,7 +265,7 @@ class ConsumeRun {
       }
       if (until !== null && from >= until) continue;
       const key = partitionKey({ topic, partition });
-      this.#reading.set(key, { topic, partition, until, skipBelow, next: from, state: "read" });
+      this.#reading.set(key, { topic, partition, until, skipBelow, next: from, ...UNREAD });
       positions.push({ topic, partition, offset: BigInt(from) });
     }
     return positions;
@@ -286,7 +290,7 @@ class ConsumeRun {
           const next = Number(position.offset);
           if (until !== null && next >= until) continue;
           const { topic, partition } = position;
-          const reading = { topic, partition, until, skipBelow: 0, next, state: "read" as const };
+          const reading = { topic, partition, until, skipBelow: 0, next, ...UNREAD };
           this.#reading.set(partitionKey(position), reading);
         }
         this.#endIfNothingLeft(positions.length);
@@ -390,6 +394,7 @@ class ConsumeRun {
   /** Prints a chunk and hands it to standard output. */
   async #print(chunk: FetchedChunk, reading: Reading): Promise<void> {
     this.#expect(reading, chunk.fetchOffset);
+    reading.leaderEpoch = chunk.leaderEpoch;
     const { select, print, count } = this.settings;
     const below = Math.max(chunk.fetchOffset, reading.skipBelow);
     const until = reading.until ?? Infinity;
@@ -423,8 +428,9 @@ class ConsumeRun {
 
   async #flush(reading: Reading, next: number): Promise<void> {
     if (!await this.#output.flush()) return this.#done.abort();
-    const { topic, partition, state } = reading;
-    if (state !== "lost") this.#commits?.taken({ topic, partition, offset: BigInt(next) });
+    const { topic, partition, state, leaderEpoch } = reading;
+    const position = { topic, partition, offset: BigInt(next), leaderEpoch };
+    if (state !== "lost") this.#commits?.taken(position);
   }
 
   /** What `--latest-by-key` has kept; nothing of it where the reading was interrupted. */

@@ -1,9 +1,16 @@
 /** Consumer groups of both protocols by Kafka's own Java consumer. */
+import { parseBroker } from "../../../client/brokers.ts";
+import { bunClock } from "../../../core/io/bun/clock.ts";
+import { bunNetwork } from "../../../core/io/bun/network.ts";
+import { bunRandom } from "../../../core/io/bun/random.ts";
 import { runOk } from "../../harness/process.ts";
 import { needJavaPrograms, runScenarios } from "../java-programs.ts";
 import { java } from "../install.ts";
+import { shareWithJava } from "../shared-with-java.ts";
 import { type CompatSuite, expectContains } from "../suite.ts";
-import { withTarget } from "../target.ts";
+import { CONTROL, withTarget } from "../target.ts";
+
+const SHARED_MS = 60_000;
 
 /** So that heartbeats are frequent and sessions short. */
 const SETTINGS = {
@@ -36,6 +43,16 @@ function verifiable(protocol: "classic" | "consumer"): () => Promise<void> {
     }, SETTINGS);
 }
 
+function sharedWithJava(): Promise<void> {
+  return withTarget(async ({ bootstrap }) => {
+    const broker = parseBroker(bootstrap);
+    if (broker === null) throw new Error(`"${bootstrap}" is no broker address`);
+    const io = { clock: bunClock, random: bunRandom, network: bunNetwork };
+    const counts = await shareWithJava({ io, brokers: [broker] }, bootstrap, SHARED_MS);
+    console.log(`      ${CONTROL ? "Kafka" : "kstream"}: ${JSON.stringify(counts)}`);
+  }, { ...SETTINGS, "group.initial.rebalance.delay.ms": "0" });
+}
+
 export const javaGroups: CompatSuite = {
   name: "java-groups",
   needs: [needJavaPrograms],
@@ -54,6 +71,11 @@ export const javaGroups: CompatSuite = {
         "regex",
         "crashed-member",
       ),
+    },
+    {
+      name: "a live group of Java's consumers and our library's, cooperative, 60 s",
+      inSample: false,
+      run: sharedWithJava,
     },
     { name: "verifiable-consumer, classic", inSample: false, run: verifiable("classic") },
     { name: "verifiable-consumer, consumer", inSample: false, run: verifiable("consumer") },

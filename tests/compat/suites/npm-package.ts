@@ -11,7 +11,7 @@ import { consumerCases } from "../library/consumer-cases.ts";
 import { QUICK_GROUPS } from "../library/library-case.ts";
 import { shareCases } from "../library/share-cases.ts";
 import { type CompatSuite, expectContains } from "../suite.ts";
-import { withTarget } from "../target.ts";
+import { CONTROL, withTarget } from "../target.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
 const ADDONS = ["@node-rs/crc32", "lz4-napi", "snappy"];
@@ -20,6 +20,13 @@ const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
   ["Deno", ["deno", "test", "--no-check", "-A"]],
   ["Bun", ["bun", "test", "--timeout", "60000"]],
 ];
+/** How to run a program, rather than tests. */
+const RUNTIMES: readonly (readonly [string, readonly string[]])[] = [
+  ["Node", ["node"]],
+  ["Deno", ["deno", "run", "--no-check", "-A"]],
+  ["Bun", ["bun"]],
+];
+const SOAK_MS = 60_000;
 /** The package's own tests, and how many there are. */
 const SUITE = { file: "./suite.mjs", count: 7 };
 /** The library's cases as they run on Bun in the suite client-library. */
@@ -42,14 +49,14 @@ async function install(...besides: string[]): Promise<string> {
   return dir;
 }
 
-/** Bundles the library's cases, which import what they test from the package in this folder. */
-async function bundleLibraryCases(dir: string): Promise<void> {
+/** Bundles tests of the library, which import what they test from the package in this folder. */
+async function bundle(dir: string, name: "library" | "soak"): Promise<void> {
   const client = `${ROOT}/client/`;
   const result = await Bun.build({
-    entrypoints: [join(ROOT, "tests/package/library.ts")],
+    entrypoints: [join(ROOT, `tests/package/${name}.ts`)],
     target: "node",
     outdir: dir,
-    naming: "library.mjs",
+    naming: `${name}.mjs`,
     plugins: [{
       name: "installed package",
       setup(build) {
@@ -63,7 +70,7 @@ async function bundleLibraryCases(dir: string): Promise<void> {
       },
     }],
   });
-  if (!result.success) throw new AggregateError(result.logs, "the library's cases do not bundle");
+  if (!result.success) throw new AggregateError(result.logs, `${name} does not bundle`);
 }
 
 async function runEverywhere(
@@ -72,7 +79,7 @@ async function runEverywhere(
 ): Promise<void> {
   const dir = await install(...besides);
   try {
-    await bundleLibraryCases(dir);
+    await bundle(dir, "library");
     await withTarget(async ({ bootstrap }) => {
       for (const [runtime, command] of COMMANDS) {
         for (const { file, count } of suites) {
@@ -82,6 +89,24 @@ async function runEverywhere(
           const passed = new RegExp(`(pass ${count}|\\b${count} passed|\\b${count} pass)\\b`);
           expectContains(stdout + stderr, passed, runtime);
         }
+      }
+    }, QUICK_GROUPS);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** One broker for all: groups and topics are of each run's own. */
+async function soakEverywhere(kind: string): Promise<void> {
+  const dir = await install();
+  try {
+    await bundle(dir, "soak");
+    await withTarget(async ({ bootstrap }) => {
+      for (const [runtime, command] of RUNTIMES) {
+        const env = { BOOTSTRAP: bootstrap, KIND: kind, SOAK_MS: `${SOAK_MS}` };
+        const options = { cwd: dir, env, timeoutMs: 3 * SOAK_MS };
+        const { stdout } = await runOk([...command, "./soak.mjs"], options);
+        console.log(`      ${runtime}, ${CONTROL ? "Kafka" : "kstream"}: ${stdout.trim()}`);
       }
     }, QUICK_GROUPS);
   } finally {
@@ -100,5 +125,9 @@ export const npmPackage: CompatSuite = {
       run: () => runEverywhere([SUITE, LIBRARY], []),
     },
     { name: "with addons, on Node, Deno and Bun", run: () => runEverywhere([SUITE], ADDONS) },
+    ...["cooperative-sticky", "consumer"].map((kind) => ({
+      name: `soak of rebalances, ${kind}, on Node, Deno and Bun`,
+      run: () => soakEverywhere(kind),
+    })),
   ],
 };

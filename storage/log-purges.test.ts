@@ -2,6 +2,8 @@
 import { expect, test } from "bun:test";
 import { Errors } from "../core/errors.ts";
 import { baseOffset, batchSizeAt, lastOffset, maxTimestamp } from "../core/records/batch-header.ts";
+import { BatchBuilder } from "../core/records/batch-builder.ts";
+import { RecordCursor } from "../core/records/record-cursor.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
 import { SimWorld } from "../tests/sim/sim-world.ts";
 
@@ -229,4 +231,67 @@ function interrupted(
   if (how === "kill") world.kill();
   else world.cutPower(how);
   return !isSettled;
+}
+
+test("appends, the cleaner and purges go on side by side", () => {
+  for (let seed = 1; seed <= 15; seed++) {
+    try {
+      sideBySide(new SimRandom(seed));
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+  }
+}, 60_000);
+
+/** Of each key the last value is there whenever nothing is purged. */
+function sideBySide(random: SimRandom): void {
+  const world = new SimWorld({
+    segmentBytes: 600,
+    indexIntervalBytes: 0,
+    cleanupPolicy: { compact: true, delete: true },
+    retentionMs: -1,
+    minCleanableDirtyRatio: 0,
+  });
+  world.disk.faults.maxLatencyMs = 5;
+  const latest = new Map<number, number>();
+  const append = () => {
+    const builder = new BatchBuilder({});
+    const key = random.below(4);
+    builder.append(world.clock.wallMs(), new Uint8Array([key]), new Uint8Array(50).fill(key));
+    const appended = world.log.append(builder.build(), { leaderEpoch: 0, origin: "client" });
+    if (!appended.ok) throw new Error(appended.message);
+    latest.set(key, appended.baseOffset);
+  };
+  for (let round = 0; round < 20; round++) {
+    for (let left = 1 + random.below(20); left > 0; left--) append();
+    const purges = world.log.purges.all;
+    const work = purges.length > 0 && random.chance(60)
+      ? undoOnce(world)
+      : purgeOnce(world, `p${purges.length}`);
+    let isDone = false;
+    work.finally(() => void (isDone = true)).catch(() => {});
+    const cleaned = world.dir.cleanOne();
+    while (!isDone) {
+      if (random.chance(30)) append();
+      if (random.chance(10)) world.log.maintain();
+      world.clock.advance(1);
+    }
+    world.clock.run(cleaned);
+    if (random.chance(20)) world.kill();
+  }
+  while (world.log.purges.all.length > 0) {
+    expect(world.clock.run(undoOnce(world))).toBeNull();
+    world.clock.run(world.dir.cleanOne());
+  }
+  const found = new Map<number, number>();
+  for (let offset = 0; offset < world.log.logEndOffset;) {
+    const read = world.read(offset);
+    if (!read.ok || read.records.length === 0) throw new Error(`nothing at ${offset}`);
+    for (let at = 0; at < read.records.length; at += batchSizeAt(read.records, at)) {
+      const cursor = new RecordCursor(read.records, at, {});
+      while (cursor.next()) found.set(cursor.key()![0]!, cursor.offset);
+      offset = lastOffset(read.records, at) + 1;
+    }
+  }
+  expect(found).toEqual(latest);
 }

@@ -215,29 +215,33 @@ export class LogFiles {
   }
 
   /**
-   * Puts segments whose names have `tail` before all others, to be made durable by `syncAttached`
-   * with the files that are returned. The checkpoints let go of the log first: they say that it
-   * begins behind them. Throws a `DiskError`, after which the log has to be opened anew.
+   * Has the checkpoints let go of the log, which is to begin earlier than they say. Returns what is to
+   * be synced with `syncAttached`. Throws a `DiskError`.
    */
-  attach(segments: readonly Segment[], tail: string): string[] {
-    const { disk } = this.context.io;
+  forgetStart(): string[] {
     const { topic, partition } = this.identity;
-    const changed = this.context.forgetCheckpoints(partitionDirName(topic, partition));
+    return this.context.forgetCheckpoints(partitionDirName(topic, partition));
+  }
+
+  /**
+   * Puts segments whose names have `tail` before all others, to be made durable by `syncAttached`.
+   * Throws a `DiskError`, after which the log has to be opened anew.
+   */
+  attach(segments: readonly Segment[], tail: string): void {
+    const { disk } = this.context.io;
     for (const segment of segments) {
       segment.rename(disk, "");
       if (!this.moveSnapshot(segment.baseOffset, tail, "")) continue;
       this.snapshotOffsets.push(segment.baseOffset);
     }
     this.segments.unshift(segments);
-    return changed;
   }
 
   /** Makes durable what `attach` has done, and these files. Throws a `DiskError`. */
   async syncAttached(paths: readonly string[], epochs: LeaderEpochs): Promise<void> {
     await this.syncFiles(paths);
-    await this.context.io.disk.syncDir(this.context.path);
-    // It syncs the folder, too.
-    await this.writeEpochs(epochs);
+    for (const dir of [this.context.path, this.dir]) await this.context.io.disk.syncDir(dir);
+    await this.tryWriteEpochs(epochs);
   }
 
   /** False if there is none. */

@@ -157,6 +157,39 @@ test("indexes that were lost meanwhile are made again", () => {
   expect([undo(world, "p"), check(world)]).toEqual([null, [0, 10]]);
 });
 
+test("a full disk refuses, and changes nothing", () => {
+  const world = worldOf(5);
+  purge(world, "p");
+  fill(world, 5);
+  world.disk.faults.maxBytes = 1;
+  expect(() => undo(world, "p")).toThrow("ENOSPC");
+  expect(() => world.clock.run(world.log.purges.purge("q", 0))).toThrow("ENOSPC");
+  world.settle();
+  expect([world.log.failed, ids(world), check(world)]).toEqual([false, ["p"], [5, 10]]);
+  world.disk.faults.maxBytes = Infinity;
+  world.kill();
+  expect([ids(world), undo(world, "p"), check(world)]).toEqual([["p"], null, [0, 10]]);
+});
+
+test("what comes back is cleaned with what was written since", () => {
+  const world = compactedWorld();
+  const write = () => {
+    for (let left = 20; left > 0; left--) appendKeyed(world, left % 4);
+    world.settle();
+    world.clock.run(world.dir.cleanOne());
+  };
+  write();
+  const before = world.log.cleanedTo!;
+  purge(world, "p");
+  write();
+  expect(world.log.cleanedTo).toBeGreaterThan(20);
+  expect(undo(world, "p")).toBeNull();
+  expect(world.log.cleanedTo).toBe(before);
+  const { sizeBytes } = world.log;
+  expect(world.clock.run(world.dir.cleanOne())).toBe(true);
+  expect(world.log.sizeBytes).toBeLessThan(sizeBytes);
+});
+
 test("retention counts what has come back", () => {
   const world = worldOf(9);
   purge(world, "p");
@@ -243,24 +276,33 @@ test("appends, the cleaner and purges go on side by side", () => {
   }
 }, 60_000);
 
-/** Of each key the last value is there whenever nothing is purged. */
-function sideBySide(random: SimRandom): void {
-  const world = new SimWorld({
+function compactedWorld(): SimWorld {
+  return new SimWorld({
     segmentBytes: 600,
     indexIntervalBytes: 0,
     cleanupPolicy: { compact: true, delete: true },
     retentionMs: -1,
     minCleanableDirtyRatio: 0,
   });
+}
+
+/** The offset of a record with this key. */
+function appendKeyed(world: SimWorld, key: number): number {
+  const builder = new BatchBuilder({});
+  builder.append(world.clock.wallMs(), new Uint8Array([key]), new Uint8Array(50).fill(key));
+  const appended = world.log.append(builder.build(), { leaderEpoch: 0, origin: "client" });
+  if (!appended.ok) throw new Error(appended.message);
+  return appended.baseOffset;
+}
+
+/** Of each key the last value is there whenever nothing is purged. */
+function sideBySide(random: SimRandom): void {
+  const world = compactedWorld();
   world.disk.faults.maxLatencyMs = 5;
   const latest = new Map<number, number>();
   const append = () => {
-    const builder = new BatchBuilder({});
     const key = random.below(4);
-    builder.append(world.clock.wallMs(), new Uint8Array([key]), new Uint8Array(50).fill(key));
-    const appended = world.log.append(builder.build(), { leaderEpoch: 0, origin: "client" });
-    if (!appended.ok) throw new Error(appended.message);
-    latest.set(key, appended.baseOffset);
+    latest.set(key, appendKeyed(world, key));
   };
   for (let round = 0; round < 20; round++) {
     for (let left = 1 + random.below(20); left > 0; left--) append();
@@ -271,13 +313,16 @@ function sideBySide(random: SimRandom): void {
     let isDone = false;
     work.finally(() => void (isDone = true)).catch(() => {});
     const cleaned = world.dir.cleanOne();
-    while (!isDone) {
+    cleaned.catch(() => {});
+    let isKilled = false;
+    while (!isDone && !isKilled) {
+      isKilled = random.chance(10);
       if (random.chance(30)) append();
       if (random.chance(10)) world.log.maintain();
       world.clock.advance(1);
     }
-    world.clock.run(cleaned);
-    if (random.chance(20)) world.kill();
+    if (!isKilled && random.chance(80)) world.clock.run(cleaned);
+    else world.kill();
   }
   while (world.log.purges.all.length > 0) {
     expect(world.clock.run(undoOnce(world))).toBeNull();

@@ -114,10 +114,13 @@ export class LogPurges {
     const segments = purge.bases.map((base) => this.open(base));
     const remade: Segment[] = [];
     for (const segment of segments) if (await this.remakeIndexes(segment)) remade.push(segment);
+    // A full disk refuses this here, where nothing has changed.
+    await files.writeEpochs(this.epochsWith(purge));
     const later = this.problem(id);
     if (later !== null) return later;
+    const changed = files.forgetStart();
     try {
-      const changed = files.attach(segments, PURGED_SUFFIX);
+      files.attach(segments, PURGED_SUFFIX);
       this.begin(purge);
       const paths = remade.flatMap((segment) => segment.paths);
       await files.syncAttached([...changed, ...paths], state.epochs);
@@ -138,6 +141,7 @@ export class LogPurges {
     const { dir } = this.files;
     for (const purge of this.list.slice(0, last + 1)) {
       const gone = purgedPaths(disk, dir, purge).map((path) => {
+        this.context.files.close(path);
         disk.rename(path, path + DELETED_SUFFIX);
         return path + DELETED_SUFFIX;
       });
@@ -228,13 +232,19 @@ export class LogPurges {
     return true;
   }
 
+  private epochsWith(purge: Purge): LeaderEpochs {
+    const epochs = new LeaderEpochs(purge.epochs);
+    for (const { epoch, startOffset } of this.state.epochs.entries) {
+      epochs.assign(epoch, startOffset);
+    }
+    return epochs;
+  }
+
   /** The log begins again where it began. */
   private begin(purge: Purge): void {
     const { state, log } = this;
     state.startOffset = purge.startOffset;
-    const epochs = new LeaderEpochs(purge.epochs);
-    for (const { epoch, startOffset } of state.epochs.entries) epochs.assign(epoch, startOffset);
-    state.epochs.replace(epochs.entries);
+    state.epochs.replace(this.epochsWith(purge).entries);
     // What came back has not been cleaned with what was written since.
     if (state.cleanedTo !== null) {
       state.cleanedTo = Math.min(state.cleanedTo, purge.cleanedTo ?? purge.startOffset);

@@ -1,6 +1,7 @@
 /** How a data directory is opened: whose it is, its bounds, and how often what is done to it. */
 import type { Codecs } from "../core/compression/codec.ts";
 import type { CleanerConfig } from "./cleaner/log-cleaner.ts";
+import { DEFAULT_KEY_INDEX_LIMITS, type KeyIndexLimits } from "./keys/key-indexing.ts";
 import type { LogConfig } from "./log-config.ts";
 
 /** How a data directory is opened. */
@@ -39,6 +40,7 @@ export interface DataDirLimits {
   readonly checkpointMs: number;
   /** How often `flush.ms` is looked after. */
   readonly flushCheckMs: number;
+  readonly keyIndex: KeyIndexLimits;
 }
 
 /** The defaults of `DataDirLimits`. */
@@ -50,4 +52,5 @@ export const DEFAULT_DATA_DIR_LIMITS: DataDirLimits = {
   retentionCheckMs: 300_000,
   checkpointMs: 5000,
   flushCheckMs: 1000,
+  keyIndex: DEFAULT_KEY_INDEX_LIMITS,
 };

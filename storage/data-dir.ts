@@ -42,6 +42,7 @@ import {
   PROBE_FILE,
   TRASH_DIR,
 } from "./names.ts";
+import { KeyIndexing } from "./keys/key-indexing.ts";
 import { OpenFiles } from "./open-files.ts";
 import { type LogIdentity, PartitionLog } from "./partition-log.ts";
 import { recoverLog } from "./recovery.ts";
@@ -106,6 +107,7 @@ export class DataDir {
       files,
       buffers: new BufferPool(READ_BYTES_KEPT),
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
+      keyIndexing: new KeyIndexing(io.clock, this.limits.keyIndex),
       retentionByAppendTime: options.retentionByAppendTime === true,
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
       path: options.path,

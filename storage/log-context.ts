@@ -4,6 +4,7 @@ import type { Codecs } from "../core/compression/codec.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CommitScheduler } from "./commit-scheduler.ts";
+import type { KeyIndexing } from "./keys/key-indexing.ts";
 import type { OpenFiles } from "./open-files.ts";
 
 /** The seams that storage uses. */
@@ -18,6 +19,7 @@ export interface LogContext {
   /** Memory for reads whose bytes nobody keeps. */
   readonly buffers: BufferPool;
   readonly scheduler: CommitScheduler;
+  readonly keyIndexing: KeyIndexing;
   /** See `DataDirOptions`. */
   readonly retentionByAppendTime: boolean;
   /** `producer.id.expiration.ms`. */

@@ -4,6 +4,8 @@ export const LOG_SUFFIX = ".log";
 export const INDEX_SUFFIX = ".index";
 export const TIME_INDEX_SUFFIX = ".timeindex";
 export const ABORTED_INDEX_SUFFIX = ".txnindex";
+/** Not Kafka's, which leaves such files alone. */
+export const KEY_INDEX_SUFFIX = ".keyindex";
 export const SNAPSHOT_SUFFIX = ".snapshot";
 /** On a file that waits for its removal. */
 export const DELETED_SUFFIX = ".deleted";

@@ -17,6 +17,12 @@ import type { AbortedTransaction } from "./aborted-index.ts";
 import type { VerificationGuard } from "./verifications.ts";
 import { LogCleaning } from "./cleaner/log-cleaning.ts";
 import { type AppendOptions, type AppendResult, LogAppender } from "./log-appender.ts";
+import {
+  type KeyedRecord,
+  type KeyHistoryQuery,
+  type KeyQuery,
+  KeySearch,
+} from "./keys/key-search.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext } from "./log-context.ts";
 import { LogDurability } from "./log-durability.ts";
@@ -38,6 +44,13 @@ export type { VerificationGuard } from "./verifications.ts";
 export type { AppendOptions, AppendOrigin, AppendResult } from "./log-appender.ts";
 export type { LogIdentity } from "./log-files.ts";
 export type { LocateResult, ReadResult } from "./readable-log.ts";
+export {
+  type KeyedRecord,
+  type KeyHistoryQuery,
+  KeyIndexUnfinished,
+  type KeyQuery,
+  KeySearchError,
+} from "./keys/key-search.ts";
 export type { TimestampOffset } from "./timestamp-lookup.ts";
 
 /** See the head of this file. */
@@ -51,6 +64,7 @@ export class PartitionLog {
   readonly cleaning: LogCleaning;
   /** Takes all records out and puts them back. */
   readonly purges: LogPurges;
+  private readonly keys: KeySearch;
   private mirrorLog: PartitionLog | null = null;
 
   constructor(
@@ -68,6 +82,7 @@ export class PartitionLog {
     this.durability = new LogDurability(context, state, this.files, hints);
     this.appender = new LogAppender(context, state, this.files, this.durability);
     this.view = new LogView(context, state, hints);
+    this.keys = new KeySearch(context, state, this.view);
     this.cleaning = new LogCleaning(
       context,
       state,
@@ -198,6 +213,18 @@ export class PartitionLog {
   /** The first record with the largest timestamp of all, or null. */
   maxTimestamp(): Promise<TimestampOffset | null> {
     return this.view.maxTimestamp();
+  }
+
+  /** As `KeySearch.latest`. */
+  latestOfKey(query: KeyQuery): Promise<KeyedRecord | null> {
+    return this.keys.latest(query);
+  }
+
+  /** As `KeySearch.history`. */
+  historyOfKey(
+    query: KeyHistoryQuery,
+  ): Promise<{ records: KeyedRecord[]; nextOffset: number | null }> {
+    return this.keys.history(query);
   }
 
   /** The epoch of the last batch, or null. */

@@ -15,6 +15,7 @@ import type { LogContext } from "./log-context.ts";
 import {
   ABORTED_INDEX_SUFFIX,
   INDEX_SUFFIX,
+  KEY_INDEX_SUFFIX,
   LOG_SUFFIX,
   offsetOfFileName,
   PURGE_NOTE_SUFFIX,
@@ -48,6 +49,7 @@ export interface Purge extends PurgeNote {
 }
 
 const SUFFIXES = [
+  KEY_INDEX_SUFFIX,
   ABORTED_INDEX_SUFFIX,
   TIME_INDEX_SUFFIX,
   INDEX_SUFFIX,

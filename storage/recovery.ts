@@ -24,6 +24,7 @@
  *   aborted transactions above                      made again while the batches are read
  *   `.purge`, with segments below that are there    they are renamed: all of them are purged
  *   `.purge`, of which a segment is missing         given up, with the rest
+ *   key index of a segment that is read             emptied; others are checked when they are used
  *   `.cleaned`                                      removed: what it is made from is there
  *   `.swap`, complete but for the old segments      takes their place: they are removed, it is renamed
  *   `.tmp`, `.deleted`, indexes without a log       removed
@@ -43,6 +44,7 @@ import {
   CLEANED_SUFFIX,
   DELETED_SUFFIX,
   INDEX_SUFFIX,
+  KEY_INDEX_SUFFIX,
   LEADER_EPOCH_FILE,
   LOG_SUFFIX,
   offsetOfFileName,
@@ -84,6 +86,12 @@ export interface LogCheckpoints {
   readonly wasClean: boolean;
 }
 
+const INDEX_SUFFIXES = [
+  INDEX_SUFFIX,
+  TIME_INDEX_SUFFIX,
+  ABORTED_INDEX_SUFFIX,
+  KEY_INDEX_SUFFIX,
+];
 const STRAY_SUFFIXES = [DELETED_SUFFIX, TEMPORARY_SUFFIX, CLEANED_SUFFIX, SWAP_SUFFIX];
 
 /** The names in a partition's folder, sorted out. */
@@ -118,8 +126,8 @@ function sortOut(context: LogContext, dir: string): Omit<Found, "swapped" | "pur
   const bases = offsetsOf(LOG_SUFFIX);
   const isStray = (name: string) => {
     if (STRAY_SUFFIXES.some((suffix) => name.endsWith(suffix))) return true;
-    const base = offsetOfFileName(name, INDEX_SUFFIX) ??
-      offsetOfFileName(name, TIME_INDEX_SUFFIX) ?? offsetOfFileName(name, ABORTED_INDEX_SUFFIX);
+    const base = INDEX_SUFFIXES.map((suffix) => offsetOfFileName(name, suffix))
+      .find((offset) => offset !== null) ?? null;
     return base !== null && !bases.includes(base);
   };
   for (const name of names.filter(isStray)) disk.remove(`${dir}/${name}`);
@@ -224,12 +232,14 @@ class LogRecovery {
       if (stat === null) this.incomplete.add(base);
       return stat?.sizeBytes ?? 0;
     };
-    const abortedPath = `${this.dir}/${segmentFileName(base, ABORTED_INDEX_SUFFIX)}`;
+    const sizeOrNull = (suffix: string) =>
+      disk.stat(`${this.dir}/${segmentFileName(base, suffix)}`)?.sizeBytes ?? null;
     const sizes = {
       log: size(LOG_SUFFIX),
       index: size(INDEX_SUFFIX),
       timeIndex: size(TIME_INDEX_SUFFIX),
-      abortedIndex: disk.stat(abortedPath)?.sizeBytes ?? null,
+      abortedIndex: sizeOrNull(ABORTED_INDEX_SUFFIX),
+      keyIndex: sizeOrNull(KEY_INDEX_SUFFIX),
     };
     const jitterMs = drawJitter(this.context, this.config);
     return new Segment(this.context.files, this.dir, base, sizes, this.nowMs, jitterMs);

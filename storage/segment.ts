@@ -15,10 +15,12 @@ import {
   recordsCount,
 } from "../core/records/batch-header.ts";
 import { isPlausibleHeader } from "./batch-scan.ts";
+import { KeyIndex } from "./keys/key-index.ts";
 import {
   ABORTED_INDEX_SUFFIX,
   DELETED_SUFFIX,
   INDEX_SUFFIX,
+  KEY_INDEX_SUFFIX,
   LOG_SUFFIX,
   segmentFileName,
   TIME_INDEX_SUFFIX,
@@ -36,6 +38,7 @@ export interface SegmentSizes {
   readonly timeIndex: number;
   /** Null if there is no file. */
   readonly abortedIndex: number | null;
+  readonly keyIndex: number | null;
 }
 
 /** What the log knows of a batch that it appends. */
@@ -53,6 +56,7 @@ export class Segment {
   readonly offsetIndex: SparseIndex;
   readonly timeIndex: SparseIndex;
   readonly abortedIndex: AbortedIndex;
+  readonly keyIndex: KeyIndex;
   /** The largest timestamp of all batches, and the last offset of the batch that has it. */
   maxTimestampMs = NO_TIMESTAMP;
   maxTimestampOffset = -1;
@@ -85,6 +89,7 @@ export class Segment {
     this.offsetIndex = new SparseIndex(files, path(INDEX_SUFFIX), "offset", sizes.index);
     this.timeIndex = new SparseIndex(files, path(TIME_INDEX_SUFFIX), "time", sizes.timeIndex);
     this.abortedIndex = new AbortedIndex(files, path(ABORTED_INDEX_SUFFIX), sizes.abortedIndex);
+    this.keyIndex = new KeyIndex(files, path(KEY_INDEX_SUFFIX), baseOffset, sizes.keyIndex);
   }
 
   /** Makes the empty `.log` file, with room for `reserveBytes`. Throws a `DiskError`. */
@@ -94,7 +99,7 @@ export class Segment {
     baseOffset: number,
     options: { createdMs: number; jitterMs: number; tail?: string; reserveBytes?: number },
   ): Segment {
-    const none = { log: 0, index: 0, timeIndex: 0, abortedIndex: null };
+    const none = { log: 0, index: 0, timeIndex: 0, abortedIndex: null, keyIndex: null };
     const { createdMs, jitterMs } = options;
     const segment = new Segment(files, dir, baseOffset, none, createdMs, jitterMs);
     segment.tail = options.tail ?? "";
@@ -120,6 +125,7 @@ export class Segment {
       index: stat(INDEX_SUFFIX)?.sizeBytes ?? 0,
       timeIndex: stat(TIME_INDEX_SUFFIX)?.sizeBytes ?? 0,
       abortedIndex: stat(ABORTED_INDEX_SUFFIX)?.sizeBytes ?? null,
+      keyIndex: stat(KEY_INDEX_SUFFIX)?.sizeBytes ?? null,
     };
     const segment = new Segment(files, dir, baseOffset, sizes, createdMs, jitterMs);
     segment.tail = tail;
@@ -147,8 +153,14 @@ export class Segment {
 
   /** All paths that the segment may have. */
   get paths(): string[] {
-    const { logPath, offsetIndex, timeIndex, abortedIndex } = this;
-    return [logPath, offsetIndex.path, timeIndex.path, ...abortedIndex.paths];
+    const { logPath, offsetIndex, timeIndex, abortedIndex, keyIndex } = this;
+    return [
+      logPath,
+      offsetIndex.path,
+      timeIndex.path,
+      ...abortedIndex.paths,
+      ...keyIndex.paths,
+    ];
   }
 
   /** Whether a batch of this size and last offset fits what the formats can say. */
@@ -240,6 +252,7 @@ export class Segment {
 
   /** Cuts the `.log` at the start of a batch; the indexes stay as they are. Throws a `DiskError`. */
   cut(sizeBytes: number): void {
+    this.keyIndex.clear();
     this.files.get(this.logPath).truncateSync(sizeBytes);
     this.sizeBytes = sizeBytes;
     this.hasTornTail = false;
@@ -256,6 +269,7 @@ export class Segment {
 
   /** Forgets indexes and timestamps, to make them anew with `note`. Throws a `DiskError`. */
   clearIndexes(): void {
+    this.keyIndex.clear();
     this.offsetIndex.clear();
     this.timeIndex.clear();
     this.knowsMaxTimestamp = true;

@@ -12,12 +12,16 @@ import { BatchScan } from "./batch-scan.ts";
 import {
   ABORTED_INDEX_SUFFIX,
   INDEX_SUFFIX,
+  KEY_INDEX_SUFFIX,
   LOG_SUFFIX,
   offsetOfFileName,
   segmentFileName,
   SWAP_SUFFIX,
   TIME_INDEX_SUFFIX,
 } from "./names.ts";
+
+/** Indexes that are made from the batches alone. */
+const MADE_AGAIN = [INDEX_SUFFIX, TIME_INDEX_SUFFIX, KEY_INDEX_SUFFIX];
 
 /** The base offsets of the segments that took their place now. Throws a `DiskError`. */
 export async function finishSwaps(context: LogContext, dir: string): Promise<number[]> {
@@ -36,7 +40,7 @@ export async function finishSwaps(context: LogContext, dir: string): Promise<num
     if (end === null && basesOf(LOG_SUFFIX).includes(base)) continue;
     for (const old of basesOf(LOG_SUFFIX)) {
       if (old < base || old > (end ?? base)) continue;
-      for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX]) {
+      for (const suffix of [LOG_SUFFIX, ...MADE_AGAIN]) {
         disk.remove(pathOf(old, suffix));
       }
       if (old !== base) disk.remove(pathOf(old, ABORTED_INDEX_SUFFIX));
@@ -54,7 +58,7 @@ export async function finishSwaps(context: LogContext, dir: string): Promise<num
     }
     disk.rename(pathOf(base, LOG_SUFFIX + SWAP_SUFFIX), pathOf(base, LOG_SUFFIX));
     // Those that already had their usual names.
-    for (const suffix of [INDEX_SUFFIX, TIME_INDEX_SUFFIX]) disk.remove(pathOf(base, suffix));
+    for (const suffix of MADE_AGAIN) disk.remove(pathOf(base, suffix));
   }
   await disk.syncDir(dir);
   context.logger.info("finished putting cleaned segments into place", {

@@ -5,12 +5,14 @@
 import { Hono } from "hono";
 import type { ConnectedClient } from "../broker/connected-clients.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import { trashRoutes } from "./routes/trash.ts";
 
 /** What the admin API stands on. */
@@ -20,17 +22,20 @@ export interface AdminServices {
   clients(): ConnectedClient[];
 }
 
-/** Adds the routes of one part of the API. */
-export type Routes = (app: Hono, services: AdminServices) => void;
+/** The app; requests come with who sends them. */
+export type AdminApp = Hono<{ Bindings: { readonly peer: HostPort } }>;
 
-const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes, trashRoutes];
+/** Adds the routes of one part of the API. */
+export type Routes = (app: AdminApp, services: AdminServices) => void;
+
+const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes, trashRoutes, keyRoutes];
 
 /** What is answered also while the broker stops. */
 const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];
 
 /** The app; `ownName` is the host that the server was told to bind. */
-export function adminApp(services: AdminServices, ownName: string): Hono {
-  const app = new Hono();
+export function adminApp(services: AdminServices, ownName: string): AdminApp {
+  const app: AdminApp = new Hono();
   app.use(async (context, next) => {
     const problem = refusal(context.req.raw, ownName);
     if (problem !== null) return problem.response();

@@ -2,11 +2,11 @@
  * Serves the admin API: binds at once, and loads the app with the first request after the broker has
  * started. Until then it answers that the process lives and is not ready: recovery may take long.
  */
-import type { HttpListener, ServeHttp } from "../core/io/http.ts";
+import type { HttpHandler, HttpListener, ServeHttp } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { formatAddress } from "../broker/listeners.ts";
-import type { AdminServices } from "./app.ts";
+import type { AdminApp, AdminServices } from "./app.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 
@@ -27,14 +27,14 @@ export interface AdminServerOptions {
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
 export function startAdminServer({ serveHttp, at, services }: AdminServerOptions): HttpListener {
   const host = (at ?? DEFAULT_ADMIN).host;
-  let app: Promise<(request: Request) => Response | Promise<Response>> | null = null;
+  let app: Promise<AdminApp["fetch"]> | null = null;
   // What the app is made of takes longer to load than the rest of the start takes.
   const load = async (started: AdminServices) =>
     (await import("./app.ts")).adminApp(started, host).fetch;
-  const handler = async (request: Request) => {
+  const handler: HttpHandler = async (request, peer) => {
     const started = services();
     if (started === null) return startingAnswer(request, host);
-    return await (await (app ??= load(started)))(request);
+    return await (await (app ??= load(started)))(request, { peer });
   };
   const listen = (address: HostPort) => serveHttp(address, LIMITS, handler);
   try {

@@ -3,7 +3,7 @@ import { Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
 
 /** Where commands look for the admin API unless told. */
-const DEFAULT_ADMIN_URL = "http://127.0.0.1:8080";
+export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8080";
 
 /** Options of every command that asks the admin API. */
 export interface AdminApiOptions {
@@ -24,6 +24,7 @@ export interface AdminRequest {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -31,14 +32,25 @@ export interface AdminRequest {
  * no answer (exit code 3), such as that the broker is none of kstream's.
  */
 export async function askAdmin(options: AdminApiOptions, request: AdminRequest): Promise<unknown> {
+  const { status, json } = await requestAdmin(options, request);
+  if (status >= 200 && status < 300) return json;
+  throw new OperatorError(detailOf(json), "", "", status === 400 ? 2 : 1);
+}
+
+/** As `askAdmin`, but a refusal is an answer, too: its JSON is a problem (RFC 9457). */
+export async function requestAdmin(
+  options: AdminApiOptions,
+  request: AdminRequest,
+): Promise<{ readonly status: number; readonly json: unknown }> {
   const base = parseAdminUrl(options.admin);
+  const late = AbortSignal.timeout(options.timeout * 1000);
   let answer: Response;
   let text: string;
   try {
     answer = await fetch(new URL(request.path, base), {
       method: request.method,
       redirect: "manual",
-      signal: AbortSignal.timeout(options.timeout * 1000),
+      signal: AbortSignal.any([late, ...request.signal === undefined ? [] : [request.signal]]),
       ...(request.method !== "GET" && {
         headers: { "content-type": "application/json" },
         body: JSON.stringify(request.body ?? {}),
@@ -57,8 +69,7 @@ export async function askAdmin(options: AdminApiOptions, request: AdminRequest):
       1,
     );
   }
-  if (answer.ok) return json;
-  throw new OperatorError(detailOf(json), "", "", answer.status === 400 ? 2 : 1);
+  return { status: answer.status, json };
 }
 
 function parseAdminUrl(text: string): URL {

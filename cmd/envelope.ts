@@ -12,23 +12,11 @@
  * 1970, −1 for none) and `partition` may be missing there: then it is now, and the partitioner
  * chooses.
  */
+import type { HeaderEntry } from "../core/records/record-json.ts";
 import { findJsonFault } from "./json-fault.ts";
 
-/** A record header: names may repeat, a value may be null. */
-export type HeaderEntry = readonly [name: string, value: Uint8Array | null];
-
-/** What the envelope holds. */
-export interface EnvelopeRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly timestampMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly HeaderEntry[];
-  /** Whether the time is that of the append, by the topic's message.timestamp.type. */
-  readonly isAppendTime?: boolean;
-}
+export { bytesToJson, formatEnvelope } from "../core/records/record-json.ts";
+export type { EnvelopeRecord, HeaderEntry } from "../core/records/record-json.ts";
 
 /** What `produce` takes from an envelope. */
 export interface EnvelopeInput {
@@ -48,27 +36,9 @@ export class EnvelopeError extends Error {
   }
 }
 
-// `ignoreBOM` keeps a byte order mark: without it the first three bytes would be lost.
+// A byte order mark is kept, as in `record-json.ts`.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
-
-/**
- * The line for a record, without its newline. `keyJson` and `valueJson` stand in place of the strings
- * where they are known to mean something else.
- */
-export function formatEnvelope(
-  record: EnvelopeRecord,
-  keyJson: string = bytesToJson(record.key),
-  valueJson: string = bytesToJson(record.value),
-): string {
-  const headers = record.headers
-    .map(([name, value]) => `[${JSON.stringify(name)},${bytesToJson(value)}]`)
-    .join(",");
-  return `{"topic":${JSON.stringify(record.topic)},"partition":${record.partition},` +
-    `"offset":${record.offset},"timestamp":${record.timestampMs},` +
-    `"key":${keyJson},"value":${valueJson},` +
-    `"headers":[${headers}]${record.isAppendTime ? APPEND_TIME : ""}}`;
-}
 
 /** Parses a line. Throws `EnvelopeError`. */
 export function parseEnvelope(line: Uint8Array): EnvelopeInput {
@@ -92,8 +62,6 @@ export function parseEnvelope(line: Uint8Array): EnvelopeInput {
   };
 }
 
-const APPEND_TIME = ',"timestampType":"LogAppendTime"';
-
 const FIELDS: ReadonlySet<string> = new Set([
   "topic",
   "partition",
@@ -111,16 +79,6 @@ function parseLine(line: Uint8Array): unknown {
   } catch {
     const { message, column } = findJsonFault(line);
     throw new EnvelopeError(`it is no JSON: ${message}`, column);
-  }
-}
-
-/** A key, a value or the value of a header, as JSON. */
-export function bytesToJson(bytes: Uint8Array | null): string {
-  if (bytes === null) return "null";
-  try {
-    return JSON.stringify(utf8.decode(bytes));
-  } catch {
-    return `{"base64":"${bytes.toBase64()}"}`;
   }
 }
 

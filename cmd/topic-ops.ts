@@ -137,8 +137,8 @@ function get(): CommandUnknownOpts {
   return new Command("get")
     .summary("show the latest value of a key")
     .description(
-      "Show the latest value of a key, found by reading the key's partition from its end. Ends " +
-        "with 1 if there is none, or a tombstone.",
+      "Show the latest value of a key, found by an index of kstream's or by reading the " +
+        "key's partition from its end. Ends with 1 if there is none, or a tombstone.",
     )
     .argument("<topic>", "the topic")
     .argument("<key>", "the key, as text")
@@ -147,10 +147,14 @@ function get(): CommandUnknownOpts {
     .option("--base64", "the key is given in base64")
     .addOption(jsonOption())
     .addOption(brokersOption())
+    .addOption(new Option("--admin <url>", "where the broker's admin API is; off: read instead"))
     .addOption(timeoutOption("how long to wait while nothing comes"))
     .addHelpText(
       "after",
       `
+A kstream broker indexes the keys of a topic when the first one is looked for. It is asked if its
+admin API is at --admin, or at the usual address of this host where --brokers is on this host.
+
 Examples:
   kstream topic get customers 42
   kstream topic get customers 42 --history | jq .value`,

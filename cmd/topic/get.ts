@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { forEachBatch } from "../../core/records/batch-header.ts";
+import { forEachBatch, isLogAppendTime } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { UnknownTopicError } from "../../client/cluster.ts";
 import { refusal, withAdmin } from "../admin-command.ts";
@@ -16,11 +16,14 @@ import { onInterrupt } from "../terminal.ts";
 import type { DumpPartition } from "./copy/dump-file.ts";
 import { CountedProgress } from "../progress.ts";
 import { readBounds, readTopic } from "./copy/source.ts";
+import { findKeyIndex, latestOf } from "./key-index.ts";
 
 /** Options of `topic get`. */
 export interface GetOptions extends AdminOptions {
   readonly history?: boolean | undefined;
   readonly allPartitions?: boolean | undefined;
+  /** Where the admin API is, if somebody has said so; `off`: nowhere. */
+  readonly admin?: string | undefined;
   readonly base64?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
@@ -36,10 +39,14 @@ export async function getKey(topic: string, key: string, options: GetOptions): P
   const records = await withAdmin(options, async (admin) => {
     try {
       const { partitions } = await admin.cluster.topic(topic);
+      const chosen = options.allPartitions
+        ? partitions.keys().toArray()
+        : [partitionOfKey(partitions.length, bytes)];
+      const index = await findKeyIndex(admin.cluster.clusterId, options, signal);
+      const found = await index?.find({ topic, key: bytes, partitions: chosen, ...options });
+      if (found !== undefined && found !== null) return found;
       const bounds = await readBounds(admin, topic, partitions.length);
-      const ranges = options.allPartitions
-        ? bounds
-        : [bounds[partitionOfKey(partitions.length, bytes)]!];
+      const ranges = chosen.map((partition) => bounds[partition]!);
       const search = new KeySearch(topic, bytes, options, signal);
       return options.history ? await search.all(ranges) : await search.latest(ranges);
     } catch (error) {
@@ -97,8 +104,7 @@ class KeySearch {
       });
     }
     this.#progress.end();
-    const [latest] = [...lasts.values()].sort((a, b) => b.timestampMs - a.timestampMs);
-    return latest === undefined ? [] : [latest];
+    return latestOf(lasts.values());
   }
 
   async #scan(
@@ -113,7 +119,7 @@ class KeySearch {
           const cursor = new RecordCursor(run, at, bunCodecs);
           while (cursor.next()) {
             if (this.#isKey(cursor) && within(cursor.offset, range)) {
-              found(this.#record(cursor, chunk.partition));
+              found(this.#record(cursor, chunk.partition, isLogAppendTime(run, at)));
             }
           }
         });
@@ -130,7 +136,7 @@ class KeySearch {
     return true;
   }
 
-  #record(cursor: RecordCursor, partition: number): EnvelopeRecord {
+  #record(cursor: RecordCursor, partition: number, isAppendTime: boolean): EnvelopeRecord {
     const copy = (bytes: Uint8Array | null) => bytes === null ? null : bytes.slice();
     return {
       topic: this.topic,
@@ -140,6 +146,7 @@ class KeySearch {
       key: copy(cursor.key()),
       value: copy(cursor.value()),
       headers: cursor.headers().map(([name, value]) => [name, copy(value)] as const),
+      isAppendTime,
     };
   }
 }

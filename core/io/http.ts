@@ -1,8 +1,8 @@
 /** The seam to an HTTP server. */
 import type { HostPort } from "../io.ts";
 
-/** Answers a request; never rejects. */
-export type HttpHandler = (request: Request) => Promise<Response>;
+/** Answers a request of `peer`; never rejects. */
+export type HttpHandler = (request: Request, peer: HostPort) => Promise<Response>;
 
 /** A bound HTTP server; `address.port` is never 0. */
 export interface HttpListener {

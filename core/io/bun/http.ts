@@ -12,7 +12,10 @@ export function bunServeHttp(at: HostPort, limits: HttpLimits, handler: HttpHand
     maxRequestBodySize: limits.bodyBytesMax,
     idleTimeout: limits.idleSeconds,
     development: false,
-    fetch: handler,
+    fetch: (request, self) => {
+      const { address = "", port = 0 } = self.requestIP(request) ?? {};
+      return handler(request, { host: address, port });
+    },
     error: () => new Response(null, { status: 500 }),
   });
   return {

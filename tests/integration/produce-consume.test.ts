@@ -166,6 +166,9 @@ test("what cannot work ends with the code for it", async () => {
   await fails(["consume", "numbers", "-f", "%q"], 2, ["%q"], at);
   await fails(["consume", "numbers", "-p", "x"], 2, ["no list of partitions"], at);
   await fails(["consume", "numbers", "-n", "0"], 2, ["whole number"], at);
+  const noPartition = 'topic "numbers" has no partition 99: it has ';
+  await fails(["consume", "numbers", "-p", "99"], 1, [noPartition], at);
+  await fails(["produce", "numbers", "-p", "99"], 1, [noPartition], { ...at, input });
   const missing = await kstream(["produce", "numbers", "missing.log"], at);
   expect(missing.exitCode).toBe(1);
   expect(missing.stderr).toContain("missing.log");

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
+import { freshDir, KSTREAM, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
 import type { BrokerProcess } from "../harness/broker-process.ts";
 import { fails, kstream, ok, shell } from "./cli.ts";
 
@@ -263,6 +263,27 @@ test("Ctrl-C delivers what was read, and says how much that was", async () => {
   expect(await new Response(child.stderr).text())
     .toEndWith("sent 2, acknowledged 2, failed 0, interrupted\n");
 });
+
+test("Ctrl-C waits for what is in flight", async () => {
+  await withBroker(async ({ bootstrap, admin }) => {
+    const env = { ...process.env, KSTREAM_BROKERS: bootstrap, KSTREAM_ADMIN: admin ?? "" };
+    await ok(["dev", "fault", "add", "produce", "latency=1s"], { brokers: bootstrap, env });
+    const child = Bun.spawn([KSTREAM, "produce", "slow"], {
+      ...{ env, stdin: "pipe", stdout: "ignore", stderr: "pipe" },
+    });
+    await child.stdin.write("one\ntwo\n");
+    await child.stdin.flush();
+    const struck = async () => {
+      const list = await ok(["dev", "fault", "list", "--json"], { brokers: bootstrap, env });
+      return JSON.parse(list)[0].struck;
+    };
+    while (await struck() === 0);
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(0);
+    expect(await new Response(child.stderr).text())
+      .toEndWith("sent 2, acknowledged 2, failed 0, interrupted\n");
+  }, { args: ["--memory", "--dev", "--topic", "slow"] });
+}, 30_000);
 
 test("a broker that dies, one that never answers, and what is no broker", async () => {
   const dying = await startBrokerProcess({ args: ["--memory", "--topic", "t"] });

@@ -1,6 +1,6 @@
 /**
- * Builds the npm package into `dist/package/`: JavaScript and types of `client/` (and of `testing/`)
- * by tsc, file by file, a manifest, the license and the README. Run by `make package`.
+ * Builds the npm package into `dist/package/`: JavaScript and types of `client/` by tsc, file by file,
+ * `testing/` as a bundle, a manifest, the license and the README. Run by `make package`.
  *
  * The part for Node is checked against the language of Node 20, so that nothing newer slips in, and
  * every example of the README and of docs/client.md against the types of the package.
@@ -14,6 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { isBuiltin } from "node:module";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
@@ -93,7 +94,7 @@ function dependencies(manifest: Manifest): Record<string, string> {
   for (const path of walk(join(OUT, "lib")).filter((file) => file.endsWith(".js"))) {
     for (const match of readFileSync(path, "utf8").matchAll(IMPORTED)) {
       const name = match[1] ?? "";
-      if (/^(node|bun):|^bun$/.test(name) || OPTIONAL.includes(name)) continue;
+      if (/^(node|bun):|^bun$/.test(name) || isBuiltin(name) || OPTIONAL.includes(name)) continue;
       const specifier = manifest.imports[name];
       if (specifier === undefined) throw new Error(`${path} imports ${name}, unknown to deno.json`);
       found.set(name, `^${versionOf(specifier)}`);
@@ -151,7 +152,19 @@ function checkExamples(): void {
   });
 }
 
-function main(): void {
+/** The broker in a few files: hundreds of them would take longer to load than it takes to start. */
+async function bundleTesting({ imports }: Manifest): Promise<void> {
+  const { success, logs } = await Bun.build({
+    entrypoints: [join(ROOT, "testing/index.ts")],
+    outdir: join(OUT, "lib/testing"),
+    target: "bun",
+    splitting: true,
+    external: Object.keys(imports),
+  });
+  if (!success) throw new AggregateError(logs, "testing/ does not bundle");
+}
+
+async function main(): Promise<void> {
   for (const folder of [OUT, SCRATCH]) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
@@ -165,22 +178,26 @@ function main(): void {
     types: ["node"],
     typeRoots: [join(typesOf("@types/node"), "..")],
   });
+  const emit = {
+    outDir: join(OUT, "lib"),
+    declaration: true,
+    lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+    types: ["bun"],
+    typeRoots: [join(ROOT, "node_modules/@types")],
+  };
   compile(
     "package",
     [
       "client/package/node.ts",
       "client/package/bun.ts",
-      ...(hasTesting ? ["testing/index.ts"] : []),
     ],
-    {
-      outDir: join(OUT, "lib"),
-      declaration: true,
-      rewriteRelativeImportExtensions: true,
-      lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
-      types: ["bun"],
-      typeRoots: [join(ROOT, "node_modules/@types")],
-    },
+    { ...emit, rewriteRelativeImportExtensions: true },
   );
+  if (hasTesting) {
+    const declarations = { emitDeclarationOnly: true, allowImportingTsExtensions: true };
+    compile("testing", ["testing/index.ts"], { ...emit, ...declarations });
+    await bundleTesting(manifest);
+  }
   mendDeclarations();
   writeFileSync(
     join(OUT, "package.json"),
@@ -192,4 +209,4 @@ function main(): void {
   console.log(`dist/package: kstream ${manifest.version}`);
 }
 
-main();
+await main();

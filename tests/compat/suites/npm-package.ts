@@ -114,6 +114,19 @@ async function soakEverywhere(kind: string): Promise<void> {
   }
 }
 
+/** A broker in the process of a user's tests. */
+async function runTesting(): Promise<void> {
+  const dir = await install();
+  try {
+    copyFileSync(join(ROOT, "tests/package/testing.mjs"), join(dir, "testing.test.mjs"));
+    const options = { cwd: dir, timeoutMs: 60_000 };
+    const { stderr } = await runOk([process.execPath, "test", "./testing.test.mjs"], options);
+    expectContains(stderr, /\b2 pass\b/, "Bun");
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 export const npmPackage: CompatSuite = {
   name: "npm-package",
   needs: [needNode],
@@ -124,6 +137,7 @@ export const npmPackage: CompatSuite = {
       name: "without addons, on Node, Deno and Bun",
       run: () => runEverywhere([SUITE, LIBRARY], []),
     },
+    { name: "kstream/testing, on Bun", run: () => runTesting() },
     { name: "with addons, on Node, Deno and Bun", run: () => runEverywhere([SUITE], ADDONS) },
     ...["cooperative-sticky", "consumer"].map((kind) => ({
       name: `soak of rebalances, ${kind}, on Node, Deno and Bun`,

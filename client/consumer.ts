@@ -24,6 +24,7 @@ import type {
 import { RecordReader } from "./consumer/record-reader.ts";
 import { runHandlers } from "./consumer/run.ts";
 import type { RecordHandler, RunOptions } from "./consumer/run.ts";
+import { unlessAborted } from "./consumer/session.ts";
 import { UnsupportedError } from "./errors.ts";
 import { byTopic, partitionKey } from "./group-protocol.ts";
 import type { TopicPartition, TopicPartitions } from "./group-protocol.ts";
@@ -126,42 +127,55 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   }
 
   #events(groupId: string, listener: RebalanceListener): MembershipEvents {
+    const lost = async (partitions: readonly TopicPartition[]) => {
+      // Whoever works on a record of them stops after it.
+      this.#fetcher.unassign(partitions);
+      await (listener.lost ?? ((all) => listener.revoked?.(all, true)))(partitions);
+    };
     return {
-      assigned: async (partitions, isStillMine) => {
-        const positions = await this.#startPositions(groupId, byTopic(partitions));
-        if (!isStillMine()) return false;
+      assigned: async (partitions, isStillMine, session) => {
+        const starts = this.#startPositions(groupId, byTopic(partitions));
+        const positions = await unlessAborted(starts, session);
+        if (positions === null || !isStillMine()) return false;
         await listener.assigned?.(positions);
         this.#fetcher.assign(positions);
         return true;
       },
-      revoked: async (partitions, lost) => {
-        if (lost) {
-          // Others have them by now: whoever works on a record of them stops after it.
-          this.#fetcher.unassign(partitions);
-          return await (listener.lost ?? ((all) => listener.revoked?.(all, true)))(partitions);
-        }
-        await this.#rest(partitions, ["handler", "loop"]);
-        if (this.#autoCommit !== null) await this.#commitBeforeLoss(partitions);
+      revoked: async (partitions, session) => {
+        await this.#rest(partitions, ["handler", "loop"], session);
+        if (this.#autoCommit !== null) await this.#commitBeforeLoss(partitions, session);
+        if (session.aborted) return await lost(partitions);
         await listener.revoked?.(partitions, false);
         this.#fetcher.unassign(partitions);
       },
+      lost,
       failed: (error) => this.#fetcher.fail(error),
     };
   }
 
   /** Waits, within bounds, for those who work on records of these partitions. */
-  async #rest(partitions: readonly TopicPartition[], workers: readonly Worker[]): Promise<void> {
+  async #rest(
+    partitions: readonly TopicPartition[],
+    workers: readonly Worker[],
+    session?: AbortSignal,
+  ): Promise<void> {
     const enough = new AbortController();
     const { clock } = this.cluster.io;
     const timer = clock.setTimer(this.#options.revokePatienceMs, () => enough.abort());
-    await this.#fetcher.hold(partitions, workers, enough.signal).finally(() => timer.cancel());
+    const signal = session === undefined
+      ? enough.signal
+      : AbortSignal.any([enough.signal, session]);
+    await this.#fetcher.hold(partitions, workers, signal).finally(() => timer.cancel());
   }
 
-  async #commitBeforeLoss(partitions: readonly TopicPartition[]): Promise<void> {
+  async #commitBeforeLoss(
+    partitions: readonly TopicPartition[],
+    session: AbortSignal,
+  ): Promise<void> {
     try {
-      await this.#commitNews("finished", partitions);
+      await unlessAborted(this.#commitNews("finished", partitions, { signal: session }), session);
     } catch (error) {
-      if (!isTooLate(error)) throw error;
+      if (!isTooLate(error) && !session.aborted) throw error;
     }
   }
 

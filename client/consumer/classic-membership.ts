@@ -14,7 +14,7 @@ import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
 import { syncGroup } from "../../core/protocol/14-sync-group.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { assignableMember, assignorOf, isCooperative, memberMetadata } from "../assignors.ts";
-import type { Cluster } from "../cluster.ts";
+import type { BrokerNode, Cluster } from "../cluster.ts";
 import { commitOffsets } from "../commit-offsets.ts";
 import type { CommittingMember } from "../commit-offsets.ts";
 import { ConnectionError, KafkaError, throwOnError } from "../errors.ts";
@@ -32,6 +32,7 @@ import {
 } from "./membership.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
+import { Session, unlessAborted } from "./session.ts";
 
 const PROTOCOL_TYPE = "consumer";
 /** A join is answered at the end of the rebalance; it is given this much longer. */
@@ -57,8 +58,7 @@ export class ClassicMembership implements Membership {
   /** Resolves when the rebalance that is under way has its generation; null outside of one. */
   #rebalance: Deferred<void> | null = null;
   #inEvent = false;
-  /** When that was sent which it answered last: a session later it may have given all away. */
-  #heardMs = 0;
+  readonly #session: Session;
   #patternCheckedMs = 0;
   /** What an eager member had before it gave everything back, for `sticky`. */
   #before: { owned: TopicPartitions[]; generation: number } = { owned: [], generation: -1 };
@@ -76,6 +76,7 @@ export class ClassicMembership implements Membership {
   ) {
     this.#patience = new Patience(cluster);
     this.#cooperative = isCooperative(options.assignors);
+    this.#session = new Session(cluster.io.clock, options.sessionTimeoutMs);
   }
 
   get member(): CommittingMember {
@@ -159,7 +160,7 @@ export class ClassicMembership implements Membership {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof RejoinError) {
-          if (error.lost) await this.#guarded(() => this.#giveUp(this.#owned.list(), true));
+          if (error.lost) await this.#guarded(() => this.#lose());
           continue;
         }
         if (!isPassing(error)) return this.events.failed(asError(error), true);
@@ -173,9 +174,9 @@ export class ClassicMembership implements Membership {
     const connection = await this.#inSession(this.#coordinator());
     if (!this.#cooperative && this.#owned.size > 0) {
       this.#before = { owned: this.#owned.byTopic(), generation: this.#generation };
-      await this.#beatDuring(connection, this.#giveUp(this.#owned.list(), false));
+      await this.#beatDuring(connection, this.#giveUp(this.#owned.list()));
     }
-    const assigned = await this.#join(connection);
+    const assigned = await this.#stayingAlive(connection, this.#join(connection));
     this.#rebalance?.resolve();
     this.#rebalance = null;
     const gone = this.#owned.beside(assigned);
@@ -189,20 +190,29 @@ export class ClassicMembership implements Membership {
     gone: readonly TopicPartition[],
     assigned: readonly TopicPartition[],
   ): Promise<void> {
-    if (gone.length > 0) await this.#giveUp(gone, false);
+    const { signal } = this.#session;
+    if (gone.length > 0) await this.#giveUp(gone);
     const added = this.#owned.missing(assigned);
     const generation = this.#generation;
-    const isMine = () => generation === this.#generation && this.#sessionLeftMs() > 0;
+    const isMine = () => generation === this.#generation && this.#session.leftMs > 0;
     await this.#event(async () => {
-      if (!await this.events.assigned(added, isMine)) throw new RejoinError(true);
+      if (!await this.events.assigned(added, isMine, signal)) throw new RejoinError(true);
     });
     this.#owned.add(added);
   }
 
-  async #giveUp(partitions: readonly TopicPartition[], lost: boolean): Promise<void> {
-    if (lost) this.#generation = -1;
+  async #giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#event(() => this.events.revoked(partitions, this.#session.signal));
+    this.#owned.remove(partitions);
+  }
+
+  /** The group has gone on without this member, or may have. */
+  async #lose(): Promise<void> {
+    this.#generation = -1;
+    this.#session.end();
+    const partitions = this.#owned.list();
     if (partitions.length === 0) return;
-    await this.#event(() => this.events.revoked(partitions, lost));
+    await this.#event(() => this.events.lost(partitions));
     this.#owned.remove(partitions);
   }
 
@@ -229,35 +239,30 @@ export class ClassicMembership implements Membership {
     const pauseMs = this.#patience.failed();
     if (this.#patience.isExhausted) this.events.failed(error, false);
     // At the end of the session the rest of the group takes over.
-    if (this.#sessionLeftMs() <= pauseMs) {
-      await this.#guarded(() => this.#giveUp(this.#owned.list(), true));
-    }
+    if (this.#session.leftMs <= pauseMs) await this.#guarded(() => this.#lose());
     await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
   }
 
   /** No longer than the session lasts, where there is something to lose. */
   async #inSession<T>(work: Promise<T>): Promise<T> {
-    const leftMs = this.#owned.size === 0 ? Infinity : this.#sessionLeftMs();
+    const leftMs = this.#owned.size === 0 ? Infinity : this.#session.leftMs;
     return await withDeadline(this.cluster.io.clock, work, leftMs, this.#stop.signal, () => {
       return new RejoinError(true);
     });
   }
 
-  /** The coordinator counts from when it got what was sent then, or later. */
   #heard(sentMs: number): void {
-    this.#heardMs = sentMs;
+    this.#session.heard(sentMs);
     this.#patience.reset();
   }
 
-  #sessionLeftMs(): number {
-    return this.#heardMs + this.options.sessionTimeoutMs - this.cluster.io.clock.monotonicMs();
+  async #coordinator(): Promise<Connection> {
+    return await this.cluster.connect(await this.#coordinatorNode(), "coordinator");
   }
 
-  async #coordinator(): Promise<Connection> {
-    const node = await this.cluster.coordinator("group", this.groupId, {
-      signal: this.#stop.signal,
-    });
-    return await this.cluster.connect(node, "coordinator");
+  #coordinatorNode(): Promise<BrokerNode> {
+    const { signal } = this.#stop;
+    return this.cluster.coordinator("group", this.groupId, { signal });
   }
 
   async #join(connection: Connection): Promise<TopicPartition[]> {
@@ -379,8 +384,8 @@ export class ClassicMembership implements Membership {
       while (!signal.aborted) {
         try {
           await sleep(this.cluster.io.clock, this.options.heartbeatIntervalMs, signal);
-          const code = await this.#heartbeat(connection);
-          if (code !== Errors.NONE && code !== Errors.REBALANCE_IN_PROGRESS) return;
+          // Of another generation is what was sent while a join was being answered.
+          await this.#heartbeat(connection);
         } catch {
           // What is wrong with the connection shows again in what follows.
           return;
@@ -391,6 +396,31 @@ export class ClassicMembership implements Membership {
     await beating;
   }
 
+  /**
+   * What a cooperative member has it reads on while others join, which may take longer than its
+   * session: that it is still in the group it hears by heartbeats beside the join, on a connection
+   * that the join does not hold up.
+   */
+  async #stayingAlive<T>(connection: Connection, joining: Promise<T>): Promise<T> {
+    if (this.#owned.size === 0) return await joining;
+    const { signal } = this.#session;
+    const beating = this.#beatBeside(joining);
+    const joined = await unlessAborted(joining.then((value) => ({ value })), signal);
+    // The join would hold up the next one.
+    if (joined === null) connection.close();
+    await beating;
+    if (joined === null) throw new RejoinError(true);
+    return joined.value;
+  }
+
+  async #beatBeside(joining: Promise<unknown>): Promise<void> {
+    const { signal } = this.#session;
+    const ended = unlessAborted(joining, signal).then(() => {}, () => {});
+    const connecting = this.#coordinatorNode().then((node) => this.cluster.connect(node, "main"));
+    const beside = await unlessAborted(connecting.catch(() => null), signal);
+    if (beside !== null) await this.#beatDuring(beside, ended);
+  }
+
   async #heartbeat(connection: Connection): Promise<number> {
     const { groupInstanceId } = this.options;
     const sentMs = this.cluster.io.clock.monotonicMs();
@@ -399,8 +429,11 @@ export class ClassicMembership implements Membership {
       generationId: this.#generation,
       memberId: this.#memberId,
       ...(groupInstanceId === null ? {} : { groupInstanceId }),
-    }, { timeoutMs: Math.max(1, this.#sessionLeftMs()), signal: this.#stop.signal });
-    this.#heard(sentMs);
+    }, { timeoutMs: Math.max(1, this.#session.leftMs), signal: this.#stop.signal });
+    // One of another generation is not counted on any more.
+    if (errorCode === Errors.NONE || errorCode === Errors.REBALANCE_IN_PROGRESS) {
+      this.#heard(sentMs);
+    }
     return errorCode;
   }
 

@@ -13,14 +13,17 @@ export interface MembershipEvents {
   /**
    * These partitions are this member's now, beside those that it has. Called also with none. To find
    * where they go on may take long: `isStillMine` is asked just before they are taken up, and if it
-   * says no they are not, and this resolves to false.
+   * says no they are not, and this resolves to false; so it does soon after the session has ended.
    */
   assigned(
     partitions: readonly TopicPartition[],
     isStillMine: () => boolean,
+    session: AbortSignal,
   ): Promise<boolean>;
-  /** These go to others: the last chance to commit, unless they are `lost` already. */
-  revoked(partitions: readonly TopicPartition[], lost: boolean): Promise<void>;
+  /** These go to others: the last chance to commit. If the session ends meanwhile, they are lost. */
+  revoked(partitions: readonly TopicPartition[], session: AbortSignal): Promise<void>;
+  /** Others may have these by now. */
+  lost(partitions: readonly TopicPartition[]): Promise<void>;
   /** Trouble that lasts; the member goes on trying unless it is `fatal`. */
   failed(error: Error, fatal: boolean): void;
 }

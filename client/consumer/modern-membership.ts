@@ -27,6 +27,7 @@ import {
   withDeadline,
 } from "./membership.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
+import { Session } from "./session.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
 
 type HeartbeatRequest = EncodableRequest<typeof consumerGroupHeartbeat>;
@@ -61,7 +62,7 @@ export class ModernMembership implements Membership {
   #reconcileAfterMs = 0;
   /** Counts joins, so that what belongs to an earlier one stops. */
   #joins = 0;
-  #heardMs = 0;
+  readonly #session: Session;
   #wake = new AbortController();
   #beats = deferred<void>();
   #running: Promise<void> | null = null;
@@ -79,6 +80,7 @@ export class ModernMembership implements Membership {
     this.#memberId = memberIdOf(cluster.io.random);
     this.#patience = new Patience(cluster);
     this.#reconcilePatience = new Patience(cluster);
+    this.#session = new Session(cluster.io.clock, options.sessionTimeoutMs);
   }
 
   get member(): CommittingMember {
@@ -188,17 +190,13 @@ export class ModernMembership implements Membership {
     const pauseMs = this.#patience.failed();
     if (this.#patience.isExhausted) this.events.failed(error, false);
     // At the end of the session the rest of the group takes over.
-    if (this.#epoch > 0 && this.#sessionLeftMs() <= pauseMs) await this.#beginAnew();
+    if (this.#epoch > 0 && this.#session.leftMs <= pauseMs) await this.#beginAnew();
     await sleep(this.cluster.io.clock, pauseMs, this.#stop.signal).catch(() => {});
-  }
-
-  #sessionLeftMs(): number {
-    return this.#heardMs + this.options.sessionTimeoutMs - this.cluster.io.clock.monotonicMs();
   }
 
   /** No longer than the session lasts, where there is something to lose. */
   async #inSession<T>(work: Promise<T>): Promise<T> {
-    const leftMs = this.#epoch <= 0 ? Infinity : this.#sessionLeftMs();
+    const leftMs = this.#epoch <= 0 ? Infinity : this.#session.leftMs;
     return await withDeadline(this.cluster.io.clock, work, leftMs, this.#stop.signal, () => {
       return new FencedError("the session has ended");
     });
@@ -210,11 +208,12 @@ export class ModernMembership implements Membership {
     this.#epoch = JOINING_EPOCH;
     this.#saidAll = false;
     this.#target = null;
+    this.#session.end();
     await this.#reconciling;
     const lost = this.#owned.list();
     if (lost.length === 0) return;
     try {
-      await this.events.revoked(lost, true);
+      await this.events.lost(lost);
     } catch (error) {
       this.events.failed(asError(error), true);
       this.#stop.abort();
@@ -230,13 +229,12 @@ export class ModernMembership implements Membership {
     const sentMs = this.cluster.io.clock.monotonicMs();
     const response = await connection.request(consumerGroupHeartbeat, request, {
       timeoutMs: this.#epoch > 0
-        ? Math.max(1, Math.min(this.cluster.options.requestTimeoutMs, this.#sessionLeftMs()))
+        ? Math.max(1, Math.min(this.cluster.options.requestTimeoutMs, this.#session.leftMs))
         : this.cluster.options.requestTimeoutMs,
       signal: this.#stop.signal,
     });
     this.#check(response.errorCode, response.errorMessage);
-    // The broker counts from when it got the request, so no later than this may its session end here.
-    this.#heardMs = sentMs;
+    this.#session.heard(sentMs);
     this.#epoch = response.memberEpoch;
     this.#saidAll = true;
     this.#intervalMs = response.heartbeatIntervalMs;
@@ -287,10 +285,11 @@ export class ModernMembership implements Membership {
     if (this.#target === null || this.#reconciling !== null || nowMs < this.#reconcileAfterMs) {
       return;
     }
-    const work = this.#reconcileTo(this.#target, this.#joins).then(
+    const joins = this.#joins;
+    const work = this.#reconcileTo(this.#target, joins).then(
       () => this.#reconcilePatience.reset(),
       (error: unknown) => {
-        if (this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted || joins !== this.#joins) return;
         if (!isPassing(error)) {
           this.#stop.abort();
           return this.events.failed(asError(error), true);
@@ -307,18 +306,19 @@ export class ModernMembership implements Membership {
   }
 
   async #reconcileTo(target: IdPartitions, joins: number): Promise<void> {
+    const { signal } = this.#session;
     const { wanted, complete } = await this.#resolve(target);
     const current = () => joins === this.#joins && !this.#stop.signal.aborted;
     if (!current()) return;
     const gone = this.#owned.beside(wanted);
     if (gone.length > 0) {
-      await this.events.revoked(gone, false);
+      await this.events.revoked(gone, signal);
       this.#owned.remove(gone);
     }
     if (!current()) return;
     const added = this.#owned.missing(wanted);
-    const isMine = () => current() && this.#sessionLeftMs() > 0;
-    if (!await this.events.assigned(added, isMine)) return;
+    const isMine = () => current() && this.#session.leftMs > 0;
+    if (!await this.events.assigned(added, isMine, signal)) return;
     // Also if the member was fenced meanwhile: whoever began anew takes them back.
     this.#owned.add(added);
     if (!current()) return;

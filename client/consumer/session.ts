@@ -1,0 +1,60 @@
+/** How long the group counts on a member that it no longer hears of. */
+import { deferred } from "../../core/deferred.ts";
+import type { Clock, Timer } from "../../core/io.ts";
+
+/**
+ * A member's session as the member sees it: it counts from when that was sent which the coordinator
+ * answered last, and the coordinator from when it got it, or later. So it ends here first, and what
+ * the member has is given up before others can get it.
+ */
+export class Session {
+  #heardMs: number;
+  #timer: Timer | null = null;
+  #ended = new AbortController();
+
+  constructor(readonly clock: Clock, readonly timeoutMs: number) {
+    this.#heardMs = clock.monotonicMs() - timeoutMs;
+    this.#ended.abort();
+  }
+
+  /** What was sent then has been answered; begins a session where there is none. */
+  heard(sentMs: number): void {
+    this.#heardMs = sentMs;
+    this.#timer?.cancel();
+    if (this.#ended.signal.aborted) this.#ended = new AbortController();
+    const ended = this.#ended;
+    this.#timer = this.clock.setTimer(Math.max(0, this.leftMs), () => ended.abort());
+  }
+
+  /** At most this long it still lasts. */
+  get leftMs(): number {
+    return this.#heardMs + this.timeoutMs - this.clock.monotonicMs();
+  }
+
+  /** Is aborted at the end of the session that there is now. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Ends it before its time. */
+  end(): void {
+    this.#timer?.cancel();
+    this.#ended.abort();
+  }
+}
+
+/** The result, or null if the signal is aborted first: whatever the work comes to is dropped then. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const { promise, resolve } = deferred<null>();
+  const giveUp = () => {
+    work.catch(() => {});
+    resolve(null);
+  };
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([promise, work]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}

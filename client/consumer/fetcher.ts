@@ -219,7 +219,7 @@ export class Fetcher {
   async next(signal?: AbortSignal): Promise<FetchedChunk | null> {
     if (this.#last !== null) this.#last.finished = this.#last.position;
     this.#last = null;
-    const taken = await this.#wait(signal);
+    const taken = await this.#wait(null, signal);
     if (taken === null) return null;
     this.#last = taken.owner;
     taken.owner.position = taken.chunk.nextOffset;
@@ -228,10 +228,9 @@ export class Fetcher {
 
   /** As `next`, but the caller has the partition for itself until it gives it back. */
   async lease(worker: Worker, signal?: AbortSignal): Promise<Lease | null> {
-    const taken = await this.#wait(signal);
+    const taken = await this.#wait(worker, signal);
     if (taken === null) return null;
     const { chunk, owner } = taken;
-    owner.leased = worker;
     const isCurrent = () =>
       this.#assigned.get(partitionKey(owner.topic, owner.partition)) === owner;
     return {
@@ -269,10 +268,10 @@ export class Fetcher {
     this.#wake();
   }
 
-  async #wait(signal: AbortSignal | undefined): Promise<Queued | null> {
+  async #wait(worker: Worker | null, signal: AbortSignal | undefined): Promise<Queued | null> {
     for (;;) {
       signal?.throwIfAborted();
-      const taken = this.#take();
+      const taken = this.#take(worker);
       if (taken !== null) return taken;
       if (this.#error !== null) {
         const error = this.#error;
@@ -284,7 +283,11 @@ export class Fetcher {
     }
   }
 
-  #take(): Queued | null {
+  /**
+   * At once for the worker: of two that wake together, the other may look for a chunk before the
+   * first goes on, and would get the next one of the same partition.
+   */
+  #take(worker: Worker | null): Queued | null {
     const at = this.#chunks.findIndex(({ owner }) => {
       return !owner.paused && !owner.held && owner.leased === null;
     });
@@ -292,6 +295,7 @@ export class Fetcher {
     if (taken === undefined) return null;
     this.#chunks.splice(at, 1);
     this.#queuedBytes -= taken.chunk.bytes.length;
+    taken.owner.leased = worker;
     taken.owner.queued--;
     taken.owner.takenEpoch = taken.chunk.leaderEpoch;
     this.#pumping.soon();

@@ -121,6 +121,28 @@ test("handlers work partitions side by side, each in its order; a slow one stops
   world.stop();
 });
 
+test("two handlers that find two chunks of one partition at once do not both take it", () => {
+  const { world, clock, make, assign } = setUp(1, { partitionMaxBytes: 1 });
+  for (const first of [0, 10, 20]) clock.run(world.produce("t", 1, first, 10));
+  const consumer = make();
+  assign(consumer);
+  clock.advance(1000);
+  const seen: string[] = [];
+  const stop = new AbortController();
+  const running = consumer.run({
+    async eachRecord({ value }) {
+      await new Promise<void>((resolve) => void clock.setTimer(10, resolve));
+      seen.push(value ?? "");
+    },
+  }, { concurrency: 2, signal: stop.signal });
+  clock.advance(10_000);
+  expect(seen).toEqual(Array.from({ length: 30 }, (_, i) => String(i)));
+  stop.abort();
+  clock.run(running);
+  clock.run(consumer.close());
+  world.stop();
+});
+
 test("what a handler has not worked off comes again; what it has is committed", () => {
   const { world, clock, make } = setUp(1, { groupId: "g", heartbeatIntervalMs: 500 });
   clock.run(world.produce("t", 1, 0, 50));

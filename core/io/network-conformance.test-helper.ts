@@ -95,6 +95,26 @@ export function networkSuite(network: Network): void {
     listener.close();
   });
 
+  test("an end does not wait for the peer, which may be busy and not look", async () => {
+    const server = recorder();
+    const accepted = Promise.withResolvers<Socket>();
+    const listener = await network.listen(LOOPBACK, (socket) => {
+      socket.pause();
+      accepted.resolve(socket);
+      return server.handlers;
+    });
+    const ended = recorder();
+    const client = await network.connect(listener.address, ended.handlers, { timeoutMs: 5_000 });
+    client.write(new Uint8Array(10));
+    client.end();
+    expect(await ended.closed).toBeNull();
+    const peer = await accepted.promise;
+    peer.resume();
+    await server.closed;
+    expect(server.bytes().length).toBe(10);
+    listener.close();
+  });
+
   test("a port that is taken, and one where nobody listens, are refused with the system's code", async () => {
     const listener = await network.listen(LOOPBACK, () => recorder().handlers);
     await expect(network.listen(listener.address, () => recorder().handlers))

@@ -78,7 +78,9 @@ class NodeSocket implements Socket {
   end(): void {
     if (this.#closed || this.#ending) return;
     this.#ending = true;
-    this.raw.end();
+    // Not `end`, which waits for the peer: a broker that is busy with a request, a join perhaps for
+    // ever, does not look, and what was left open keeps the process alive.
+    this.raw.destroySoon();
   }
 
   destroy(): void {

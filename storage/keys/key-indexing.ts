@@ -14,7 +14,7 @@ export interface KeyIndexLimits {
 export const DEFAULT_KEY_INDEX_LIMITS: KeyIndexLimits = {
   tailBytes: 4 * 1024 * 1024,
   runKeysMax: 256 * 1024,
-  bytesPerSecond: 256 * 1024 * 1024,
+  bytesPerSecond: 512 * 1024 * 1024,
 };
 
 /** See the head of this file. */

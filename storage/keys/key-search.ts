@@ -137,13 +137,17 @@ class Attempt {
     for (let index = this.segments.length - 1; index >= 0; index--) {
       const segment = this.segments[index]!;
       const end = this.endOf(index);
-      await this.prepare(index);
       const { keyIndex } = segment;
       let last: KeyedRecord | null = null;
       const note = (record: KeyedRecord) => {
         last = record;
         return true;
       };
+      await this.load(segment);
+      const tail = this.longTail(segment, end);
+      if (tail !== null) await this.scan(segment, Math.max(tail, startOffset), end, note);
+      if (last !== null) return last;
+      await this.prepare(index);
       await this.scan(segment, Math.max(keyIndex.nextOffset, startOffset), end, note);
       if (last !== null) return last;
       for (const run of keyIndex.runs.toReversed()) {
@@ -169,6 +173,7 @@ class Attempt {
     for (const [index, segment] of this.segments.entries()) {
       const end = this.endOf(index);
       if (end <= from) continue;
+      await this.load(segment);
       await this.prepare(index);
       const { keyIndex } = segment;
       let goesOn = true;
@@ -186,19 +191,34 @@ class Attempt {
     return { records, nextOffset: null };
   }
 
+  private async load(segment: Segment): Promise<void> {
+    this.check(segment);
+    const pinned = this.context.files.pin(segment.logPath);
+    try {
+      await segment.keyIndex.load(pinned.file, segment.sizeBytes);
+    } finally {
+      pinned.release();
+    }
+    this.check(segment);
+  }
+
+  /**
+   * Where the last part of a segment begins, about as much as may stay without an index, if much
+   * more is to be indexed: most keys that are looked for are recent, and found sooner there.
+   */
+  private longTail({ sizeBytes, keyIndex }: Segment, endOffset: number): number | null {
+    const { tailBytes } = this.context.keyIndexing.limits;
+    const missing = sizeBytes - keyIndex.toPosition;
+    if (keyIndex.isRefused || missing < 2 * tailBytes) return null;
+    return endOffset - Math.ceil((endOffset - keyIndex.nextOffset) * tailBytes / missing);
+  }
+
   /** Indexes what can be indexed of a segment. */
   private async prepare(index: number): Promise<void> {
     const { context, state, query } = this;
     const segment = this.segments[index]!;
-    this.check(segment);
     const { keyIndex } = segment;
-    const { keyIndexing, files } = context;
-    const pinned = files.pin(segment.logPath);
-    try {
-      await keyIndex.load(pinned.file, segment.sizeBytes);
-    } finally {
-      pinned.release();
-    }
+    const { keyIndexing } = context;
     const isDue = () => {
       this.check(segment);
       const isSealed = segment !== state.segments.active;

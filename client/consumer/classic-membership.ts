@@ -95,6 +95,7 @@ export class ClassicMembership implements Membership {
     this.#stop.abort();
     this.#rebalance?.resolve();
     await this.#running;
+    this.#session.end();
     if (this.#memberId === "" || this.options.groupInstanceId !== null) return;
     const memberId = this.#memberId;
     this.#memberId = "";

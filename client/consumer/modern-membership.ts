@@ -99,6 +99,7 @@ export class ModernMembership implements Membership {
     this.#stop.abort();
     await this.#running;
     await this.#reconciling;
+    this.#session.end();
     if (this.#epoch === JOINING_EPOCH) return;
     const { groupInstanceId } = this.options;
     try {

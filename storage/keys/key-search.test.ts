@@ -338,6 +338,15 @@ const STEPS: Record<string, (world: KeyWorld, random: SimRandom) => void> = {
   power: (world, random) => {
     world.cutPower(random.pick<LossMode>(["nothing", "everything", "prefix", "sectors"]));
   },
+  torn: (world, random) => {
+    world.settle();
+    world.disk.faults.maxLatencyMs = 3;
+    // Whoever asked is gone with the process.
+    void world.log.latestOfKey(world.query(random.pick(KEYS))).catch(() => {});
+    world.clock.advance(random.below(20));
+    world.disk.faults.maxLatencyMs = 0;
+    world.cutPower(random.pick<LossMode>(["nothing", "everything", "prefix", "sectors"]));
+  },
   check: (world) => {
     world.settle();
     world.expectSame();
@@ -367,7 +376,7 @@ describe("random stories of a log", () => {
           story.push(random.pick(weighted));
           STEPS[story.at(-1)!]!(world, random);
           // What was torn is fenced; that is another story.
-          if (story.at(-1) === "power" && world.isDamaged) return;
+          if (["power", "torn"].includes(story.at(-1)!) && world.isDamaged) return;
         }
         STEPS["check"]!(world, random);
       } catch (error) {

@@ -22,6 +22,10 @@ test("columns stand below one another, without blanks at the end of lines", () =
   );
 });
 
+test("a table without rows is cut too", () => {
+  expect(formatTable([], columns, 8)).toBe("NAME\n");
+});
+
 test("on a narrow terminal text is cut, numbers never", () => {
   const rows = [{ name: "a-very-long-topic-name", size: 123456 }];
   const lines = formatTable(rows, columns, 20).split("\n");

@@ -50,7 +50,10 @@ export function formatTable<Row>(
     if (cuttable[widest]! <= SHORTEST_CELL) break;
     widths[widest]!--;
   }
-  if (over() > widthMax && rows.length > 0) {
+  if (over() > widthMax && rows.length === 0 && columns.length > 1) {
+    return formatTable(rows, columns.slice(0, -1), widthMax);
+  }
+  if (over() > widthMax) {
     const titles = columns.map(({ title }) => title.trim());
     const factsOf = (texts: readonly string[]) =>
       texts.map((text, i) => [titles[i]!, text.trim()] as const);
@@ -119,7 +122,8 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-function terminalWidth(): number {
+/** Of standard output; Infinity for a pipe. */
+export function terminalWidth(): number {
   return process.stdout.isTTY ? process.stdout.columns || 80 : Infinity;
 }
 

@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { manPages } from "../scripts/reference/man.ts";
 import { commandsMarkdown } from "../scripts/reference/markdown.ts";
 import { referencePages } from "../scripts/reference/pages.ts";
+import { COMMANDS, loadTree } from "../cmd/commands.ts";
+import { withoutLeading } from "../cmd/leading-options.ts";
 
 const pages = await referencePages();
 
@@ -50,3 +52,83 @@ test.skipIf(Bun.which("groff") === null)("man pages are what groff expects, whol
   }
   rmSync(directory, { recursive: true });
 }, 60_000);
+
+/** The words of each `kstream …` in a line of shell; what the shell does around them is left out. */
+function commandsIn(line: string): string[][] {
+  const found: string[][] = [];
+  let words: string[] = [];
+  const tokens = line.matchAll(
+    /'[^']*'|"(?:\\.|[^"])*"|\\.|\s+#.*$|\d?>&\d|[|;&<>()]|\s+|[^\s'"\\|;&<>()]+/g,
+  );
+  let word: string | null = null;
+  const endWord = () => {
+    if (word !== null) words.push(word);
+    word = null;
+  };
+  const endCommand = () => {
+    endWord();
+    const at = words.findIndex((each) => each === "kstream");
+    // Before it there may be a prompt and variables.
+    if (at >= 0 && words.slice(0, at).every((each) => /^\$$|^\w+=/.test(each))) {
+      found.push(words.slice(at + 1));
+    }
+    words = [];
+  };
+  for (const [token] of tokens) {
+    if (/^\s+#/.test(token) || /^\s{2,}/.test(token) && words.length > 1) break;
+    if (/^\s/.test(token)) endWord();
+    else if (/^[|;&()]$/.test(token)) endCommand();
+    else if (/^[<>]$|^\d?>&/.test(token)) {
+      endWord();
+      words.push("<");
+    } else word = (word ?? "") + token.replace(/^(['"])(.*)\1$/s, "$2").replace(/^\\(.)/, "$1");
+  }
+  endCommand();
+  return found.map((all) => all.filter((_each, i) => all[i] !== "<" && all[i - 1] !== "<"));
+}
+
+/** What commander says of the words, or null. */
+async function complaint(words: readonly string[]): Promise<string | null> {
+  const names = COMMANDS.map(({ name }) => name);
+  let rest = withoutLeading(words, names);
+  if (rest[0] === "help") rest = [...rest.slice(1), "--help"];
+  let command = await loadTree();
+  for (
+    let child;
+    (child = command.commands.find((each) => each.name() === rest[0]));
+    rest.shift()
+  ) {
+    command = child;
+  }
+  if (rest.includes("--help")) return null;
+  if (command.commands.length > 0) return `no subcommand ${rest[0]}`;
+  command.exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {} });
+  try {
+    const { operands, unknown } = command.parseOptions(rest);
+    if (unknown.length > 0) return `unknown: ${unknown.join(" ")}`;
+    const inputs = command.registeredArguments;
+    const required = inputs.filter((each) => each.required).length;
+    const most = inputs.at(-1)?.variadic ? Infinity : inputs.length;
+    const fits = operands.length >= required && operands.length <= most;
+    return fits ? null : `${operands.length} arguments: ${operands.join(" ")}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+test("every command line in the help and the docs is one that the commands take", async () => {
+  const read = (path: string) =>
+    readFileSync(join(import.meta.dir, "..", path), "utf8").split("\n");
+  const lines = [
+    ...pages.flatMap(({ examples }) => examples),
+    ...["README.md", "docs/cookbook.md", "docs/expressions.md"].flatMap(read),
+  ].filter((line) => !line.includes("…") && /^\s|kstream/.test(line) && !line.includes("`"));
+  const commands = lines.flatMap(commandsIn);
+  expect(commands.length).toBeGreaterThan(250);
+  const wrong: string[] = [];
+  for (const words of commands) {
+    const why = await complaint(words);
+    if (why !== null) wrong.push(`kstream ${words.join(" ")}: ${why}`);
+  }
+  expect(wrong).toEqual([]);
+});

@@ -1,4 +1,5 @@
 /** The text of a frame of `kstream top`. */
+import { stripVTControlCharacters } from "node:util";
 import { count, formatTable } from "../output.ts";
 import type { View } from "./sample.ts";
 
@@ -29,7 +30,8 @@ export function formatFrame(view: View, columns: number, rows: number): string[]
   const head = `${count(view.brokers, "broker")}, ${count(view.topics.length, "topic")}, ` +
     `${count(view.groups.length, "group")}${trouble}`;
   const lines = [head, "", ...topics.trimEnd().split("\n"), "", ...groups.trimEnd().split("\n")];
-  return lines.slice(0, rows).map((line) =>
-    line.length > columns ? `${line.slice(0, columns - 1)}…` : line
-  );
+  return lines.slice(0, rows).map((line) => {
+    const plain = stripVTControlCharacters(line);
+    return plain.length > columns ? `${plain.slice(0, columns - 1)}…` : line;
+  });
 }

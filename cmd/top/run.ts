@@ -5,7 +5,7 @@ import { isRetriableError } from "../../client/errors.ts";
 import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo } from "../client.ts";
-import { print, printJson } from "../output.ts";
+import { print, printJson, terminalWidth } from "../output.ts";
 import { onInterrupt } from "../terminal.ts";
 import { formatFrame } from "./frame.ts";
 import { compare, takeSample } from "./sample.ts";
@@ -44,7 +44,7 @@ async function once(admin: Admin, options: TopOptions): Promise<void> {
   const view = compare(before, await takeSample(admin, now));
   // An array, as frames are one document each.
   if (options.json) await printJson([view]);
-  else await print(formatFrame(view, Infinity, Infinity).join("\n") + "\n");
+  else await print(formatFrame(view, terminalWidth(), Infinity).join("\n") + "\n");
 }
 
 async function show(admin: Admin, options: TopOptions): Promise<void> {

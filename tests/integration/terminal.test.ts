@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
 import { ok } from "./cli.ts";
 
@@ -55,6 +56,21 @@ test("progress is one line that is cut between its parts, and gone in the end", 
       "\r\x1b[Ksent 10000, acknowledged 10000, failed 0\r\ncode 0\r\n",
     );
   }, { args: ["--memory", "--topic", "slow"] });
+}, 60_000);
+
+test("top fits the terminal, coloured or not, and q ends it", async () => {
+  await withBroker(async ({ bootstrap }) => {
+    const { child, seen, shows } = atTerminal(`"$KSTREAM" top --color always`, {
+      ...{ KSTREAM, KSTREAM_BROKERS: bootstrap },
+    });
+    await shows(/a-rather-long-[^]*q quits/);
+    child.terminal?.write("q");
+    expect(await child.exited).toBe(0);
+    expect(seen()).toContain("\x1b[1mTOPIC");
+    const frames = seen().replaceAll("\x1b[H", "\r\n").replaceAll("\x1b[?", "\r\n\x1b[?");
+    const lines = stripVTControlCharacters(frames).split(/\r+\n/);
+    expect(lines.filter((line) => line.length > COLUMNS)).toEqual([]);
+  }, { args: ["--memory", "--topic", "a-rather-long-name-for-a-topic"] });
 }, 60_000);
 
 test("who types records is told how to end, and sees no progress", async () => {

@@ -137,6 +137,7 @@ function partitionsOf(value: unknown): number[] {
 class OurMember {
   readonly #consumer: Consumer<Uint8Array, string>;
   readonly #running: Promise<void>;
+  #isLeaving = false;
 
   constructor(name: string, world: LibraryWorld, topic: string, readonly book: Book) {
     const { clock } = world.io;
@@ -151,7 +152,10 @@ class OurMember {
     });
     const indexes = (list: readonly { partition: number }[]) => list.map((each) => each.partition);
     this.#consumer.subscribe([topic], {
-      assigned: (partitions) => book.takes(name, indexes(partitions), clock.wallMs()),
+      // What comes while it leaves it does not read any more.
+      assigned: (partitions) => {
+        if (!this.#isLeaving) book.takes(name, indexes(partitions), clock.wallMs());
+      },
       revoked: (partitions, lost) => {
         assert.equal(lost, false, `${name} loses partitions`);
         book.gives(name, indexes(partitions), clock.wallMs());
@@ -161,6 +165,7 @@ class OurMember {
       eachRecord: ({ value }) => book.read(name, Number(value)),
     });
     this.leave = async () => {
+      this.#isLeaving = true;
       book.gives(name, numbers(0, PARTITIONS), clock.wallMs());
       await this.#consumer.close();
       await this.#running;

@@ -115,10 +115,12 @@ export class PartitionQueue {
     return this.#slots.find(({ acknowledged }) => !acknowledged)?.batch === batch;
   }
 
-  /** Drops the batches that wait and for which `expired` says so; the open one, too. */
+  /** Drops the batches that wait and for which `expired` says so, the oldest first; the open one, too. */
   dropPending(expired: (batch: ProducerBatch) => boolean): ProducerBatch[] {
     if (this.open !== null && expired(this.open)) this.closeOpen();
-    if (!this.#pending.some(expired)) return [];
+    // They wait in the order of their age, so a long queue is not gone through each time.
+    const [oldest] = this.#pending;
+    if (oldest === undefined || !expired(oldest)) return [];
     const dropped = this.#pending.filter(expired);
     const kept = this.#pending.filter((batch) => !expired(batch));
     this.#pending.splice(0, this.#pending.length, ...kept);

@@ -209,12 +209,9 @@ export async function shareWithJava(
   for (const member of ours) await member.leave();
   for (const member of javaMembers) await member.end();
   assert.deepEqual(book.conflicts(), []);
-  // Java's program does not commit what it has read last when it is ended.
+  // Java's program does not commit what it has read last when it is ended, nor does a member that
+  // leaves amid a rebalance which outlasts its patience.
   const repeated = [...book.seen.values()].filter((readers) => readers.length > 1);
-  assert.deepEqual(
-    repeated.filter((readers) => readers.every((who) => who.startsWith("ours"))),
-    [],
-  );
   const { byJava, holdings } = book;
   return { records, byJava, joins, moves: holdings.length, repeated: repeated.length };
 }

@@ -63,13 +63,13 @@ const PROGRAMS_BY_NAME: Readonly<Record<string, Program>> = {
   "node-rdkafka": { runtime: NODE_BINARY, file: "rdkafka.mjs", ours: false },
   "ours on Node": { runtime: NODE_BINARY, file: "kstream.mjs", ours: true },
   "ours on Bun": { runtime: process.execPath, file: "kstream.mjs", ours: true },
-  "ours on Node, one by one": {
+  "ours on Node, records": {
     runtime: NODE_BINARY,
     file: "kstream.mjs",
     ours: true,
     env: { WAY: "records" },
   },
-  "ours on Bun, one by one": {
+  "ours on Bun, records": {
     runtime: process.execPath,
     file: "kstream.mjs",
     ours: true,

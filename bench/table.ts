@@ -158,10 +158,9 @@ function clientSection(rows: readonly ClientRow[] | null | undefined): string {
 
 The npm package against other clients for JavaScript, each in a process of its own, in turn, on the
 same broker: records with keys for six partitions, acks=all, a group of one member. Each client is
-used in its quickest way that we found (\`bench/clients/\`); ours by \`TopicWriter\` and
-\`eachBatch\`, and "one by one" by \`send\` with a promise for each record and by the loop over
-\`records\`. A figure is the throughput of ours over theirs, and the CPU time per record of our process
-over theirs.
+used in its quickest way that we found (\`bench/clients/\`), ours by \`TopicWriter\` and
+\`eachBatch\`; "records" is ours by \`sendAll\` of lists and by the loop over \`records\`. A figure
+is the throughput of ours over theirs, and the CPU time per record of our process over theirs.
 
 ### Produce
 

@@ -11,10 +11,11 @@ import { Cluster } from "./cluster.ts";
 import { UnsupportedError } from "./errors.ts";
 import type { ClientIo, OperationOptions } from "./options.ts";
 import { ProducerBatch } from "./producer/batch.ts";
-import type { DeliveryCallback } from "./producer/batch.ts";
 import { resolveProducerOptions } from "./producer/options.ts";
 import type { ProducerOptions, ResolvedProducerOptions } from "./producer/options.ts";
 import type { PartitionQueue } from "./producer/partition-queue.ts";
+import { SendLine, Shipment, SingleReceipt } from "./producer/send-line.ts";
+import type { Encoded, RecordMetadata } from "./producer/send-line.ts";
 import { type Outcome, Sender } from "./producer/sender.ts";
 import { ProducerTransactions } from "./producer/transactions.ts";
 import { TopicWriter } from "./producer/topic-writer.ts";
@@ -25,6 +26,7 @@ import type { Accumulator } from "./producer/topic-writer.ts";
 export type { BatchReport, ProducerOptions } from "./producer/options.ts";
 export { ProducerTransactions } from "./producer/transactions.ts";
 export type { TransactionGroup } from "./producer/transactions.ts";
+export type { RecordMetadata } from "./producer/send-line.ts";
 export type { DeliveryCallback } from "./producer/batch.ts";
 export { TopicWriter } from "./producer/topic-writer.ts";
 
@@ -39,16 +41,6 @@ export interface ProducerRecord<K = Uint8Array, V = Uint8Array> {
   readonly headers?: readonly RecordHeader[];
   /** Milliseconds since 1970; left out: now. */
   readonly timestampMs?: number;
-}
-
-/** Where a record was stored. */
-export interface RecordMetadata {
-  readonly topic: string;
-  readonly partition: number;
-  /** −1 where it is not known: with acks=0, or when a retry found it stored already. */
-  readonly offset: bigint;
-  /** The broker's, if the topic uses LogAppendTime; else the record's. */
-  readonly timestampMs: number;
 }
 
 /** Below this part of the buffer those who wait for room go on. */
@@ -66,11 +58,10 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
   readonly #value: Serde<V>;
   readonly #sender: Sender;
   readonly #transactions: ProducerTransactions | null;
-  /** Records of the transaction that are not in a batch yet. */
-  readonly #entering = new Set<Promise<void>>();
   /** The queues that have had a batch in the current transaction. */
   readonly #usedQueues = new Set<PartitionQueue>();
   readonly #writers = new Map<string, Promise<TopicWriter>>();
+  readonly #lines = new Map<string, SendLine>();
   readonly #unsettled = new Set<ProducerBatch>();
   readonly #withOpenBatch = new Set<PartitionQueue>();
   #bufferedBytes = 0;
@@ -97,7 +88,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
         identify: (identity) => this.#sender.identify(identity),
         wake: () => this.#sender.wakeAll(),
         flush: async () => {
-          await Promise.all(this.#entering);
+          await Promise.all([...this.#lines.values()].map(({ moving }) => moving));
           await this.flush();
         },
         drop: (error) => this.#dropUnsent(error),
@@ -140,41 +131,61 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
    * `SerdeError`. Waits for room in the buffer first.
    */
   send(record: ProducerRecord<K, V>): Promise<RecordMetadata> {
-    if (this.#transactions === null) return this.#send(record, () => {});
+    let encoded: Encoded;
     try {
-      this.#transactions.requireOpen();
+      this.#transactions?.requireOpen();
+      encoded = this.#encode(record);
     } catch (error) {
       return Promise.reject(error);
     }
-    // The transaction ends behind this record, also if it has to wait for the topic or for room.
-    const { promise, resolve: entered } = deferred<void>();
-    this.#entering.add(promise);
-    void promise.then(() => this.#entering.delete(promise));
-    const sent = this.#send(record, entered);
-    void sent.then(() => entered(), () => entered());
-    return sent;
+    const receipt = new SingleReceipt();
+    this.#line(record.topic).add(encoded, receipt, 0);
+    return receipt.promise;
   }
 
-  async #send(record: ProducerRecord<K, V>, entered: () => void): Promise<RecordMetadata> {
-    // What the caller changes later is not sent.
-    const key = this.#bytes(record, "key", this.#key, record.key ?? null);
-    const value = this.#bytes(record, "value", this.#value, record.value);
-    const writer = await this.topic(record.topic);
-    const timestampMs = record.timestampMs ?? this.cluster.io.clock.wallMs();
-    const partition = record.partition ?? -1;
-    return await new Promise((resolve, reject) => {
-      const attempt = (): void => {
-        const callback: DeliveryCallback = (error, offset, appendTimeMs) => {
-          if (error !== null) return reject(error);
-          const time = appendTimeMs < 0n ? timestampMs : Number(appendTimeMs);
-          resolve({ topic: record.topic, partition: chosen, offset, timestampMs: time });
-        };
-        const chosen = writer.append(partition, timestampMs, key, value, record.headers, callback);
-        if (chosen < 0) this.room().then(attempt).catch(reject);
-        else entered();
-      };
-      attempt();
-    });
+  /**
+   * Sends records as `send` does, in this order, with one promise for all of them: much less work
+   * where there are many. Resolves when all are acknowledged. If any is given up it rejects with the
+   * first error, but not before all are settled. If a serde refuses one, none
+   * is sent.
+   */
+  sendAll(records: readonly ProducerRecord<K, V>[]): Promise<RecordMetadata[]> {
+    const encoded: Encoded[] = [];
+    try {
+      this.#transactions?.requireOpen();
+      for (const record of records) encoded.push(this.#encode(record));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const shipment = new Shipment(encoded.length);
+    let line: SendLine | null = null;
+    for (let i = 0, topic = ""; i < encoded.length; i++) {
+      const record = encoded[i]!;
+      if (line === null || record.topic !== topic) line = this.#line(topic = record.topic);
+      line.add(record, shipment, i);
+    }
+    return shipment.promise;
+  }
+
+  /** The bytes as they are now: what the caller puts into other objects later is not sent. */
+  #encode(record: ProducerRecord<K, V>): Encoded {
+    return {
+      topic: record.topic,
+      partition: record.partition ?? -1,
+      timestampMs: record.timestampMs ?? this.cluster.io.clock.wallMs(),
+      key: this.#bytes(record, "key", this.#key, record.key ?? null),
+      value: this.#bytes(record, "value", this.#value, record.value),
+      headers: record.headers,
+    };
+  }
+
+  #line(topic: string): SendLine {
+    let line = this.#lines.get(topic);
+    if (line === undefined) {
+      line = new SendLine(() => this.topic(topic), () => this.room());
+      this.#lines.set(topic, line);
+    }
+    return line;
   }
 
   #bytes<T>(

@@ -1,12 +1,12 @@
 // Our own client, from its package. Without WAY=records: a `TopicWriter` and batches for a handler;
-// with it a promise for each record sent and a loop over each record read.
+// with it lists of records for `sendAll`, as others have them, and a loop over single records.
 import process from "node:process";
 import { Consumer, Producer } from "kstream";
 import { inWindows, serve } from "./load.mjs";
 
 const CHECK_EVERY = 1000;
 const brokers = [process.env.BOOTSTRAP];
-const oneByOne = process.env.WAY === "records";
+const byRecords = process.env.WAY === "records";
 let consumer = null;
 
 async function append(producer, topic, { keys, values }, over) {
@@ -31,17 +31,18 @@ await serve({
         if (error !== null) throw error;
       },
     });
-    const send = oneByOne
-      ? inWindows((messages) =>
-        Promise.all(messages.map(({ key, value }) => producer.send({ topic, key, value })))
-      )
+    const send = byRecords
+      ? inWindows((messages) => {
+        for (const message of messages) message.topic = topic;
+        return producer.sendAll(messages);
+      })
       : (records, over) => append(producer, topic, records, over);
     return Promise.resolve({ send, close: () => producer.close() });
   },
   async consume({ topic, groupId }, take) {
     consumer = new Consumer({ brokers, groupId, autoCommitIntervalMs: 1000 });
     consumer.subscribe([topic]);
-    if (oneByOne) {
+    if (byRecords) {
       for await (const { value } of consumer.records()) if (!take(1, value.length)) return;
       return;
     }

@@ -49,6 +49,8 @@ interface Assigned {
   paused: boolean;
   /** It is about to be taken away: nothing more of it is handed out. */
   held: boolean;
+  /** It was taken away, or another object has its place. */
+  dropped: boolean;
   /** Who works on a chunk of it and must have that finished before the next. */
   leased: Worker | null;
   queued: number;
@@ -124,6 +126,7 @@ export class Fetcher {
         maxBytes: this.options.partitionMaxBytes,
         paused: before?.paused ?? false,
         held: before?.held ?? false,
+        dropped: false,
         leased: null,
         queued: 0,
         inRequest: null,
@@ -231,12 +234,10 @@ export class Fetcher {
     const taken = await this.#wait(worker, signal);
     if (taken === null) return null;
     const { chunk, owner } = taken;
-    const isCurrent = () =>
-      this.#assigned.get(partitionKey(owner.topic, owner.partition)) === owner;
     return {
       chunk,
       get isValid(): boolean {
-        return isCurrent() && !owner.paused && !owner.held;
+        return !owner.dropped && !owner.paused && !owner.held;
       },
       handOut(offset) {
         owner.finished = offset;
@@ -248,7 +249,7 @@ export class Fetcher {
       },
       release: () => {
         owner.leased = null;
-        if (isCurrent() && owner.position < chunk.nextOffset) this.#putBack(taken);
+        if (!owner.dropped && owner.position < chunk.nextOffset) this.#putBack(taken);
         this.#wake();
         this.#pumping.soon();
       },
@@ -328,6 +329,7 @@ export class Fetcher {
     const assigned = this.#assigned.get(partitionKey(topic, partition));
     if (assigned === undefined) return;
     this.#assigned.delete(partitionKey(topic, partition));
+    assigned.dropped = true;
     this.#dropChunks(assigned);
     // Who waits for its worker need not wait any more.
     this.#wake();

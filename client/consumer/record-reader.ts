@@ -15,18 +15,21 @@ export class RecordReader<K, V> {
 
   /** Throws `SerdeError`. */
   read({ topic, partition }: Place, cursor: RecordCursor): ConsumerRecord<K, V> {
-    const place = { topic, partition, offset: BigInt(cursor.offset) };
     return {
-      ...place,
+      topic,
+      partition,
+      offset: BigInt(cursor.offset),
       timestampMs: cursor.timestamp,
-      key: this.#part(place, "key", this.key, cursor.key()),
-      value: this.#part(place, "value", this.value, cursor.value()),
+      key: this.#part(topic, partition, cursor, "key", this.key, cursor.key()),
+      value: this.#part(topic, partition, cursor, "value", this.value, cursor.value()),
       headers: cursor.headers(),
     };
   }
 
   #part<T>(
-    { topic, partition, offset }: Place & { readonly offset: bigint },
+    topic: string,
+    partition: number,
+    cursor: RecordCursor,
     part: "key" | "value",
     serde: Serde<T>,
     bytes: Uint8Array | null,
@@ -35,7 +38,7 @@ export class RecordReader<K, V> {
     try {
       return serde.deserialize(bytes, { topic, part });
     } catch (error) {
-      throw new SerdeError(topic, partition, offset, part, error);
+      throw new SerdeError(topic, partition, BigInt(cursor.offset), part, error);
     }
   }
 }

@@ -6,8 +6,16 @@ import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 
-/** Hears what became of a record: its offset (−1 if unknown), or the error. */
-export type DeliveryCallback = (error: Error | null, offset: bigint, timestampMs: bigint) => void;
+/**
+ * Hears what became of a record: its offset (−1 if unknown), or the error. `token` is the number
+ * that was given with the record, so that one callback can serve many.
+ */
+export type DeliveryCallback = (
+  error: Error | null,
+  offset: bigint,
+  timestampMs: bigint,
+  token: number,
+) => void;
 
 /** Whose sequence a batch is numbered in. */
 export interface ProducerIdentity {
@@ -26,6 +34,8 @@ export class ProducerBatch {
   #builder: BatchBuilder | null;
   #bytes: Uint8Array | null = null;
   #callbacks: (DeliveryCallback | undefined)[] | null = null;
+  /** What to call each back with. */
+  #tokens: number[] = [];
   #recordCount = 0;
   #sizeBytes = 0;
   readonly #options: ResolvedProducerOptions;
@@ -66,9 +76,13 @@ export class ProducerBatch {
     value: Uint8Array | null,
     headers: readonly RecordHeader[] | undefined,
     callback: DeliveryCallback | undefined,
+    token: number,
   ): void {
     assert(this.#builder !== null, "records go into open batches");
-    if (callback !== undefined) (this.#callbacks ??= [])[this.#builder.recordCount] = callback;
+    if (callback !== undefined) {
+      (this.#callbacks ??= [])[this.#builder.recordCount] = callback;
+      this.#tokens[this.#builder.recordCount] = token;
+    }
     this.#builder.append(timestampMs, key, value, headers);
   }
 
@@ -123,6 +137,7 @@ export class ProducerBatch {
         cursor.value(),
         cursor.headers(),
         this.#callbacks?.[i],
+        this.#tokens[i] ?? 0,
       );
     }
     return [first, second];
@@ -130,13 +145,15 @@ export class ProducerBatch {
 
   /** Tells every record's owner that it is stored. `logAppendTimeMs` −1: the producer's time. */
   acknowledge(baseOffset: bigint, logAppendTimeMs: bigint): void {
+    const first = Number(baseOffset);
     this.#callbacks?.forEach((callback, i) => {
-      callback?.(null, baseOffset < 0n ? -1n : baseOffset + BigInt(i), logAppendTimeMs);
+      const offset = first < 0 ? -1n : BigInt(first + i);
+      callback?.(null, offset, logAppendTimeMs, this.#tokens[i] ?? 0);
     });
   }
 
   /** Tells every record's owner that it is lost. */
   fail(error: Error): void {
-    this.#callbacks?.forEach((callback) => callback?.(error, -1n, -1n));
+    this.#callbacks?.forEach((callback, i) => callback?.(error, -1n, -1n, this.#tokens[i] ?? 0));
   }
 }

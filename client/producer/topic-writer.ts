@@ -39,7 +39,7 @@ export class TopicWriter {
   /**
    * Adds a record, copying it. `partition` −1: chosen by the key's hash, or in turn. Returns the
    * partition, or −1 if the buffer is full: wait for `Producer.room` and try again. Throws
-   * `UnsupportedError` if there is no such partition.
+   * `UnsupportedError` if there is no such partition. `token` is given back to the callback.
    */
   append(
     partition: number,
@@ -48,6 +48,7 @@ export class TopicWriter {
     value: Uint8Array | null,
     headers?: readonly RecordHeader[],
     callback?: DeliveryCallback,
+    token = 0,
   ): number {
     const bytesMax = recordSizeBytesMax(key?.length ?? 0, value?.length ?? 0, headers);
     const queue = partition >= 0
@@ -58,7 +59,7 @@ export class TopicWriter {
     const batch = this.#accumulator.batchFor(queue, bytesMax);
     if (batch === null) return -1;
     const before = batch.sizeBytes;
-    batch.append(timestampMs, key, value, headers, callback);
+    batch.append(timestampMs, key, value, headers, callback, token);
     this.#accumulator.added(batch.sizeBytes - before);
     return queue.partition;
   }

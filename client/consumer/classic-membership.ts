@@ -290,7 +290,6 @@ export class ClassicMembership implements Membership {
     this.#spread = null;
     const leads = response.leader === response.memberId;
     const assignments = leads ? await this.#assignments(response) : [];
-    const sentMs = this.cluster.io.clock.monotonicMs();
     const answer = await connection.request(syncGroup, {
       groupId: this.groupId,
       generationId: this.#generation,
@@ -301,7 +300,9 @@ export class ClassicMembership implements Membership {
       assignments: response.skipAssignment ? [] : assignments,
     }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
     this.#check(answer.errorCode, "sync with");
-    this.#heard(sentMs);
+    // Who joins a stable group again gets what it has, but its session goes on from before.
+    const code = await this.#heartbeat(connection);
+    if (code !== Errors.REBALANCE_IN_PROGRESS) this.#check(code, "send a heartbeat to");
     return eachPartition(decodeAssignment(answer.assignment));
   }
 
@@ -425,12 +426,17 @@ export class ClassicMembership implements Membership {
   async #heartbeat(connection: Connection): Promise<number> {
     const { groupInstanceId } = this.options;
     const sentMs = this.cluster.io.clock.monotonicMs();
+    const { requestTimeoutMs } = this.cluster.options;
+    const hasSession = !this.#session.signal.aborted;
     const { errorCode } = await connection.request(heartbeat, {
       groupId: this.groupId,
       generationId: this.#generation,
       memberId: this.#memberId,
       ...(groupInstanceId === null ? {} : { groupInstanceId }),
-    }, { timeoutMs: Math.max(1, this.#session.leftMs), signal: this.#stop.signal });
+    }, {
+      timeoutMs: hasSession ? Math.max(1, this.#session.leftMs) : requestTimeoutMs,
+      signal: this.#stop.signal,
+    });
     // One of another generation is not counted on any more.
     if (errorCode === Errors.NONE || errorCode === Errors.REBALANCE_IN_PROGRESS) {
       this.#heard(sentMs);

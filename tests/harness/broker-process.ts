@@ -18,8 +18,11 @@ export interface BrokerProcess {
   readonly dataDir: string;
   /** What it wrote so far, both streams. */
   output(): string;
-  /** Resolves when it has written something that matches, or fails after 10 s. */
-  outputHas(pattern: RegExp): Promise<void>;
+  /**
+   * The first match in what it has written, once there is one, or fails after 10 s. Being ready is
+   * told by a file, and what it wrote before may come through the pipe after that.
+   */
+  outputHas(pattern: RegExp): Promise<RegExpExecArray>;
   /** SIGTERM (or `signal`), then waits for the end and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
@@ -96,7 +99,9 @@ export async function startBrokerProcess(
     output: () => output,
     outputHas: async (pattern) => {
       const deadline = Date.now() + 10_000;
-      while (!pattern.test(output)) {
+      for (;;) {
+        const match = pattern.exec(output);
+        if (match !== null) return match;
         if (Date.now() > deadline) throw new Error(`no ${pattern} in:\n${output}`);
         await Bun.sleep(2);
       }

@@ -88,8 +88,8 @@ test("transactions that hang, and a broker whose clock is ahead", async () => {
 }, 60_000);
 
 test("an advertised address that cannot be reached is named with its fix", async () => {
-  await withBroker(async ({ output }) => {
-    const bootstrap = /bound to ([\d.:]+)/.exec(output())?.[1] ?? "none";
+  await withBroker(async ({ outputHas }) => {
+    const bootstrap = (await outputHas(/bound to ([\d.:]+)/))[1] ?? "none";
     const finished = await kstream(["doctor", "--timeout", "3", "--watch", "1"], {
       brokers: bootstrap,
     });
@@ -97,8 +97,8 @@ test("an advertised address that cannot be reached is named with its fix", async
     expect(finished.stdout).toMatch(/^address: problem: broker \d+ advertises 127\.0\.0\.1:1, /);
     expect(finished.stdout).toContain(`advertised.listeners=PLAINTEXT://${bootstrap}`);
   }, { args: ["--memory", "--advertise", "127.0.0.1:1"] });
-  await withBroker(async ({ output }) => {
-    const bootstrap = /bound to ([\d.:]+)/.exec(output())?.[1] ?? "none";
+  await withBroker(async ({ outputHas }) => {
+    const bootstrap = (await outputHas(/bound to ([\d.:]+)/))[1] ?? "none";
     const doctor = ["doctor", "--timeout", "3", "--watch", "1"];
     const { exitCode, stdout } = await kstream(doctor, { brokers: bootstrap });
     expect([exitCode, stdout]).toEqual([

@@ -21,6 +21,7 @@ import type {
   PartitionPosition,
   ResolvedConsumerOptions,
 } from "./consumer/options.ts";
+import { RecordLoop } from "./consumer/record-loop.ts";
 import { RecordReader } from "./consumer/record-reader.ts";
 import { runHandlers } from "./consumer/run.ts";
 import type { RecordHandler, RunOptions } from "./consumer/run.ts";
@@ -202,28 +203,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
    * rebalances take effect at the next record: none is skipped, none comes twice. Rejects as `next`
    * does, and with a `SerdeError`, after which the same record comes again unless it is sought past.
    */
-  async *records(
+  records(
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
-    for (;;) {
-      const lease = await this.#fetcher.lease("loop", options.signal);
-      if (lease === null) return;
-      try {
-        let isWhole = true;
-        for (const cursor of lease.chunk.each()) {
-          options.signal?.throwIfAborted();
-          isWhole = lease.isValid && !this.#closed.signal.aborted;
-          if (!isWhole) break;
-          const record = this.#reader.read(lease.chunk, cursor);
-          lease.handOut(cursor.offset);
-          yield record;
-          lease.finish(cursor.offset + 1);
-        }
-        if (isWhole) lease.finish(lease.chunk.nextOffset);
-      } finally {
-        lease.release();
-      }
-    }
+    return new RecordLoop({
+      reader: this.#reader,
+      isClosed: () => this.#closed.signal.aborted,
+      lease: (signal) => this.#fetcher.lease("loop", signal),
+    }, options.signal);
   }
 
   /**

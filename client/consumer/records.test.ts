@@ -89,6 +89,25 @@ test("a loop that is left goes on behind the record at hand", () => {
   world.stop();
 });
 
+test("records asked for at once come in order, and an end that was asked for comes after them", () => {
+  const { world, clock, make, assign } = setUp(1);
+  const consumer = make();
+  assign(consumer);
+  const records = consumer.records();
+  const asked = [records.next(), records.next(), records.return(), records.next()];
+  clock.advance(2000);
+  clock.run(world.produce("t", 1, 0, 10));
+  const got = clock.run(Promise.all(asked));
+  expect(got.map(({ value }) => value?.value ?? null)).toEqual(["0", "1", null, null]);
+  expect(consumer.position("t", 0)).toBe(2n);
+  const rest = consumer.records();
+  expect(clock.run(rest.next()).value?.value).toBe("2");
+  expect(() => clock.run(rest.throw(new Error("enough")))).toThrow("enough");
+  expect(clock.run(rest.next()).done).toBe(true);
+  clock.run(consumer.close());
+  world.stop();
+});
+
 test("handlers work partitions side by side, each in its order; a slow one stops no other", () => {
   const { world, clock, make, assign } = setUp(4);
   clock.run(world.produce("t", 4, 0, 400));

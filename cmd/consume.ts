@@ -140,6 +140,10 @@ function inputOptions() {
       new Option("--session-timeout <duration>", "how long the group waits for a lost member")
         .argParser(parseDuration),
     )
+    .option(
+      "--group-instance-id <id>",
+      "who is started again with it soon has its partitions back, and none move",
+    )
     .option("--share <group>", "take records from a share group, each accepted once written")
     .option("-p, --partition <list>", "only these: 0 or 0-2,5")
     .addOption(

@@ -15,3 +15,8 @@ test("words that nobody could have meant get no suggestion", () => {
   expect(didYouMean("x", ["topic"])).toBeNull();
   expect(didYouMean("t".repeat(300), ["t".repeat(300)])).toBeNull();
 });
+
+test("nobody is told to mean what was typed, should it be there by now", () => {
+  expect(didYouMean("orders", ["orders", "borders"])).toBe("borders");
+  expect(didYouMean("orders", ["orders"])).toBeNull();
+});

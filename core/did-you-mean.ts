@@ -30,6 +30,8 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
+    // It has come into being since it was missed.
+    if (candidate === word) continue;
     const found = distance(word.toLowerCase(), candidate.toLowerCase(), bestDistance);
     if (found < bestDistance) [best, bestDistance] = [candidate, found];
   }

@@ -17,13 +17,14 @@ export interface GroupFlags {
   readonly assignor?: string | undefined;
   /** Milliseconds. */
   readonly sessionTimeout?: number | undefined;
+  readonly groupInstanceId?: string | undefined;
 }
 
 /** How this member takes part in its group. */
 export type GroupOptions =
   & Pick<
     ConsumerOptions,
-    "assignors" | "serverAssignor" | "sessionTimeoutMs" | "heartbeatIntervalMs"
+    "assignors" | "serverAssignor" | "sessionTimeoutMs" | "heartbeatIntervalMs" | "groupInstanceId"
   >
   & { readonly groupId: string; readonly groupProtocol: GroupProtocol };
 
@@ -33,15 +34,18 @@ export type GroupOptions =
  */
 export function groupOptions(flags: GroupFlags): GroupOptions | null {
   const { group: groupId, groupProtocol = "classic", assignor, sessionTimeout } = flags;
+  const { groupInstanceId } = flags;
   if (groupId === undefined) {
     const other = [
       flags.groupProtocol === undefined ? null : "--group-protocol",
       assignor === undefined ? null : "--assignor",
       sessionTimeout === undefined ? null : "--session-timeout",
+      groupInstanceId === undefined ? null : "--group-instance-id",
     ].find((flag) => flag !== null);
     if (other === undefined) return null;
     throw new OperatorError(`${other} is for members of a group`, "", "give --group", 2);
   }
+  const member = { groupId, groupProtocol, ...(groupInstanceId && { groupInstanceId }) };
   if (groupProtocol === "consumer") {
     if (sessionTimeout !== undefined) {
       throw new OperatorError(
@@ -51,11 +55,10 @@ export function groupOptions(flags: GroupFlags): GroupOptions | null {
         2,
       );
     }
-    return { groupId, groupProtocol, ...(assignor && { serverAssignor: assignor }) };
+    return { ...member, ...(assignor && { serverAssignor: assignor }) };
   }
   return {
-    groupId,
-    groupProtocol,
+    ...member,
     assignors: assignorsOf(assignor ?? "cooperative-sticky"),
     ...(sessionTimeout && {
       sessionTimeoutMs: sessionTimeout,
@@ -95,6 +98,9 @@ function adviceFor(code: number, groupId: string): string | null {
         "and give --assignor (e.g. range,roundrobin) or --group-protocol";
     case Errors.UNSUPPORTED_ASSIGNOR:
       return "give --assignor another that the broker has: uniform or range";
+    case Errors.FENCED_INSTANCE_ID:
+    case Errors.UNRELEASED_INSTANCE_ID:
+      return "another member has its --group-instance-id: give each its own";
     case Errors.INVALID_SESSION_TIMEOUT:
       return "give a --session-timeout within the broker's group.min.session.timeout.ms and " +
         "group.max.session.timeout.ms";

@@ -59,6 +59,11 @@ export class Member {
     this.errors = await new Response(this.process.stderr).text();
   }
 
+  /** Until it has printed the line. */
+  async prints(line: string): Promise<void> {
+    await until(() => this.lines.includes(line));
+  }
+
   /** Interrupts it, which has to end well, or kills it. */
   async end(signal: "SIGINT" | "SIGKILL"): Promise<void> {
     this.process.kill(signal);

@@ -1,5 +1,5 @@
 /** `consume --group`: members that come, go and are killed while records keep coming. */
-import { afterAll, beforeAll, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type BrokerProcess, startBrokerProcess } from "../harness/broker-process.ts";
 import { comeAndGo, killOne, Member, MEMBER_KINDS, QUICK_GROUPS } from "../harness/group-scene.ts";
 import { fails, ok } from "./cli.ts";
@@ -41,3 +41,45 @@ test("flags of a group that do not fit are refused", async () => {
   await fails([...consume, "-g", "flags"], 1, ["--assignor"], at);
   await eager.end("SIGINT");
 });
+
+for (const protocol of ["classic", "consumer"]) {
+  test(
+    `${protocol}: a member with an instance id comes back to its partitions, none of which move`,
+    async () => {
+      const topic = `static-${protocol}`;
+      await ok(["topic", "create", topic, "-p", "2"], at);
+      const join = (id: string) =>
+        new Member(broker.bootstrap, topic, [
+          "--group-protocol",
+          protocol,
+          "--group-instance-id",
+          id,
+        ]);
+      /** Which partition each instance has, once both have one. */
+      const owners = async (): Promise<Record<string, number[]>> => {
+        for (;;) {
+          const group = JSON.parse(await ok(["group", "describe", topic, "--json"], at))[0];
+          const members: { groupInstanceId: string; assignment: { partitions: number[] }[] }[] =
+            group.members;
+          if (members.length === 2 && members.every(({ assignment }) => assignment.length > 0)) {
+            return Object.fromEntries(members.map(({ groupInstanceId, assignment }) => {
+              return [groupInstanceId, assignment.flatMap(({ partitions }) => partitions)];
+            }));
+          }
+        }
+      };
+      const [stays, leaves] = [join("a"), join("b")];
+      await ok(["wait", "group", topic, "--members", "2", "--timeout", "20s"], at);
+      const before = await owners();
+      await leaves.end("SIGINT");
+      expect(await owners()).toEqual(before);
+      await ok(["produce", topic, "-p", String(before["b"]?.[0])], { ...at, input: "for b\n" });
+      const again = join("b");
+      await again.prints("for b");
+      expect(await owners()).toEqual(before);
+      expect(stays.lines).toEqual([]);
+      await Promise.all([stays.end("SIGINT"), again.end("SIGINT")]);
+    },
+    30_000,
+  );
+}

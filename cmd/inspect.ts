@@ -10,6 +10,7 @@ const KINDS: Readonly<Record<InspectKind, string>> = {
   index: "a sparse index by offset (.index)",
   timeindex: "a sparse index by time (.timeindex)",
   txnindex: "the aborted transactions of a segment (.txnindex)",
+  keyindex: "which keys are where (.keyindex); with --records also the hashes of keys",
   snapshot: "the state of producers (.snapshot)",
   group: "records of __consumer_offsets: a .log, or the folder of a partition",
   transaction: "records of __transaction_state, likewise",
@@ -24,6 +25,7 @@ const EXAMPLES: Readonly<Record<InspectKind, string>> = {
   index: "data/orders-0/00000000000000000000.index",
   timeindex: "data/orders-0/00000000000000000000.timeindex",
   txnindex: "data/orders-0/00000000000000000000.txnindex",
+  keyindex: "data/orders-0/00000000000000000000.keyindex",
   snapshot: "data/orders-0/00000000000000001000.snapshot",
   group: "data/__consumer_offsets-12 --json | jq -c .value",
   transaction: "data/__transaction_state-7",
@@ -61,7 +63,7 @@ function subcommand(kind: InspectKind, summary: string): CommandUnknownOpts {
       new Option("-n, --count <number>", "at most so many lines")
         .argParser(wholeNumber(1, Number.MAX_SAFE_INTEGER)),
     )
-    .option("--records", "also the records of batches")
+    .option("--records", "also the records of batches, the keys of runs")
     .addOption(jsonOption())
     .addHelpText("after", `\nExamples:\n  kstream inspect ${kind} ${EXAMPLES[kind]}`)
     .action(async (path, options) =>

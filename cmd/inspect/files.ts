@@ -1,9 +1,16 @@
 /** Indexes, snapshots and checkpoints, entry by entry. */
 import { basename } from "node:path";
+import { crc32c } from "../../core/crc32c.ts";
 import type { Disk } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { readInt16, readInt32, readInt64 } from "../../core/records/batch-header.ts";
 import { parseEpochs, parseOffsets } from "../../storage/checkpoint-file.ts";
+import {
+  parseKeyRunHead,
+  RUN_CRC_FROM,
+  RUN_ENTRY_BYTES,
+  RUN_HEAD_BYTES,
+} from "../../storage/keys/key-run.ts";
 import {
   INDEX_SUFFIX,
   LEADER_EPOCH_FILE,
@@ -47,6 +54,33 @@ export function* readIndex(
   }
   const rest = bytes.length - at;
   if (rest > 0 && rest < entryBytes) yield { damage: "an entry is cut short", path, position: at };
+}
+
+/** `.keyindex`: of each run its head, with `isFull` also its entries. */
+export function* readKeyIndex(disk: Disk, path: string, isFull: boolean): Generator<Finding> {
+  const bytes = readWhole(disk, path);
+  let [at, covered] = [0, 0];
+  while (at < bytes.length) {
+    const head = parseKeyRunHead(bytes.subarray(at));
+    if (head === null) return yield { damage: "no run of keys begins here", path, position: at };
+    const end = at + RUN_HEAD_BYTES + head.count * RUN_ENTRY_BYTES;
+    if (end > bytes.length) return yield { damage: "a run is cut short", path, position: at };
+    if (crc32c(bytes.subarray(at + RUN_CRC_FROM, end)) !== head.crc) {
+      return yield { damage: "the checksum of a run fails", path, position: at };
+    }
+    if (head.fromPosition !== covered) {
+      yield { damage: `a run does not begin at ${covered} of the log`, path, position: at };
+    }
+    const { baseOffset, fromPosition, toPosition, nextOffset, count } = head;
+    yield { entry: { fromPosition, toPosition, nextOffset, entries: count } };
+    const words = new DataView(bytes.buffer, bytes.byteOffset, end);
+    for (let entry = at + RUN_HEAD_BYTES; isFull && entry < end; entry += RUN_ENTRY_BYTES) {
+      const batchOffset = baseOffset + words.getUint32(entry, true);
+      yield { entry: { batchOffset, keyHash: words.getUint32(entry + 4, true) } };
+    }
+    covered = toPosition;
+    at = end;
+  }
 }
 
 /** `.txnindex`. */

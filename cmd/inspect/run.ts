@@ -4,7 +4,13 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { Output } from "../consume/output.ts";
 import { writeStdout } from "../stdout.ts";
 import { say } from "../terminal.ts";
-import { readCheckpoint, readIndex, readSnapshot, readTransactionIndex } from "./files.ts";
+import {
+  readCheckpoint,
+  readIndex,
+  readKeyIndex,
+  readSnapshot,
+  readTransactionIndex,
+} from "./files.ts";
 import { readBatches, readDecoded } from "./logs.ts";
 
 declare global {
@@ -20,6 +26,7 @@ export type InspectKind =
   | "index"
   | "timeindex"
   | "txnindex"
+  | "keyindex"
   | "snapshot"
   | "group"
   | "transaction"
@@ -44,6 +51,7 @@ const KIND_BY_SUFFIX: Readonly<Record<string, readonly InspectKind[]>> = {
   ".log": ["segment", "group", "transaction", "share", "metadata"],
   ".timeindex": ["timeindex"],
   ".txnindex": ["txnindex"],
+  ".keyindex": ["keyindex"],
   ".index": ["index"],
   ".snapshot": ["snapshot"],
   "-checkpoint": ["checkpoint"],
@@ -123,6 +131,8 @@ function findings(
       return readIndex(disk, path, kind);
     case "txnindex":
       return readTransactionIndex(disk, path);
+    case "keyindex":
+      return readKeyIndex(disk, path, records);
     case "snapshot":
       return readSnapshot(disk, path);
     case "checkpoint":

@@ -8,7 +8,7 @@ import { Producer } from "../../client/producer.ts";
 import { encodeSnapshot } from "../../cluster/metadata-batches.ts";
 import { clientIo } from "../../cmd/client.ts";
 import schemas from "../../docs/json-schemas.json" with { type: "json" };
-import { freshDir, withBroker } from "../harness/broker-process.ts";
+import { type BrokerProcess, freshDir, withBroker } from "../harness/broker-process.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
 const scratch = freshDir("inspect");
@@ -51,13 +51,18 @@ async function ofTopic(kind: string, topic: string): Promise<Record<string, unkn
   return all;
 }
 
-async function fill(bootstrap: string): Promise<void> {
+async function fill({ bootstrap, admin }: BrokerProcess): Promise<void> {
   const at = { brokers: bootstrap };
   await ok(["topic", "create", "orders", "-c", "index.interval.bytes=0"], at);
   for (const codec of ["none", "zstd"]) {
     const input = Array.from({ length: 500 }, (_, i) => `k${i}:${codec} ${i}\n`).join("");
     await ok(["produce", "orders", "-K", ":", "-z", codec, "-H", "a=b"], { ...at, input });
   }
+  await ok(["topic", "create", "keyed", "-c", "segment.bytes=1048576"], at);
+  const wide = Array.from({ length: 20_000 }, (_, i) => `k${i}:${"v".repeat(100)}\n`).join("");
+  await ok(["produce", "keyed", "-K", ":"], { ...at, input: wide });
+  // Segments that are full are indexed when somebody looks for a key.
+  await ok(["topic", "get", "keyed", "k7", "--admin", admin ?? "none"], at);
   await ok(["consume", "orders", "-g", "billing", "-n", "10"], at);
   await ok(["config", "set", "group", "jobs", "share.auto.offset.reset=earliest"], at);
   await ok(["consume", "orders", "--share", "jobs", "-n", "5"], at);
@@ -71,7 +76,7 @@ async function fill(bootstrap: string): Promise<void> {
 }
 
 test("everything on disk is decoded, as its schema says", async () => {
-  await withBroker(({ bootstrap }) => fill(bootstrap), { dataDir });
+  await withBroker(fill, { dataDir });
   const batches = await lines("segment", segment(".log"));
   expect(batches[0]).toMatchObject({ position: 0, baseOffset: 0, compression: "none" });
   const zstd = batches.find(({ compression }) => compression === "zstd");
@@ -95,6 +100,12 @@ test("everything on disk is decoded, as its schema says", async () => {
     .toContainEqual({ timestamp: zstd?.["maxTimestamp"], offset: 999 });
   expect(await lines("txnindex", segment(".txnindex")))
     .toEqual([expect.objectContaining({ firstOffset: 1000, lastOffset: 1001 })]);
+  const keyIndex = join(dataDir, "keyed-0/00000000000000000000.keyindex");
+  const keys = await lines("keyindex", keyIndex, "--records");
+  expect(keys[0]).toMatchObject({ fromPosition: 0, entries: keys.length - 1 });
+  expect(keys[0]?.["nextOffset"]).toBe(keys.length - 1);
+  expect(keys.slice(1)).toContainEqual(expect.objectContaining({ batchOffset: 0 }));
+  expect(await lines("keyindex", keyIndex)).toEqual([keys[0]!]);
   const snapshot = readdirSync(folder).find((name) => name.endsWith(".snapshot")) ?? "none";
   const producers = await lines("snapshot", join(folder, snapshot));
   expect(producers[0]).toMatchObject({ batches: [{ lastOffset: 499 }] });
@@ -154,6 +165,17 @@ test("damage is named by its position, and what is left is shown", async () => {
   expect(stderr).toContain(`at byte ${second?.["position"]}`);
   expect((await parsed("segment", stdout)).at(-1)).toMatchObject({ control: "abort" });
 
+  const keyIndex = join(scratch, "00000000000000000000.keyindex");
+  copyFileSync(join(dataDir, "keyed-0/00000000000000000000.keyindex"), keyIndex);
+  const hashes = openSync(keyIndex, "r+");
+  writeSync(hashes, "!", 100);
+  closeSync(hashes);
+  const changed = await kstream(["inspect", "keyindex", keyIndex]);
+  expect([changed.exitCode, changed.stderr]).toEqual([
+    1,
+    expect.stringContaining("at byte 0: the checksum of a run fails"),
+  ]);
+
   const index = join(scratch, "00000000000000000000.index");
   copyFileSync(segment(".index"), index);
   const bytes = openSync(index, "r+");
@@ -166,7 +188,16 @@ test("damage is named by its position, and what is left is shown", async () => {
   ]);
 }, 60_000);
 
-const KINDS = ["segment", "index", "timeindex", "txnindex", "snapshot", "group", "transaction"];
+const KINDS = [
+  "segment",
+  "index",
+  "timeindex",
+  "txnindex",
+  "keyindex",
+  "snapshot",
+  "group",
+  "transaction",
+];
 
 test("what is no such file is never shown as one, whatever is in it", async () => {
   const foreign: Record<string, Uint8Array | string> = {

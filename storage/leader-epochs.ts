@@ -36,13 +36,17 @@ export class LeaderEpochs {
     return this.list.findLast((entry) => entry.startOffset <= offset)?.epoch ?? UNDEFINED_EPOCH;
   }
 
-  /** Notes that a batch of this epoch starts at `startOffset`. Returns whether it is a new epoch. */
+  /**
+   * Notes that this epoch starts at `startOffset`: with a batch, or with an election. Epochs in which
+   * nothing was written have no extent, and a follower may hear of earlier ones only then. Returns
+   * whether something has changed.
+   */
   assign(epoch: number, startOffset: number): boolean {
     const last = this.list.at(-1);
-    if (epoch < 0 || (last !== undefined && epoch <= last.epoch)) return false;
-    // An epoch in which nothing was written has no extent.
-    if (last !== undefined && last.startOffset >= startOffset) this.list.pop();
-    this.list.push({ epoch, startOffset });
+    if (epoch < 0 || (last?.epoch === epoch && last.startOffset <= startOffset)) return false;
+    const isBefore = (entry: EpochEntry) => entry.epoch <= epoch && entry.startOffset < startOffset;
+    this.list = this.list.filter(isBefore);
+    if (this.list.at(-1)?.epoch !== epoch) this.list.push({ epoch, startOffset });
     return true;
   }
 

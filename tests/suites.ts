@@ -86,6 +86,20 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "sim-replication",
+    proves: "a partition of several replicas keeps what it acknowledged, through failovers",
+    full: ["bun", "tests/sim/main.ts", "--world", "replication", "--seeds", "60000"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "replication", "--seeds", "2000"],
+    minutesMax: 60,
+  },
+  {
+    name: "sim-mutants",
+    proves: "the simulator notices builds that are broken on purpose",
+    full: ["bun", "tests/sim/mutants.ts"],
+    sample: ["bun", "tests/sim/mutants.ts", "early-high-watermark"],
+    minutesMax: 30,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

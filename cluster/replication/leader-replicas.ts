@@ -138,7 +138,7 @@ export class LeaderReplicas {
   }
 
   /**
-   * The metadata say so: an answer to a proposal, or a change that came without one. What is older
+   * The metadata say so: an answer to a proposal, or a change that came without one. What is not newer
    * than what is known changes nothing. True if the high watermark has moved.
    */
   onCommitted(
@@ -160,17 +160,12 @@ export class LeaderReplicas {
     return this.advance(settings, nowMs);
   }
 
-  /** The controller has refused the proposal, and so never commits it. True as with `onCommitted`. */
-  onRefused(proposal: IsrProposal, settings: IsrSettings, nowMs: number): boolean {
-    if (this.#proposed !== proposal) return false;
-    this.#proposed = null;
-    return this.advance(settings, nowMs);
-  }
-
   /**
-   * The change of the ISR that is due, or null. It counts as under way until `onCommitted` or
-   * `onRefused`; meanwhile there is no other, and whoever sends it sends it again until there is an
-   * answer.
+   * The change of the ISR that is due, or null. It counts as under way until `onCommitted` with a later
+   * partition epoch; meanwhile there is no other, and whoever sends it sends it again until it has an
+   * answer. A refusal, too, raises the partition epoch (`refuseProposal`). Else this could happen: sent
+   * twice; the second copy is refused, so the member to be does not count any more and the high
+   * watermark passes it; then the first copy arrives, and the controller has no reason to refuse it.
    */
   propose(settings: IsrSettings, nowMs: number): IsrProposal | null {
     if (this.#proposed !== null) return null;

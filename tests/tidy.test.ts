@@ -42,6 +42,7 @@ const ENTRIES = [
   "core/protocol/index.ts",
   "core/protocol/records/index.ts",
   // Parts of clusters that the broker does not use yet (docs/clusters.md, "Not built yet").
+  "cluster/controller/broker-sessions.ts",
   "cluster/controller/partition-change.ts",
   "cluster/replication/divergence.ts",
   "cluster/replication/leader-replicas.ts",

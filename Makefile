@@ -4,7 +4,7 @@
 #   make test      unit, integration and house-rules tests
 #   make check     format, lint, types, floating promises
 #   make build     dist/kstream
-#   make sim       a simulator (WORLD=storage, cleaner, transactions, groups, share; SEEDS=500, SEED=n)
+#   make sim       a simulator (WORLD=storage, cleaner, transactions, groups, share, metadata; SEED=n)
 #   make compat    other people's clients against the built binary (SUITE=name for one)
 #   make faults    kill -9 rounds and hostile input against the built binary (ROUNDS=100)
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)

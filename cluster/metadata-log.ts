@@ -33,6 +33,11 @@ export type MetadataReadResult =
   | { readonly kind: "changes"; readonly changes: readonly MetadataChange[] }
   | { readonly kind: "gone" };
 
+/** The log cannot be read or written now; later it can. The message is a sentence that says why. */
+export class MetadataUnavailableError extends Error {
+  override readonly name = "MetadataUnavailableError";
+}
+
 /** Positions grow and mean nothing else; 0 is the beginning. See the head of the file. */
 export interface MetadataLog {
   /** Where the next change will begin. */
@@ -42,7 +47,11 @@ export interface MetadataLog {
     expectedPosition: number,
     records: readonly MetadataRecord[],
   ): Promise<MetadataAppendResult>;
-  /** Durable changes that begin at `position` or later, in order; a bounded number of them. */
+  /**
+   * Durable changes that begin at `position` or later, in order; a bounded number of them. `position`
+   * is where a change begins or the log ends. As the calls below, it rejects with a
+   * `MetadataUnavailableError` while what holds the log cannot be reached.
+   */
   read(position: number): Promise<MetadataReadResult>;
   /** Calls back when there is more to read. Returns the function that ends it. */
   onAppend(listener: () => void): () => void;

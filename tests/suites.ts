@@ -100,6 +100,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 30,
   },
   {
+    name: "sim-metadata",
+    proves: "the metadata on etcd is one history under one controller, through lost answers",
+    full: ["bun", "tests/sim/main.ts", "--world", "metadata", "--seeds", "3000"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "metadata", "--seeds", "60"],
+    minutesMax: 60,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

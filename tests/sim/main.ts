@@ -1,5 +1,5 @@
 /**
- * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication] [--seeds N] [--from N] [--seed N]`.
+ * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata] [--seeds N] [--from N] [--seed N]`.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
@@ -8,6 +8,7 @@
 import { createLogger, type Logger, silentLogger } from "../../core/logger.ts";
 import { CleanerSim } from "./cleaner-sim.ts";
 import { GroupSim } from "./group-sim.ts";
+import { MetadataSim } from "./metadata-sim.ts";
 import { ReplicationSim } from "./replication-sim.ts";
 import { ShareSim } from "./share-sim.ts";
 import { StuckError } from "./sim-clock.ts";
@@ -39,6 +40,7 @@ const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulati
   groups: (seed, logger) => new GroupSim(seed, logger),
   share: (seed, logger) => new ShareSim(seed, logger),
   replication: (seed, logger) => new ReplicationSim(seed, logger),
+  metadata: (seed, logger) => new MetadataSim(seed, logger),
 };
 
 function runSeed(seed: number, verbose: boolean): Kind | null {

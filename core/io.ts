@@ -210,6 +210,30 @@ export interface Network {
   connect(to: HostPort, handlers: SocketHandlers, options: ConnectOptions): Promise<Socket>;
 }
 
+/** A bound datagram socket; `address.port` is the bound port, also when port 0 was asked for. */
+export interface DatagramSocket {
+  readonly address: HostPort;
+  /**
+   * Sends one datagram to an IP address, or loses it: never throws. False if the system has refused
+   * it at once (no route, no room, closed).
+   */
+  send(to: HostPort, bytes: Uint8Array): boolean;
+  /** Nothing arrives any more. */
+  close(): void;
+}
+
+/** UDP. Datagrams may be lost, repeated, reordered and forged. */
+export interface Datagrams {
+  /**
+   * Binds before it resolves; rejects with the system's `code` (`EADDRINUSE`, …). The callee of
+   * `onDatagram` owns the bytes. `from.host` is an IP address; IPv4 on an IPv6 socket is IPv4.
+   */
+  bind(
+    at: HostPort,
+    onDatagram: (bytes: Uint8Array, from: HostPort) => void,
+  ): Promise<DatagramSocket>;
+}
+
 /**
  * What goes to a task and comes back: plain data. The buffer under `bytes` goes with the message, so
  * nobody else may use it any more. Each buffer that comes back is new to this side's garbage

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isIpAddress, javaHost } from "./ip-address.ts";
+import { ipFromBytes, ipToBytes, isIpAddress, javaHost } from "./ip-address.ts";
 
 test("addresses are told from other names", () => {
   const addresses = ["127.0.0.1", "::", "::1", "fe80::a", "1:2:3:4:5:6:7:8", "::ffff:10.0.0.1"];
@@ -25,4 +25,20 @@ test("hosts are written as Java writes them", () => {
     "fe80:0:0:0:0:0:0:ab",
     "*",
   ]);
+});
+
+test("addresses become bytes, and bytes the one text that an address has", () => {
+  const texts = [
+    "10.0.0.255",
+    "::",
+    "::1",
+    "1::",
+    "1:0:0:2::3",
+    "2001:db8::1:0:0:1",
+    "1:2:3:4:5:6:7:8",
+  ];
+  for (const text of texts) expect(ipFromBytes(ipToBytes(text)!)).toBe(text);
+  expect(ipFromBytes(ipToBytes("::ffff:10.0.0.1")!)).toBe("10.0.0.1");
+  expect(ipFromBytes(ipToBytes("2001:0DB8:0:1:0:1:0:1")!)).toBe("2001:db8:0:1:0:1:0:1");
+  expect(["localhost", "1.2.3", "::g", ""].map(ipToBytes)).toEqual([null, null, null, null]);
 });

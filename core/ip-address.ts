@@ -24,6 +24,36 @@ export function javaHost(host: string): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
 }
 
+/**
+ * The 4 or 16 bytes of an address, or null if it is none. IPv4 within IPv6 (`::ffff:10.0.0.1`) is
+ * IPv4, so that one address has one form.
+ */
+export function ipToBytes(text: string): Uint8Array | null {
+  if (isIpv4(text)) return Uint8Array.from(text.split("."), Number);
+  const groups = ipv6Groups(text);
+  if (groups === null) return null;
+  const bytes = Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
+  const isMapped = bytes.subarray(0, 10).every((byte) => byte === 0) && groups[5] === 0xffff;
+  return isMapped ? bytes.slice(12) : bytes;
+}
+
+/** The text of 4 or 16 bytes; of IPv6 as RFC 5952 writes it, the longest run of zeros as `::`. */
+export function ipFromBytes(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from(
+    { length: 8 },
+    (_, index) => ((bytes[2 * index] ?? 0) << 8 | (bytes[2 * index + 1] ?? 0)).toString(16),
+  );
+  const runs = groups.map((_, start) => {
+    const end = groups.findIndex((group, index) => index >= start && group !== "0");
+    return (end < 0 ? groups.length : end) - start;
+  });
+  const longest = Math.max(...runs);
+  if (longest < 2) return groups.join(":");
+  const at = runs.indexOf(longest);
+  return `${groups.slice(0, at).join(":")}::${groups.slice(at + longest).join(":")}`;
+}
+
 /** The eight 16-bit groups of an IPv6 address, or null. */
 function ipv6Groups(text: string): number[] | null {
   const sides = text.split("::");

@@ -48,6 +48,7 @@ const ENTRIES = [
   "cluster/controller/partition-change.ts",
   "cluster/replication/divergence.ts",
   "cluster/replication/leader-replicas.ts",
+  "cluster/gossip/gossip.ts",
 ];
 
 /** Functions longer than the bound, with their present length: the list may only shrink. */

@@ -7,6 +7,7 @@ import { inlineOffload } from "../inline-offload.ts";
 import { bunRandom } from "./random.ts";
 
 export { bunClock } from "./clock.ts";
+export { bunDatagrams } from "./datagrams.ts";
 
 /** This machine; `offload` has the worker threads of `serve`, without it there are none. */
 export function bunIo(offload: Offload | null = null): Io {

@@ -1,6 +1,7 @@
 /** Asks the admin API of a kstream broker, for commands that Kafka's protocol has nothing for. */
 import { Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
+import { reasonOf } from "./reason.ts";
 
 /** Where commands look for the admin API unless told. */
 export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8080";
@@ -85,13 +86,7 @@ function parseAdminUrl(text: string): URL {
 
 function unreachable(base: URL, timeoutSeconds: number, error: unknown): OperatorError {
   const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
-  const why = isTimeout
-    ? `nothing came within ${timeoutSeconds} s`
-    : error instanceof Error && "code" in error && error.code === "ConnectionRefused"
-    ? "the connection is refused"
-    : error instanceof Error
-    ? error.message
-    : String(error);
+  const why = isTimeout ? `nothing came within ${timeoutSeconds} s` : reasonOf(error);
   return new OperatorError(
     `no admin API answers at ${base.origin}`,
     why,

@@ -54,6 +54,21 @@ export function clientOptions(options: { brokers: string; timeout: number } & Se
   };
 }
 
+/** What names of topics are made of. */
+export const TOPIC_NAME_RULE =
+  "names have up to 249 letters, digits, dots, underscores and hyphens";
+
+const ACL_ADVICE = "see what is allowed with: kstream acl list";
+
+/** What to do about a refusal, where that is plain. */
+const REFUSAL_ADVICE: Readonly<Record<number, string>> = {
+  [Errors.INVALID_TOPIC_EXCEPTION]: TOPIC_NAME_RULE,
+  [Errors.TOPIC_AUTHORIZATION_FAILED]: ACL_ADVICE,
+  [Errors.GROUP_AUTHORIZATION_FAILED]: ACL_ADVICE,
+  [Errors.CLUSTER_AUTHORIZATION_FAILED]: ACL_ADVICE,
+  [Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED]: ACL_ADVICE,
+};
+
 /** An error of the client as the one line that the person at the terminal gets; null for bugs. */
 export function toOperatorError(error: unknown): OperatorError | null {
   if (error instanceof OperatorError) return error;
@@ -61,7 +76,9 @@ export function toOperatorError(error: unknown): OperatorError | null {
   if (error instanceof TimeoutError) {
     return new OperatorError("gave up", error.message, "is the cluster well?", 3);
   }
-  if (error instanceof KafkaError) return new OperatorError("refused", error.message, "", 1);
+  if (error instanceof KafkaError) {
+    return new OperatorError("refused", error.message, REFUSAL_ADVICE[error.code] ?? "", 1);
+  }
   if (error instanceof UnsupportedError) return new OperatorError(error.message, "", "", 1);
   return null;
 }

@@ -127,9 +127,9 @@ function seek(): CommandUnknownOpts {
     .addHelpText(
       "after",
       `${TIMES_HELP}
-With a time the group goes to the first record at or after it. What lies outside a partition becomes its start or end. A file may
-also be the JSON that describe and seek print; "-" is standard input. The state that an application
-of Kafka Streams keeps on its own disks stays as it is.
+With a time the group goes to the first record at or after it. What lies outside a partition becomes
+its start or end. A file may also be the JSON that describe and seek print; "-" is standard input.
+The state that an application of Kafka Streams keeps on its own disks stays as it is.
 
 Examples:
   kstream group seek billing --to start

@@ -32,6 +32,19 @@ test("on a narrow terminal text is cut, numbers never", () => {
   expect(lines).toEqual(["NAME            SIZE", "a-very-long…  123456", ""]);
 });
 
+test("columns stand below one another also where letters are wide", () => {
+  const rows = [{ name: "注文", size: 5 }, { name: "orders", size: 10 }];
+  expect(formatTable(rows, columns, Infinity)).toBe(
+    "NAME    SIZE\n" +
+      "注文       5\n" +
+      "orders    10\n",
+  );
+  expect(formatTable([{ name: "注文注文注文注文", size: 123456 }], columns, 19)).toBe(
+    "NAME           SIZE\n" +
+      "注文注文注…  123456\n",
+  );
+});
+
 test("a table that cannot fit becomes lines of a title and a whole text", () => {
   const rows = [{ name: "a-very-long-topic-name", size: 123456 }, { name: "  b", size: 1 }];
   expect(formatTable(rows, columns, 14)).toBe(

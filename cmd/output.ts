@@ -41,7 +41,7 @@ export function formatTable<Row>(
 ): string {
   const cells = rows.map((row) => columns.map((column) => visible(column.cell(row))));
   const widths = columns.map(({ title }, i) =>
-    Math.max(title.length, ...cells.map((line) => line[i]!.length))
+    Math.max(title.length, ...cells.map((line) => Bun.stringWidth(line[i]!)))
   );
   const over = () => widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
   while (over() > widthMax) {
@@ -62,10 +62,10 @@ export function formatTable<Row>(
   const line = (texts: readonly string[], toneOf: (column: number) => Tone | null) => {
     const last = texts.findLastIndex((text) => text.trim() !== "");
     return texts.slice(0, last + 1).map((text, i) => {
-      const cut = text.length > widths[i]! ? `${text.slice(0, widths[i]! - 1)}…` : text;
+      const cut = cutToWidth(text, widths[i]!);
       const tone = toneOf(i);
       const shown = tone === null ? cut : paint(tone, cut);
-      const blanks = " ".repeat(widths[i]! - cut.length);
+      const blanks = " ".repeat(widths[i]! - Bun.stringWidth(cut));
       if (columns[i]!.right) return blanks + shown;
       return i === last ? shown.trimEnd() : shown + blanks;
     }).join(GAP) + "\n";
@@ -103,6 +103,19 @@ function wrap(text: string, width: number): string[] {
     rest = rest.slice(space > 0 ? space + 1 : width);
   }
   return [...lines, rest];
+}
+
+/** The text, or with "…" as much of it as the terminal shows in `width` columns. */
+export function cutToWidth(text: string, width: number): string {
+  if (width === Infinity || Bun.stringWidth(text) <= width) return text;
+  let shown = "";
+  let taken = 1;
+  for (const { segment } of new Intl.Segmenter("en").segment(text.slice(0, width * 4))) {
+    taken += Bun.stringWidth(segment);
+    if (taken > width) break;
+    shown += segment;
+  }
+  return `${shown}…`;
 }
 
 /** `1 partition`, `3 partitions`. */

@@ -14,6 +14,7 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { OperatorError } from "../core/operator-error.ts";
+import { reasonOf } from "./reason.ts";
 
 /** Long name of the option that chooses a profile, and its name in kstream.toml. */
 export const PROFILE_OPTION = "profile";
@@ -59,7 +60,7 @@ export async function readProfiles(): Promise<ProfileFile> {
   try {
     file = parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot read the profiles in ${path}`, why, "mend it or move it", 2);
   }
   const profiles = new Map<string, ProfileTable>();
@@ -105,7 +106,7 @@ export async function writeProfiles({ path, current, profiles }: ProfileFile): P
     chmodSync(fresh, FILE_MODE);
     renameSync(fresh, path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot write ${path}`, why, "check the directory's permissions", 1);
   }
 }

@@ -3,15 +3,16 @@
  * failure becomes one line on stderr (what, why, what to do) and an exit code. 0 done, 1 failed,
  * 2 usage, 3 unreachable or timed out, 4 partly delivered or range incomplete.
  */
-import { Command, CommanderError, Help } from "@commander-js/extra-typings";
-import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { chooseColor, colorOfArguments, hasColor, paint } from "./color.ts";
 import { addCommands, COMMANDS, loadCommand, pathOf } from "./commands.ts";
 import { COMPLETE_WORD } from "./completion/complete-word.ts";
+import { fitHelp, HELP } from "./help.ts";
 import { withoutLeading } from "./leading-options.ts";
-import { print } from "./output.ts";
+import { print, terminalWidth } from "./output.ts";
 import { applySettings, unknownVariables } from "./settings.ts";
 import { say } from "./terminal.ts";
 
@@ -66,7 +67,7 @@ async function runCommand(args: readonly string[], version: string): Promise<voi
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw usageError(error, refused);
-    await print(help.join(""));
+    await print(fitHelp(help.join(""), terminalWidth()));
   }
 }
 
@@ -117,20 +118,6 @@ function unknownCommand(word: string, names: readonly string[]): OperatorError {
   const hint = near === null ? 'see "kstream --help"' : `did you mean "kstream ${near}"?`;
   return new OperatorError(`there is no command "${word}"`, "", hint, 2);
 }
-
-/** Help does not mention that a list is empty, or a flag off, unless told otherwise. */
-const HELP = {
-  styleTitle: (title: string) => paint("title", title),
-  optionDescription(this: Help, option: Option): string {
-    const { defaultValue } = option;
-    const isEmpty = defaultValue === false || (typeof defaultValue === "object" &&
-      defaultValue !== null && Object.keys(defaultValue).length === 0);
-    const shown: Option = isEmpty
-      ? Object.create(option, { defaultValue: { value: undefined } })
-      : option;
-    return Help.prototype.optionDescription.call(this, shown);
-  },
-};
 
 /** No command of the tree ends the process or writes errors by itself. */
 function listen(command: CommandUnknownOpts, refused: Refusal, help: string[]): void {

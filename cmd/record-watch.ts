@@ -92,8 +92,9 @@ async function findRanges(
       if (!(error instanceof UnknownTopicError)) throw error;
       // All that a topic gets after we came is new.
       if (from.kind === "end" || from.kind === "time") from = { kind: "start", plus: 0n };
-      const { what, whatToDo } = await missingTopic(cluster, topic, "");
-      return { why: whatToDo === "" ? what : `${what}: ${whatToDo}` };
+      if (settings.exitAtEnd) throw await missingTopic(cluster, topic);
+      const { whatToDo } = await missingTopic(cluster, topic, "");
+      return { why: `it does not exist${whatToDo === "" ? "" : `: ${whatToDo}`}` };
     }
   });
 }

@@ -20,6 +20,7 @@ import { didYouMean } from "../core/did-you-mean.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { isExposed, PROFILE_OPTION, readProfiles } from "./profile-store.ts";
 import type { ProfileFile } from "./profile-store.ts";
+import { reasonOf } from "./reason.ts";
 import { SECURITY_OPTION_NAMES } from "./security.ts";
 
 /** A table of the settings file or of a profile. */
@@ -230,7 +231,7 @@ export async function readSettingsFile(): Promise<SettingsTable | null> {
   try {
     return parse(readFileSync(path, "utf8"));
   } catch (error) {
-    const why = error instanceof Error ? error.message.split("\n")[0] ?? "" : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot read the settings file ${path}`, why, "mend it or move it", 2);
   }
 }

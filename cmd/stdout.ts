@@ -3,6 +3,7 @@ import { write as writeCallback } from "node:fs";
 import { promisify } from "node:util";
 import { readerGone } from "../core/io/bun/libc.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { reasonOf } from "./reason.ts";
 
 const write = promisify(writeCallback);
 const STDOUT = 1;
@@ -24,7 +25,7 @@ export async function writeStdout(bytes: Uint8Array): Promise<boolean> {
       if (code === "EPIPE") return false;
       if (code === "EAGAIN") await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
       else {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = reasonOf(error);
         throw new OperatorError("cannot write to standard output", why, "", 1);
       }
     }

@@ -55,8 +55,13 @@ function topic(): CommandUnknownOpts {
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption("how long to wait, as 30s or 5m"))
-    .addHelpText("after", "\nExamples:\n  kstream wait topic orders -p 3")
-    .addHelpText("after", "\nExamples:\n  kstream wait topic orders --timeout 30s")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream wait topic orders --timeout 30s
+  kstream wait topic orders -p 3`,
+    )
     .action(async (name, options) => (await import("./wait/topic.ts")).waitTopic(name, options));
 }
 

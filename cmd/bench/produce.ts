@@ -73,6 +73,8 @@ export function openProducer(options: BenchProduceOptions): Producer {
 /** The way into a topic that is there. */
 export async function openWriter(producer: Producer, topic: string): Promise<TopicWriter> {
   try {
+    // A dead broker shows at once, without the patience of retries.
+    await producer.cluster.any();
     return await producer.topic(topic);
   } catch (error) {
     if (error instanceof UnknownTopicError) throw await missingTopic(producer.cluster, topic);

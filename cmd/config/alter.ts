@@ -3,7 +3,7 @@ import type { ConfigChange, ConfigResource } from "../../client/admin.ts";
 import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { print, printJson } from "../output.ts";
-import { configRefusal, resourceOf, shown } from "./resource.ts";
+import { configRefusal, requireBroker, requireKnown, resourceOf, shown } from "./resource.ts";
 
 /** Options of `config set` and `config unset`. */
 export interface AlterOptions extends AdminOptions {
@@ -55,7 +55,9 @@ async function alter(
   const resource = resourceOf(wanted);
   const validateOnly = options.validateOnly === true;
   await withAdmin(options, async (admin) => {
+    await requireBroker(admin, resource);
     try {
+      await requireKnown(admin, resource, deletedOf(changes));
       await admin.incrementalAlterConfigs(resource, changes, { validateOnly });
     } catch (error) {
       throw await configRefusal(admin, "cannot change configs of", resource, error);
@@ -67,7 +69,7 @@ async function alter(
       ...wanted,
       changed: !validateOnly,
       set: Object.fromEntries(set.map(({ name, value }) => [name, value])),
-      unset: changes.filter((change) => !set.includes(change)).map(({ name }) => name),
+      unset: deletedOf(changes),
     });
   }
   const said = changes.map(({ name, operation, value }) =>
@@ -75,4 +77,8 @@ async function alter(
   );
   const done = validateOnly ? "could change" : "changed";
   await print(`${done} ${shown(resource)}: ${said.join(", ")}\n`);
+}
+
+function deletedOf(changes: readonly ConfigChange[]): string[] {
+  return changes.flatMap(({ operation, name }) => operation === "delete" ? [name] : []);
 }

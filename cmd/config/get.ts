@@ -1,10 +1,8 @@
-import { didYouMean } from "../../core/did-you-mean.ts";
-import { OperatorError } from "../../core/operator-error.ts";
 import type { Admin, ConfigEntry, ConfigResource } from "../../client/admin.ts";
 import { throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { formatTable, print, printJson } from "../output.ts";
-import { configRefusal, resourceOf, shown } from "./resource.ts";
+import { configRefusal, missingConfig, requireBroker, resourceOf } from "./resource.ts";
 
 /** Options of `config get`. */
 export interface GetOptions extends AdminOptions {
@@ -47,19 +45,10 @@ export async function getConfigs(
 }
 
 async function describe(admin: Admin, resource: ConfigResource): Promise<ConfigEntry[]> {
+  await requireBroker(admin, resource);
   try {
     return await admin.describeConfigs(resource);
   } catch (error) {
     throw await configRefusal(admin, "cannot get the configs of", resource, error);
   }
-}
-
-function missingConfig(
-  wanted: ConfigResource,
-  name: string,
-  all: readonly ConfigEntry[],
-): OperatorError {
-  const near = didYouMean(name, all.map((each) => each.name));
-  const hint = near === null ? "--all shows what there is" : `did you mean ${near}?`;
-  return new OperatorError(`${shown(wanted)} has no config "${name}"`, "", hint, 1);
 }

@@ -42,6 +42,9 @@ export function parseOffsetRange(text: string, nowMs: number, utc = false): Offs
   const context = { nowMs, utc };
   const trimmed = text.trim();
   const range = offsetRange(trimmed) ?? timeRange(trimmed.replace(/^@/, ""), context);
+  if (range !== null && isBackwards(range)) {
+    throw new OffsetSyntaxError(`the range "${text}" ends before it begins: swap the two`);
+  }
   if (range !== null) return range;
   throw new OffsetSyntaxError(
     `"${text}" is no offset: use start, end, 42, +10, -10, a time (${TIME_FORMS}; a number needs ` +
@@ -58,6 +61,15 @@ export function parseOffsetPoint(text: string, nowMs: number, utc = false): Offs
     `"${text}" is no place in a topic: use start, end, 42, +10, -10 or a time (${TIME_FORMS}; a ` +
       "number needs @ before it)",
   );
+}
+
+/** As far as that shows without looking at a partition. */
+function isBackwards({ from, until }: OffsetRange): boolean {
+  if (until === null) return false;
+  if (from.kind === "offset" && until.kind === "offset") return until.offset < from.offset;
+  if (from.kind === "time" && until.kind === "time") return until.timestampMs < from.timestampMs;
+  if (from.kind === "start" && until.kind === "start") return until.plus < from.plus;
+  return from.kind === "end" && until.kind === "end" && until.minus > from.minus;
 }
 
 const START: OffsetPoint = { kind: "start", plus: 0n };

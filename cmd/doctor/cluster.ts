@@ -3,6 +3,7 @@ import type { Admin } from "../../client/admin.ts";
 import { type LogDir, logDirs } from "../../client/admin/log-dirs.ts";
 import type { BrokerNode, TopicMetadata } from "../../client/cluster.ts";
 import { count, formatBytes } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 import { findOpenTransactions } from "../txn/open-transactions.ts";
 import type { Finding } from "./finding.ts";
 
@@ -39,7 +40,7 @@ function firstOf(bootstrap: string): string {
 
 function unreachable(broker: BrokerNode, error: unknown, reached: string): Finding {
   const { nodeId, host, port } = broker;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonOf(error);
   return {
     check: "address",
     level: "problem",

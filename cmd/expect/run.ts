@@ -9,6 +9,7 @@ import { compileFlag, newScope, runFlag } from "../expressions.ts";
 import type { Flag } from "../expressions.ts";
 import { print, printJson } from "../output.ts";
 import { Patience } from "../patience.ts";
+import { reasonOf } from "../reason.ts";
 import { watchRecords } from "../record-watch.ts";
 import type { Verdict, WatchEnd, Watcher } from "../record-watch.ts";
 import { CountCheck, KeyOrderCheck, NoneCheck, OrderCheck, UniqueCheck } from "./checks.ts";
@@ -83,7 +84,7 @@ async function writeJunit(path: string, xml: string): Promise<void> {
   try {
     await writeFile(path, xml);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot write ${path}`, why, "name another file with --junit", 1);
   }
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { OperatorError } from "../../core/operator-error.ts";
+import { reasonOf } from "../reason.ts";
 
 const FILE_BYTES_MAX = 64 << 20;
 
@@ -17,7 +18,7 @@ export async function readSmallFile(path: string): Promise<string> {
     }
   } catch (error) {
     if (error instanceof OperatorError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot read ${path}`, why, "", 2);
   }
   return Buffer.concat(chunks).toString("utf8");

@@ -2,6 +2,7 @@ import { BunDisk } from "../../core/io/bun/disk.ts";
 import { DiskError } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { Output } from "../consume/output.ts";
+import { reasonOf } from "../reason.ts";
 import { writeStdout } from "../stdout.ts";
 import { say } from "../terminal.ts";
 import {
@@ -90,7 +91,7 @@ export async function inspect(
     }
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    throw new OperatorError(`cannot read ${path}`, error.message, "", 2);
+    throw new OperatorError(`cannot read ${path}`, reasonOf(error), "", 2);
   } finally {
     await output.flush();
   }

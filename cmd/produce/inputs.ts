@@ -5,6 +5,7 @@ import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { ReadInto } from "./record-blocks.ts";
+import { reasonOf } from "../reason.ts";
 
 const read = promisify(readCallback);
 const fstat = promisify(fstatCallback);
@@ -149,7 +150,7 @@ export async function openFile(path: string): Promise<FileHandle> {
 }
 
 function unreadable(name: string, error: unknown): OperatorError {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = reasonOf(error);
   return new OperatorError(`cannot read ${name}`, why, "", 1);
 }
 

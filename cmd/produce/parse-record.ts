@@ -3,6 +3,7 @@ import { CsvError, splitCsv } from "./csv.ts";
 import { EnvelopeError, parseEnvelope } from "../envelope.ts";
 import type { EnvelopeInput, HeaderEntry } from "../envelope.ts";
 import { findJsonFault } from "../json-fault.ts";
+import { count } from "../output.ts";
 
 /** How `--key` and `--value` are written in the input. */
 export const PAYLOADS = ["string", "json", "int", "long", "base64", "hex"] as const;
@@ -143,7 +144,8 @@ class CsvParser implements RecordParser {
     if ((text === "" || text === "\r") && this.#names.length > 1) return null;
     const fields = split(text, this.settings.csv.separator);
     if (fields.length !== this.#names.length) {
-      throw new RecordError(`${fields.length} fields, but ${this.#names.length} columns`);
+      const columns = count(this.#names.length, "column");
+      throw new RecordError(`${count(fields.length, "field")}, but ${columns}`);
     }
     const { key, value } = this.settings;
     return {

@@ -1,8 +1,17 @@
+import { didYouMean } from "../../core/did-you-mean.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { Admin, QuotaEntity } from "../../client/admin.ts";
 import { refusal, withAdmin } from "../admin-command.ts";
 import { print, printJson } from "../output.ts";
 import { type EntityOptions, oneEntity, shownEntity } from "./entity.ts";
+
+const QUOTAS = [
+  "producer_byte_rate",
+  "consumer_byte_rate",
+  "request_percentage",
+  "controller_mutation_rate",
+  "connection_creation_rate",
+];
 
 type Changes = Readonly<Record<string, number | null>>;
 
@@ -56,8 +65,18 @@ async function alter(admin: Admin, entity: QuotaEntity, changes: Changes): Promi
   try {
     await admin.quotas.alter(entity, changes);
   } catch (error) {
-    throw refusal(`cannot change quotas of ${shownEntity(entity)}`, error);
+    const what = `cannot change quotas of ${shownEntity(entity)}`;
+    throw unknownQuota(what, changes) ?? refusal(what, error);
   }
+}
+
+/** Of a refused change: a name that is not known here, with what may be meant. */
+function unknownQuota(what: string, changes: Changes): OperatorError | null {
+  const name = Object.keys(changes).find((key) => !QUOTAS.includes(key));
+  if (name === undefined) return null;
+  const near = didYouMean(name, QUOTAS);
+  const hint = near === null ? `choose of ${QUOTAS.join(", ")}` : `did you mean ${near}?`;
+  return new OperatorError(what, `there is no quota "${name}"`, hint);
 }
 
 async function report(

@@ -3,6 +3,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import { formatAddress, type ListenerInfo } from "../../broker/listeners.ts";
 import type { HostPort } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { reasonOf } from "../reason.ts";
 
 /** What an acknowledgement means, in words. */
 export type Durable = "memory" | "fsync" | "os";
@@ -91,7 +92,7 @@ export function writeReadyFile(
     writeFileSync(temporary, text);
     renameSync(temporary, path);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot write the ready file ${path}`, why, "check --ready-file");
   }
 }

@@ -10,6 +10,7 @@ import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { type ListenerSpec, listenerSpecs } from "../../broker/listeners.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { parseProperties } from "./properties.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Where configs come from. */
 export interface ConfigSources {
@@ -72,7 +73,7 @@ function readConfigFile(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot read ${path}`, why, "check --config", 2);
   }
 }

@@ -5,6 +5,7 @@ import { KafkaError } from "../../client/errors.ts";
 import { refusal, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
+import { requireKnown } from "../config/resource.ts";
 import { count, print, printJson } from "../output.ts";
 import { unknownConfig } from "./config-names.ts";
 
@@ -33,6 +34,7 @@ export async function alterTopic(name: string, options: AlterOptions): Promise<v
     if (described?.error?.code === Errors.UNKNOWN_TOPIC_OR_PARTITION) {
       throw await missingTopic(admin.cluster, name);
     }
+    await requireKnown(admin, { type: "topic", name }, options.deleteConfig);
     const stages: readonly boolean[] = partitions === undefined || changes.length === 0
       ? [false]
       : [true, false];

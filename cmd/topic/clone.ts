@@ -78,7 +78,9 @@ async function clone(
     if (signal.aborted && error === signal.reason) {
       throw new OperatorError("interrupted", "run it again to go on", "", 4);
     }
-    if (error instanceof UnknownTopicError) throw await missingTopic(admin.cluster, topic, "");
+    if (error instanceof UnknownTopicError) {
+      throw await missingTopic(admin.cluster, topic, "see: kstream topic list");
+    }
     throw refusal(`cannot clone topic "${topic}"`, error);
   }
 }

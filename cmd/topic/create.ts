@@ -5,7 +5,7 @@ import type { Admin, CreatedTopic } from "../../client/admin.ts";
 import { KafkaError } from "../../client/errors.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
-import { clientIo } from "../client.ts";
+import { clientIo, TOPIC_NAME_RULE } from "../client.ts";
 import { count, print, printJson } from "../output.ts";
 import { unknownConfig } from "./config-names.ts";
 
@@ -88,8 +88,7 @@ async function failure(name: string, error: KafkaError | null): Promise<unknown>
     return await unknownConfig(what, error) ?? refusal(what, error);
   }
   if (error?.code === Errors.INVALID_TOPIC_EXCEPTION) {
-    const rule = "names have up to 249 letters, digits, dots, underscores and hyphens";
-    return new OperatorError(what, error.detail ?? "the name is not valid", rule);
+    return new OperatorError(what, error.detail ?? "the name is not valid", TOPIC_NAME_RULE);
   }
   return refusal(what, error);
 }

@@ -14,6 +14,7 @@ import { refusal, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
 import { count, formatBytes, print, printJson } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 import { writeStdout } from "../stdout.ts";
 import { onInterrupt, say } from "../terminal.ts";
 import { DumpError, encodeChunk, encodeEnd, encodeStart, readFrames } from "./copy/dump-file.ts";
@@ -66,7 +67,9 @@ export async function dumpTopic(topic: string, options: DumpOptions): Promise<vo
         await print(`dumped topic ${topic} to ${path}: ${what}\n`);
       }
     } catch (error) {
-      if (error instanceof UnknownTopicError) throw await missingTopic(admin.cluster, topic, "");
+      if (error instanceof UnknownTopicError) {
+        throw await missingTopic(admin.cluster, topic, "see: kstream topic list");
+      }
       throw refusal(`cannot dump topic "${topic}"`, error);
     }
   });
@@ -268,7 +271,7 @@ function orExplain<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot write ${path}`, why, "");
   }
 }

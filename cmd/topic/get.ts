@@ -50,7 +50,9 @@ export async function getKey(topic: string, key: string, options: GetOptions): P
       const search = new KeySearch(topic, bytes, options, signal);
       return options.history ? await search.all(ranges) : await search.latest(ranges);
     } catch (error) {
-      if (error instanceof UnknownTopicError) throw await missingTopic(admin.cluster, topic, "");
+      if (error instanceof UnknownTopicError) {
+        throw await missingTopic(admin.cluster, topic, "see: kstream topic list");
+      }
       throw refusal(`cannot look for the key in topic "${topic}"`, error);
     }
   });

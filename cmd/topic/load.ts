@@ -5,6 +5,7 @@ import type { Admin } from "../../client/admin.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { count, print, printJson } from "../output.ts";
+import { reasonOf } from "../reason.ts";
 import { onInterrupt, say } from "../terminal.ts";
 import { DumpError, readFrames } from "./copy/dump-file.ts";
 import type { DumpFrame, DumpHeader, DumpIndex } from "./copy/dump-file.ts";
@@ -133,7 +134,7 @@ async function* framesOf(path: string): AsyncGenerator<DumpFrame> {
       throw new OperatorError(what, error.message, advice);
     }
     if (!(error instanceof Error) || !("code" in error)) throw error;
-    throw new OperatorError(what, error.message, "", 2);
+    throw new OperatorError(what, reasonOf(error), "", 2);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { PrintableRecord } from "../../expressions.ts";
+import { cutToWidth } from "../../output.ts";
 import { payloadCell } from "./cells.ts";
 import { isoTime } from "./printer.ts";
 import type { RecordPlace } from "./printer.ts";
@@ -43,7 +44,7 @@ export function tableFormat(flags: FormatFlags): RecordFormat {
   const used = shown.reduce((sum, { width }) => sum + width + GAP.length, 0);
   const valueWidth = Math.max(VALUE_WIDTH_MIN, widthMax - used);
   const line = (cells: readonly string[], last: string) =>
-    [...cells.map((cell, i) => fit(cell, shown[i]!)), cut(visible(last), valueWidth)]
+    [...cells.map((cell, i) => fit(cell, shown[i]!)), cutToWidth(visible(last), valueWidth)]
       .join(GAP).trimEnd() + "\n";
   return {
     header: line(shown.map(({ title }) => title), "VALUE"),
@@ -56,24 +57,10 @@ export function tableFormat(flags: FormatFlags): RecordFormat {
 
 function fit(text: string, { width, right }: TableColumn): string {
   // A number is never cut: it would be another one.
-  const shown = right ? text : cut(text, width);
+  const shown = right ? text : cutToWidth(text, width);
   const blanks = " ".repeat(Math.max(0, width - Bun.stringWidth(shown)));
   return right ? blanks + shown : shown + blanks;
 }
-
-function cut(text: string, width: number): string {
-  if (width === Infinity || Bun.stringWidth(text) <= width) return text;
-  let shown = "";
-  let taken = 1;
-  for (const { segment } of graphemes.segment(text.slice(0, width * 4))) {
-    taken += Bun.stringWidth(segment);
-    if (taken > width) break;
-    shown += segment;
-  }
-  return `${shown}…`;
-}
-
-const graphemes = new Intl.Segmenter("en");
 
 /** What comes from the network must not move the cursor of a terminal. */
 function visible(text: string): string {

@@ -122,9 +122,12 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     return this.#lockTimeoutMs;
   }
 
-  /** Joins the group. Where it begins, the group's `share.auto.offset.reset` says. */
+  /**
+   * Joins the group, or later says which topics it is from now on. Where a group begins, its config
+   * `share.auto.offset.reset` says.
+   */
   subscribe(topics: readonly string[]): void {
-    if (this.#membership !== null) throw new UnsupportedError("a consumer subscribes once");
+    if (this.#membership !== null) return this.#membership.subscribe(topics);
     const { groupId, rackId = null } = this.#options;
     this.#membership = new ShareMembership(this.cluster, groupId, topics, rackId, {
       assigned: (partitions) => {

@@ -177,6 +177,7 @@ async function consume(
     client: clientOptions(options),
     codecs: bunCodecs,
     count: options.count ?? null,
+    idleTimeoutMs: options.idleTimeout ?? null,
     select,
     print: withHeader(format),
   };
@@ -200,7 +201,6 @@ async function consume(
     partitions,
     range,
     exitAtEnd: options.exitAtEnd || (latest !== null && range.until === null),
-    idleTimeoutMs: options.idleTimeout ?? null,
     group,
     isolationLevel: options.isolation,
   }, io);

@@ -28,6 +28,11 @@ export interface ShareMembershipEvents {
 export class ShareMembership {
   readonly memberId: string;
   #epoch = JOINING_EPOCH;
+  #topics: readonly string[];
+  /** What the coordinator has not heard of yet. */
+  #news = true;
+  /** Aborted to say something before the next heartbeat is due. */
+  #pause = new AbortController();
   #running: Promise<void> | null = null;
   readonly #patience: Patience;
   readonly #stop = new AbortController();
@@ -35,16 +40,24 @@ export class ShareMembership {
   constructor(
     readonly cluster: Cluster,
     readonly groupId: string,
-    readonly topics: readonly string[],
+    topics: readonly string[],
     readonly rackId: string | null,
     readonly events: ShareMembershipEvents,
   ) {
+    this.#topics = topics;
     this.memberId = memberIdOf(cluster.io.random);
     this.#patience = new Patience(cluster);
   }
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** Other topics from now on. */
+  subscribe(topics: readonly string[]): void {
+    this.#topics = topics;
+    this.#news = true;
+    this.#pause.abort();
   }
 
   /** Leaves the group. */
@@ -72,10 +85,15 @@ export class ShareMembership {
       try {
         const intervalMs = await this.#beat(await this.#connection({ signal }));
         this.#patience.reset();
-        await sleep(clock, intervalMs, signal);
+        this.#pause = new AbortController();
+        if (this.#news) continue;
+        await sleep(clock, intervalMs, AbortSignal.any([signal, this.#pause.signal])).catch(
+          () => {},
+        );
       } catch (error) {
         if (signal.aborted) return;
         if (!isPassing(error)) return this.events.failed(asError(error), true);
+        this.#news = true;
         this.cluster.forgetCoordinator("group", this.groupId);
         const pauseMs = this.#patience.failed();
         if (this.#patience.isExhausted) this.events.failed(asError(error), false);
@@ -98,11 +116,13 @@ export class ShareMembership {
   /** One heartbeat; when the next is due. */
   async #beat(connection: Connection): Promise<number> {
     const joins = this.#epoch === JOINING_EPOCH;
+    const tellsTopics = joins || this.#news;
+    this.#news = false;
     const response = await connection.request(shareGroupHeartbeat, {
       groupId: this.groupId,
       memberId: this.memberId,
       memberEpoch: this.#epoch,
-      ...(joins ? { subscribedTopicNames: [...this.topics] } : {}),
+      ...(tellsTopics ? { subscribedTopicNames: [...this.#topics] } : {}),
       ...(joins && this.rackId !== null ? { rackId: this.rackId } : {}),
     }, { signal: this.#stop.signal });
     const { errorCode } = response;

@@ -118,7 +118,6 @@ export function refuseWithShare(
     options.partition === undefined ? null : "--partition",
     options.offset === "start" ? null : "--offset",
     options.exitAtEnd ? "--exit-at-end" : null,
-    options.idleTimeout === undefined ? null : "--idle-timeout",
     options.isolation === "read_uncommitted" ? null : "--isolation",
   ].find((flag) => flag !== null);
   if (other === undefined) return;

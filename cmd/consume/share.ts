@@ -2,12 +2,16 @@
  * `kstream consume --share`: records of a share group to standard output. A record is accepted once
  * standard output has taken it; what was not written is given back to the group at the end.
  */
+import { Admin } from "../../client/admin.ts";
+import type { TopicMetadata } from "../../client/cluster.ts";
+import { KafkaError, UnsupportedError } from "../../client/errors.ts";
 import { ShareConsumer } from "../../client/share-consumer.ts";
 import type { AcknowledgeFailure, ShareRecord } from "../../client/share-consumer.ts";
 import { NO_CODECS } from "../../core/compression/codec.ts";
 import type { Timer } from "../../core/io.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
+import { LateTopics } from "./late-topics.ts";
 import { Output } from "./output.ts";
 import type { ConsumeIo, ConsumeSettings } from "./run.ts";
 import { findTopics } from "./topics.ts";
@@ -16,7 +20,14 @@ import { findTopics } from "./topics.ts";
 export interface ShareSettings extends
   Pick<
     ConsumeSettings,
-    "topics" | "waitTopic" | "client" | "codecs" | "count" | "select" | "print"
+    | "topics"
+    | "waitTopic"
+    | "client"
+    | "codecs"
+    | "count"
+    | "idleTimeoutMs"
+    | "select"
+    | "print"
   > {
   readonly group: string;
 }
@@ -25,74 +36,155 @@ const FLUSH_BYTES = 256 * 1024;
 const RECORDS_AT_A_TIME = 500;
 /** How often it is asked whether the reader of standard output has gone. */
 const READER_CHECK_MS = 200;
+const RESET_CONFIG = "share.auto.offset.reset";
 
 /** Runs the command; resolves to its exit code. Throws `OperatorError` and errors of the client. */
 export async function runShare(settings: ShareSettings, io: ConsumeIo): Promise<number> {
-  const count = settings.count ?? Infinity;
-  const consumer = new ShareConsumer(io.client, {
-    ...settings.client,
-    codecs: settings.codecs,
-    groupId: settings.group,
-    acknowledgement: "explicit",
-    maxRecords: Math.min(count, RECORDS_AT_A_TIME),
-    strictMaxRecords: count < RECORDS_AT_A_TIME,
-  });
-  const gone = new AbortController();
-  const stop = AbortSignal.any([io.signal, gone.signal]);
-  const watch = watchReader(io, gone);
-  try {
-    const options = { wait: settings.waitTopic, signal: io.signal, say: io.say };
-    const topics = await findTopics(consumer.cluster, settings.topics, options);
-    consumer.subscribe(topics.map(({ name }) => name));
-    await printAll(consumer, settings, io, stop);
-  } finally {
-    watch.cancel();
-    report(await consumer.close(), io);
+  return await new ShareRun(settings, io).run();
+}
+
+class ShareRun {
+  readonly #consumer: ShareConsumer;
+  readonly #output: Output;
+  /** Aborted when there is nothing more to do. */
+  readonly #done = new AbortController();
+  readonly #stop: AbortSignal;
+  #printed = 0;
+  #accepted = 0;
+  #idle = false;
+  #failure: unknown = null;
+  #readerTimer: Timer | null = null;
+  #late: LateTopics | null = null;
+
+  constructor(readonly settings: ShareSettings, readonly io: ConsumeIo) {
+    const count = settings.count ?? Infinity;
+    this.#output = new Output(io.write);
+    this.#stop = AbortSignal.any([io.signal, this.#done.signal]);
+    this.#consumer = new ShareConsumer(io.client, {
+      ...settings.client,
+      codecs: settings.codecs,
+      groupId: settings.group,
+      acknowledgement: "explicit",
+      maxRecords: Math.min(count, RECORDS_AT_A_TIME),
+      strictMaxRecords: count < RECORDS_AT_A_TIME,
+    });
   }
-  return 0;
-}
 
-/** Without new records no write would ever tell that the reader (`| head`) has gone. */
-function watchReader(io: ConsumeIo, gone: AbortController): Timer {
-  const check = () => {
-    if (io.readerGone()) gone.abort();
-    else timer = io.client.clock.setTimer(READER_CHECK_MS, check);
-  };
-  let timer = io.client.clock.setTimer(READER_CHECK_MS, check);
-  return { cancel: () => timer.cancel() };
-}
-
-async function printAll(
-  consumer: ShareConsumer,
-  { count, select, print }: ShareSettings,
-  io: ConsumeIo,
-  stop: AbortSignal,
-): Promise<void> {
-  const output = new Output(io.write);
-  let written: ShareRecord[] = [];
-  let printed = 0;
-  while (!stop.aborted && printed < (count ?? Infinity)) {
-    const record = await nextOrNull(consumer, stop);
-    if (record === null) break;
-    const cursor = cursorOn(record);
-    const selected = select === null ? cursor : select(cursor, record);
-    if (selected !== null && print(output, selected, record) !== false) printed++;
-    written.push(record);
-    // As long as more is at hand, one write takes many.
-    if (consumer.buffered > 0 && output.size < FLUSH_BYTES && printed !== count) continue;
-    if (!await output.flush()) return;
-    for (const each of written) consumer.acknowledgeIfHeld(each);
-    written = [];
+  async run(): Promise<number> {
+    const { topics, waitTopic: wait } = this.settings;
+    const { signal, say } = this.io;
+    this.#watchReader();
+    try {
+      const found = await findTopics(this.#consumer.cluster, topics, { wait, signal, say });
+      await this.#sayWhereItBegins();
+      this.#consumer.subscribe(found.map(({ name }) => name));
+      if ("pattern" in topics) this.#follow(topics.pattern, found);
+      await this.#printAll();
+      if (this.#failure !== null) throw this.#failure;
+    } finally {
+      this.#readerTimer?.cancel();
+      this.#late?.stop();
+      report(await this.#consumer.close(), this.io);
+    }
+    return this.#cutShort() ? 4 : 0;
   }
-  if (await output.flush()) { for (const each of written) consumer.acknowledgeIfHeld(each); }
-}
 
-async function nextOrNull(consumer: ShareConsumer, stop: AbortSignal): Promise<ShareRecord | null> {
-  try {
-    return await consumer.next(stop);
-  } catch (error) {
-    if (stop.aborted) return null;
-    throw error;
+  /** Without new records no write would ever tell that the reader (`| head`) has gone. */
+  #watchReader(): void {
+    this.#readerTimer = this.io.client.clock.setTimer(READER_CHECK_MS, () => {
+      if (this.io.readerGone()) this.#done.abort();
+      else this.#watchReader();
+    });
+  }
+
+  /** Who has just written some records, and sees none of them, is told why. */
+  async #sayWhereItBegins(): Promise<void> {
+    const { group, client } = this.settings;
+    const admin = new Admin(this.io.client, client);
+    try {
+      const configs = await admin.describeConfigs({ type: "group", name: group });
+      if (configs.find(({ name }) => name === RESET_CONFIG)?.value !== "latest") return;
+      const known = await admin.groups.listShareOffsets(group).catch(() => []);
+      if (known.some(({ startOffset }) => startOffset !== null)) return;
+      this.io.say(
+        `kstream: share group "${group}" is new and gets what comes from now on; to begin at the ` +
+          `start: kstream config set group ${group} ${RESET_CONFIG}=earliest`,
+      );
+    } catch (error) {
+      // It is only a hint, and who may consume need not be allowed to ask for it.
+      if (!(error instanceof KafkaError || error instanceof UnsupportedError)) throw error;
+    } finally {
+      admin.close();
+    }
+  }
+
+  #follow(pattern: string, found: readonly TopicMetadata[]): void {
+    const names = found.map(({ name }) => name);
+    const came = ({ name }: TopicMetadata) => {
+      names.push(name);
+      this.#consumer.subscribe([...names]);
+      return Promise.resolve();
+    };
+    this.#late = new LateTopics(this.#consumer.cluster, pattern, found, came, (error) => {
+      this.#failure ??= error;
+      this.#done.abort();
+    });
+  }
+
+  async #printAll(): Promise<void> {
+    const { count, select, print } = this.settings;
+    const output = this.#output;
+    let written: ShareRecord[] = [];
+    const accept = () => {
+      for (const each of written) if (this.#consumer.acknowledgeIfHeld(each)) this.#accepted++;
+      written = [];
+    };
+    while (!this.#stop.aborted && this.#printed < (count ?? Infinity)) {
+      const record = await this.#next();
+      if (record === null) break;
+      const cursor = cursorOn(record);
+      const selected = select === null ? cursor : select(cursor, record);
+      if (selected !== null && print(output, selected, record) !== false) this.#printed++;
+      written.push(record);
+      // As long as more is at hand, one write takes many.
+      const isMore = this.#consumer.buffered > 0 && output.size < FLUSH_BYTES;
+      if (isMore && this.#printed !== count) continue;
+      if (!await output.flush()) return;
+      accept();
+    }
+    if (await output.flush()) accept();
+  }
+
+  async #next(): Promise<ShareRecord | null> {
+    const { idleTimeoutMs } = this.settings;
+    const timer = idleTimeoutMs === null
+      ? null
+      : this.io.client.clock.setTimer(idleTimeoutMs, () => {
+        this.#idle = true;
+        this.#done.abort();
+      });
+    try {
+      return await this.#consumer.next(this.#stop);
+    } catch (error) {
+      if (this.#stop.aborted) return null;
+      throw error;
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** Whether less came than was asked for; says so. */
+  #cutShort(): boolean {
+    const { count, idleTimeoutMs } = this.settings;
+    const { aborted } = this.io.signal;
+    if (!this.#output.open || (!aborted && !this.#idle)) return false;
+    const why = aborted ? "interrupted" : `nothing came for ${idleTimeoutMs} ms`;
+    if (count !== null && this.#printed < count) {
+      this.io.say(`kstream: ${why}: ${this.#printed} of ${count} records were written`);
+      return true;
+    }
+    if (aborted) this.io.say(`kstream: ${why}: ${this.#accepted} records are accepted`);
+    return false;
   }
 }
 

@@ -143,7 +143,7 @@ test("quotas are set, listed and removed", async () => {
   await fails(["quota", "unset", ...alice], 1, ["user alice has no quotas"], at);
   await fails(["quota", "set", "producer_byte_rate=1"], 2, ["whose quotas"], at);
   await fails(["quota", "set", ...alice, "producer_byte_rate=x"], 2, ["quota=number"], at);
-  await fails(["quota", "set", ...alice, "speed=1"], 1, ["Invalid configuration key speed"], at);
+  await fails(["quota", "set", ...alice, "speed=1"], 1, ['there is no quota "speed"'], at);
   await fails(["quota", "set", ...alice, "--ip", "10.0.0.1", "a=1"], 2, ["of its own"], at);
 });
 

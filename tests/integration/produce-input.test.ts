@@ -85,7 +85,7 @@ test("rows of CSV become JSON, or one column of them", async () => {
   const args = ["-f", "csv", "--separator", "\\t", "--key-column", "k", "--value-column", "v"];
   expect(await shown("tsv", "k\tv\nab\t7\n", ...args, "--value", "int")).toBe("2:6162 4:00000007;");
   expect(await bad("csv", 'a,b\n1,2\n"3\n",4\n5\n', "-f", "csv")).toEqual([4, [
-    "kstream: line 5: 1 fields, but 2 columns",
+    "kstream: line 5: 1 field, but 2 columns",
     "sent 2, acknowledged 2, failed 0, the rest was not read",
   ]]);
   expect((await bad("csv", "a\n1\n", "-f", "csv", "--key-column", "x"))[1][0])

@@ -88,6 +88,7 @@ test("nothing of the line is run, and an absent broker is silence", async () => 
   expect(await bash("kstream consume $(touch touched) --gr")).toEqual([
     "--group",
     "--group-protocol",
+    "--group-instance-id",
   ]);
   expect(await bash("kstream consume `touch touched`; kstream topic li")).toEqual(["list"]);
   expect(await Bun.file(join(bin, "touched")).exists()).toBe(false);

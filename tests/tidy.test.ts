@@ -40,6 +40,7 @@ const ENTRIES = [
   "cmd/serve/offload-worker.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
+  "cluster/etcd/etcd-url.ts",
   // All of Kafka's messages are defined, also those that nothing serves yet.
   "core/protocol/index.ts",
   "core/protocol/records/index.ts",

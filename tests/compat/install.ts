@@ -4,7 +4,7 @@
  * Python clients into a virtual environment, kcat from the system's packages. Each function
  * returns null if the thing is there, else why it cannot be had.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { run } from "../harness/process.ts";
@@ -99,6 +99,30 @@ export async function needKcat(): Promise<string | null> {
     env: { DEBIAN_FRONTEND: "noninteractive" },
   });
   return installed.exitCode === 0 ? null : "needs kcat, and its package could not be installed";
+}
+
+/** etcd's server: the system's, or Debian's package unpacked into the cache. */
+export const ETCD = Bun.which("etcd") ?? join(CACHE, "etcd/usr/bin/etcd");
+
+/** etcd. Its package is only unpacked, so that no service of it starts. */
+export async function needEtcd(): Promise<string | null> {
+  if (existsSync(ETCD)) return null;
+  if (!onPath("apt-get") || !onPath("dpkg-deb")) return "needs etcd (apt-get install etcd-server)";
+  const dir = join(CACHE, "etcd");
+  mkdirSync(dir, { recursive: true });
+  const download = () =>
+    run(["apt-get", "download", "-qq", "etcd-server"], { cwd: dir, timeoutMs: INSTALL_TIMEOUT_MS });
+  let downloaded = await download();
+  if (downloaded.exitCode !== 0 && process.getuid?.() === 0) {
+    await run(["apt-get", "update", "-qq"], { timeoutMs: INSTALL_TIMEOUT_MS });
+    downloaded = await download();
+  }
+  const archive = readdirSync(dir).find((name) => name.endsWith(".deb"));
+  if (downloaded.exitCode !== 0 || archive === undefined) {
+    return "needs etcd, and Debian's package etcd-server could not be downloaded";
+  }
+  await run(["dpkg-deb", "-x", archive, dir], { cwd: dir });
+  return existsSync(ETCD) ? null : "needs etcd, and its package holds none";
 }
 
 /** Node, for clients that are to be tried on it. */

@@ -11,6 +11,7 @@ import { clientLibrary } from "./suites/client-library.ts";
 import { connect } from "./suites/connect.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
+import { etcd } from "./suites/etcd.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaGroups } from "./suites/java-groups.ts";
 import { javaShareGroups } from "./suites/java-share-groups.ts";
@@ -55,6 +56,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   connect,
   security,
   npmPackage,
+  etcd,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

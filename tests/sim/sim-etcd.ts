@@ -249,7 +249,7 @@ export class SimEtcdClient implements EtcdStore {
     let arrivesMs = 0;
     const later = (run: () => void) => {
       arrivesMs = Math.max(arrivesMs, clock.monotonicMs() + this.#latencyMs());
-      clock.setTimer(arrivesMs - clock.monotonicMs(), () => {
+      clock.setTimer(Math.max(0, arrivesMs - clock.monotonicMs()), () => {
         if (!isOver && !isSilent && !this.isCut && !this.isDead) run();
       });
     };

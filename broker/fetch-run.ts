@@ -1,5 +1,6 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { Chunk, Clock } from "../core/io.ts";
+import type { FollowerFetch } from "../cluster/replication/leader-replicas.ts";
 import type { AbortedTransaction, LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
 import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
@@ -30,6 +31,8 @@ export interface FetchParams {
   readonly signal: AbortSignal;
   /** Aborted when the broker stops: what is there is answered then. */
   readonly stopping: AbortSignal;
+  /** Who fetches as a follower, so that what is asked for counts as what it has; null: a client. */
+  readonly follower: Pick<FollowerFetch, "brokerId" | "brokerEpoch"> | null;
   /** Finds the partition of a target, or says why it is not served. */
   readonly find: (target: FetchTarget) => Partition | ErrorCode;
 }
@@ -74,7 +77,8 @@ async function waitAndRead(
       params.stopping,
     );
     if (wake === "aborted") return entries;
-    entries = await readRound(partitions, params);
+    // The same fetch as before: it says no more now than it did then.
+    entries = await readRound(partitions, { ...params, follower: null });
     // What was counted while waiting may be more than the bounds let through: that is enough then.
     if (wake === "deadline" || totalBytes(entries) > 0) return entries;
   }
@@ -173,11 +177,16 @@ function take(
   visibleBytes: number,
   result: LocateResult,
   budget: ReadBudget,
-  { isolation }: FetchParams,
+  { isolation, follower }: FetchParams,
 ): FetchEntry {
   if (!result.ok) return failure(session, partition, result.error);
+  if (follower !== null) {
+    const { fetchOffset, logStartOffset } = session.target;
+    const isNoted = partition.noteFetch({ ...follower, fetchOffset, logStartOffset });
+    if (!isNoted) return failure(session, partition, Errors.NOT_LEADER_OR_FOLLOWER);
+  }
   const { records, nextOffset } = result;
-  const aborted = isolation === "read_uncommitted"
+  const aborted = isolation !== "read_committed"
     ? null
     : records.length === 0
     ? []

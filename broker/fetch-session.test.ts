@@ -29,6 +29,7 @@ function target(topic: string, partition: number, fetchOffset = 0): FetchTarget 
     fetchOffset,
     currentLeaderEpoch: -1,
     lastFetchedEpoch: -1,
+    logStartOffset: -1,
   };
 }
 

@@ -28,6 +28,8 @@ export interface FetchTarget {
   readonly currentLeaderEpoch: number;
   /** −1: not given. */
   readonly lastFetchedEpoch: number;
+  /** Where a follower's log starts; −1: not given. */
+  readonly logStartOffset: number;
 }
 
 /** A partition of a session, and what its client was last told. −1: nothing yet. */

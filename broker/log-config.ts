@@ -3,8 +3,14 @@ import type { LogConfig } from "../storage/log-config.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { TargetCompression } from "../core/records/recompress.ts";
 import type { TopicConfig } from "./config/topic-config.ts";
+import type { PartitionConfig } from "./partition.ts";
 
-/** What the log engine has to know of a topic's configuration. */
+/** What a partition has to know of its topic's configuration. */
+export function partitionConfigOf(config: TopicConfig): PartitionConfig {
+  return { log: logConfigOf(config), minInsyncReplicas: config.get("min.insync.replicas") };
+}
+
+/** What the log engine has to know of it. */
 export function logConfigOf(config: TopicConfig): LogConfig {
   const policies = config.get("cleanup.policy");
   return {

@@ -1,10 +1,10 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
-import { type Clock, DiskError } from "../core/io.ts";
+import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { MetadataDelta, TopicImage } from "../cluster/metadata-image.ts";
 import type { LogConfig } from "../storage/log-config.ts";
 import type { LogIdentity, PartitionLog } from "../storage/partition-log.ts";
-import { Partition } from "./partition.ts";
+import { Partition, type PartitionConfig, type PartitionSurroundings } from "./partition.ts";
 import { CLUSTER_METADATA_TOPIC } from "./topic-names.ts";
 
 /** Where logs are kept: one data directory, or several. */
@@ -19,7 +19,7 @@ export interface LogStore {
 interface HostedTopic {
   image: TopicImage;
   /** Read at the first use. */
-  config: LogConfig | null;
+  config: PartitionConfig | null;
   /** Opened at first use: a broker of 10,000 idle partitions is cheap. */
   readonly partitions: (Partition | undefined)[];
 }
@@ -30,31 +30,31 @@ interface HostedTopic {
  * `ReplicaManager`, as far as it keeps partitions.
  */
 export class PartitionSet {
-  readonly #clock: Clock;
+  readonly #surroundings: PartitionSurroundings;
   readonly #logger: Logger;
-  readonly #nodeId: number;
   readonly #store: LogStore;
-  readonly #configOf: (topic: TopicImage) => LogConfig;
+  readonly #configOf: (topic: TopicImage) => PartitionConfig;
   readonly #byName = new Map<string, HostedTopic>();
   readonly #byId = new Map<string, HostedTopic>();
   readonly #deletions = new Set<Promise<void>>();
 
-  /** `configOf` gives a topic's log configuration: its own settings over the broker's. */
+  /** `configOf` gives a topic's configuration: its own settings over the broker's. */
   constructor(
-    clock: Clock,
+    surroundings: PartitionSurroundings,
     logger: Logger,
-    nodeId: number,
     store: LogStore,
-    configOf: (topic: TopicImage) => LogConfig,
+    configOf: (topic: TopicImage) => PartitionConfig,
   ) {
-    this.#clock = clock;
+    this.#surroundings = surroundings;
     this.#logger = logger;
-    this.#nodeId = nodeId;
     this.#store = store;
     this.#configOf = configOf;
   }
 
-  /** The partition, or UNKNOWN_TOPIC_OR_PARTITION, or KAFKA_STORAGE_ERROR if its files refuse. */
+  /**
+   * The partition, or UNKNOWN_TOPIC_OR_PARTITION, or NOT_LEADER_OR_FOLLOWER where others have it, or
+   * KAFKA_STORAGE_ERROR if its files refuse.
+   */
   find(topic: string, index: number): Partition | ErrorCode {
     const hosted = this.#byName.get(topic);
     if (hosted === undefined) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
@@ -167,11 +167,12 @@ export class PartitionSet {
   #open(hosted: HostedTopic, index: number): Partition | ErrorCode {
     const { image, partitions } = hosted;
     if (!(index >= 0 && index < image.partitions.length)) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
-    const config = hosted.config ??= this.#configOf(image);
-    const log = this.#openLog(image, index, config);
-    if (log === null) return Errors.KAFKA_STORAGE_ERROR;
     const state = image.partitions[index];
-    const partition = new Partition(this.#clock, this.#nodeId, log, state, config);
+    if (!state.replicas.includes(this.#surroundings.nodeId)) return Errors.NOT_LEADER_OR_FOLLOWER;
+    const config = hosted.config ??= this.#configOf(image);
+    const log = this.#openLog(image, index, config.log);
+    if (log === null) return Errors.KAFKA_STORAGE_ERROR;
+    const partition = new Partition(this.#surroundings, log, state, config);
     partitions[index] = partition;
     return partition;
   }

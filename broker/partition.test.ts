@@ -5,6 +5,7 @@ import { silentLogger } from "../core/logger.ts";
 import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { inlineOffload } from "../core/io/inline-offload.ts";
 import { MetadataImage } from "../cluster/metadata-image.ts";
+import type { IsrProposal } from "../cluster/replication/leader-replicas.ts";
 import type { MetadataRecord } from "../cluster/metadata-records.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type Durability } from "../storage/log-config.ts";
@@ -17,12 +18,16 @@ import { PartitionSet } from "./partition-set.ts";
 
 const TOPIC_ID = "abcdefghijklmnopqrstuA";
 const SYNC_MS = 10;
+const LAG_MS = 1000;
 
 /** One broker's partitions on a virtual clock and a disk whose syncs take up to `SYNC_MS`. */
 class World {
   readonly clock = new SimClock(1_700_000_000_000);
   readonly disk: FaultyDisk;
   readonly random = new SimRandom(7);
+  readonly alive = new Set<number>();
+  readonly proposals: IsrProposal[] = [];
+  minInsync = 1;
   image = MetadataImage.EMPTY;
   dataDir!: DataDir;
   partitions!: PartitionSet;
@@ -47,7 +52,16 @@ class World {
       }),
     );
     const config = { ...DEFAULT_LOG_CONFIG, durability: this.durability };
-    this.partitions = new PartitionSet(clock, silentLogger, 1, this.dataDir, () => config);
+    const surroundings = {
+      clock,
+      nodeId: 1,
+      replicaLagTimeMaxMs: () => LAG_MS,
+      mayBeInIsr: (id: number) => this.alive.has(id),
+      alterIsr: (_partition: Partition, proposal: IsrProposal) =>
+        void this.proposals.push(proposal),
+    };
+    const topicConfig = () => ({ log: config, minInsyncReplicas: this.minInsync });
+    this.partitions = new PartitionSet(surroundings, silentLogger, this.dataDir, topicConfig);
     // As a start does it: the image grows from nothing to what it was.
     this.partitions.apply(MetadataImage.EMPTY.apply(this.image.toRecords(), 1).delta);
     this.partitions.adoptLogs();

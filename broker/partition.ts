@@ -1,6 +1,13 @@
+import { assert } from "../core/assert.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import { type Clock, DiskError } from "../core/io.ts";
 import type { PartitionImage } from "../cluster/metadata-image.ts";
+import {
+  type FollowerFetch,
+  type IsrProposal,
+  type IsrSettings,
+  LeaderReplicas,
+} from "../cluster/replication/leader-replicas.ts";
 import type { LogConfig } from "../storage/log-config.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import type {
@@ -13,8 +20,29 @@ import type {
   ReadResult,
 } from "../storage/partition-log.ts";
 
-/** What a reader may see: all that is durable, or only what no open transaction holds back. */
-export type Isolation = "read_uncommitted" | "read_committed";
+/**
+ * What a reader may see: what is below the high watermark, of that only what no open transaction holds
+ * back, or (`log_end`: followers) everything.
+ */
+export type Isolation = "read_uncommitted" | "read_committed" | "log_end";
+
+/** What a partition needs to know of its broker and the others. */
+export interface PartitionSurroundings {
+  readonly clock: Clock;
+  readonly nodeId: number;
+  /** `replica.lag.time.max.ms`. */
+  replicaLagTimeMaxMs(): number;
+  /** Whether the broker, as of this registration, may be in an ISR. */
+  mayBeInIsr(brokerId: number, brokerEpoch: number): boolean;
+  /** Asks the controller for another ISR, until the metadata say what has come of it. */
+  alterIsr(partition: Partition, proposal: IsrProposal): void;
+}
+
+/** The topic's configuration, as far as a partition needs it. */
+export interface PartitionConfig {
+  readonly log: LogConfig;
+  readonly minInsyncReplicas: number;
+}
 
 /** What an append says of its transaction. */
 export type TransactionalAppend = Pick<AppendOptions, "verification" | "transactionVersion">;
@@ -44,15 +72,14 @@ const OUT_OF_RANGE: LocateResult = { ok: false, error: Errors.OFFSET_OUT_OF_RANG
  * move. Kafka's `kafka.cluster.Partition`.
  *
  * With one replica the high watermark is the log's durable end: the synced end under
- * `kstream.durability=fsync`, the log end under `os`. With followers it will be the least of the
- * in-sync replicas' ends; `#computeHighWatermark` is the place.
+ * `kstream.durability=fsync`, the log end under `os`. With followers `LeaderReplicas` works it out where
+ * this broker leads; where it follows, the leader tells it.
  */
 export class Partition {
   readonly topic: string;
   readonly topicId: string;
   readonly index: number;
-  readonly #clock: Clock;
-  readonly #nodeId: number;
+  readonly #surroundings: PartitionSurroundings;
   #log: PartitionLog;
   #unsubscribe: () => void;
   /** Where the log is being moved to, once it has everything; nothing counts that it lacks. */
@@ -60,33 +87,45 @@ export class Partition {
   readonly #listeners = new Set<() => void>();
   #waiters: OffsetWaiter[] = [];
   #image: PartitionImage;
-  #config: LogConfig;
+  #config: PartitionConfig;
   #highWatermark: number;
+  /** Where this broker leads and there are followers. */
+  #followers: LeaderReplicas | null = null;
+  readonly #isrSettings: IsrSettings;
+  /** Where the log ended when this broker began to lead. */
+  #epochStartOffset: number;
   #closed = false;
   #appending = false;
-  /** Bytes below the high watermark, and below the last stable offset. */
+  /** Bytes below the high watermark, below the last stable offset, and all. */
   readonly #visible: ByteProgress;
   readonly #stable: ByteProgress;
+  #writtenBytes = 0;
 
   constructor(
-    clock: Clock,
-    nodeId: number,
+    surroundings: PartitionSurroundings,
     log: PartitionLog,
     image: PartitionImage,
-    config: LogConfig,
+    config: PartitionConfig,
   ) {
-    this.#clock = clock;
-    this.#nodeId = nodeId;
+    this.#surroundings = surroundings;
     this.#log = log;
     this.#config = config;
     this.topic = log.topic;
     this.topicId = log.topicId;
     this.index = log.partition;
     this.#image = image;
-    this.#highWatermark = this.#computeHighWatermark();
-    this.#visible = new ByteProgress(log.logEndOffset);
-    this.#stable = new ByteProgress(log.logEndOffset);
+    this.#isrSettings = this.#makeIsrSettings();
+    this.#epochStartOffset = log.logEndOffset;
+    // What of it is on other replicas, too, is to be heard.
+    this.#highWatermark = image.replicas.length > 1 ? log.logStartOffset : this.#durableEnd();
+    this.#visible = new ByteProgress(this.#highWatermark);
+    this.#stable = new ByteProgress(this.#highWatermark);
+    if (this.#highWatermark < log.logEndOffset) {
+      this.#visible.note(log.logEndOffset, log.sizeBytes);
+      this.#stable.note(log.logEndOffset, log.sizeBytes);
+    }
     this.#unsubscribe = log.onDurable(() => this.#onDurable());
+    if (this.isLeader) this.#lead();
   }
 
   /** Another one after the log was moved to another directory. */
@@ -103,7 +142,7 @@ export class Partition {
   }
 
   get isLeader(): boolean {
-    return this.#image.leader === this.#nodeId;
+    return this.#image.leader === this.#surroundings.nodeId;
   }
 
   /** Set once the topic is deleted or the broker stops; nothing is read or written after that. */
@@ -142,12 +181,26 @@ export class Partition {
 
   /** Bytes that readers may see, since the partition was opened; only differences mean something. */
   visibleBytes(isolation: Isolation): number {
-    return (isolation === "read_committed" ? this.#stable : this.#visible).reachedBytes;
+    switch (isolation) {
+      case "read_committed":
+        return this.#stable.reachedBytes;
+      case "read_uncommitted":
+        return this.#visible.reachedBytes;
+      case "log_end":
+        return this.#writtenBytes;
+    }
   }
 
   /** The end of what a reader of this isolation may see. */
   endOffset(isolation: Isolation): number {
-    return isolation === "read_committed" ? this.lastStableOffset : this.#highWatermark;
+    switch (isolation) {
+      case "read_committed":
+        return this.lastStableOffset;
+      case "read_uncommitted":
+        return this.#highWatermark;
+      case "log_end":
+        return this.log.logEndOffset;
+    }
   }
 
   /**
@@ -169,22 +222,104 @@ export class Partition {
   /** Follows the metadata image. A change of leader fails who waits for acknowledgements. */
   updateImage(image: PartitionImage): void {
     const before = this.#image;
+    if (image.partitionEpoch < before.partitionEpoch) return;
     this.#image = image;
-    if (before.leader === image.leader && before.leaderEpoch === image.leaderEpoch) return;
-    if (!this.isLeader) this.#failWaiters(Errors.NOT_LEADER_OR_FOLLOWER);
+    const isSameLeadership = before.leader === image.leader &&
+      before.leaderEpoch === image.leaderEpoch;
+    if (isSameLeadership) return this.#updateReplicas();
+    this.#followers = null;
+    if (this.isLeader) this.#lead();
+    else this.#failWaiters(Errors.NOT_LEADER_OR_FOLLOWER);
     this.#notify();
+  }
+
+  #lead(): void {
+    const { logEndOffset } = this.log;
+    this.#epochStartOffset = logEndOffset;
+    this.#updateReplicas();
+    this.#advance();
+  }
+
+  /** The same leader, and perhaps other replicas or another ISR. */
+  #updateReplicas(): void {
+    const { replicas } = this.#image;
+    if (!this.isLeader) return;
+    if (this.#followers !== null) {
+      const settings = this.#isrSettings;
+      this.#followers.onCommitted(this.#image, replicas, settings, this.#nowMs());
+      this.#advance();
+      return;
+    }
+    if (replicas.length === 1) return;
+    this.#followers = new LeaderReplicas(
+      {
+        ...this.#image,
+        self: this.#surroundings.nodeId,
+        epochStartOffset: this.#epochStartOffset,
+        highWatermark: this.#highWatermark,
+      },
+      this.log.logEndOffset,
+      this.#durableEnd(),
+      this.#nowMs(),
+    );
+  }
+
+  #nowMs(): number {
+    return this.#surroundings.clock.monotonicMs();
+  }
+
+  #makeIsrSettings(): IsrSettings {
+    const surroundings = this.#surroundings;
+    const minInsync = () => this.#config.minInsyncReplicas;
+    return {
+      get lagTimeMaxMs() {
+        return surroundings.replicaLagTimeMaxMs();
+      },
+      get minInsync() {
+        return minInsync();
+      },
+      isEligible: (brokerId, brokerEpoch) => surroundings.mayBeInIsr(brokerId, brokerEpoch),
+    };
+  }
+
+  /** Whether acks=all can be kept at the moment: NONE or NOT_ENOUGH_REPLICAS. */
+  checkInsync(): ErrorCode {
+    const { isr, replicas } = this.#image;
+    const least = Math.min(this.#config.minInsyncReplicas, replicas.length);
+    return isr.length < least ? Errors.NOT_ENOUGH_REPLICAS : Errors.NONE;
+  }
+
+  /**
+   * A follower has everything before its fetch. False if it is none of the replicas, or its broker has
+   * begun anew since: NOT_LEADER_OR_FOLLOWER.
+   */
+  noteFetch(fetch: FollowerFetch): boolean {
+    const moved = this.#followers?.onFetch(fetch, this.#isrSettings, this.#nowMs());
+    if (moved === undefined || moved === null) return false;
+    if (moved) this.#advance();
+    this.checkIsr();
+    return true;
+  }
+
+  /** Proposes the change of the ISR that is due, if any. */
+  checkIsr(): void {
+    const proposal = this.#followers?.propose(this.#isrSettings, this.#nowMs());
+    if (proposal !== undefined && proposal !== null) this.#surroundings.alterIsr(this, proposal);
   }
 
   /** Whether `cleanup.policy` is compact alone, so that records go only by their keys. */
   get isCompactOnly(): boolean {
-    return this.#config.cleanupPolicy.compact && !this.#config.cleanupPolicy.delete;
+    const { cleanupPolicy } = this.#config.log;
+    return cleanupPolicy.compact && !cleanupPolicy.delete;
   }
 
   /** Follows a change of the topic's configuration. */
-  updateConfig(config: LogConfig): void {
+  updateConfig(config: PartitionConfig): void {
     this.#config = config;
-    this.log.updateConfig(config);
-    this.#future?.log.updateConfig(config);
+    this.log.updateConfig(config.log);
+    this.#future?.log.updateConfig(config.log);
+    // Fewer in-sync replicas may be enough from now on.
+    if (!this.#closed && !this.failed) this.#advance();
   }
 
   /** The log is being moved to `future`, which gets each append, too; null: it stays. */
@@ -221,23 +356,60 @@ export class Partition {
     if (error !== Errors.NONE) {
       return { ok: false, error, message: "This broker is not the leader.", recordErrors: [] };
     }
+    if (origin === "coordinator" && this.checkInsync() !== Errors.NONE) {
+      const message = "Too few replicas are in sync.";
+      return { ok: false, error: Errors.NOT_ENOUGH_REPLICAS, message, recordErrors: [] };
+    }
     // The log may call back before it returns; the bytes have to be counted first.
     this.#appending = true;
     const { leaderEpoch } = this;
     const result = this.log.append(records, { ...transaction, leaderEpoch, origin });
     this.#appending = false;
     if (result.ok && !result.duplicate) {
-      const endOffset = result.lastOffset + 1;
-      this.#visible.note(endOffset, records.length);
-      this.#stable.note(endOffset, records.length);
-      this.#advance();
+      this.#noteWritten(result.lastOffset + 1, records.length);
+      // Followers read what nobody else may see yet.
+      if (!this.#advance() && this.#followers !== null) this.#notify();
     }
     return result;
   }
 
+  #noteWritten(endOffset: number, bytes: number): void {
+    this.#visible.note(endOffset, bytes);
+    this.#stable.note(endOffset, bytes);
+    this.#writtenBytes += bytes;
+  }
+
+  /**
+   * Appends a batch as it came from the leader of this epoch, and takes over how far that is. The caller
+   * sees to it that it still follows that leader.
+   */
+  appendFetched(records: Uint8Array): AppendResult {
+    assert(!this.isLeader, "a leader fetches from nobody");
+    this.#appending = true;
+    const { leaderEpoch } = this;
+    const result = this.log.append(records, { leaderEpoch, origin: "replication" });
+    this.#appending = false;
+    if (result.ok) this.#noteWritten(result.lastOffset + 1, records.length);
+    return result;
+  }
+
+  /** What the leader says of itself: followers hold to it as far as they have the records. */
+  followTo(leaderHighWatermark: number, leaderStartOffset: number): void {
+    const { log } = this;
+    this.#moveHighWatermark(Math.min(leaderHighWatermark, log.logEndOffset));
+    const startOffset = Math.min(leaderStartOffset, this.#highWatermark);
+    if (startOffset > log.logStartOffset) log.deleteRecordsBefore(startOffset);
+  }
+
+  /** Cuts the log, which has what its leader has not. Throws a `DiskError`. */
+  async truncateTo(offset: number): Promise<void> {
+    assert(offset >= this.#highWatermark, "nothing is cut that may be acknowledged");
+    await this.log.truncateTo(offset);
+  }
+
   /**
    * Settles with NONE once the high watermark is at `offset` or past it: what acks=all waits for.
-   * Else with REQUEST_TIMED_OUT at `deadlineMs` (monotonic), with NOT_LEADER_OR_FOLLOWER or
+   * With NOT_ENOUGH_REPLICAS_AFTER_APPEND if the ISR is smaller than `min.insync.replicas` then. Else with REQUEST_TIMED_OUT at `deadlineMs` (monotonic), with NOT_LEADER_OR_FOLLOWER or
    * UNKNOWN_TOPIC_OR_PARTITION if the partition goes, with KAFKA_STORAGE_ERROR if its log fails.
    */
   waitForOffset(offset: number, deadlineMs: number, signal?: AbortSignal): Promise<ErrorCode> {
@@ -255,8 +427,8 @@ export class Partition {
         signal?.removeEventListener("abort", giveUp);
         resolve(error);
       };
-      const delayMs = Math.max(0, deadlineMs - this.#clock.monotonicMs());
-      const timer = this.#clock.setTimer(delayMs, giveUp);
+      const delayMs = Math.max(0, deadlineMs - this.#nowMs());
+      const timer = this.#surroundings.clock.setTimer(delayMs, giveUp);
       signal?.addEventListener("abort", giveUp, { once: true });
       const waiter: OffsetWaiter = { offset, settle };
       this.#waiters.push(waiter);
@@ -342,11 +514,23 @@ export class Partition {
     this.#notify();
   }
 
-  #computeHighWatermark(): number {
+  /** The end of what counts as written on this broker. */
+  #durableEnd(): number {
     const { durableEndOffset } = this.log;
     return this.#future === null
       ? durableEndOffset
       : Math.min(durableEndOffset, this.#future.log.durableEndOffset);
+  }
+
+  /** The high watermark as the leader works it out; a follower has it from there. */
+  #computeHighWatermark(): number {
+    const followers = this.#followers;
+    if (followers === null) {
+      return this.#image.replicas.length > 1 ? this.#highWatermark : this.#durableEnd();
+    }
+    const { logEndOffset } = this.log;
+    followers.onOwnEnd(logEndOffset, this.#durableEnd(), this.#isrSettings, this.#nowMs());
+    return followers.highWatermark;
   }
 
   #onDurable(): void {
@@ -359,14 +543,19 @@ export class Partition {
     }
   }
 
-  #advance(): void {
-    const highWatermark = this.#computeHighWatermark();
-    if (highWatermark <= this.#highWatermark) return;
+  /** Whether the high watermark has moved. */
+  #advance(): boolean {
+    return this.#moveHighWatermark(this.#computeHighWatermark());
+  }
+
+  #moveHighWatermark(highWatermark: number): boolean {
+    if (highWatermark <= this.#highWatermark) return false;
     this.#highWatermark = highWatermark;
     this.#visible.reach(highWatermark);
     this.#stable.reach(this.lastStableOffset);
     if (this.#waiters.length > 0) this.#settleReached();
     if (this.#listeners.size > 0) this.#notify();
+    return true;
   }
 
   #settleReached(): void {
@@ -376,7 +565,9 @@ export class Partition {
       (waiter.offset <= this.#highWatermark ? reached : still).push(waiter);
     }
     this.#waiters = still;
-    for (const waiter of reached) waiter.settle(Errors.NONE);
+    const isShort = this.checkInsync() !== Errors.NONE;
+    const outcome = isShort ? Errors.NOT_ENOUGH_REPLICAS_AFTER_APPEND : Errors.NONE;
+    for (const waiter of reached) waiter.settle(outcome);
   }
 
   #failWaiters(error: ErrorCode): void {

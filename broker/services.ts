@@ -15,7 +15,7 @@ import type { TimerKind } from "./coordinator/shard.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
 import { startTransactions, type Transactions } from "./coordinator/transaction/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
-import { cleanerConfigOf, logConfigOf } from "./log-config.ts";
+import { cleanerConfigOf, logConfigOf, partitionConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
@@ -63,11 +63,17 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
   const dataDirs = await openDataDirs(options);
   const metadata = new MetadataCache(config, dataDirs.nodeId);
   const partitions = new PartitionSet(
-    io.clock,
+    {
+      clock: io.clock,
+      nodeId: dataDirs.nodeId,
+      replicaLagTimeMaxMs: () => config.get("replica.lag.time.max.ms"),
+      // A cluster of one node has nobody else.
+      mayBeInIsr: () => false,
+      alterIsr: () => {},
+    },
     logger,
-    dataDirs.nodeId,
     dataDirs,
-    (topic) => logConfigOf(metadata.topicConfig(topic)),
+    (topic) => partitionConfigOf(metadata.topicConfig(topic)),
   );
   metadata.onChange((delta) => partitions.apply(delta));
   const trash = new TopicTrash({ io, logger, config, dataDirs, metadata, partitions });

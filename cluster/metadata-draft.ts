@@ -173,8 +173,8 @@ export class MetadataDraft {
     const topic = name === undefined ? undefined : this.#topic(name);
     assert(topic !== undefined, "a partition belongs to a topic");
     assert(record.partition <= topic.partitions.length, "partitions are numbered without gaps");
-    const { replicas, isr, leader, leaderEpoch, partitionEpoch } = record;
-    topic.partitions[record.partition] = { replicas, isr, leader, leaderEpoch, partitionEpoch };
+    const { type: _type, version: _version, topicId: _topicId, partition, ...image } = record;
+    topic.partitions[partition] = image;
   }
 
   #setConfig(record: ConfigRecord): void {

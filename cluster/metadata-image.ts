@@ -18,15 +18,8 @@ import type {
 import { MetadataDraft } from "./metadata-draft.ts";
 import { PersistentMap } from "./persistent-map.ts";
 
-/** A partition's replicas and who leads them. */
-export interface PartitionImage {
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-  /** −1: none. */
-  readonly leader: number;
-  readonly leaderEpoch: number;
-  readonly partitionEpoch: number;
-}
+/** A partition's replicas and who leads them: the whole of it but which one it is. */
+export type PartitionImage = Omit<PartitionRecord, "type" | "version" | "topicId" | "partition">;
 
 /** The configs of a resource: only what was set, names and texts. */
 export type ConfigImage = ReadonlyMap<string, string>;

@@ -43,6 +43,15 @@ export interface PartitionRecord {
   readonly leaderEpoch: number;
   /** Grows with every change of the partition. */
   readonly partitionEpoch: number;
+  /** Eligible leader replicas (KIP-966). Like what follows it is left out where it is empty. */
+  readonly elr?: readonly number[];
+  /** The last of them, where there is neither an ISR nor an ELR. */
+  readonly lastKnownElr?: readonly number[];
+  /** The leader was elected uncleanly, and has not said yet that it is in order. */
+  readonly isRecovering?: boolean;
+  /** Replicas that a reassignment under way adds and removes. */
+  readonly adding?: readonly number[];
+  readonly removing?: readonly number[];
 }
 
 /** What can have configs. The name of all brokers together is empty. */
@@ -160,6 +169,8 @@ const text: Check = (value) => typeof value === "string";
 const textOrNull: Check = (value) => value === null || typeof value === "string";
 const integer: Check = (value) => Number.isSafeInteger(value);
 const integers: Check = (value) => Array.isArray(value) && value.every(integer);
+const missingOr = (check: Check): Check => (value) => value === undefined || check(value);
+const truth: Check = (value) => typeof value === "boolean";
 const oneOf = (...words: readonly string[]): Check => (value) =>
   typeof value === "string" && words.includes(value);
 const resourceType = oneOf("topic", "broker", "client-metrics", "group");
@@ -191,6 +202,11 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
     leader: integer,
     leaderEpoch: integer,
     partitionEpoch: integer,
+    elr: missingOr(integers),
+    lastKnownElr: missingOr(integers),
+    isRecovering: missingOr(truth),
+    adding: missingOr(integers),
+    removing: missingOr(integers),
   },
   "config": { resourceType, resourceName: text, name: text, value: textOrNull },
   "producer-ids": { brokerId: integer, nextProducerId: integer },

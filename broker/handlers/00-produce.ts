@@ -17,7 +17,9 @@
  * 7. a transaction that begins on the partition includes it, as its coordinator says: before
  *    version 12 INVALID_TXN_STATE, in 11 TRANSACTION_ABORTABLE; from 12 on it joins by itself
  *    (KIP-890), which may be CONCURRENT_TRANSACTIONS for a while;
- * 8. what the log checks of a batch, its size and its producer (`storage/log-appender.ts`).
+ * 8. with acks=all enough replicas are in sync (NOT_ENOUGH_REPLICAS; once waiting
+ *    NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+ * 9. what the log checks of a batch, its size and its producer (`storage/log-appender.ts`).
  *
  * acks=1 answers when the batch is appended, acks=all when the high watermark covers it or with
  * REQUEST_TIMED_OUT. acks=0 has no answer; an error closes the connection, as Kafka does.
@@ -258,6 +260,10 @@ class ProduceRun {
     }
     const transaction = this.#transactionOf(found, records);
     if (typeof transaction === "number") return failed(index, transaction, null);
+    if (this.#request.acks === -1 && found.isLeader) {
+      const error = found.checkInsync();
+      if (error !== Errors.NONE) return failed(index, error, null);
+    }
     const result = found.append(records, "client", transaction);
     const logStartOffset = BigInt(found.logStartOffset);
     if (result.ok) {

@@ -15,12 +15,17 @@
  * An offset inside a batch returns that batch. With less than `minBytes` to read and no error the
  * request waits for more, up to `maxWaitMs`; how it reads is `fetch-run.ts`. A read_committed
  * consumer gets what lies below the last stable offset, and which transactions in it were aborted:
- * it leaves their records out by itself (KIP-98). A request that says it comes from a
- * replica is refused: no partition has a follower.
+ * it leaves their records out by itself (KIP-98).
+ *
+ * A follower (`replicaId`, from version 15 on `replicaState` with its broker epoch, KIP-903) needs
+ * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log, and
+ * what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas, or its
+ * broker has begun anew since.
  */
 import { Errors } from "../../core/errors.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
 import {
@@ -35,7 +40,7 @@ import type { RequestContext } from "../request-context.ts";
 /** Serves the API; see the head of this file. */
 export const fetchHandler: Handler<typeof fetch> = {
   api: fetch,
-  authorize: { kind: "items", operations: ["READ TOPIC"] },
+  authorize: { kind: "items", operations: ["READ TOPIC", "CLUSTER_ACTION CLUSTER"] },
   topicsOf: (request) => request.topics,
   handle(context, request, broker) {
     const plan = broker.fetchSessions.plan(sessionRequest(context.apiVersion, request));
@@ -63,6 +68,7 @@ function sessionRequest(version: number, request: RequestOf<typeof fetch>): Sess
         fetchOffset: Number(partition.fetchOffset),
         currentLeaderEpoch: partition.currentLeaderEpoch,
         lastFetchedEpoch: partition.lastFetchedEpoch,
+        logStartOffset: Number(partition.logStartOffset),
       });
     }
   }
@@ -82,9 +88,16 @@ function fetchParams(
   const { partitions, config } = broker;
   const maxBytes = Math.max(0, Math.min(request.maxBytes, config.get("fetch.max.bytes")));
   const byId = context.apiVersion >= 13;
-  const replicaId = context.apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId;
+  const follower = followerOf(context, request);
+  const mayFollow = follower !== null &&
+    context.authorized("CLUSTER_ACTION", "CLUSTER", CLUSTER_NAME);
   return {
-    isolation: request.isolationLevel === 1 ? "read_committed" : "read_uncommitted",
+    isolation: follower !== null
+      ? "log_end"
+      : request.isolationLevel === 1
+      ? "read_committed"
+      : "read_uncommitted",
+    follower,
     minBytes: Math.min(request.minBytes, maxBytes),
     maxBytes,
     deadlineMs: broker.io.clock.monotonicMs() + request.maxWaitMs,
@@ -93,13 +106,24 @@ function fetchParams(
     find: (target) => {
       const name = byId ? partitions.topicName(target.topicId) : target.topic;
       if (name === undefined) return Errors.UNKNOWN_TOPIC_ID;
-      if (!context.authorized("READ", "TOPIC", name)) return Errors.TOPIC_AUTHORIZATION_FAILED;
-      if (replicaId >= 0) return Errors.NOT_LEADER_OR_FOLLOWER;
+      const isAllowed = follower === null ? context.authorized("READ", "TOPIC", name) : mayFollow;
+      if (!isAllowed) return Errors.TOPIC_AUTHORIZATION_FAILED;
       return byId
         ? partitions.findById(target.topicId, target.partition)
         : partitions.find(target.topic, target.partition);
     },
   };
+}
+
+/** The broker that fetches as a follower, or null. */
+function followerOf(
+  context: RequestContext,
+  request: RequestOf<typeof fetch>,
+): FetchParams["follower"] {
+  const { replicaId, replicaEpoch } = context.apiVersion >= 15
+    ? request.replicaState
+    : { replicaId: request.replicaId, replicaEpoch: -1n };
+  return replicaId < 0 ? null : { brokerId: replicaId, brokerEpoch: Number(replicaEpoch) };
 }
 
 type PartitionResponse = NonNullable<

@@ -14,7 +14,7 @@ const CLUSTER_DESCRIBE = "DESCRIBE CLUSTER";
 /** By API key; an empty list is open to everybody. */
 const KAFKA_RULES: Readonly<Record<number, readonly string[]>> = {
   0: ["WRITE TOPIC", "WRITE TRANSACTIONAL_ID"],
-  1: ["READ TOPIC"],
+  1: ["READ TOPIC", "CLUSTER_ACTION CLUSTER"],
   2: ["DESCRIBE TOPIC"],
   3: ["DESCRIBE TOPIC", "CREATE TOPIC", "CREATE CLUSTER", CLUSTER_DESCRIBE],
   8: ["READ GROUP", "READ TOPIC"],

@@ -3,6 +3,7 @@
  * waits to be taken is below its bound.
  */
 import { Errors } from "../../core/errors.ts";
+import { FetchSession } from "../../core/fetch-session.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { forEachBatch, lastOffset, partitionLeaderEpoch } from "../../core/records/batch-header.ts";
@@ -12,7 +13,6 @@ import { isRetriableError, KafkaError, LogTruncationError, TimeoutError } from "
 import { partitionKey, type TopicPartition } from "../group-protocol.ts";
 import { checkPositions, type Verdict } from "./check-positions.ts";
 import { FetchedChunk } from "./chunk.ts";
-import { FetchSession } from "./fetch-session.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { WakeUp } from "../wake-up.ts";
 

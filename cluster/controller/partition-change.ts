@@ -8,6 +8,7 @@
  * comes back from an unclean stop, for it may have lost what it had.
  */
 import { assert } from "../../core/assert.ts";
+import type { PartitionImage } from "../metadata-image.ts";
 
 /** The whole state of a partition. */
 export interface PartitionState {
@@ -38,6 +39,29 @@ export interface PartitionState {
  *   was acknowledged.
  */
 export type Election = "online" | "preferred" | "unclean";
+
+const NONE: readonly number[] = [];
+
+/** All of a partition, of which the metadata leave out what is empty. */
+export function stateOf(image: PartitionImage): PartitionState {
+  const { elr = NONE, lastKnownElr = NONE, isRecovering = false } = image;
+  const { adding = NONE, removing = NONE } = image;
+  return { ...image, elr, lastKnownElr, isRecovering, adding, removing };
+}
+
+/** The same for the metadata. */
+export function imageOf(state: PartitionState): PartitionImage {
+  const { replicas, isr, leader, leaderEpoch, partitionEpoch } = state;
+  const { elr, lastKnownElr, isRecovering, adding, removing } = state;
+  return {
+    ...{ replicas, isr, leader, leaderEpoch, partitionEpoch },
+    ...(elr.length > 0 && { elr }),
+    ...(lastKnownElr.length > 0 && { lastKnownElr }),
+    ...(isRecovering && { isRecovering }),
+    ...(adding.length > 0 && { adding }),
+    ...(removing.length > 0 && { removing }),
+  };
+}
 
 /** What is to become of a partition. */
 export interface PartitionChange {

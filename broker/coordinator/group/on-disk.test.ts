@@ -10,7 +10,7 @@ import { MemoryDisk } from "../../../core/io/memory-disk.ts";
 import { DataDir } from "../../../storage/data-dir.ts";
 import { BrokerConfig } from "../../config/broker-config.ts";
 import { TopicConfig } from "../../config/topic-config.ts";
-import { logConfigOf } from "../../log-config.ts";
+import { logConfigOf, partitionConfigOf } from "../../log-config.ts";
 import { MetadataCache } from "../../metadata-cache.ts";
 import { accept } from "../../outcome.ts";
 import { PartitionSet } from "../../partition-set.ts";
@@ -32,14 +32,21 @@ async function start(disk: MemoryDisk, durability: "fsync" | "os") {
   const logger = new ListLogger();
   const config = BrokerConfig.of({ "kstream.durability": durability });
   const metadata = new MetadataCache(config, 1);
-  const configOf = (topic: TopicImage) => logConfigOf(metadata.topicConfig(topic));
+  const configOf = (topic: TopicImage) => partitionConfigOf(metadata.topicConfig(topic));
   const dataDir = await DataDir.open(io, logger, {
     path: "/data",
     nodeId: 1,
     logConfig: () => logConfigOf(new TopicConfig(config, new Map())),
     codecs: bunCodecs,
   });
-  const partitions = new PartitionSet(bunClock, logger, 1, dataDir, configOf);
+  const surroundings = {
+    clock: bunClock,
+    nodeId: 1,
+    replicaLagTimeMaxMs: () => 30_000,
+    mayBeInIsr: () => false,
+    alterIsr: () => {},
+  };
+  const partitions = new PartitionSet(surroundings, logger, dataDir, configOf);
   metadata.onChange((delta) => partitions.apply(delta));
   const groups = startGroupCoordinator({
     io,

@@ -1,11 +1,12 @@
 /**
  * Incremental fetches from one broker (KIP-227; Kafka's `FetchSessionHandler`): the broker remembers
- * what is read, requests name only what has changed, answers only what has something to say.
+ * what is read, requests name only what has changed, answers only what has something to say. For
+ * consumers and for followers.
  */
-import type { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
-import { Errors } from "../../core/errors.ts";
-import { groupBy } from "../../core/group-by.ts";
-import type { EncodableRequest } from "../../core/protocol/schema.ts";
+import type { fetch as fetchApi } from "./protocol/01-fetch.ts";
+import { Errors } from "./errors.ts";
+import { groupBy } from "./group-by.ts";
+import type { EncodableRequest } from "./protocol/schema.ts";
 
 /** A partition that is to be read. */
 export interface SessionPartition {
@@ -19,6 +20,10 @@ export interface SessionPartition {
   readonly maxBytes: number;
   /** Of the leader, as far as is known; −1: not. */
   readonly leaderEpoch: number;
+  /** Of the record before `fetchOffset`, where the leader is to say whether it has that (KIP-595). */
+  readonly lastFetchedEpoch?: number;
+  /** Where a follower's log starts. */
+  readonly logStartOffset?: number;
 }
 
 type Named = Pick<SessionPartition, "topic" | "topicId" | "partition">;
@@ -33,6 +38,8 @@ interface Sent extends Named {
   fetchOffset: number;
   maxBytes: number;
   leaderEpoch: number;
+  lastFetchedEpoch: number;
+  logStartOffset: number;
   /** The request that it was wanted in last. */
   round: number;
 }
@@ -66,9 +73,7 @@ export class FetchSession {
       if (before !== undefined && before.topicId === partition.topicId) {
         before.round = round;
         if (isSame(before, partition)) continue;
-        before.fetchOffset = partition.fetchOffset;
-        before.maxBytes = partition.maxBytes;
-        before.leaderEpoch = partition.leaderEpoch;
+        Object.assign(before, askedOf(partition));
       } else {
         // A topic that was deleted and made again.
         if (before !== undefined) forgotten.push(before);
@@ -128,19 +133,23 @@ export class FetchSession {
   }
 
   #add(partition: SessionPartition, round: number): void {
-    const { key, topic, topicId } = partition;
-    const { partition: index, fetchOffset, maxBytes, leaderEpoch } = partition;
+    const { key, topic, topicId, partition: index } = partition;
     if (topicId !== null) this.#names.set(topicId, topic);
-    this.#sent.set(key, {
-      ...{ topic, topicId, partition: index },
-      ...{ fetchOffset, maxBytes, leaderEpoch, round },
-    });
+    this.#sent.set(key, { topic, topicId, partition: index, ...askedOf(partition), round });
   }
 }
 
-function isSame(sent: Sent, { fetchOffset, maxBytes, leaderEpoch }: SessionPartition): boolean {
-  return sent.fetchOffset === fetchOffset && sent.maxBytes === maxBytes &&
-    sent.leaderEpoch === leaderEpoch;
+function askedOf(partition: SessionPartition): Omit<Sent, keyof Named | "round"> {
+  const { fetchOffset, maxBytes, leaderEpoch } = partition;
+  const { lastFetchedEpoch = -1, logStartOffset = -1 } = partition;
+  return { fetchOffset, maxBytes, leaderEpoch, lastFetchedEpoch, logStartOffset };
+}
+
+function isSame(sent: Sent, partition: SessionPartition): boolean {
+  const { lastFetchedEpoch = -1, logStartOffset = -1 } = partition;
+  return sent.fetchOffset === partition.fetchOffset && sent.maxBytes === partition.maxBytes &&
+    sent.leaderEpoch === partition.leaderEpoch && sent.lastFetchedEpoch === lastFetchedEpoch &&
+    sent.logStartOffset === logStartOffset;
 }
 
 function topicsOf(partitions: readonly SessionPartition[]): SessionRequest["topics"] {
@@ -152,6 +161,8 @@ function topicsOf(partitions: readonly SessionPartition[]): SessionRequest["topi
       currentLeaderEpoch: each.leaderEpoch,
       fetchOffset: BigInt(each.fetchOffset),
       partitionMaxBytes: each.maxBytes,
+      ...(each.lastFetchedEpoch === undefined ? {} : { lastFetchedEpoch: each.lastFetchedEpoch }),
+      ...(each.logStartOffset === undefined ? {} : { logStartOffset: BigInt(each.logStartOffset) }),
     })),
   }));
 }

@@ -1,0 +1,239 @@
+/**
+ * Follows the partitions that one broker leads: one fetch at a time over all of them, in a fetch session.
+ * What a fetch asks for says what this broker has, so everything is durable, as far as the topic wants
+ * it, before the fetch is sent. After Kafka's `ReplicaFetcherThread`, with the truncation of KIP-595.
+ */
+import type { Connection } from "../../core/connection.ts";
+import { errorName, Errors } from "../../core/errors.ts";
+import { FetchSession } from "../../core/fetch-session.ts";
+import { type Clock, DiskError, sleep } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import { fetch } from "../../core/protocol/01-fetch.ts";
+import type { ResponseOf } from "../../core/protocol/schema.ts";
+import { type EpochHistory, truncationOffset } from "./divergence.ts";
+
+/** A partition that this broker follows. */
+export interface FollowedPartition {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly index: number;
+  readonly logStartOffset: number;
+  readonly history: EpochHistory;
+  /** Of the last batch; −1: there is none. */
+  latestEpoch(): number;
+  /** Resolves when all that was appended counts as written. Rejects with a `DiskError`. */
+  settle(): Promise<void>;
+  /** Appends whole batches as they are; why not, or null. */
+  appendFetched(records: Uint8Array): string | null;
+  /** What the leader says of its high watermark and of the start of its log. */
+  followTo(leaderHighWatermark: number, leaderStartOffset: number): void;
+  /** Cuts the log. Throws a `DiskError`. */
+  truncateTo(offset: number): Promise<void>;
+}
+
+/** What a fetcher is built from. Sizes are bytes. */
+export interface ReplicaFetcherOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeId: number;
+  /** Of this broker's registration. */
+  brokerEpoch(): number;
+  /** A connection to the leader, an open one if there is one. */
+  connect(signal: AbortSignal): Promise<Connection>;
+  /** `replica.fetch.wait.max.ms`, `replica.fetch.min.bytes`, `replica.fetch.response.max.bytes`. */
+  readonly maxWaitMs: number;
+  readonly minBytes: number;
+  readonly maxBytes: number;
+  /** `replica.fetch.max.bytes`: of one partition. */
+  readonly partitionMaxBytes: number;
+  /** `replica.fetch.backoff.ms`. */
+  readonly backoffMs: number;
+  /** `replica.socket.timeout.ms`: for an answer, beyond the wait. */
+  readonly timeoutMs: number;
+}
+
+interface Followed {
+  readonly key: string;
+  readonly partition: FollowedPartition;
+  readonly leaderEpoch: number;
+  retryAtMs: number;
+}
+
+type PartitionResponse = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
+
+/** See the head of the file. `close` it. */
+export class ReplicaFetcher {
+  readonly #options: ReplicaFetcherOptions;
+  readonly #followed = new Map<string, Followed>();
+  readonly #closed = new AbortController();
+  readonly #session = new FetchSession();
+  readonly #running: Promise<void>;
+  #wake: (() => void) | null = null;
+
+  constructor(options: ReplicaFetcherOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** How many partitions it follows. */
+  get size(): number {
+    return this.#followed.size;
+  }
+
+  /** Follows the partition in this leader epoch, in place of an earlier one. */
+  follow(partition: FollowedPartition, leaderEpoch: number): void {
+    const key = keyOf(partition);
+    this.#followed.set(key, { key, partition, leaderEpoch, retryAtMs: 0 });
+    this.#wake?.();
+  }
+
+  /** Nothing more is appended to it, also not what is on its way. */
+  unfollow(partition: Pick<FollowedPartition, "topicId" | "index">): void {
+    this.#followed.delete(keyOf(partition));
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new Error("the fetcher closes"));
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closed;
+    while (!signal.aborted) {
+      const ready = await this.#ready();
+      if (ready.length === 0) continue;
+      try {
+        await this.#round(ready);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#session.failed();
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.logger.warn("fetching from a leader failed", { reason });
+        await sleep(this.#options.clock, this.#options.backoffMs, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Those whose pause is over; none after a while without any. */
+  async #ready(): Promise<Followed[]> {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    let next = Infinity;
+    const ready: Followed[] = [];
+    for (const followed of this.#followed.values()) {
+      if (followed.retryAtMs <= nowMs) ready.push(followed);
+      else next = Math.min(next, followed.retryAtMs);
+    }
+    if (ready.length > 0 || this.#closed.signal.aborted) return ready;
+    await new Promise<void>((resolve) => {
+      const timer = next === Infinity ? null : clock.setTimer(next - nowMs, resolve);
+      this.#wake = () => {
+        timer?.cancel();
+        resolve();
+      };
+    });
+    this.#wake = null;
+    return [];
+  }
+
+  async #round(ready: readonly Followed[]): Promise<void> {
+    const { signal } = this.#closed;
+    const settled = await this.#settle(ready);
+    if (settled.length === 0) return;
+    const { maxWaitMs, minBytes, maxBytes, nodeId, timeoutMs } = this.#options;
+    const connection = await this.#options.connect(signal);
+    const response = await connection.request(fetch, {
+      replicaState: { replicaId: nodeId, replicaEpoch: BigInt(this.#options.brokerEpoch()) },
+      maxWaitMs,
+      minBytes,
+      maxBytes,
+      ...this.#session.next(settled.map((followed) => this.#target(followed))),
+    }, { timeoutMs: maxWaitMs + timeoutMs, signal });
+    if (!this.#session.heard(response)) return;
+    if (response.errorCode !== Errors.NONE) throw new Error(errorName(response.errorCode));
+    const asked = new Map(settled.map((followed) => [followed.key, followed]));
+    for (const { topicId, partitions } of response.responses) {
+      for (const answer of partitions) {
+        const key = keyOf({ topicId, index: answer.partitionIndex });
+        const followed = asked.get(key);
+        // It may have another leader by now, or this broker may lead it.
+        if (followed === undefined || this.#followed.get(key) !== followed) continue;
+        await this.#take(followed, answer);
+      }
+    }
+  }
+
+  /** Makes durable what has to be; those of which the disk refuses that rest. */
+  async #settle(ready: readonly Followed[]): Promise<Followed[]> {
+    const outcomes = await Promise.all(ready.map(async (followed) => {
+      try {
+        await followed.partition.settle();
+        return followed;
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        this.#rest(followed, error.message);
+        return null;
+      }
+    }));
+    return outcomes.filter((followed) => followed !== null);
+  }
+
+  #target({ key, partition, leaderEpoch }: Followed) {
+    const { topic, topicId, index, logStartOffset, history } = partition;
+    return {
+      key,
+      topic,
+      topicId,
+      partition: index,
+      fetchOffset: history.logEndOffset,
+      maxBytes: this.#options.partitionMaxBytes,
+      leaderEpoch,
+      lastFetchedEpoch: partition.latestEpoch(),
+      logStartOffset,
+    };
+  }
+
+  async #take(followed: Followed, answer: PartitionResponse): Promise<void> {
+    const { partition } = followed;
+    if (answer.errorCode !== Errors.NONE) {
+      return this.#rest(followed, errorName(answer.errorCode));
+    }
+    const { epoch: leaderEpoch, endOffset } = answer.divergingEpoch;
+    if (leaderEpoch >= 0 || endOffset >= 0n) {
+      const leaderEnd = { leaderEpoch, endOffset: Number(endOffset) };
+      return await this.#cut(followed, truncationOffset(partition.history, leaderEnd));
+    }
+    const records = answer.records ?? new Uint8Array(0);
+    const refused = records.length === 0 ? null : partition.appendFetched(records);
+    if (refused !== null) return this.#rest(followed, refused);
+    partition.followTo(Number(answer.highWatermark), Number(answer.logStartOffset));
+  }
+
+  async #cut(followed: Followed, offset: number): Promise<void> {
+    const { topic, index, history } = followed.partition;
+    const fields = { topic, partition: index, from: history.logEndOffset, to: offset };
+    this.#options.logger.info("cutting what the leader has not", fields);
+    try {
+      await followed.partition.truncateTo(offset);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#rest(followed, error.message);
+    }
+  }
+
+  #rest(followed: Followed, reason: string): void {
+    const { clock, logger, backoffMs } = this.#options;
+    followed.retryAtMs = clock.monotonicMs() + backoffMs;
+    const { topic, index } = followed.partition;
+    logger.debug("a partition cannot be followed at the moment", {
+      topic,
+      partition: index,
+      reason,
+    });
+  }
+}
+
+function keyOf({ topicId, index }: Pick<FollowedPartition, "topicId" | "index">): string {
+  return `${topicId}:${index}`;
+}

@@ -165,7 +165,7 @@ async function consume(
   const group = groupOptions(options);
   refuseWithShare(options);
   refuseWithLatest(options);
-  const wanted = await formatOf(options);
+  const wanted = await formatOf(options, topics);
   const format = skipped?.format(wanted) ?? wanted;
   const partitions = partitionsOf(options.partition);
   const chosen = await selectRecords(options);

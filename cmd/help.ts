@@ -7,6 +7,7 @@ const INDENT = "  ";
 const GAP = "  ";
 /** Where less is left beside the terms, descriptions stand below them. */
 const DESCRIPTION_WIDTH_MIN = 24;
+const BELOW_WIDTH_MIN = 16;
 
 /** For commander's `configureHelp`. */
 export const HELP = {
@@ -31,7 +32,7 @@ export const HELP = {
       return Help.prototype.formatItem.call(this, term, termWidth, text, helper);
     }
     const below = INDENT.repeat(4);
-    const wrapped = helper.boxWrap(text, Math.max(DESCRIPTION_WIDTH_MIN, width - below.length));
+    const wrapped = helper.boxWrap(text, Math.max(BELOW_WIDTH_MIN, width - below.length));
     return [INDENT + term, ...wrapped.split("\n").map((line) => below + line)].join("\n");
   },
 };

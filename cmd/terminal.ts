@@ -1,5 +1,6 @@
 /** What the client commands do with the terminal: lines on stderr, progress, SIGINT. */
 import { writeSync } from "node:fs";
+import { OperatorError } from "../core/operator-error.ts";
 import { fit } from "./fit.ts";
 
 const STDERR = 2;
@@ -23,12 +24,15 @@ export function progressOnTerminal(typed: boolean): ((text: string) => void) | n
   };
 }
 
-/** Aborted by the first SIGINT or SIGTERM; the second one ends the process. */
+/**
+ * Aborted by the first SIGINT or SIGTERM, with an `OperatorError` for those who have nothing to finish;
+ * the second one ends the process.
+ */
 export function onInterrupt(): AbortSignal {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) process.exit(130);
-    controller.abort(new Error("interrupted"));
+    controller.abort(new OperatorError("interrupted", "", ""));
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);

@@ -53,7 +53,7 @@ export function rangeOf(text: string, utc: boolean): OffsetRange {
 }
 
 /** Throws `OperatorError` (usage). */
-export async function formatOf(flags: ConsumeFlags): Promise<RecordFormat> {
+export async function formatOf(flags: ConsumeFlags, topics: TopicChoice): Promise<RecordFormat> {
   const { format, key, value, nullMarker, delim, frame, columns } = flags;
   if ([delim, flags.null, frame].filter((flag) => flag !== undefined).length > 1) {
     throw new OperatorError("--delim, --null and --frame exclude each other", "", "give one", 2);
@@ -67,6 +67,7 @@ export async function formatOf(flags: ConsumeFlags): Promise<RecordFormat> {
       frame: frame ?? null,
       columns: columns === undefined ? null : splitColumns(columns),
       widthMax: process.stdout.isTTY ? process.stdout.columns || 80 : Infinity,
+      severalTopics: "pattern" in topics || topics.length > 1,
     });
   } catch (error) {
     if (!(error instanceof FormatSyntaxError)) throw error;

@@ -12,6 +12,7 @@ import { count } from "../output.ts";
 import { lagOf, readEndOffsets } from "../group/lag.ts";
 import { readPositions } from "../group/positions.ts";
 import type { Position } from "../group/positions.ts";
+import { progressOnTerminal } from "../terminal.ts";
 import { readTopic } from "../topic/copy/source.ts";
 import type { Finding } from "./finding.ts";
 
@@ -41,7 +42,13 @@ export async function checkGroups(
   }
   const behind = await laggards(admin, before);
   if (behind.length === 0) return [];
-  await sleep(clientIo.clock, options.watch * 1000, signal);
+  const show = progressOnTerminal(false);
+  show?.(`watching ${count(behind.length, "group")} for ${options.watch} s`);
+  try {
+    await sleep(clientIo.clock, options.watch * 1000, signal);
+  } finally {
+    show?.("");
+  }
   const findings: Finding[] = [];
   for (const { group, lagging } of behind) {
     const now = await readPositions(admin, group.groupId, group.type);

@@ -85,3 +85,27 @@ test("who types records is told how to end, and sees no progress", async () => {
     expect(await ok(["consume", "typed", "-e"], { brokers: bootstrap })).toBe("by hand\n");
   }, { args: ["--memory", "--topic", "typed"] });
 }, 60_000);
+
+test("help is broken to fit the terminal", async () => {
+  const { child, seen } = atTerminal(`"$KSTREAM" group seek --help`, { KSTREAM });
+  expect(await child.exited).toBe(0);
+  const prose = seen().split(/\r+\n/).filter((line) => !line.startsWith("  kstream "));
+  expect(prose.length).toBeGreaterThan(50);
+  // Nothing breaks what is to be typed, the name of an option or an example, or a word.
+  const broken = prose.filter((line) => /^\S|^ {8}/.test(line) && line.trim().includes(" "));
+  expect(broken.filter((line) => line.length > COLUMNS)).toEqual([]);
+});
+
+test("doctor says that it watches, and Ctrl-C ends it in a line", async () => {
+  await withBroker(async ({ bootstrap }) => {
+    await ok(["produce", "orders"], { brokers: bootstrap, input: "a\nb\n" });
+    await ok(["consume", "orders", "-g", "g", "-n", "1"], { brokers: bootstrap });
+    const { child, seen, shows } = atTerminal(`"$KSTREAM" doctor --watch 60`, {
+      ...{ KSTREAM, KSTREAM_BROKERS: bootstrap },
+    });
+    await shows(/watching 1 group for 60 s/);
+    child.terminal?.write("\x03");
+    expect(await child.exited).toBe(1);
+    expect(seen()).toEndWith("kstream: interrupted\r\n");
+  }, { args: ["--memory"] });
+}, 60_000);

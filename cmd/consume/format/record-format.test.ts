@@ -12,7 +12,7 @@ import type { FormatFlags } from "./record-format.ts";
 
 const PLAIN: FormatFlags = {
   ...{ format: "value", key: "string", value: "string", nullMarker: null, delimiter: null },
-  ...{ frame: null, columns: null, widthMax: Infinity },
+  ...{ frame: null, columns: null, widthMax: Infinity, severalTopics: false },
 };
 type Bytes = string | number[] | null;
 const bytes = (from: Bytes) =>
@@ -112,8 +112,9 @@ test("a table fits the terminal, whatever the records hold", async () => {
     "        3         41  2023-11-14T22:13:20.001Z  k                 v1",
   );
   expect(wide).toContain("NULL              NULL\n");
-  for (const widthMax of [30, 50, 80]) {
-    const table = await print({ format: "table", widthMax }, A, [
+  for (const widthMax of [30, 50, 80, 120]) {
+    const severalTopics = widthMax > 40;
+    const table = await print({ format: "table", widthMax, severalTopics }, A, [
       "長い鍵".repeat(9),
       "値".repeat(99),
     ]);
@@ -121,6 +122,10 @@ test("a table fits the terminal, whatever the records hold", async () => {
     expect(lines).toHaveLength(3);
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(widthMax);
   }
+  expect(await print({ format: "table", widthMax: 80, severalTopics: true }, A)).toBe(
+    "TOPIC             PARTITION     OFFSET  KEY               VALUE\n" +
+      "orders                    3         41  k                 v1\n",
+  );
   expect(await print({ format: "table" }, ["k", "y".repeat(500)])).toContain("y".repeat(500));
 });
 

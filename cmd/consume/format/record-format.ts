@@ -36,6 +36,8 @@ export interface FormatFlags {
   readonly columns: readonly string[] | null;
   /** Of the terminal; Infinity for a pipe. */
   readonly widthMax: number;
+  /** Whether records of more than one topic may come. */
+  readonly severalTopics: boolean;
 }
 
 /** How records are printed. */

@@ -14,9 +14,11 @@ interface TableColumn {
 }
 
 const GAP = "  ";
-/** Narrower terminals do without the time, and then without the partition. */
-const WIDE_ENOUGH_FOR_TIME = 72;
+/** Narrower terminals do without the time, and then without the partition: values need room. */
+const WIDE_ENOUGH_FOR_TIME = 96;
+const WIDE_ENOUGH_FOR_LONG_NAMES = 72;
 const WIDE_ENOUGH_FOR_PARTITION = 48;
+const WIDE_ENOUGH_FOR_TOPIC_AND_PARTITION = 60;
 const VALUE_WIDTH_MIN = 8;
 
 /** Lines come as records come, so widths are fixed and only the value takes what is left. */
@@ -25,7 +27,12 @@ export function tableFormat(flags: FormatFlags): RecordFormat {
   const nullText = flags.nullMarker ?? "NULL";
   const key = payloadCell("key", flags.key);
   const value = payloadCell("value", flags.value);
+  const enoughForPartition = flags.severalTopics
+    ? WIDE_ENOUGH_FOR_TOPIC_AND_PARTITION
+    : WIDE_ENOUGH_FOR_PARTITION;
+  const nameWidth = widthMax < WIDE_ENOUGH_FOR_LONG_NAMES ? 10 : 16;
   const columns: TableColumn[] = [
+    { title: "TOPIC", width: nameWidth, right: false, cell: (_record, { topic }) => topic },
     {
       ...{ title: "PARTITION", width: 9, right: true },
       cell: (_record, { partition }) => String(partition),
@@ -33,13 +40,14 @@ export function tableFormat(flags: FormatFlags): RecordFormat {
     { title: "OFFSET", width: 9, right: true, cell: ({ offset }) => String(offset) },
     { title: "TIME", width: 24, right: false, cell: ({ timestamp }) => isoTime(timestamp) || "-" },
     {
-      ...{ title: "KEY", width: widthMax < WIDE_ENOUGH_FOR_TIME ? 10 : 16, right: false },
+      ...{ title: "KEY", width: nameWidth, right: false },
       cell: (record, place) => key(record, place) ?? nullText,
     },
   ];
   const shown = columns.filter(({ title }) =>
+    (title !== "TOPIC" || flags.severalTopics) &&
     (title !== "TIME" || widthMax >= WIDE_ENOUGH_FOR_TIME) &&
-    (title !== "PARTITION" || widthMax >= WIDE_ENOUGH_FOR_PARTITION)
+    (title !== "PARTITION" || widthMax >= enoughForPartition)
   );
   const used = shown.reduce((sum, { width }) => sum + width + GAP.length, 0);
   const valueWidth = Math.max(VALUE_WIDTH_MIN, widthMax - used);

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { ProducerBatch } from "./batch.ts";
+import { resolveProducerOptions } from "./options.ts";
+import { PartitionQueue } from "./partition-queue.ts";
+
+const LENGTH = 10_000;
+
+/** A queue of batches that were begun a millisecond after one another, from 0 on. */
+function queueOf(length: number): PartitionQueue {
+  const options = resolveProducerOptions({ brokers: [{ host: "h", port: 1 }] });
+  const queue = new PartitionQueue("t", 0);
+  for (let i = 0; i < length; i++) {
+    queue.open = new ProducerBatch(options, i, 64);
+    queue.closeOpen();
+  }
+  return queue;
+}
+
+test("a long queue is not gone through where nothing has waited too long", () => {
+  const queue = queueOf(LENGTH);
+  let looked = 0;
+  const dropped = queue.dropPending(() => {
+    looked++;
+    return false;
+  });
+  expect([dropped, looked]).toEqual([[], 1]);
+});
+
+test("what has waited too long is dropped, the oldest first, and the others stay in order", () => {
+  const queue = queueOf(5);
+  const dropped = queue.dropPending(({ createdMs }) => createdMs < 3);
+  expect(dropped.map(({ createdMs }) => createdMs)).toEqual([0, 1, 2]);
+  const rest = [queue, queue].map((each) => each.take(null, (stale) => stale).createdMs);
+  expect([...rest, queue.sendable]).toEqual([3, 4, null]);
+});

@@ -97,7 +97,8 @@ function sizeOption(bytes: number) {
 }
 
 function rateOption(rate = 0) {
-  return new Option("-r, --rate <number>", "records a second; 0 for as fast as it goes")
+  const unbounded = rate === 0 ? "; 0 for as fast as it goes" : "";
+  return new Option("-r, --rate <number>", `records a second${unbounded}`)
     .argParser(wholeNumber(rate === 0 ? 0 : 1, RATE_MAX))
     .default(rate);
 }

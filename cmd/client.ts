@@ -63,6 +63,7 @@ const ACL_ADVICE = "see what is allowed with: kstream acl list";
 /** What to do about a refusal, where that is plain. */
 const REFUSAL_ADVICE: Readonly<Record<number, string>> = {
   [Errors.INVALID_TOPIC_EXCEPTION]: TOPIC_NAME_RULE,
+  [Errors.INVALID_GROUP_ID]: "give the group a name",
   [Errors.TOPIC_AUTHORIZATION_FAILED]: ACL_ADVICE,
   [Errors.GROUP_AUTHORIZATION_FAILED]: ACL_ADVICE,
   [Errors.CLUSTER_AUTHORIZATION_FAILED]: ACL_ADVICE,

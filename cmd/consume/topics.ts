@@ -35,7 +35,8 @@ export async function findTopics(
       : await named(cluster, choice, options.wait);
     if (found !== null) return found;
     if (!options.wait) {
-      throw new OperatorError("no topic matches", "", "see kstream topic list");
+      const pattern = "pattern" in choice ? ` "${choice.pattern}"` : "";
+      throw new OperatorError(`no topic matches${pattern}`, "", "see kstream topic list");
     }
     if (!isWaiting) options.say(`kstream: waiting for ${what}`);
     isWaiting = true;

@@ -31,6 +31,11 @@ const TOPICS_AT_ONCE = 16;
 /** `kstream topic apply`: a plan, checked by the broker as a whole; then, if told so, the changes. */
 export async function applyTopics(options: ApplyOptions): Promise<void> {
   const wanted = await readWanted(options.file);
+  if (options.prune && wanted.length === 0) {
+    // As where the program that writes the file has failed.
+    const why = "--prune would delete all topics there are";
+    throw new OperatorError("no file names a topic", why, "name at least one", 2);
+  }
   const isExecuted = options.execute === true || options.yes === true;
   await withAdmin(options, async (admin) => {
     const plan = planTopics(wanted, await readPresent(admin, wanted), options.prune ?? false);
@@ -197,9 +202,9 @@ function toJson({ changes, unchanged, unlisted }: Plan, executed: boolean) {
   };
 }
 
-function format({ changes, unchanged, unlisted }: Plan): string {
+function format({ changes, unchanged, unlisted, refusals }: Plan): string {
   const lines = changes.map(line);
-  if (changes.length === 0) {
+  if (changes.length === 0 && refusals.length === 0) {
     lines.push(`nothing to do: ${count(unchanged.length, "topic")} as written`);
   }
   if (unlisted.length > 0) {

@@ -114,7 +114,9 @@ export async function reportCopy(
   const summary: CopySummary = { topic, from, records: taken, present: loader.present, groups };
   if (json) await printJson(summary);
   else {
-    const before = summary.present > 0 ? ` (${summary.present} were there)` : "";
+    const before = summary.present > 0
+      ? ` (${summary.present.toLocaleString("en")} were there)`
+      : "";
     const also = groups.length > 0 ? `, ${count(groups.length, "group")}` : "";
     await print(`${from} → topic ${topic}: ${count(taken, "record")}${before}${also}\n`);
   }

@@ -91,6 +91,9 @@ test("partitions and configs are changed, and what no file has stays unless prun
   const pruned = await ok([...apply, "--prune"], at);
   expect(pruned).toContain("segment.bytes 2000000 → (default)");
   expect(pruned).toContain("- delete stray");
+  const nothing = ["topic", "apply", "-f", "-", "--prune", "--yes"];
+  await fails(nothing, 2, ["no file names a topic"], { ...at, input: "" });
+  await fails(nothing, 2, ["no file names a topic"], { ...at, input: "topics: {}\n" });
   await ok([...apply, "--prune", "--yes"], at);
   expect(await ok(["topic", "list"], at)).toMatch(/^TOPIC.*\nmine +2 +1\n$/);
   const [mine] = JSON.parse(await ok(["topic", "describe", "mine", "--json"], at));

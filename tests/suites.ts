@@ -107,6 +107,23 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "sim-gossip",
+    proves: "members agree on who is there after any trouble, and believe nothing that cannot be",
+    full: ["bun", "tests/sim/main.ts", "--world", "gossip", "--seeds", "3000"],
+    sample: ["bun", "tests/sim/main.ts", "--world", "gossip", "--seeds", "100"],
+    minutesMax: 60,
+  },
+  {
+    name: "gossip-scale",
+    proves: "news reach a thousand members in seconds, at a traffic that does not grow with them",
+    full: [
+      ...["env", "KSTREAM_GOSSIP_MEMBERS=1000", "bun", "test", "--timeout", "600000"],
+      "tests/sim/gossip-scale.test.ts",
+    ],
+    sample: { leftOut: "make test runs it with 200 members" },
+    minutesMax: 20,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

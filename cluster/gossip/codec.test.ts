@@ -54,7 +54,7 @@ const FRAMES: Frame[] = [
     type: "entries",
     isLast: true,
     entries: (["alive", "suspect", "failed", "left"] as const)
-      .map((state) => ({ state, identity: IDENTITY })),
+      .map((state) => ({ state, identity: IDENTITY, ageMs: 86_400_000 })),
   },
   { type: "done", identity: IDENTITY },
   { type: "ping", sequence: 1, target: 2 },
@@ -134,6 +134,7 @@ test("no bytes make a decoder throw, and what it believes is in range", () => {
 test("many entries go into frames of bounded size, of which the last says so", () => {
   const entries = Array.from({ length: 1_000 }, (_, nodeId) => ({
     state: "alive" as const,
+    ageMs: 0,
     identity: { ...IDENTITY, nodeId },
   }));
   const frames = [...entriesFrames(entries)].map(encodeFrame);

@@ -4,6 +4,7 @@
  * stands for itself.
  */
 import type { HostPort } from "../../core/io.ts";
+import type { Identity } from "./codec.ts";
 import { isPresent } from "./member-table.ts";
 import { addressText, sameAddress } from "./member.ts";
 import { FrameStream, RefusedError, StreamError } from "./frame-stream.ts";
@@ -15,6 +16,8 @@ export interface ExchangeParts {
   readonly swim: Swim;
   readonly clusterId: string;
   readonly membersMax: number;
+  /** On the monotonic clock. */
+  readonly nowMs: () => number;
   /** Takes in what the other side has sent. */
   readonly merge: (sender: number, entries: readonly StateEntry[], isNewcomer: boolean) => void;
 }
@@ -36,15 +39,15 @@ export async function callExchange(
   }
   const sender = identity.nodeId;
   if (!buckets.includes(true)) {
-    merge(sender, [{ state: "alive", identity }], isNewcomer);
+    merge(sender, [alive(identity)], isNewcomer);
     return stream.end();
   }
   const theirs = await readEntries(parts, stream);
-  const ours = swim.entriesIn(buckets).filter((entry) => !isKnown(entry, theirs));
-  merge(sender, [{ state: "alive", identity }, ...theirs.values()], isNewcomer);
+  const ours = swim.entriesIn(buckets, parts.nowMs()).filter((entry) => !isKnown(entry, theirs));
+  merge(sender, [alive(identity), ...theirs.values()], isNewcomer);
   for (const frame of entriesFrames(ours)) stream.send(frame);
   const done = await expectFrame(stream, "done");
-  merge(sender, [{ state: "alive", identity: done.identity }], false);
+  merge(sender, [alive(done.identity)], false);
   stream.end();
 }
 
@@ -81,8 +84,10 @@ async function answerHello(
   const buckets = Array.from(ours, (digest, at) => digest !== hello.digests[at]);
   stream.send({ type: "welcome", identity: swim.self, buckets });
   const isEqual = !buckets.includes(true);
-  if (!isEqual) { for (const frame of entriesFrames(swim.entriesIn(buckets))) stream.send(frame); }
-  merge(sender, [{ state: "alive", identity: hello.identity }], false);
+  if (!isEqual) {
+    for (const frame of entriesFrames(swim.entriesIn(buckets, parts.nowMs()))) stream.send(frame);
+  }
+  merge(sender, [alive(hello.identity)], false);
   if (isEqual) return stream.end();
   merge(sender, [...(await readEntries(parts, stream)).values()], false);
   stream.send({ type: "done", identity: swim.self });
@@ -136,6 +141,10 @@ async function readEntries(
     if (frame.isLast) return entries;
     if (frame.entries.length === 0) throw new StreamError("it sends nothing without end");
   }
+}
+
+function alive(identity: Identity): StateEntry {
+  return { state: "alive", identity, ageMs: 0 };
 }
 
 /** Whether the other side has said the same: it need not hear it. */

@@ -5,7 +5,8 @@
  *     1 hello    text cluster id, identity of the caller, 32 × u32 digests of the buckets
  *     2 refused  u8 reason, text sentence
  *     3 welcome  identity of the callee, u32 buckets that differ, as bits from the lowest
- *     4 entries  u8 1 in the last one, u16 count, each: u8 state, identity
+ *     4 entries  u8 1 in the last one, u16 count, each: u8 state, u32 seconds since it has
+ *                failed or left, identity
  *     5 done     identity of the callee, as it is when it has taken in what the caller knows
  *     6 ping     u32 sequence, u32 node id that is meant
  *     7 ack      u32 sequence
@@ -93,8 +94,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
       out.u8(4);
       out.u8(frame.isLast ? 1 : 0);
       out.u16(frame.entries.length);
-      for (const { state, identity } of frame.entries) {
+      for (const { state, identity, ageMs } of frame.entries) {
         out.u8(STATES.indexOf(state));
+        out.u32(Math.min(0xffff_ffff, Math.floor(ageMs / 1_000)));
         writeIdentity(out, identity);
       }
       break;
@@ -156,7 +158,11 @@ function readEntries(reader: ByteReader) {
   const count = reader.u16();
   const entries: StateEntry[] = [];
   while (entries.length < count) {
-    entries.push({ state: itemAt(STATES, reader.u8()), identity: readIdentity(reader) });
+    entries.push({
+      state: itemAt(STATES, reader.u8()),
+      ageMs: reader.u32() * 1_000,
+      identity: readIdentity(reader),
+    });
   }
   return { isLast, entries };
 }

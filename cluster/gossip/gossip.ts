@@ -113,6 +113,7 @@ export class Gossip {
       swim,
       clusterId,
       membersMax,
+      nowMs: () => clock.monotonicMs(),
       merge: (sender, entries, isNewcomer) =>
         this.#run(swim.merge(sender, entries, isNewcomer, clock.monotonicMs())),
     };

@@ -21,6 +21,9 @@ export interface Entry {
   suspicion: Suspicion | null;
 }
 
+/** The states in which a member can be when it is first heard of. */
+export type Known = Exclude<MemberState, "suspect">;
+
 /** Members are spread over so many buckets, whose digests are compared in a state exchange. */
 export const BUCKETS = 32;
 
@@ -29,10 +32,14 @@ export function bucketOf(nodeId: number): number {
   return mix(nodeId) % BUCKETS;
 }
 
-/** A number of 32 bits for what is known of a living member, different for each incarnation. */
-export function fingerprint(nodeId: number, incarnation: number): number {
+/**
+ * A number of 32 bits for what is known of a member, different for each incarnation and state. Who is
+ * suspect counts as alive, since that passes.
+ */
+export function fingerprint(nodeId: number, incarnation: number, state: MemberState): number {
   const high = Math.floor(incarnation / 0x1_0000_0000);
-  return mix(mix(mix(nodeId) ^ incarnation) ^ high);
+  const kind = state === "failed" ? 1 : state === "left" ? 2 : 0;
+  return mix(mix(mix(nodeId) ^ incarnation) ^ (high * 3 + kind));
 }
 
 /** A finalizer that spreads every bit (MurmurHash3's). */
@@ -81,17 +88,12 @@ export class MemberTable {
     return this.#list.filter((entry) => entry.state === "failed");
   }
 
-  /** Adds one that is alive; its first probe comes at a random turn. */
-  add(identity: Identity, meta: MemberMeta, nowMs: number): Entry {
-    const entry: Entry = {
-      ...identity,
-      meta,
-      state: "alive",
-      changedMs: nowMs,
-      suspicion: null,
-    };
+  /** Adds one; if it is alive, its first probe comes at a random turn. */
+  add(identity: Identity, meta: MemberMeta, state: Known, changedMs: number): Entry {
+    const entry: Entry = { ...identity, meta, state, changedMs, suspicion: null };
     this.#entries.set(entry.nodeId, entry);
     this.#list.push(entry);
+    if (state !== "alive") return entry;
     this.#present++;
     this.#takeTurn(entry);
     return entry;
@@ -148,15 +150,15 @@ export class MemberTable {
     return all.slice(0, count);
   }
 
-  /** The digest of each bucket: all who are alive or suspect, with their incarnations. */
+  /** The digest of each bucket: all members, `self` included, with incarnations and states. */
   digests(self: { readonly nodeId: number; readonly incarnation: number }): Uint32Array {
     const digests = new Uint32Array(BUCKETS);
-    const put = (nodeId: number, incarnation: number) => {
+    const put = (nodeId: number, incarnation: number, state: MemberState) => {
       const bucket = bucketOf(nodeId);
-      digests[bucket] = (digests[bucket] ?? 0) ^ fingerprint(nodeId, incarnation);
+      digests[bucket] = (digests[bucket] ?? 0) ^ fingerprint(nodeId, incarnation, state);
     };
-    put(self.nodeId, self.incarnation);
-    for (const entry of this.#list) if (isPresent(entry)) put(entry.nodeId, entry.incarnation);
+    put(self.nodeId, self.incarnation, "alive");
+    for (const { nodeId, incarnation, state } of this.#list) put(nodeId, incarnation, state);
     return digests;
   }
 

@@ -186,14 +186,30 @@ export class Membership {
     if (left !== undefined && identity.incarnation <= left.incarnation) return true;
     const meta = decodeMeta(identity.metaBytes);
     if (meta === null) return false;
-    if (this.table.size >= this.#parts.membersMax) {
-      this.#parts.counters.tooMany++;
-      return true;
-    }
+    if (this.#isFull()) return true;
     this.#unknownLeft.delete(identity.nodeId);
-    const entry = this.table.add(identity, meta, nowMs);
+    const entry = this.table.add(identity, meta, "alive", nowMs);
     if (tell) this.#tell({ type: "alive", identity });
     this.#emit("joined", entry);
+    return true;
+  }
+
+  /**
+   * Somebody knows a member that failed or left `ageMs` ago. Who is not known here is taken in as
+   * such, without a word to anybody, and forgotten when the others do.
+   */
+  remember(identity: Identity, state: "failed" | "left", ageMs: number, nowMs: number): void {
+    const { nodeId } = identity;
+    if (nodeId === this.#self.nodeId || this.table.get(nodeId) !== undefined) return;
+    const { keepFailedMs, keepLeftMs } = this.#parts.timings;
+    if (ageMs > (state === "left" ? keepLeftMs : keepFailedMs)) return;
+    const meta = decodeMeta(identity.metaBytes);
+    if (meta !== null && !this.#isFull()) this.table.add(identity, meta, state, nowMs - ageMs);
+  }
+
+  #isFull(): boolean {
+    if (this.table.size < this.#parts.membersMax) return false;
+    this.#parts.counters.tooMany++;
     return true;
   }
 

@@ -32,6 +32,8 @@ const NEWCOMER_SYNC_INTERVALS = 3;
 export interface StateEntry {
   readonly identity: Identity;
   readonly state: MemberState;
+  /** For how long it has been so, where it has failed or left; else 0. */
+  readonly ageMs: number;
 }
 
 /** What the machine is made with; `self.incarnation` should be the wall clock's milliseconds. */
@@ -196,10 +198,14 @@ export class Swim {
   }
 
   /** All members in the buckets that are set, but for this one. */
-  entriesIn(buckets: readonly boolean[]): StateEntry[] {
+  entriesIn(buckets: readonly boolean[], nowMs: number): StateEntry[] {
     return this.#membership.table.all()
       .filter((entry) => buckets[bucketOf(entry.nodeId)] === true)
-      .map((entry) => ({ identity: identityOf(entry), state: entry.state }));
+      .map((entry) => ({
+        identity: identityOf(entry),
+        state: entry.state,
+        ageMs: isPresent(entry) ? 0 : nowMs - entry.changedMs,
+      }));
   }
 
   #handle(message: Message, sender: number, from: HostPort, nowMs: number): void {
@@ -231,7 +237,7 @@ export class Swim {
   }
 
   #mergeOne(sender: number, entry: StateEntry, nowMs: number, tell: boolean): void {
-    const { identity, state } = entry;
+    const { identity, state, ageMs } = entry;
     const { nodeId, incarnation } = identity;
     switch (state) {
       case "alive":
@@ -242,10 +248,12 @@ export class Swim {
         this.#membership.apply({ type: "suspect", nodeId, incarnation, from: sender }, nowMs);
         return;
       case "failed":
+        this.#membership.remember(identity, state, ageMs, nowMs);
         // What has failed elsewhere may be alive for us, as after a partition: it gets time to object.
         this.#membership.apply({ type: "suspect", nodeId, incarnation, from: sender }, nowMs);
         return;
       case "left":
+        this.#membership.remember(identity, state, ageMs, nowMs);
         this.#membership.apply({ type: "left", nodeId, incarnation }, nowMs);
     }
   }

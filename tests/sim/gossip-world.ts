@@ -163,11 +163,17 @@ export class GossipWorld {
     const others = this.members.filter((member) => member !== as);
     swim.merge(
       as.nodeId,
-      others.map((member) => ({ state: "alive", identity: this.#identityOf(member) })),
+      others.map((member) => ({ state: "alive", identity: this.#identityOf(member), ageMs: 0 })),
       true,
       clock.monotonicMs(),
     );
-    const parts = { swim, clusterId: CLUSTER_ID, membersMax: 10_000, merge: () => {} };
+    const parts = {
+      swim,
+      clusterId: CLUSTER_ID,
+      membersMax: 10_000,
+      nowMs: () => 0,
+      merge: () => {},
+    };
     const address = { host: host.ip, port: PORT };
     void network.listen(address, (socket) => {
       const stream = new FrameStream({

@@ -1,5 +1,5 @@
 /**
- * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata] [--seeds N] [--from N] [--seed N]`.
+ * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip] [--seeds N] [--from N] [--seed N]`.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
@@ -7,6 +7,7 @@
  */
 import { createLogger, type Logger, silentLogger } from "../../core/logger.ts";
 import { CleanerSim } from "./cleaner-sim.ts";
+import { GossipSim } from "./gossip-sim.ts";
 import { GroupSim } from "./group-sim.ts";
 import { MetadataSim } from "./metadata-sim.ts";
 import { ReplicationSim } from "./replication-sim.ts";
@@ -37,6 +38,7 @@ const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulati
   storage: (seed, logger) => new StorageSim(seed, logger),
   cleaner: (seed, logger) => new CleanerSim(seed, logger),
   transactions: (seed, logger) => new TransactionSim(seed, logger),
+  gossip: (seed, logger) => new GossipSim(seed, logger),
   groups: (seed, logger) => new GroupSim(seed, logger),
   share: (seed, logger) => new ShareSim(seed, logger),
   replication: (seed, logger) => new ReplicationSim(seed, logger),

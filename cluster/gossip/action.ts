@@ -4,8 +4,9 @@ import type { GossipEvent } from "./member.ts";
 
 /**
  * `send`: a packet, not sealed yet. `sync`: exchange states with a member. `streamPing`: ask over
- * TCP, and say `streamAck` if the answer comes in time. `rejoin`: nobody is left, try the addresses
- * that were given for joining. `toldLeaving`: the good-bye was sent as often as it has to be.
+ * TCP, and say `streamAck` if the answer comes in time. `rejoin`: try an address that was given for
+ * joining, in case there are members whom nobody here has ever met. `toldLeaving`: the good-bye was
+ * sent as often as it has to be.
  */
 export type Action =
   | { readonly kind: "send"; readonly to: HostPort; readonly payload: Uint8Array }

@@ -26,7 +26,13 @@ import { checkKeys, Envelope, type KeyRing } from "./envelope.ts";
 import { answerCall, callExchange, callPing, type ExchangeParts } from "./exchange.ts";
 import { FrameStream } from "./frame-stream.ts";
 import { join } from "./joining.ts";
-import { addressText, type GossipEvent, type Member, type MemberMeta } from "./member.ts";
+import {
+  addressText,
+  type GossipEvent,
+  type Member,
+  type MemberMeta,
+  sameAddress,
+} from "./member.ts";
 import { bindError, checkMeta, checkOptions, type GossipOptions, timingsOf } from "./settings.ts";
 import { Swim } from "./swim.ts";
 import type { Timings } from "./timings.ts";
@@ -272,8 +278,7 @@ export class Gossip {
       case "streamPing":
         return void this.#streamPing(action);
       case "rejoin":
-        for (const address of this.#joinAddresses) this.#exchangeSoon(address);
-        return;
+        return this.#rejoin();
       case "event":
         for (const listener of [...this.#listeners]) listener(action.event);
         return;
@@ -347,6 +352,12 @@ export class Gossip {
       stream.destroy();
       this.#streams.delete(stream);
     }
+  }
+
+  #rejoin(): void {
+    const others = this.#joinAddresses.filter((address) => !sameAddress(address, this.address));
+    const address = others[this.#io.random.below(Math.max(1, others.length))];
+    if (address !== undefined) this.#exchangeSoon(address);
   }
 
   #exchangeSoon(address: HostPort): void {

@@ -247,11 +247,14 @@ export class Swim {
         this.#membership.apply({ type: "alive", identity }, nowMs, tell);
         this.#membership.apply({ type: "suspect", nodeId, incarnation, from: sender }, nowMs);
         return;
-      case "failed":
+      case "failed": {
         this.#membership.remember(identity, state, ageMs, nowMs);
-        // What has failed elsewhere may be alive for us, as after a partition: it gets time to object.
-        this.#membership.apply({ type: "suspect", nodeId, incarnation, from: sender }, nowMs);
+        // Who is there for us, as after a partition, gets time to object.
+        const known = this.#membership.table.get(nodeId);
+        const type = known !== undefined && isPresent(known) ? "suspect" : "failed";
+        this.#membership.apply({ type, nodeId, incarnation, from: sender }, nowMs);
         return;
+      }
       case "left":
         this.#membership.remember(identity, state, ageMs, nowMs);
         this.#membership.apply({ type: "left", nodeId, incarnation }, nowMs);
@@ -300,11 +303,14 @@ export class Swim {
     if (entry !== undefined) this.#syncWith(entry);
   }
 
-  /** All members together try each of the failed about once in an interval (as Serf does). */
+  /**
+   * All members together try each of the failed about once in an interval (as Serf does), and one of
+   * the addresses for joining.
+   */
   #reconnect(nowMs: number): void {
     this.#nextReconnectMs = nowMs + this.#spread(this.#timings.reconnectIntervalMs);
     const { table } = this.#membership;
-    if (table.present === 0) this.#actions.push({ kind: "rejoin" });
+    if (this.#random.below(table.present + 1) === 0) this.#actions.push({ kind: "rejoin" });
     const failed = table.failed();
     const entry = failed[this.#random.below(Math.max(1, failed.length))];
     if (entry === undefined) return;

@@ -17,7 +17,7 @@
  * | `keepLeftMs`            | 1 hour    | 1 hour | until one that has left is forgotten             |
  *
  * A crash in a cluster of n members is known everywhere after about one probe interval until
- * somebody probes it, one until the probe has failed, `suspicionMultiplier` × max(1, log10 n) until
+ * somebody probes it, one until the probe has failed, `suspicionMultiplier` × log10 n until
  * the suspicion has become certainty, and the time that news need: log(n) gossip intervals. For
  * 1,000 members: 1 + 1 + 7.5 + 0.3 s with `default`, 0.2 + 0.2 + 1.8 + 0.1 s with `lan`.
  */
@@ -35,6 +35,8 @@ export interface Timings {
   readonly retransmitMultiplier: number;
   /** Lifeguard's α: the shortest suspicion, in probe intervals per decade of members. */
   readonly suspicionMultiplier: number;
+  /** Smaller clusters count as if they had this many decades of members. */
+  readonly suspicionDecadesMin: number;
   /** Lifeguard's β: the longest suspicion, that of which nobody else knows, over the shortest. */
   readonly suspicionMaxFactor: number;
   /** Lifeguard's K: so many others who suspect the same make a suspicion as short as it gets. */
@@ -59,6 +61,7 @@ const DEFAULT: Timings = {
   gossipFanout: 3,
   retransmitMultiplier: 4,
   suspicionMultiplier: 2.5,
+  suspicionDecadesMin: 1,
   suspicionMaxFactor: 4,
   confirmations: 3,
   syncIntervalMs: 30_000,
@@ -78,6 +81,8 @@ export const TIMINGS = {
     probeIntervalMs: 200,
     probeTimeoutMs: 80,
     suspicionMultiplier: 3,
+    // A second at least, or a network that loses much gives no time to object.
+    suspicionDecadesMin: 2,
     gossipIntervalMs: 50,
     syncIntervalMs: 10_000,
     reconnectIntervalMs: 1_000,
@@ -100,8 +105,8 @@ export function suspicionBounds(
   timings: Timings,
   members: number,
 ): { readonly minMs: number; readonly maxMs: number } {
-  const scale = Math.max(1, Math.log10(members));
-  const minMs = timings.suspicionMultiplier * scale * timings.probeIntervalMs;
+  const decades = Math.max(timings.suspicionDecadesMin, Math.log10(members));
+  const minMs = timings.suspicionMultiplier * decades * timings.probeIntervalMs;
   return { minMs, maxMs: minMs * timings.suspicionMaxFactor };
 }
 

@@ -76,6 +76,7 @@ export class GossipSim {
 
   run(): void {
     for (let nodeId = 0; nodeId < this.options.members; nodeId++) this.#begin(nodeId);
+    for (const fact of this.#facts) this.#join(fact);
     for (let step = 0; step < this.options.steps; step++) {
       this.#happen();
       this.#world.clock.advance(this.#random.below(this.options.stepMsMax));
@@ -96,7 +97,6 @@ export class GossipSim {
     };
     this.#facts.push(fact);
     this.#follow(fact);
-    this.#join(fact);
   }
 
   #follow(fact: Fact): void {
@@ -106,7 +106,6 @@ export class GossipSim {
   /** In the background: it may have to wait for better times. */
   #join(fact: Fact): void {
     const others = this.#facts.filter((other) => other !== fact);
-    if (others.length === 0) return;
     fact.member.gossip.join(others.map(({ member }) => addressOf(member.nodeId)))
       .catch(() => {
         // Closed before it got through.

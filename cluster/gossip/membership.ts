@@ -231,12 +231,13 @@ export class Membership {
     if (claim.nodeId === this.#self.nodeId) return this.#accused(claim.incarnation);
     const entry = this.table.get(claim.nodeId);
     if (entry === undefined || claim.incarnation < entry.incarnation) return;
-    if (entry.state === "suspect" && entry.suspicion !== null) {
-      entry.incarnation = claim.incarnation;
-      if (entry.suspicion.confirm(claim.from)) this.#tell(claim);
+    if (!isPresent(entry)) return;
+    const wasSuspect = entry.state === "suspect";
+    if (wasSuspect && claim.incarnation === entry.incarnation) {
+      if (entry.suspicion?.confirm(claim.from) === true) this.#tell(claim);
       return;
     }
-    if (entry.state !== "alive") return;
+    // Of a higher incarnation: it has objected in the meantime, so its time begins anew.
     const { timings, counters } = this.#parts;
     const size = this.clusterSize;
     // Apart from this member and the suspect there may be fewer who could confirm.
@@ -251,7 +252,7 @@ export class Membership {
     );
     this.#suspects.add(entry);
     this.#tell(claim);
-    this.#emit("suspected", entry);
+    if (!wasSuspect) this.#emit("suspected", entry);
   }
 
   #failed(claim: Accusation, nowMs: number): void {

@@ -3,6 +3,7 @@
  * waits to be taken is below its bound.
  */
 import { Errors } from "../../core/errors.ts";
+import { ConnectionError } from "../../core/connection-error.ts";
 import { FetchSession } from "../../core/fetch-session.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
@@ -13,6 +14,7 @@ import { isRetriableError, KafkaError, LogTruncationError, TimeoutError } from "
 import { partitionKey, type TopicPartition } from "../group-protocol.ts";
 import { checkPositions, type Verdict } from "./check-positions.ts";
 import { FetchedChunk } from "./chunk.ts";
+import { FetchSize } from "./fetch-size.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { WakeUp } from "../wake-up.ts";
 
@@ -46,6 +48,8 @@ interface Assigned {
   /** What was committed last; −1 for nothing yet. */
   committed: number;
   maxBytes: number;
+  /** A batch needs more than is asked for as a rule: brokers that are old give pieces. 0: not known. */
+  leastBytes: number;
   paused: boolean;
   /** It is about to be taken away: nothing more of it is handed out. */
   held: boolean;
@@ -90,6 +94,7 @@ export class Fetcher {
   readonly #busyLeaders = new Set<number>();
   /** By node. */
   readonly #sessions = new Map<number, FetchSession>();
+  readonly #sizes = new Map<number, FetchSize>();
   #chunks: Queued[] = [];
   /** Whose chunk `next` gave last. */
   #last: Assigned | null = null;
@@ -123,7 +128,8 @@ export class Fetcher {
         position: Number(offset),
         finished: Number(offset),
         committed: -1,
-        maxBytes: this.options.partitionMaxBytes,
+        maxBytes: 0,
+        leastBytes: 0,
         paused: before?.paused ?? false,
         held: before?.held ?? false,
         dropped: false,
@@ -444,13 +450,19 @@ export class Fetcher {
     for (const assigned of list) assigned.inRequest = list;
     const session = this.#sessions.get(leader) ?? new FetchSession();
     this.#sessions.set(leader, session);
+    const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
+    const size = this.#sizes.get(leader) ?? new FetchSize(this.options.partitionMaxBytes, maxBytes);
+    this.#sizes.set(leader, size);
+    for (const assigned of list) {
+      assigned.maxBytes = Math.max(assigned.leastBytes, size.partitionBytes);
+    }
     try {
       const connection = await this.cluster.broker(leader, "fetch");
-      const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
+      const sentMs = this.cluster.io.clock.monotonicMs();
       const response = await connection.request(fetchApi, {
         maxWaitMs,
         minBytes,
-        maxBytes,
+        maxBytes: size.answerBytes,
         isolationLevel: isolationLevel === "read_committed" ? 1 : 0,
         ...session.next(list),
         ...(rackId === null ? {} : { rackId }),
@@ -459,9 +471,11 @@ export class Fetcher {
         // Version 13 names topics by id alone.
         maxVersion: list.some(({ topicId }) => topicId === null) ? 12 : fetchApi.maxVersion,
       });
+      size.heard(largestOf(response), this.cluster.io.clock.monotonicMs() - sentMs);
       if (session.heard(response)) this.#arrived(list, response, session);
     } catch (error) {
       session.failed();
+      if (isTimeout(error)) size.failed();
       const failure = error instanceof Error ? error : new Error(String(error));
       for (const assigned of list) this.#failed(assigned, failure, true);
     } finally {
@@ -497,7 +511,7 @@ export class Fetcher {
     switch (answer.errorCode) {
       case Errors.NONE:
         assigned.failures = 0;
-        assigned.maxBytes = this.options.partitionMaxBytes;
+        assigned.leastBytes = 0;
         this.#prefer(assigned, answer.preferredReadReplica);
         return this.#records(assigned, answer);
       case Errors.OFFSET_OUT_OF_RANGE:
@@ -526,7 +540,7 @@ export class Fetcher {
     });
     if (whole === 0) {
       // Only a piece of a batch: an old broker, which needs to be asked for more at once.
-      if (bytes.length > 0) assigned.maxBytes = Math.min(2 * assigned.maxBytes, 0x7fff_ffff);
+      if (bytes.length > 0) assigned.leastBytes = Math.min(2 * assigned.maxBytes, 0x7fff_ffff);
       return;
     }
     const { topic, partition, fetchOffset } = assigned;
@@ -620,6 +634,19 @@ export class Fetcher {
         this.#pumping.soon();
       });
   }
+}
+
+/** What the partition gave that gave most. */
+function largestOf({ responses }: FetchResponse): number {
+  let largest = 0;
+  for (const { partitions } of responses) {
+    for (const { records } of partitions) largest = Math.max(largest, records?.length ?? 0);
+  }
+  return largest;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof ConnectionError && error.failure === "timeout";
 }
 
 function name({ topic, partition }: { topic: string; partition: number }): string {

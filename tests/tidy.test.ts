@@ -41,6 +41,7 @@ const ENTRIES = [
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",
+  "cluster/etcd/migrate.ts",
   // All of Kafka's messages are defined, also those that nothing serves yet.
   "core/protocol/index.ts",
   "core/protocol/records/index.ts",

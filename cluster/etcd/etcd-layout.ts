@@ -31,7 +31,8 @@ export class EtcdKeys {
   readonly term: string;
   readonly #changes: string;
   readonly #chunks: string;
-  readonly #snapshots: string;
+  /** Where all chunks of snapshots are. */
+  readonly snapshotFolder: string;
 
   constructor(cluster: string) {
     this.prefix = `/kstream/${cluster}/`;
@@ -42,7 +43,7 @@ export class EtcdKeys {
     this.term = `${this.prefix}term`;
     this.#changes = `${this.prefix}changes/`;
     this.#chunks = `${this.prefix}chunks/`;
-    this.#snapshots = `${this.prefix}snapshots/`;
+    this.snapshotFolder = `${this.prefix}snapshots/`;
   }
 
   /** The change that begins at this position. */
@@ -61,12 +62,12 @@ export class EtcdKeys {
 
   /** Where the chunks of a snapshot of this position are. */
   snapshotChunks(position: number, id: string): string {
-    return `${this.#snapshots}${padded(position, POSITION_DIGITS)}/${id}/`;
+    return `${this.snapshotFolder}${padded(position, POSITION_DIGITS)}/${id}/`;
   }
 
   /** What a snapshot of this position makes useless: ranges from a key to before another. */
   before(position: number): readonly { readonly key: string; readonly rangeEnd: string }[] {
-    return [this.#changes, this.#chunks, this.#snapshots].map((prefix) => ({
+    return [this.#changes, this.#chunks, this.snapshotFolder].map((prefix) => ({
       key: prefix,
       rangeEnd: prefix + padded(position, POSITION_DIGITS),
     }));

@@ -32,7 +32,7 @@ export interface ExpectedCluster {
   readonly cluster: string;
   /** The id that the cluster gets if it is new, in Kafka's base64url form of a UUID. */
   readonly newClusterId: string;
-  /** The id that this node knows from before: keys of another one are refused. */
+  /** The id that this node knows from before: keys of another one are refused, and missing ones. */
   readonly clusterId?: string;
 }
 
@@ -42,7 +42,10 @@ export interface OpenEtcdLog {
   readonly clusterId: string;
 }
 
-/** Stands for the election of a cluster's controller. `ttlMs`: see `EtcdControllerElection`. */
+/**
+ * The election of a cluster's controller, to campaign in once the cluster's log has been opened: that
+ * makes its keys at the first start. `ttlMs`: of the lease, see `DEFAULT_LEASE_TTL_MS`.
+ */
 export function etcdControllerElection(
   world: EtcdWorld,
   cluster: string,
@@ -53,7 +56,7 @@ export function etcdControllerElection(
 }
 
 /** A session on the keys of a cluster; throws an `OperatorError` for a name that cannot be one. */
-function etcdSession(world: EtcdWorld, cluster: string): EtcdSession {
+export function etcdSession(world: EtcdWorld, cluster: string): EtcdSession {
   if (!CLUSTER_NAME.test(cluster)) {
     throw new OperatorError(
       `cannot use the cluster name ${JSON.stringify(cluster)}`,
@@ -90,29 +93,30 @@ async function openKeys(
   expected: ExpectedCluster,
 ): Promise<{ identity: Identity; head: EtcdEntry }> {
   const { keys } = session;
-  const { cluster, newClusterId } = expected;
-  // Done once at most, however often it is asked for: afterwards there are keys.
-  const made = await session.repeated({
-    compare: [{ target: "absent", key: keys.prefix, rangeEnd: prefixEnd(keys.prefix) }],
-    then: [
-      {
-        type: "put",
-        key: keys.identity,
-        value: encodeIdentity({ cluster, clusterId: newClusterId }),
-      },
-      { type: "put", key: keys.head, value: encodeHead({ position: 0, id: "", term: 0 }) },
-    ],
-    otherwise: [],
-  });
-  if (!made.ok) throw noAnswer(cluster, made.failure.message);
+  if (expected.clusterId === undefined) await makeKeys(session, expected);
   const found = await session.repeated({
     compare: [],
     then: [{ type: "range", key: keys.identity }, { type: "range", key: keys.head }],
     otherwise: [],
   });
-  if (!found.ok) throw noAnswer(cluster, found.failure.message);
-  const head = entryAt(found.value, 1);
-  return { identity: checked(keys.prefix, expected, entryAt(found.value, 0), head), head: head! };
+  if (!found.ok) throw noAnswer(expected.cluster, found.failure.message);
+  return checked(keys.prefix, expected, entryAt(found.value, 0), entryAt(found.value, 1));
+}
+
+/** Makes a new cluster where there are no keys at all. */
+async function makeKeys(session: EtcdSession, expected: ExpectedCluster): Promise<void> {
+  const { keys } = session;
+  const { cluster, newClusterId: clusterId } = expected;
+  // Done once at most, however often it is asked for: afterwards there are keys.
+  const made = await session.repeated({
+    compare: [{ target: "absent", key: keys.prefix, rangeEnd: prefixEnd(keys.prefix) }],
+    then: [
+      { type: "put", key: keys.identity, value: encodeIdentity({ cluster, clusterId }) },
+      { type: "put", key: keys.head, value: encodeHead({ position: 0, id: "", term: 0 }) },
+    ],
+    otherwise: [],
+  });
+  if (!made.ok) throw noAnswer(cluster, made.failure.message);
 }
 
 function checked(
@@ -120,9 +124,15 @@ function checked(
   expected: ExpectedCluster,
   entry: EtcdEntry | null,
   head: EtcdEntry | null,
-): Identity {
+): { identity: Identity; head: EtcdEntry } {
   const refuse = (why: string, whatToDo: string) =>
     new OperatorError(`cannot use the keys under ${prefix} in etcd`, why, whatToDo);
+  if (entry === null && head === null && expected.clusterId !== undefined) {
+    throw refuse(
+      `there are none, but this node belongs to the cluster of the id ${expected.clusterId}`,
+      "check the addresses of etcd and the cluster's name, or restore the keys from a backup",
+    );
+  }
   const identity = entry === null ? null : decodeIdentity(entry.value);
   if (identity === null || head === null) {
     throw refuse(
@@ -142,7 +152,7 @@ function checked(
       "check the addresses of etcd and the data directory",
     );
   }
-  return identity;
+  return { identity, head };
 }
 
 function noAnswer(cluster: string, message: string): OperatorError {

@@ -121,6 +121,12 @@ describe("on one etcd", () => {
       clusterId: "BBBBBBBBBBBBBBBBBBBBBQ",
     }));
     expect(otherId.message).toContain(`a cluster of the id ${CLUSTER_ID}`);
+    const lost = await problemOf(openEtcdMetadataLog(world, {
+      cluster: freshName(),
+      newClusterId: CLUSTER_ID,
+      clusterId: CLUSTER_ID,
+    }));
+    expect(lost.message).toContain("there are none");
   });
 
   test("says so where there is no etcd, or something else", async () => {

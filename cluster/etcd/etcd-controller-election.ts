@@ -32,6 +32,8 @@ import { KeyFollower } from "./key-follower.ts";
 export const DEFAULT_LEASE_TTL_MS = 6000;
 /** A lease is renewed so often in its time to live. */
 const RENEWALS_PER_TTL = 3;
+/** So long a renewal may take, so that after one that was lost there is time for others. */
+const CALLS_PER_TTL = 4;
 
 interface HeldLease {
   readonly id: string;
@@ -154,7 +156,8 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
   async #renew(lease: HeldLease): Promise<boolean> {
     const { clock, store, times } = this.#session;
     const askedMs = clock.monotonicMs();
-    const renewed = await store.keepLeaseAlive(lease.id, times.callMs);
+    const timeoutMs = Math.min(times.callMs, lease.ttlMs / CALLS_PER_TTL);
+    const renewed = await store.keepLeaseAlive(lease.id, timeoutMs);
     if (this.#lease !== lease) return false;
     if (renewed.ok) {
       lease.validUntilMs = askedMs + renewed.value.ttlMs;

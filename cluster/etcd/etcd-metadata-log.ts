@@ -35,7 +35,7 @@ import {
 } from "./etcd-layout.ts";
 import { entryAt, type EtcdSession } from "./etcd-session.ts";
 import { CHUNK_BYTES, chunksOf, pointerOf, readSnapshot, writeSnapshot } from "./etcd-snapshots.ts";
-import type { EtcdCompare, EtcdEntry, EtcdTxn } from "./etcd-store.ts";
+import type { EtcdCompare, EtcdEntry, EtcdOp, EtcdTxn, EtcdTxnAnswer } from "./etcd-store.ts";
 import { KeyFollower } from "./key-follower.ts";
 
 /** What a controller's appends are bound to: the key that says so, and what it was elected for. */
@@ -68,13 +68,36 @@ interface Doubt {
 }
 
 /** `superseded`: the log has gone on and a snapshot has taken the change's place. */
-type Settled = "appended" | "not-appended" | "superseded" | { readonly unknown: string };
+type Outcome = "appended" | "not-appended" | "superseded" | { readonly unknown: string };
 
 const unavailable = (message: string): MetadataAppendResult => ({
   ok: false,
   reason: "unavailable",
   message,
 });
+
+/** The id of the append that has put this change; null if it is damaged, as who reads it will see. */
+function writerOf(change: EtcdEntry): string | null {
+  try {
+    return decodeChangeValue(change.value).header.id;
+  } catch (error) {
+    if (error instanceof MetadataFormatError) return null;
+    throw error;
+  }
+}
+
+/** What an append's caller is told; `again`: it may be tried once more. */
+function resultOf(outcome: Outcome, next: Head): MetadataAppendResult | "again" {
+  if (typeof outcome === "object") return unavailable(outcome.unknown);
+  switch (outcome) {
+    case "appended":
+      return { ok: true, position: next.position };
+    case "superseded":
+      return unavailable("etcd's answer was lost, and the log has gone on since; read it");
+    case "not-appended":
+      return "again";
+  }
+}
 
 /** See the head of this file. */
 export class EtcdMetadataLog implements MetadataLog {
@@ -160,7 +183,7 @@ export class EtcdMetadataLog implements MetadataLog {
           { type: "put", key: keys.change(expected), value },
           { type: "put", key: keys.head, value: encodeHead(next) },
         ],
-        otherwise: [{ type: "range", key: keys.head }],
+        otherwise: this.#outcomeAt(expected),
       }, deadlineMs);
       if (outcome !== "again") return outcome;
       if (!await this.#session.pause(attempt, deadlineMs)) {
@@ -182,28 +205,18 @@ export class EtcdMetadataLog implements MetadataLog {
       return { ok: true, position: next.position };
     }
     if (answer.ok) {
-      const found = entryAt(answer.value, 0);
-      this.#adopt(found);
-      if (this.#broken !== null) return unavailable(this.#broken);
+      const outcome = this.#judge(answer.value, next.id, head);
       // The head is what it was, so it is the election that was lost.
-      return found?.modRevision === head.modRevision ? unavailable(NOT_CONTROLLER) : "again";
+      const isSame = entryAt(answer.value, 0)?.modRevision === head.modRevision;
+      return isSame ? unavailable(NOT_CONTROLLER) : resultOf(outcome, next);
     }
     if (answer.failure.kind !== "unavailable") return unavailable(answer.failure.message);
     this.#doubt = { id: next.id, head };
-    const settled = await this.#settle(deadlineMs);
-    if (typeof settled === "object") return unavailable(settled.unknown);
-    switch (settled) {
-      case "appended":
-        return { ok: true, position: next.position };
-      case "superseded":
-        return unavailable("etcd's answer was lost, and the log has gone on since; read it");
-      case "not-appended":
-        return "again";
-    }
+    return resultOf(await this.#settle(deadlineMs), next);
   }
 
   /** Finds out about an append of which nobody knows; see the head of this file. */
-  async #settle(deadlineMs: number): Promise<Settled> {
+  async #settle(deadlineMs: number): Promise<Outcome> {
     const doubt = this.#doubt;
     if (doubt === null) return "not-appended";
     const { keys } = this.#session;
@@ -211,7 +224,7 @@ export class EtcdMetadataLog implements MetadataLog {
     const answer = await this.#session.repeated({
       compare: [{ target: "mod", key: keys.head, revision: modRevision }],
       then: [{ type: "put", key: keys.head, value: encodeHead({ position, id, term }) }],
-      otherwise: [{ type: "range", key: keys.head }, { type: "range", key: keys.change(position) }],
+      otherwise: this.#outcomeAt(position),
     }, deadlineMs);
     if (!answer.ok) {
       return {
@@ -224,11 +237,26 @@ export class EtcdMetadataLog implements MetadataLog {
       this.#advance({ ...doubt.head, modRevision: answer.value.revision });
       return "not-appended";
     }
-    this.#adopt(entryAt(answer.value, 0));
-    const change = entryAt(answer.value, 1);
-    if (this.#head.position === position) return "not-appended";
+    return this.#judge(answer.value, doubt.id, doubt.head);
+  }
+
+  /** What `#judge` needs to know about an append at this position. */
+  #outcomeAt(position: number): readonly EtcdOp[] {
+    const { keys } = this.#session;
+    return [{ type: "range", key: keys.head }, { type: "range", key: keys.change(position) }];
+  }
+
+  /**
+   * Whether the append of this id, which began at `head`, is in the log; it can no longer come. Also
+   * where its own condition has failed, since what carries requests may have repeated it.
+   */
+  #judge(answer: EtcdTxnAnswer, id: string, head: KnownHead): Outcome {
+    const [found, change] = [entryAt(answer, 0), entryAt(answer, 1)];
+    this.#adopt(found);
+    if (found === null || this.#broken !== null) return { unknown: this.#broken ?? NO_HEAD };
+    if (decodeHead(found.value).position === head.position) return "not-appended";
     if (change === null) return "superseded";
-    return decodeChangeValue(change.value).header.id === doubt.id ? "appended" : "not-appended";
+    return writerOf(change) === id ? "appended" : "not-appended";
   }
 
   async read(position: number): Promise<MetadataReadResult> {

@@ -47,6 +47,7 @@ function optionsOf(random: SimRandom): MetadataSimOptions {
       loseAnswer: maybe(30),
       delayRequest: maybe(30),
       delayMs: random.pick([100, 3000, 20_000]),
+      repeatRequest: maybe(10),
       breakWatch: maybe(20),
       silenceWatch: maybe(20),
     },

@@ -193,6 +193,8 @@ export interface EtcdFaults {
   /** A request arrives up to `delayMs` late. */
   delayRequest: number;
   delayMs: number;
+  /** A request arrives twice, and its sender hears of the second time. */
+  repeatRequest: number;
   breakWatch: number;
   silenceWatch: number;
 }
@@ -203,6 +205,7 @@ export const NO_ETCD_FAULTS: EtcdFaults = {
   loseAnswer: 0,
   delayRequest: 0,
   delayMs: 0,
+  repeatRequest: 0,
   breakWatch: 0,
   silenceWatch: 0,
 };
@@ -297,6 +300,7 @@ export class SimEtcdClient implements EtcdStore {
     if (isLost) return promise;
     clock.setTimer(this.#latencyMs() + lateMs, () => {
       if (this.etcd.isDown || this.isCut) return;
+      if (random.chance(faults.repeatRequest)) run();
       const answer = run();
       if (random.chance(faults.loseAnswer)) return;
       clock.setTimer(this.#latencyMs(), () => {

@@ -37,6 +37,8 @@ export interface NodeWitness {
 /** What a run is like. */
 export interface NodeOptions {
   readonly appendEveryMs: number;
+  /** What was sent in the term before may still arrive while a new controller waits so long. */
+  readonly firstAppendMs: number;
   readonly snapshotPercent: number;
   readonly largePercent: number;
 }
@@ -159,6 +161,7 @@ export class MetadataNode {
   async #govern(term: number): Promise<void> {
     const log = this.#log;
     if (log === null) return;
+    await sleep(this.clock, this.random.below(this.options.firstAppendMs + 1));
     while (!this.isDead && this.election?.term === term) {
       await sleep(this.clock, this.random.below(this.options.appendEveryMs));
       if (this.isDead) return;

@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import { EtcdKeys } from "../../cluster/etcd/etcd-layout.ts";
-import type { EtcdCompare, EtcdStore } from "../../cluster/etcd/etcd-store.ts";
+import type { EtcdStore } from "../../cluster/etcd/etcd-store.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { CLUSTER } from "./metadata-node.ts";
 import { MetadataSim } from "./metadata-sim.ts";
 import { Violation } from "./violation.ts";
 
 test("a few seeds of the metadata's simulator hold", () => {
-  for (let seed = 1; seed <= 20; seed++) new MetadataSim(seed, silentLogger).run();
+  for (let seed = 1; seed <= 10; seed++) new MetadataSim(seed, silentLogger).run();
 }, 60_000);
 
 test("the same seed gives the same run of the metadata", () => {
@@ -21,19 +21,18 @@ test("the same seed gives the same run of the metadata", () => {
 
 const keys = new EtcdKeys(CLUSTER);
 
-/** A build that leaves a comparison out of its transactions. */
-const without =
-  (isLeftOut: (compare: EtcdCompare) => boolean) => (store: EtcdStore): EtcdStore => ({
-    txn: (txn, timeoutMs) => {
-      const isAppend = txn.then.some((op) => op.type === "put" && op.key === keys.head);
-      const compare = txn.compare.filter((each) => !isAppend || !isLeftOut(each));
-      return store.txn({ ...txn, compare }, timeoutMs);
-    },
-    watch: (key, fromRevision, listener) => store.watch(key, fromRevision, listener),
-    grantLease: (ttlMs, timeoutMs) => store.grantLease(ttlMs, timeoutMs),
-    keepLeaseAlive: (id, timeoutMs) => store.keepLeaseAlive(id, timeoutMs),
-    revokeLease: (id, timeoutMs) => store.revokeLease(id, timeoutMs),
-  });
+/** A build whose appends do not compare the head. */
+const careless = (store: EtcdStore): EtcdStore => ({
+  txn: (txn, timeoutMs) => {
+    const isAppend = txn.then.some((op) => op.type === "put" && op.key === keys.head);
+    const compare = txn.compare.filter(({ key }) => !isAppend || key !== keys.head);
+    return store.txn({ ...txn, compare }, timeoutMs);
+  },
+  watch: (key, fromRevision, listener) => store.watch(key, fromRevision, listener),
+  grantLease: (ttlMs, timeoutMs) => store.grantLease(ttlMs, timeoutMs),
+  keepLeaseAlive: (id, timeoutMs) => store.keepLeaseAlive(id, timeoutMs),
+  revokeLease: (id, timeoutMs) => store.revokeLease(id, timeoutMs),
+});
 
 const SEEDS_MAX = 100;
 
@@ -50,13 +49,6 @@ function firstViolation(wrap: (store: EtcdStore) => EtcdStore): string | null {
 }
 
 test("appends that do not compare the head are caught", () => {
-  const violation = firstViolation(
-    without(({ target, key }) => target === "mod" && key === keys.head),
-  );
+  const violation = firstViolation(careless);
   expect(violation).not.toBeNull();
-}, 60_000);
-
-test("appends that do not compare who is controller are caught", () => {
-  const violation = firstViolation(without(({ key }) => key === keys.controller));
-  expect(violation).toContain("an append of term");
 }, 60_000);

@@ -22,6 +22,7 @@ interface MetadataSimOptions {
   readonly nodes: number;
   readonly steps: number;
   readonly appendEveryMs: number;
+  readonly firstAppendMs: number;
   readonly snapshotPercent: number;
   readonly largePercent: number;
   readonly faults: EtcdFaults;
@@ -39,6 +40,7 @@ function optionsOf(random: SimRandom): MetadataSimOptions {
     nodes: random.between(2, 4),
     steps: random.between(30, 120),
     appendEveryMs: random.pick([200, 600, 2000]),
+    firstAppendMs: random.pick([0, 10_000]),
     snapshotPercent: random.pick([0, 2, 20]),
     largePercent: random.pick([0, 0, 0, 5]),
     faults: {
@@ -46,7 +48,7 @@ function optionsOf(random: SimRandom): MetadataSimOptions {
       loseRequest: maybe(20),
       loseAnswer: maybe(30),
       delayRequest: maybe(30),
-      delayMs: random.pick([100, 3000, 20_000]),
+      delayMs: random.pick([100, 20_000, 20_000]),
       repeatRequest: maybe(10),
       breakWatch: maybe(20),
       silenceWatch: maybe(20),
@@ -131,7 +133,8 @@ export class MetadataSim implements NodeWitness {
   #happen(): void {
     const random = this.#random;
     const { crash, cut, outage, compact } = this.options;
-    const node = random.pick(this.#nodes);
+    const controller = this.#nodes.find(({ election }) => election?.term);
+    const node = random.chance(50) && controller ? controller : random.pick(this.#nodes);
     if (random.chance(crash)) {
       this.note(`node ${node.nodeId} crashes`);
       node.crash();

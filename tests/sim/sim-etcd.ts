@@ -212,7 +212,7 @@ export const NO_ETCD_FAULTS: EtcdFaults = {
 
 /** One process's connection to the store. */
 export class SimEtcdClient implements EtcdStore {
-  /** Nothing arrives in either direction. */
+  /** Nothing that is sent from now on arrives, in either direction. */
   isCut = false;
   /** The process is gone: none of its calls comes back any more. */
   isDead = false;
@@ -299,7 +299,8 @@ export class SimEtcdClient implements EtcdStore {
     const lateMs = random.chance(faults.delayRequest) ? random.below(faults.delayMs + 1) : 0;
     if (isLost) return promise;
     clock.setTimer(this.#latencyMs() + lateMs, () => {
-      if (this.etcd.isDown || this.isCut) return;
+      // What was on its way before the cut still arrives.
+      if (this.etcd.isDown) return;
       if (random.chance(faults.repeatRequest)) run();
       const answer = run();
       if (random.chance(faults.loseAnswer)) return;

@@ -37,6 +37,8 @@ interface ResultFile {
     readonly commandMs: Readonly<Record<string, Spread>>;
   };
   readonly commands: { readonly produce: Spread; readonly consume: Spread };
+  /** Of the file that `commands` come from. */
+  readonly commandsScale: number;
   /** Left out where the other clients could not be installed. */
   readonly clients?: readonly ClientRow[] | null;
 }
@@ -184,7 +186,7 @@ Written by \`bun bench/table.ts\` from \`bench/results/${file}\` (${result.at.sl
 ${result.commit}, Bun ${result.bun}). Machine: ${machine}.
 
 Every figure against Apache Kafka 4.3.1 is a ratio, ours over Kafka's, of runs in turn with Kafka's
-own tools on the same machine: the median of ${result.pairs} pairs with its minimum and maximum,
+own tools on the same machine: the median of ${result.pairs} pairs (of other parts at least 2) with its minimum and maximum,
 after one uncounted round. Above 1 is better for throughput, below 1 for CPU and latency. CPU is
 the broker process's user and system time. Both run with \`os\` durability unless it says otherwise.
 One run is ${4 * result.scale} million records of 100 B or ${800 * result.scale} thousand of 1 KB.
@@ -234,7 +236,7 @@ ${
 
 ## Commands against kcat
 
-A file of ${result.scale} GB of short lines: kcat's wall time over ours.
+A file of ${result.commandsScale} GB of short lines: kcat's wall time over ours.
 \`produce\` ×${spreadText(commands.produce)}, \`consume\` ×${spreadText(commands.consume)}.
 ${clientSection(result.clients)}`;
 }
@@ -243,9 +245,12 @@ const paths = process.argv.slice(2);
 const results = paths.map((path) => JSON.parse(readFileSync(path, "utf8")) as Partial<ResultFile>);
 const [first] = results as [ResultFile];
 const parts: Partial<ResultFile> = Object.assign({}, ...results);
-const merged: ResultFile = { ...first, ...parts, commit: first.commit, at: first.at };
+const { commit, at, pairs, scale } = first;
+const commandsOf = results.findLast(({ commands }) => commands !== undefined) ?? first;
+const commandsScale = commandsOf.scale ?? scale;
+const merged: ResultFile = { ...first, ...parts, commit, at, pairs, scale, commandsScale };
 const notes = readFileSync(join(import.meta.dir, "notes.md"), "utf8");
 writeFileSync(
   join(import.meta.dir, "../docs/benchmarks.md"),
-  `${page(merged, paths.map((path) => basename(path)).join("` and `bench/results/"))}\n${notes}`,
+  `${page(merged, paths.map((path) => basename(path)).join("`, `bench/results/"))}\n${notes}`,
 );

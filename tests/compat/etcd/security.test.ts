@@ -53,11 +53,11 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-function open(user: string, options: string) {
+function open(user: string, options: string, operationMs = TIMES.operationMs) {
   const [host] = etcd.urls.map((url) => url.replace("https://", ""));
   const address = parseEtcdUrl(`etcd://${user}${host}?${options}`);
   const store = etcdStoreAt(address, (path) => readFileSync(path, "utf8"));
-  const times = { ...TIMES, operationMs: 1500 };
+  const times = { ...TIMES, operationMs };
   const world = { ...worldAt({ endpoints: [] }), store, times };
   return openEtcdMetadataLog(world, { cluster: freshName(), newClusterId: CLUSTER_ID });
 }
@@ -79,6 +79,6 @@ test("a user with a certificate may; its token is renewed when etcd has forgotte
 test("everybody else is told why not", async () => {
   await expect(open("kstream:wrong@", options())).rejects.toThrow("authentication failed");
   await expect(open("", options())).rejects.toThrow("user name is empty");
-  await expect(open(USER, "tls=true")).rejects.toThrow(/certificate/i);
-  await expect(open(USER, `ca=${file("ca.pem")}`)).rejects.toThrow("cannot be asked");
+  await expect(open(USER, "tls=true", 1500)).rejects.toThrow(/certificate/i);
+  await expect(open(USER, `ca=${file("ca.pem")}`, 1500)).rejects.toThrow("cannot be asked");
 });

@@ -9,7 +9,7 @@ import { bunRandom } from "../../../core/io/bun/random.ts";
 import { silentLogger } from "../../../core/logger.ts";
 
 /** Shorter than the defaults, so that tests are. */
-export const TIMES = { callMs: 800, operationMs: 8000, checkMs: 1000 };
+export const TIMES = { callMs: 800, operationMs: 15_000, checkMs: 1000 };
 export const CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAEQ";
 
 export function worldAt(options: EtcdHttpOptions, times = TIMES): EtcdWorld {

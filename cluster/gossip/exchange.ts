@@ -31,7 +31,7 @@ export async function callExchange(
   remote: HostPort,
 ): Promise<void> {
   const { swim, clusterId, merge } = parts;
-  const isNewcomer = swim.clusterSize === 1;
+  const { isNewcomer } = swim;
   stream.send({ type: "hello", clusterId, identity: swim.self, digests: swim.digests() });
   const { identity, buckets } = await expectFrame(stream, "welcome");
   if (isUnreachable(identity.address, remote)) {

@@ -285,6 +285,27 @@ test("no packet is larger than what any path takes whole, however much there is 
   );
 });
 
+test("members that agree compare little, however many they are", () => {
+  const world = new GossipWorld(18);
+  world.startCluster(40);
+  world.clock.advance(120_000);
+  const totals = () => {
+    const all = world.members.map(({ gossip }) => gossip.counters());
+    const sum = (of: (one: (typeof all)[number]) => number) =>
+      all.reduce((total, one) => total + of(one), 0);
+    return {
+      bytes: sum((one) => one.streamBytesSent),
+      exchanges: sum((one) => one.exchanges - one.failedExchanges),
+    };
+  };
+  const before = totals();
+  world.clock.advance(120_000);
+  const after = totals();
+  const exchanges = after.exchanges - before.exchanges;
+  expect(exchanges).toBeGreaterThan(40);
+  expect((after.bytes - before.bytes) / exchanges).toBeLessThan(700);
+});
+
 test("the failed are forgotten in their time, and those who left in theirs", () => {
   const timings = { ...TIMINGS.default, keepLeftMs: 600_000, keepFailedMs: 1_800_000 };
   const world = new GossipWorld(14, { timings });

@@ -68,6 +68,7 @@ export class Swim {
   /** When it wanted to be woken, as of the last step. */
   #plannedMs: number;
   #hasToldLeaving = false;
+  #hasExchanged = false;
 
   constructor(options: SwimOptions, nowMs: number) {
     const { timings, random } = options;
@@ -98,6 +99,11 @@ export class Swim {
   /** How many members there are, this one included, without those who failed or left. */
   get clusterSize(): number {
     return this.#membership.clusterSize;
+  }
+
+  /** Whether it has not compared states with anybody yet, or nobody is left. */
+  get isNewcomer(): boolean {
+    return !this.#hasExchanged || this.clusterSize === 1;
   }
 
   /** 0 is healthy (`health.ts`). */
@@ -160,8 +166,8 @@ export class Swim {
   }
 
   /**
-   * Takes in what a member has sent in a state exchange. A newcomer, who knew nobody before, learns
-   * what the others know already: that is no news, but that it has come is.
+   * Takes in what a member has sent in a state exchange. A newcomer learns what the others know
+   * already: that is no news, but that it has come is.
    */
   merge(
     sender: number,
@@ -171,6 +177,7 @@ export class Swim {
   ): Action[] {
     this.#noticePause(nowMs);
     for (const entry of entries) this.#mergeOne(sender, entry, nowMs, !isNewcomer);
+    this.#hasExchanged = true;
     if (isNewcomer) {
       this.#membership.announce();
       // Where many join at once, news of one are wasted on others who have just learned of it.

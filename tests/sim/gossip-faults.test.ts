@@ -94,7 +94,7 @@ test("a link that is cut in one direction or both hurts nobody: others ask for t
   world.hosts.cut(two!, three!);
   world.hosts.cut(three!, two!);
   world.clock.advance(180_000);
-  expect(count(world, "failed")).toBe(0);
+  expect(count(world, "suspected")).toBe(0);
   expect(agree(world.members)).toBe(true);
 });
 

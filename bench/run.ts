@@ -3,7 +3,7 @@
  * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
  * transactions, many, clients.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needKafka, needKcat } from "../tests/compat/install.ts";
 import { freshDir } from "../tests/harness/broker-process.ts";
@@ -46,25 +46,29 @@ async function main(): Promise<number> {
   const scratch = freshDir("warm");
   await warmMemory(scratch, Math.ceil(4 * scale));
   const named = args.filter((arg) => arg in parts);
-  const result: Record<string, unknown> = {
-    machine: machine(),
-    commit: (await run(["git", "rev-parse", "--short", "HEAD"])).stdout.trim(),
-    at: new Date().toISOString(),
-    bun: Bun.version,
-    pairs,
-    scale,
-  };
+  const commit = (await run(["git", "rev-parse", "--short", "HEAD"])).stdout.trim();
+  const at = new Date().toISOString();
+  const dir = join(import.meta.dir, "results");
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, `${at.slice(0, 10)}-${commit}.json`);
+  const measured: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(parts)) {
     if (named.length > 0 && !named.includes(name)) continue;
     console.log(`── ${name}`);
-    result[name] = await part();
+    measured[name] = await part();
+    // Each part when it is there; what others have measured of the same commit on that day stays.
+    const head = { machine: machine(), commit, at, bun: Bun.version, pairs, scale };
+    const all = { ...readResults(file), ...head, ...measured };
+    writeFileSync(file, JSON.stringify(all, null, 2) + "\n");
   }
-  const dir = join(import.meta.dir, "results");
-  mkdirSync(dir, { recursive: true });
-  const file = join(dir, `${result["at"]}`.slice(0, 10) + `-${result["commit"]}.json`);
-  writeFileSync(file, JSON.stringify(result, null, 2) + "\n");
   console.log(`written to ${file}`);
   return 0;
+}
+
+function readResults(file: string): object {
+  if (!existsSync(file)) return {};
+  const parsed: unknown = JSON.parse(readFileSync(file, "utf8"));
+  return typeof parsed === "object" && parsed !== null ? parsed : {};
 }
 
 process.exit(await main());

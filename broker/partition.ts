@@ -380,8 +380,8 @@ export class Partition {
   }
 
   /**
-   * Appends a batch as it came from the leader of this epoch, and takes over how far that is. The caller
-   * sees to it that it still follows that leader.
+   * Appends a batch as it came from the leader of this epoch. The caller sees to it that it still
+   * follows that leader.
    */
   appendFetched(records: Uint8Array): AppendResult {
     assert(!this.isLeader, "a leader fetches from nobody");
@@ -409,7 +409,8 @@ export class Partition {
 
   /**
    * Settles with NONE once the high watermark is at `offset` or past it: what acks=all waits for.
-   * With NOT_ENOUGH_REPLICAS_AFTER_APPEND if the ISR is smaller than `min.insync.replicas` then. Else with REQUEST_TIMED_OUT at `deadlineMs` (monotonic), with NOT_LEADER_OR_FOLLOWER or
+   * With NOT_ENOUGH_REPLICAS_AFTER_APPEND if the ISR is smaller than `min.insync.replicas` then. Else
+   * with REQUEST_TIMED_OUT at `deadlineMs` (monotonic), with NOT_LEADER_OR_FOLLOWER or
    * UNKNOWN_TOPIC_OR_PARTITION if the partition goes, with KAFKA_STORAGE_ERROR if its log fails.
    */
   waitForOffset(offset: number, deadlineMs: number, signal?: AbortSignal): Promise<ErrorCode> {

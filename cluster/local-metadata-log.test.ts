@@ -7,8 +7,11 @@ import { silentLogger } from "../core/logger.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG } from "../storage/log-config.ts";
 import { METADATA_LOG_ID, openLocalMetadataLog } from "./local-metadata-log.ts";
-import { type LogUnderTest, metadataLogSuite } from "./metadata-log-suite.test-helper.ts";
-import type { MetadataRecord } from "./metadata-records.ts";
+import {
+  brokerRecord,
+  type LogUnderTest,
+  metadataLogSuite,
+} from "./metadata-log-suite.test-helper.ts";
 
 const memoryDisk = () => new MemoryDisk({ wallMs: bunClock.wallMs, maxBytes: 1 << 26 });
 const LOG_FILE = "/data/__cluster_metadata-0/00000000000000000000.log";
@@ -50,12 +53,8 @@ function forgetCleanShutdown(disk: MemoryDisk): void {
   disk.remove("/data/recovery-point-offset-checkpoint");
 }
 
-const record = (brokerId: number): MetadataRecord => ({
-  type: "broker",
-  version: 1,
-  brokerId,
-  rack: "a rack with a name that makes the record long",
-});
+const record = (brokerId: number) =>
+  brokerRecord(brokerId, "a rack with a name that makes the record long");
 
 describe("a crash in the middle of an append", () => {
   test("leaves the change whole or not at all, wherever it is cut", async () => {

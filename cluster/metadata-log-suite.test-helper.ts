@@ -8,14 +8,16 @@ export interface LogUnderTest {
   reopen(): Promise<LogUnderTest>;
 }
 
-const broker = (brokerId: number): MetadataRecord => ({
+/** A record that is told from others by its number. */
+export const brokerRecord = (brokerId: number, rack: string | null = null): MetadataRecord => ({
   type: "broker",
   version: 1,
   brokerId,
-  rack: null,
+  rack,
 });
 
-async function readAll(log: MetadataLog, from: number): Promise<MetadataRecord[]> {
+/** All records from a position to the end. */
+export async function readAll(log: MetadataLog, from = 0): Promise<MetadataRecord[]> {
   const records: MetadataRecord[] = [];
   for (let position = from;;) {
     const read = await log.read(position);
@@ -40,52 +42,55 @@ export function metadataLogSuite(name: string, make: () => Promise<LogUnderTest>
 
     test("gives back changes whole, in order, each ending where the next begins", async () => {
       const { log } = await make();
-      const first = await log.append(0, [broker(1), broker(2)]);
+      const first = await log.append(0, [brokerRecord(1), brokerRecord(2)]);
       if (!first.ok) throw new Error("refused");
-      const second = await log.append(first.position, [broker(3)]);
+      const second = await log.append(first.position, [brokerRecord(3)]);
       if (!second.ok) throw new Error("refused");
       expect(second.position).toBeGreaterThan(first.position);
       expect(log.endPosition).toBe(second.position);
       expect(await log.read(0)).toEqual({
         kind: "changes",
         changes: [
-          { position: first.position, records: [broker(1), broker(2)] },
-          { position: second.position, records: [broker(3)] },
+          { position: first.position, records: [brokerRecord(1), brokerRecord(2)] },
+          { position: second.position, records: [brokerRecord(3)] },
         ],
       });
-      expect(await readAll(log, first.position)).toEqual([broker(3)]);
+      expect(await readAll(log, first.position)).toEqual([brokerRecord(3)]);
     });
 
     test("refuses an append at any other position than the end, and appends nothing", async () => {
       const { log } = await make();
-      const first = await log.append(0, [broker(1)]);
+      const first = await log.append(0, [brokerRecord(1)]);
       if (!first.ok) throw new Error("refused");
       for (const position of [0, first.position + 1]) {
-        expect(await log.append(position, [broker(9)])).toEqual({
+        expect(await log.append(position, [brokerRecord(9)])).toEqual({
           ok: false,
           reason: "conflict",
           endPosition: first.position,
         });
       }
-      expect(await readAll(log, 0)).toEqual([broker(1)]);
+      expect(await readAll(log, 0)).toEqual([brokerRecord(1)]);
     });
 
     test("lets only one of two writers append at the same position", async () => {
       const { log } = await make();
-      const results = await Promise.all([log.append(0, [broker(1)]), log.append(0, [broker(2)])]);
+      const results = await Promise.all([
+        log.append(0, [brokerRecord(1)]),
+        log.append(0, [brokerRecord(2)]),
+      ]);
       expect(results.map((result) => result.ok)).toEqual([true, false]);
-      expect(await readAll(log, 0)).toEqual([broker(1)]);
+      expect(await readAll(log, 0)).toEqual([brokerRecord(1)]);
     });
 
     test("tells its followers", async () => {
       const { log } = await make();
       let calls = 0;
       const unsubscribe = log.onAppend(() => calls++);
-      const first = await log.append(0, [broker(1)]);
+      const first = await log.append(0, [brokerRecord(1)]);
       expect(calls).toBeGreaterThan(0);
       unsubscribe();
       const before = calls;
-      await log.append(first.ok ? first.position : 0, [broker(2)]);
+      await log.append(first.ok ? first.position : 0, [brokerRecord(2)]);
       expect(calls).toBe(before);
     });
 
@@ -94,10 +99,10 @@ export function metadataLogSuite(name: string, make: () => Promise<LogUnderTest>
       const wanted: MetadataRecord[] = [];
       let position = 0;
       for (let id = 0; id < 200; id++) {
-        const result = await subject.log.append(position, [broker(id)]);
+        const result = await subject.log.append(position, [brokerRecord(id)]);
         if (!result.ok) throw new Error("refused");
         position = result.position;
-        wanted.push(broker(id));
+        wanted.push(brokerRecord(id));
       }
       const { log } = await subject.reopen();
       expect(log.endPosition).toBe(position);
@@ -106,16 +111,19 @@ export function metadataLogSuite(name: string, make: () => Promise<LogUnderTest>
 
     test("begins at its last snapshot, also when it is opened again", async () => {
       const subject = await make();
-      const first = await subject.log.append(0, [broker(1), broker(2)]);
+      const first = await subject.log.append(0, [brokerRecord(1), brokerRecord(2)]);
       if (!first.ok) throw new Error("refused");
       const { position } = first;
       await subject.log.writeSnapshot({ position: 0, records: [] });
-      await subject.log.writeSnapshot({ position, records: [broker(1), broker(2)] });
-      await subject.log.append(position, [broker(3)]);
+      await subject.log.writeSnapshot({ position, records: [brokerRecord(1), brokerRecord(2)] });
+      await subject.log.append(position, [brokerRecord(3)]);
       for (const { log } of [subject, await subject.reopen()]) {
-        expect(await log.readSnapshot()).toEqual({ position, records: [broker(1), broker(2)] });
+        expect(await log.readSnapshot()).toEqual({
+          position,
+          records: [brokerRecord(1), brokerRecord(2)],
+        });
         expect(await log.read(0)).toEqual({ kind: "gone" });
-        expect(await readAll(log, position)).toEqual([broker(3)]);
+        expect(await readAll(log, position)).toEqual([brokerRecord(3)]);
       }
     });
   });

@@ -14,6 +14,20 @@ export interface Suite {
   readonly minutesMax: number;
 }
 
+/** A world of the simulator: so many seeds in full, and in CI. */
+function sim(world: string, proves: string, seeds: number, sampleSeeds: number): Suite {
+  const run = (count: number) => {
+    return ["bun", "tests/sim/main.ts", "--world", world, "--seeds", String(count)];
+  };
+  return {
+    name: `sim-${world}`,
+    proves,
+    full: run(seeds),
+    sample: run(sampleSeeds),
+    minutesMax: 60,
+  };
+}
+
 export const SUITES: readonly Suite[] = [
   {
     name: "check",
@@ -29,27 +43,19 @@ export const SUITES: readonly Suite[] = [
     sample: ["make", "test"],
     minutesMax: 15,
   },
-  {
-    name: "sim",
-    proves: "the log engine keeps what it acknowledged, on a disk that fails",
-    full: ["bun", "tests/sim/main.ts", "--seeds", "5000"],
-    sample: ["bun", "tests/sim/main.ts", "--seeds", "300"],
-    minutesMax: 60,
-  },
-  {
-    name: "sim-cleaner",
-    proves: "compacted logs keep the last record of every key, through crashes at any step",
-    full: ["bun", "tests/sim/main.ts", "--world", "cleaner", "--seeds", "1500"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "cleaner", "--seeds", "100"],
-    minutesMax: 60,
-  },
-  {
-    name: "sim-transactions",
-    proves: "transactions are all or nothing and chains of them exactly once, through crashes",
-    full: ["bun", "tests/sim/main.ts", "--world", "transactions", "--seeds", "2000"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "transactions", "--seeds", "100"],
-    minutesMax: 60,
-  },
+  sim("storage", "the log engine keeps what it acknowledged, on a disk that fails", 5000, 300),
+  sim(
+    "cleaner",
+    "compacted logs keep the last record of every key, through crashes at any step",
+    1500,
+    100,
+  ),
+  sim(
+    "transactions",
+    "transactions are all or nothing and chains of them exactly once, through crashes",
+    2000,
+    100,
+  ),
   {
     name: "client-churn",
     proves: "consumers of all group protocols skip nothing and own alone, through faults",
@@ -71,27 +77,24 @@ export const SUITES: readonly Suite[] = [
     sample: { leftOut: "make test runs them with fewer seeds" },
     minutesMax: 60,
   },
-  {
-    name: "sim-groups",
-    proves: "committed offsets stay, partitions have one reader, groups become stable, in crashes",
-    full: ["bun", "tests/sim/main.ts", "--world", "groups", "--seeds", "1000"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "groups", "--seeds", "40"],
-    minutesMax: 60,
-  },
-  {
-    name: "sim-share",
-    proves: "share groups lose no record, have one owner of each and keep their delivery limit",
-    full: ["bun", "tests/sim/main.ts", "--world", "share", "--seeds", "1500"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "share", "--seeds", "100"],
-    minutesMax: 60,
-  },
-  {
-    name: "sim-replication",
-    proves: "a partition of several replicas keeps what it acknowledged, through failovers",
-    full: ["bun", "tests/sim/main.ts", "--world", "replication", "--seeds", "60000"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "replication", "--seeds", "2000"],
-    minutesMax: 60,
-  },
+  sim(
+    "groups",
+    "committed offsets stay, partitions have one reader, groups become stable, in crashes",
+    1000,
+    40,
+  ),
+  sim(
+    "share",
+    "share groups lose no record, have one owner of each and keep their delivery limit",
+    1500,
+    100,
+  ),
+  sim(
+    "replication",
+    "a partition of several replicas keeps what it acknowledged, through failovers",
+    60_000,
+    2000,
+  ),
   {
     name: "sim-mutants",
     proves: "the simulator notices builds that are broken on purpose",
@@ -99,20 +102,18 @@ export const SUITES: readonly Suite[] = [
     sample: ["bun", "tests/sim/mutants.ts", "early-high-watermark"],
     minutesMax: 30,
   },
-  {
-    name: "sim-metadata",
-    proves: "the metadata on etcd is one history under one controller, through lost answers",
-    full: ["bun", "tests/sim/main.ts", "--world", "metadata", "--seeds", "3000"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "metadata", "--seeds", "60"],
-    minutesMax: 60,
-  },
-  {
-    name: "sim-gossip",
-    proves: "members agree on who is there after any trouble, and believe nothing that cannot be",
-    full: ["bun", "tests/sim/main.ts", "--world", "gossip", "--seeds", "3000"],
-    sample: ["bun", "tests/sim/main.ts", "--world", "gossip", "--seeds", "100"],
-    minutesMax: 60,
-  },
+  sim(
+    "metadata",
+    "the metadata on etcd is one history under one controller, through lost answers",
+    3000,
+    60,
+  ),
+  sim(
+    "gossip",
+    "members agree on who is there after any trouble, and believe nothing that cannot be",
+    3000,
+    100,
+  ),
   {
     name: "gossip-scale",
     proves: "news reach a thousand members in seconds, at a traffic that does not grow with them",

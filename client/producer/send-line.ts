@@ -1,6 +1,7 @@
 /**
- * The records that `Producer.send` and `sendAll` put into the batches of one topic. Most go in at once. Those that
- * have to wait, for the topic or for room in the buffer, stand in line: none overtakes another.
+ * The records that `Producer.send` and `sendAll` put into the batches of one topic. Most go in at
+ * once. Those that have to wait, for the topic or for room in the buffer, stand in line: none
+ * overtakes another.
  */
 import { assert } from "../../core/assert.ts";
 import { type Deferred, deferred } from "../../core/deferred.ts";

@@ -3,7 +3,7 @@ import { SimClock } from "../../tests/sim/sim-clock.ts";
 import { NO_ETCD_FAULTS, SimEtcd, SimEtcdClient } from "../../tests/sim/sim-etcd.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { silentLogger } from "../../core/logger.ts";
-import type { MetadataRecord } from "../metadata-records.ts";
+import { brokerRecord } from "../metadata-log-suite.test-helper.ts";
 import { EtcdKeys } from "./etcd-layout.ts";
 import type { Fencing } from "./etcd-metadata-log.ts";
 import { etcdControllerElection, openEtcdMetadataLog } from "./open-etcd.ts";
@@ -12,13 +12,6 @@ const CLUSTER = { cluster: "test", newClusterId: "AAAAAAAAAAAAAAAAAAAAEQ" };
 const KEYS = new EtcdKeys(CLUSTER.cluster);
 const TTL_MS = 6000;
 const LATE_MS = 600_000;
-
-const record = (brokerId: number): MetadataRecord => ({
-  type: "broker",
-  version: 1,
-  brokerId,
-  rack: null,
-});
 
 class World {
   readonly clock = new SimClock(1_700_000_000_000);
@@ -59,7 +52,7 @@ function lateAppend(unfenced: boolean): number {
   expect([first.election.term, second.election.term]).toEqual([1, null]);
   first.faults.delayRequest = 100;
   first.faults.delayMs = LATE_MS;
-  void first.log.append(0, [record(1)]);
+  void first.log.append(0, [brokerRecord(1)]);
   first.store.isDead = true;
   world.clock.advance(2 * TTL_MS);
   expect(second.election.term).toBe(2);

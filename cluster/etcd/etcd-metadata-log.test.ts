@@ -4,8 +4,11 @@ import { NO_ETCD_FAULTS, SimEtcd, SimEtcdClient } from "../../tests/sim/sim-etcd
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { bunClock } from "../../core/io/bun/clock.ts";
 import { silentLogger } from "../../core/logger.ts";
-import { type LogUnderTest, metadataLogSuite } from "../metadata-log-suite.test-helper.ts";
-import type { MetadataRecord } from "../metadata-records.ts";
+import {
+  brokerRecord,
+  type LogUnderTest,
+  metadataLogSuite,
+} from "../metadata-log-suite.test-helper.ts";
 import { encodeHead, EtcdKeys } from "./etcd-layout.ts";
 import type { EtcdMetadataLog } from "./etcd-metadata-log.ts";
 import type { EtcdOp } from "./etcd-store.ts";
@@ -25,13 +28,6 @@ async function subject(etcd: SimEtcd): Promise<LogUnderTest> {
 
 metadataLogSuite("EtcdMetadataLog on a simulated etcd", () => subject(new SimEtcd(bunClock)));
 
-const record = (brokerId: number): MetadataRecord => ({
-  type: "broker",
-  version: 1,
-  brokerId,
-  rack: null,
-});
-
 /** A log on virtual time, with two changes in it. */
 class World {
   readonly clock = new SimClock(1_700_000_000_000);
@@ -45,8 +41,8 @@ class World {
     const { clock, random, client: store } = this;
     const world = { clock, random, logger: silentLogger, store };
     this.log = this.run(openEtcdMetadataLog(world, CLUSTER)).log;
-    expect(this.run(this.log.append(0, [record(1)]))).toEqual({ ok: true, position: 1 });
-    expect(this.run(this.log.append(1, [record(2)]))).toEqual({ ok: true, position: 2 });
+    expect(this.run(this.log.append(0, [brokerRecord(1)]))).toEqual({ ok: true, position: 1 });
+    expect(this.run(this.log.append(1, [brokerRecord(2)]))).toEqual({ ok: true, position: 2 });
   }
 
   run<T>(promise: Promise<T>): T {
@@ -60,7 +56,7 @@ class World {
   }
 
   append() {
-    return this.run(this.log.append(this.log.endPosition, [record(9)]));
+    return this.run(this.log.append(this.log.endPosition, [brokerRecord(9)]));
   }
 }
 
@@ -136,13 +132,13 @@ describe("an append whose answer is lost", () => {
   test("is found, and not done twice", () => {
     const world = new World();
     world.faults.loseAnswer = 100;
-    const appended = world.log.append(2, [record(3)]);
+    const appended = world.log.append(2, [brokerRecord(3)]);
     world.clock.advance(1000);
     world.faults.loseAnswer = 0;
     expect(world.run(appended)).toEqual({ ok: true, position: 3 });
     expect(world.run(world.log.read(2))).toEqual({
       kind: "changes",
-      changes: [{ position: 3, records: [record(3)] }],
+      changes: [{ position: 3, records: [brokerRecord(3)] }],
     });
   });
 
@@ -150,7 +146,7 @@ describe("an append whose answer is lost", () => {
     const world = new World();
     world.faults.delayRequest = 100;
     world.faults.delayMs = LATE_MS;
-    const late = world.log.append(2, [record(3)]);
+    const late = world.log.append(2, [brokerRecord(3)]);
     world.clock.advance(100);
     world.faults.delayRequest = 0;
     expect(world.run(late)).toEqual({ ok: true, position: 3 });

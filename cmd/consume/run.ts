@@ -11,6 +11,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import type { SelectRecord } from "../expressions.ts";
 import { Commits, partitionKey } from "./commits.ts";
 import type { Printer } from "./format/printer.ts";
+import { nextUnlessIdle } from "./idle.ts";
 import { explainGroupError } from "./group.ts";
 import type { GroupOptions } from "./group.ts";
 import { lateRange, LateTopics, LOOK_EVERY_MS } from "./late-topics.ts";
@@ -371,24 +372,18 @@ class ConsumeRun {
     }
   }
 
-  async #next(): Promise<FetchedChunk | null> {
-    const { idleTimeoutMs } = this.settings;
-    const timer = idleTimeoutMs === null
-      ? null
-      : this.io.client.clock.setTimer(idleTimeoutMs, () => {
+  #next(): Promise<FetchedChunk | null> {
+    this.#isWaiting = true;
+    return nextUnlessIdle({
+      clock: this.io.client.clock,
+      idleTimeoutMs: this.settings.idleTimeoutMs,
+      onIdle: () => {
         this.#idle = true;
         this.#done.abort();
-      });
-    this.#isWaiting = true;
-    try {
-      return await this.#consumer.next(this.#stop);
-    } catch (error) {
-      if (this.#stop.aborted) return null;
-      throw error;
-    } finally {
-      this.#isWaiting = false;
-      timer?.cancel();
-    }
+      },
+      stop: this.#stop,
+      next: (stop) => this.#consumer.next(stop),
+    }).finally(() => this.#isWaiting = false);
   }
 
   /** Prints a chunk and hands it to standard output. */

@@ -11,6 +11,7 @@ import { NO_CODECS } from "../../core/compression/codec.ts";
 import type { Timer } from "../../core/io.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
+import { nextUnlessIdle } from "./idle.ts";
 import { LateTopics } from "./late-topics.ts";
 import { Output } from "./output.ts";
 import type { ConsumeIo, ConsumeSettings } from "./run.ts";
@@ -155,22 +156,17 @@ class ShareRun {
     if (await output.flush()) accept();
   }
 
-  async #next(): Promise<ShareRecord | null> {
-    const { idleTimeoutMs } = this.settings;
-    const timer = idleTimeoutMs === null
-      ? null
-      : this.io.client.clock.setTimer(idleTimeoutMs, () => {
+  #next(): Promise<ShareRecord | null> {
+    return nextUnlessIdle({
+      clock: this.io.client.clock,
+      idleTimeoutMs: this.settings.idleTimeoutMs,
+      onIdle: () => {
         this.#idle = true;
         this.#done.abort();
-      });
-    try {
-      return await this.#consumer.next(this.#stop);
-    } catch (error) {
-      if (this.#stop.aborted) return null;
-      throw error;
-    } finally {
-      timer?.cancel();
-    }
+      },
+      stop: this.#stop,
+      next: (stop) => this.#consumer.next(stop),
+    });
   }
 
   /** Whether less came than was asked for; says so. */

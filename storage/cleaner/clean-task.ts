@@ -29,6 +29,7 @@ import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { appendWhole, BatchFilter, deleteHorizonMs, OutputBuffer } from "./batch-filter.ts";
 import type { AbortedTransaction } from "../aborted-index.ts";
+import { type Handed, handOver, type SharedMemory, takeOver } from "../shared-memory.ts";
 import { CleanedTransactions } from "./cleaned-transactions.ts";
 import { KeyMap } from "./key-map.ts";
 
@@ -67,26 +68,14 @@ export type CleanCall =
     | (ChunkOfSegment & { readonly kind: "filter"; readonly isLast: boolean })
   );
 
-/** What both sides see. The task uses it only during a call, its user only between two. */
-export interface SharedMemory {
-  /** Chunks. */
-  readonly input: Uint8Array;
-  /** The batches that are kept. */
-  readonly output: Uint8Array;
-}
-
 /** A chunk, and the offsets of its segment: where that begins, and where the next one does. */
-interface ChunkOfSegment {
-  /** The chunk is in the shared input, this long; or, if this is 0, in `bytes`. */
-  readonly sharedBytes: number;
+interface ChunkOfSegment extends Handed {
   readonly from: number;
   readonly to: number;
 }
 
-/** What it answers. */
-export interface CleanAnswer extends OffloadMessage {
-  /** The batches that are kept: so much of the shared output, and what is in `bytes`. */
-  readonly sharedBytes: number;
+/** What it answers; the batches that are kept are handed over. */
+export interface CleanAnswer extends Handed {
   /** Bytes of the chunk that were looked at; the rest is the start of a batch. */
   readonly usedBytes: number;
   /** How many bytes the next batch needs, if none was whole; else 0. */
@@ -119,9 +108,9 @@ export function cleanTask(codecs: Codecs): OffloadTask<CleanCall, CleanAnswer> {
           case "begin":
             return session.answer(NOTHING, 0, {});
           case "map":
-            return session.map(session.chunkOf(call), call);
+            return session.map(call);
           case "filter":
-            return session.filter(session.chunkOf(call), call, call.isLast);
+            return session.filter(call, call.isLast);
         }
       };
     },
@@ -158,11 +147,8 @@ class CleanSession {
     this.batches = new BatchFilter(codecs, plan.nowMs + plan.deleteRetentionMs);
   }
 
-  chunkOf(call: ChunkOfSegment & OffloadMessage): Uint8Array {
-    return call.sharedBytes === 0 ? call.bytes : this.shared.input.subarray(0, call.sharedBytes);
-  }
-
-  map(chunk: Uint8Array, range: ChunkOfSegment): CleanAnswer {
+  map(range: ChunkOfSegment): CleanAnswer {
+    const chunk = takeOver(this.shared.input, range);
     let at = 0;
     try {
       this.expectedOffset = Math.max(this.expectedOffset, range.from);
@@ -178,7 +164,8 @@ class CleanSession {
     }
   }
 
-  filter(chunk: Uint8Array, range: ChunkOfSegment, isLast: boolean): CleanAnswer {
+  filter(range: ChunkOfSegment, isLast: boolean): CleanAnswer {
+    const chunk = takeOver(this.shared.input, range);
     if (!this.isFiltering) this.expectedOffset = 0;
     this.isFiltering = true;
     const output = new OutputBuffer(this.shared.output);
@@ -204,10 +191,8 @@ class CleanSession {
   ): CleanAnswer {
     const { keyless } = this;
     this.keyless = 0;
-    const isShared = kept.buffer === this.shared.output.buffer;
     return {
-      bytes: isShared ? NOTHING : kept,
-      sharedBytes: isShared ? kept.length : 0,
+      ...handOver(this.shared.output, kept),
       usedBytes,
       neededBytes: more.neededBytes ?? 0,
       isFull: this.isFull,

@@ -3,21 +3,16 @@
  * worker. Files are read and written in chunks, and everything but the exchange of names is done
  * beside appends and reads.
  */
-import { allocateShared, allocateUncleared } from "../../core/buffer-pool.ts";
+import { allocateShared } from "../../core/buffer-pool.ts";
 import { DiskError, type OffloadSession } from "../../core/io.ts";
 import type { LogContext } from "../log-context.ts";
 import type { LogFiles } from "../log-files.ts";
 import type { LogState } from "../log-state.ts";
 import type { LogView } from "../log-view.ts";
 import type { Segment } from "../segment.ts";
+import { handOver, roomFor, type SharedMemory, takeOver } from "../shared-memory.ts";
 import { type Cleanable, findCleanable, groupSegments } from "./clean-plan.ts";
-import {
-  type CleanAnswer,
-  type CleanCall,
-  type CleanPlan,
-  cleanTask,
-  type SharedMemory,
-} from "./clean-task.ts";
+import { type CleanAnswer, type CleanCall, type CleanPlan, cleanTask } from "./clean-task.ts";
 import { SECRET_BYTES } from "./key-hash.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -192,7 +187,12 @@ class Cleaning {
       const end = segments[index + 1]?.baseOffset ?? endOffset;
       if (end <= firstDirtyOffset) continue;
       const call = (chunk: Uint8Array) =>
-        this.session.call({ kind: "map", ...this.sent(chunk), from: segment.baseOffset, to: end });
+        this.session.call({
+          kind: "map",
+          ...handOver(this.shared.input, chunk),
+          from: segment.baseOffset,
+          to: end,
+        });
       const last = await this.feed(segment, call, (answer) => !answer.isFull);
       if (last?.isFull === true) return last.latestOffset + 1;
     }
@@ -218,7 +218,7 @@ class Cleaning {
         const call = (chunk: Uint8Array, isEnd: boolean) =>
           this.session.call({
             kind: "filter",
-            ...this.sent(chunk),
+            ...handOver(this.shared.input, chunk),
             from,
             to,
             isLast: isEnd && segment === last,
@@ -283,23 +283,9 @@ class Cleaning {
     cleaned.appendAll(bytes, this.state.config.indexIntervalBytes);
   }
 
-  /** Room for a chunk: only one with a very large batch is too large for the shared memory. */
-  private chunkOf(sizeBytes: number): Uint8Array {
-    const { input } = this.shared;
-    return sizeBytes <= input.length ? input.subarray(0, sizeBytes) : allocateUncleared(sizeBytes);
-  }
-
-  /** How the task is told of a chunk. */
-  private sent(chunk: Uint8Array): { bytes: Uint8Array; sharedBytes: number } {
-    const isShared = chunk.buffer === this.shared.input.buffer;
-    return isShared
-      ? { bytes: NOTHING, sharedBytes: chunk.length }
-      : { bytes: chunk, sharedBytes: 0 };
-  }
-
   /** The batches that the task has kept, until its next call. */
-  private kept({ bytes, sharedBytes }: CleanAnswer): Uint8Array {
-    return bytes.length > 0 ? bytes : this.shared.output.subarray(0, sharedBytes);
+  private kept(answer: CleanAnswer): Uint8Array {
+    return takeOver(this.shared.output, answer);
   }
 
   /**
@@ -319,7 +305,8 @@ class Cleaning {
       let last: CleanAnswer | null = null;
       for (let position = 0; position < end;) {
         const size = Math.min(wanted, end - position);
-        const bytes = this.chunkOf(size);
+        // Only a chunk with a very large batch is too large for the shared memory.
+        const bytes = roomFor(this.shared.input, size);
         const count = await pinned.file.read(bytes, position);
         this.checkGoing();
         if (count < size) throw this.uncleanable(segment, position, "the file is cut short");

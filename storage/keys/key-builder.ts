@@ -2,11 +2,12 @@
  * Makes the key index of a segment as far as it goes, or goes on where an earlier call has ended.
  * What looks at records is `key-index-task.ts`, in a worker.
  */
-import { allocateShared, allocateUncleared } from "../../core/buffer-pool.ts";
+import { allocateShared } from "../../core/buffer-pool.ts";
 import { DiskError, type DiskFile, type OffloadSession } from "../../core/io.ts";
 import { SECRET_BYTES } from "../cleaner/key-hash.ts";
 import type { LogContext } from "../log-context.ts";
 import type { Segment } from "../segment.ts";
+import { handOver, roomFor, type SharedMemory, takeOver } from "../shared-memory.ts";
 import {
   type KeyIndexAnswer,
   type KeyIndexCall,
@@ -46,7 +47,7 @@ export async function buildKeyIndex(context: LogContext, build: KeyBuild): Promi
 }
 
 class Builder {
-  private readonly shared;
+  private readonly shared: SharedMemory;
 
   constructor(
     private readonly context: LogContext,
@@ -74,17 +75,11 @@ class Builder {
         return false;
       }
       const size = Math.min(wanted, end - position);
-      const chunk = size <= CHUNK_BYTES
-        ? this.shared.input.subarray(0, size)
-        : allocateUncleared(size);
+      const chunk = roomFor(this.shared.input, size);
       const count = await this.log.read(chunk, position);
       build.check();
-      const isShared = chunk.buffer === this.shared.input.buffer;
-      const answer = await this.session.call({
-        kind: "add",
-        bytes: isShared ? NOTHING : chunk,
-        sharedBytes: isShared ? size : 0,
-      });
+      const handed = handOver(this.shared.input, chunk);
+      const answer = await this.session.call({ kind: "add", ...handed });
       build.check();
       position += answer.usedBytes;
       wanted = Math.max(CHUNK_BYTES, answer.neededBytes);
@@ -118,9 +113,9 @@ class Builder {
 
   /** False if the disk refuses the run. */
   private async finishRun(): Promise<boolean> {
-    const { bytes, sharedBytes } = await this.session.call({ kind: "finish", bytes: NOTHING });
+    const answer = await this.session.call({ kind: "finish", bytes: NOTHING });
     this.build.check();
-    const run = bytes.length > 0 ? bytes : this.shared.output.subarray(0, sharedBytes);
+    const run = takeOver(this.shared.output, answer);
     if (run.length === 0) return true;
     try {
       this.build.segment.keyIndex.append(run);

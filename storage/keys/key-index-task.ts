@@ -22,6 +22,7 @@ import {
 import { CorruptRecordError } from "../../core/records/corrupt-record-error.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { KeyHash } from "../cleaner/key-hash.ts";
+import { type Handed, type SharedMemory, takeOver } from "../shared-memory.ts";
 import { encodeKeyRun, RUN_ENTRY_BYTES, RUN_HEAD_BYTES } from "./key-run.ts";
 
 /** Which part of which segment is indexed, and how. */
@@ -37,26 +38,17 @@ export interface KeyIndexPlan {
   readonly runKeysMax: number;
 }
 
-/** What both sides see. The task uses it only during a call, its user only between two. */
-export interface SharedMemory {
-  readonly input: Uint8Array;
-  readonly output: Uint8Array;
-}
-
 /** What the task is told. */
 export type KeyIndexCall =
   & OffloadMessage
   & (
     | { readonly kind: "begin"; readonly plan: KeyIndexPlan; readonly shared: SharedMemory }
-    /** The chunk is in the shared input, this long; or, if this is 0, in `bytes`. */
-    | { readonly kind: "add"; readonly sharedBytes: number }
+    | (Handed & { readonly kind: "add" })
     | { readonly kind: "finish" }
   );
 
-/** What it answers. */
-export interface KeyIndexAnswer extends OffloadMessage {
-  /** The run after `finish`: so much of the shared output, or `bytes`. */
-  readonly sharedBytes: number;
+/** What it answers; after `finish` a run is handed over. */
+export interface KeyIndexAnswer extends Handed {
   /** Bytes of the chunk that are done with. */
   readonly usedBytes: number;
   /** How many bytes the next batch needs, if the chunk has not all of it; else 0. */
@@ -88,7 +80,7 @@ export function keyIndexTask(codecs: Codecs): OffloadTask<KeyIndexCall, KeyIndex
           case "begin":
             return { ...DONE, bytes: NOTHING };
           case "add":
-            return session.add(call.bytes, call.sharedBytes);
+            return session.add(call);
           case "finish":
             return session.finish();
         }
@@ -120,8 +112,8 @@ class Session {
     this.nextOffset = plan.fromOffset;
   }
 
-  add(bytes: Uint8Array, sharedBytes: number): KeyIndexAnswer {
-    const chunk = sharedBytes === 0 ? bytes : this.shared.input.subarray(0, sharedBytes);
+  add(handed: Handed): KeyIndexAnswer {
+    const chunk = takeOver(this.shared.input, handed);
     let at = 0;
     const answer = (more: Partial<KeyIndexAnswer>) => ({
       ...DONE,

@@ -8,7 +8,8 @@ import { EtcdServers } from "../../harness/etcd-process.ts";
 import { freshDir } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
 import { ETCD } from "../install.ts";
-import { CLUSTER_ID, freshName, readAll, record, TIMES, worldAt } from "./world.ts";
+import { CLUSTER_ID, freshName, TIMES, worldAt } from "./world.ts";
+import { brokerRecord, readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
 
 const dir = freshDir("etcd-tls");
 const file = (name: string) => join(dir, name);
@@ -67,12 +68,12 @@ const options = () => `ca=${file("ca.pem")}&cert=${file("host.pem")}&key=${file(
 
 test("a user with a certificate may; its token is renewed when etcd has forgotten it", async () => {
   const { log } = await open(USER, options());
-  expect(await log.append(0, [record(1)])).toEqual({ ok: true, position: 1 });
+  expect(await log.append(0, [brokerRecord(1)])).toEqual({ ok: true, position: 1 });
   // Tokens are in the memory of etcd.
   await etcd.members[0]?.kill();
   etcd.members[0]?.start();
-  expect(await log.append(1, [record(2)])).toEqual({ ok: true, position: 2 });
-  expect(await readAll(log)).toEqual([record(1), record(2)]);
+  expect(await log.append(1, [brokerRecord(2)])).toEqual({ ok: true, position: 2 });
+  expect(await readAll(log)).toEqual([brokerRecord(1), brokerRecord(2)]);
   log.close();
 });
 

@@ -2,7 +2,6 @@
 import { type EtcdHttpOptions, EtcdHttpStore } from "../../../cluster/etcd/etcd-http-store.ts";
 import { type EtcdMetadataLog } from "../../../cluster/etcd/etcd-metadata-log.ts";
 import { type EtcdWorld, openEtcdMetadataLog } from "../../../cluster/etcd/open-etcd.ts";
-import type { MetadataLog } from "../../../cluster/metadata-log.ts";
 import type { MetadataRecord } from "../../../cluster/metadata-records.ts";
 import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunRandom } from "../../../core/io/bun/random.ts";
@@ -31,29 +30,8 @@ export async function openLog(
   return (await openEtcdMetadataLog(worldAt({ endpoints }, times), expected)).log;
 }
 
-export const record = (brokerId: number, rack: string | null = null): MetadataRecord => ({
-  type: "broker",
-  version: 1,
-  brokerId,
-  rack,
-});
-
 export function idOf(each: MetadataRecord): number {
   return each.type === "broker" ? each.brokerId : -1;
-}
-
-/** All records from a position to the end. */
-export async function readAll(log: MetadataLog, from = 0): Promise<MetadataRecord[]> {
-  const records: MetadataRecord[] = [];
-  for (let position = from;;) {
-    const read = await log.read(position);
-    if (read.kind === "gone") throw new Error(`gone at ${position}`);
-    if (read.changes.length === 0) return records;
-    for (const change of read.changes) {
-      records.push(...change.records);
-      position = change.position;
-    }
-  }
 }
 
 /** Resolves when the condition holds; looks again whenever the log tells of more. */

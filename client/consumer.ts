@@ -62,6 +62,8 @@ export interface RebalanceListener {
 
 /** How long `close` tries to commit. */
 const CLOSE_COMMIT_MS = 5000;
+/** How long it tries to tell brokers that they need not remember what it read. */
+const CLOSE_FETCH_MS = 500;
 
 /** See the head of the file. `close` it. */
 export class Consumer<K = Uint8Array, V = Uint8Array> {
@@ -318,8 +320,10 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
         if (!isTooLate(error)) failure = error;
       });
     }
-    this.#fetcher.close();
-    await this.#membership?.stop();
+    const enough = new AbortController();
+    const timer = this.cluster.io.clock.setTimer(CLOSE_FETCH_MS, () => enough.abort());
+    await Promise.all([this.#fetcher.close(enough.signal), this.#membership?.stop()])
+      .finally(() => timer.cancel());
     this.cluster.close();
     if (failure !== null) throw failure;
   }

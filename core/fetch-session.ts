@@ -47,6 +47,7 @@ interface Sent extends Named {
 const NO_SESSION = 0;
 const INITIAL_EPOCH = 0;
 const EPOCH_MAX = 0x7fff_ffff;
+const FINAL_EPOCH = -1;
 
 /** See the head of the file. One request at a time: `next`, then `heard` or `failed`. */
 export class FetchSession {
@@ -125,6 +126,12 @@ export class FetchSession {
   /** What the broker has heard is not known: the next request replaces the session. */
   failed(): void {
     this.#epoch = INITIAL_EPOCH;
+  }
+
+  /** What ends the session, so that the broker need not keep it; null where there is none. */
+  final(): SessionRequest | null {
+    if (this.#id === NO_SESSION) return null;
+    return { sessionId: this.#id, sessionEpoch: FINAL_EPOCH, topics: [], forgottenTopicsData: [] };
   }
 
   /** The name of a topic in an answer, by id or, where there are none, by the name itself. */

@@ -137,7 +137,8 @@ function respond(
   entries: readonly FetchEntry[],
 ): EncodableResponse<typeof fetch> {
   let sessionId = NO_SESSION_ID;
-  if (plan.kind === "full") {
+  // Nobody would use, or close, a session that a lost connection asked for.
+  if (plan.kind === "full" && !context.signal.aborted) {
     const usesTopicIds = context.apiVersion >= 13;
     sessionId = broker.fetchSessions.open(plan.partitions, usesTopicIds)?.id ?? NO_SESSION_ID;
   } else if (plan.kind === "incremental") {

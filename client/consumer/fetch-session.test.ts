@@ -206,3 +206,43 @@ for (const slots of ["0", "1000"]) {
     world.stop();
   });
 }
+
+/** Reads one partition of a whole broker until its session is there. */
+function readingWorld() {
+  const world = new ClientWorld(5, { t: 2 });
+  const io = world.clientIo();
+  const consumer = new Consumer(io, { brokers: world.brokers, value: stringSerde });
+  world.clock.run(consumer.assign([{ topic: "t", partition: 0, offset: 0n }]));
+  return { world, consumer, network: io.network, sessions: world.broker.broker.fetchSessions };
+}
+
+for (const state of ["opening it", "waiting for records", "between two fetches"]) {
+  test(`a consumer that closes while ${state} leaves no session behind`, () => {
+    const { world, consumer, sessions } = readingWorld();
+    world.clock.advance(state === "opening it" ? 10 : 2000);
+    if (state === "between two fetches") {
+      consumer.pause("t", 0);
+      world.clock.advance(2000);
+    }
+    expect(sessions.size).toBe(state === "opening it" ? 0 : 1);
+    const beganMs = world.clock.monotonicMs();
+    world.clock.run(consumer.close());
+    expect(world.clock.monotonicMs() - beganMs).toBeLessThan(50);
+    world.clock.advance(2000);
+    expect(sessions.size).toBe(0);
+    world.stop();
+  });
+}
+
+for (const trouble of ["is gone", "does not answer"]) {
+  test(`a consumer closes soon where the broker ${trouble}`, () => {
+    const { world, consumer, network } = readingWorld();
+    world.clock.advance(2000);
+    if (trouble === "is gone") world.stop();
+    else network.isolate();
+    const beganMs = world.clock.monotonicMs();
+    world.clock.run(consumer.close());
+    expect(world.clock.monotonicMs() - beganMs).toBeLessThan(501);
+    if (trouble !== "is gone") world.stop();
+  });
+}

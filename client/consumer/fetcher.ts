@@ -16,6 +16,7 @@ import { checkPositions, type Verdict } from "./check-positions.ts";
 import { FetchedChunk } from "./chunk.ts";
 import { FetchSize } from "./fetch-size.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
+import { unlessAborted } from "./session.ts";
 import { WakeUp } from "../wake-up.ts";
 
 type FetchResponse = ResponseOf<typeof fetchApi>;
@@ -268,11 +269,25 @@ export class Fetcher {
     this.#wake();
   }
 
-  close(): void {
+  /** Ends fetching, and tells the brokers as long as the signal lasts. Never rejects. */
+  async close(signal: AbortSignal): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     this.#pumping.close();
     this.#chunks = [];
     this.#wake();
+    const ends = [...this.#sessions].map(([node, session]) => this.#end(node, session, signal));
+    await unlessAborted(Promise.allSettled(ends), signal);
+  }
+
+  /** Ends a session, so that it takes no room in the broker's cache any more (KIP-227). */
+  async #end(node: number, session: FetchSession, signal: AbortSignal): Promise<void> {
+    const final = session.final();
+    if (final === null || !this.cluster.brokers.has(node)) return;
+    // A fetch under way may wait for records, and all behind it on its connection.
+    const purpose = this.#busyLeaders.has(node) ? "main" : "fetch";
+    const connection = await this.cluster.broker(node, purpose, signal);
+    await connection.request(fetchApi, { maxWaitMs: 0, minBytes: 0, ...final }, { signal });
   }
 
   async #wait(worker: Worker | null, signal: AbortSignal | undefined): Promise<Queued | null> {

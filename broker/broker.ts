@@ -12,6 +12,7 @@ import type { Controller } from "./controller.ts";
 import type { DevServices } from "./dev/dev-services.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import type { MetadataChanges } from "./metadata-changes.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
 import type { ClientTelemetry } from "./client-telemetry.ts";
@@ -32,12 +33,16 @@ export interface Broker extends Transactions {
   readonly authorizer: Authorizer;
   readonly clusterId: string;
   readonly nodeId: number;
+  /** The node that is controller, as far as this one knows; −1: none. */
+  readonly controllerId: number;
   /** What this broker serves. */
   readonly apis: ApiTable;
   /** The cluster as this broker knows it. */
   readonly metadata: MetadataCache;
-  /** Changes the metadata. */
+  /** Changes the metadata, where this broker is the controller. */
   readonly controller: Controller;
+  /** Changes of the metadata that any broker asks for. */
+  readonly changes: MetadataChanges;
   readonly producerIds: ProducerIds;
   readonly dataDirs: DataDirs;
   /** The partitions that this broker hosts. */

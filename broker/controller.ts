@@ -2,6 +2,10 @@
  * The only writer of the metadata log. Every change is planned by a pure function of the current
  * image, appended at the position that the plan was made for, and answered when the image that
  * holds it is in force on this broker. Changes run one after the other.
+ *
+ * A broker that is its own cluster is the controller always (`open`). In a cluster each broker is a
+ * candidate: it answers NOT_CONTROLLER until it is elected (`activate`), and again once it has lost the
+ * office (`deactivate`).
  */
 import { assert } from "../core/assert.ts";
 import { Errors } from "../core/errors.ts";
@@ -9,15 +13,15 @@ import type { Clock, Random } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { inTurns, nextTurn, type Steps } from "../core/steps.ts";
-import { MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
-import type { MetadataLog } from "../cluster/metadata-log.ts";
+import { aloneBroker, type MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
+import { type MetadataLog, MetadataUnavailableError } from "../cluster/metadata-log.ts";
 import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
 import { newFeatures } from "./features.ts";
 import { automaticTopic } from "./internal-topics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import type { ChangeOptions, MetadataChanges, ProducerIdBlock } from "./metadata-changes.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
 import { type ConfigChange, planAlterConfigs } from "./plan-configs.ts";
-import type { MutationQuota } from "./quotas/client-quota-manager.ts";
 import {
   type NewPartitions,
   type NewTopic,
@@ -43,30 +47,14 @@ export interface ControllerOptions {
   readonly logger: Logger;
   readonly log: MetadataLog;
   readonly metadata: MetadataCache;
-  readonly rack: string | null;
   /** Told of topics that are about to be deleted, before that is written. Never rejects. */
   readonly beforeDeletion?: (topics: readonly TopicImage[]) => Promise<void>;
 }
 
-/** How a change is to be made. */
-export interface ChangeOptions {
-  /** Checks everything and changes nothing. */
-  readonly validateOnly?: boolean;
-  /** How long the caller waits; the change itself goes on. */
-  readonly timeoutMs?: number;
-  /** The quota that the change is charged to. */
-  readonly charge?: MutationQuota["charge"];
-}
-
-/** Producer ids from `firstProducerId` on, `count` of them, that nobody else has. */
-export interface ProducerIdBlock {
-  readonly firstProducerId: number;
-  readonly count: number;
-}
-
 /** See the head of the file. */
-export class Controller {
+export class Controller implements MetadataChanges {
   readonly #options: ControllerOptions;
+  #isActive = false;
   #tail: Promise<void> = Promise.resolve();
   #recordsSinceSnapshot = 0;
   #recordsInSnapshot = 0;
@@ -78,13 +66,13 @@ export class Controller {
   }
 
   /**
-   * Reads the metadata log to its end, publishes the image and registers this broker. Throws an
-   * `OperatorError` if the log cannot be read or written.
+   * Of a broker that is its own cluster: reads the metadata log to its end, publishes the image and
+   * registers the broker. Throws an `OperatorError` if the log cannot be read or written.
    */
-  static async open(options: ControllerOptions): Promise<Controller> {
+  static async open(options: ControllerOptions, rack: string | null): Promise<Controller> {
     const controller = new Controller(options);
     try {
-      await controller.#load();
+      await controller.activate();
     } catch (error) {
       if (!(error instanceof MetadataFormatError)) throw error;
       throw new OperatorError(
@@ -93,8 +81,36 @@ export class Controller {
         "start the version of kstream that wrote it, or restore the data directory from a backup",
       );
     }
-    await controller.#register();
+    await controller.#registerAlone(rack);
     return controller;
+  }
+
+  /** Of a broker in a cluster: it is not the controller yet. */
+  static candidate(options: ControllerOptions): Controller {
+    return new Controller(options);
+  }
+
+  /** Whether this node is the controller, by its own knowledge. */
+  get isActive(): boolean {
+    return this.#isActive;
+  }
+
+  /**
+   * Takes the office: reads the log to its end, beginning at the image in force. Nobody else may publish
+   * images from now on. Throws a `MetadataFormatError` or a `MetadataUnavailableError`.
+   */
+  activate(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#catchUp();
+      this.#isActive = true;
+      this.#snapshotIfDue();
+    });
+  }
+
+  /** Gives the office up. When it resolves, no image is published by it any more. */
+  deactivate(): Promise<void> {
+    this.#isActive = false;
+    return this.#inTurn(() => Promise.resolve());
   }
 
   /** Creates topics. The value is the topic as it is (to be). */
@@ -159,12 +175,14 @@ export class Controller {
   }
 
   /** The next block of producer ids; it is durable that they are taken. */
-  async allocateProducerIds(): Promise<Outcome<ProducerIdBlock>> {
+  async allocateProducerIds(
+    brokerId: number = this.#options.metadata.nodeId,
+  ): Promise<Outcome<ProducerIdBlock>> {
     const [outcome] = await this.#changeAll(1, {}, ({ image }) => ({
       records: [{
         type: "producer-ids",
         version: 1,
-        brokerId: this.#options.metadata.nodeId,
+        brokerId,
         nextProducerId: image.nextProducerId + PRODUCER_ID_BLOCK,
       }],
       outcomes: [accept({ firstProducerId: image.nextProducerId, count: PRODUCER_ID_BLOCK })],
@@ -209,11 +227,16 @@ export class Controller {
     plan: Planner<T>,
     beforeAppend?: BeforeAppend<T>,
   ): Promise<Outcome<T>[]> {
-    const change = this.#tail.then(() => this.#change(items, options, plan, beforeAppend));
-    this.#tail = change.then(() => {}, () => {});
+    const change = this.#inTurn(() => this.#change(items, options, plan, beforeAppend));
     return options.timeoutMs === undefined
       ? change
       : this.#orTimeout(change, items, options.timeoutMs);
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#tail.then(run);
+    this.#tail = done.then(() => {}, () => {});
+    return done;
   }
 
   async #change<T>(
@@ -224,6 +247,9 @@ export class Controller {
   ): Promise<Outcome<T>[]> {
     const { log, metadata, random } = this.#options;
     for (let attempt = 0; attempt < CONFLICT_TRIES_MAX; attempt++) {
+      if (!this.#isActive) {
+        return all(items, refuse(Errors.NOT_CONTROLLER, "This node is not the controller."));
+      }
       const { image, config } = metadata;
       const planned = plan({ image, config, random, charge: options.charge });
       const { records, outcomes } = "next" in planned
@@ -237,10 +263,10 @@ export class Controller {
         this.#snapshotIfDue();
         return [...outcomes];
       }
-      if (appended.reason === "unavailable") {
-        return all(items, refuse(Errors.KAFKA_STORAGE_ERROR, appended.message));
-      }
-      await this.#catchUp();
+      // Also after no answer: what has become of the change the log may know by now.
+      const trouble = await this.#tryCatchUp();
+      const why = appended.reason === "unavailable" ? appended.message : trouble;
+      if (why !== null) return all(items, refuse(Errors.KAFKA_STORAGE_ERROR, why));
     }
     return all(
       items,
@@ -271,41 +297,59 @@ export class Controller {
     });
   }
 
-  async #load(): Promise<void> {
-    const { log, metadata } = this.#options;
-    const snapshot = await log.readSnapshot();
-    if (snapshot !== null) {
-      this.#recordsInSnapshot = snapshot.records.length;
-      const { image, delta } = MetadataImage.EMPTY.apply(snapshot.records, snapshot.position);
-      metadata.publish(image, delta);
+  /** Why the log cannot be read at the moment, or null. */
+  async #tryCatchUp(): Promise<string | null> {
+    try {
+      await this.#catchUp();
+      return null;
+    } catch (error) {
+      if (error instanceof MetadataUnavailableError) return error.message;
+      throw error;
     }
-    await this.#catchUp();
-    this.#snapshotIfDue();
   }
 
   async #catchUp(): Promise<void> {
     const { log, metadata } = this.#options;
+    if (metadata.image.position === 0) await this.#takeSnapshot();
     for (;;) {
       const read = await log.read(metadata.image.position);
       if (read.kind === "gone") {
-        throw new MetadataFormatError("the changes after the last snapshot are missing");
+        await this.#takeSnapshot();
+        continue;
       }
       if (read.changes.length === 0) return;
       for (const { records, position } of read.changes) await this.#apply(records, position);
     }
   }
 
-  /** Says that this broker is there, and finalizes the features that are new with it, if the log does not say so yet. */
-  async #register(): Promise<void> {
-    const { metadata, rack } = this.#options;
-    const brokerId = metadata.nodeId;
+  /** Puts the log's snapshot in place of the image in force. */
+  async #takeSnapshot(): Promise<void> {
+    const { clock, log, metadata } = this.#options;
+    const snapshot = await log.readSnapshot();
+    const isNewer = snapshot !== null && snapshot.position > metadata.image.position;
+    if (!isNewer) {
+      if (metadata.image.position === 0 && snapshot === null) return;
+      throw new MetadataFormatError("the changes after the last snapshot are missing");
+    }
+    this.#recordsInSnapshot = snapshot.records.length;
+    const { records, position } = snapshot;
+    await inTurns(clock, metadata.replaceSteps(records, position));
+  }
+
+  /**
+   * Says that this broker is there and nobody else, and finalizes the features that are new with it, if
+   * the log does not say so yet.
+   */
+  async #registerAlone(rack: string | null): Promise<void> {
+    const { metadata } = this.#options;
     const [outcome] = await this.#changeAll(1, {}, ({ image }): Plan<null> => {
-      const known = image.brokers.get(brokerId);
-      const current = known !== undefined && known.rack === rack;
-      const records: MetadataRecord[] = current
-        ? []
-        : [{ type: "broker", version: 1, brokerId, rack }];
-      return { records: [...records, ...newFeatures(image)], outcomes: [accept(null)] };
+      const known = image.brokers.get(metadata.nodeId);
+      const wanted = aloneBroker(metadata.nodeId, rack);
+      const isCurrent = known !== undefined && known.rack === rack && known.epoch === 0;
+      return {
+        records: [...isCurrent ? [] : [wanted], ...newFeatures(image)],
+        outcomes: [accept(null)],
+      };
     });
     if (outcome?.ok === false) {
       throw new OperatorError(

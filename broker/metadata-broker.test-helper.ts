@@ -67,9 +67,11 @@ export async function metadataBroker(
     authorizer: allowAll,
     clusterId: "test-cluster",
     nodeId,
+    controllerId: nodeId,
     config,
     metadata,
     controller,
+    changes: controller,
     producerIds: new ProducerIds(controller),
     quotas: ClientQuotaManager.of(bunClock, config, () => metadata.image.quotas),
   };
@@ -119,8 +121,7 @@ export function openController(log: MetadataLog, metadata: MetadataCache): Promi
     logger: silentLogger,
     log,
     metadata,
-    rack: null,
-  });
+  }, null);
 }
 
 /** Allows everything but these: `"CREATE TOPIC secret"`, or `"CREATE TOPIC"` for all of a kind. */

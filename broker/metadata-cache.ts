@@ -1,6 +1,9 @@
 import type { MetadataDelta, MetadataImage, TopicImage } from "../cluster/metadata-image.ts";
 import { MetadataImage as Image } from "../cluster/metadata-image.ts";
 import { ALL_BROKERS } from "../cluster/metadata-image.ts";
+import { deltaSteps } from "../cluster/metadata-delta.ts";
+import type { MetadataRecord } from "../cluster/metadata-records.ts";
+import type { Steps } from "../core/steps.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { TopicConfig } from "./config/topic-config.ts";
 
@@ -40,6 +43,15 @@ export class MetadataCache {
   onChange(listener: MetadataListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * In steps: puts what these records make of an empty image in force, in place of the present image,
+   * which has fallen behind what the log still has. Nobody else may publish meanwhile.
+   */
+  *replaceSteps(records: readonly MetadataRecord[], position: number): Steps<void> {
+    const { image } = yield* Image.EMPTY.applySteps(records, position);
+    this.publish(image, yield* deltaSteps(this.#image, image));
   }
 
   /** Puts a new image in force. Only the follower of the metadata log calls this. */

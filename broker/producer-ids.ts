@@ -1,6 +1,6 @@
 import type { Outcome } from "./outcome.ts";
 import { accept } from "./outcome.ts";
-import type { ProducerIdBlock } from "./controller.ts";
+import type { ProducerIdBlock } from "./metadata-changes.ts";
 
 /** Where blocks of producer ids come from: the controller. */
 export interface ProducerIdSource {

@@ -17,6 +17,7 @@ import { startTransactions, type Transactions } from "./coordinator/transaction/
 import { FetchSessions } from "./fetch-session.ts";
 import { cleanerConfigOf, logConfigOf, partitionConfigOf } from "./log-config.ts";
 import { MetadataCache } from "./metadata-cache.ts";
+import type { MetadataChanges } from "./metadata-changes.ts";
 import { PartitionSet } from "./partition-set.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { ReplicaMover } from "./replica-mover.ts";
@@ -44,6 +45,7 @@ export interface Services extends ShareServices, Transactions {
   readonly dataDirs: DataDirs;
   readonly metadata: MetadataCache;
   readonly controller: Controller;
+  readonly changes: MetadataChanges;
   readonly producerIds: ProducerIds;
   readonly partitions: PartitionSet;
   readonly replicaMover: ReplicaMover;
@@ -89,7 +91,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     timerClocks: options.timerClocks,
     config,
     metadata,
-    controller,
+    changes: controller,
     partition: (topic: string, index: number) => {
       const found = partitions.find(topic, index);
       return typeof found === "number" ? null : found;
@@ -104,6 +106,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     dataDirs,
     metadata,
     controller,
+    changes: controller,
     producerIds,
     partitions,
     replicaMover,
@@ -142,9 +145,8 @@ function openController(
     logger,
     log: new LocalMetadataLog(io.clock, io.disk, log, folder),
     metadata,
-    rack: config.get("broker.rack"),
     beforeDeletion: (topics) => trash.keep(topics),
-  });
+  }, config.get("broker.rack"));
 }
 
 function openDataDirs({ io, logger, config, ...options }: ServicesOptions): Promise<DataDirs> {

@@ -108,6 +108,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       (hasAcls(config) ? new AclAuthorizer(services.metadata) : allowAll),
     clusterId: services.dataDirs.clusterId,
     nodeId: services.dataDirs.nodeId,
+    controllerId: services.dataDirs.nodeId,
     ...services,
     apis: new ApiTable(options.handlers ?? allHandlers),
     quotas: ClientQuotaManager.of(io.clock, config, () => services.metadata.image.quotas),
@@ -142,7 +143,7 @@ async function startServing(broker: Broker, options: BrokerOptions): Promise<Ser
 }
 
 async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promise<void> {
-  const outcomes = await broker.controller.createTopics(topics);
+  const outcomes = await broker.changes.createTopics(topics);
   outcomes.forEach((outcome, index) => {
     if (outcome.ok || outcome.error === Errors.TOPIC_ALREADY_EXISTS) return;
     throw new OperatorError(

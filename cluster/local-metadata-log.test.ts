@@ -7,11 +7,8 @@ import { silentLogger } from "../core/logger.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG } from "../storage/log-config.ts";
 import { METADATA_LOG_ID, openLocalMetadataLog } from "./local-metadata-log.ts";
-import {
-  brokerRecord,
-  type LogUnderTest,
-  metadataLogSuite,
-} from "./metadata-log-suite.test-helper.ts";
+import { aloneBroker } from "./metadata-image.ts";
+import { type LogUnderTest, metadataLogSuite } from "./metadata-log-suite.test-helper.ts";
 
 const memoryDisk = () => new MemoryDisk({ wallMs: bunClock.wallMs, maxBytes: 1 << 26 });
 const LOG_FILE = "/data/__cluster_metadata-0/00000000000000000000.log";
@@ -54,7 +51,7 @@ function forgetCleanShutdown(disk: MemoryDisk): void {
 }
 
 const record = (brokerId: number) =>
-  brokerRecord(brokerId, "a rack with a name that makes the record long");
+  aloneBroker(brokerId, "a rack with a name that makes the record long");
 
 describe("a crash in the middle of an append", () => {
   test("leaves the change whole or not at all, wherever it is cut", async () => {

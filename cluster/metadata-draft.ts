@@ -47,7 +47,7 @@ export class MetadataDraft {
   readonly #acls: { entry: AclEntry; isRemoved: boolean }[] = [];
   readonly #scramCredentials = new Map<string, ScramCredential | undefined>();
   readonly #quotas: QuotaChange[] = [];
-  readonly #brokers = new Map<number, BrokerImage>();
+  readonly #brokers = new Map<number, BrokerImage | undefined>();
   readonly #features = new Map<string, number>();
   #nextProducerId: number;
 
@@ -70,8 +70,13 @@ export class MetadataDraft {
         assert(record.nextProducerId >= this.#nextProducerId, "producer ids are given out once");
         this.#nextProducerId = record.nextProducerId;
         return;
-      case "broker":
-        this.#brokers.set(record.brokerId, { id: record.brokerId, rack: record.rack });
+      case "broker": {
+        const { type: _type, version: _version, ...broker } = record;
+        this.#brokers.set(record.brokerId, broker);
+        return;
+      }
+      case "remove-broker":
+        this.#brokers.set(record.brokerId, undefined);
         return;
       case "feature":
         this.#features.set(record.name, record.level);
@@ -143,6 +148,7 @@ export class MetadataDraft {
       brokerConfigsChanged: changedConfigs.some(({ type }) => type === "broker"),
       changedConfigs,
       changedAcls: this.#acls,
+      changedBrokers: [...this.#brokers.keys()],
       quotasChanged: this.#quotas.length > 0,
     };
     return { image, delta };
@@ -227,7 +233,13 @@ function finishTopic(draft: TopicDraft): TopicImage {
 
 function merge<K, V>(
   before: ReadonlyMap<K, V>,
-  changes: ReadonlyMap<K, V>,
+  changes: ReadonlyMap<K, V | undefined>,
 ): ReadonlyMap<K, V> {
-  return changes.size === 0 ? before : new Map([...before, ...changes]);
+  if (changes.size === 0) return before;
+  const merged = new Map(before);
+  for (const [key, value] of changes) {
+    if (value === undefined) merged.delete(key);
+    else merged.set(key, value);
+  }
+  return merged;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type AclEntry, aclKey } from "../core/acl.ts";
 import { ClientQuotas, quotaEntityKey } from "./client-quotas.ts";
-import { MetadataImage, type TopicImage } from "./metadata-image.ts";
+import { aloneBroker, MetadataImage, type TopicImage } from "./metadata-image.ts";
 import type { MetadataRecord } from "./metadata-records.ts";
 import { decodeMetadataRecord, encodeMetadataRecord } from "./metadata-records.ts";
 import { PersistentMap } from "./persistent-map.ts";
@@ -156,7 +156,7 @@ function randomChange(image: MetadataImage, below: (bound: number) => number): M
     default:
   }
   const name = `topic-${below(1_000_000)}`;
-  if (image.topics.has(name)) return [{ type: "broker", version: 1, brokerId: 1, rack: name }];
+  if (image.topics.has(name)) return [aloneBroker(1, name)];
   const id = `id-of-${name}-${below(1_000_000)}`;
   return [{ type: "topic", version: 1, name, id }, partition(id, 0, 0), partition(id, 1, 0)];
 }

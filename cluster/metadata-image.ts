@@ -7,6 +7,7 @@ import { assert } from "../core/assert.ts";
 import { atOnce, type Steps } from "../core/steps.ts";
 import { ClientQuotas } from "./client-quotas.ts";
 import type {
+  BrokerRecord,
   ConfigRecord,
   ConfigResourceType,
   MetadataRecord,
@@ -39,10 +40,7 @@ export type ConfiguredType = Exclude<ConfigResourceType, "topic">;
 export type ScramCredential = Omit<ScramCredentialRecord, "type" | "version">;
 
 /** A registered broker. */
-export interface BrokerImage {
-  readonly id: number;
-  readonly rack: string | null;
-}
+export type BrokerImage = Omit<BrokerRecord, "type" | "version">;
 
 /** What a change did. A topic that was deleted and created again is in both lists. */
 export interface MetadataDelta {
@@ -51,6 +49,8 @@ export interface MetadataDelta {
   /** Topics whose partitions or configs are others than before. */
   readonly changedTopics: readonly { readonly before: TopicImage; readonly after: TopicImage }[];
   readonly brokerConfigsChanged: boolean;
+  /** Brokers that have come, gone or changed: ids. */
+  readonly changedBrokers: readonly number[];
   /** Groups and subscriptions to client metrics whose configs are others than before. */
   readonly changedConfigs: readonly { readonly type: ConfiguredType; readonly name: string }[];
   /** Every change of the ACLs, in order. */
@@ -228,7 +228,7 @@ export class MetadataImage {
   *toRecordsSteps(): Steps<MetadataRecord[]> {
     const records: MetadataRecord[] = [];
     for (const broker of this.brokers.values()) {
-      records.push({ type: "broker", version: 1, brokerId: broker.id, rack: broker.rack });
+      records.push({ type: "broker", version: 1, ...broker });
     }
     for (const [name, level] of this.features) {
       records.push({ type: "feature", version: 1, name, level });
@@ -264,6 +264,27 @@ export function topicRecords(topic: TopicImage): MetadataRecord[] {
     ...topic.partitions.map((partition, index) => partitionRecord(topic.id, index, partition)),
     ...configRecords("topic", topic.name, topic.configs),
   ];
+}
+
+/** The registration of a broker that is its own cluster. */
+export function aloneBroker(brokerId: number, rack: string | null = null): BrokerRecord {
+  return {
+    type: "broker",
+    version: 1,
+    brokerId,
+    incarnationId: "",
+    epoch: 0,
+    state: "active",
+    rack,
+    host: "",
+    endpoints: [],
+    features: [],
+  };
+}
+
+/** Whether the broker may lead and be in an ISR. */
+export function isActive(image: MetadataImage, brokerId: number): boolean {
+  return image.brokers.get(brokerId)?.state === "active";
 }
 
 /** The record that gives a partition this state. */

@@ -75,12 +75,55 @@ export interface ProducerIdsRecord {
   readonly nextProducerId: number;
 }
 
-/** A broker is a member of the cluster. */
+/** An address of a broker, by the name of its listener. */
+export interface BrokerEndpoint {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Kafka's `SecurityProtocol`: 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL. */
+  readonly securityProtocol: number;
+}
+
+/** Levels of a feature that a broker can run. */
+export interface SupportedFeature {
+  readonly name: string;
+  readonly minLevel: number;
+  readonly maxLevel: number;
+}
+
+/**
+ * - `fenced`: it leads nothing and is in no ISR.
+ * - `active`: it may.
+ * - `stopping`: it leads nothing any more and is on its way out of the ISRs, in good order.
+ */
+export type RegisteredState = "fenced" | "active" | "stopping";
+
+/**
+ * A broker is a member of the cluster: the whole of its registration (Kafka's `RegisterBrokerRecord`
+ * and `BrokerRegistrationChangeRecord`). One that is a cluster by itself has no endpoints, epoch 0
+ * and is active.
+ */
 export interface BrokerRecord {
   readonly type: "broker";
   readonly version: 1;
   readonly brokerId: number;
+  /** Another one for each start of the process (a UUID in Kafka's base64url form); empty: alone. */
+  readonly incarnationId: string;
+  /** Grows with every registration: one more than the position of the change before it. */
+  readonly epoch: number;
+  readonly state: RegisteredState;
   readonly rack: string | null;
+  /** The machine: replicas are spread over machines first. Empty: not told. */
+  readonly host: string;
+  readonly endpoints: readonly BrokerEndpoint[];
+  readonly features: readonly SupportedFeature[];
+}
+
+/** A broker is no longer a member. */
+export interface RemoveBrokerRecord {
+  readonly type: "remove-broker";
+  readonly version: 1;
+  readonly brokerId: number;
 }
 
 /** A feature is finalized at a level; 0 is off. */
@@ -143,6 +186,7 @@ export type MetadataRecord =
   | ConfigRecord
   | ProducerIdsRecord
   | BrokerRecord
+  | RemoveBrokerRecord
   | FeatureRecord
   | AclRecord
   | RemoveAclRecord
@@ -173,6 +217,13 @@ const missingOr = (check: Check): Check => (value) => value === undefined || che
 const truth: Check = (value) => typeof value === "boolean";
 const oneOf = (...words: readonly string[]): Check => (value) =>
   typeof value === "string" && words.includes(value);
+const isShaped = (value: unknown, shape: Readonly<Record<string, Check>>) => {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(shape).every(([name, check]) => check(fields.get(name)));
+};
+const listOf = (shape: Readonly<Record<string, Check>>): Check => (value) =>
+  Array.isArray(value) && value.every((item) => isShaped(item, shape));
 const resourceType = oneOf("topic", "broker", "client-metrics", "group");
 const scramMechanism = oneOf("SCRAM-SHA-256", "SCRAM-SHA-512");
 const quotaTypes: readonly string[] = ["user", "client-id", "ip"];
@@ -210,7 +261,17 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
   },
   "config": { resourceType, resourceName: text, name: text, value: textOrNull },
   "producer-ids": { brokerId: integer, nextProducerId: integer },
-  "broker": { brokerId: integer, rack: textOrNull },
+  "broker": {
+    brokerId: integer,
+    incarnationId: text,
+    epoch: integer,
+    state: oneOf("fenced", "active", "stopping"),
+    rack: textOrNull,
+    host: text,
+    endpoints: listOf({ name: text, host: text, port: integer, securityProtocol: integer }),
+    features: listOf({ name: text, minLevel: integer, maxLevel: integer }),
+  },
+  "remove-broker": { brokerId: integer },
   "feature": { name: text, level: integer },
   "acl": aclEntry,
   "remove-acl": aclEntry,
@@ -252,5 +313,5 @@ function isMetadataRecord(value: unknown): value is MetadataRecord {
   if (typeof type !== "string" || !Object.hasOwn(SHAPES, type)) return false;
   if (fields.get("version") !== 1) return false;
   const shape: Readonly<Record<string, Check>> | undefined = SHAPES[type as keyof typeof SHAPES];
-  return Object.entries(shape ?? {}).every(([name, check]) => check(fields.get(name)));
+  return isShaped(value, shape ?? {});
 }

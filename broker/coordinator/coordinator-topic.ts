@@ -3,8 +3,8 @@ import type { MetadataDelta } from "../../cluster/metadata-image.ts";
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Clock } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
-import type { Controller } from "../controller.ts";
 import type { MetadataCache } from "../metadata-cache.ts";
+import type { MetadataChanges } from "../metadata-changes.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { type LedPartition, partitionLog } from "./partition-log.ts";
 import type { TimerKind } from "./shard.ts";
@@ -25,7 +25,7 @@ export interface CoordinatorTopicServices {
   readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   readonly logger: Logger;
   readonly metadata: MetadataCache;
-  readonly controller: Pick<Controller, "ensureTopic">;
+  readonly changes: Pick<MetadataChanges, "ensureTopic">;
   /** The hosted partition, or null if it is not there. */
   readonly partition: (topic: string, index: number) => LedPartition | null;
 }
@@ -52,12 +52,12 @@ export function coordinatorTopic(
   name: string,
   plannedPartitions: () => number,
 ): CoordinatorTopic {
-  const { controller, logger, metadata, partition } = services;
+  const { changes, logger, metadata, partition } = services;
   const logs = new Map<number, LedLog>();
   return {
     partitionCount: () => metadata.topic(name)?.partitions.length ?? plannedPartitions(),
     ensure: async () => {
-      const outcome = await controller.ensureTopic(name);
+      const outcome = await changes.ensureTopic(name);
       if (outcome.ok) return Errors.NONE;
       logger.error(`${name} cannot be created`, { why: outcome.message });
       return Errors.COORDINATOR_NOT_AVAILABLE;

@@ -19,7 +19,7 @@ import type { TopicImage } from "../../cluster/metadata-image.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED, CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { advertisedAddress } from "../listeners.ts";
+import { leaderError, liveNodes, offlineReplicas } from "../nodes.ts";
 import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 
@@ -39,14 +39,12 @@ export const metadataHandler: Handler<typeof metadata> = {
     const topics = wantsAll(context, request)
       ? allTopics(context, request, broker)
       : await namedTopics(context, request, broker);
-    const { host, port } = advertisedAddress(context);
-    const rack = broker.metadata.image.brokers.get(broker.nodeId)?.rack ?? null;
     const describesCluster = request.includeClusterAuthorizedOperations &&
       context.authorized("DESCRIBE", "CLUSTER", CLUSTER_NAME);
     return {
-      brokers: [{ nodeId: broker.nodeId, host, port, rack }],
+      brokers: liveNodes(context, broker),
       clusterId: broker.clusterId,
-      controllerId: broker.nodeId,
+      controllerId: broker.controllerId,
       topics,
       clusterAuthorizedOperations: describesCluster
         ? context.authorizedOperations("CLUSTER", CLUSTER_NAME)
@@ -69,7 +67,7 @@ function allTopics(context: RequestContext, request: Request, broker: Broker): T
   const answers: TopicAnswer[] = [];
   for (const topic of broker.metadata.image.topics.values()) {
     if (context.authorized("DESCRIBE", "TOPIC", topic.name)) {
-      answers.push(described(context, request, topic));
+      answers.push(described(context, request, broker, topic));
     }
   }
   return answers;
@@ -111,7 +109,7 @@ function byId(
   const topic = broker.metadata.topicById(topicId);
   if (topic === undefined) return refused(Errors.UNKNOWN_TOPIC_ID, null, topicId);
   return context.authorized("DESCRIBE", "TOPIC", topic.name)
-    ? described(context, request, topic)
+    ? described(context, request, broker, topic)
     : refused(Errors.TOPIC_AUTHORIZATION_FAILED, null, topicId);
 }
 
@@ -125,7 +123,7 @@ async function byName(
     return refused(Errors.TOPIC_AUTHORIZATION_FAILED, name, ZERO_UUID);
   }
   const present = broker.metadata.topic(name);
-  if (present !== undefined) return described(context, request, present);
+  if (present !== undefined) return described(context, request, broker, present);
   if (topicNameProblem(name) !== null) {
     return absent(context, request, Errors.INVALID_TOPIC_EXCEPTION, name);
   }
@@ -135,8 +133,8 @@ async function byName(
   const mayCreate = context.authorized("CREATE", "CLUSTER", CLUSTER_NAME) ||
     context.authorized("CREATE", "TOPIC", name);
   if (!mayCreate) return refused(Errors.TOPIC_AUTHORIZATION_FAILED, name, ZERO_UUID);
-  const created = await broker.controller.ensureTopic(name);
-  if (created.ok) return described(context, request, created.value);
+  const created = await broker.changes.ensureTopic(name);
+  if (created.ok) return described(context, request, broker, created.value);
   // What the client cannot mend by asking again it is told; Kafka says the same in these cases.
   const code = created.error === Errors.INVALID_TOPIC_EXCEPTION ||
       created.error === Errors.INVALID_REPLICATION_FACTOR
@@ -172,20 +170,26 @@ function refused(errorCode: ErrorCode, name: string | null, topicId: string): To
   };
 }
 
-function described(context: RequestContext, request: Request, topic: TopicImage): TopicAnswer {
+function described(
+  context: RequestContext,
+  request: Request,
+  broker: Broker,
+  topic: TopicImage,
+): TopicAnswer {
+  const { image } = broker.metadata;
   return {
     errorCode: Errors.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.map((partition, partitionIndex) => ({
-      errorCode: partition.leader < 0 ? Errors.LEADER_NOT_AVAILABLE : Errors.NONE,
+      errorCode: leaderError(context, broker, partition.leader),
       partitionIndex,
       leaderId: partition.leader,
       leaderEpoch: partition.leaderEpoch,
       replicaNodes: partition.replicas,
       isrNodes: partition.isr,
-      offlineReplicas: [],
+      offlineReplicas: offlineReplicas(image, partition.replicas),
     })),
     topicAuthorizedOperations: authorizedOperations(context, request, topic.name),
   };

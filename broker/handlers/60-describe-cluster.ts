@@ -4,13 +4,13 @@
  *
  * - 1: who asks a broker for controllers gets MISMATCHED_ENDPOINT_TYPE, for anything else
  *   UNSUPPORTED_ENDPOINT_TYPE (KIP-919).
- * - 2: fenced brokers on demand; there is none.
+ * - 2: fenced brokers on demand.
  */
 import { Errors } from "../../core/errors.ts";
 import { describeCluster } from "../../core/protocol/60-describe-cluster.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED, CLUSTER_NAME } from "../authorizer.ts";
 import type { Handler } from "../handler.ts";
-import { advertisedAddress } from "../listeners.ts";
+import { allNodes, liveNodes } from "../nodes.ts";
 
 /** Kafka's `EndpointType`. */
 const BROKERS = 1;
@@ -35,16 +35,15 @@ export const describeClusterHandler: Handler<typeof describeCluster> = {
         endpointType: BROKERS,
       };
     }
-    const { host, port } = advertisedAddress(context);
-    const rack = broker.metadata.image.brokers.get(broker.nodeId)?.rack ?? null;
+    const nodes = request.includeFencedBrokers ? allNodes : liveNodes;
     const wantsOperations = request.includeClusterAuthorizedOperations;
     const mayDescribe = context.authorized("DESCRIBE", "CLUSTER", CLUSTER_NAME);
     return {
       errorCode: Errors.NONE,
       endpointType: BROKERS,
       clusterId: broker.clusterId,
-      controllerId: broker.nodeId,
-      brokers: [{ brokerId: broker.nodeId, host, port, rack, isFenced: false }],
+      controllerId: broker.controllerId,
+      brokers: nodes(context, broker).map(({ nodeId, ...node }) => ({ brokerId: nodeId, ...node })),
       clusterAuthorizedOperations: !wantsOperations
         ? AUTHORIZED_OPERATIONS_OMITTED
         : mayDescribe

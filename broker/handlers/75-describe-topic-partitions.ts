@@ -10,6 +10,7 @@ import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
+import { leaderError, offlineReplicas } from "../nodes.ts";
 import type { RequestContext } from "../request-context.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 
@@ -72,7 +73,7 @@ function page(
     }
     const first = cursor?.topicName === name ? cursor.partitionIndex : 0;
     const end = Math.min(first + left, topic.partitions.length);
-    topics.push(described(context, topic, first, end));
+    topics.push(described(context, broker, topic, first, end));
     left -= Math.max(0, end - first);
     if (end < topic.partitions.length) {
       return { topics, nextCursor: { topicName: name, partitionIndex: end } };
@@ -100,25 +101,27 @@ function refused(errorCode: number, name: string): TopicAnswer {
 
 function described(
   context: RequestContext,
+  broker: Broker,
   topic: TopicImage,
   first: number,
   end: number,
 ): TopicAnswer {
+  const { image } = broker.metadata;
   return {
     errorCode: Errors.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.slice(first, end).map((partition, index) => ({
-      errorCode: partition.leader < 0 ? Errors.LEADER_NOT_AVAILABLE : Errors.NONE,
+      errorCode: leaderError(context, broker, partition.leader),
       partitionIndex: first + index,
       leaderId: partition.leader,
       leaderEpoch: partition.leaderEpoch,
       replicaNodes: partition.replicas,
       isrNodes: partition.isr,
-      eligibleLeaderReplicas: [],
-      lastKnownElr: [],
-      offlineReplicas: [],
+      eligibleLeaderReplicas: partition.elr ?? [],
+      lastKnownElr: partition.lastKnownElr ?? [],
+      offlineReplicas: offlineReplicas(image, partition.replicas),
     })),
     topicAuthorizedOperations: context.authorizedOperations("TOPIC", topic.name),
   };

@@ -206,7 +206,7 @@ async function createTopics(
   const refused = topics.map((topic) => topic.name)
     .filter((name) => !createsAny && !context.authorized("CREATE", "TOPIC", name));
   if (refused.length > 0) return `Unauthorized to CREATE on topics ${refused.join(", ")}.`;
-  const outcomes = await broker.controller.createTopics(
+  const outcomes = await broker.changes.createTopics(
     topics.map(({ name, partitions, replicationFactor, topicConfigs }) => ({
       name,
       numPartitions: partitions,

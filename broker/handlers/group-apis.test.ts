@@ -62,7 +62,7 @@ class World {
       codecs: {},
       config: BrokerConfig.of(),
       metadata: this.metadata,
-      controller: {
+      changes: {
         ensureTopic: (name) => {
           if (this.metadata.topic(name) === undefined) {
             this.apply(topic(name, "DDDDDDDDDDDDDDDDDDDDDA", 50));

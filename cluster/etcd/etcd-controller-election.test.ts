@@ -3,7 +3,8 @@ import { SimClock } from "../../tests/sim/sim-clock.ts";
 import { NO_ETCD_FAULTS, SimEtcd, SimEtcdClient } from "../../tests/sim/sim-etcd.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { silentLogger } from "../../core/logger.ts";
-import { brokerRecord } from "../metadata-log-suite.test-helper.ts";
+import { aloneBroker } from "../metadata-image.ts";
+
 import { EtcdKeys } from "./etcd-layout.ts";
 import type { Fencing } from "./etcd-metadata-log.ts";
 import { etcdControllerElection, openEtcdMetadataLog } from "./open-etcd.ts";
@@ -52,7 +53,7 @@ function lateAppend(unfenced: boolean): number {
   expect([first.election.term, second.election.term]).toEqual([1, null]);
   first.faults.delayRequest = 100;
   first.faults.delayMs = LATE_MS;
-  void first.log.append(0, [brokerRecord(1)]);
+  void first.log.append(0, [aloneBroker(1)]);
   first.store.isDead = true;
   world.clock.advance(2 * TTL_MS);
   expect(second.election.term).toBe(2);

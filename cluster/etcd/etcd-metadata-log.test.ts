@@ -4,11 +4,8 @@ import { NO_ETCD_FAULTS, SimEtcd, SimEtcdClient } from "../../tests/sim/sim-etcd
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { bunClock } from "../../core/io/bun/clock.ts";
 import { silentLogger } from "../../core/logger.ts";
-import {
-  brokerRecord,
-  type LogUnderTest,
-  metadataLogSuite,
-} from "../metadata-log-suite.test-helper.ts";
+import { aloneBroker } from "../metadata-image.ts";
+import { type LogUnderTest, metadataLogSuite } from "../metadata-log-suite.test-helper.ts";
 import { encodeHead, EtcdKeys } from "./etcd-layout.ts";
 import type { EtcdMetadataLog } from "./etcd-metadata-log.ts";
 import type { EtcdOp } from "./etcd-store.ts";
@@ -41,8 +38,8 @@ class World {
     const { clock, random, client: store } = this;
     const world = { clock, random, logger: silentLogger, store };
     this.log = this.run(openEtcdMetadataLog(world, CLUSTER)).log;
-    expect(this.run(this.log.append(0, [brokerRecord(1)]))).toEqual({ ok: true, position: 1 });
-    expect(this.run(this.log.append(1, [brokerRecord(2)]))).toEqual({ ok: true, position: 2 });
+    expect(this.run(this.log.append(0, [aloneBroker(1)]))).toEqual({ ok: true, position: 1 });
+    expect(this.run(this.log.append(1, [aloneBroker(2)]))).toEqual({ ok: true, position: 2 });
   }
 
   run<T>(promise: Promise<T>): T {
@@ -56,7 +53,7 @@ class World {
   }
 
   append() {
-    return this.run(this.log.append(this.log.endPosition, [brokerRecord(9)]));
+    return this.run(this.log.append(this.log.endPosition, [aloneBroker(9)]));
   }
 }
 
@@ -132,13 +129,13 @@ describe("an append whose answer is lost", () => {
   test("is found, and not done twice", () => {
     const world = new World();
     world.faults.loseAnswer = 100;
-    const appended = world.log.append(2, [brokerRecord(3)]);
+    const appended = world.log.append(2, [aloneBroker(3)]);
     world.clock.advance(1000);
     world.faults.loseAnswer = 0;
     expect(world.run(appended)).toEqual({ ok: true, position: 3 });
     expect(world.run(world.log.read(2))).toEqual({
       kind: "changes",
-      changes: [{ position: 3, records: [brokerRecord(3)] }],
+      changes: [{ position: 3, records: [aloneBroker(3)] }],
     });
   });
 
@@ -146,7 +143,7 @@ describe("an append whose answer is lost", () => {
     const world = new World();
     world.faults.delayRequest = 100;
     world.faults.delayMs = LATE_MS;
-    const late = world.log.append(2, [brokerRecord(3)]);
+    const late = world.log.append(2, [aloneBroker(3)]);
     world.clock.advance(100);
     world.faults.delayRequest = 0;
     expect(world.run(late)).toEqual({ ok: true, position: 3 });

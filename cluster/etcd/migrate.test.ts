@@ -8,9 +8,9 @@ import { silentLogger } from "../../core/logger.ts";
 import { DataDir } from "../../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG } from "../../storage/log-config.ts";
 import { openLocalMetadataLog } from "../local-metadata-log.ts";
-import { MetadataImage } from "../metadata-image.ts";
+import { aloneBroker, MetadataImage } from "../metadata-image.ts";
 import type { MetadataLog } from "../metadata-log.ts";
-import { brokerRecord } from "../metadata-log-suite.test-helper.ts";
+
 import { migrateToEtcd } from "./migrate.ts";
 import { openEtcdMetadataLog } from "./open-etcd.ts";
 
@@ -41,12 +41,12 @@ class World {
       codecs: {},
     });
     const log = openLocalMetadataLog(clock, disk, dir);
-    const first = [brokerRecord(1, "a"), brokerRecord(2, "b")];
+    const first = [aloneBroker(1, "a"), aloneBroker(2, "b")];
     await log.append(0, first);
     await log.writeSnapshot({ position: 2, records: first });
     // More than a chunk, so that there is something to be interrupted.
-    await log.append(2, [brokerRecord(2, "c"), brokerRecord(3, "x".repeat(3 << 20))]);
-    await log.append(4, [brokerRecord(4, "d")]);
+    await log.append(2, [aloneBroker(2, "c"), aloneBroker(3, "x".repeat(3 << 20))]);
+    await log.append(4, [aloneBroker(4, "d")]);
     return log;
   }
 }
@@ -72,7 +72,7 @@ test("moves a local log, whose positions go on in etcd", () => {
   expect(log.endPosition).toBe(5);
   const [before, after] = [world.run(imageOf(from)), world.run(imageOf(log))];
   expect(after.toRecords()).toEqual(before.toRecords());
-  expect(world.run(log.append(5, [brokerRecord(5, "e")]))).toEqual({ ok: true, position: 6 });
+  expect(world.run(log.append(5, [aloneBroker(5, "e")]))).toEqual({ ok: true, position: 6 });
 });
 
 test("moves nothing where there are keys", () => {

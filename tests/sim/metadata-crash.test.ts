@@ -71,7 +71,7 @@ class Run {
     const partition = dir.getOrCreate(METADATA_LOG_ID, config);
     const log = new LocalMetadataLog(clock, disk, partition, `/data/${partition.name}`);
     const logger = silentLogger;
-    const controller = await Controller.open({ clock, random, logger, log, metadata, rack: null });
+    const controller = await Controller.open({ clock, random, logger, log, metadata }, null);
     return { metadata, controller };
   }
 

@@ -4,6 +4,7 @@ import { etcdControllerElection, openEtcdMetadataLog } from "../../cluster/etcd/
 import type { EtcdStore } from "../../cluster/etcd/etcd-store.ts";
 import type { EtcdMetadataLog } from "../../cluster/etcd/etcd-metadata-log.ts";
 import { type MetadataChange, MetadataUnavailableError } from "../../cluster/metadata-log.ts";
+import { aloneBroker } from "../../cluster/metadata-image.ts";
 import type { MetadataRecord } from "../../cluster/metadata-records.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -174,12 +175,7 @@ export class MetadataNode {
     const { witness, random } = this;
     const ids = Array.from({ length: random.between(1, 3) }, () => witness.nextRecordId());
     const rack = random.chance(this.options.largePercent) ? "x".repeat(LARGE_BYTES) : null;
-    const records = ids.map((brokerId): MetadataRecord => ({
-      type: "broker",
-      version: 1,
-      brokerId,
-      rack,
-    }));
+    const records = ids.map((brokerId): MetadataRecord => aloneBroker(brokerId, rack));
     for (const id of ids) witness.appending(id);
     const result = await log.append(this.position, records);
     if (this.isDead) return;

@@ -54,7 +54,7 @@ async function start(disk: MemoryDisk, durability: "fsync" | "os") {
     codecs: bunCodecs,
     config,
     metadata,
-    controller: { ensureTopic: (name) => Promise.resolve(accept(metadata.topic(name)!)) },
+    changes: { ensureTopic: (name) => Promise.resolve(accept(metadata.topic(name)!)) },
     partition: (name, index) => {
       const partition = partitions.find(name, index);
       return typeof partition === "number" ? null : partition;

@@ -7,7 +7,8 @@ import { bunClock } from "../../../core/io/bun/clock.ts";
 import { type EtcdMember, EtcdServers } from "../../harness/etcd-process.ts";
 import { ETCD } from "../install.ts";
 import { CLUSTER_ID, freshName, idOf, openLog, until, worldAt } from "./world.ts";
-import { brokerRecord, readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
+import { aloneBroker } from "../../../cluster/metadata-image.ts";
+import { readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
 
 let servers: EtcdServers | null = null;
 const closers: (() => void)[] = [];
@@ -26,7 +27,7 @@ async function start(members: number): Promise<EtcdServers> {
 async function appendUntil(log: EtcdMetadataLog, isOver: () => boolean): Promise<number[]> {
   const acknowledged: number[] = [];
   for (let id = 0; !isOver(); id++) {
-    const result = await log.append(log.endPosition, [brokerRecord(id)]);
+    const result = await log.append(log.endPosition, [aloneBroker(id)]);
     if (result.ok) acknowledged.push(id);
   }
   return acknowledged;
@@ -65,10 +66,10 @@ describe("one etcd", () => {
     const times = { callMs: 300, operationMs: 700, checkMs: 1000 };
     const name = freshName();
     const log = await openLog(etcd.urls, name, times);
-    await log.append(0, [brokerRecord(0)]);
+    await log.append(0, [aloneBroker(0)]);
     member.stop();
     // It has the request and may do it when it goes on.
-    const inDoubt = await log.append(1, [brokerRecord(1)]);
+    const inDoubt = await log.append(1, [aloneBroker(1)]);
     expect(inDoubt).toMatchObject({
       ok: false,
       reason: "unavailable",
@@ -77,7 +78,7 @@ describe("one etcd", () => {
     await expect(log.read(1)).rejects.toThrow("did not answer in time");
     member.resume();
     await etcd.ready();
-    const next = await log.append(1, [brokerRecord(2)]);
+    const next = await log.append(1, [aloneBroker(2)]);
     const ids = (await readAll(await openLog(etcd.urls, name))).map(idOf);
     // Either the first one is there, and the second was refused for it, or the other way round.
     expect(ids).toEqual(next.ok ? [0, 2] : [0, 1]);
@@ -112,16 +113,16 @@ describe("three etcds", () => {
     const name = freshName();
     const log = await openLog(etcd.urls, name);
     const follower = await openLog(etcd.urls, name);
-    await log.append(0, [brokerRecord(0)]);
+    await log.append(0, [aloneBroker(0)]);
     await until("the follower has heard of it", () => follower.endPosition === 1);
     etcd.members[0]?.stop();
     const sinceMs = bunClock.monotonicMs();
-    expect(await log.append(1, [brokerRecord(1)])).toEqual({ ok: true, position: 2 });
+    expect(await log.append(1, [aloneBroker(1)])).toEqual({ ok: true, position: 2 });
     // The watch of the follower is silent: it has to notice that by itself.
     await until("the follower has heard of it", () => follower.endPosition === 2);
     expect(bunClock.monotonicMs() - sinceMs).toBeLessThan(6000);
     etcd.members[0]?.resume();
-    await log.append(2, [brokerRecord(2)]);
+    await log.append(2, [aloneBroker(2)]);
     await until("the follower has heard of it", () => follower.endPosition === 3);
     await expectWhole(follower, [0, 1, 2]);
   });
@@ -131,12 +132,12 @@ describe("three etcds", () => {
     const name = freshName();
     const times = { callMs: 500, operationMs: 1500, checkMs: 1000 };
     const log = await openLog(etcd.urls, name, times);
-    await log.append(0, [brokerRecord(0)]);
+    await log.append(0, [aloneBroker(0)]);
     const [first, second]: readonly EtcdMember[] = etcd.members;
     await Promise.all([first?.kill(), second?.kill()]);
-    const lost = await log.append(1, [brokerRecord(1)]);
+    const lost = await log.append(1, [aloneBroker(1)]);
     expect(lost).toMatchObject({ ok: false, reason: "unavailable" });
-    expect(await log.append(1, [brokerRecord(2)])).toMatchObject({
+    expect(await log.append(1, [aloneBroker(2)])).toMatchObject({
       ok: false,
       reason: "unavailable",
     });
@@ -144,7 +145,7 @@ describe("three etcds", () => {
     await etcd.ready();
     const acknowledged = [0];
     for (let id = 3; acknowledged.length < 3 && id < 50; id++) {
-      const result = await log.append(log.endPosition, [brokerRecord(id)]);
+      const result = await log.append(log.endPosition, [aloneBroker(id)]);
       if (result.ok) acknowledged.push(id);
     }
     expect(acknowledged.length).toBe(3);
@@ -177,8 +178,8 @@ describe("an election", () => {
     const [winner] = nodes.filter(({ election }) => election.term === 1);
     const losers = nodes.filter((each) => each !== winner);
     expect(losers.map(({ election }) => election.term)).toEqual([null, null]);
-    expect(await winner?.log.append(0, [brokerRecord(1)])).toEqual({ ok: true, position: 1 });
-    expect(await losers[0]?.log.append(1, [brokerRecord(2)])).toMatchObject({
+    expect(await winner?.log.append(0, [aloneBroker(1)])).toEqual({ ok: true, position: 1 });
+    expect(await losers[0]?.log.append(1, [aloneBroker(2)])).toMatchObject({
       ok: false,
       message: "this node is not the controller of the cluster",
     });
@@ -188,7 +189,7 @@ describe("an election", () => {
     expect(bunClock.monotonicMs() - sinceMs).toBeLessThan(1000);
     expect(winner?.heard).toEqual(["elected 1", "lost: it has resigned"]);
     const next = losers.find(({ election }) => election.term === 2);
-    expect(await next?.log.append(1, [brokerRecord(2)])).toEqual({ ok: true, position: 2 });
+    expect(await next?.log.append(1, [aloneBroker(2)])).toEqual({ ok: true, position: 2 });
     expect(losers.every(({ election }) => election.controller?.term === 2)).toBeTrue();
   });
 
@@ -204,7 +205,7 @@ describe("an election", () => {
     expect(election.term).toBeNull();
     etcd.members[0]?.resume();
     await until("it is elected again", () => election.term === 2);
-    expect(await log.append(0, [brokerRecord(1)])).toEqual({ ok: true, position: 1 });
+    expect(await log.append(0, [aloneBroker(1)])).toEqual({ ok: true, position: 1 });
   });
 
   test("outlives the death of etcd's leader without a change of office", async () => {
@@ -212,7 +213,7 @@ describe("an election", () => {
     const { heard, election, log } = await node(etcd, freshName(), 1);
     await until("it is elected", () => election.term === 1);
     await (await etcd.leader()).kill();
-    expect(await log.append(0, [brokerRecord(1)])).toEqual({ ok: true, position: 1 });
+    expect(await log.append(0, [aloneBroker(1)])).toEqual({ ok: true, position: 1 });
     await new Promise<void>((resolve) => void bunClock.setTimer(3000, resolve));
     expect(heard).toEqual(["elected 1"]);
   });

@@ -1,5 +1,6 @@
 /** The metadata log on one real etcd. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { aloneBroker } from "../../../cluster/metadata-image.ts";
 import {
   type LogUnderTest,
   metadataLogSuite,
@@ -10,7 +11,7 @@ import { OperatorError } from "../../../core/operator-error.ts";
 import { EtcdServers } from "../../harness/etcd-process.ts";
 import { ETCD } from "../install.ts";
 import { CLUSTER_ID, freshName, idOf, openLog, until, worldAt } from "./world.ts";
-import { brokerRecord, readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
+import { readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
 
 let etcd: EtcdServers;
 beforeAll(async () => void (etcd = await EtcdServers.start(ETCD, { members: 1 })));
@@ -38,7 +39,7 @@ describe("on one etcd", () => {
     for (let round = 0; round < 40; round++) {
       const position = won.length;
       const results = await Promise.all(
-        logs.map((log, index) => log.append(position, [brokerRecord(round * 2 + index)])),
+        logs.map((log, index) => log.append(position, [aloneBroker(round * 2 + index)])),
       );
       expect(results.map(({ ok }) => ok).toSorted()).toEqual([false, true]);
       won.push(round * 2 + results.findIndex(({ ok }) => ok));
@@ -55,7 +56,7 @@ describe("on one etcd", () => {
     const name = freshName();
     const [writer, follower] = [await openLog(etcd.urls, name), await openLog(etcd.urls, name)];
     for (let id = 0; id < 20; id++) {
-      await writer.append(id, [brokerRecord(id)]);
+      await writer.append(id, [aloneBroker(id)]);
       if (id % 5 === 0) await etcd.compact();
       await until("the follower has heard of it", () => follower.endPosition === id + 1);
     }
@@ -65,7 +66,7 @@ describe("on one etcd", () => {
   test("a watch that begins at compacted revisions ends and says so", async () => {
     const world = worldAt({ endpoints: etcd.urls });
     const log = await openLog(etcd.urls, freshName());
-    await log.append(0, [brokerRecord(1)]);
+    await log.append(0, [aloneBroker(1)]);
     await etcd.compact();
     const message = await new Promise<string>((resolve) =>
       void world.store.watch("key", 1, { onChange: () => {}, onEnd: resolve })
@@ -77,17 +78,17 @@ describe("on one etcd", () => {
     const name = freshName();
     const log = await openLog(etcd.urls, name);
     const large = "x".repeat(400_000);
-    const change = Array.from({ length: 15 }, (_, id) => brokerRecord(id, large));
+    const change = Array.from({ length: 15 }, (_, id) => aloneBroker(id, large));
     expect(await log.append(0, change)).toEqual({ ok: true, position: 15 });
     // Together more than an answer of etcd's may hold.
-    for (let id = 15; id < 35; id++) await log.append(id, [brokerRecord(id, large)]);
+    for (let id = 15; id < 35; id++) await log.append(id, [aloneBroker(id, large)]);
     const other = await openLog(etcd.urls, name);
     expect((await readAll(other)).map(idOf)).toEqual(Array.from({ length: 35 }, (_, id) => id));
     await log.writeSnapshot({ position: 35, records: await readAll(log) });
     expect((await other.readSnapshot())?.records.length).toBe(35);
     expect(await other.read(15)).toEqual({ kind: "gone" });
-    await log.append(35, [brokerRecord(35)]);
-    await log.writeSnapshot({ position: 36, records: [brokerRecord(35)] });
+    await log.append(35, [aloneBroker(35)]);
+    await log.writeSnapshot({ position: 36, records: [aloneBroker(35)] });
     const keys = new EtcdKeys(name);
     const world = worldAt({ endpoints: etcd.urls });
     const left = await world.store.txn({
@@ -150,7 +151,7 @@ describe("on one etcd", () => {
       const expected = { cluster: freshName(), newClusterId: CLUSTER_ID };
       const { log } = await openEtcdMetadataLog(world, expected);
       await other.members[0]?.kill();
-      expect(await log.append(0, [brokerRecord(1)])).toMatchObject({
+      expect(await log.append(0, [aloneBroker(1)])).toMatchObject({
         ok: false,
         message: expect.stringContaining("another etcd cluster"),
       });

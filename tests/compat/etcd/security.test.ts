@@ -9,7 +9,8 @@ import { freshDir } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
 import { ETCD } from "../install.ts";
 import { CLUSTER_ID, freshName, TIMES, worldAt } from "./world.ts";
-import { brokerRecord, readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
+import { aloneBroker } from "../../../cluster/metadata-image.ts";
+import { readAll } from "../../../cluster/metadata-log-suite.test-helper.ts";
 
 const dir = freshDir("etcd-tls");
 const file = (name: string) => join(dir, name);
@@ -68,12 +69,12 @@ const options = () => `ca=${file("ca.pem")}&cert=${file("host.pem")}&key=${file(
 
 test("a user with a certificate may; its token is renewed when etcd has forgotten it", async () => {
   const { log } = await open(USER, options());
-  expect(await log.append(0, [brokerRecord(1)])).toEqual({ ok: true, position: 1 });
+  expect(await log.append(0, [aloneBroker(1)])).toEqual({ ok: true, position: 1 });
   // Tokens are in the memory of etcd.
   await etcd.members[0]?.kill();
   etcd.members[0]?.start();
-  expect(await log.append(1, [brokerRecord(2)])).toEqual({ ok: true, position: 2 });
-  expect(await readAll(log)).toEqual([brokerRecord(1), brokerRecord(2)]);
+  expect(await log.append(1, [aloneBroker(2)])).toEqual({ ok: true, position: 2 });
+  expect(await readAll(log)).toEqual([aloneBroker(1), aloneBroker(2)]);
   log.close();
 });
 

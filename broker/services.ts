@@ -6,7 +6,9 @@ import {
 import type { Codecs } from "../core/compression/codec.ts";
 import type { Clock, Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import { OperatorError } from "../core/operator-error.ts";
 import { DataDirs } from "../storage/data-dirs.ts";
+import type { PartitionLog } from "../storage/partition-log.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { TopicConfig } from "./config/topic-config.ts";
 import { Controller } from "./controller.ts";
@@ -138,6 +140,7 @@ function openController(
   trash: TopicTrash,
 ): Promise<Controller> {
   const log = dataDirs.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
+  refuseOrphans(dataDirs, log);
   const folder = `${dataDirs.dirOf(log)?.path}/${log.name}`;
   return Controller.open({
     clock: io.clock,
@@ -147,6 +150,20 @@ function openController(
     metadata,
     beforeDeletion: (topics) => trash.keep(topics),
   }, config.get("broker.rack"));
+}
+
+/** Logs of topics that no metadata tell of would be taken for those of deleted ones, and go. */
+function refuseOrphans(dataDirs: DataDirs, metadataLog: PartitionLog): void {
+  if (metadataLog.logEndOffset > 0) return;
+  for (const log of dataDirs.logs()) {
+    if (log === metadataLog) continue;
+    throw new OperatorError(
+      "cannot start as a cluster of one node",
+      `the data directory has ${log.name}, but no metadata that tell of it`,
+      "if it belongs to a cluster, start it with --cluster and --metadata; " +
+        "if its __cluster_metadata-0 is gone, restore that from a backup",
+    );
+  }
 }
 
 function openDataDirs({ io, logger, config, ...options }: ServicesOptions): Promise<DataDirs> {

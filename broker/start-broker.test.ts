@@ -13,6 +13,7 @@ import { findCoordinator } from "../core/protocol/10-find-coordinator.ts";
 import { apiVersions } from "../core/protocol/18-api-versions.ts";
 import { describeCluster } from "../core/protocol/60-describe-cluster.ts";
 import { RawClient } from "../tests/harness/raw-client.ts";
+import { batch } from "./handlers/data-path.test-helper.ts";
 import { handlers } from "./handlers/index.ts";
 import { listenerSpecs } from "./listeners.ts";
 import type { NewTopic } from "./plan-topics.ts";
@@ -96,6 +97,19 @@ test("a second broker on the same directory is refused", async () => {
   const running = await start(io);
   await expect(start(io)).rejects.toThrow("another process has it open");
   await running.stop();
+});
+
+test("logs without the metadata that tell of them are kept, and refused", async () => {
+  const io = memoryIo();
+  const running = await start(io, { topics: [topic("orders")] });
+  const partition = running.broker.partitions.find("orders", 0);
+  if (typeof partition === "number") throw new Error(String(partition));
+  expect(partition.append(batch(["kept"]), "client").ok).toBe(true);
+  await running.stop();
+  await io.disk.removeTree("/data/__cluster_metadata-0");
+  const error = await start(io).then(() => null, (reason: unknown) => reason);
+  expect(String(error)).toContain("cannot start as a cluster of one node");
+  expect(io.disk.stat("/data/orders-0")?.isDirectory).toBe(true);
 });
 
 test("the identity of the cluster survives a restart", async () => {

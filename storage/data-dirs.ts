@@ -6,6 +6,7 @@
  * All have to open at the start, for it is known nowhere else which logs a missing one holds: a
  * fresh log in their place would pass for a log that has lost everything.
  */
+import type { Disk } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { DataDir } from "./data-dir.ts";
@@ -17,11 +18,20 @@ import type { LogIdentity, PartitionLog } from "./partition-log.ts";
 import { readTrashNote, trashedTopics, writeTrashNote } from "./trash.ts";
 
 /** How the data directories are opened. */
-export interface DataDirsOptions extends Omit<DataDirOptions, "path" | "clusterId"> {
+export interface DataDirsOptions extends Omit<DataDirOptions, "path"> {
   /** At least one. */
   readonly paths: readonly string[];
-  /** The topic without which nothing goes on: the failure of its directory is that of all. */
-  readonly vitalTopic: string;
+  /**
+   * The topic without which nothing goes on: the failure of its directory is that of all. Null: there is
+   * none.
+   */
+  readonly vitalTopic: string | null;
+}
+
+/** The cluster that these directories belong to; undefined if they are fresh. Throws an `OperatorError`. */
+export function knownClusterId(disk: Disk, paths: readonly string[]): string | undefined {
+  return paths.map((path) => readMetaProperties(disk, path)?.clusterId)
+    .find((id) => id !== undefined);
 }
 
 /** See the head of this file. */
@@ -40,16 +50,15 @@ export class DataDirs {
     const opened: DataDir[] = [];
     let isDown = false;
     const onFailure = (error: Error) => {
-      const holdsVital = opened.some((dir) =>
-        dir.failure !== null && dir.holds(options.vitalTopic)
-      );
+      const { vitalTopic } = options;
+      const holdsVital = vitalTopic !== null &&
+        opened.some((dir) => dir.failure !== null && dir.holds(vitalTopic));
       if (isDown || !(holdsVital || opened.every((dir) => dir.failure !== null))) return;
       isDown = true;
       options.onFailure?.(error);
     };
     try {
-      let clusterId = options.paths.map((path) => readMetaProperties(io.disk, path)?.clusterId)
-        .find((id) => id !== undefined);
+      let clusterId = options.clusterId ?? knownClusterId(io.disk, options.paths);
       for (const path of options.paths) {
         const identity = clusterId === undefined ? {} : { clusterId };
         const dir = await DataDir.open(io, logger, { ...options, ...identity, path, onFailure });

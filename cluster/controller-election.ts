@@ -1,4 +1,5 @@
 /** Elects the controller of a cluster: one of its nodes, the only one that appends to the metadata. */
+import type { HostPort } from "../core/io.ts";
 
 /** What a candidate wants to hear. Calls alternate, beginning with `onElected`. */
 export interface ElectionListener {
@@ -15,6 +16,8 @@ export interface ElectionListener {
 export interface ElectedController {
   readonly nodeId: number;
   readonly term: number;
+  /** Where other nodes reach it. */
+  readonly address: HostPort;
 }
 
 /**
@@ -28,8 +31,11 @@ export interface ControllerElection {
   readonly controller: ElectedController | null;
   /** Calls back when `controller` has changed. Returns the function that ends it. */
   onChange(listener: () => void): () => void;
-  /** Stands for election until `resign`; to be called once. */
-  campaign(listener: ElectionListener): void;
+  /**
+   * Stands for election until `resign`; to be called once. `address` is where other nodes reach this one
+   * when it is controller.
+   */
+  campaign(listener: ElectionListener, address: HostPort): void;
   /** Gives the office up, so that another can take it at once, and stands no more. Never rejects. */
   resign(): Promise<void>;
 }

@@ -39,7 +39,7 @@ class World {
     election.campaign({
       onElected: (term) => heard.push(`elected ${term}`),
       onLost: (reason) => heard.push(`lost: ${reason}`),
-    });
+    }, { host: "10.0.0.1", port: nodeId });
     clock.advance(1000);
     return { election, log, heard, store, faults };
   }
@@ -74,7 +74,7 @@ test("a dead controller is followed within its lease's time; terms grow", () => 
   const nodes = [1, 2, 3].map((id) => world.node(id));
   const [first, second, third] = nodes;
   expect(nodes.map(({ election }) => election.controller)).toEqual(
-    nodes.map(() => ({ nodeId: 1, term: 1 })),
+    nodes.map(() => ({ nodeId: 1, term: 1, address: { host: "10.0.0.1", port: 1 } })),
   );
   first!.store.isDead = true;
   world.clock.advance(TTL_MS + 1000);
@@ -100,7 +100,11 @@ test("a controller that is cut off stops before another can be elected", () => {
   expect(first.heard.at(-1)).toBe("lost: it could not renew its lease in etcd for 6 s");
   first.store.isCut = false;
   world.clock.advance(TTL_MS);
-  expect(first.election.controller).toEqual({ nodeId: 2, term: 2 });
+  expect(first.election.controller).toEqual({
+    nodeId: 2,
+    term: 2,
+    address: { host: "10.0.0.1", port: 2 },
+  });
 });
 
 test("a controller whose key somebody removes loses the office, and stands again", () => {

@@ -8,7 +8,7 @@
  * somebody else's to it.
  */
 import { assert } from "../../core/assert.ts";
-import type { Timer } from "../../core/io.ts";
+import type { HostPort, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type {
   ControllerElection,
@@ -56,6 +56,7 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
   readonly #ttlMs: number;
   readonly #listeners = new Set<() => void>();
   #listener: ElectionListener | null = null;
+  #address: HostPort = { host: "", port: 0 };
   #lease: HeldLease | null = null;
   #expiry: Timer | null = null;
   #office: Office | null = null;
@@ -97,9 +98,10 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
     return () => void this.#listeners.delete(listener);
   }
 
-  campaign(listener: ElectionListener): void {
+  campaign(listener: ElectionListener, address: HostPort): void {
     assert(this.#listener === null, "a node stands for election once");
     this.#listener = listener;
+    this.#address = address;
     const { keys } = this.#session;
     const follower = new KeyFollower(
       this.#session,
@@ -218,7 +220,7 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
 
   #setController(known: ControllerEntry | null): void {
     const before = this.#controller;
-    this.#controller = known === null ? null : { nodeId: known.nodeId, term: known.term };
+    this.#controller = known && { nodeId: known.nodeId, term: known.term, address: known.address };
     if (before?.term === known?.term && before?.nodeId === known?.nodeId) return;
     for (const listener of [...this.#listeners]) listener();
   }
@@ -270,7 +272,12 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
     }
     const last = entryAt(read.value, 1);
     const term = (last === null ? 0 : decodeTerm(last.value)) + 1;
-    const value = encodeController({ id, nodeId: this.#nodeId, term });
+    const value = encodeController({
+      id,
+      nodeId: this.#nodeId,
+      term,
+      address: this.#address,
+    });
     const answer = await this.#session.txn({
       compare: [
         { target: "create", key: keys.controller, revision: 0 },

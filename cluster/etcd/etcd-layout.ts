@@ -8,9 +8,10 @@
  *     /kstream/<cluster>/chunks/P/ID/n    parts of the batch of a change that is too large for one key
  *     /kstream/<cluster>/snapshot         the last snapshot: its position, its chunks
  *     /kstream/<cluster>/snapshots/P/ID/n parts of it
- *     /kstream/<cluster>/controller       who is controller; it goes with his lease
+ *     /kstream/<cluster>/controller       who is controller, and where; it goes with his lease
  *     /kstream/<cluster>/term             the last term that somebody was elected for
  */
+import type { HostPort } from "../../core/io.ts";
 import { MetadataFormatError, parseJson } from "../metadata-records.ts";
 import { prefixEnd } from "./etcd-store.ts";
 
@@ -117,6 +118,7 @@ export interface ControllerEntry {
   readonly id: string;
   readonly nodeId: number;
   readonly term: number;
+  readonly address: HostPort;
 }
 
 const text = (fields: object) => encoder.encode(JSON.stringify({ version: VERSION, ...fields }));
@@ -189,6 +191,7 @@ export function decodeController(value: Uint8Array): ControllerEntry {
     id: textOf(fields, "id"),
     nodeId: numberOf(fields, "nodeId"),
     term: numberOf(fields, "term"),
+    address: addressOf(fields),
   };
 }
 
@@ -200,6 +203,11 @@ function parseFields(value: Uint8Array, what: string): Map<string, unknown> {
   const fields = new Map<string, unknown>(Object.entries(parseJson(value) ?? {}));
   if (fields.get("version") === VERSION) return fields;
   throw new MetadataFormatError(`the key "${what}" in etcd is of an unknown version`);
+}
+
+function addressOf(fields: ReadonlyMap<string, unknown>): HostPort {
+  const address = new Map<string, unknown>(Object.entries(fields.get("address") ?? {}));
+  return { host: textOf(address, "host"), port: numberOf(address, "port") };
 }
 
 function textOf(fields: ReadonlyMap<string, unknown>, name: string): string {

@@ -91,7 +91,7 @@ export class MetadataNode {
         this.#govern(term).catch((error: unknown) => this.#fail(error));
       },
       onLost: (reason) => this.witness.note(`node ${this.nodeId} lost: ${reason}`),
-    });
+    }, { host: "10.0.0.1", port: this.nodeId });
     await this.#read();
   }
 

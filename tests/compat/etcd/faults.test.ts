@@ -164,7 +164,7 @@ async function node(etcd: EtcdServers, cluster: string, nodeId: number) {
   election.campaign({
     onElected: (term) => heard.push(`elected ${term}`),
     onLost: (reason) => heard.push(`lost: ${reason}`),
-  });
+  }, { host: "10.0.0.1", port: nodeId });
   closers.push(() => void election.resign());
   return { log, election, heard };
 }

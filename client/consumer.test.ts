@@ -66,7 +66,7 @@ function setUp(options: Partial<ConsumerOptions> = {}) {
   const consumer = new Consumer(io, { brokers: [broker.address], ...options });
   const assign = (offset: bigint) =>
     clock.run(consumer.assign([{ topic: "t", partition: 0, offset }]));
-  const next = () => clock.run(consumer.next());
+  const next = () => clock.run(consumer.nextChunk());
   return { clock, broker, offsets, script, consumer, assign, next };
 }
 
@@ -129,7 +129,7 @@ test("fetching ahead is bounded, paused partitions rest, and a seek drops what w
   expect(offsets).toEqual([100, 110]);
   consumer.pause("t", 0);
   let resumed: FetchedChunk | null = null;
-  void consumer.next().then((chunk) => (resumed = chunk));
+  void consumer.nextChunk().then((chunk) => (resumed = chunk));
   clock.advance(5000);
   expect(resumed).toBeNull();
   consumer.resume("t", 0);

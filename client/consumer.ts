@@ -1,6 +1,6 @@
 /**
  * A consumer: it fetches ahead for the partitions that it is given (`assign`) or that its group gives
- * it (`subscribe`), and hands out records (`records`, `run`) or chunks of whole batches (`next`).
+ * it (`subscribe`), and hands out records (`records`, `run`) or chunks of whole batches (`nextChunk`).
  * Nothing is committed but by `commit`, unless `autoCommitIntervalMs` is set.
  */
 import { Cluster } from "./cluster.ts";
@@ -183,17 +183,20 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   }
 
   /**
-   * The next chunk of any partition, in the order of arrival; null once the consumer is closed.
-   * Rejects when reading fails for good, and with the signal's reason.
+   * The next chunk of any partition, in the order of arrival; null once the consumer is closed. The
+   * chunk before counts as worked off. Rejects when reading fails for good, and with the signal's
+   * reason.
    */
-  next(signal?: AbortSignal): Promise<FetchedChunk | null> {
+  nextChunk(signal?: AbortSignal): Promise<FetchedChunk | null> {
     return this.#fetcher.next(signal);
   }
 
-  /** Chunks until `close`. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<FetchedChunk> {
+  /** Chunks until `close`, as `nextChunk` gives them: no object per record. */
+  async *chunks(
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<FetchedChunk, void, undefined> {
     for (;;) {
-      const chunk = await this.next();
+      const chunk = await this.nextChunk(options.signal);
       if (chunk === null) return;
       yield chunk;
     }
@@ -202,7 +205,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   /**
    * Records one by one until `close`, each partition in its order. A record is worked off when the
    * next is asked for; until then a rebalance waits for it (`revokePatienceMs`). Pausing, seeking and
-   * rebalances take effect at the next record: none is skipped, none comes twice. Rejects as `next`
+   * rebalances take effect at the next record: none is skipped, none comes twice. Rejects as `nextChunk`
    * does, and with a `SerdeError`, after which the same record comes again unless it is sought past.
    */
   records(
@@ -213,6 +216,11 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
       isClosed: () => this.#closed.signal.aborted,
       lease: (signal) => this.#fetcher.lease("loop", signal),
     }, options.signal);
+  }
+
+  /** [Symbol.asyncIterator] of `records`. */
+  [Symbol.asyncIterator](): AsyncGenerator<ConsumerRecord<K, V>, void, undefined> {
+    return this.records();
   }
 
   /**

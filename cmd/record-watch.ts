@@ -164,7 +164,7 @@ class RecordWatch {
 
   async #next() {
     try {
-      return await this.consumer.next(this.#over.signal);
+      return await this.consumer.nextChunk(this.#over.signal);
     } catch (error) {
       if (this.#over.signal.aborted) return null;
       throw error;

@@ -37,7 +37,7 @@ async function valuesUpTo(
   await consumer.assign([{ topic, partition: 0, offset: 0n }]);
   const values: string[] = [];
   while (values.at(-1) !== last) {
-    const chunk = await consumer.next();
+    const chunk = await consumer.nextChunk();
     if (chunk === null) break;
     for (const { value } of chunk.records()) values.push(new TextDecoder().decode(value!));
   }

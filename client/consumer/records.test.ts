@@ -49,6 +49,32 @@ test("pausing and seeking amid a chunk take effect at the next record, and nothi
   world.stop();
 });
 
+test("a loop over the consumer has records, one over its chunks has chunks, and goes on", () => {
+  const { world, clock, make, assign } = setUp(1);
+  clock.run(world.produce("t", 1, 0, 10));
+  const consumer = make();
+  assign(consumer);
+  const values = clock.run((async () => {
+    const seen: (string | null)[] = [];
+    for await (const { value } of consumer) if (seen.push(value) === 4) break;
+    return seen;
+  })());
+  expect(values).toEqual(numbers(0, 4));
+  const late = new AbortController();
+  const offsets: bigint[] = [];
+  const reading = (async () => {
+    for await (const chunk of consumer.chunks({ signal: late.signal })) {
+      offsets.push(...chunk.records().map(({ offset }) => offset));
+    }
+  })();
+  clock.advance(1000);
+  expect(offsets).toEqual([4n, 5n, 6n, 7n, 8n, 9n]);
+  late.abort(new Error("late"));
+  expect(() => clock.run(reading)).toThrow("late");
+  clock.run(consumer.close());
+  world.stop();
+});
+
 test("many paused partitions neither stop the others nor lose what was fetched of them", () => {
   const { world, clock, make, assign } = setUp(8, { queuedBytes: 500 });
   clock.run(world.produce("t", 8, 0, 800));

@@ -42,7 +42,7 @@ export async function benchConsume(topic: string, options: BenchConsumeOptions):
       offset: BigInt(startOffset),
     })));
     while (left.size > 0 && records < options.records && !signal.aborted) {
-      const chunk = await consumer.next(signal);
+      const chunk = await consumer.nextChunk(signal);
       if (chunk === null) break;
       const before = { records, bytes };
       chunk.visit((cursor) => {

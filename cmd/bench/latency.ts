@@ -76,7 +76,7 @@ async function read(
 ): Promise<void> {
   try {
     for (;;) {
-      const chunk = await consumer.next(signal);
+      const chunk = await consumer.nextChunk(signal);
       if (chunk === null) return;
       const nowMs = clientIo.clock.monotonicMs();
       chunk.visit((cursor) => {

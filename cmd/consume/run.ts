@@ -382,7 +382,7 @@ class ConsumeRun {
         this.#done.abort();
       },
       stop: this.#stop,
-      next: (stop) => this.#consumer.next(stop),
+      next: (stop) => this.#consumer.nextChunk(stop),
     }).finally(() => this.#isWaiting = false);
   }
 

@@ -167,7 +167,7 @@ async function readSaved(
   try {
     await consumer.assign([{ topic: INGEST_TOPIC, partition: PARTITION, offset: 0n }]);
     for (let next = 0; next < until;) {
-      const chunk = await consumer.next(late.signal);
+      const chunk = await consumer.nextChunk(late.signal);
       if (chunk === null) break;
       chunk.visit((cursor) => {
         if (key.equals(cursor.key() ?? EMPTY)) last = cursor.value()?.slice() ?? null;

@@ -18,7 +18,7 @@ test(
       await ok(["produce", "orders", "-p", "1"], { ...at, input: "fine\npoison\nnext\n" });
       const consumer = new Consumer(clientIo, { brokers: [bootstrap], groupId: "billing" });
       consumer.subscribe(["orders"]);
-      const chunk = await consumer.next();
+      const chunk = await consumer.nextChunk();
       expect(chunk?.partition).toBe(1);
       await consumer.commit([{ topic: "orders", partition: 1, offset: 1n }]);
       const blocked = await kstream([...doctor, "group", "billing", "--json"], at);

@@ -26,7 +26,7 @@ async function read(topic, partitions, count) {
     Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0n })),
   );
   const records = [];
-  for await (const record of consumer.records()) {
+  for await (const record of consumer) {
     if (records.push(record) === count) break;
   }
   await consumer.close();

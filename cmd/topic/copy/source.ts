@@ -138,7 +138,7 @@ export async function* readTopic(
   }
 }
 
-type Chunk = NonNullable<Awaited<ReturnType<Consumer["next"]>>>;
+type Chunk = NonNullable<Awaited<ReturnType<Consumer["nextChunk"]>>>;
 
 async function nextChunk(
   consumer: Consumer,
@@ -149,7 +149,7 @@ async function nextChunk(
   const late = new AbortController();
   const timer = clientIo.clock.setTimer(patienceSeconds * 1000, () => late.abort());
   try {
-    const chunk = await consumer.next(AbortSignal.any([signal, late.signal]));
+    const chunk = await consumer.nextChunk(AbortSignal.any([signal, late.signal]));
     if (chunk !== null) return chunk;
   } catch (error) {
     if (error instanceof KafkaError && error.codeName === "OFFSET_OUT_OF_RANGE") {

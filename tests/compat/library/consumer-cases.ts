@@ -159,7 +159,7 @@ const commits: LibraryCase = {
     await produceNumbers(world, topic, 1, 0, 10);
     const first = member(world, group, { autoCommitIntervalMs: null });
     first.subscribe([topic]);
-    for await (const { value } of first.records()) {
+    for await (const { value } of first) {
       if (value !== "3") continue;
       await first.commit();
       break;

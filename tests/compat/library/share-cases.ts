@@ -85,7 +85,7 @@ const acknowledging: LibraryCase = {
     const second = member(world, group);
     second.subscribe([topic]);
     const rest: string[] = [];
-    for await (const { value } of second.records()) {
+    for await (const { value } of second) {
       rest.push(value ?? "");
       if (rest.length === 2) break;
     }

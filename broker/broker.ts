@@ -16,6 +16,7 @@ import type { MetadataChanges } from "./metadata-changes.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
 import type { ClientTelemetry } from "./client-telemetry.ts";
+import type { PeerAuthentication } from "./cluster/cluster-secret.ts";
 import type { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
 import type { ProducerIds } from "./producer-ids.ts";
 import type { ReplicaMover } from "./replica-mover.ts";
@@ -31,6 +32,8 @@ export interface Broker extends Transactions {
   readonly logger: Logger;
   readonly config: BrokerConfig;
   readonly authorizer: Authorizer;
+  /** Lets peers in that know the cluster's secret; null where there is none. */
+  readonly peerAuthentication: PeerAuthentication | null;
   readonly clusterId: string;
   readonly nodeId: number;
   /** The node that is controller, as far as this one knows; −1: none. */

@@ -6,6 +6,7 @@ import { Connection } from "../core/connection.ts";
 import { errorName } from "../core/errors.ts";
 import { inlineOffload } from "../core/io/inline-offload.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
+import { noDatagrams } from "../core/io/no-datagrams.test-helper.ts";
 import { silentLogger } from "../core/logger.ts";
 import { produce } from "../core/protocol/00-produce.ts";
 import { BatchBuilder } from "../core/records/batch-builder.ts";
@@ -58,6 +59,7 @@ class Cluster {
         clock,
         random,
         network,
+        datagrams: noDatagrams,
         disk: new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1 << 28 }),
         offload: inlineOffload(),
       },

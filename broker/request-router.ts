@@ -19,6 +19,7 @@ import {
 import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.ts";
 import type { ServedApi } from "./api-table.ts";
 import type { Broker } from "./broker.ts";
+import { CLUSTER_PRINCIPAL } from "./cluster/cluster-secret.ts";
 import type { ParsedRequest, ResponseChunks } from "./connection.ts";
 import { ConnectionError } from "./connection-error.ts";
 import type { AnyHandler, Handler } from "./handler.ts";
@@ -62,7 +63,8 @@ export class RequestRouter {
         const served = faults === undefined || faults.isEmpty
           ? handler
           : withFaults(handler, faults);
-        return this.#broker.quotas.isActive
+        // Quotas are for clients: a follower that is slowed down would leave the ISR.
+        return this.#broker.quotas.isActive && context.principal !== CLUSTER_PRINCIPAL
           ? this.#runMetered(served, header, frame, context)
           : this.#run(
             served,

@@ -5,6 +5,7 @@ import { bunClock } from "../core/io/bun/clock.ts";
 import { bunNetwork } from "../core/io/bun/network.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
+import { noDatagrams } from "../core/io/no-datagrams.test-helper.ts";
 import type { Clock, Io } from "../core/io.ts";
 import { Errors } from "../core/errors.ts";
 import { createLogger } from "../core/logger.ts";
@@ -122,6 +123,7 @@ async function startServer(
     clock: options.clock ?? bunClock,
     random: bunRandom,
     network: bunNetwork,
+    datagrams: noDatagrams,
     offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 26 }),
   };

@@ -5,6 +5,7 @@ import { bunNetwork } from "../core/io/bun/network.ts";
 import { inlineOffload } from "../core/io/inline-offload.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
+import { noDatagrams } from "../core/io/no-datagrams.test-helper.ts";
 import type { Io } from "../core/io.ts";
 import { Errors } from "../core/errors.ts";
 import { silentLogger } from "../core/logger.ts";
@@ -24,6 +25,7 @@ function memoryIo(): Io {
     clock: bunClock,
     random: bunRandom,
     network: bunNetwork,
+    datagrams: noDatagrams,
     offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 26 }),
   };

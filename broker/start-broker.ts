@@ -15,6 +15,8 @@ import type { Broker } from "./broker.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
+import type { ClusterOptions } from "./cluster/cluster-options.ts";
+import { PeerAuthentication, peersOnly } from "./cluster/cluster-secret.ts";
 import { DevClock } from "./dev/dev-clock.ts";
 import { devServices } from "./dev/dev-services.ts";
 import { featuresInForce } from "./features.ts";
@@ -22,6 +24,7 @@ import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
 import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import type { MetadataCache } from "./metadata-cache.ts";
 import type { NewTopic } from "./plan-topics.ts";
 import { ClientQuotaManager, clientWindows } from "./quotas/client-quota-manager.ts";
 import { ConnectionRates } from "./quotas/connection-rates.ts";
@@ -47,6 +50,8 @@ export interface BrokerOptions {
   readonly authorizer?: Authorizer;
   /** Lets faults be ordered and the clock be moved: for development only. */
   readonly dev?: boolean;
+  /** What it takes to be a member of a cluster. Default: a cluster of this broker alone. */
+  readonly cluster?: ClusterOptions;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
   /** Called once when the data directories have failed: nothing can be acknowledged any more. */
@@ -104,8 +109,8 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     io,
     logger,
     config,
-    authorizer: options.authorizer ??
-      (hasAcls(config) ? new AclAuthorizer(services.metadata) : allowAll),
+    authorizer: authorizerOf(options, config, services.metadata),
+    peerAuthentication: peerAuthenticationOf(io, config, options.cluster?.secrets ?? []),
     clusterId: services.dataDirs.clusterId,
     nodeId: services.dataDirs.nodeId,
     controllerId: services.dataDirs.nodeId,
@@ -152,6 +157,25 @@ async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promis
       "change its specification",
     );
   });
+}
+
+function authorizerOf(
+  { authorizer, cluster }: BrokerOptions,
+  config: BrokerConfig,
+  metadata: MetadataCache,
+): Authorizer {
+  const ofClients = authorizer ?? (hasAcls(config) ? new AclAuthorizer(metadata) : allowAll);
+  return (cluster?.secrets.length ?? 0) > 0 ? peersOnly(ofClients) : ofClients;
+}
+
+function peerAuthenticationOf(
+  io: Io,
+  config: BrokerConfig,
+  secrets: readonly string[],
+): PeerAuthentication | null {
+  if (secrets.length === 0) return null;
+  const delayMs = () => config.get("connection.failed.authentication.delay.ms");
+  return new PeerAuthentication(io, secrets, delayMs);
 }
 
 /** The limit for a peer in `address:count,…`, if it is listed there. */

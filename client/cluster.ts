@@ -20,7 +20,7 @@ import type {
   OperationOptions,
   ResolvedClientOptions,
 } from "./options.ts";
-import { saslAuthenticator } from "./sasl/authenticate.ts";
+import { saslAuthenticator } from "../core/sasl/authenticate.ts";
 
 /** A broker of the cluster. */
 export interface BrokerNode {

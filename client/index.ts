@@ -12,7 +12,7 @@ export {
   UnsupportedError,
 } from "./errors.ts";
 export type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
-export type { PasswordOptions, SaslOptions, TokenOptions } from "./sasl/options.ts";
+export type { PasswordOptions, SaslOptions, TokenOptions } from "../core/sasl/options.ts";
 export type { TlsOptions } from "../core/io.ts";
 export { Producer, TopicWriter } from "./producer.ts";
 export type * from "./producer.ts";

@@ -1,7 +1,7 @@
 import type { Clock, HostPort, Network, Random, TlsOptions } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { parseBroker } from "./brokers.ts";
-import type { SaslOptions } from "./sasl/options.ts";
+import type { SaslOptions } from "../core/sasl/options.ts";
 
 /** What a client needs of the world. */
 export interface ClientIo {

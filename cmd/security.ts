@@ -7,7 +7,7 @@ import { Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { TlsOptions } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import type { SaslOptions } from "../client/sasl/options.ts";
+import type { SaslOptions } from "../core/sasl/options.ts";
 
 /** What the flags come to; all commands that connect have them. */
 export interface SecurityFlags {

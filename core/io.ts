@@ -280,6 +280,7 @@ export interface Io {
   readonly random: Random;
   readonly disk: Disk;
   readonly network: Network;
+  readonly datagrams: Datagrams;
   readonly offload: Offload;
 }
 

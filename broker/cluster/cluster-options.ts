@@ -1,7 +1,6 @@
 /** What makes a broker a member of a cluster rather than a cluster of its own (`serve --cluster`). */
 import type { EtcdTimes } from "../../cluster/etcd/etcd-session.ts";
 import type { EtcdStore } from "../../cluster/etcd/etcd-store.ts";
-import type { Authenticate } from "../../core/connection.ts";
 import type { TlsOptions } from "../../core/io.ts";
 
 /** See the head of the file. Names of configs are Kafka's. */
@@ -16,7 +15,10 @@ export interface ClusterOptions {
   readonly host: string;
   /** The name of the listener that brokers use among themselves. Default: the first. */
   readonly interBrokerListener?: string;
-  /** How this broker proves to others that it belongs to the cluster. */
-  readonly authenticate?: Authenticate;
+  /**
+   * With what brokers prove to one another that they belong to the cluster (`cluster-secret.ts`): the
+   * first is used to prove, each lets in. None: whoever reaches a listener is believed.
+   */
+  readonly secrets: readonly string[];
   readonly tls?: TlsOptions;
 }

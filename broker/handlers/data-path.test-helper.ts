@@ -6,6 +6,7 @@ import { bunNetwork } from "../../core/io/bun/network.ts";
 import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { bunRandom } from "../../core/io/bun/random.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
+import { noDatagrams } from "../../core/io/no-datagrams.test-helper.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
@@ -70,6 +71,7 @@ export class DataTest {
     clock: bunClock,
     random: bunRandom,
     network: bunNetwork,
+    datagrams: noDatagrams,
     offload: inlineOffload(),
     disk: new MemoryDisk({ wallMs: () => bunClock.wallMs(), maxBytes: 1 << 30 }),
   };

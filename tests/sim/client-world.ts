@@ -6,6 +6,7 @@ import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
 import { type RunningBroker, startBroker } from "../../broker/start-broker.ts";
 import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
+import { noDatagrams } from "../../core/io/no-datagrams.test-helper.ts";
 import type { HostPort } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { SimClock } from "./sim-clock.ts";
@@ -38,6 +39,7 @@ export class ClientWorld {
         clock,
         random: this.random,
         network: this.network,
+        datagrams: noDatagrams,
         disk: new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1 << 28 }),
         offload: inlineOffload(),
       },

@@ -2,6 +2,7 @@
 import type { Io, Offload } from "../../io.ts";
 import { bunClock } from "./clock.ts";
 import { BunDisk } from "./disk.ts";
+import { bunDatagrams } from "./datagrams.ts";
 import { bunNetwork } from "./network.ts";
 import { inlineOffload } from "../inline-offload.ts";
 import { bunRandom } from "./random.ts";
@@ -16,6 +17,7 @@ export function bunIo(offload: Offload | null = null): Io {
     random: bunRandom,
     disk: new BunDisk(offload),
     network: bunNetwork,
+    datagrams: bunDatagrams,
     offload: offload ?? inlineOffload(),
   };
 }

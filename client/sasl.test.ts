@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
-import { ConnectionError } from "../../core/connection.ts";
-import { metadata } from "../../core/protocol/03-metadata.ts";
-import { saslHandshake } from "../../core/protocol/17-sasl-handshake.ts";
-import { saslAuthenticate } from "../../core/protocol/36-sasl-authenticate.ts";
-import { SimClock } from "../../tests/sim/sim-clock.ts";
-import { SimRandom } from "../../tests/sim/sim-random.ts";
-import { Cluster } from "../cluster.ts";
-import { FakeBroker } from "../fake-broker.test-helper.ts";
-import type { SaslOptions } from "./options.ts";
+import { ConnectionError } from "../core/connection.ts";
+import { metadata } from "../core/protocol/03-metadata.ts";
+import { saslHandshake } from "../core/protocol/17-sasl-handshake.ts";
+import { saslAuthenticate } from "../core/protocol/36-sasl-authenticate.ts";
+import { SimClock } from "../tests/sim/sim-clock.ts";
+import { SimRandom } from "../tests/sim/sim-random.ts";
+import { Cluster } from "./cluster.ts";
+import { FakeBroker } from "./fake-broker.test-helper.ts";
+import type { SaslOptions } from "../core/sasl/options.ts";
 
 const ALICE = { mechanism: "PLAIN", username: "alice", password: "s3cret" } as const;
 

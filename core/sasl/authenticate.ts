@@ -3,12 +3,12 @@
  * messages (KIP-43, KIP-152). Where the broker bounds the session, it is prolonged on the same
  * connection before it ends (KIP-368).
  */
-import { addressText, ConnectionError } from "../../core/connection-error.ts";
-import type { Authenticate, AuthenticationChannel } from "../../core/connection.ts";
-import { errorName, Errors } from "../../core/errors.ts";
-import type { Random } from "../../core/io.ts";
-import { saslHandshake } from "../../core/protocol/17-sasl-handshake.ts";
-import { saslAuthenticate } from "../../core/protocol/36-sasl-authenticate.ts";
+import { addressText, ConnectionError } from "../connection-error.ts";
+import type { Authenticate, AuthenticationChannel } from "../connection.ts";
+import { errorName, Errors } from "../errors.ts";
+import type { Random } from "../io.ts";
+import { saslHandshake } from "../protocol/17-sasl-handshake.ts";
+import { saslAuthenticate } from "../protocol/36-sasl-authenticate.ts";
 import { oauthBearerExchange } from "./oauthbearer.ts";
 import { SaslError, type SaslExchange, type SaslOptions } from "./options.ts";
 import { plainExchange } from "./plain.ts";

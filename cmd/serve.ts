@@ -67,7 +67,11 @@ export function serveCommand() {
         ["json"] as const,
       ),
     )
-    .option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
+    .addOption(
+      // KSTREAM_ADMIN says where the clients of an admin API find it.
+      new Option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
+        .env("KSTREAM_ADMIN_LISTEN"),
+    )
     .option("--dev", "let faults be ordered and the clock be moved (kstream dev), for tests")
     .option("--insecure", "let other hosts in, without any security")
     .addOption(

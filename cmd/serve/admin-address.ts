@@ -5,8 +5,8 @@ import { parseNamedAddress } from "../../broker/listeners.ts";
 import { DEFAULT_ADMIN } from "../../admin/server.ts";
 
 /**
- * `off`, `host:port`, `:port` or `port`, also as the URL that clients of the admin API are given,
- * since both read `KSTREAM_ADMIN`. Throws an `OperatorError` (usage).
+ * `off`, `host:port`, `:port` or `port`, also as the URL that clients of the admin API are given.
+ * Throws an `OperatorError` (usage).
  */
 export function parseAdminAddress(text: string | null): HostPort | "off" | "default" {
   if (text === null) return "default";

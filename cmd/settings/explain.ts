@@ -74,8 +74,9 @@ async function allThatIsSet(tree: CommandUnknownOpts): Promise<SettingView[]> {
       if (setting.source.kind === "default") continue;
       const view = viewOf(leaf, setting);
       const isShared = SHARED_OPTIONS.includes(setting.name) || setting.name === "profile";
+      const isOther = setting.option.envVar !== undefined;
       const isOfCommand = view.where?.startsWith("[") ?? false;
-      const command = isShared && !isOfCommand ? null : view.command;
+      const command = isShared && !isOther && !isOfCommand ? null : view.command;
       views.set(`${command} ${view.option}`, { ...view, command });
     }
   }

@@ -54,12 +54,13 @@ function pageOf(command: CommandUnknownOpts): Page {
 }
 
 function optionEntry(
-  { flags, description, argChoices, defaultValue, defaultValueDescription }: Option,
+  { flags, description, argChoices, defaultValue, defaultValueDescription, envVar }: Option,
 ): Entry {
   const isPlain = ["string", "number"].includes(typeof defaultValue);
   const shown = defaultValueDescription ?? (isPlain ? String(defaultValue) : "");
   const fallback = shown === "" || shown === "none" ? "" : ` (default: ${shown})`;
-  return { name: flags, text: description + choicesOf(argChoices) + fallback };
+  const variable = envVar === undefined ? "" : ` (env: ${envVar})`;
+  return { name: flags, text: description + choicesOf(argChoices) + fallback + variable };
 }
 
 function choicesOf(choices: readonly string[] | undefined): string {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freshDir } from "../harness/broker-process.ts";
+import { freshDir, KSTREAM } from "../harness/broker-process.ts";
 import { fails, kstream, ok, shell } from "./cli.ts";
 
 /** A home of its own for each test, and no broker by the environment. */
@@ -80,6 +80,26 @@ test("explain says for each option who won", async () => {
   expect(all.stdout + (await ok(["profile", "show"], at))).not.toContain("geheim");
   await fails(["settings", "explain", "topic", "lst"], 2, ["did you mean list"], at);
   await fails(["settings", "explain", "topic", "list", "--jsno"], 2, ["did you mean --json"], at);
+});
+
+test("where a broker's admin API listens and where others find it are two settings", async () => {
+  const at = home();
+  at.env["KSTREAM_ADMIN"] = "http://elsewhere:1";
+  at.env["KSTREAM_ADMIN_LISTEN"] = "off";
+  const [served, asked] = [await explained("serve", at), await explained("clients", at)];
+  const where = "KSTREAM_ADMIN_LISTEN in the environment";
+  expect(served("admin")).toEqual({ value: "off", source: "environment", where });
+  expect(asked("admin")).toMatchObject({ value: "http://elsewhere:1", source: "environment" });
+  const all = await ok(["settings", "explain"], at);
+  expect(all).toMatch(/^all +--admin +http:\/\/elsewhere:1 .* KSTREAM_ADMIN in/m);
+  expect(all).toMatch(/^serve +--admin +off .* KSTREAM_ADMIN_LISTEN in/m);
+  const child = await shell(
+    `"${KSTREAM}" serve --memory --listen 127.0.0.1:0 --ready-file ready 2> log & ` +
+      "until [ -e ready ]; do sleep 0.05; done; kill $!; wait; cat log ready",
+    at,
+  );
+  expect(child.stdout).toContain("127.0.0.1:");
+  expect(child.stdout).not.toContain("http");
 });
 
 test("settings that cannot be are refused, and nothing is written", async () => {

@@ -1,0 +1,143 @@
+// Command linearizable checks a history of appends and reads against the model of an append-only log,
+// with Porcupine (a checker of others: the project's own is ../history.ts).
+//
+// Standard input has one JSON object a line, as ../history.ts writes them. An append whose outcome is
+// unknown has no offset; if the final read has its value, it was done at that offset at any time after
+// its call, else never. Exit code 0: linearizable. 1: not; standard output says which partition. 2: the
+// history cannot be read or the time was not enough.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+type entry struct {
+	Type      string `json:"type"`
+	Process   int    `json:"process"`
+	Partition int    `json:"partition"`
+	Value     string `json:"value"`
+	Offset    *int64 `json:"offset"`
+	CallNs    int64  `json:"callNs"`
+	ReturnNs  *int64 `json:"returnNs"`
+	Count     int    `json:"count"`
+}
+
+type input struct {
+	kind   string
+	offset int64
+	value  string
+	count  int
+}
+
+// Where the log ends, and how many records were appended to it.
+type state struct {
+	next  int64
+	count int
+}
+
+const timeLimit = 4 * time.Minute
+
+func main() {
+	entries, err := readAll()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "linearizable:", err)
+		os.Exit(2)
+	}
+	for partition, history := range byPartition(entries) {
+		operations, values := toOperations(history)
+		switch porcupine.CheckOperationsTimeout(model(values), operations, timeLimit) {
+		case porcupine.Illegal:
+			fmt.Printf("partition %d: no order of its %d operations explains what was seen\n",
+				partition, len(operations))
+			os.Exit(1)
+		case porcupine.Unknown:
+			fmt.Fprintf(os.Stderr, "linearizable: partition %d takes too long\n", partition)
+			os.Exit(2)
+		}
+		fmt.Printf("partition %d: %d operations are linearizable\n", partition, len(operations))
+	}
+}
+
+func readAll() ([]entry, error) {
+	var entries []entry
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<28)
+	for lines.Scan() {
+		var one entry
+		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
+			return nil, err
+		}
+		entries = append(entries, one)
+	}
+	return entries, lines.Err()
+}
+
+func byPartition(entries []entry) map[int][]entry {
+	parts := map[int][]entry{}
+	for _, one := range entries {
+		parts[one.Partition] = append(parts[one.Partition], one)
+	}
+	return parts
+}
+
+// toOperations also gives the value that was appended at each offset.
+func toOperations(history []entry) ([]porcupine.Operation, map[int64]string) {
+	found := map[string]int64{}
+	for _, one := range history {
+		if one.Type == "read" {
+			found[one.Value] = *one.Offset
+		}
+	}
+	var operations []porcupine.Operation
+	values := map[int64]string{}
+	for _, one := range history {
+		in := input{kind: one.Type, value: one.Value, count: one.Count}
+		returned := int64(math.MaxInt64)
+		if one.ReturnNs != nil {
+			returned = *one.ReturnNs
+		}
+		if one.Type != "final" {
+			offset, isKnown := found[one.Value]
+			if one.Offset != nil {
+				offset, isKnown = *one.Offset, true
+			}
+			if !isKnown {
+				continue
+			}
+			in.offset = offset
+		}
+		if one.Type == "append" {
+			values[in.offset] = one.Value
+		}
+		operations = append(operations, porcupine.Operation{
+			ClientId: one.Process, Input: in, Call: one.CallNs, Return: returned,
+		})
+	}
+	return operations, values
+}
+
+func model(values map[int64]string) porcupine.Model {
+	return porcupine.Model{
+		Init: func() interface{} { return state{} },
+		Step: func(before, in, _ interface{}) (bool, interface{}) {
+			log, op := before.(state), in.(input)
+			switch op.kind {
+			case "append":
+				return op.offset >= log.next && values[op.offset] == op.value,
+					state{next: op.offset + 1, count: log.count + 1}
+			case "read":
+				return op.offset < log.next && values[op.offset] == op.value, log
+			case "final":
+				return op.count == log.count, log
+			}
+			return false, log
+		},
+	}
+}

@@ -1,0 +1,3 @@
+module kstream/weather
+
+go 1.22

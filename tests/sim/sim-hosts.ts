@@ -1,7 +1,7 @@
 /**
  * Hosts with a network between them, on virtual time: datagrams and streams that are slow, lost,
  * repeated and out of order, links that are cut in one direction or both, processes that are killed
- * or stopped, and hosts without power.
+ * or stopped, clocks that run too fast or slow, and hosts without power.
  */
 import type {
   Chunk,
@@ -18,6 +18,7 @@ import type {
 } from "../../core/io.ts";
 import { deferred } from "../../core/deferred.ts";
 import type { SimClock } from "./sim-clock.ts";
+import { bytesOf } from "./sim-network.ts";
 import type { SimRandom } from "./sim-random.ts";
 
 const FIRST_PORT = 40_000;
@@ -105,6 +106,10 @@ export interface SimProcess {
 export class SimHost {
   /** What the process's wall clock is ahead of the true time. */
   wallAheadMs = 0;
+  /** How many of its milliseconds its monotonic clock counts in a true one. */
+  clockRate = 1;
+  /** What each of its messages needs beyond what the network takes: a host that is too busy. */
+  delayMs = 0;
   readonly listeners = new Map<number, (socket: Socket) => SocketHandlers>();
   readonly receivers = new Map<number, (bytes: Uint8Array, from: HostPort) => void>();
   readonly sockets = new Set<SimStream>();
@@ -119,19 +124,29 @@ export class SimHost {
   start(): SimProcess {
     this.hasPower = true;
     const life = ++this.#life;
-    const clock: Clock = {
-      wallMs: () => this.world.clock.wallMs() + this.wallAheadMs,
-      monotonicMs: () => this.world.clock.monotonicMs(),
-      setTimer: (delayMs, callback): Timer =>
-        this.world.clock.setTimer(delayMs, () => this.run(life, callback)),
-    };
     return {
-      clock,
+      clock: this.clockOf(() => life),
       network: {
-        listen: (at, accept) => this.#listen(at, accept),
+        listen: (at, accept) =>
+          life === this.#life ? this.#listen(at, accept) : Promise.reject(new Error("EBADF")),
         connect: (to, handlers, options) => this.#connect(to, handlers, options),
       },
       datagrams: { bind: (at, receive) => this.#bind(at, receive) },
+    };
+  }
+
+  /** The clock of this host, as the process of that life has it when it asks. */
+  clockOf(life: () => number): Clock {
+    return {
+      wallMs: () => this.world.clock.wallMs() + this.wallAheadMs,
+      monotonicMs: () => this.world.clock.monotonicMs() * this.clockRate,
+      setTimer: (delayMs, callback): Timer => {
+        const mine = life();
+        return this.world.clock.setTimer(
+          delayMs / this.clockRate,
+          () => this.run(mine, callback),
+        );
+      },
     };
   }
 
@@ -277,8 +292,8 @@ class SimStream implements Socket {
   }
 
   write(chunk: Chunk): void {
-    if (this.#closed || !(chunk instanceof Uint8Array)) return;
-    const bytes = chunk.slice();
+    if (this.#closed) return;
+    const bytes = bytesOf(chunk);
     this.#transmit(() => this.peer?.arrive(bytes));
   }
 
@@ -329,7 +344,7 @@ class SimStream implements Socket {
 
   #transmit(arrive: () => void): void {
     this.#underWay.push(arrive);
-    if (this.#underWay.length === 1) this.#later(this.owner.world.latencyMs());
+    if (this.#underWay.length === 1) this.#later(this.owner.world.latencyMs() + this.owner.delayMs);
   }
 
   #later(delayMs: number): void {

@@ -1,0 +1,129 @@
+/** What a run of the simulated cluster is drawn from. */
+import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
+import type { LossMode } from "./faulty-disk.ts";
+import { type EtcdFaults, NO_ETCD_FAULTS } from "./sim-etcd.ts";
+import { FAIR, type Weather } from "./sim-hosts.ts";
+import type { SimRandom } from "./sim-random.ts";
+
+/** What may happen. */
+export type ClusterFault =
+  | "kill"
+  | "powerCut"
+  | "restart"
+  | "rollingRestart"
+  | "freeze"
+  | "partition"
+  | "cutOneWay"
+  | "slowNode"
+  | "clockJump"
+  | "fullDisk"
+  | "etcdCut"
+  | "etcdOutage"
+  | "etcdCompact";
+
+/** See the head of the file. */
+export interface ClusterSimOptions {
+  readonly brokers: number;
+  readonly replicationFactor: number;
+  readonly minInsync: number;
+  readonly partitions: number;
+  readonly writers: number;
+  readonly transactors: number;
+  readonly members: number;
+  readonly pauseMs: number;
+  readonly steps: number;
+  readonly stepMs: number;
+  readonly sessionMs: number;
+  readonly leaseTtlMs: number;
+  readonly restartMs: number;
+  readonly rollMs: number;
+  /** How far clocks run apart, in percent. */
+  readonly driftPercent: number;
+  readonly weather: Weather;
+  readonly etcdFaults: EtcdFaults;
+  readonly lossModes: readonly LossMode[];
+  /** How often something happens in a step, in percent; then what, by weight. */
+  readonly faultPercent: number;
+  readonly weights: Readonly<Record<ClusterFault, number>>;
+}
+
+/** Some kinds of trouble are off, others extreme (swarm testing). */
+export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
+  const maybe = (percent: number, value: number) => random.chance(percent) ? value : 0;
+  const brokers = random.pick([3, 3, 3, 4, 5]);
+  const lossModes: LossMode[] = ["nothing", "everything", "prefix", "sectors"];
+  return {
+    brokers,
+    replicationFactor: 3,
+    minInsync: random.pick([1, 2, 2, 2]),
+    partitions: random.between(1, 4),
+    writers: random.between(1, 3),
+    transactors: random.between(0, 2),
+    members: random.between(0, 3),
+    pauseMs: random.pick([50, 200, 1000]),
+    steps: random.pick([20, 50, 100]),
+    stepMs: random.pick([300, 1000, 3000]),
+    sessionMs: random.pick([3000, 9000]),
+    leaseTtlMs: random.pick([3000, 9000]),
+    restartMs: random.pick([100, 3000, 10_000]),
+    rollMs: random.pick([5000, 60_000, 604_800_000]),
+    driftPercent: random.pick([0, 1, 5]),
+    weather: drawWeather(random),
+    etcdFaults: random.chance(50) ? NO_ETCD_FAULTS : {
+      ...NO_ETCD_FAULTS,
+      maxLatencyMs: random.pick([2, 50]),
+      loseRequest: maybe(50, 5),
+      loseAnswer: maybe(50, 5),
+      breakWatch: maybe(50, 10),
+      silenceWatch: maybe(50, 5),
+    },
+    lossModes: lossModes.filter(() => random.chance(60)).concat("sectors"),
+    faultPercent: random.pick([5, 15, 40]),
+    weights: {
+      kill: maybe(70, 4),
+      powerCut: maybe(60, 4),
+      restart: maybe(60, 3),
+      rollingRestart: maybe(30, 1),
+      freeze: maybe(50, 3),
+      partition: maybe(60, 3),
+      cutOneWay: maybe(50, 3),
+      slowNode: maybe(40, 2),
+      clockJump: maybe(40, 1),
+      fullDisk: maybe(20, 1),
+      etcdCut: maybe(40, 2),
+      etcdOutage: maybe(40, 1),
+      etcdCompact: maybe(40, 1),
+    },
+  };
+}
+
+function drawWeather(random: SimRandom): Weather {
+  if (random.chance(50)) return FAIR;
+  return {
+    latencyMinMs: 0.1,
+    latencyMaxMs: random.pick([2, 20, 200]),
+    lossPercent: random.pick([0, 1, 10]),
+    duplicatePercent: random.pick([0, 5]),
+  };
+}
+
+/** What the brokers of a run are configured with. */
+export function clusterConfigs(
+  options: ClusterSimOptions,
+): Readonly<Partial<Record<BrokerConfigName, string>>> {
+  const { sessionMs, minInsync, replicationFactor, rollMs } = options;
+  return {
+    "broker.session.timeout.ms": String(sessionMs),
+    "broker.heartbeat.interval.ms": String(Math.round(sessionMs / 6)),
+    "min.insync.replicas": String(minInsync),
+    "default.replication.factor": String(replicationFactor),
+    "offsets.topic.num.partitions": "2",
+    "transaction.state.log.num.partitions": "2",
+    "share.coordinator.state.topic.num.partitions": "1",
+    "replica.lag.time.max.ms": "3000",
+    "log.roll.ms": String(rollMs),
+    "log.cleaner.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "false",
+  };
+}

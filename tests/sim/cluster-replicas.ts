@@ -1,0 +1,154 @@
+/**
+ * What must hold between the brokers of the simulated cluster at any moment: below a high watermark
+ * all logs have the same batches, for good; an epoch has one leader; everybody's metadata are a
+ * prefix of one history.
+ */
+import type { MetadataImage } from "../../cluster/metadata-image.ts";
+import {
+  baseOffset,
+  batchSizeAt,
+  batchSizeBytes,
+  lastOffset,
+  partitionLeaderEpoch,
+  storedCrc,
+} from "../../core/records/batch-header.ts";
+import { atOnce } from "../../core/steps.ts";
+import { type ClusterNode, DATA_DIR } from "./cluster-node.ts";
+import type { FaultyDisk } from "./faulty-disk.ts";
+import { expect } from "./violation.ts";
+
+/** A batch that was below a high watermark. */
+interface SettledBatch {
+  readonly lastOffset: number;
+  readonly leaderEpoch: number;
+  readonly crc: number;
+  readonly node: number;
+}
+
+/** See the head of this file. */
+export class ClusterReplicas {
+  /** By topic id and index, then by base offset. */
+  readonly #settled = new Map<string, Map<number, SettledBatch>>();
+  /** Up to where a replica has been looked at, by the partition as its process has it. */
+  readonly #seen = new WeakMap<object, number>();
+  readonly #leaders = new Map<string, number>();
+  readonly #images = new Map<number, { readonly digest: string; readonly node: number }>();
+  /** The newest image that anybody has. */
+  newest: MetadataImage | null = null;
+
+  /** Looks at what has come below the high watermarks of a node since the last time. */
+  observe(node: ClusterNode): void {
+    if (node.running === null) return;
+    for (const partition of node.running.broker.partitions.opened()) {
+      if (partition.closed || partition.failed) continue;
+      const { topic, topicId, index, highWatermark } = partition;
+      const from = Math.max(this.#seen.get(partition) ?? 0, partition.logStartOffset);
+      if (highWatermark <= from) continue;
+      const key = `${topicId}:${index}`;
+      let settled = this.#settled.get(key);
+      if (settled === undefined) this.#settled.set(key, settled = new Map());
+      const name = `${topic}-${index}`;
+      for (const batch of batchesOf(node.disk, name)) {
+        if (batch.end <= from) continue;
+        if (batch.end > highWatermark) break;
+        this.#compare(node, name, settled, batch);
+      }
+      this.#seen.set(partition, highWatermark);
+    }
+  }
+
+  #compare(
+    node: ClusterNode,
+    name: string,
+    settled: Map<number, SettledBatch>,
+    { bytes, position, end }: PlacedBatch,
+  ): void {
+    const base = baseOffset(bytes, position);
+    const batch: SettledBatch = {
+      lastOffset: end - 1,
+      leaderEpoch: partitionLeaderEpoch(bytes, position),
+      crc: storedCrc(bytes, position),
+      node: node.id,
+    };
+    const known = settled.get(base);
+    if (known === undefined) return void settled.set(base, batch);
+    const isSame = known.lastOffset === batch.lastOffset && known.crc === batch.crc &&
+      known.leaderEpoch === batch.leaderEpoch;
+    expect(
+      isSame,
+      `${name}@${base} is on broker ${node.id} ${JSON.stringify(batch)}, and was ` +
+        JSON.stringify(known),
+    );
+  }
+
+  /** A node has another image in force. */
+  observeImage(node: ClusterNode, image: MetadataImage): void {
+    for (const topic of image.topics.values()) {
+      topic.partitions.forEach(({ leader, leaderEpoch }, index) => {
+        if (leader < 0) return;
+        const key = `${topic.id}:${index}:${leaderEpoch}`;
+        const known = this.#leaders.get(key) ?? leader;
+        this.#leaders.set(key, leader);
+        expect(
+          known === leader,
+          `${topic.name}-${index} has ${known} and ${leader} as leaders in epoch ${leaderEpoch}`,
+        );
+      });
+    }
+    const digest = Bun.hash(JSON.stringify(atOnce(image.toRecordsSteps()))).toString(16);
+    const known = this.#images.get(image.position);
+    expect(
+      known === undefined || known.digest === digest,
+      `brokers ${known?.node} and ${node.id} differ in what position ${image.position} is`,
+    );
+    this.#images.set(image.position, { digest, node: node.id });
+    if (image.position >= (this.newest?.position ?? 0)) this.newest = image;
+  }
+
+  /** All replicas of all partitions have the same bytes; nothing may be written meanwhile. */
+  checkEqual(nodes: readonly ClusterNode[]): void {
+    const copies = new Map<string, { readonly bytes: Uint8Array; readonly node: number }>();
+    for (const node of nodes) {
+      for (const partition of node.running?.broker.partitions.opened() ?? []) {
+        const name = `${partition.topic}-${partition.index}`;
+        const start = partition.logStartOffset;
+        const batches = [...batchesOf(node.disk, name)]
+          .filter(({ end }) => end > start)
+          .map(({ bytes, position }) =>
+            bytes.subarray(position, position + batchSizeBytes(bytes, position))
+          );
+        const key = `${name} from ${start}`;
+        const bytes = Buffer.concat(batches);
+        const copy = copies.get(key);
+        if (copy === undefined) copies.set(key, { bytes, node: node.id });
+        else {
+          expect(
+            Buffer.compare(copy.bytes, bytes) === 0,
+            `${name} is not the same on the brokers ${copy.node} and ${node.id}`,
+          );
+        }
+      }
+    }
+  }
+}
+
+interface PlacedBatch {
+  readonly bytes: Uint8Array;
+  readonly position: number;
+  /** The offset behind it. */
+  readonly end: number;
+}
+
+/** The batches of a log as the disk has them, in order. */
+function* batchesOf(disk: FaultyDisk, name: string): Generator<PlacedBatch> {
+  const prefix = `${DATA_DIR}/${name}/`;
+  const files = [...disk.files()]
+    .filter(([path]) => path.startsWith(prefix) && path.endsWith(".log"))
+    .toSorted(([a], [b]) => a < b ? -1 : 1);
+  for (const [, { cache: bytes }] of files) {
+    let position = 0;
+    for (let size; (size = batchSizeAt(bytes, position)) > 0; position += size) {
+      yield { bytes, position, end: lastOffset(bytes, position) + 1 };
+    }
+  }
+}

@@ -33,7 +33,7 @@ export interface ProfileFile {
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const OTHERS_BITS = 0o077;
-const SECRETS = ["sasl-password", "sasl-token"];
+const SECRETS = ["sasl-password", "sasl-token", "cluster-secret"];
 
 /** Where the profiles are kept. */
 export function profilePath(): string {

@@ -1,6 +1,7 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
 import { startAdminServer } from "../admin/server.ts";
+import type { BrokerConfig } from "../broker/config/broker-config.ts";
 import { formatAddress, isLoopback } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
@@ -8,12 +9,21 @@ import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
 import type { HttpListener } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import type { HostPort, Io } from "../core/io.ts";
+import type { Disk, HostPort, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
+import {
+  type ClusterFlags,
+  clusterOptions,
+  isMember,
+  memberListeners,
+  nodeIdOnDisk,
+  once,
+  parseNodeId,
+} from "./serve/cluster-flags.ts";
 import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
 import { workerOffload } from "./serve/offload.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
@@ -27,6 +37,8 @@ Examples:
   kstream serve --listen INSIDE=10.0.0.5:9092 --listen OUTSIDE=:9093 --insecure \\
     --advertise OUTSIDE=broker.example.org:9093
   kstream serve --durability os --set log.retention.hours=24 --config server.properties
+  kstream serve --cluster shop --metadata etcd://10.0.0.2:2379 --node-id 1 --insecure \\
+    --listen 10.0.0.5:9092 --secret-file secret --join 10.0.0.6:19092
 
 Broker configs have Kafka's names. --set wins over --config, that over [broker] in kstream.toml.
 SIGTERM and SIGINT end it in good order (exit 0); a second one at once.`;
@@ -61,6 +73,27 @@ export function serveCommand() {
     )
     .option("-s, --set <name=value>", "set a broker config (repeatable)", gather, [])
     .option("-c, --config <file>", "read broker configs from a server.properties")
+    .addOption(
+      new Option("--cluster <name>", "be a member of this cluster").argParser(once("cluster")),
+    )
+    .addOption(
+      new Option(
+        "--metadata <etcd://host:2379>",
+        "where its metadata is; hosts with commas, user:password@ before, ?ca=FILE behind",
+      ).argParser(once("metadata")),
+    )
+    .addOption(
+      new Option("--node-id <number>", "which member this is (default: as its data says)")
+        .argParser(once("node-id")),
+    )
+    .option("--join <host:port>", "where another member gossips (repeatable)", gather, [])
+    .option("--secret-file <file>", "the secret that all members share; further lines: old ones")
+    .option(
+      "--cluster-secret <text>",
+      "the same; others see it here: KSTREAM_CLUSTER_SECRET is safer",
+    )
+    .option("--host <name>", "the machine, no two replicas go to one (default: its host name)")
+    .option("--gossip-port <port>", "UDP and TCP, among members (default: the listener's + 10000)")
     .option("--ready-file <file>", "write the addresses there once it can serve")
     .addOption(
       new Option("--print-addr <format>", "print the addresses on standard output").choices(
@@ -93,13 +126,12 @@ export function serveCommand() {
 }
 
 /** The options of `serve`, as the command line gives them. */
-export interface ServeOptions {
+export interface ServeOptions extends ClusterFlags {
   /** Default: what the configs say. */
   readonly data?: string | undefined;
   readonly listen: readonly string[];
   readonly advertise: readonly string[];
   readonly topic: readonly string[];
-  readonly memory?: boolean | undefined;
   readonly durability?: string | undefined;
   readonly set: readonly string[];
   readonly config?: string | undefined;
@@ -122,22 +154,20 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     wallMs: () => system.clock.wallMs(),
     write: (line) => process.stderr.write(`${line}\n`),
   });
-  const table = (await readSettingsFile())?.["broker"];
-  const config = parseConfig(configTexts({
-    table: typeof table === "object" && table !== null ? { ...table } : {},
-    file: options.config ?? null,
-    durability: options.durability ?? null,
-    memory: options.memory === true,
-    data: options.data,
-    set: options.set,
-  }));
-  const listeners = chooseListeners(options, config);
+  const isClustered = isMember(options);
+  const config = await brokerConfig(options, system.disk, isClustered);
+  const chosen = chooseListeners(options, config);
+  const listeners = isClustered ? memberListeners(chosen, options.join) : chosen;
   const admin = parseAdminAddress(options.admin ?? null);
   const bound = [
     ...listeners.map(({ bind }) => bind),
     ...(typeof admin === "object" ? [admin] : []),
   ];
   refuseInsecure(bound, options.insecure === true);
+  const cluster = isClustered
+    ? await clusterOptions(options, { logger, version, listeners })
+    : null;
+  if (cluster !== null) throw notYet(cluster.name);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);
@@ -162,6 +192,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     furtherDataDirs,
     topics: options.topic.map(parseTopicSpec),
     dev: options.dev === true,
+    ...(cluster !== null && { cluster }),
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });
@@ -171,6 +202,37 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
+}
+
+function notYet(name: string): OperatorError {
+  return new OperatorError(
+    `cannot be a member of the cluster ${name}`,
+    "clusters are being built",
+    "leave out --cluster: a broker alone is a cluster of one node",
+  );
+}
+
+/** The configs from everywhere; those of a member have a node id. */
+async function brokerConfig(
+  options: ServeOptions,
+  disk: Disk,
+  isClustered: boolean,
+): Promise<BrokerConfig> {
+  const table = (await readSettingsFile())?.["broker"];
+  const texts = configTexts({
+    table: typeof table === "object" && table !== null ? { ...table } : {},
+    file: options.config ?? null,
+    durability: options.durability ?? null,
+    memory: options.memory === true,
+    data: options.data,
+    set: options.set,
+  });
+  const nodeId = parseNodeId(options.nodeId);
+  if (nodeId !== null) texts.set("node.id", String(nodeId));
+  const config = parseConfig(texts);
+  if (!isClustered || config.isSet("node.id")) return config;
+  texts.set("node.id", String(nodeIdOnDisk(disk, dataDirsOf(config))));
+  return parseConfig(texts);
 }
 
 function inMemory(io: Io): Io {

@@ -1,7 +1,24 @@
 /** What makes a broker a member of a cluster rather than a cluster of its own (`serve --cluster`). */
 import type { EtcdTimes } from "../../cluster/etcd/etcd-session.ts";
 import type { EtcdStore } from "../../cluster/etcd/etcd-store.ts";
-import type { TlsOptions } from "../../core/io.ts";
+import type { TimingsName } from "../../cluster/gossip/timings.ts";
+import type { HostPort, TlsOptions } from "../../core/io.ts";
+
+/** How a broker gossips with the others of its cluster (`node-gossip.ts`). */
+export interface ClusterGossip {
+  /** Where UDP and TCP are bound: an IP address; port 0 for any. */
+  readonly bind: HostPort;
+  /** Where others reach it: an IP address; port 0: the bound one. */
+  readonly advertise: HostPort;
+  /** Where other members gossip; this one may be among them. */
+  readonly join: readonly HostPort[];
+  /** Of this software. */
+  readonly version: string;
+  /** How busy this process is, in percent of one processor. */
+  readonly loadPercent: () => number;
+  /** How fast it is. Default: `default`. */
+  readonly timings?: TimingsName;
+}
 
 /** See the head of the file. Names of configs are Kafka's. */
 export interface ClusterOptions {
@@ -20,5 +37,7 @@ export interface ClusterOptions {
    * first is used to prove, each lets in. None: whoever reaches a listener is believed.
    */
   readonly secrets: readonly string[];
+  /** Null: it does not gossip. */
+  readonly gossip: ClusterGossip | null;
   readonly tls?: TlsOptions;
 }

@@ -90,12 +90,17 @@ function viewOf(command: CommandUnknownOpts, setting: ResolvedSetting): SettingV
   return {
     command: pathOf(command).split(" ").slice(1).join(" "),
     option: name,
-    value: secret && source.kind !== "default" ? null : value ?? null,
+    value: secret && source.kind !== "default" ? null : withoutPassword(value) ?? null,
     secret,
     source: source.kind,
     where: source.where === "" ? null : source.where,
     overrides: shadowed.map(({ kind, where }) => ({ source: kind, where })),
   };
+}
+
+/** URLs may have one: `etcd://user:password@host`. */
+function withoutPassword(value: unknown): unknown {
+  return typeof value === "string" ? value.replace(/^(\w+:\/\/[^:@/]*):[^@/]*@/, "$1:…@") : value;
 }
 
 function textOf({ value, secret, source }: SettingView): string | null {

@@ -94,6 +94,7 @@ export class ClusterNode {
         host: this.host.ip,
         // What proving costs is not what is simulated.
         secrets: [],
+        gossip: null,
       },
       onBug: (error) => life === this.#life && this.witness.failed(error),
       onStorageFailure: (error) => {

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/io.ts";
+import type { Peers } from "./cluster/peers.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import { startGroupCoordinator } from "./coordinator/group/start.ts";
 import type { TimerKind } from "./coordinator/shard.ts";
@@ -13,6 +14,8 @@ import { type ShareServices, startShareGroups } from "./share/start.ts";
 export interface ServicesOptions extends FoundationOptions {
   /** The clocks of the coordinators' timers, where they are not that of `io`. */
   readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
+  /** The other brokers of the cluster; none: the broker is a cluster by itself. */
+  readonly peers?: Peers | undefined;
 }
 
 /** The services over the data directories: their logs, the metadata in them, partitions and groups. */
@@ -43,6 +46,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     config,
     metadata,
     changes,
+    peers: options.peers ?? null,
     partition: (topic: string, index: number) => {
       const found = partitions.find(topic, index);
       return typeof found === "number" ? null : found;

@@ -12,6 +12,7 @@ import { ApiTable } from "./api-table.ts";
 import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
 import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
+import type { Peers } from "./cluster/peers.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
@@ -48,6 +49,8 @@ export interface BrokerOptions {
   readonly handlers?: readonly AnyHandler[];
   /** Who may do what. Default: what `authorizer.class.name` says, without it everybody everything. */
   readonly authorizer?: Authorizer;
+  /** The others of its cluster, for tests that put the metadata into it by hand. */
+  readonly peers?: Peers;
   /** Lets faults be ordered and the clock be moved: for development only. */
   readonly dev?: boolean;
   /** What it takes to be a member of a cluster. Default: a cluster of this broker alone. */
@@ -98,6 +101,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     config,
     dataDirs: [options.dataDir, ...options.furtherDataDirs ?? []],
     codecs: bunCodecs,
+    peers: options.peers,
     ...(devClock !== null && {
       timerClocks: { housekeeping: devClock.housekeeping, session: devClock.sessions },
       retentionByAppendTime: true,

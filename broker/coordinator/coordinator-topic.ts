@@ -7,7 +7,7 @@ import type { MetadataCache } from "../metadata-cache.ts";
 import type { MetadataChanges } from "../metadata-changes.ts";
 import type { CoordinatorLog } from "./coordinator-log.ts";
 import { type LedPartition, partitionLog } from "./partition-log.ts";
-import type { TimerKind } from "./shard.ts";
+import type { Outcome, TimerKind } from "./shard.ts";
 
 /** The topic as the metadata image has it now. */
 export interface CoordinatorTopic {
@@ -17,6 +17,31 @@ export interface CoordinatorTopic {
   ensure(): Promise<ErrorCode>;
   /** The partitions that this broker leads, by index; none while there is no topic. */
   led(): ReadonlyMap<number, CoordinatorLog>;
+  /** This broker. */
+  readonly nodeId: number;
+  /** The broker that leads a partition; −1: none does; undefined: there is no such partition. */
+  leader(index: number): number | undefined;
+}
+
+/**
+ * The broker that coordinates a key: the topic is created if it is missing, and where the key is this
+ * broker's the state is loaded. `partitionOf` is asked once the topic is there. COORDINATOR_NOT_AVAILABLE
+ * while there is none.
+ */
+export async function findCoordinator(
+  topic: CoordinatorTopic,
+  partitionOf: () => number,
+  ready: (index: number) => Promise<boolean>,
+): Promise<Outcome<number>> {
+  const error = await topic.ensure();
+  if (error !== Errors.NONE) return { ok: false, error };
+  const index = partitionOf();
+  const leader = topic.leader(index) ?? -1;
+  // Loading may take longer than a client waits; it then gets its own error from the coordinator.
+  const isThere = leader === topic.nodeId ? await ready(index) : leader >= 0;
+  return isThere
+    ? { ok: true, value: leader }
+    : { ok: false, error: Errors.COORDINATOR_NOT_AVAILABLE };
 }
 
 /** What of a broker a coordinator's topic stands on. */
@@ -55,7 +80,9 @@ export function coordinatorTopic(
   const { changes, logger, metadata, partition } = services;
   const logs = new Map<number, LedLog>();
   return {
+    nodeId: metadata.nodeId,
     partitionCount: () => metadata.topic(name)?.partitions.length ?? plannedPartitions(),
+    leader: (index) => metadata.topic(name)?.partitions[index]?.leader,
     ensure: async () => {
       const outcome = await changes.ensureTopic(name);
       if (outcome.ok) return Errors.NONE;

@@ -1,5 +1,5 @@
 /** A coordinator's log on a partition that this broker leads. */
-import type { ErrorCode } from "../../core/errors.ts";
+import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { TransactionalAppend } from "../partition.ts";
 import type { CoordinatorAppend, CoordinatorLog, CoordinatorRead } from "./coordinator-log.ts";
 
@@ -20,7 +20,16 @@ export interface LedPartition {
   read(offset: number, maxBytes: number, isolation: "read_uncommitted"): Promise<CoordinatorRead>;
 }
 
-/** See the header. Only a marker can be a duplicate. */
+const DEPOSED: CoordinatorAppend = {
+  ok: false,
+  error: Errors.NOT_LEADER_OR_FOLLOWER,
+  message: "The partition is led under another epoch.",
+};
+
+/**
+ * See the header. Only a marker can be a duplicate. Once the partition is led under another epoch,
+ * appends fail: NOT_LEADER_OR_FOLLOWER.
+ */
 export function partitionLog(partition: LedPartition): CoordinatorLog {
   const { leaderEpoch } = partition;
   return {
@@ -37,7 +46,10 @@ export function partitionLog(partition: LedPartition): CoordinatorLog {
     get hasUnstable() {
       return partition.hasUnstable;
     },
-    append: (batch, transaction) => partition.append(batch, "coordinator", transaction),
+    append: (batch, transaction) =>
+      partition.leaderEpoch === leaderEpoch
+        ? partition.append(batch, "coordinator", transaction)
+        : DEPOSED,
     onAdvance: (listener) => partition.onAdvance(listener),
     deleteRecordsBefore: (offset) => partition.deleteRecordsBefore(offset),
     read: (offset, maxBytes) => partition.read(offset, maxBytes, "read_uncommitted"),

@@ -5,6 +5,8 @@
  * - Needs DESCRIBE on the group or the transactional id.
  * - The internal topic is created if it is missing and the answer waits for it, so that the first
  *   consumer or producer of a cluster hears of no error.
+ * - Any broker answers for all: COORDINATOR_NOT_AVAILABLE while nobody leads the partition of the key,
+ *   or its leader has no listener of this name.
  * - 4: several keys (KIP-699). 6: share partitions (KIP-932), for brokers: CLUSTER_ACTION on the
  *   cluster (CLUSTER_AUTHORIZATION_FAILED).
  */
@@ -14,8 +16,9 @@ import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts
 import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import { parseShareKey } from "../coordinator/share/share-records.ts";
+import type { Outcome } from "../coordinator/shard.ts";
 import type { Handler } from "../handler.ts";
-import { advertisedAddress } from "../listeners.ts";
+import { findNode } from "../nodes.ts";
 import type { RequestContext } from "../request-context.ts";
 
 type Request = RequestOf<typeof findCoordinator>;
@@ -67,7 +70,7 @@ async function find(
       break;
     case KeyTypes.TRANSACTION:
       return context.authorized("DESCRIBE", "TRANSACTIONAL_ID", key)
-        ? here(context, key, await broker.transactions.find(key), broker)
+        ? answer(context, key, await broker.transactions.find(key), broker)
         : refuse(key, Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     case KeyTypes.SHARE:
       return await findShare(context, key, broker);
@@ -77,14 +80,21 @@ async function find(
   if (!context.authorized("DESCRIBE", "GROUP", key)) {
     return refuse(key, Errors.GROUP_AUTHORIZATION_FAILED);
   }
-  return here(context, key, await broker.groups.find(key), broker);
+  return answer(context, key, await broker.groups.find(key), broker);
 }
 
-/** This broker, if it coordinates the key. */
-function here(context: RequestContext, key: string, error: ErrorCode, broker: Broker): Found {
-  if (error !== Errors.NONE) return refuse(key, error);
-  const { host, port } = advertisedAddress(context);
-  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId: broker.nodeId, host, port };
+/** The broker that coordinates the key, where clients of this listener reach it. */
+function answer(
+  context: RequestContext,
+  key: string,
+  found: Outcome<number>,
+  broker: Broker,
+): Found {
+  if (!found.ok) return refuse(key, found.error);
+  const node = findNode(context, broker, found.value);
+  if (node === null || node.isFenced) return refuse(key, Errors.COORDINATOR_NOT_AVAILABLE);
+  const { nodeId, host, port } = node;
+  return { key, errorCode: Errors.NONE, errorMessage: null, nodeId, host, port };
 }
 
 /** Share partitions are asked for by brokers, as `group:topicId:partition` (`SharePartitionKey`). */
@@ -94,7 +104,7 @@ async function findShare(context: RequestContext, key: string, broker: Broker): 
   }
   const parsed = parseShareKey(key);
   if (parsed === null) return refuse(key, Errors.INVALID_REQUEST);
-  return here(context, key, await broker.shareStates.find(parsed), broker);
+  return answer(context, key, await broker.shareStates.find(parsed), broker);
 }
 
 function refuse(key: string, errorCode: ErrorCode, message?: string): Found {

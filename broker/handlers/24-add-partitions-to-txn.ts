@@ -6,7 +6,8 @@
  *   to write. 2: PRODUCER_FENCED, before that INVALID_PRODUCER_EPOCH (KIP-588).
  * - 4 and 5 come from brokers, for many transactions at once (KIP-890): they need CLUSTER_ACTION on
  *   the cluster (CLUSTER_AUTHORIZATION_FAILED). `verifyOnly` asks whether the partitions are in the
- *   transaction: those that are not get TRANSACTION_ABORTABLE.
+ *   transaction: those that are not get TRANSACTION_ABORTABLE. While the last transaction of an id
+ *   ends, they hear CONCURRENT_TRANSACTIONS at once, where clients wait a little.
  * - A partition that does not exist is UNKNOWN_TOPIC_OR_PARTITION, and one that fails keeps the
  *   others from being added: OPERATION_NOT_ATTEMPTED.
  */
@@ -122,6 +123,8 @@ async function addOne(
     transaction,
     partitions,
     isClient ? 0 : EPOCH_BUMP_VERSION,
+    // A broker asks for many transactions at once, of which none is to wait for another.
+    isClient,
   );
   const isOld = version < FENCED_VERSION && error === Errors.PRODUCER_FENCED;
   return results(topics, () => isOld ? Errors.INVALID_PRODUCER_EPOCH : error);

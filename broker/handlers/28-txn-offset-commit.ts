@@ -105,8 +105,16 @@ async function openTransaction(
     partitions: new Map([[GROUP_METADATA_TOPIC, new Set([index])]]),
   });
   const error = admission(GROUP_METADATA_TOPIC, index);
-  if (error !== Errors.NONE) return { ok: false, error };
+  if (error !== Errors.NONE) return { ok: false, error: commitError(error) };
   return { ok: true, transaction: { producerId, producerEpoch, verification } };
+}
+
+/**
+ * Old clients do not try again after NETWORK_EXCEPTION; this makes them, without a search for the
+ * coordinator (`CoordinatorOperationExceptionHelper`).
+ */
+function commitError(error: ErrorCode): ErrorCode {
+  return error === Errors.NETWORK_EXCEPTION ? Errors.COORDINATOR_LOAD_IN_PROGRESS : error;
 }
 
 function supportOf(apiVersion: number): TransactionSupport {

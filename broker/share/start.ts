@@ -1,7 +1,11 @@
 /** Puts share groups into a broker: their coordinator, their membership, and their fetching. */
 import type { GroupCoordinator } from "../coordinator/group/group-coordinator.ts";
 import { ShareGroupCoordinator } from "../coordinator/group/share/share-group-coordinator.ts";
-import type { ShareCoordinator } from "../coordinator/share/share-coordinator.ts";
+import { abandonFenced } from "../cluster/request-batches.ts";
+import type { Peers } from "../cluster/peers.ts";
+import { PersisterRouter } from "../coordinator/share/persister-router.ts";
+import { RemotePersister } from "../coordinator/share/remote-persister.ts";
+import type { ShareCoordinator, SharePersister } from "../coordinator/share/share-coordinator.ts";
 import {
   type ShareCoordinatorServices,
   startShareCoordinator,
@@ -26,22 +30,42 @@ export interface ShareServices {
 export interface ShareGroupsOptions extends ShareCoordinatorServices {
   readonly partitions: PartitionSet;
   readonly groups: GroupCoordinator;
+  /** The other brokers; null where there are none. */
+  readonly peers: Peers | null;
 }
 
 /** The partitions have to follow the image before this does. */
 export function startShareGroups(options: ShareGroupsOptions): ShareServices {
   const { groups } = options;
   const shareStates = startShareCoordinator(options);
-  const shares = shareService(options, shareStates);
+  const persister = sharePersister(options, shareStates);
+  const shares = shareService(options, persister);
   const shareGroups = new ShareGroupCoordinator({
     groups,
-    persister: shareStates,
+    persister,
     forgetGroup: (groupId) => shares.forgetGroup(groupId),
   });
   return { shareStates, shareGroups, shares };
 }
 
-function shareService(options: ShareGroupsOptions, persister: ShareCoordinator): ShareService {
+/** Where state is kept: here alone where there are no other brokers. */
+function sharePersister(
+  { config, io, metadata, peers }: ShareGroupsOptions,
+  local: ShareCoordinator,
+): SharePersister {
+  if (peers === null) return local;
+  const remote = new RemotePersister({ peers, timeoutMs: () => config.get("request.timeout.ms") });
+  abandonFenced(metadata, remote.calls);
+  return new PersisterRouter({
+    clock: io.clock,
+    nodeId: metadata.nodeId,
+    local,
+    remote,
+    timeoutMs: () => config.get("share.coordinator.write.timeout.ms"),
+  });
+}
+
+function shareService(options: ShareGroupsOptions, persister: SharePersister): ShareService {
   const { io, logger, config, metadata, partitions: hosted } = options;
   const configOf = (groupId: string) =>
     shareConfigOf(config, metadata.image.configs("group", groupId));

@@ -98,7 +98,7 @@ export class GroupSim {
     world.start();
     for (const topic of TOPICS) this.#create(topic);
     const found = world.clock.run(world.services.groups.find(GROUP));
-    expect(found === Errors.NONE, "there are no groups");
+    expect(found.ok, "there are no groups");
     const { maxLatencyMs, failingWritePercent } = this.options;
     Object.assign(world.disk.faults, { maxLatencyMs, failingWritePercent });
   }

@@ -149,9 +149,9 @@ export class ShareSim {
     );
     if (answer.responses[0]?.errorCode !== Errors.NONE) throw new Error("no config");
     const found = world.clock.run(world.services.groups.find(GROUP));
-    if (found !== Errors.NONE) throw new Error("there are no groups");
+    if (!found.ok) throw new Error("there are no groups");
     const ready = world.clock.run(world.services.transactions.find("x"));
-    if (ready !== Errors.NONE) throw new Error("there are no transactions");
+    if (!ready.ok) throw new Error("there are no transactions");
     const { maxLatencyMs, failingWritePercent } = this.options;
     Object.assign(world.disk.faults, { maxLatencyMs, failingWritePercent });
     this.#watch(this.#produce());

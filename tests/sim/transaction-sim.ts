@@ -98,8 +98,8 @@ export class TransactionSim {
     });
     world.createTopics([topic(INPUT, workers), topic(OUTPUT, outputs)]);
     const { groups, transactions } = world.services;
-    expect(world.clock.run(groups.find(GROUP)) === Errors.NONE, "there are no groups");
-    expect(world.clock.run(transactions.find("x")) === Errors.NONE, "there are no transactions");
+    expect(world.clock.run(groups.find(GROUP)).ok, "there are no groups");
+    expect(world.clock.run(transactions.find("x")).ok, "there are no transactions");
     for (let worker = 0; worker < workers; worker++) {
       const builder = new BatchBuilder({});
       for (let index = 0; index < inputs; index++) {

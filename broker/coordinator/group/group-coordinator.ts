@@ -8,7 +8,7 @@ import type { Codecs } from "../../../core/compression/codec.ts";
 import type { EndTxnMarker } from "../../../core/records/control-records.ts";
 import type { Clock, Random } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
-import type { CoordinatorTopic } from "../coordinator-topic.ts";
+import { type CoordinatorTopic, findCoordinator } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import { type Outcome as Checked, refuse } from "../../outcome.ts";
@@ -111,13 +111,13 @@ export class GroupCoordinator {
     this.#runtime.close();
   }
 
-  /** Whether this broker coordinates the group; creates the topic and waits for loading. */
-  async find(groupId: string): Promise<ErrorCode> {
-    const error = await this.#options.topic.ensure();
-    if (error !== Errors.NONE) return error;
-    // Loading may take longer than a client waits; it then gets its own error from the group.
-    const ready = await this.#runtime.ready(this.partitionOf(groupId));
-    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+  /** The broker that coordinates the group; creates the topic and waits for loading. */
+  find(groupId: string): Promise<Outcome<number>> {
+    return findCoordinator(
+      this.#options.topic,
+      () => this.partitionOf(groupId),
+      (partition) => this.#runtime.ready(partition),
+    );
   }
 
   /** Answers when the generation is complete, or at once. */

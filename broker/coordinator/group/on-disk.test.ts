@@ -117,7 +117,9 @@ for (const durability of ["fsync", "os"] as const) {
     const names = Array.from({ length: 20 }, (_, i) => `group-${i}`);
     for (let round = 0n; round < 4n; round++) {
       const { groups, logger, stop } = await start(disk, durability);
-      expect(await Promise.all(names.map((name) => groups.find(name)))).toEqual(names.map(() => 0));
+      expect(await Promise.all(names.map((name) => groups.find(name)))).toEqual(
+        names.map(() => ({ ok: true, value: 1 })),
+      );
       if (round > 0n) {
         for (const name of names) {
           const outcome = await groups.fetchOffsets(

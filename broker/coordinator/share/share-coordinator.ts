@@ -4,10 +4,10 @@
  * `__share_group_state` by group, topic id and partition.
  */
 import type { Codecs } from "../../../core/compression/codec.ts";
-import { type ErrorCode, Errors } from "../../../core/errors.ts";
+import { Errors } from "../../../core/errors.ts";
 import type { Clock } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
-import type { CoordinatorTopic } from "../coordinator-topic.ts";
+import { type CoordinatorTopic, findCoordinator } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
@@ -89,24 +89,37 @@ export class ShareCoordinator implements SharePersister {
     }
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Answers everybody who waits; nothing is coordinated here any more. */
   close(): void {
     this.#closed = true;
     this.#runtime.close();
   }
 
-  /** Whether this broker coordinates the share partition; creates the topic and waits for loading. */
-  async find(key: ShareKey): Promise<ErrorCode> {
-    const error = await this.#options.topic.ensure();
-    if (error !== Errors.NONE) return error;
-    const ready = await this.#runtime.ready(this.#partitionOf(key));
-    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+  /** The broker that coordinates the share partition; creates the topic and waits for loading. */
+  find(key: ShareKey): Promise<Outcome<number>> {
+    return findCoordinator(
+      this.#options.topic,
+      () => this.#partitionOf(key),
+      (partition) => this.#runtime.ready(partition),
+    );
+  }
+
+  /**
+   * The broker that coordinates the share partition, as far as this one knows; −1: none; undefined:
+   * there is no topic with such state.
+   */
+  leaderOf(key: ShareKey): number | undefined {
+    return this.#options.topic.leader(this.#partitionOf(key));
   }
 
   async initialize(key: ShareKey, stateEpoch: number, startOffset: number): Promise<ShareOutcome> {
     // The first share group of a cluster comes here first; the others find the topic there.
-    const error = await this.find(key);
-    if (error !== Errors.NONE) return shareFailure(error);
+    const found = await this.find(key);
+    if (!found.ok) return shareFailure(found.error);
     const outcome = await this.#write(
       key,
       (shard) => shard.initialize(key, stateEpoch, startOffset),

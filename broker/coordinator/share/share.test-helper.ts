@@ -47,6 +47,8 @@ export class ShareStateHarness {
         partitionCount: () => 1,
         ensure: () => Promise.resolve(Errors.NONE),
         led: () => new Map([[0, this.log]]),
+        nodeId: 1,
+        leader: () => 1,
       },
       partitionCount: (topicId) => this.topics.get(topicId),
     });

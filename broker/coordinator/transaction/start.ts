@@ -7,12 +7,16 @@ import type { ProducerIds } from "../../producer-ids.ts";
 import { TRANSACTION_STATE_TOPIC } from "../../topic-names.ts";
 import { TransactionGate } from "../../transaction-gate.ts";
 import { TxnMarkers } from "../../txn-markers.ts";
+import type { Peers } from "../../cluster/peers.ts";
+import { abandonFenced } from "../../cluster/request-batches.ts";
 import {
   coordinatorTopic,
   type CoordinatorTopicServices,
   isTouched,
 } from "../coordinator-topic.ts";
 import type { GroupCoordinator } from "../group/group-coordinator.ts";
+import { MarkerRouter } from "./marker-router.ts";
+import { RemoteGate } from "./remote-gate.ts";
 import { transactionConfig } from "./transaction-config.ts";
 import { TransactionCoordinator } from "./transaction-coordinator.ts";
 
@@ -24,6 +28,8 @@ export interface TransactionServices extends CoordinatorTopicServices {
   readonly producerIds: ProducerIds;
   readonly partitions: PartitionSet;
   readonly groups: GroupCoordinator;
+  /** The other brokers; null where there are none. */
+  readonly peers: Peers | null;
 }
 
 /** What a broker has of transactions. */
@@ -44,6 +50,7 @@ export function startTransactions(services: TransactionServices): Transactions {
   const { io, logger, codecs, config, metadata, producerIds, partitions, groups } = services;
   const timeoutMs = () => config.get("request.timeout.ms");
   const txnMarkers = new TxnMarkers({ clock: io.clock, partitions, groups, timeoutMs });
+  const others = startOthers(services, txnMarkers, timeoutMs);
   const transactions = new TransactionCoordinator({
     clock: io.clock,
     timerClocks: services.timerClocks,
@@ -56,12 +63,32 @@ export function startTransactions(services: TransactionServices): Transactions {
       TRANSACTION_STATE_TOPIC,
       () => config.get("transaction.state.log.num.partitions"),
     ),
-    markers: txnMarkers,
+    markers: others?.markers ?? txnMarkers,
     nextProducerId: () => producerIds.next(),
   });
   metadata.onChange((delta) => {
     if (isTouched(delta, TRANSACTION_STATE_TOPIC)) transactions.follow();
   });
   transactions.follow();
-  return { transactions, transactionGate: new TransactionGate(config, transactions), txnMarkers };
+  const transactionGate = new TransactionGate({
+    clock: io.clock,
+    config,
+    nodeId: metadata.nodeId,
+    coordinator: transactions,
+    remote: others?.gate ?? null,
+  });
+  return { transactions, transactionGate, txnMarkers };
+}
+
+/** What goes to other brokers; null where there are none. */
+function startOthers(
+  { metadata, peers }: TransactionServices,
+  local: TxnMarkers,
+  timeoutMs: () => number,
+) {
+  if (peers === null) return null;
+  const markers = new MarkerRouter({ metadata, peers, local, timeoutMs });
+  const gate = new RemoteGate({ peers, timeoutMs });
+  abandonFenced(metadata, [markers.calls, gate.calls]);
+  return { markers, gate };
 }

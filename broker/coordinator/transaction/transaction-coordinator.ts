@@ -8,7 +8,7 @@ import { type ErrorCode, Errors } from "../../../core/errors.ts";
 import type { Clock } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { CoordinatorLog } from "../coordinator-log.ts";
-import type { CoordinatorTopic } from "../coordinator-topic.ts";
+import { type CoordinatorTopic, findCoordinator } from "../coordinator-topic.ts";
 import { coordinatorPartition } from "../java-hash.ts";
 import { CoordinatorRuntime, type LoadingState } from "../runtime.ts";
 import type { CoordinatorResult, Outcome, TimerKind } from "../shard.ts";
@@ -130,12 +130,18 @@ export class TransactionCoordinator {
     this.#runtime.close();
   }
 
-  /** Whether this broker coordinates the id; creates the topic and waits for loading. */
-  async find(transactionalId: string): Promise<ErrorCode> {
-    const error = await this.#options.topic.ensure();
-    if (error !== Errors.NONE) return error;
-    const ready = await this.#runtime.ready(this.#partitionOf(transactionalId));
-    return ready ? Errors.NONE : Errors.COORDINATOR_NOT_AVAILABLE;
+  /** The broker that coordinates the id; creates the topic and waits for loading. */
+  find(transactionalId: string): Promise<Outcome<number>> {
+    return findCoordinator(
+      this.#options.topic,
+      () => this.#partitionOf(transactionalId),
+      (partition) => this.#runtime.ready(partition),
+    );
+  }
+
+  /** The broker that coordinates the id, as far as this one knows; −1: none. */
+  leaderOf(transactionalId: string): number {
+    return this.#options.topic.leader(this.#partitionOf(transactionalId)) ?? -1;
   }
 
   /** A producer begins: its id and the epoch that fences its predecessors. */
@@ -152,18 +158,20 @@ export class TransactionCoordinator {
 
   /**
    * Adds partitions to the id's transaction. While the markers of the last one are on their way it
-   * waits a little, rather than let the producer ask again: CONCURRENT_TRANSACTIONS after that.
-   * `clientVersion` is 2 where the client bumps its epoch with each transaction, else 0.
+   * waits a little, rather than let the producer ask again: CONCURRENT_TRANSACTIONS after that, or at
+   * once for those who `waits` false. `clientVersion` is 2 where the client bumps its epoch with each
+   * transaction, else 0.
    */
   async addPartitions(
     transactionalId: string,
     producer: ProducerIdentity,
     partitions: TxnPartitions,
     clientVersion: number,
+    waits = true,
   ): Promise<ErrorCode> {
     if (transactionalId === "") return Errors.INVALID_REQUEST;
     const { clock, config } = this.#options;
-    const deadlineMs = clock.monotonicMs() + config.concurrentWaitMs;
+    const deadlineMs = clock.monotonicMs() + (waits ? config.concurrentWaitMs : 0);
     for (;;) {
       const outcome = await this.#runtime.write(
         this.#partitionOf(transactionalId),

@@ -84,6 +84,8 @@ export class TransactionTest {
         partitionCount: () => 1,
         ensure: () => Promise.resolve(Errors.NONE),
         led: () => new Map([[0, this.#hosted]]),
+        nodeId: 1,
+        leader: () => 1,
       },
       markers: this.markers,
       nextProducerId: () => Promise.resolve({ ok: true, value: this.#nextProducerId++ }),

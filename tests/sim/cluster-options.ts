@@ -32,6 +32,7 @@ export interface ClusterSimOptions {
   readonly members: number;
   readonly pauseMs: number;
   readonly steps: number;
+  /** On average. */
   readonly stepMs: number;
   readonly sessionMs: number;
   readonly leaseTtlMs: number;
@@ -51,6 +52,7 @@ export interface ClusterSimOptions {
 export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
   const maybe = (percent: number, value: number) => random.chance(percent) ? value : 0;
   const brokers = random.pick([3, 3, 3, 4, 5]);
+  const stepMs = random.pick([150, 500, 1500]);
   const lossModes: LossMode[] = ["nothing", "everything", "prefix", "sectors"];
   return {
     brokers,
@@ -60,9 +62,9 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     writers: random.between(1, 3),
     transactors: random.between(0, 2),
     members: random.between(0, 3),
-    pauseMs: random.pick([50, 200, 1000]),
-    steps: random.pick([20, 50, 100]),
-    stepMs: random.pick([300, 1000, 3000]),
+    pauseMs: random.pick([100, 300, 1000]),
+    steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs),
+    stepMs,
     sessionMs: random.pick([3000, 9000]),
     leaseTtlMs: random.pick([3000, 9000]),
     restartMs: random.pick([100, 3000, 10_000]),

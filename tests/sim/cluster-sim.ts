@@ -69,7 +69,7 @@ export class ClusterSim {
     hosts.weather = this.options.weather;
     for (let step = 0; step < this.options.steps; step++) {
       if (random.chance(this.options.faultPercent)) this.#faults.happen();
-      this.world.advance(random.below(this.options.stepMs) + 1);
+      this.world.advance(random.below(this.options.stepMs * 2) + 1);
     }
     this.heal();
     this.stopClients();

@@ -27,6 +27,23 @@ export class Inode {
   durable = new Uint8Array(0);
   pending: Change[] = [];
   modifiedMs = 0;
+  /** Where what is appended to `cache` and to `durable` may go: each has its own. */
+  #cacheRoom: ArrayBuffer | null = null;
+  #durableRoom: ArrayBuffer | null = null;
+
+  applyToCache(change: Change): void {
+    if (change.kind === "write" && change.position === this.cache.length) {
+      this.cache = appended(this.cache, change.bytes, this.#cacheRoom);
+      this.#cacheRoom = this.cache.buffer;
+    } else this.cache = applyChange(this.cache, change);
+  }
+
+  applyToDurable(change: Change): void {
+    if (change.kind === "write" && change.position === this.durable.length) {
+      this.durable = appended(this.durable, change.bytes, this.#durableRoom);
+      this.#durableRoom = this.durable.buffer;
+    } else this.durable = applyChange(this.durable, change);
+  }
 }
 
 /** What a disk held at a moment. */
@@ -81,7 +98,7 @@ export class FaultyDisk implements Disk {
     if (mode === "create") {
       if (node !== undefined) throw refusal("EEXIST", path);
       if (this.names.get(parentOf(path)) !== "dir") throw refusal("ENOENT", path);
-      if (this.usedBytes() >= this.faults.maxBytes) throw refusal("ENOSPC", path);
+      if (this.freeBytes(path) === 0) throw refusal("ENOSPC", path);
       node = new Inode();
       node.modifiedMs = this.clock.wallMs();
       this.changeNames({ kind: "put", path, node });
@@ -147,7 +164,9 @@ export class FaultyDisk implements Disk {
   }
 
   freeBytes(_path: string): number {
-    return Math.max(0, this.faults.maxBytes - this.usedBytes());
+    const { maxBytes } = this.faults;
+    // To add up all files takes long, and is asked at each write.
+    return maxBytes === Infinity ? Infinity : Math.max(0, maxBytes - this.usedBytes());
   }
 
   lock(path: string): DiskLock | null {
@@ -330,9 +349,9 @@ class FaultyFile implements DiskFile {
 
   writeSync(from: Uint8Array, position: number): void {
     const growth = Math.max(0, position + from.length - this.node.cache.length);
-    const room = this.disk.faults.maxBytes - this.disk.usedBytes();
+    const room = this.disk.freeBytes(this.path);
     if (growth > room) {
-      this.writePart(from, position, Math.max(0, from.length - (growth - Math.max(0, room))));
+      this.writePart(from, position, Math.max(0, from.length - (growth - room)));
       throw refusal("ENOSPC", this.path);
     }
     if (this.random.chance(this.disk.faults.failingWritePercent)) {
@@ -363,7 +382,7 @@ class FaultyFile implements DiskFile {
     }
     // Another sync may have come first.
     const rest = node.pending.filter((change) => changes.includes(change));
-    for (const change of rest) node.durable = applyChange(node.durable, change);
+    for (const change of rest) node.applyToDurable(change);
     node.pending = node.pending.filter((change) => !changes.includes(change));
   }
 
@@ -380,10 +399,24 @@ class FaultyFile implements DiskFile {
   }
 
   private change(change: Change): void {
-    this.node.cache = applyChange(this.node.cache, change);
+    this.node.applyToCache(change);
     this.node.pending.push(change);
     this.node.modifiedMs = this.clock.wallMs();
   }
+}
+
+/** What is appended goes where there is room behind the bytes, if nobody else writes there. */
+function appended(bytes: Bytes, added: Uint8Array, own: ArrayBuffer | null): Bytes {
+  const size = bytes.length + added.length;
+  if (bytes.buffer === own && bytes.byteOffset + size <= own.byteLength) {
+    const grown = new Uint8Array(own, bytes.byteOffset, size);
+    grown.set(added, bytes.length);
+    return grown;
+  }
+  const room = new Uint8Array(size * 2);
+  room.set(bytes);
+  room.set(added, bytes.length);
+  return room.subarray(0, size);
 }
 
 function applyChange(bytes: Bytes, change: Change): Bytes {

@@ -1,0 +1,114 @@
+/**
+ * A cluster of the built binary with real etcd, on hosts of its own, through faults, while clients work:
+ * `bun tests/cluster/run.ts [--brokers 3] [--only WORDS]`. After each, nothing that was acknowledged may
+ * be lost, doubled or out of order, by our own checker and by Porcupine.
+ */
+import { Admin } from "../../client/index.ts";
+import { parseBroker } from "../../client/brokers.ts";
+import { bunIo } from "../../core/io/bun/index.ts";
+import { ETCD, needEtcd } from "../compat/install.ts";
+import { linearizabilityProblem, problemsOf } from "./history.ts";
+import { ClusterScene } from "./scene.ts";
+import { leaderOf, type Scenario, SCENARIOS, type Stage } from "./scenarios.ts";
+import { Workload } from "./workload.ts";
+
+const PARTITIONS = 6;
+const WARM_UP_APPENDS = 200;
+const PROGRESS_MS = 60_000;
+const POLL_MS = 20;
+
+function optionAfter(args: readonly string[], flag: string, fallback: string): string {
+  const index = args.indexOf(flag);
+  return index < 0 ? fallback : args[index + 1] ?? fallback;
+}
+
+async function progress(workload: Workload, appends: number, withinMs: number): Promise<void> {
+  const wanted = workload.acknowledged + appends;
+  const until = performance.now() + withinMs;
+  while (workload.acknowledged < wanted) {
+    if (performance.now() > until) {
+      const got = appends - (wanted - workload.acknowledged);
+      throw new Error(`${got} of ${appends} appends were acknowledged in ${withinMs} ms`);
+    }
+    await Bun.sleep(POLL_MS);
+  }
+}
+
+async function createTopic(scene: ClusterScene, topic: string): Promise<void> {
+  const brokers = scene.bootstrap.flatMap((text) => parseBroker(text) ?? []);
+  const admin = new Admin(bunIo(), { brokers, clientId: "proof" });
+  const configs = { "min.insync.replicas": "2" };
+  const wanted = { name: topic, partitions: PARTITIONS, replicationFactor: 3, configs };
+  const [created] = await admin.createTopics([wanted]);
+  await admin.close();
+  if (created === undefined || created.error !== null) {
+    throw created?.error ?? new Error("no topic");
+  }
+}
+
+/** One scenario; gives what it measured. Throws what was wrong. */
+async function play(scene: ClusterScene, scenario: Scenario, topic: string): Promise<string> {
+  await createTopic(scene, topic);
+  const workload = new Workload({
+    brokers: scene.bootstrap,
+    topic,
+    partitions: PARTITIONS,
+    appenders: 5,
+    readers: 2,
+    appendsPerSecond: 100,
+  });
+  const stage: Stage = {
+    scene,
+    workload,
+    topic,
+    leader: async () => scene.broker(await leaderOf(scene, topic)),
+    progress: (appends, withinMs) => progress(workload, appends, withinMs),
+  };
+  workload.start();
+  await stage.progress(WARM_UP_APPENDS, PROGRESS_MS);
+  workload.measurePause();
+  await scenario.run(stage);
+  await stage.progress(WARM_UP_APPENDS, PROGRESS_MS);
+  const pauseMs = Math.round(workload.longestPauseMs);
+  const history = await workload.finish();
+  const problems = problemsOf(history);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+  const verdict = await linearizabilityProblem(history);
+  if (verdict !== null) throw new Error(`Porcupine: ${verdict}`);
+  if (pauseMs > scenario.pauseMaxMs) {
+    throw new Error(`nothing was acknowledged for ${pauseMs} ms, more than ${scenario.pauseMaxMs}`);
+  }
+  const unknown = history.filter((each) => each.type === "append" && each.offset === null).length;
+  return `${workload.acknowledged} acknowledged, ${unknown} unknown, longest pause ${pauseMs} ms`;
+}
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const brokers = Number(optionAfter(args, "--brokers", "3"));
+  const only = optionAfter(args, "--only", "");
+  const missing = await needEtcd();
+  if (missing !== null) {
+    console.log(`skip: ${missing}`);
+    return process.env["CI"] ? 1 : 0;
+  }
+  const scene = await ClusterScene.start({ brokers, etcd: ETCD, etcdMembers: 3 });
+  let failed = 0;
+  const chosen = SCENARIOS.filter(({ name }) => name.includes(only));
+  for (const [index, scenario] of chosen.entries()) {
+    try {
+      console.log(`ok    ${scenario.name}: ${await play(scene, scenario, `proof-${index}`)}`);
+    } catch (error) {
+      failed++;
+      console.log(`FAIL  ${scenario.name}: ${error instanceof Error ? error.stack : error}`);
+      for (const { nodeId, output } of scene.brokers) {
+        console.log(`── broker ${nodeId}\n${output.slice(-4000)}`);
+      }
+      break;
+    }
+  }
+  await scene.close();
+  console.log(`${chosen.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exit(await main());

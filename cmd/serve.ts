@@ -88,10 +88,7 @@ export function serveCommand() {
     )
     .option("--join <host:port>", "where another member gossips (repeatable)", gather, [])
     .option("--secret-file <file>", "the secret that all members share; further lines: old ones")
-    .option(
-      "--cluster-secret <text>",
-      "the same; others see it here: KSTREAM_CLUSTER_SECRET is safer",
-    )
+    .option("--cluster-secret <text>", "the same, for all to see (safer: KSTREAM_CLUSTER_SECRET)")
     .option("--host <name>", "the machine, no two replicas go to one (default: its host name)")
     .option("--gossip-port <port>", "UDP and TCP, among members (default: the listener's + 10000)")
     .option("--ready-file <file>", "write the addresses there once it can serve")

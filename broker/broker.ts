@@ -3,6 +3,7 @@ import type { Logger } from "../core/logger.ts";
 import type { DataDirs } from "../storage/data-dirs.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { ApiTable } from "./api-table.ts";
+import type { ClusterServices } from "./cluster/cluster-services.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { GroupCoordinator } from "./coordinator/group/group-coordinator.ts";
 import type { ShareGroupCoordinator } from "./coordinator/group/share/share-group-coordinator.ts";
@@ -72,6 +73,8 @@ export interface Broker extends Transactions {
   readonly telemetry: ClientTelemetry;
   /** The features of this cluster (KIP-584) and the levels in force, in the order of their names. */
   readonly features: readonly FinalizedFeature[];
+  /** What a member of a cluster has; null: the broker is a cluster by itself. */
+  readonly cluster: ClusterServices | null;
   /** What only a broker for development has (`serve --dev`); null for others. */
   readonly dev: DevServices | null;
   /** Reports a broken invariant: the process has to end, because its state can't be trusted. */

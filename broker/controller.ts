@@ -16,6 +16,7 @@ import { inTurns, nextTurn, type Steps } from "../core/steps.ts";
 import { aloneBroker, type MetadataImage, type TopicImage } from "../cluster/metadata-image.ts";
 import { type MetadataLog, MetadataUnavailableError } from "../cluster/metadata-log.ts";
 import { MetadataFormatError, type MetadataRecord } from "../cluster/metadata-records.ts";
+import type { RecentChanges } from "./cluster/recent-changes.ts";
 import { newFeatures } from "./features.ts";
 import { automaticTopic } from "./internal-topics.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -47,6 +48,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   readonly log: MetadataLog;
   readonly metadata: MetadataCache;
+  /** Where members of a cluster keep changes for each other. */
+  readonly recent?: RecentChanges;
   /** Told of topics that are about to be deleted, before that is written. Never rejects. */
   readonly beforeDeletion?: (topics: readonly TopicImage[]) => Promise<void>;
 }
@@ -280,6 +283,7 @@ export class Controller implements MetadataChanges {
     const { image, delta } = await inTurns(clock, metadata.image.applySteps(records, position));
     this.#recordsSinceSnapshot += records.length;
     metadata.publish(image, delta);
+    this.#options.recent?.note(records, position);
   }
 
   #orTimeout<T>(
@@ -334,6 +338,7 @@ export class Controller implements MetadataChanges {
     this.#recordsInSnapshot = snapshot.records.length;
     const { records, position } = snapshot;
     await inTurns(clock, metadata.replaceSteps(records, position));
+    this.#options.recent?.reset(position);
   }
 
   /**

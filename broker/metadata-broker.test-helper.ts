@@ -68,6 +68,7 @@ export async function metadataBroker(
     clusterId: "test-cluster",
     nodeId,
     controllerId: nodeId,
+    cluster: null,
     config,
     metadata,
     controller,

@@ -126,6 +126,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       return featuresInForce(services.metadata.image);
     },
     stopping: stopping.signal,
+    cluster: null,
     dev: devClock === null ? null : devServices(io, devClock, services),
     onBug,
   };

@@ -5,7 +5,7 @@ import { batchSizeAt, crcMatches, lastOffset } from "../core/records/batch-heade
 import { CorruptRecordError } from "../core/records/corrupt-record-error.ts";
 import { readRecords } from "../core/records/record-cursor.ts";
 import { atOnce, type Steps } from "../core/steps.ts";
-import type { MetadataChange } from "./metadata-log.ts";
+import type { MetadataChange, MetadataSnapshot } from "./metadata-log.ts";
 import {
   decodeMetadataRecord,
   encodeMetadataRecord,
@@ -42,10 +42,25 @@ export function* encodeChangeSteps(
 
 /** The changes in these whole batches. */
 export function decodeChanges(bytes: Uint8Array): MetadataChange[] {
-  return valuesOfBatches(bytes).map(({ endOffset, values }) => ({
-    position: endOffset,
-    records: values.map(decodeMetadataRecord),
-  }));
+  return atOnce(decodeChangesSteps(bytes));
+}
+
+/** As `decodeChanges`, in steps. */
+export function* decodeChangesSteps(bytes: Uint8Array): Steps<MetadataChange[]> {
+  const changes: MetadataChange[] = [];
+  for (const { endOffset, values } of valuesOfBatches(bytes)) {
+    changes.push({ position: endOffset, records: yield* decodeRecordsSteps(values) });
+  }
+  return changes;
+}
+
+function* decodeRecordsSteps(values: readonly Uint8Array[]): Steps<MetadataRecord[]> {
+  const records: MetadataRecord[] = [];
+  for (const [index, value] of values.entries()) {
+    records.push(decodeMetadataRecord(value));
+    if (index % RECORDS_PER_STEP === RECORDS_PER_STEP - 1) yield;
+  }
+  return records;
 }
 
 interface BatchValues {
@@ -104,12 +119,15 @@ export function* encodeSnapshotSteps(
 }
 
 /** The snapshot in a file; throws a `MetadataFormatError` if it is not whole. */
-export function decodeSnapshot(
-  bytes: Uint8Array,
-): { readonly position: number; readonly records: MetadataRecord[] } {
+export function decodeSnapshot(bytes: Uint8Array): MetadataSnapshot {
+  return atOnce(decodeSnapshotSteps(bytes));
+}
+
+/** As `decodeSnapshot`, in steps. */
+export function* decodeSnapshotSteps(bytes: Uint8Array): Steps<MetadataSnapshot> {
   const [header, ...batches] = valuesOfBatches(bytes);
   const { position, count } = decodeHeader(header?.values[0]);
-  const records = batches.flatMap(({ values }) => values.map(decodeMetadataRecord));
+  const records = yield* decodeRecordsSteps(batches.flatMap(({ values }) => values));
   if (records.length !== count) throw new MetadataFormatError("a metadata snapshot is cut off");
   return { position, records };
 }

@@ -6,6 +6,8 @@ import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/sche
 export interface ControllerRequestOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** As `Peers.connect`: requests that must not wait for others have a use of their own. */
+  readonly use?: string;
 }
 
 /** Connections are kept, one for each use of a broker; a broken one is made anew with the next request. */

@@ -20,13 +20,15 @@
  * A follower (`replicaId`, from version 15 on `replicaState` with its broker epoch, KIP-903) needs
  * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log, and
  * what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas, or its
- * broker has begun anew since.
+ * broker has begun anew since. Of `__cluster_metadata` a member of a cluster gives the controller's
+ * changes (`cluster/metadata-fetch.ts`).
  */
 import { Errors } from "../../core/errors.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import { CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
+import { fetchMetadata, isMetadataFetch } from "../cluster/metadata-fetch.ts";
 import { type FetchEntry, type FetchParams, runFetch } from "../fetch-run.ts";
 import {
   type FetchPlan,
@@ -43,6 +45,10 @@ export const fetchHandler: Handler<typeof fetch> = {
   authorize: { kind: "items", operations: ["READ TOPIC", "CLUSTER_ACTION CLUSTER"] },
   topicsOf: (request) => request.topics,
   handle(context, request, broker) {
+    if (broker.cluster !== null && isMetadataFetch(context.apiVersion, request)) {
+      const { clusterId, cluster } = broker;
+      return fetchMetadata(context, request, clusterId, cluster.metadataSource);
+    }
     const plan = broker.fetchSessions.plan(sessionRequest(context.apiVersion, request));
     if (plan.kind === "error") {
       return { errorCode: plan.error, sessionId: NO_SESSION_ID, responses: [] };

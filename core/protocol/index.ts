@@ -1,6 +1,6 @@
 /**
- * All APIs that kstream can speak, by key. Raft's own (Vote, Begin- and EndQuorumEpoch, FetchSnapshot,
- * UpdateRaftVoter, ControllerRegistration) and Envelope are not among them.
+ * All APIs that kstream can speak, by key. Raft's own (Vote, Begin- and EndQuorumEpoch,
+ * UpdateRaftVoter, ControllerRegistration) are not among them.
  */
 import type { Api } from "./schema.ts";
 import { produce } from "./00-produce.ts";
@@ -54,6 +54,8 @@ import { alterUserScramCredentials } from "./51-alter-user-scram-credentials.ts"
 import { describeQuorum } from "./55-describe-quorum.ts";
 import { alterPartition } from "./56-alter-partition.ts";
 import { updateFeatures } from "./57-update-features.ts";
+import { envelope } from "./58-envelope.ts";
+import { fetchSnapshot } from "./59-fetch-snapshot.ts";
 import { describeCluster } from "./60-describe-cluster.ts";
 import { describeProducers } from "./61-describe-producers.ts";
 import { brokerRegistration } from "./62-broker-registration.ts";
@@ -141,6 +143,8 @@ export const apis: readonly Api[] = [
   describeQuorum,
   alterPartition,
   updateFeatures,
+  envelope,
+  fetchSnapshot,
   describeCluster,
   describeProducers,
   brokerRegistration,

@@ -88,6 +88,7 @@ export class BrokerWorld {
       logger,
       config,
       authorizer: allowAll,
+      cluster: null,
       nodeId: this.services.dataDirs.nodeId,
       stopping: new AbortController().signal,
     };

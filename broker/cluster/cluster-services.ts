@@ -1,0 +1,11 @@
+/** What a broker has as a member of a cluster of several (`Broker.cluster`). */
+import type { MetadataSource } from "./metadata-source.ts";
+import type { Peers } from "./peers.ts";
+
+/** See the head of the file. */
+export interface ClusterServices {
+  /** Requests to the others. */
+  readonly peers: Peers;
+  /** What this node gives to those who follow its metadata while it is controller. */
+  readonly metadataSource: MetadataSource;
+}

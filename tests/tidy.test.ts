@@ -47,7 +47,9 @@ const ENTRIES = [
   "core/protocol/records/index.ts",
   // Parts of clusters that the broker does not use yet (docs/clusters.md, "Not built yet").
   "broker/cluster/cluster-options.ts",
-  "broker/cluster/peers.ts",
+  "broker/cluster/broker-peers.ts",
+  "broker/cluster/metadata-follower.ts",
+  "broker/handlers/cluster-handlers.ts",
   "broker/isr-changes.ts",
   "broker/replica-fetchers.ts",
   "cluster/controller/alter-partition.ts",

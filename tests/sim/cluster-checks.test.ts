@@ -4,6 +4,7 @@ import {
   checkHandled,
   checkOffsets,
   checkReadings,
+  checkTopics,
   checkTransactions,
 } from "./cluster-checks.ts";
 import type { Append, OffsetEvent, Reading, TransactionOutcome } from "./cluster-history.ts";
@@ -89,4 +90,12 @@ test("what is below a committed offset has been handed out", () => {
     checkHandled(new Map([["t/0", new Set(offsets)]]), new Map([["t/0", 2]]), log("a", "b", "c"));
   check(0, 1)();
   expect(check(0)).toThrow("b at t/0@1 is below the committed 2, and no member had it");
+});
+
+test("topics stay as they were left", () => {
+  const known = new Map([["a", "there"], ["b", "gone"], ["c", "unknown"]] as const);
+  checkTopics(known, new Set(["a"]));
+  checkTopics(known, new Set(["a", "c"]));
+  expect(() => checkTopics(known, new Set())).toThrow("the topic a was made and is lost");
+  expect(() => checkTopics(known, new Set(["a", "b"]))).toThrow("the topic b was deleted and is");
 });

@@ -8,6 +8,7 @@ import type {
   PartitionKey,
   Reading,
   Sighting,
+  TopicState,
   Transaction,
 } from "./cluster-history.ts";
 import { expect } from "./violation.ts";
@@ -160,5 +161,16 @@ export function checkHandled(
         `${value} at ${partition}@${offset} is below the committed ${end}, and no member had it`,
       );
     }
+  }
+}
+
+/** Topics that were made are there, those that were deleted are not. */
+export function checkTopics(
+  known: ReadonlyMap<string, TopicState>,
+  present: ReadonlySet<string>,
+): void {
+  for (const [name, state] of known) {
+    expect(state !== "there" || present.has(name), `the topic ${name} was made and is lost`);
+    expect(state !== "gone" || !present.has(name), `the topic ${name} was deleted and is there`);
   }
 }

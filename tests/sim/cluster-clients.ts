@@ -10,6 +10,7 @@ import { type ClusterHistory, partitionKey, type Reading } from "./cluster-histo
 import type { SimRandom } from "./sim-random.ts";
 import { Violation } from "./violation.ts";
 
+/** Between two lives. */
 const RETRY_MS = 500;
 /** How often a client looks whether it is to stop. */
 const LOOK_MS = 200;
@@ -32,7 +33,7 @@ export interface ClientOptions {
 }
 
 /** What all of them share: lives, one after the other, until `stop`. */
-abstract class Client {
+export abstract class Client {
   #isStopped = false;
   #lives = 0;
   readonly done: Promise<void>;

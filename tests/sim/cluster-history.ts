@@ -54,12 +54,16 @@ export interface OffsetEvent {
   readonly answeredMs: number;
 }
 
+/** What an operator knows of a topic that it has made, or has tried to. */
+export type TopicState = "there" | "gone" | "unknown";
+
 /** See the head of this file. */
 export class ClusterHistory {
   readonly appends: Append[] = [];
   readonly readings: Reading[] = [];
   readonly transactions: Transaction[] = [];
   readonly offsets: OffsetEvent[] = [];
+  readonly topics = new Map<string, TopicState>();
   /** What members of the group have been handed out, by partition. */
   readonly handled = new Map<PartitionKey, Set<number>>();
 

@@ -30,6 +30,9 @@ export interface ClusterSimOptions {
   readonly writers: number;
   readonly transactors: number;
   readonly members: number;
+  /** Somebody makes and deletes topics, and moves partitions as well. */
+  readonly hasOperator: boolean;
+  readonly reassigns: boolean;
   readonly pauseMs: number;
   readonly steps: number;
   /** On average. */
@@ -62,6 +65,8 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     writers: random.between(1, 3),
     transactors: random.between(0, 2),
     members: random.between(0, 3),
+    hasOperator: random.chance(50),
+    reassigns: random.chance(50),
     pauseMs: random.pick([100, 300, 1000]),
     steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs),
     stepMs,

@@ -11,14 +11,16 @@ import {
   checkHandled,
   checkOffsets,
   checkReadings,
+  checkTopics,
   checkTransactions,
   type FinalLogs,
 } from "./cluster-checks.ts";
-import { Member, Reader, Transactor, Writer } from "./cluster-clients.ts";
+import { type Client, Member, Reader, Transactor, Writer } from "./cluster-clients.ts";
 import { ClusterFaults } from "./cluster-faults.ts";
 import { partitionKey, type Reading, type Sighting } from "./cluster-history.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { type ClusterSimOptions, drawClusterOptions } from "./cluster-options.ts";
+import { Operator, type OperatorTask } from "./cluster-operator.ts";
 import { ClusterWorld } from "./cluster-world.ts";
 import { SimRandom } from "./sim-random.ts";
 import { expect } from "./violation.ts";
@@ -31,14 +33,22 @@ const HEAL_MS = 180_000;
 const STOP_MS = 120_000;
 const READ_MS = 60_000;
 
-type Stoppable = Writer | Reader | Transactor | Member;
+/** What an operator does at times; nothing else where the run has none. */
+const TASKS: readonly OperatorTask[] = [
+  "topic",
+  "topic",
+  "reassign",
+  "reassign",
+  "elect",
+  "cancel",
+];
 
 /** See the head of this file. */
 export class ClusterSim {
   readonly options: ClusterSimOptions;
   readonly world: ClusterWorld;
   readonly #faults: ClusterFaults;
-  #clients: Stoppable[] = [];
+  #clients: Client[] = [];
 
   constructor(seed: number, logger: Logger, fixed: Partial<ClusterSimOptions> = {}) {
     this.options = { ...drawClusterOptions(new SimRandom(seed)), ...fixed };
@@ -116,7 +126,7 @@ export class ClusterSim {
 
   startClients(): void {
     const { world, options } = this;
-    const add = (client: Stoppable) => void this.#clients.push(client);
+    const add = (client: Client) => void this.#clients.push(client);
     for (let n = 0; n < options.writers; n++) {
       add(new Writer(world.clientOptions(`writer${n}`, APPENDS)));
     }
@@ -133,6 +143,12 @@ export class ClusterSim {
       const same = n === 0 ? protocol : this.#protocol;
       this.#protocol = same;
       add(new Member(world.clientOptions(`member${n}`, APPENDS), GROUP, same));
+    }
+    if (options.hasOperator) {
+      const ids = world.nodes.map(({ id }) => id);
+      const tasks = TASKS.filter((task) => options.reassigns || task === "topic");
+      const client = world.clientOptions("operator", APPENDS);
+      add(new Operator(client, tasks, ids, options.replicationFactor));
     }
     add(new Reader(world.clientOptions("reader", APPENDS), "read_uncommitted"));
     add(new Reader(world.clientOptions("lister", LISTS), "read_committed"));
@@ -164,7 +180,9 @@ export class ClusterSim {
   #isWhole(): boolean {
     const topics = [...this.world.replicas.newest?.topics.values() ?? []];
     return topics.every(({ partitions }) =>
-      partitions.every(({ leader, isr, replicas }) => leader >= 0 && isr.length === replicas.length)
+      partitions.every(({ leader, isr, replicas, adding = [], removing = [] }) =>
+        leader >= 0 && isr.length === replicas.length && adding.length + removing.length === 0
+      )
     );
   }
 
@@ -200,6 +218,8 @@ export class ClusterSim {
     checkReadings(history.readings, uncommitted, committed);
     checkTransactions(history.transactions, committed);
     checkOffsets(history.offsets);
+    const topics = [...replicas.newest?.topics.values() ?? []].map(({ name }) => name);
+    checkTopics(history.topics, new Set(topics));
     const offsets = new Map<string, number>();
     for (const { kind, partition, offset } of history.offsets) {
       if (kind === "committed") {

@@ -34,6 +34,7 @@ export interface IsrChangesOptions {
 /** Done, refused, or out of date: then there are news, if not here yet. */
 const DECISIONS: readonly number[] = [
   Errors.NONE,
+  Errors.NEW_LEADER_ELECTED,
   Errors.INELIGIBLE_REPLICA,
   Errors.INVALID_UPDATE_VERSION,
   Errors.FENCED_LEADER_EPOCH,

@@ -7,18 +7,21 @@ import type { Random } from "../core/io.ts";
 import { ZERO_UUID } from "../core/protocol/schema.ts";
 import type { Steps } from "../core/steps.ts";
 import {
+  isActive,
   type MetadataImage,
   metricName,
+  type PartitionImage,
   partitionRecord,
   type TopicImage,
   topicRecords,
 } from "../cluster/metadata-image.ts";
+import { countLoads, Placement, placementBrokers } from "../cluster/controller/placement.ts";
+import { newPartition } from "../cluster/controller/partition-change.ts";
 import type { MetadataRecord } from "../cluster/metadata-records.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import { checkTopicConfigs } from "./config/topic-config.ts";
 import { accept, type Outcome, type Refusal, refuse } from "./outcome.ts";
 import type { MutationQuota } from "./quotas/client-quota-manager.ts";
-import { newPartition, placeReplicas } from "./placement.ts";
 import { CLUSTER_METADATA_TOPIC, topicNameProblem } from "./topic-names.ts";
 
 /** Most partitions that one request may create (Kafka's `MAX_PARTITIONS_PER_BATCH`). */
@@ -60,11 +63,12 @@ export function* planCreateTopics(
   if (excess !== null) return { records: [], outcomes: topics.map(() => excess) };
   const duplicates = repeated(topics.map((topic) => topic.name));
   const planned = new Map<string, string>();
-  const outcomeOf = (topic: NewTopic): Outcome<TopicImage> => {
+  const placer = new Placer(context);
+  function* outcomeOf(topic: NewTopic): Steps<Outcome<TopicImage>> {
     if (duplicates.has(topic.name)) return refuse(Errors.INVALID_REQUEST, "Duplicate topic name.");
     const problem = nameProblem(context.image, topic.name, planned);
     if (problem !== null) return problem;
-    const outcome = planTopic(context, topic);
+    const outcome = yield* planTopic(context, placer, topic);
     const excess = outcome.ok
       ? context.charge?.(topic.name, outcome.value.partitions.length)
       : null;
@@ -72,11 +76,11 @@ export function* planCreateTopics(
     const metric = metricName(topic.name);
     if (outcome.ok && metric !== null) planned.set(metric, topic.name);
     return outcome;
-  };
+  }
   const records: MetadataRecord[] = [];
   const outcomes: Outcome<TopicImage>[] = [];
   for (const topic of topics) {
-    const outcome = outcomeOf(topic);
+    const outcome = yield* outcomeOf(topic);
     outcomes.push(outcome);
     if (outcome.ok) { for (const record of topicRecords(outcome.value)) records.push(record); }
     yield;
@@ -124,17 +128,21 @@ export function nameProblem(
   );
 }
 
-function planTopic(context: PlanContext, topic: NewTopic): Outcome<TopicImage> {
+function* planTopic(
+  context: PlanContext,
+  placer: Placer,
+  topic: NewTopic,
+): Steps<Outcome<TopicImage>> {
   const configs = topicConfigs(context.config, topic);
   if (!configs.ok) return configs;
   const assignment = topic.assignments.length > 0
     ? manualAssignment(context.image, topic)
-    : automaticAssignment(context, topic);
+    : yield* automaticAssignment(context.config, placer, topic);
   if (!assignment.ok) return assignment;
   return accept({
     name: topic.name,
     id: newTopicId(context.random),
-    partitions: assignment.value.map(newPartition),
+    partitions: assignment.value,
     configs: configs.value,
   });
 }
@@ -155,8 +163,11 @@ function topicConfigs(
   return problem === null ? accept(texts) : refuse(Errors.INVALID_CONFIG, problem);
 }
 
-function automaticAssignment(context: PlanContext, topic: NewTopic): Outcome<number[][]> {
-  const { image, config, random } = context;
+function* automaticAssignment(
+  config: BrokerConfig,
+  placer: Placer,
+  topic: NewTopic,
+): Steps<Outcome<PartitionImage[]>> {
   if (topic.replicationFactor < -1 || topic.replicationFactor === 0) {
     return refuse(
       Errors.INVALID_REPLICATION_FACTOR,
@@ -175,29 +186,56 @@ function automaticAssignment(context: PlanContext, topic: NewTopic): Outcome<num
   const replicationFactor = topic.replicationFactor === -1
     ? config.get("default.replication.factor")
     : topic.replicationFactor;
-  return assign(image, partitions, replicationFactor, random);
+  return yield* placer.place(partitions, replicationFactor);
 }
 
-function assign(
-  image: MetadataImage,
-  partitions: number,
-  replicationFactor: number,
-  random: Random,
-): Outcome<number[][]> {
-  const brokerIds = [...image.brokers.keys()];
-  if (replicationFactor > brokerIds.length) {
-    return refuse(
-      Errors.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replicationFactor} time(s): The target replication ` +
-        `factor of ${replicationFactor} cannot be reached because only ${brokerIds.length} ` +
-        "broker(s) are registered.",
-    );
+/** How many partitions are placed in a step. */
+const PLACED_PER_STEP = 50;
+
+/** Places the partitions of one plan: what it gives to a topic counts for the next one. */
+class Placer {
+  readonly #context: PlanContext;
+  #placement: Placement | null = null;
+
+  constructor(context: PlanContext) {
+    this.#context = context;
   }
-  const start = random.below(brokerIds.length);
-  return accept(placeReplicas(brokerIds, partitions, replicationFactor, start));
+
+  /** New partitions of a topic that has `present` already. */
+  *place(
+    partitions: number,
+    replicationFactor: number,
+    present: readonly PartitionImage[] = [],
+  ): Steps<Outcome<PartitionImage[]>> {
+    const { image } = this.#context;
+    const placement = this.#placement ??= yield* this.#begin();
+    const problem = placement.problem(replicationFactor);
+    if (problem !== null) {
+      return refuse(
+        Errors.INVALID_REPLICATION_FACTOR,
+        `Unable to replicate the partition ${replicationFactor} time(s): ${problem}`,
+      );
+    }
+    placement.beginTopic(present.map(({ replicas }) => replicas));
+    const placed: PartitionImage[] = [];
+    while (placed.length < partitions) {
+      const replicas = placement.place(replicationFactor);
+      placed.push(newPartition(replicas, (id) => isActive(image, id)));
+      if (placed.length % PLACED_PER_STEP === 0) yield;
+    }
+    return accept(placed);
+  }
+
+  *#begin(): Steps<Placement> {
+    const { image, random } = this.#context;
+    const brokers = placementBrokers(image);
+    // Where there is no choice nothing needs to be counted.
+    const loads = brokers.length > 1 ? yield* countLoads(image) : new Map();
+    return new Placement(brokers, (id) => loads.get(id), random);
+  }
 }
 
-function manualAssignment(image: MetadataImage, topic: NewTopic): Outcome<number[][]> {
+function manualAssignment(image: MetadataImage, topic: NewTopic): Outcome<PartitionImage[]> {
   if (topic.replicationFactor !== -1) {
     return refuse(
       Errors.INVALID_REQUEST,
@@ -231,7 +269,27 @@ function manualAssignment(image: MetadataImage, topic: NewTopic): Outcome<number
     }
     assignment.push(replicas);
   }
-  return checkAssignment(image, assignment, assignment[0]?.length ?? 0);
+  return manualPartitions(image, assignment, assignment[0]?.length ?? 0, 0);
+}
+
+/** Partitions from `firstIndex` on, each on the brokers that somebody has chosen. */
+function manualPartitions(
+  image: MetadataImage,
+  assignment: readonly (readonly number[])[],
+  replicationFactor: number,
+  firstIndex: number,
+): Outcome<PartitionImage[]> {
+  const checked = checkAssignment(image, assignment, replicationFactor);
+  if (!checked.ok) return checked;
+  const partitions = checked.value.map((replicas) =>
+    newPartition(replicas, (id) => isActive(image, id))
+  );
+  const dead = partitions.findIndex(({ leader }) => leader < 0);
+  return dead < 0 ? accept(partitions) : refuse(
+    Errors.INVALID_REPLICA_ASSIGNMENT,
+    "All brokers specified in the manual partition assignment for partition " +
+      `${firstIndex + dead} are fenced or in controlled shutdown.`,
+  );
 }
 
 /** Every partition has `replicationFactor` different brokers, all of them registered. */
@@ -239,7 +297,7 @@ export function checkAssignment(
   image: MetadataImage,
   assignment: readonly (readonly number[])[],
   replicationFactor: number,
-): Outcome<number[][]> {
+): Outcome<readonly (readonly number[])[]> {
   const invalid = (why: string) =>
     refuse(Errors.INVALID_REPLICA_ASSIGNMENT, `The manual partition assignment includes ${why}`);
   for (const replicas of assignment) {
@@ -257,7 +315,7 @@ export function checkAssignment(
       );
     }
   }
-  return accept(assignment.map((replicas) => [...replicas]));
+  return accept(assignment);
 }
 
 /** A random UUID in Kafka's form, none that it reserves or that begins with a dash. */
@@ -352,13 +410,14 @@ export interface NewPartitions {
 }
 
 /** Plans further partitions of topics; the outcome is the topic as it will be. */
-export function planCreatePartitions(
+export function* planCreatePartitions(
   context: PlanContext,
   topics: readonly NewPartitions[],
-): Plan<TopicImage> {
+): Steps<Plan<TopicImage>> {
   const duplicates = repeated(topics.map((topic) => topic.name));
+  const placer = new Placer(context);
   const records: MetadataRecord[] = [];
-  const outcomes = topics.map((wanted): Outcome<TopicImage> => {
+  function* outcomeOf(wanted: NewPartitions): Steps<Outcome<TopicImage>> {
     if (duplicates.has(wanted.name)) return refuse(Errors.INVALID_REQUEST, "Duplicate topic name.");
     const topic = context.image.topics.get(wanted.name);
     if (topic === undefined) {
@@ -367,24 +426,27 @@ export function planCreatePartitions(
         `This server does not host this topic-partition.`,
       );
     }
-    const assignment = addedPartitions(context, topic, wanted);
+    const assignment = yield* addedPartitions(context.image, placer, topic, wanted);
     if (!assignment.ok) return assignment;
-    const excess = context.charge?.(topic.name, assignment.value.length);
+    const added = assignment.value;
+    const excess = context.charge?.(topic.name, added.length);
     if (excess) return excess;
-    const added = assignment.value.map(newPartition);
     for (const [index, partition] of added.entries()) {
       records.push(partitionRecord(topic.id, topic.partitions.length + index, partition));
     }
     return accept({ ...topic, partitions: [...topic.partitions, ...added] });
-  });
+  }
+  const outcomes: Outcome<TopicImage>[] = [];
+  for (const wanted of topics) outcomes.push(yield* outcomeOf(wanted));
   return { records, outcomes };
 }
 
-function addedPartitions(
-  context: PlanContext,
+function* addedPartitions(
+  image: MetadataImage,
+  placer: Placer,
   topic: TopicImage,
   wanted: NewPartitions,
-): Outcome<number[][]> {
+): Steps<Outcome<PartitionImage[]>> {
   const present = topic.partitions.length;
   const invalid = (message: string) => refuse(Errors.INVALID_PARTITIONS, message);
   if (wanted.count === present) return invalid(`Topic already has ${present} partition(s).`);
@@ -403,7 +465,7 @@ function addedPartitions(
   const replicationFactor = topic.partitions[0]?.replicas.length ?? 1;
   const { assignments } = wanted;
   if (assignments === null) {
-    return assign(context.image, added, replicationFactor, context.random);
+    return yield* placer.place(added, replicationFactor, topic.partitions);
   }
   if (assignments.length !== added) {
     return refuse(
@@ -413,7 +475,7 @@ function addedPartitions(
     );
   }
   const replicas = assignments.map((assignment) => assignment.brokerIds);
-  return checkAssignment(context.image, replicas, replicationFactor);
+  return manualPartitions(image, replicas, replicationFactor, present);
 }
 
 function repeated(values: readonly string[]): ReadonlySet<string> {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { MetadataImage, topicRecords } from "../../cluster/metadata-image.ts";
 import { encodeChange, encodeSnapshot } from "../../cluster/metadata-batches.ts";
 import type { MetadataRecord } from "../../cluster/metadata-records.ts";
-import { newPartition } from "../placement.ts";
+import { newPartition } from "../../cluster/controller/partition-change.ts";
 import {
   LEASE_TTL_MS,
   type MetadataNode,
@@ -15,7 +15,7 @@ function topic(name: string): MetadataRecord[] {
   return topicRecords({
     name,
     id: Buffer.from(name.padEnd(16).slice(-16)).toString("base64url"),
-    partitions: [newPartition([1])],
+    partitions: [newPartition([1], () => true)],
     configs: new Map([["retention.ms", "1000"]]),
   });
 }

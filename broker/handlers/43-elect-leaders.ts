@@ -1,18 +1,18 @@
 /**
- * ElectLeaders, versions 0 to 2 (KIP-183, KIP-460): with one node every partition has the leader
- * that it wants, so each that exists answers ELECTION_NOT_NEEDED, and none is listed where all were
- * asked for. An unknown type of election is INVALID_REQUEST.
+ * ElectLeaders, versions 0 to 2 (KIP-183, KIP-460): gives partitions their preferred leader, or where
+ * there is none any that is up; `planElections` judges. All partitions may be asked for: then only those
+ * are listed that had not the leader which they want. An unknown type of election is INVALID_REQUEST.
  *
  * - 0: only the preferred leader. 1: unclean elections. 2: flexible.
  */
 import { CLUSTER_NAME } from "../../core/acl.ts";
 import { Errors } from "../../core/errors.ts";
+import { groupBy } from "../../core/group-by.ts";
 import { electLeaders } from "../../core/protocol/43-elect-leaders.ts";
 import type { RequestOf } from "../../core/protocol/schema.ts";
-import type { PartitionImage } from "../../cluster/metadata-image.ts";
-import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { accept, type Outcome, type Refusal, refuse } from "../outcome.ts";
+import { type Outcome, type Refusal, refuse } from "../outcome.ts";
+import { type ElectionResult, planElections } from "../plan-elections.ts";
 
 type Request = RequestOf<typeof electLeaders>;
 
@@ -22,7 +22,7 @@ const UNCLEAN = 1;
 export const electLeadersHandler: Handler<typeof electLeaders> = {
   api: electLeaders,
   authorize: { kind: "items", operations: ["ALTER CLUSTER"] },
-  handle(context, request, broker) {
+  async handle(context, request, broker) {
     const { apiVersion } = context;
     const { electionType } = request;
     if (!context.authorized("ALTER", "CLUSTER", CLUSTER_NAME)) {
@@ -33,47 +33,49 @@ export const electLeadersHandler: Handler<typeof electLeaders> = {
       const why = `Unknown election type ${electionType}`;
       return refuseAll(request, apiVersion, refuse(Errors.INVALID_REQUEST, why));
     }
-    if (request.topicPartitions === null) {
-      // Only failures are listed where all partitions are meant, and there are none.
+    const wanted =
+      request.topicPartitions?.flatMap(({ topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition }))
+      ) ?? null;
+    const election = electionType === PREFERRED ? "preferred" : "unclean";
+    const [outcome] = await broker.controller.change<readonly ElectionResult[]>(
+      1,
+      (plan) => planElections(plan, election, wanted),
+      { timeoutMs: request.timeoutMs },
+    );
+    if (outcome === undefined) return refuseAll(request, apiVersion, NO_OUTCOME);
+    if (!outcome.ok) return refuseAll(request, apiVersion, outcome);
+    const { topicPartitions } = request;
+    if (topicPartitions === null) {
+      const results = groupBy(outcome.value, ({ topic }) => topic);
       const topics = [...broker.metadata.image.topics.keys()];
-      return { replicaElectionResults: topics.map((topic) => ({ topic, partitionResult: [] })) };
+      return {
+        replicaElectionResults: topics.map((topic) => ({
+          topic,
+          partitionResult: (results.get(topic) ?? []).map(resultOf),
+        })),
+      };
     }
+    const results = outcome.value.map(resultOf);
     return {
-      replicaElectionResults: request.topicPartitions.map(({ topic, partitions }) => ({
+      replicaElectionResults: topicPartitions.map(({ topic, partitions }) => ({
         topic,
-        partitionResult: partitions.map((partitionId) => {
-          const found = findPartition(broker, topic, partitionId);
-          const outcome = found.ok ? elect(found.value, electionType) : found;
-          return { partitionId, errorCode: outcome.error, errorMessage: outcome.message };
-        }),
+        partitionResult: results.splice(0, partitions.length),
       })),
     };
   },
 };
 
-function findPartition(broker: Broker, topic: string, index: number): Outcome<PartitionImage> {
-  const image = broker.metadata.topic(topic);
-  if (image === undefined) {
-    return refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `No such topic as ${topic}`);
-  }
-  const partition = image.partitions[index];
-  return partition === undefined
-    ? refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `No such partition as ${topic}-${index}`)
-    : accept(partition);
+const NO_OUTCOME = refuse(Errors.UNKNOWN_SERVER_ERROR, "The election has no outcome.");
+
+function resultOf({ partition, outcome }: ElectionResult) {
+  return { partitionId: partition, ...codeOf(outcome) };
 }
 
-/** One node leads all, or nobody can. */
-function elect({ leader, replicas }: PartitionImage, electionType: number) {
-  const isDone = electionType === PREFERRED ? leader === replicas[0] : leader >= 0;
-  if (isDone) {
-    return refuse(
-      Errors.ELECTION_NOT_NEEDED,
-      "Leader election not needed for topic partition.",
-    );
-  }
-  return electionType === PREFERRED
-    ? refuse(Errors.PREFERRED_LEADER_NOT_AVAILABLE, "The preferred leader was not available.")
-    : refuse(Errors.ELIGIBLE_LEADERS_NOT_AVAILABLE, "No replica can become the leader.");
+function codeOf(outcome: Outcome<null>) {
+  return outcome.ok
+    ? { errorCode: Errors.NONE, errorMessage: null }
+    : { errorCode: outcome.error, errorMessage: outcome.message };
 }
 
 function refuseAll(request: Request, apiVersion: number, why: Refusal) {
@@ -81,11 +83,7 @@ function refuseAll(request: Request, apiVersion: number, why: Refusal) {
     ...(apiVersion >= 1 ? { errorCode: why.error } : {}),
     replicaElectionResults: (request.topicPartitions ?? []).map(({ topic, partitions }) => ({
       topic,
-      partitionResult: partitions.map((partitionId) => ({
-        partitionId,
-        errorCode: why.error,
-        errorMessage: why.message,
-      })),
+      partitionResult: partitions.map((partitionId) => ({ partitionId, ...codeOf(why) })),
     })),
   };
 }

@@ -1,17 +1,15 @@
 /**
- * AlterPartitionReassignments, versions 0 to 1 (KIP-455): with one node a partition can only stay
- * where it is, which is granted; any other assignment is INVALID_REPLICA_ASSIGNMENT, and there never
- * is a reassignment to cancel (NO_REASSIGNMENT_IN_PROGRESS).
+ * AlterPartitionReassignments, versions 0 to 1 (KIP-455): partitions begin to move to other brokers, or
+ * give that up (null replicas); `planReassignments` judges. Answers when the move has begun.
  *
  * - 1: the replication factor may be protected against changes (KIP-860).
  */
 import { CLUSTER_NAME } from "../../core/acl.ts";
+import { assert } from "../../core/assert.ts";
 import { Errors } from "../../core/errors.ts";
 import { alterPartitionReassignments } from "../../core/protocol/45-alter-partition-reassignments.ts";
-import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { accept, type Outcome, refuse } from "../outcome.ts";
-import { checkAssignment } from "../plan-topics.ts";
+import { planReassignments } from "../plan-reassignments.ts";
 
 export const alterPartitionReassignmentsHandler: Handler<typeof alterPartitionReassignments> = {
   api: alterPartitionReassignments,
@@ -20,15 +18,30 @@ export const alterPartitionReassignmentsHandler: Handler<typeof alterPartitionRe
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],
     deny: () => ({ errorCode: Errors.CLUSTER_AUTHORIZATION_FAILED }),
   },
-  handle(_context, request, broker) {
+  async handle(_context, request, broker) {
+    const { allowReplicationFactorChange, timeoutMs } = request;
+    const wanted = request.topics.flatMap(({ name, partitions }) =>
+      partitions.map(({ partitionIndex, replicas }) => ({
+        topic: name,
+        partition: partitionIndex,
+        replicas,
+      }))
+    );
+    const outcomes = await broker.controller.change<null>(
+      wanted.length,
+      (context) => planReassignments(context, wanted, allowReplicationFactorChange),
+      { timeoutMs },
+    );
+    let next = 0;
     return {
       errorCode: Errors.NONE,
       errorMessage: null,
-      allowReplicationFactorChange: request.allowReplicationFactorChange,
+      allowReplicationFactorChange,
       responses: request.topics.map(({ name, partitions }) => ({
         name,
-        partitions: partitions.map(({ partitionIndex, replicas }) => {
-          const outcome = reassign(broker, name, partitionIndex, replicas);
+        partitions: partitions.map(({ partitionIndex }) => {
+          const outcome = outcomes[next++];
+          assert(outcome !== undefined, "one outcome for each partition");
           return {
             partitionIndex,
             errorCode: outcome.ok ? Errors.NONE : outcome.error,
@@ -39,23 +52,3 @@ export const alterPartitionReassignmentsHandler: Handler<typeof alterPartitionRe
     };
   },
 };
-
-function reassign(
-  broker: Broker,
-  name: string,
-  index: number,
-  replicas: readonly number[] | null,
-): Outcome<null> {
-  const topic = broker.metadata.topic(name);
-  if (topic === undefined) {
-    return refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find a topic named ${name}.`);
-  }
-  if (topic.partitions[index] === undefined) {
-    return refuse(Errors.UNKNOWN_TOPIC_OR_PARTITION, `Unable to find partition ${name}:${index}.`);
-  }
-  if (replicas === null) {
-    return refuse(Errors.NO_REASSIGNMENT_IN_PROGRESS, "No partition reassignment is in progress.");
-  }
-  const checked = checkAssignment(broker.metadata.image, [replicas], replicas.length);
-  return checked.ok ? accept(null) : checked;
-}

@@ -1,11 +1,14 @@
 /**
- * UnregisterBroker, version 0: forgets a broker that is gone. One that is not registered is
- * BROKER_ID_NOT_REGISTERED; this one is not gone (INVALID_REQUEST).
+ * UnregisterBroker, version 0: forgets a broker that is gone (`planUnregister`). One that is not
+ * registered is BROKER_ID_NOT_REGISTERED; one that is its own cluster is not gone (INVALID_REQUEST). One
+ * that lives registers again.
  */
 import { CLUSTER_NAME } from "../../core/acl.ts";
+import { assert } from "../../core/assert.ts";
 import { Errors } from "../../core/errors.ts";
 import { unregisterBroker } from "../../core/protocol/64-unregister-broker.ts";
 import type { Handler } from "../handler.ts";
+import { planUnregister } from "../plan-brokers.ts";
 
 export const unregisterBrokerHandler: Handler<typeof unregisterBroker> = {
   api: unregisterBroker,
@@ -14,15 +17,14 @@ export const unregisterBrokerHandler: Handler<typeof unregisterBroker> = {
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],
     deny: () => ({ errorCode: Errors.CLUSTER_AUTHORIZATION_FAILED }),
   },
-  handle(_context, { brokerId }, broker) {
-    return broker.metadata.image.brokers.has(brokerId)
-      ? {
-        errorCode: Errors.INVALID_REQUEST,
-        errorMessage: `Broker ID ${brokerId} is the broker that answers this`,
-      }
-      : {
-        errorCode: Errors.BROKER_ID_NOT_REGISTERED,
-        errorMessage: `Broker ID ${brokerId} is not currently registered`,
-      };
+  async handle(_context, { brokerId }, broker) {
+    const [outcome] = await broker.controller.change<null>(
+      1,
+      (context) => planUnregister(context, brokerId),
+    );
+    assert(outcome !== undefined, "one outcome for one broker");
+    return outcome.ok
+      ? { errorCode: Errors.NONE, errorMessage: null }
+      : { errorCode: outcome.error, errorMessage: outcome.message };
   },
 };

@@ -69,7 +69,9 @@ export function planProposal(
     isRecovered: !proposed.isRecovering,
   });
   // The same as it is: the leader has not heard of it yet.
-  return next === null ? refused(Errors.NONE, partition) : written(next, Errors.NONE);
+  if (next === null) return refused(Errors.NONE, partition);
+  // It has completed a reassignment that takes the leader away.
+  return written(next, next.leader === leader ? Errors.NONE : Errors.NEW_LEADER_ELECTED);
 }
 
 function refused(error: ErrorCode, state: PartitionImage | null): ProposalOutcome {

@@ -104,4 +104,33 @@ describe("a partition", () => {
     expect(after({ isr: [0], isRecovering: true }, { isRecovered: true }))
       .toEqual({ isRecovering: false, partitionEpoch: 10 });
   });
+
+  test("takes on the replicas of a reassignment, and completes it when the target is in sync", () => {
+    const moving = { replicas: [3, 1, 0, 2], adding: [3], removing: [0, 2] };
+    expect(after({}, { assignment: moving })).toEqual({ ...moving, partitionEpoch: 10 });
+    expect(after(moving, { isr: [0, 2, 3] }, [0, 1, 2, 3]))
+      .toEqual({ isr: [0, 2, 3], partitionEpoch: 10 });
+    expect(after(moving, { isr: [0, 1, 2, 3] }, [0, 1, 2, 3])).toEqual({
+      ...{ replicas: [3, 1], isr: [1, 3], adding: [], removing: [] },
+      ...{ leader: 3, leaderEpoch: 5, partitionEpoch: 10 },
+    });
+  });
+
+  test("begins another epoch when a replica goes, also under the same leader", () => {
+    const moving = { replicas: [0, 1, 3, 2], adding: [3], removing: [2] };
+    expect(after(moving, { isr: [0, 1, 2, 3] }, [0, 1, 2, 3])).toEqual({
+      ...{ replicas: [0, 1, 3], isr: [0, 1, 3], adding: [], removing: [] },
+      ...{ leaderEpoch: 5, partitionEpoch: 10 },
+    });
+    const another = { replicas: [2, 1, 0], adding: [], removing: [] };
+    expect(after({}, { assignment: another })).toEqual({ replicas: [2, 1, 0], partitionEpoch: 10 });
+  });
+
+  test("has nobody eligible that is no replica any more", () => {
+    const moving = { replicas: [0, 1, 2, 3], adding: [3], isr: [0], elr: [2, 3] };
+    const back = { replicas: [0, 1, 2], adding: [], removing: [] };
+    expect(after(moving, { assignment: back })).toMatchObject({ elr: [2] });
+    const lost = { ...moving, leader: -1, isr: [], elr: [], lastKnownElr: [3] };
+    expect(after(lost, { assignment: back }, [])).toMatchObject({ lastKnownElr: [] });
+  });
 });

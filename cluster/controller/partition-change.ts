@@ -9,6 +9,7 @@
  */
 import { assert } from "../../core/assert.ts";
 import type { PartitionImage } from "../metadata-image.ts";
+import { type Assignment, completed } from "./reassignment.ts";
 
 /** The whole state of a partition. */
 export interface PartitionState {
@@ -63,6 +64,15 @@ export function imageOf(state: PartitionState): PartitionImage {
   };
 }
 
+/** A partition at its birth: replicas that are up are in sync, and the first of them leads. */
+export function newPartition(
+  replicas: readonly number[],
+  isAlive: (brokerId: number) => boolean,
+): PartitionImage {
+  const isr = replicas.filter(isAlive);
+  return { replicas, isr, leader: isr[0] ?? -1, leaderEpoch: 0, partitionEpoch: 0 };
+}
+
 /** What is to become of a partition. */
 export interface PartitionChange {
   readonly election: Election;
@@ -72,6 +82,8 @@ export interface PartitionChange {
   isAlive(brokerId: number): boolean;
   /** The ISR as its leader proposes it. Default: as it is. */
   readonly isr?: readonly number[];
+  /** Other replicas: a reassignment begins, or is given up. Default: as they are. */
+  readonly assignment?: Assignment;
   /** Brokers that cannot be in the ISR any more: fenced, stopping. */
   readonly leaving?: readonly number[];
   /** Brokers that have come back from an unclean stop. */
@@ -80,7 +92,11 @@ export interface PartitionChange {
   readonly isRecovered?: boolean;
 }
 
-/** The next state, or null if nothing changes. */
+/**
+ * The next state, or null if nothing changes. A reassignment whose target is in the ISR is completed by
+ * it. Who is no replica any more leaves ISR and ELR; that begins another leader epoch, so that nobody
+ * counts on its fetches.
+ */
 export function changePartition(
   before: PartitionState,
   change: PartitionChange,
@@ -91,23 +107,26 @@ export function changePartition(
     "an ISR is proposed or shrunk, not both",
   );
   const goes = (id: number) => leaving.includes(id) || unclean.includes(id);
-  const isr = (change.isr ?? before.isr).filter((id) => !goes(id));
+  const wanted = (change.isr ?? before.isr).filter((id) => !goes(id));
+  const assigned = completed(change.assignment ?? before, wanted);
+  const { replicas, adding, removing } = assigned;
+  const isReplica = (id: number) => replicas.includes(id);
+  const isr = wanted.filter(isReplica);
   const isEnough = (members: readonly number[]) =>
-    members.length >= Math.min(change.minInsync, before.replicas.length);
+    members.length >= Math.min(change.minInsync, replicas.length);
   const candidates = [...new Set([...before.elr, ...before.isr])]
-    .filter((id) => !isr.includes(id) && !unclean.includes(id));
+    .filter((id) => isReplica(id) && !isr.includes(id) && !unclean.includes(id));
   const elr = isEnough(isr) ? [] : candidates;
-  const elected = elect({ ...before, isr, elr }, change);
-  const led = withLeader({ ...before, isr, elr }, elected, change);
+  const state = { ...before, replicas, adding, removing, isr, elr };
+  const led = withLeader(state, elect(state, change), change);
   // With a leader out of the ELR the ISR may be large enough for the high watermark to move on.
   const next = isEnough(led.isr) ? { ...led, elr: [] } : led;
-  const lastKnownElr = lastKnown(before, next, change);
-  const changed = { ...next, lastKnownElr };
+  const changed = { ...next, lastKnownElr: lastKnown(before, next, change) };
   if (isSame(before, changed)) return null;
-  const isOtherLeader = changed.leader !== before.leader;
+  const isOtherEpoch = changed.leader !== before.leader || !before.replicas.every(isReplica);
   return {
     ...changed,
-    leaderEpoch: before.leaderEpoch + (isOtherLeader ? 1 : 0),
+    leaderEpoch: before.leaderEpoch + (isOtherEpoch ? 1 : 0),
     partitionEpoch: before.partitionEpoch + 1,
   };
 }
@@ -140,7 +159,8 @@ function elect(state: PartitionState, change: PartitionChange): Elected {
   if (clean !== undefined) return { leader: clean, isClean: true };
   // Nobody can have more than who was the last of all, though it may have lost the end (KIP-966).
   const [last] = lastKnownElr;
-  const isLastKnown = isr.length === 0 && elr.length === 0 && lastKnownElr.length === 1;
+  const isLastKnown = isr.length === 0 && elr.length === 0 && lastKnownElr.length === 1 &&
+    last !== undefined && replicas.includes(last);
   if (last !== undefined && isLastKnown && mayLead(last)) return { leader: last, isClean: false };
   if (election === "unclean") {
     const any = replicas.find(mayLead);
@@ -171,12 +191,15 @@ function lastKnown(
 ): readonly number[] {
   if (next.isr.length > 0 || next.elr.length > 0) return [];
   const gone = [...before.isr, ...before.elr].filter((id) => unclean.includes(id));
-  return gone.length > 0 ? gone : before.lastKnownElr;
+  const known = gone.length > 0 ? gone : before.lastKnownElr;
+  return known.filter((id) => next.replicas.includes(id));
 }
 
 function isSame(a: PartitionState, b: PartitionState): boolean {
   const isSameList = (x: readonly number[], y: readonly number[]) =>
     x.length === y.length && x.every((id, index) => id === y[index]);
   return a.leader === b.leader && a.isRecovering === b.isRecovering && isSameList(a.isr, b.isr) &&
-    isSameList(a.elr, b.elr) && isSameList(a.lastKnownElr, b.lastKnownElr);
+    isSameList(a.elr, b.elr) && isSameList(a.lastKnownElr, b.lastKnownElr) &&
+    isSameList(a.replicas, b.replicas) && isSameList(a.adding, b.adding) &&
+    isSameList(a.removing, b.removing);
 }

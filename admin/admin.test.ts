@@ -29,7 +29,14 @@ beforeAll(async () => {
   server = startAdminServer({
     serveHttp: bunServeHttp,
     at: { host: "127.0.0.1", port: 0 },
-    services: () => isStarted ? { broker: running.broker, clients: () => running.clients() } : null,
+    services: () =>
+      isStarted
+        ? {
+          broker: running.broker,
+          clients: () => running.clients(),
+          members: () => running.gossip?.members() ?? null,
+        }
+        : null,
   });
 });
 afterAll(async () => {
@@ -58,6 +65,11 @@ test("as long as the broker starts it is live, and not ready", async () => {
   for (const path of ["/ready", "/v1/clients"]) expect(await ask(path)).toMatchObject(starting);
   expect((await ask("/live", { headers: { host: "evil.example" } })).status).toBe(421);
   isStarted = true;
+});
+
+test("a broker that is no member of a cluster has no list of members", async () => {
+  const none = { status: 404, body: { title: "no member of a cluster" } };
+  expect(await ask("/v1/members")).toMatchObject(none);
 });
 
 test("what is not there is a problem in RFC 9457's form", async () => {

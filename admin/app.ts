@@ -5,10 +5,12 @@
 import { Hono } from "hono";
 import type { ConnectedClient } from "../broker/connected-clients.ts";
 import type { Broker } from "../broker/broker.ts";
+import type { Member } from "../cluster/gossip/member.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
+import { memberRoutes } from "./routes/members.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -20,6 +22,8 @@ export interface AdminServices {
   readonly broker: Broker;
   /** Who is connected. */
   clients(): ConnectedClient[];
+  /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
+  members(): Member[] | null;
 }
 
 /** The app; requests come with who sends them. */
@@ -28,7 +32,14 @@ export type AdminApp = Hono<{ Bindings: { readonly peer: HostPort } }>;
 /** Adds the routes of one part of the API. */
 export type Routes = (app: AdminApp, services: AdminServices) => void;
 
-const ROUTES: readonly Routes[] = [healthRoutes, clientRoutes, devRoutes, trashRoutes, keyRoutes];
+const ROUTES: readonly Routes[] = [
+  healthRoutes,
+  clientRoutes,
+  devRoutes,
+  trashRoutes,
+  keyRoutes,
+  memberRoutes,
+];
 
 /** What is answered also while the broker stops. */
 const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];

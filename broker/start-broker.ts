@@ -12,6 +12,7 @@ import { ApiTable } from "./api-table.ts";
 import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
 import { allowAll, type Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
+import type { NodeGossip } from "./cluster/node-gossip.ts";
 import type { Peers } from "./cluster/peers.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
@@ -68,6 +69,8 @@ export interface RunningBroker {
   readonly listeners: readonly ListenerInfo[];
   /** The first listener's port. */
   readonly port: number;
+  /** What this broker hears of other members of its cluster; null if it does not gossip. */
+  readonly gossip: NodeGossip | null;
   /** Who is connected at the moment, the oldest connection first. */
   clients(): ConnectedClient[];
   /** Answers what is under way, flushes, and leaves the mark of a clean end. */
@@ -134,14 +137,21 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     await services.close();
     throw error;
   });
+  const gossip = await startGossip(broker, server, options).catch(async (error: unknown) => {
+    await server.stop(0);
+    await services.close();
+    throw error;
+  });
   return {
     broker,
     listeners: server.listeners,
     port: server.listeners[0]?.bound.port ?? 0,
+    gossip,
     clients: () => connectedClients(server.connections, broker),
     stop: async () => {
       stopping.abort(new Error("the broker stops"));
       await server.stop(STOP_GRACE_MS);
+      await gossip?.stop();
       await services.close();
     },
   };
@@ -150,6 +160,18 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
 async function startServing(broker: Broker, options: BrokerOptions): Promise<Server> {
   await createTopics(broker, options.topics ?? []);
   return await startServer(broker, options.listeners ?? [LOOPBACK]);
+}
+
+async function startGossip(
+  { io, logger, nodeId, clusterId, config }: Broker,
+  { listeners }: Server,
+  { cluster }: BrokerOptions,
+): Promise<NodeGossip | null> {
+  if (cluster?.gossip === undefined || cluster.gossip === null) return null;
+  const rack = config.get("broker.rack");
+  const node = { nodeId, clusterId, rack, listeners };
+  const { NodeGossip } = await import("./cluster/node-gossip.ts");
+  return await NodeGossip.start(io, logger, node, cluster, cluster.gossip);
 }
 
 async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promise<void> {

@@ -17,9 +17,7 @@ import { parseAdminAddress } from "./serve/admin-address.ts";
 import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
 import {
   type ClusterFlags,
-  clusterOptions,
   isMember,
-  memberListeners,
   nodeIdOnDisk,
   once,
   parseNodeId,
@@ -154,17 +152,17 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   const isClustered = isMember(options);
   const config = await brokerConfig(options, system.disk, isClustered);
   const chosen = chooseListeners(options, config);
-  const listeners = isClustered ? memberListeners(chosen, options.join) : chosen;
+  // Loaded by members alone: a broker alone starts sooner.
+  const member = isClustered ? await import("./serve/cluster-member.ts") : null;
+  const listeners = member?.memberListeners(chosen, options.join) ?? chosen;
   const admin = parseAdminAddress(options.admin ?? null);
   const bound = [
     ...listeners.map(({ bind }) => bind),
     ...(typeof admin === "object" ? [admin] : []),
   ];
   refuseInsecure(bound, options.insecure === true);
-  const cluster = isClustered
-    ? await clusterOptions(options, { logger, version, listeners })
-    : null;
-  if (cluster !== null) throw notYet(cluster.name);
+  const cluster = await member?.clusterOptions(options, { logger, version, listeners });
+  if (cluster !== undefined) throw notYet(cluster.name);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);
@@ -173,7 +171,11 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   let running: RunningBroker | null = null;
   const services = () => {
     const started = running;
-    return started && { broker: started.broker, clients: () => started.clients() };
+    return started && {
+      broker: started.broker,
+      clients: () => started.clients(),
+      members: () => started.gossip?.members() ?? null,
+    };
   };
   const adminServer = admin === "off" ? null : startAdminServer({
     serveHttp: bunServeHttp,
@@ -189,7 +191,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     furtherDataDirs,
     topics: options.topic.map(parseTopicSpec),
     dev: options.dev === true,
-    ...(cluster !== null && { cluster }),
+    ...(cluster !== undefined && { cluster }),
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
   });

@@ -8,15 +8,8 @@ import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { createLogger, silentLogger } from "../../core/logger.ts";
 import { loadMetaProperties } from "../../storage/meta-properties.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
-import {
-  type ClusterFlags,
-  clusterOptions,
-  gossipPortFor,
-  isMember,
-  memberListeners,
-  nodeIdOnDisk,
-  parseNodeId,
-} from "./cluster-flags.ts";
+import { type ClusterFlags, isMember, nodeIdOnDisk, parseNodeId } from "./cluster-flags.ts";
+import { clusterOptions, gossipPortFor, memberListeners } from "./cluster-member.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "kstream-cluster-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));

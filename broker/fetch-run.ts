@@ -5,6 +5,7 @@ import type { AbortedTransaction, LocateResult } from "../storage/partition-log.
 import { waitForData, type Watch } from "./delayed.ts";
 import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
+import type { ReplicaSelector } from "./replica-selector.ts";
 
 /** What one partition of a fetch came to. */
 export interface FetchEntry {
@@ -19,6 +20,8 @@ export interface FetchEntry {
   readonly aborted: readonly AbortedTransaction[] | null;
   /** `partition.visibleBytes` at the read. */
   readonly visibleBytes: number;
+  /** The broker that the client had better fetch from; −1: this one. */
+  readonly preferredReplica: number;
 }
 
 /** How a fetch reads and waits. */
@@ -33,6 +36,12 @@ export interface FetchParams {
   readonly stopping: AbortSignal;
   /** Who fetches as a follower, so that what is asked for counts as what it has; null: a client. */
   readonly follower: Pick<FollowerFetch, "brokerId" | "brokerEpoch"> | null;
+  /** Whether this broker answers also where it only follows (KIP-392). */
+  readonly fromFollowers: boolean;
+  /** Sends consumers to nearer replicas; null: it does not. */
+  readonly select: ReplicaSelector | null;
+  /** Whether a high watermark that the session's client does not know is reason enough to answer. */
+  readonly tellsHighWatermarks: boolean;
   /** Finds the partition of a target, or says why it is not served. */
   readonly find: (target: FetchTarget) => Partition | ErrorCode;
 }
@@ -46,7 +55,7 @@ const NOTHING = new Uint8Array(0);
  *
  * - the first batch found is returned even if it is larger than every bound, so that a consumer
  *   cannot get stuck on it;
- * - an error or a diverging epoch of any partition ends the waiting.
+ * - an error, a diverging epoch or a nearer replica of any partition ends the waiting.
  */
 export function runFetch(
   clock: Clock,
@@ -78,7 +87,7 @@ async function waitAndRead(
     );
     if (wake === "aborted") return entries;
     // The same fetch as before: it says no more now than it did then.
-    entries = await readRound(partitions, { ...params, follower: null });
+    entries = await readRound(partitions, { ...params, follower: null, select: null });
     // What was counted while waiting may be more than the bounds let through: that is enough then.
     if (wake === "deadline" || totalBytes(entries) > 0) return entries;
   }
@@ -89,9 +98,15 @@ function isDone(clock: Clock, entries: readonly FetchEntry[], params: FetchParam
   if (totalBytes(entries) >= params.minBytes || entries.length === 0) return true;
   for (const entry of entries) {
     if (entry.error !== Errors.NONE || entry.diverging !== null) return true;
+    if (entry.preferredReplica >= 0) return true;
+    if (params.tellsHighWatermarks && knowsLess(entry)) return true;
   }
   return params.signal.aborted || params.stopping.aborted ||
     clock.monotonicMs() >= params.deadlineMs;
+}
+
+function knowsLess({ partition, session }: FetchEntry): boolean {
+  return partition !== null && session.sentHighWatermark !== partition.highWatermark;
 }
 
 function totalBytes(entries: readonly FetchEntry[]): number {
@@ -153,7 +168,9 @@ function readOne(
   const target = session.target;
   const found = params.find(target);
   if (typeof found === "number") return failure(session, null, found);
-  const error = found.checkLeader(target.currentLeaderEpoch);
+  const error = params.fromFollowers
+    ? found.checkReplica(target.currentLeaderEpoch)
+    : found.checkLeader(target.currentLeaderEpoch);
   if (error !== Errors.NONE) return failure(session, found, error);
   if (target.lastFetchedEpoch >= 0) {
     const end = found.epochEndOffset(target.lastFetchedEpoch);
@@ -161,6 +178,10 @@ function readOne(
     if (end.leaderEpoch < target.lastFetchedEpoch || end.endOffset < target.fetchOffset) {
       return { ...failure(session, found, Errors.NONE), diverging: end };
     }
+  }
+  const preferred = params.select?.(found, target.fetchOffset) ?? null;
+  if (preferred !== null) {
+    return { ...failure(session, found, Errors.NONE), preferredReplica: preferred };
   }
   const visibleBytes = found.visibleBytes(params.isolation);
   const maxBytes = Math.min(target.maxBytes, budget.remainingBytes);
@@ -206,6 +227,7 @@ function take(
     diverging: null,
     aborted,
     visibleBytes,
+    preferredReplica: -1,
   };
 }
 
@@ -222,5 +244,6 @@ function failure(
     diverging: null,
     aborted: null,
     visibleBytes: 0,
+    preferredReplica: -1,
   };
 }

@@ -20,7 +20,7 @@ import { cleanerConfigOf, logConfigOf, partitionConfigOf } from "./log-config.ts
 import { MetadataCache } from "./metadata-cache.ts";
 import type { MetadataChanges } from "./metadata-changes.ts";
 import type { PartitionSurroundings } from "./partition.ts";
-import { PartitionSet } from "./partition-set.ts";
+import { type HostMode, PartitionSet } from "./partition-set.ts";
 import { TopicTrash } from "./topic-trash.ts";
 
 /** What it is opened with. */
@@ -77,12 +77,14 @@ export function hostPartitions(
   dataDirs: DataDirs,
   metadata: MetadataCache,
   surroundings: PartitionSurroundings,
+  mode: HostMode = "alone",
 ): PartitionSet {
   const partitions = new PartitionSet(
     surroundings,
     logger,
     dataDirs,
     (topic) => partitionConfigOf(metadata.topicConfig(topic)),
+    mode,
   );
   metadata.onChange((delta) => partitions.apply(delta));
   return partitions;

@@ -1,7 +1,7 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
-import type { MetadataDelta, TopicImage } from "../cluster/metadata-image.ts";
+import type { MetadataDelta, PartitionImage, TopicImage } from "../cluster/metadata-image.ts";
 import type { LogConfig } from "../storage/log-config.ts";
 import type { LogIdentity, PartitionLog } from "../storage/partition-log.ts";
 import { Partition, type PartitionConfig, type PartitionSurroundings } from "./partition.ts";
@@ -14,15 +14,23 @@ export interface LogStore {
   getOrCreate(id: LogIdentity, config: LogConfig): PartitionLog;
   /** As `DataDir.delete`. */
   delete(log: PartitionLog): Promise<void>;
+  /** As `DataDir.restart`. */
+  restart(log: PartitionLog, offset: number): PartitionLog;
 }
 
 interface HostedTopic {
   image: TopicImage;
   /** Read at the first use. */
   config: PartitionConfig | null;
-  /** Opened at first use: a broker of 10,000 idle partitions is cheap. */
+  /** Alone, opened at first use: a broker of 10,000 idle partitions is cheap. */
   readonly partitions: (Partition | undefined)[];
 }
+
+/**
+ * Whether the broker is a cluster by itself, or one of several: then it hosts nothing before `adoptLogs`,
+ * and from then on all partitions of which it is a replica, so that they are led or followed.
+ */
+export type HostMode = "alone" | "member";
 
 /**
  * The partitions that this broker hosts. It follows the metadata image: a topic that appears there
@@ -37,6 +45,8 @@ export class PartitionSet {
   readonly #byName = new Map<string, HostedTopic>();
   readonly #byId = new Map<string, HostedTopic>();
   readonly #deletions = new Set<Promise<void>>();
+  readonly #mode: HostMode;
+  #isReady: boolean;
 
   /** `configOf` gives a topic's configuration: its own settings over the broker's. */
   constructor(
@@ -44,11 +54,14 @@ export class PartitionSet {
     logger: Logger,
     store: LogStore,
     configOf: (topic: TopicImage) => PartitionConfig,
+    mode: HostMode = "alone",
   ) {
     this.#surroundings = surroundings;
     this.#logger = logger;
     this.#store = store;
     this.#configOf = configOf;
+    this.#mode = mode;
+    this.#isReady = mode === "alone";
   }
 
   /**
@@ -85,7 +98,7 @@ export class PartitionSet {
     for (const topic of delta.deletedTopics) this.#remove(topic.id);
     for (const topic of delta.createdTopics) this.#put(topic);
     for (const { before, after } of delta.changedTopics) {
-      this.#put(after);
+      this.#put(after, before);
       if (before.configs !== after.configs) this.#refreshConfig(after.name);
     }
     if (delta.brokerConfigsChanged) {
@@ -93,18 +106,46 @@ export class PartitionSet {
     }
   }
 
-  #put(image: TopicImage): void {
+  #put(image: TopicImage, before?: TopicImage): void {
     const hosted = this.#byId.get(image.id);
     if (hosted === undefined) {
       const fresh: HostedTopic = { image, config: null, partitions: [] };
       this.#byName.set(image.name, fresh);
       this.#byId.set(image.id, fresh);
+      this.#host(fresh);
       return;
     }
     hosted.image = image;
     hosted.partitions.forEach((partition, index) => {
-      partition?.updateImage(image.partitions[index]);
+      const state = image.partitions[index];
+      if (partition === undefined || state === before?.partitions[index]) return;
+      if (this.#mode === "member" && !this.#isOurs(state)) this.#giveUp(hosted, index);
+      else partition.updateImage(state);
     });
+    this.#host(hosted);
+  }
+
+  #isOurs({ replicas }: PartitionImage): boolean {
+    return replicas.includes(this.#surroundings.nodeId);
+  }
+
+  /** Has all partitions open that have to be led or followed. */
+  #host(hosted: HostedTopic): void {
+    if (this.#mode === "alone" || !this.#isReady) return;
+    hosted.image.partitions.forEach((state, index) => {
+      if (hosted.partitions[index] === undefined && this.#isOurs(state)) this.#open(hosted, index);
+    });
+  }
+
+  /** Others have the partition now: who waits on it is sent there, and its files go. */
+  #giveUp(hosted: HostedTopic, index: number): void {
+    const partition = hosted.partitions[index];
+    if (partition === undefined) return;
+    hosted.partitions[index] = undefined;
+    partition.close(Errors.NOT_LEADER_OR_FOLLOWER);
+    const { topic, topicId } = partition;
+    this.#logger.info("removing a replica that is elsewhere", { topic, topicId, partition: index });
+    this.#deleteLog(partition);
   }
 
   #refreshConfig(topic: string): void {
@@ -133,24 +174,34 @@ export class PartitionSet {
    * Opens the partitions whose files are there, so that retention reaches them; to be called once,
    * when the image is up to date. Files of a topic that it does not have were left by a crash
    * between a deletion and its files' removal: they go. A log that has lost its topic's id in a
-   * crash is taken for the topic's of that name, rather than thrown away.
+   * crash is taken for the topic's of that name, rather than thrown away. A member of a cluster opens all
+   * its other partitions, too, and removes the files of those that are elsewhere.
    */
   adoptLogs(): void {
+    this.#isReady = true;
     for (const log of [...this.#store.logs()]) {
       // The log that the image itself is made from.
       if (log.topic === CLUSTER_METADATA_TOPIC) continue;
       const hosted = this.#byName.get(log.topic);
       const isOurs = hosted !== undefined &&
         (log.topicId === hosted.image.id || log.topicId === "") &&
-        log.partition < hosted.image.partitions.length;
+        log.partition < hosted.image.partitions.length &&
+        (this.#mode === "alone" || this.#isOurs(hosted.image.partitions[log.partition]));
       if (isOurs) {
         this.#open(hosted, log.partition);
       } else {
         const { topic, topicId, partition } = log;
-        this.#logger.info("removing the files of a deleted topic", { topic, topicId, partition });
+        const why = hosted === undefined ? "a deleted topic" : "a partition that is elsewhere";
+        this.#logger.info(`removing the files of ${why}`, { topic, topicId, partition });
         this.#deleteLog({ log, topic, index: partition });
       }
     }
+    for (const hosted of this.#byId.values()) this.#host(hosted);
+  }
+
+  /** A follower's log begins anew at `offset`: its leader has nothing of what it has. */
+  restartLog(partition: Partition, offset: number): void {
+    partition.restartWith(this.#store.restart(partition.log, offset));
   }
 
   /** Lets long polls see that the broker stops. */
@@ -166,6 +217,7 @@ export class PartitionSet {
 
   #open(hosted: HostedTopic, index: number): Partition | ErrorCode {
     const { image, partitions } = hosted;
+    if (!this.#isReady) return Errors.NOT_LEADER_OR_FOLLOWER;
     if (!(index >= 0 && index < image.partitions.length)) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
     const state = image.partitions[index];
     if (!state.replicas.includes(this.#surroundings.nodeId)) return Errors.NOT_LEADER_OR_FOLLOWER;

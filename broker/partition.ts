@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
+import { deferred } from "../core/deferred.ts";
 import { type Clock, DiskError } from "../core/io.ts";
 import type { PartitionImage } from "../cluster/metadata-image.ts";
 import {
@@ -94,11 +95,14 @@ export class Partition {
   readonly #isrSettings: IsrSettings;
   /** Where the log ended when this broker began to lead. */
   #epochStartOffset: number;
-  #closed = false;
+  /** Why it is closed, or null. */
+  #closed: ErrorCode | null = null;
   #appending = false;
+  /** While the log is cut: who waits for that, and what the metadata have said since. */
+  #cutting: { readonly done: Promise<void>; image: PartitionImage | null } | null = null;
   /** Bytes below the high watermark, below the last stable offset, and all. */
-  readonly #visible: ByteProgress;
-  readonly #stable: ByteProgress;
+  #visible: ByteProgress;
+  #stable: ByteProgress;
   #writtenBytes = 0;
 
   constructor(
@@ -116,14 +120,13 @@ export class Partition {
     this.#image = image;
     this.#isrSettings = this.#makeIsrSettings();
     this.#epochStartOffset = log.logEndOffset;
-    // What of it is on other replicas, too, is to be heard.
-    this.#highWatermark = image.replicas.length > 1 ? log.logStartOffset : this.#durableEnd();
-    this.#visible = new ByteProgress(this.#highWatermark);
-    this.#stable = new ByteProgress(this.#highWatermark);
-    if (this.#highWatermark < log.logEndOffset) {
-      this.#visible.note(log.logEndOffset, log.sizeBytes);
-      this.#stable.note(log.logEndOffset, log.sizeBytes);
-    }
+    // What else is on other replicas, too, is to be heard.
+    this.#highWatermark = this.#isReplicated
+      ? log.highWatermark ?? log.logStartOffset
+      : this.#durableEnd();
+    log.highWatermark = this.#isReplicated ? this.#highWatermark : null;
+    this.#visible = this.#progress();
+    this.#stable = this.#progress();
     this.#unsubscribe = log.onDurable(() => this.#onDurable());
     if (this.isLeader) this.#lead();
   }
@@ -145,9 +148,23 @@ export class Partition {
     return this.#image.leader === this.#surroundings.nodeId;
   }
 
-  /** Set once the topic is deleted or the broker stops; nothing is read or written after that. */
+  /** Set once the partition goes or the broker stops; nothing is read or written after that. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed !== null;
+  }
+
+  /** Brokers in the committed ISR, this one among them where it leads. */
+  get isr(): readonly number[] {
+    return this.#image.isr;
+  }
+
+  /** Resolves when the log is not being cut; null if it is not. */
+  get cutDone(): Promise<void> | null {
+    return this.#cutting?.done ?? null;
+  }
+
+  get #isReplicated(): boolean {
+    return this.#image.replicas.length > 1;
   }
 
   /** Whether its data directory has failed: nothing more becomes durable. */
@@ -210,19 +227,33 @@ export class Partition {
    * directory has failed (KIP-112).
    */
   checkLeader(currentLeaderEpoch: number): ErrorCode {
-    if (this.#closed) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    const error = this.checkReplica(currentLeaderEpoch);
+    if (error !== Errors.NONE) return error;
+    return this.isLeader ? Errors.NONE : Errors.NOT_LEADER_OR_FOLLOWER;
+  }
+
+  /** As `checkLeader`, but a follower will do (KIP-392). */
+  checkReplica(currentLeaderEpoch: number): ErrorCode {
+    if (this.#closed !== null) return this.#closed;
     if (this.failed) return Errors.KAFKA_STORAGE_ERROR;
     if (currentLeaderEpoch >= 0) {
       if (currentLeaderEpoch < this.leaderEpoch) return Errors.FENCED_LEADER_EPOCH;
       if (currentLeaderEpoch > this.leaderEpoch) return Errors.UNKNOWN_LEADER_EPOCH;
     }
-    return this.isLeader ? Errors.NONE : Errors.NOT_LEADER_OR_FOLLOWER;
+    return Errors.NONE;
   }
 
-  /** Follows the metadata image. A change of leader fails who waits for acknowledgements. */
+  /**
+   * Follows the metadata image. A change of leader fails who waits for acknowledgements. While the log is
+   * cut it waits: a leader's log stays as it is.
+   */
   updateImage(image: PartitionImage): void {
+    if (this.#cutting !== null) {
+      this.#cutting.image = image;
+      return;
+    }
     const before = this.#image;
-    if (image.partitionEpoch < before.partitionEpoch) return;
+    if (image === before || image.partitionEpoch < before.partitionEpoch) return;
     this.#image = image;
     const isSameLeadership = before.leader === image.leader &&
       before.leaderEpoch === image.leaderEpoch;
@@ -243,6 +274,7 @@ export class Partition {
   /** The same leader, and perhaps other replicas or another ISR. */
   #updateReplicas(): void {
     const { replicas } = this.#image;
+    this.log.highWatermark = this.#isReplicated ? this.#highWatermark : null;
     if (!this.isLeader) return;
     if (this.#followers !== null) {
       const settings = this.#isrSettings;
@@ -301,6 +333,16 @@ export class Partition {
     return true;
   }
 
+  /** Followers in the ISR that consumers can fetch from at `offset`, the best first (KIP-392). */
+  inSyncFollowers(offset: number): readonly number[] {
+    return this.#followers?.inSyncWith(offset) ?? [];
+  }
+
+  /** The least start of the log on this broker and on the others that are alive; −1: unknown yet. */
+  lowWatermark(isAlive: (brokerId: number) => boolean): number {
+    return Math.min(this.logStartOffset, this.#followers?.lowWatermark(isAlive) ?? Infinity);
+  }
+
   /** Proposes the change of the ISR that is due, if any. */
   checkIsr(): void {
     const proposal = this.#followers?.propose(this.#isrSettings, this.#nowMs());
@@ -319,7 +361,7 @@ export class Partition {
     this.log.updateConfig(config.log);
     this.#future?.log.updateConfig(config.log);
     // Fewer in-sync replicas may be enough from now on.
-    if (!this.#closed && !this.failed) this.#advance();
+    if (this.#closed === null && !this.failed) this.#advance();
   }
 
   /** The log is being moved to `future`, which gets each append, too; null: it stays. */
@@ -328,7 +370,7 @@ export class Partition {
     this.#future = future === null
       ? null
       : { log: future, unsubscribe: future.onDurable(() => this.#onDurable()) };
-    if (!this.#closed && !this.failed) this.#advance();
+    if (this.#closed === null && !this.failed) this.#advance();
   }
 
   /** The log is `moved` from now on. */
@@ -401,10 +443,45 @@ export class Partition {
     if (startOffset > log.logStartOffset) log.deleteRecordsBefore(startOffset);
   }
 
-  /** Cuts the log, which has what its leader has not. Throws a `DiskError`. */
+  /**
+   * Cuts the log, which has what its leader has not. That is above the high watermark unless the leader
+   * was elected uncleanly. Throws a `DiskError`.
+   */
   async truncateTo(offset: number): Promise<void> {
-    assert(offset >= this.#highWatermark, "nothing is cut that may be acknowledged");
-    await this.log.truncateTo(offset);
+    assert(!this.isLeader && this.#cutting === null, "a follower cuts its log, once at a time");
+    const done = deferred<void>();
+    this.#cutting = { done: done.promise, image: null };
+    try {
+      await this.log.truncateTo(offset);
+    } finally {
+      const { image } = this.#cutting;
+      this.#cutting = null;
+      this.#resetProgress(Math.min(this.#highWatermark, this.log.logEndOffset));
+      if (image !== null && this.#closed === null) this.updateImage(image);
+      done.resolve();
+    }
+  }
+
+  /** The log has been begun anew, as `fresh`: its leader has nothing of what it had. */
+  restartWith(fresh: PartitionLog): void {
+    assert(!this.isLeader && this.#cutting === null, "a follower begins anew");
+    this.replaceLog(fresh);
+    this.#resetProgress(fresh.logEndOffset);
+  }
+
+  #resetProgress(highWatermark: number): void {
+    this.#highWatermark = highWatermark;
+    if (this.#isReplicated) this.log.highWatermark = highWatermark;
+    this.#visible = this.#progress();
+    this.#stable = this.#progress();
+    this.#notify();
+  }
+
+  #progress(): ByteProgress {
+    const { log } = this;
+    const progress = new ByteProgress(this.#highWatermark);
+    if (this.#highWatermark < log.logEndOffset) progress.note(log.logEndOffset, log.sizeBytes);
+    return progress;
   }
 
   /**
@@ -505,13 +582,17 @@ export class Partition {
     return epoch < 0 && offset >= this.log.logEndOffset ? this.leaderEpoch : epoch;
   }
 
-  /** Ends all waiting: the topic is deleted (or the broker stops). The log is not touched. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /**
+   * Ends all waiting with the error: the topic is deleted, or the broker stops, or others have the
+   * partition. The log is not touched.
+   */
+  close(error: ErrorCode = Errors.UNKNOWN_TOPIC_OR_PARTITION): void {
+    if (this.#closed !== null) return;
+    this.#closed = error;
+    this.#followers = null;
     this.#unsubscribe();
     this.#future?.unsubscribe();
-    this.#failWaiters(Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    this.#failWaiters(error);
     this.#notify();
   }
 
@@ -527,7 +608,7 @@ export class Partition {
   #computeHighWatermark(): number {
     const followers = this.#followers;
     if (followers === null) {
-      return this.#image.replicas.length > 1 ? this.#highWatermark : this.#durableEnd();
+      return this.#isReplicated ? this.#highWatermark : this.#durableEnd();
     }
     const { logEndOffset } = this.log;
     followers.onOwnEnd(logEndOffset, this.#durableEnd(), this.#isrSettings, this.#nowMs());
@@ -552,6 +633,7 @@ export class Partition {
   #moveHighWatermark(highWatermark: number): boolean {
     if (highWatermark <= this.#highWatermark) return false;
     this.#highWatermark = highWatermark;
+    if (this.#isReplicated) this.log.highWatermark = highWatermark;
     this.#visible.reach(highWatermark);
     this.#stable.reach(this.lastStableOffset);
     if (this.#waiters.length > 0) this.#settleReached();

@@ -2,7 +2,7 @@
  * Which partitions this broker follows, and from whom: it keeps one fetcher for each leader in line with
  * the metadata. Kafka's `ReplicaFetcherManager`.
  */
-import type { TopicImage } from "../cluster/metadata-image.ts";
+import type { PartitionImage, TopicImage } from "../cluster/metadata-image.ts";
 import {
   type FollowedPartition,
   ReplicaFetcher,
@@ -32,21 +32,29 @@ export class ReplicaFetchers {
     this.#options = options;
   }
 
-  /** Follows the partitions of a topic as its image says, and those no more that it does not have. */
-  apply(topic: TopicImage): void {
-    topic.partitions.forEach(({ replicas, leader, leaderEpoch }, index) => {
-      const key = `${topic.id}:${index}`;
-      const isOurs = replicas.length > 1 && replicas.includes(this.#options.nodeId);
-      const isFollowed = isOurs && leader >= 0 && leader !== this.#options.nodeId;
-      const before = this.#following.get(key);
-      if (isFollowed && before?.leader === leader && before.epoch === leaderEpoch) return;
-      if (before !== undefined) this.#unfollow(key, before.leader, topic.id, index);
-      if (!isOurs) return;
-      const partition = this.#options.partitions.findById(topic.id, index);
-      if (!isFollowed || typeof partition === "number") return;
-      this.#following.set(key, { leader, epoch: leaderEpoch });
-      this.#fetcherOf(leader).follow(new Following(partition), leaderEpoch);
+  /**
+   * Follows the partitions of a topic as its image says, and those no more that it does not have.
+   * `before`: the image that was applied last.
+   */
+  apply(topic: TopicImage, before?: TopicImage): void {
+    topic.partitions.forEach((state, index) => {
+      if (state !== before?.partitions[index]) this.#apply(topic, index, state);
     });
+  }
+
+  #apply(topic: TopicImage, index: number, state: PartitionImage): void {
+    const { replicas, leader, leaderEpoch } = state;
+    const key = `${topic.id}:${index}`;
+    const isOurs = replicas.length > 1 && replicas.includes(this.#options.nodeId);
+    const isFollowed = isOurs && leader >= 0 && leader !== this.#options.nodeId;
+    const before = this.#following.get(key);
+    if (isFollowed && before?.leader === leader && before.epoch === leaderEpoch) return;
+    if (before !== undefined) this.#unfollow(key, before.leader, topic.id, index);
+    if (!isOurs) return;
+    const partition = this.#options.partitions.findById(topic.id, index);
+    if (!isFollowed || typeof partition === "number") return;
+    this.#following.set(key, { leader, epoch: leaderEpoch });
+    this.#fetcherOf(leader).follow(new Following(partition, this.#options.partitions), leaderEpoch);
   }
 
   /** The topic is deleted. */
@@ -95,7 +103,10 @@ class Following implements FollowedPartition {
   readonly topicId: string;
   readonly index: number;
 
-  constructor(private readonly partition: Partition) {
+  constructor(
+    private readonly partition: Partition,
+    private readonly partitions: PartitionSet,
+  ) {
     this.topic = partition.topic;
     this.topicId = partition.topicId;
     this.index = partition.index;
@@ -113,7 +124,13 @@ class Following implements FollowedPartition {
     return this.partition.log.latestEpoch() ?? -1;
   }
 
+  get isSettled(): boolean {
+    const { log, cutDone } = this.partition;
+    return cutDone === null && log.durableEndOffset >= log.logEndOffset;
+  }
+
   async settle(): Promise<void> {
+    await this.partition.cutDone;
     const { log } = this.partition;
     if (log.durableEndOffset < log.logEndOffset) await log.flush();
   }
@@ -134,5 +151,9 @@ class Following implements FollowedPartition {
 
   truncateTo(offset: number): Promise<void> {
     return this.partition.truncateTo(offset);
+  }
+
+  restartAt(offset: number): void {
+    this.partitions.restartLog(this.partition, offset);
   }
 }

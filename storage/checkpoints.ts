@@ -1,13 +1,19 @@
 /**
  * The checkpoint files of a data directory: up to where each log need not be read at the next start,
- * where each log starts if not at its first segment, and up to where it has been cleaned, which also
- * says that its offsets may have gaps. They are written some time after
- * something has moved, and at a shutdown.
+ * where each log starts if not at its first segment, up to where it has been cleaned, which also says
+ * that its offsets may have gaps, and the high watermarks of those that are replicated. They are written
+ * some time after something has moved, and at a shutdown.
  */
+import type { OffsetEntry } from "./checkpoint-file.ts";
 import type { Clock, Disk, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
-import { CLEANER_OFFSET_FILE, LOG_START_OFFSET_FILE, RECOVERY_POINT_FILE } from "./names.ts";
+import {
+  CLEANER_OFFSET_FILE,
+  HIGH_WATERMARK_FILE,
+  LOG_START_OFFSET_FILE,
+  RECOVERY_POINT_FILE,
+} from "./names.ts";
 import { OffsetCheckpoint } from "./offset-checkpoint.ts";
 import type { OpenFiles } from "./open-files.ts";
 import type { LogCheckpoints } from "./recovery.ts";
@@ -20,7 +26,16 @@ export interface CheckpointedLog {
   readonly logStartOffset: number;
   /** Null if it was never cleaned. */
   readonly cleanedTo: number | null;
+  /** Null if it is not replicated. */
+  readonly highWatermark: number | null;
 }
+
+/** What is known of a log by its name; null where nothing is. */
+export interface KnownLog extends Omit<LogCheckpoints, "wasClean"> {
+  readonly highWatermark: number | null;
+}
+
+type OffsetOf = (log: CheckpointedLog) => number | null;
 
 /** Settings of the checkpoints of one data directory. */
 export interface CheckpointsOptions {
@@ -39,6 +54,7 @@ export class Checkpoints {
   private readonly recoveryPoints: OffsetCheckpoint;
   private readonly startOffsets: OffsetCheckpoint;
   private readonly cleanedTo: OffsetCheckpoint;
+  private readonly highWatermarks: OffsetCheckpoint;
   private timer: Timer | null = null;
   private isStopped = false;
   /** Settles with the last write that has been asked for. */
@@ -57,20 +73,22 @@ export class Checkpoints {
     this.recoveryPoints = new OffsetCheckpoint(io.disk, `${path}/${RECOVERY_POINT_FILE}`);
     this.startOffsets = new OffsetCheckpoint(io.disk, `${path}/${LOG_START_OFFSET_FILE}`);
     this.cleanedTo = new OffsetCheckpoint(io.disk, `${path}/${CLEANER_OFFSET_FILE}`);
+    this.highWatermarks = new OffsetCheckpoint(io.disk, `${path}/${HIGH_WATERMARK_FILE}`);
   }
 
   /** What the files say of a log, by the name of its folder; null where they say nothing. */
-  of(name: string): Pick<LogCheckpoints, "recoveryPoint" | "logStartOffset" | "cleanedTo"> {
+  of(name: string): KnownLog {
     return {
       recoveryPoint: this.recoveryPoints.get(name),
       logStartOffset: this.startOffsets.get(name),
       cleanedTo: this.cleanedTo.get(name),
+      highWatermark: this.highWatermarks.get(name),
     };
   }
 
   /** As `LogContext.forgetCheckpoints`. */
   forget(name: string, andCleaned = false): string[] {
-    const files = [this.recoveryPoints, this.startOffsets];
+    const files = [this.recoveryPoints, this.startOffsets, this.highWatermarks];
     if (andCleaned) files.push(this.cleanedTo);
     const changed = files.filter((file) => file.forget(name));
     const paths = changed.map((file) => file.path);
@@ -96,18 +114,24 @@ export class Checkpoints {
     if (this.isStopped) return this.saving;
     return this.queued ??= this.saving = this.saving.then(() => {
       this.queued = null;
-      return this.saveOrRetry();
+      return this.orLater(() => this.save());
     });
   }
 
-  private async saveOrRetry(): Promise<void> {
+  private async orLater(save: () => Promise<void>): Promise<void> {
     try {
-      await this.save();
+      await save();
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.logger.warn("cannot write a checkpoint", { why: error.message });
       this.saveLater();
     }
+  }
+
+  /** Writes the high watermarks alone, which move all the time, or later if the disk refuses. */
+  saveHighWatermarks(): Promise<void> {
+    if (this.isStopped) return this.saving;
+    return this.saving = this.saving.then(() => this.orLater(() => this.saveReplicated()));
   }
 
   /** Nothing is written any more but by `saveLast`. */
@@ -124,14 +148,28 @@ export class Checkpoints {
 
   private async save(): Promise<void> {
     if (this.options.hasFailed()) return;
-    const entries = (offsetOf: (log: CheckpointedLog) => number | null) => () =>
+    await this.startOffsets.save(this.entries((log) => log.logStartOffset || null));
+    await this.recoveryPoints.save(this.entries((log) => log.recoveryPoint || null));
+    await this.saveIfAny(this.cleanedTo, (log) => log.cleanedTo);
+    await this.saveReplicated();
+  }
+
+  private async saveReplicated(): Promise<void> {
+    if (this.options.hasFailed()) return;
+    await this.saveIfAny(this.highWatermarks, (log) => log.highWatermark || null);
+  }
+
+  /** Most brokers have nothing to say there: then there is no file either. */
+  private async saveIfAny(file: OffsetCheckpoint, offsetOf: OffsetOf): Promise<void> {
+    const entries = this.entries(offsetOf);
+    if (!file.isEmpty || entries().length > 0) await file.save(entries);
+  }
+
+  private entries(offsetOf: OffsetOf): () => OffsetEntry[] {
+    return () =>
       [...this.options.logs()].flatMap((log) => {
         const offset = offsetOf(log);
         return offset === null ? [] : [{ topic: log.topic, partition: log.partition, offset }];
       });
-    await this.startOffsets.save(entries((log) => log.logStartOffset || null));
-    await this.recoveryPoints.save(entries((log) => log.recoveryPoint || null));
-    if (this.cleanedTo.isEmpty && entries((log) => log.cleanedTo)().length === 0) return;
-    await this.cleanedTo.save(entries((log) => log.cleanedTo));
   }
 }

@@ -7,6 +7,7 @@
  *     recovery-point-offset-checkpoint   up to where each log need not be read at the next start
  *     log-start-offset-checkpoint        where each log starts, if not at its first segment
  *     cleaner-offset-checkpoint          up to where each compacted log has been cleaned
+ *     replication-offset-checkpoint      high watermarks of logs that are replicated
  *     <topic>-<partition>/               one log
  *     <topic>-<partition>.<id>-delete/   a deleted one, which goes soon
  *     .probe                             written and removed to see whether it can be
@@ -247,6 +248,29 @@ export class DataDir {
     log.remove();
     await this.io.disk.syncDir(this.path);
     await this.checkpoints.saveNow();
+  }
+
+  /**
+   * Throws the log away and begins it anew, empty, at `offset`: what its leader has begins there. A crash
+   * leaves either. Throws a `DiskError`, and the directory has failed then.
+   */
+  restart(log: PartitionLog, offset: number): PartitionLog {
+    const { topic, topicId, partition } = log;
+    try {
+      log.remove();
+      const fresh = new PartitionLog(this.context, { topic, topicId, partition }, log.config, null);
+      fresh.beginAt(offset, log.cleanedTo === null ? null : offset);
+      this.byName.set(log.name, fresh);
+      return fresh;
+    } catch (error) {
+      if (error instanceof DiskError) this.fail(error);
+      throw error;
+    }
+  }
+
+  /** Writes down the high watermarks of logs that are replicated. */
+  saveHighWatermarks(): Promise<void> {
+    return this.checkpoints.saveHighWatermarks();
   }
 
   /** Has what is known of the logs of a topic kept for `trash` and `restore`. Throws a `DiskError`. */
@@ -501,7 +525,9 @@ export class DataDir {
     if (recovered === null) return;
     if (topicId === "") this.logger.warn("a log does not know its topic's id", { log: id.name });
     const identity = { topic: id.topic, partition: id.partition, topicId };
-    this.byName.set(id.name, new PartitionLog(this.context, identity, config, recovered));
+    const log = new PartitionLog(this.context, identity, config, recovered);
+    if (known.highWatermark !== null) log.restoreHighWatermark(known.highWatermark);
+    this.byName.set(id.name, log);
   }
 
   private inStep(works: readonly SyncSteps<void>[]): Promise<void> {

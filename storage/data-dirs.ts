@@ -7,6 +7,7 @@
  * fresh log in their place would pass for a log that has lost everything.
  */
 import type { Disk } from "../core/io.ts";
+import { assert } from "../core/assert.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { DataDir } from "./data-dir.ts";
@@ -111,6 +112,18 @@ export class DataDirs {
     const dir = this.dirOf(log);
     if (this.kept.has(log.topicId)) await dir?.trash(log);
     else await dir?.delete(log);
+  }
+
+  /** As `DataDir.restart`. */
+  restart(log: PartitionLog, offset: number): PartitionLog {
+    const dir = this.dirOf(log);
+    assert(dir !== undefined, "what is restarted is there");
+    return dir.restart(log, offset);
+  }
+
+  /** As `DataDir.saveHighWatermarks`. */
+  async saveHighWatermarks(): Promise<void> {
+    await Promise.all(this.all.map((dir) => dir.saveHighWatermarks()));
   }
 
   /** What was written down of the topics in the trash, by id. Throws a `DiskError`. */

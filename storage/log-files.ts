@@ -311,8 +311,19 @@ export class LogFiles {
   }
 
   /**
-   * Cuts the files at the start of the batch at `offset`; nothing may be appended meanwhile. The
-   * checkpoints let go of the log first: a crash in between must not trust what has been cut.
+   * Has the checkpoints let go of the log, which is to be cut at `offset`: a crash in between must not
+   * trust what has been cut. Throws a `DiskError`, and nothing has changed then.
+   */
+  forgetAbove(offset: number): void {
+    const { topic, partition } = this.identity;
+    this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
+    this.parentIsDirty = true;
+    this.recoveredTo = Math.min(this.recoveredTo, offset);
+  }
+
+  /**
+   * After `forgetAbove`: cuts the files at the start of the batch at `offset`; nothing may be appended
+   * meanwhile. Throws a `DiskError`, after which the log has to be opened anew.
    */
   async truncate(
     segment: Segment,
@@ -321,10 +332,6 @@ export class LogFiles {
     indexing: { readonly dense: boolean; readonly indexIntervalBytes: number },
   ): Promise<void> {
     const { disk } = this.context.io;
-    const { topic, partition } = this.identity;
-    this.recoveredTo = Math.min(this.recoveredTo, offset);
-    this.unsyncedPaths.push(...this.context.forgetCheckpoints(partitionDirName(topic, partition)));
-    this.parentIsDirty = true;
     await this.syncPaths(this.takeUnsyncedPaths());
     // A sync may have begun meanwhile that still counts on what goes now.
     this.cuts++;
@@ -356,7 +363,7 @@ export class LogFiles {
   }
 
   /** A full disk only keeps the recovery point back: the epochs are also in the batches. */
-  private async tryWriteEpochs(epochs: LeaderEpochs): Promise<boolean> {
+  async tryWriteEpochs(epochs: LeaderEpochs): Promise<boolean> {
     try {
       await this.writeEpochs(epochs);
       return true;

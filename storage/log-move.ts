@@ -23,10 +23,10 @@ export class MoveError extends Error {
   override readonly name = "MoveError";
 }
 
-/** Records were deleted before they were copied: it has to begin anew, at the new start. */
+/** Records were deleted or cut before they were copied: it has to begin anew, at the new start. */
 export class OvertakenError extends MoveError {
   constructor() {
-    super("records were deleted before they could be copied");
+    super("records were deleted or cut before they could be copied");
   }
 }
 
@@ -49,15 +49,16 @@ export interface Move {
 /** Moves the log. Throws a `MoveError`, the signal's reason or a `DiskError`. */
 export async function moveLog(move: Move): Promise<void> {
   const { source, from, to } = move;
+  const { generation } = source;
   let future: PartitionLog | null = null;
   source.isMoving = true;
   try {
     future = await to.createFuture(source, await firstOffset(source));
-    await copy(move, future);
+    await copy(move, future, generation);
     source.mirrorTo(future);
     move.onMirror(future);
     await to.confirmFuture(future);
-    check(move);
+    check(move, generation);
     if (source.mirror !== future) throw new MoveError("its new disk has refused an append");
     future.succeed(source);
     to.admitFuture(future);
@@ -81,15 +82,15 @@ async function firstOffset(source: PartitionLog): Promise<number> {
 }
 
 /** Returns, without a turn of the event loop after the last look, when `future` has all batches. */
-async function copy(move: Move, future: PartitionLog): Promise<void> {
+async function copy(move: Move, future: PartitionLog, generation: number): Promise<void> {
   const { source, throttle, signal } = move;
   for (;;) {
-    check(move);
+    check(move, generation);
     const offset = future.logEndOffset;
     if (offset === source.logEndOffset) return;
     if (offset < source.logStartOffset) throw new OvertakenError();
     const { records } = await readBatches(source, offset);
-    check(move);
+    check(move, generation);
     if (records.length === 0) throw new MoveError(`nothing can be read at offset ${offset}`);
     const appended = future.append(records, { leaderEpoch: -1, origin: "replication" });
     if (!appended.ok) throw new MoveError(appended.message);
@@ -105,9 +106,10 @@ async function readBatches(source: PartitionLog, offset: number, maxBytes = COPY
   throw new MoveError(`it cannot be read at offset ${offset}: ${errorName(read.error)}`);
 }
 
-function check({ signal, isGone, from, to }: Move): void {
+function check({ source, signal, isGone, from, to }: Move, generation: number): void {
   signal.throwIfAborted();
   if (isGone()) throw new MoveError("it is being deleted");
+  if (source.generation !== generation) throw new OvertakenError();
   const failed = [from, to].find((dir) => dir.failure !== null);
   if (failed !== undefined) throw new MoveError(`${failed.path} has failed`);
 }

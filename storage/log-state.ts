@@ -21,6 +21,8 @@ export class LogState {
   endOffset: number;
   /** Up to where the log has been cleaned; null if it never was. */
   cleanedTo: number | null;
+  /** Below it everything is on all replicas that count; null: there is one, or nobody has said. */
+  highWatermark: number | null = null;
   /** Offsets from here on were written by this process. */
   trustedEnd: number;
   /** Counts truncations and the removal: what began before one does not speak of what came after. */

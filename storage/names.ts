@@ -28,6 +28,7 @@ export const FUTURE_FILE = "future-replica";
 export const TRASH_DIR = ".trash";
 export const LEADER_EPOCH_FILE = "leader-epoch-checkpoint";
 export const PARTITION_METADATA_FILE = "partition.metadata";
+export const HIGH_WATERMARK_FILE = "replication-offset-checkpoint";
 export const RECOVERY_POINT_FILE = "recovery-point-offset-checkpoint";
 /** Up to where each compacted log has been cleaned. */
 export const CLEANER_OFFSET_FILE = "cleaner-offset-checkpoint";

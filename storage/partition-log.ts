@@ -36,7 +36,7 @@ import type { RecoveredLog } from "./recovery.ts";
 import type { ProducerStateEntry } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
 import type { SyncSteps } from "./sync-steps.ts";
-import { findCut, rebuildProducers } from "./truncation.ts";
+import { type CutPlace, findCut, rebuildProducers } from "./truncation.ts";
 import type { TimestampOffset } from "./timestamp-lookup.ts";
 
 export type { AbortedTransaction } from "./aborted-index.ts";
@@ -146,6 +146,24 @@ export class PartitionLog {
     return this.context.failure() !== null;
   }
 
+  /**
+   * Below it everything is on all replicas that count; null for a log that is not replicated. Nothing
+   * above it is cleaned or given up. Whoever hosts the partition sets it.
+   */
+  get highWatermark(): number | null {
+    return this.state.highWatermark;
+  }
+
+  set highWatermark(offset: number | null) {
+    this.state.highWatermark = offset;
+  }
+
+  /** What a checkpoint says of it: the log may have lost its end since. */
+  restoreHighWatermark(offset: number): void {
+    const { startOffset, endOffset } = this.state;
+    this.highWatermark = Math.max(startOffset, Math.min(offset, endOffset));
+  }
+
   /** Up to where the log has been cleaned; null if it never was. */
   get cleanedTo(): number | null {
     return this.state.cleanedTo;
@@ -253,34 +271,53 @@ export class PartitionLog {
   }
 
   /**
-   * Drops the batch that holds `offset` and everything behind it. Appends are refused until it is
-   * done. Throws a `DiskError`, after which the log has to be opened anew.
+   * Drops the batch that holds `offset` and everything behind it, damage as if it were a batch; the log
+   * then starts no later than it ends. Appends are refused until it is done. Throws a `DiskError`: either
+   * nothing has changed then, or the directory has failed.
    */
   async truncateTo(offset: number): Promise<void> {
-    const { context, files, state, view } = this;
+    const { files, state, view } = this;
     if (offset >= state.endOffset) return;
     assert(offset >= state.startOffset, "a log is not cut below its start");
     assert(state.phase === "open", "an open log is cut, once at a time");
     state.phase = "cutting";
+    let hasBegun = false;
     try {
-      const cut = await findCut(state.segments, view.reader, offset);
-      this.startGeneration();
-      state.endOffset = cut.offset;
-      state.trustedEnd = Math.min(state.trustedEnd, cut.offset);
-      state.epochs.truncateFromEnd(cut.offset);
-      this.durability.noteCut(cut.offset);
-      if (state.cleanedTo !== null) state.cleanedTo = Math.min(state.cleanedTo, cut.offset);
-      const { indexIntervalBytes } = state.config;
-      const indexing = { dense: !state.hasGaps, indexIntervalBytes };
-      await files.truncate(cut.segment, cut.position, cut.offset, indexing);
-      // A commit that ran meanwhile has noted places in the longer file.
-      this.startGeneration();
-      await files.writeEpochs(state.epochs);
-      await rebuildProducers(context, files, state.segments, view.reader, state.producers);
+      const cut = await findCut(state.segments, view.reader, offset, !state.hasGaps);
+      if (state.isClosed) return;
+      files.forgetAbove(cut.offset);
+      hasBegun = true;
+      await this.cut(cut);
+    } catch (error) {
+      const isHalfDone = hasBegun && error instanceof DiskError && !state.isClosed;
+      if (isHalfDone) this.context.fail(error);
+      throw error;
     } finally {
       if (state.phase === "cutting") state.phase = "open";
     }
     this.durability.notify();
+  }
+
+  private async cut(cut: CutPlace): Promise<void> {
+    const { context, files, state, view } = this;
+    this.mirrorTo(null);
+    this.startGeneration();
+    state.endOffset = cut.offset;
+    state.startOffset = Math.min(state.startOffset, cut.offset);
+    if (state.highWatermark !== null) {
+      state.highWatermark = Math.min(state.highWatermark, cut.offset);
+    }
+    state.trustedEnd = Math.min(state.trustedEnd, cut.offset);
+    state.epochs.truncateFromEnd(cut.offset);
+    this.durability.noteCut(cut.offset);
+    if (state.cleanedTo !== null) state.cleanedTo = Math.min(state.cleanedTo, cut.offset);
+    const { indexIntervalBytes } = state.config;
+    const indexing = { dense: !state.hasGaps, indexIntervalBytes };
+    await files.truncate(cut.segment, cut.position, cut.offset, indexing);
+    // A commit that ran meanwhile has noted places in the longer file.
+    this.startGeneration();
+    await files.tryWriteEpochs(state.epochs);
+    await rebuildProducers(context, files, state.segments, view.reader, state.producers);
   }
 
   /** Gives a log its topic id whose `partition.metadata` was damaged. Throws a `DiskError`. */
@@ -302,6 +339,11 @@ export class PartitionLog {
     state.trustedEnd = offset;
     state.cleanedTo = cleanedTo;
     this.files.addFirst(offset, state.config);
+  }
+
+  /** Counts the cuts: what was copied before one may not be what is there now. */
+  get generation(): number {
+    return this.state.generation;
   }
 
   /** Whether it is being copied to another directory: the cleaner then leaves it alone. */
@@ -333,6 +375,7 @@ export class PartitionLog {
     assert(source.mirror === this, "only a mirror has everything");
     source.mirrorTo(null);
     this.state.producers = source.state.producers;
+    this.highWatermark = source.highWatermark;
     this.updateConfig(source.config);
     this.moveStart(source.logStartOffset);
   }
@@ -441,7 +484,8 @@ export class PartitionLog {
   /** Up to where the log is complete, durable and decided. */
   private stableOffset(): number {
     // With one replica, what is durable is committed.
-    const durable = Math.min(this.recoveryPoint, this.durableEndOffset);
+    const committed = this.highWatermark ?? Infinity;
+    const durable = Math.min(this.recoveryPoint, this.durableEndOffset, committed);
     return Math.min(durable, this.firstUnstableOffset(durable) ?? durable);
   }
 
@@ -451,7 +495,7 @@ export class PartitionLog {
     const log = {
       logStartOffset: state.startOffset,
       logEndOffset: state.endOffset,
-      durableEndOffset: this.durableEndOffset,
+      durableEndOffset: Math.min(this.durableEndOffset, this.highWatermark ?? Infinity),
       recoveryPoint: this.recoveryPoint,
       nowMs: this.context.io.clock.wallMs(),
     };

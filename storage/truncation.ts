@@ -17,22 +17,30 @@ export interface CutPlace {
   readonly offset: number;
 }
 
-/** The start of the batch that holds `offset`. Throws a `DiskError`. */
+/**
+ * The start of the batch that holds `offset`, or of the damage that does; `isDense`: offsets have no gaps
+ * but those that something was lost from. Throws a `DiskError`.
+ */
 export async function findCut(
   segments: SegmentList,
   reader: LogReader,
   offset: number,
+  isDense: boolean,
 ): Promise<CutPlace> {
   const segment = segments.at(Math.max(0, segments.indexFor(offset)))!;
   const { scan, release } = await reader.scanFrom(segment, offset);
   try {
     for (let step = await scan.next(); step !== null; step = await scan.next()) {
-      if (step.kind === "damage") continue;
+      if (step.kind === "damage") {
+        if (step.next !== null && step.next.baseOffset <= offset) continue;
+        return { segment, position: step.position, offset: Math.min(step.offset, offset) };
+      }
       if (lastOffset(step.bytes, step.at) < offset) continue;
       const base = baseOffset(step.bytes, step.at);
       return { segment, position: step.position, offset: Math.min(base, offset) };
     }
-    return { segment, position: segment.sizeBytes, offset };
+    const end = isDense ? Math.min(scan.offset, offset) : offset;
+    return { segment, position: segment.sizeBytes, offset: end };
   } finally {
     release();
   }

@@ -166,6 +166,15 @@ export const CONSUMER_ASSIGNORS: ReadonlyMap<string, string> = new Map([
   ["org.apache.kafka.coordinator.group.assignor.RangeAssignor", "range"],
 ]);
 
+/** Has consumers fetch from replicas in their racks (KIP-392). */
+export const RACK_AWARE_SELECTOR = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+/** The others mean the leader. */
+const REPLICA_SELECTORS: readonly string[] = [
+  "",
+  "org.apache.kafka.common.replica.LeaderSelector",
+  RACK_AWARE_SELECTOR,
+];
+
 /** Java classes that forbid or slow down what a broker without them does. */
 const PLUGINS: ReadonlySet<BrokerConfigName> = new Set([
   "create.topic.policy.class.name",
@@ -202,6 +211,9 @@ function unservable(name: BrokerConfigName, value: ConfigValue): string | null {
   }
   if (name === "authorizer.class.name" && value !== "" && value !== STANDARD_AUTHORIZER) {
     return refuse(`the only authorizer is ${STANDARD_AUTHORIZER}; kstream loads no Java classes`);
+  }
+  if (name === "replica.selector.class" && !REPLICA_SELECTORS.includes(String(value ?? ""))) {
+    return refuse(`the only selector is ${RACK_AWARE_SELECTOR}; kstream loads no Java classes`);
   }
   if (name === "super.users") return superUsersProblem(String(value));
   if (PLUGINS.has(name) && value !== null && value !== "") {

@@ -13,7 +13,7 @@
  * 4. clients do not write to internal topics (INVALID_TOPIC_EXCEPTION);
  * 5. there are records (INVALID_RECORD), not in zstd before version 7
  *    (UNSUPPORTED_COMPRESSION_TYPE);
- * 6. this broker leads (NOT_LEADER_OR_FOLLOWER, with the leader in the response, KIP-951);
+ * 6. this broker leads (NOT_LEADER_OR_FOLLOWER, with the leader and its address, KIP-951);
  * 7. a transaction that begins on the partition includes it, as its coordinator says: before
  *    version 12 INVALID_TXN_STATE, in 11 TRANSACTION_ABORTABLE; from 12 on it joins by itself
  *    (KIP-890), which may be CONCURRENT_TRANSACTIONS for a while;
@@ -37,6 +37,7 @@ import {
 import { inFirstOrMoreTurns, type Steps } from "../../core/steps.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
+import { LeaderHints } from "../leader-hints.ts";
 import type { Partition, TransactionalAppend } from "../partition.ts";
 import {
   isOfTransaction,
@@ -117,9 +118,13 @@ interface Unacknowledged {
   readonly response: PartitionResponse;
 }
 
+type ProduceResponse = EncodableResponse<typeof produce> & {
+  nodeEndpoints?: EncodableResponse<typeof produce>["nodeEndpoints"];
+};
+
 /** The appends of one request. */
 class ProduceRun {
-  readonly response: EncodableResponse<typeof produce>;
+  readonly response: ProduceResponse;
   firstError: ErrorCode = Errors.NONE;
   readonly #context: RequestContext;
   readonly #request: RequestOf<typeof produce>;
@@ -127,6 +132,7 @@ class ProduceRun {
   readonly #responses: { name: string; topicId: string; partitionResponses: PartitionResponse[] }[];
   readonly #waits: Unacknowledged[] = [];
   readonly #byId: boolean;
+  #hints: LeaderHints | null = null;
   /** Null where no batch is of a transaction; why all is refused. */
   readonly #transaction: ProduceTransaction | ErrorCode | null;
 
@@ -210,9 +216,29 @@ class ProduceRun {
     const signal = this.#context.signal;
     await Promise.all(this.#waits.map(async ({ partition, endOffset, response }) => {
       const error = await partition.waitForOffset(endOffset, deadlineMs, signal);
-      if (error !== Errors.NONE) response.errorCode = error;
+      if (error === Errors.NONE) return;
+      response.errorCode = error;
+      if (error === Errors.NOT_LEADER_OR_FOLLOWER) this.#hint(response, partition, partition);
     }));
     return this.response;
+  }
+
+  /** Says who leads, and where. */
+  #hint(
+    response: PartitionResponse,
+    topic: { readonly name?: string; readonly topicId: string },
+    partition: Partition | null,
+  ): void {
+    const { apiVersion } = this.#context;
+    if (apiVersion < 10) return;
+    const hints = this.#hints ??= new LeaderHints(this.#context, this.#broker);
+    const topicId = this.#byId || topic.name === undefined
+      ? topic.topicId
+      : this.#broker.metadata.topic(topic.name)?.id;
+    const leadership = hints.of(topicId, response.index, partition);
+    if (leadership === null) return;
+    response.currentLeader = leadership;
+    this.response.nodeEndpoints = hints.nodeEndpoints;
   }
 
   #checkTopic(topic: TopicData): ErrorCode {
@@ -245,7 +271,11 @@ class ProduceRun {
   #appendOne(topic: TopicData, data: PartitionData): PartitionResponse {
     const { index, records } = data;
     const found = this.#find(topic, index);
-    if (typeof found === "number") return failed(index, found, null);
+    if (typeof found === "number") {
+      const response = failed(index, found, null);
+      if (found === Errors.NOT_LEADER_OR_FOLLOWER) this.#hint(response, topic, null);
+      return response;
+    }
     if (records === null || records.length === 0) {
       return failed(index, Errors.INVALID_RECORD, "There must be a record batch per partition.");
     }
@@ -281,7 +311,7 @@ class ProduceRun {
       return response;
     }
     const response = failed(index, result.error, result.message);
-    if (result.error === Errors.NOT_LEADER_OR_FOLLOWER) response.currentLeader = found.leadership;
+    if (result.error === Errors.NOT_LEADER_OR_FOLLOWER) this.#hint(response, topic, found);
     const isBatch = isWholeBatch(records);
     if (isBatch && !WITHOUT_LOG_START.includes(result.error)) {
       response.logStartOffset = logStartOffset;

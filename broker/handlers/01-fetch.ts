@@ -7,10 +7,13 @@
  * 1. the topic is known (UNKNOWN_TOPIC_OR_PARTITION; by id, from version 13 on, UNKNOWN_TOPIC_ID)
  *    and the sender may read it (TOPIC_AUTHORIZATION_FAILED);
  * 2. the leader epoch is this broker's (FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; version 9,
- *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER, with the leader in the response, KIP-951);
+ *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER, with the leader and its address, KIP-951). To
+ *    consumers it also answers as a follower, from version 11 on (KIP-392);
  * 3. the last fetched epoch agrees with the log, else the diverging epoch is answered
  *    (version 12, KIP-595);
  * 4. the offset is in the log (OFFSET_OUT_OF_RANGE) and its batch is whole (CORRUPT_MESSAGE).
+ *
+ * With `replica.selector.class` a consumer that says its rack is sent to a replica there (KIP-392).
  *
  * An offset inside a batch returns that batch. With less than `minBytes` to read and no error the
  * request waits for more, up to `maxWaitMs`; how it reads is `fetch-run.ts`. A read_committed
@@ -20,8 +23,9 @@
  * A follower (`replicaId`, from version 15 on `replicaState` with its broker epoch, KIP-903) needs
  * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log, and
  * what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas, or its
- * broker has begun anew since. Of `__cluster_metadata` a member of a cluster gives the controller's
- * changes (`cluster/metadata-fetch.ts`).
+ * broker has begun anew since. With OFFSET_OUT_OF_RANGE it is told where the log starts, where it then
+ * begins anew; Kafka's followers ask for that with ListOffsets. Of `__cluster_metadata` a member of a
+ * cluster gives the controller's changes (`cluster/metadata-fetch.ts`).
  */
 import { Errors } from "../../core/errors.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
@@ -37,6 +41,8 @@ import {
   type SessionRequest,
 } from "../fetch-session.ts";
 import type { Handler } from "../handler.ts";
+import { LeaderHints } from "../leader-hints.ts";
+import { replicaSelector, selectsReplicas } from "../replica-selector.ts";
 import type { RequestContext } from "../request-context.ts";
 
 /** Serves the API; see the head of this file. */
@@ -56,8 +62,8 @@ export const fetchHandler: Handler<typeof fetch> = {
     const params = fetchParams(context, request, broker);
     const entries = runFetch(broker.io.clock, plan.partitions, params);
     return entries instanceof Promise
-      ? entries.then((entries) => respond(context, broker, plan, entries))
-      : respond(context, broker, plan, entries);
+      ? entries.then((entries) => respond(context, broker, plan, entries, params))
+      : respond(context, broker, plan, entries, params);
   },
 };
 
@@ -95,6 +101,7 @@ function fetchParams(
   const maxBytes = Math.max(0, Math.min(request.maxBytes, config.get("fetch.max.bytes")));
   const byId = context.apiVersion >= 13;
   const follower = followerOf(context, request);
+  const fromFollowers = follower === null && context.apiVersion >= 11;
   const mayFollow = follower !== null &&
     context.authorized("CLUSTER_ACTION", "CLUSTER", CLUSTER_NAME);
   return {
@@ -104,6 +111,9 @@ function fetchParams(
       ? "read_committed"
       : "read_uncommitted",
     follower,
+    fromFollowers,
+    select: fromFollowers ? replicaSelector(context, broker, request.rackId) : null,
+    tellsHighWatermarks: follower !== null && selectsReplicas(broker),
     minBytes: Math.min(request.minBytes, maxBytes),
     maxBytes,
     deadlineMs: broker.io.clock.monotonicMs() + request.maxWaitMs,
@@ -141,6 +151,7 @@ function respond(
   broker: Broker,
   plan: Exclude<FetchPlan, { kind: "error" }>,
   entries: readonly FetchEntry[],
+  { follower }: FetchParams,
 ): EncodableResponse<typeof fetch> {
   let sessionId = NO_SESSION_ID;
   // Nobody would use, or close, a session that a lost connection asked for.
@@ -153,6 +164,7 @@ function respond(
       return { errorCode: Errors.INVALID_FETCH_SESSION_EPOCH, sessionId, responses: [] };
     }
   }
+  const hints = new LeaderHints(context, broker);
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   for (const entry of entries) {
     const changed = noteSent(entry);
@@ -166,9 +178,36 @@ function respond(
       last = { topic, topicId, partitions: [] };
       responses.push(last);
     }
-    last.partitions.push(partitionResponse(entry, context.apiVersion));
+    last.partitions.push({
+      ...partitionResponse(entry),
+      ...(entry.error !== Errors.NONE && news(context, broker, entry, hints, follower)),
+    });
   }
-  return { sessionId, responses };
+  const { nodeEndpoints } = hints;
+  return context.apiVersion >= 16 && nodeEndpoints.length > 0
+    ? { sessionId, responses, nodeEndpoints }
+    : { sessionId, responses };
+}
+
+/** What helps the client out of an error: the leader, or for a follower the start of the log. */
+function news(
+  context: RequestContext,
+  broker: Broker,
+  { error, partition, session: { target } }: FetchEntry,
+  hints: LeaderHints,
+  follower: FetchParams["follower"],
+): Partial<PartitionResponse> {
+  if (error === Errors.OFFSET_OUT_OF_RANGE && follower !== null && partition !== null) {
+    return { logStartOffset: BigInt(partition.logStartOffset) };
+  }
+  const isElsewhere = error === Errors.NOT_LEADER_OR_FOLLOWER ||
+    error === Errors.FENCED_LEADER_EPOCH;
+  if (!isElsewhere || context.apiVersion < 12) return {};
+  const topicId = context.apiVersion >= 13
+    ? target.topicId
+    : broker.metadata.topic(target.topic)?.id;
+  const currentLeader = hints.of(topicId, target.partition, partition);
+  return currentLeader === null ? {} : { currentLeader };
 }
 
 /** Whether the entry says something that the session's client was not told yet; notes it as told. */
@@ -181,18 +220,17 @@ function noteSent(entry: FetchEntry): boolean {
   }
   const { highWatermark, logStartOffset } = partition;
   const changed = entry.records.length > 0 || entry.diverging !== null ||
+    entry.preferredReplica >= 0 ||
     session.sentHighWatermark !== highWatermark || session.sentLogStartOffset !== logStartOffset;
   session.sentHighWatermark = highWatermark;
   session.sentLogStartOffset = logStartOffset;
   return changed;
 }
 
-function partitionResponse(entry: FetchEntry, version: number): PartitionResponse {
+function partitionResponse(entry: FetchEntry): PartitionResponse {
   const { session, partition, error, records } = entry;
   const partitionIndex = session.target.partition;
   if (error !== Errors.NONE || partition === null) {
-    const isLeaderNews = error === Errors.NOT_LEADER_OR_FOLLOWER ||
-      error === Errors.FENCED_LEADER_EPOCH;
     return {
       partitionIndex,
       errorCode: error,
@@ -201,9 +239,6 @@ function partitionResponse(entry: FetchEntry, version: number): PartitionRespons
       logStartOffset: -1n,
       abortedTransactions: null,
       records,
-      ...(isLeaderNews && partition !== null && version >= 12
-        ? { currentLeader: partition.leadership }
-        : {}),
     };
   }
   return {
@@ -217,6 +252,7 @@ function partitionResponse(entry: FetchEntry, version: number): PartitionRespons
       firstOffset: BigInt(firstOffset),
     })) ?? null,
     records,
+    ...(entry.preferredReplica < 0 ? {} : { preferredReadReplica: entry.preferredReplica }),
     ...(entry.diverging === null ? {} : {
       divergingEpoch: {
         epoch: entry.diverging.leaderEpoch,

@@ -168,7 +168,8 @@ describe("the ISR", () => {
     ).toBe(true);
     expect(replicas.onFetch(fetch(2, 10), settings, 3)).toBeNull();
     expect(replicas.onFetch(fetch(3, 4), settings, 3)).toBe(false);
-    expect(replicas.lowWatermark).toBe(0);
+    expect(replicas.lowWatermark(() => true)).toBe(0);
+    expect(replicas.lowWatermark(() => false)).toBe(Infinity);
     // Old news.
     expect(
       replicas.onCommitted({ isr: [0], leaderEpoch: 5, partitionEpoch: 11 }, [0], settings, 4),

@@ -100,13 +100,26 @@ export class LeaderReplicas {
     return this.#committed.isr;
   }
 
-  /** The least start of the log of any replica that has fetched, for DeleteRecords to wait for. */
-  get lowWatermark(): number {
+  /**
+   * The least start of the log of any follower that is alive, for DeleteRecords to wait for; −1 as long
+   * as one has not said, Infinity if there is none.
+   */
+  lowWatermark(isAlive: (brokerId: number) => boolean): number {
     let low = Infinity;
-    for (const { endOffset, logStartOffset } of this.#followers.values()) {
-      if (endOffset >= 0) low = Math.min(low, logStartOffset);
+    for (const [id, { logStartOffset }] of this.#followers) {
+      if (isAlive(id)) low = Math.min(low, logStartOffset);
     }
     return low;
+  }
+
+  /** Followers in the ISR that have `offset`, or end with it; those that are furthest first. */
+  inSyncWith(offset: number): number[] {
+    return [...this.#followers]
+      .filter(([id, { endOffset, logStartOffset }]) =>
+        this.#committed.isr.includes(id) && endOffset >= offset && logStartOffset <= offset
+      )
+      .sort(([, a], [, b]) => b.endOffset - a.endOffset || b.caughtUpMs - a.caughtUpMs)
+      .map(([id]) => id);
   }
 
   /** The leader's own log has grown, or more of it is durable. True if the high watermark has moved. */

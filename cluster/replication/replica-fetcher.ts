@@ -9,6 +9,7 @@ import { FetchSession } from "../../core/fetch-session.ts";
 import { type Clock, DiskError, sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
+import { baseOffset } from "../../core/records/batch-header.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { type EpochHistory, truncationOffset } from "./divergence.ts";
 
@@ -21,14 +22,18 @@ export interface FollowedPartition {
   readonly history: EpochHistory;
   /** Of the last batch; −1: there is none. */
   latestEpoch(): number;
-  /** Resolves when all that was appended counts as written. Rejects with a `DiskError`. */
+  /** Whether all that was appended counts as written, and nothing is being cut. */
+  readonly isSettled: boolean;
+  /** Resolves when it is so. Rejects with a `DiskError`. */
   settle(): Promise<void>;
   /** Appends whole batches as they are; why not, or null. */
   appendFetched(records: Uint8Array): string | null;
   /** What the leader says of its high watermark and of the start of its log. */
   followTo(leaderHighWatermark: number, leaderStartOffset: number): void;
-  /** Cuts the log. Throws a `DiskError`. */
+  /** Cuts the log, not below its start. Throws a `DiskError`. */
   truncateTo(offset: number): Promise<void>;
+  /** Throws the log away and begins it anew, empty, at `offset`. Throws a `DiskError`. */
+  restartAt(offset: number): void;
 }
 
 /** What a fetcher is built from. Sizes are bytes. */
@@ -46,7 +51,7 @@ export interface ReplicaFetcherOptions {
   readonly maxBytes: number;
   /** `replica.fetch.max.bytes`: of one partition. */
   readonly partitionMaxBytes: number;
-  /** `replica.fetch.backoff.ms`. */
+  /** `replica.fetch.backoff.ms`: the longest pause after something went wrong. */
   readonly backoffMs: number;
   /** `replica.socket.timeout.ms`: for an answer, beyond the wait. */
   readonly timeoutMs: number;
@@ -57,7 +62,12 @@ interface Followed {
   readonly partition: FollowedPartition;
   readonly leaderEpoch: number;
   retryAtMs: number;
+  /** How often in a row it had to rest. */
+  rests: number;
 }
+
+/** The first pause after something went wrong; each in a row is twice as long. */
+const FIRST_PAUSE_MS = 50;
 
 type PartitionResponse = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
 
@@ -68,6 +78,8 @@ export class ReplicaFetcher {
   readonly #closed = new AbortController();
   readonly #session = new FetchSession();
   readonly #running: Promise<void>;
+  /** Rounds in a row that have failed. */
+  #failures = 0;
   #wake: (() => void) | null = null;
 
   constructor(options: ReplicaFetcherOptions) {
@@ -83,7 +95,7 @@ export class ReplicaFetcher {
   /** Follows the partition in this leader epoch, in place of an earlier one. */
   follow(partition: FollowedPartition, leaderEpoch: number): void {
     const key = keyOf(partition);
-    this.#followed.set(key, { key, partition, leaderEpoch, retryAtMs: 0 });
+    this.#followed.set(key, { key, partition, leaderEpoch, retryAtMs: 0, rests: 0 });
     this.#wake?.();
   }
 
@@ -105,12 +117,13 @@ export class ReplicaFetcher {
       if (ready.length === 0) continue;
       try {
         await this.#round(ready);
+        this.#failures = 0;
       } catch (error) {
         if (signal.aborted) return;
         this.#session.failed();
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.logger.warn("fetching from a leader failed", { reason });
-        await sleep(this.#options.clock, this.#options.backoffMs, signal).catch(() => {});
+        await sleep(this.#options.clock, this.#pauseMs(this.#failures++), signal).catch(() => {});
       }
     }
   }
@@ -165,10 +178,11 @@ export class ReplicaFetcher {
   }
 
   /** Makes durable what has to be; those of which the disk refuses that rest. */
-  async #settle(ready: readonly Followed[]): Promise<Followed[]> {
+  async #settle(ready: readonly Followed[]): Promise<readonly Followed[]> {
+    if (ready.every(({ partition }) => partition.isSettled)) return ready;
     const outcomes = await Promise.all(ready.map(async (followed) => {
       try {
-        await followed.partition.settle();
+        if (!followed.partition.isSettled) await followed.partition.settle();
         return followed;
       } catch (error) {
         if (!(error instanceof DiskError)) throw error;
@@ -196,18 +210,49 @@ export class ReplicaFetcher {
 
   async #take(followed: Followed, answer: PartitionResponse): Promise<void> {
     const { partition } = followed;
+    const { history } = partition;
+    const leaderStart = Number(answer.logStartOffset);
+    const isEmpty = partition.logStartOffset === history.logEndOffset;
+    if (answer.errorCode === Errors.OFFSET_OUT_OF_RANGE) {
+      // Neither has anything that the other has.
+      const isApart = leaderStart > history.logEndOffset || (isEmpty && leaderStart >= 0);
+      if (isApart) return this.#beginAnew(followed, leaderStart);
+    }
     if (answer.errorCode !== Errors.NONE) {
       return this.#rest(followed, errorName(answer.errorCode));
     }
     const { epoch: leaderEpoch, endOffset } = answer.divergingEpoch;
     if (leaderEpoch >= 0 || endOffset >= 0n) {
       const leaderEnd = { leaderEpoch, endOffset: Number(endOffset) };
-      return await this.#cut(followed, truncationOffset(partition.history, leaderEnd));
+      const cut = truncationOffset(history, leaderEnd);
+      if (cut < partition.logStartOffset) return this.#beginAnew(followed, leaderStart);
+      return await this.#cut(followed, cut);
     }
     const records = answer.records ?? new Uint8Array(0);
+    // The leader's log starts within its first batch: that comes whole.
+    const isWithin = records.length > 0 && isEmpty && baseOffset(records, 0) < history.logEndOffset;
+    if (isWithin) this.#beginAnew(followed, baseOffset(records, 0));
     const refused = records.length === 0 ? null : partition.appendFetched(records);
     if (refused !== null) return this.#rest(followed, refused);
-    partition.followTo(Number(answer.highWatermark), Number(answer.logStartOffset));
+    followed.rests = 0;
+    partition.followTo(Number(answer.highWatermark), leaderStart);
+  }
+
+  #beginAnew(followed: Followed, offset: number): void {
+    const { topic, index, logStartOffset, history } = followed.partition;
+    this.#options.logger.info("beginning a log anew at its leader's start", {
+      topic,
+      partition: index,
+      from: logStartOffset,
+      to: history.logEndOffset,
+      start: offset,
+    });
+    try {
+      followed.partition.restartAt(offset);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#rest(followed, error.message);
+    }
   }
 
   async #cut(followed: Followed, offset: number): Promise<void> {
@@ -223,14 +268,18 @@ export class ReplicaFetcher {
   }
 
   #rest(followed: Followed, reason: string): void {
-    const { clock, logger, backoffMs } = this.#options;
-    followed.retryAtMs = clock.monotonicMs() + backoffMs;
+    const { clock, logger } = this.#options;
+    followed.retryAtMs = clock.monotonicMs() + this.#pauseMs(followed.rests++);
     const { topic, index } = followed.partition;
     logger.debug("a partition cannot be followed at the moment", {
       topic,
       partition: index,
       reason,
     });
+  }
+
+  #pauseMs(failures: number): number {
+    return Math.min(this.#options.backoffMs, FIRST_PAUSE_MS * 2 ** Math.min(failures, 16));
   }
 }
 

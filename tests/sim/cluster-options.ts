@@ -33,6 +33,8 @@ export interface ClusterSimOptions {
   /** Somebody makes and deletes topics, and moves partitions as well. */
   readonly hasOperator: boolean;
   readonly reassigns: boolean;
+  /** In the end a broker goes, and the others have to do without it. */
+  readonly losesOne: boolean;
   readonly pauseMs: number;
   readonly steps: number;
   /** On average. */
@@ -67,6 +69,7 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     members: random.between(0, 3),
     hasOperator: random.chance(50),
     reassigns: random.chance(50),
+    losesOne: random.chance(50),
     pauseMs: random.pick([100, 300, 1000]),
     steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs),
     stepMs,

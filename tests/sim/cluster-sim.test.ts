@@ -3,16 +3,15 @@ import { silentLogger } from "../../core/logger.ts";
 import { ClusterSim } from "./cluster-sim.ts";
 
 const QUIET = { steps: 5, stepMs: 300 };
+const ALONE = { brokers: 1, replicationFactor: 1, minInsync: 1, losesOne: false };
 
 test("the world of clusters holds for one broker", () => {
-  const alone = { brokers: 1, replicationFactor: 1, minInsync: 1 };
-  new ClusterSim(1, silentLogger, { ...QUIET, ...alone }).run();
+  new ClusterSim(1, silentLogger, { ...QUIET, ...ALONE }).run();
 }, 60_000);
 
 test("the same seed gives the same run of a cluster", () => {
   const traces = [1, 2].map(() => {
-    const alone = { brokers: 1, replicationFactor: 1, minInsync: 1 };
-    const sim = new ClusterSim(3, silentLogger, { ...QUIET, ...alone });
+    const sim = new ClusterSim(3, silentLogger, { ...QUIET, ...ALONE });
     sim.run();
     return sim.trace.join("\n");
   });

@@ -30,6 +30,8 @@ export const LISTS = "lists";
 const GROUP = "group";
 const FORM_MS = 60_000;
 const HEAL_MS = 180_000;
+/** What a failover may take beyond the session of the broker and the lease of the controller. */
+const FAILOVER_MS = 20_000;
 const STOP_MS = 120_000;
 const READ_MS = 60_000;
 
@@ -82,6 +84,7 @@ export class ClusterSim {
       this.world.advance(random.below(this.options.stepMs * 2) + 1);
     }
     this.heal();
+    if (this.options.losesOne) this.loseOne();
     this.stopClients();
     this.check();
   }
@@ -175,6 +178,24 @@ export class ClusterSim {
       world.history.transactions.filter(({ outcome }) => outcome === "committed").length;
     const already = committed();
     world.until("transactions are committed", HEAL_MS, () => committed() > already);
+  }
+
+  /** One broker goes for good: the others take over by themselves, and soon. */
+  loseOne(): void {
+    const { world, options } = this;
+    const lost = this.controller() ?? world.nodes[0]!;
+    lost.isHeldDown = true;
+    lost.kill();
+    const { appends } = world.history;
+    const before = appends.length;
+    const limitMs = options.sessionMs + options.leaseTtlMs + FAILOVER_MS;
+    world.until("every partition takes records without the lost broker", limitMs, () => {
+      const later = appends.slice(before).filter(({ isAcknowledged }) => isAcknowledged);
+      return new Set(later.map(({ partition }) => partition)).size === options.partitions;
+    });
+    lost.isHeldDown = false;
+    lost.start();
+    world.until("all replicas are in sync", HEAL_MS, () => this.#isWhole());
   }
 
   #isWhole(): boolean {

@@ -5,7 +5,7 @@
  */
 import { Errors } from "../core/errors.ts";
 import type { MetadataImage } from "../cluster/metadata-image.ts";
-import type { FeatureRecord } from "../cluster/metadata-records.ts";
+import type { FeatureRecord, SupportedFeature } from "../cluster/metadata-records.ts";
 import { accept, refuse } from "./outcome.ts";
 import type { Plan } from "./plan-topics.ts";
 
@@ -28,6 +28,11 @@ export const ONE_NODE_FEATURES: readonly FinalizedFeature[] = [
   { name: "streams.version", minLevel: 0, maxLevel: 1, level: 1 },
   { name: "transaction.version", minLevel: 0, maxLevel: 2, level: 2 },
 ];
+
+/** What a broker tells of them at its registration. */
+export const SUPPORTED_FEATURES: readonly SupportedFeature[] = ONE_NODE_FEATURES.map(
+  ({ name, minLevel, maxLevel }) => ({ name, minLevel, maxLevel }),
+);
 
 /** The features with the levels that the metadata says. */
 export function featuresInForce(

@@ -50,10 +50,7 @@ export function formatAddress(address: HostPort): string {
   return `${host}:${address.port}`;
 }
 
-/** Whether only processes of this host can reach the address. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
-}
+export { isLoopback } from "../core/ip-address.ts";
 
 /**
  * Reads `[NAME=]address`, where an address is `host`, `host:port`, `:port`, `port`, `[v6]:port` or

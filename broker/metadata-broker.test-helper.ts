@@ -80,24 +80,34 @@ export async function metadataBroker(
   return {
     broker,
     log,
-    async call(handler, version, request, authorizer = allowAll) {
-      const bytes = joinChunks(encodeRequest(handler.api, version, request));
-      const identity = {
-        apiKey: handler.api.key,
-        apiVersion: version,
-        correlationId: 1,
-        clientId: null,
-      };
-      const context = requestContext(connection, identity, authorizer);
-      holdToDeclaration(handler, context);
-      const decoded = decodeRequest(handler.api, version, bytes);
-      const response = authorize(handler, context, decoded) ??
-        await handler.handle(context, decoded, broker);
-      if (response === null) throw new Error("no response");
-      const answer = joinChunks(encodeResponse(handler.api, version, response));
-      return decodeResponse(handler.api, version, answer);
-    },
+    call: (handler, version, request, authorizer) =>
+      callHandler(broker, handler, version, request, authorizer),
   };
+}
+
+/** One request through a handler of this broker, coded both ways at this version. */
+export async function callHandler<A extends Api>(
+  broker: Broker,
+  handler: Handler<A>,
+  version: number,
+  request: EncodableRequest<A>,
+  authorizer: Authorizer = allowAll,
+): Promise<ResponseOf<A>> {
+  const bytes = joinChunks(encodeRequest(handler.api, version, request));
+  const identity = {
+    apiKey: handler.api.key,
+    apiVersion: version,
+    correlationId: 1,
+    clientId: null,
+  };
+  const context = requestContext(connection, identity, authorizer);
+  holdToDeclaration(handler, context);
+  const decoded = decodeRequest(handler.api, version, bytes);
+  const response = authorize(handler, context, decoded) ??
+    await handler.handle(context, decoded, broker);
+  if (response === null) throw new Error("no response");
+  const answer = joinChunks(encodeResponse(handler.api, version, response));
+  return decodeResponse(handler.api, version, answer);
 }
 
 /** A handler that answers item by item must declare what it asks for (`Handler.authorize`). */

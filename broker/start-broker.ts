@@ -129,8 +129,8 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
       return featuresInForce(services.metadata.image);
     },
     stopping: stopping.signal,
-    cluster: null,
     dev: devClock === null ? null : devServices(io, devClock, services),
+    cluster: null,
     onBug,
   };
   const server = await startServing(broker, options).catch(async (error: unknown) => {

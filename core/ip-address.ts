@@ -1,5 +1,10 @@
 /** IP addresses in text form. */
 
+/** Whether only processes of the same host can reach what has this name or address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
 /** Whether the text is an IPv4 or IPv6 address, without brackets and zone. */
 export function isIpAddress(text: string): boolean {
   return isIpv4(text) || ipv6Groups(text) !== null;

@@ -1,4 +1,6 @@
 /** What a broker has as a member of a cluster of several (`Broker.cluster`). */
+import type { BrokerLifecycle } from "./broker-lifecycle.ts";
+import type { ControllerRole } from "./controller-role.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import type { Peers } from "./peers.ts";
 
@@ -8,4 +10,8 @@ export interface ClusterServices {
   readonly peers: Peers;
   /** What this node gives to those who follow its metadata while it is controller. */
   readonly metadataSource: MetadataSource;
+  /** Its part in being the controller. */
+  readonly role: ControllerRole;
+  /** Its membership. */
+  readonly lifecycle: BrokerLifecycle;
 }

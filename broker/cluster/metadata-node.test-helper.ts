@@ -32,6 +32,7 @@ import { ConnectionRates } from "../quotas/connection-rates.ts";
 import { RequestRouter } from "../request-router.ts";
 import { Server } from "../server.ts";
 import { BrokerPeers } from "./broker-peers.ts";
+import type { ClusterServices } from "./cluster-services.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { MetadataSource } from "./metadata-source.ts";
 import { RecentChanges } from "./recent-changes.ts";
@@ -148,6 +149,7 @@ export class MetadataNode {
       election,
       stopping,
     });
+    const cluster: Partial<ClusterServices> = { peers, metadataSource };
     const parts: Partial<Broker> = {
       io,
       logger,
@@ -158,7 +160,7 @@ export class MetadataNode {
       apis: new ApiTable([...handlersOf(world), ...clusterHandlers]),
       metadata,
       controller,
-      cluster: { peers, metadataSource },
+      cluster: cluster as ClusterServices,
       quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),
       features: [],
       stopping,

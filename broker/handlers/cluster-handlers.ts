@@ -3,6 +3,16 @@
  * `index.ts`. All need CLUSTER_ACTION on CLUSTER.
  */
 import type { AnyHandler } from "../handler.ts";
+import { alterPartitionHandler } from "./56-alter-partition.ts";
 import { fetchSnapshotHandler } from "./59-fetch-snapshot.ts";
+import { brokerRegistrationHandler } from "./62-broker-registration.ts";
+import { brokerHeartbeatHandler } from "./63-broker-heartbeat.ts";
+import { allocateProducerIdsHandler } from "./67-allocate-producer-ids.ts";
 
-export const clusterHandlers: readonly AnyHandler[] = [fetchSnapshotHandler];
+export const clusterHandlers: readonly AnyHandler[] = [
+  alterPartitionHandler,
+  fetchSnapshotHandler,
+  brokerRegistrationHandler,
+  brokerHeartbeatHandler,
+  allocateProducerIdsHandler,
+];

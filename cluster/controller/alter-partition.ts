@@ -74,6 +74,22 @@ export function planProposal(
   return written(next, next.leader === leader ? Errors.NONE : Errors.NEW_LEADER_ELECTED);
 }
 
+/** All that one request proposes; a partition that is named again is refused (INVALID_REQUEST). */
+export function planProposals(
+  image: MetadataImage,
+  leader: number,
+  proposals: readonly ProposedPartition[],
+  context: ProposalContext,
+): ProposalOutcome[] {
+  const seen = new Set<string>();
+  return proposals.map((proposed) => {
+    const key = `${proposed.topicId}:${proposed.partition}`;
+    if (seen.has(key)) return refused(Errors.INVALID_REQUEST, null);
+    seen.add(key);
+    return planProposal(image, leader, proposed, context);
+  });
+}
+
 function refused(error: ErrorCode, state: PartitionImage | null): ProposalOutcome {
   return { records: [], error, state };
 }

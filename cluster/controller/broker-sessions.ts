@@ -6,8 +6,11 @@
  * A broker begins fenced: it leads nothing and is in no ISR. It is unfenced when it has applied the
  * metadata up to its own registration, fenced again when it has not been heard of for a session. When it
  * wants to stop, it goes on until it leads nothing and all others know that it does not.
+ *
+ * Where a broker stands is what the metadata say of it (`follow`), whoever has written that; only
+ * `stopped` is known here alone.
  */
-import { assert } from "../../core/assert.ts";
+import type { BrokerImage } from "../metadata-image.ts";
 
 /** Where a broker stands. */
 export type BrokerState = "fenced" | "active" | "stopping" | "stopped";
@@ -38,6 +41,9 @@ interface Session {
   stoppingOffset: number;
 }
 
+/** Long ago: this registration was not heard of by this controller. */
+const NEVER = -Infinity;
+
 /** See the head of the file. */
 export class BrokerSessions {
   readonly #sessions = new Map<number, Session>();
@@ -45,21 +51,38 @@ export class BrokerSessions {
   constructor(readonly sessionTimeoutMs: number) {}
 
   /**
-   * A registration is committed; `brokerEpoch` is its position. Also called for each known broker by a
-   * new controller, which gives everybody a whole session.
+   * A new controller has found this registration. Who may have clients gets a whole session; nothing was
+   * heard of the others. Who has registered without a process of its own (`aloneBroker`) is over.
    */
-  register(brokerId: number, brokerEpoch: number, isFenced: boolean, nowMs: number): void {
-    this.#sessions.set(brokerId, {
-      brokerEpoch,
-      state: isFenced ? "fenced" : "active",
-      heardMs: nowMs,
-      metadataOffset: -1,
-      stoppingOffset: -1,
-    });
+  inherit(broker: BrokerImage, position: number, nowMs: number): void {
+    const isSilent = broker.state === "fenced" || broker.incarnationId === "";
+    this.#begin(broker, position, isSilent ? NEVER : nowMs);
   }
 
+  /** What the metadata say of the broker since the change that ends at `position`. */
+  follow(broker: BrokerImage, position: number, nowMs: number): void {
+    const session = this.#sessions.get(broker.brokerId);
+    if (session === undefined || session.brokerEpoch !== broker.epoch) {
+      this.#begin(broker, position, nowMs);
+      return;
+    }
+    if (session.state === broker.state) return;
+    if (session.state === "stopped" && broker.state === "fenced") return;
+    session.state = broker.state;
+    if (broker.state === "stopping") session.stoppingOffset = position;
+  }
+
+  /** The broker is no member any more. */
   unregister(brokerId: number): void {
     this.#sessions.delete(brokerId);
+  }
+
+  /** This registration is told that it may end, which the metadata know as `fenced`. */
+  stopped(brokerId: number, brokerEpoch: number): void {
+    const session = this.#sessions.get(brokerId);
+    if (session?.brokerEpoch === brokerEpoch && session.state === "fenced") {
+      session.state = "stopped";
+    }
   }
 
   /** The epoch of its registration, or null. */
@@ -72,25 +95,26 @@ export class BrokerSessions {
     return this.#sessions.get(brokerId)?.state ?? "fenced";
   }
 
-  /** Whether it may lead and be in an ISR. */
-  isActive(brokerId: number): boolean {
-    return this.stateOf(brokerId) === "active";
+  /** Whether its process is there, as far as is known, so that another one is not the same broker. */
+  isAlive(brokerId: number, nowMs: number): boolean {
+    const session = this.#sessions.get(brokerId);
+    if (session === undefined || session.state === "stopped") return false;
+    return nowMs - session.heardMs <= this.sessionTimeoutMs;
   }
 
   /**
    * What the heartbeat comes to; nothing is changed but that it was heard. The caller makes the change
-   * of metadata that belongs to it and says `committed`. Null if the registration is another one
-   * (STALE_BROKER_EPOCH).
+   * of metadata that belongs to it. Null if the registration is another one (STALE_BROKER_EPOCH).
    */
   heartbeat(
     beat: BrokerHeartbeat,
-    leadsSomething: boolean,
+    leadsSomething: () => boolean,
     nowMs: number,
   ): HeartbeatOutcome | null {
     const session = this.#sessions.get(beat.brokerId);
     if (session === undefined || session.brokerEpoch !== beat.brokerEpoch) return null;
     session.heardMs = nowMs;
-    session.metadataOffset = Math.max(session.metadataOffset, beat.metadataOffset);
+    this.applied(beat.brokerId, beat.metadataOffset);
     return {
       before: session.state,
       after: this.#next(session, beat, leadsSomething),
@@ -98,12 +122,22 @@ export class BrokerSessions {
     };
   }
 
-  /** The change of metadata is written, up to `offset`: the broker is in this state. */
-  committed(brokerId: number, state: BrokerState, offset: number): void {
+  /** The broker has applied the metadata up to there. */
+  applied(brokerId: number, metadataOffset: number): void {
     const session = this.#sessions.get(brokerId);
-    assert(session !== undefined, "a state is of a registered broker");
-    session.state = state;
-    if (state === "stopping") session.stoppingOffset = Math.max(session.stoppingOffset, offset);
+    if (session === undefined) return;
+    session.metadataOffset = Math.max(session.metadataOffset, metadataOffset);
+  }
+
+  /** The controller itself has not run for so long, and heard of nobody. */
+  forgive(silentMs: number): void {
+    for (const session of this.#sessions.values()) session.heardMs += silentMs;
+  }
+
+  /** The broker is known to be gone: its session is over. */
+  end(brokerId: number): void {
+    const session = this.#sessions.get(brokerId);
+    if (session !== undefined) session.heardMs = NEVER;
   }
 
   /** Brokers that have not been heard of for a session, and are not fenced yet; the oldest first. */
@@ -113,7 +147,7 @@ export class BrokerSessions {
         return (state === "active" || state === "stopping") &&
           nowMs - heardMs > this.sessionTimeoutMs;
       })
-      .sort(([, a], [, b]) => a.heardMs - b.heardMs)
+      .sort(([, a], [, b]) => a.heardMs < b.heardMs ? -1 : 1)
       .map(([brokerId]) => brokerId);
   }
 
@@ -127,7 +161,17 @@ export class BrokerSessions {
     return next;
   }
 
-  #next(session: Session, beat: BrokerHeartbeat, leadsSomething: boolean): BrokerState {
+  #begin({ brokerId, epoch, state }: BrokerImage, position: number, heardMs: number): void {
+    this.#sessions.set(brokerId, {
+      brokerEpoch: epoch,
+      state,
+      heardMs,
+      metadataOffset: -1,
+      stoppingOffset: state === "stopping" ? position : -1,
+    });
+  }
+
+  #next(session: Session, beat: BrokerHeartbeat, leadsSomething: () => boolean): BrokerState {
     const { wantsFence, wantsShutdown } = beat;
     switch (session.state) {
       case "fenced":
@@ -136,10 +180,10 @@ export class BrokerSessions {
       case "active":
         if (wantsFence) return wantsShutdown ? "stopped" : "fenced";
         if (!wantsShutdown) return "active";
-        return leadsSomething ? "stopping" : "stopped";
+        return leadsSomething() ? "stopping" : "stopped";
       case "stopping":
         // Others may still send clients to it.
-        if (leadsSomething || this.#leastOffset(session) < session.stoppingOffset) {
+        if (this.#leastOffset(session) < session.stoppingOffset || leadsSomething()) {
           return "stopping";
         }
         return "stopped";

@@ -1,0 +1,283 @@
+/**
+ * What a controller does about the cluster's brokers while it is in office: it registers them, hears their
+ * heartbeats, fences who is silent, lets them stop, and takes their proposals of ISRs. Kafka's
+ * `ClusterControlManager`, `BrokerHeartbeatManager` and parts of `ReplicationControlManager`.
+ *
+ * It knows nothing but the image and what it has heard itself, so that another controller can go on
+ * anywhere. Each decision is taken in the controller's turn, on the image that it is written after.
+ */
+import {
+  planProposals,
+  type ProposalOutcome,
+  type ProposedPartition,
+} from "../../cluster/controller/alter-partition.ts";
+import { leadsAny } from "../../cluster/controller/broker-changes.ts";
+import {
+  type BrokerHeartbeat,
+  BrokerSessions,
+  type BrokerState,
+} from "../../cluster/controller/broker-sessions.ts";
+import {
+  type ElectionPolicy,
+  planElections,
+  planRegistration,
+  planStates,
+  type Registration,
+} from "../../cluster/controller/registration.ts";
+import { isActive, type MetadataDelta, type MetadataImage } from "../../cluster/metadata-image.ts";
+import type { MetadataRecord, RegisteredState } from "../../cluster/metadata-records.ts";
+import { assert } from "../../core/assert.ts";
+import { Errors } from "../../core/errors.ts";
+import type { Clock, Timer } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import { nextTurn, type Steps } from "../../core/steps.ts";
+import type { BrokerConfig } from "../config/broker-config.ts";
+import type { Controller } from "../controller.ts";
+import { newFeatures } from "../features.ts";
+import type { MetadataCache } from "../metadata-cache.ts";
+import type { ProducerIdBlock } from "../metadata-changes.ts";
+import { accept, type Outcome, refuse } from "../outcome.ts";
+import { electionPolicy } from "./election-policy.ts";
+
+/** What it is built from. */
+export interface BrokerControlOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: BrokerConfig;
+  readonly clusterId: string;
+  readonly controller: Controller;
+  readonly metadata: MetadataCache;
+  /** An invariant is broken. */
+  onBug(error: Error): void;
+}
+
+/** What a broker is answered to a heartbeat. */
+export interface HeartbeatAnswer {
+  readonly isCaughtUp: boolean;
+  readonly isFenced: boolean;
+  readonly shouldShutDown: boolean;
+}
+
+/** The least and the most between two looks at who is silent. */
+const LOOK_MS_MIN = 10;
+const LOOK_MS_MAX = 1000;
+/** A timer that is so late tells that this process did not run. */
+const STALL_MS = 250;
+
+/** See the head of the file. */
+export class BrokerControl {
+  readonly #options: BrokerControlOptions;
+  readonly #policy: ElectionPolicy;
+  readonly #sessions: BrokerSessions;
+  readonly #unsubscribe: () => void;
+  #timer: Timer | null = null;
+  #isClosed = false;
+  /** Whether it was said already that fencing fails. */
+  #isFencingStuck = false;
+
+  /** The office begins with what the image says now. `close` it. */
+  constructor(options: BrokerControlOptions) {
+    const { clock, config, metadata } = options;
+    this.#options = options;
+    this.#policy = electionPolicy(config);
+    this.#sessions = new BrokerSessions(config.get("broker.session.timeout.ms"));
+    const { image } = metadata;
+    for (const broker of image.brokers.values()) {
+      this.#sessions.inherit(broker, image.position, clock.monotonicMs());
+    }
+    this.#unsubscribe = metadata.onChange((delta, changed) => this.#follow(delta, changed));
+    this.#inBackground(this.#elect());
+    this.#lookLater();
+  }
+
+  /** Does nothing any more; changes under way may still end. */
+  close(): void {
+    this.#isClosed = true;
+    this.#unsubscribe();
+    this.#timer?.cancel();
+  }
+
+  /** The broker's epoch; it is fenced until its heartbeats say that it has caught up. */
+  async register(wanted: Registration): Promise<Outcome<number>> {
+    const { clusterId, controller, clock, logger } = this.#options;
+    const context = {
+      ...this.#policy,
+      clusterId,
+      isAlive: (id: number) => this.#sessions.isAlive(id, clock.monotonicMs()),
+    };
+    const [outcome] = await controller.change(1, function* ({ image }) {
+      const firstFeatures = newFeatures(image);
+      const planned = yield* planRegistration(image, wanted, { ...context, firstFeatures });
+      return planned.ok
+        ? { records: planned.records, outcomes: [accept(planned.epoch)] }
+        : { records: [], outcomes: [refuse(planned.error, planned.message)] };
+    });
+    assert(outcome !== undefined, "one outcome for one registration");
+    const { brokerId: broker } = wanted;
+    if (outcome.ok) logger.info("a broker has registered", { broker, epoch: outcome.value });
+    else logger.warn("a broker is not registered", { broker, reason: outcome.message });
+    return outcome;
+  }
+
+  /** Answered when what it changes is in force here. */
+  async heartbeat(beat: BrokerHeartbeat): Promise<Outcome<HeartbeatAnswer>> {
+    const { clock, logger, metadata } = this.#options;
+    const { brokerId, brokerEpoch } = beat;
+    const outcome = this.#sessions.heartbeat(
+      beat,
+      () => leadsAny(metadata.image, brokerId),
+      clock.monotonicMs(),
+    );
+    if (outcome === null) return this.#stale(brokerId);
+    const { before, after, isCaughtUp } = outcome;
+    if (after !== before) {
+      const state = registeredAs(after);
+      const changed = await this.#change(({ image }) =>
+        image.brokers.get(brokerId)?.epoch === brokerEpoch
+          ? planStates(image, new Map([[brokerId, state]]), this.#policy)
+          : null
+      );
+      if (!changed.ok) return changed;
+      if (!changed.value) return this.#stale(brokerId);
+      if (after === "stopped") this.#sessions.stopped(brokerId, brokerEpoch);
+      logger.info(`a broker is ${after}`, { broker: brokerId });
+    }
+    return accept({
+      isCaughtUp,
+      isFenced: after === "fenced" || after === "stopped",
+      shouldShutDown: after === "stopped",
+    });
+  }
+
+  /** What becomes of each partition that the broker proposes an ISR for; all or none are written. */
+  async alterPartitions(
+    brokerId: number,
+    brokerEpoch: number,
+    proposals: readonly ProposedPartition[],
+  ): Promise<Outcome<readonly ProposalOutcome[]>> {
+    const [outcome] = await this.#options.controller.change(1, ({ image }) => {
+      if (image.brokers.get(brokerId)?.epoch !== brokerEpoch) {
+        return { records: [], outcomes: [this.#stale(brokerId)] };
+      }
+      const planned = planProposals(image, brokerId, proposals, {
+        ...this.#policy,
+        isAlive: (id) => isActive(image, id),
+        mayBeInIsr: (id, epoch) =>
+          isActive(image, id) && (epoch === -1 || image.brokers.get(id)?.epoch === epoch),
+      });
+      return { records: planned.flatMap(({ records }) => records), outcomes: [accept(planned)] };
+    });
+    assert(outcome !== undefined, "one outcome for one request");
+    return outcome;
+  }
+
+  /** A block of producer ids for this broker. */
+  allocateProducerIds(brokerId: number, brokerEpoch: number): Promise<Outcome<ProducerIdBlock>> {
+    const { controller, metadata } = this.#options;
+    return metadata.image.brokers.get(brokerId)?.epoch === brokerEpoch
+      ? controller.allocateProducerIds(brokerId)
+      : Promise.resolve(this.#stale(brokerId));
+  }
+
+  /** A broker has applied the metadata up to there, as its fetches of them tell before its heartbeats. */
+  applied(brokerId: number, metadataOffset: number): void {
+    this.#sessions.applied(brokerId, metadataOffset);
+  }
+
+  /** The broker's process is known to be gone: it is fenced at once. */
+  gone(brokerId: number, brokerEpoch: number): void {
+    if (this.#isClosed || this.#sessions.epochOf(brokerId) !== brokerEpoch) return;
+    this.#sessions.end(brokerId);
+    this.#lookLater();
+  }
+
+  #stale(brokerId: number) {
+    return refuse(
+      Errors.STALE_BROKER_EPOCH,
+      `Broker ${brokerId} is not registered with this epoch.`,
+    );
+  }
+
+  #follow({ changedBrokers }: MetadataDelta, image: MetadataImage): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const id of changedBrokers) {
+      const broker = image.brokers.get(id);
+      if (broker === undefined) this.#sessions.unregister(id);
+      else this.#sessions.follow(broker, image.position, nowMs);
+    }
+    if (changedBrokers.length > 0) this.#lookLater();
+  }
+
+  /** Whether the plan was wanted (`null`: no). */
+  async #change(
+    plan: (context: { readonly image: MetadataImage }) => Steps<MetadataRecord[]> | null,
+  ): Promise<Outcome<boolean>> {
+    const [outcome] = await this.#options.controller.change(1, function* (context) {
+      const steps = plan(context);
+      const records = steps === null ? [] : yield* steps;
+      return { records, outcomes: [accept(steps !== null)] };
+    });
+    assert(outcome !== undefined, "one outcome for one change");
+    return outcome;
+  }
+
+  async #elect(): Promise<void> {
+    const outcome = await this.#change(({ image }) => planElections(image, this.#policy));
+    if (outcome.ok || outcome.error === Errors.NOT_CONTROLLER) return;
+    this.#options.logger.warn("partitions without a leader were not looked after", {
+      reason: outcome.message,
+    });
+  }
+
+  /** Looks often enough to know how long this process itself did not run. */
+  #lookLater(): void {
+    const { clock } = this.#options;
+    const { sessionTimeoutMs } = this.#sessions;
+    this.#timer?.cancel();
+    if (this.#isClosed) return;
+    const often = Math.max(LOOK_MS_MIN, Math.min(LOOK_MS_MAX, sessionTimeoutMs / 4));
+    const untilExpiryMs = (this.#sessions.nextExpiryMs() ?? Infinity) - clock.monotonicMs();
+    // Where a session has expired and could not be ended, there is a pause before the next try.
+    const leastMs = this.#isFencingStuck ? often : 0;
+    const delayMs = Math.max(leastMs, Math.min(often, untilExpiryMs + 1));
+    const dueMs = clock.monotonicMs() + delayMs;
+    this.#timer = clock.setTimer(delayMs, () => {
+      const lateMs = clock.monotonicMs() - dueMs;
+      if (lateMs > STALL_MS) this.#sessions.forgive(lateMs);
+      if (this.#sessions.expired(clock.monotonicMs()).length === 0) return this.#lookLater();
+      this.#inBackground(this.#fence());
+    });
+  }
+
+  async #fence(): Promise<void> {
+    const { clock, logger } = this.#options;
+    // Heartbeats that have arrived and were not read yet come first.
+    await nextTurn(clock);
+    let fenced: readonly number[] = [];
+    const outcome = await this.#change(({ image }) => {
+      fenced = this.#sessions.expired(clock.monotonicMs());
+      const states = fenced.map((id): [number, RegisteredState] => [id, "fenced"]);
+      return planStates(image, new Map(states), this.#policy);
+    });
+    for (const broker of outcome.ok ? fenced : []) {
+      logger.warn("a broker is fenced: nothing was heard of it for a session", { broker });
+    }
+    if (!outcome.ok && outcome.error !== Errors.NOT_CONTROLLER && !this.#isFencingStuck) {
+      const { message: reason } = outcome;
+      logger.warn("a silent broker cannot be fenced, it is tried again", { reason });
+    }
+    this.#isFencingStuck = !outcome.ok;
+    this.#lookLater();
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#options.onBug(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+}
+
+/** How the metadata say it. */
+function registeredAs(state: BrokerState): RegisteredState {
+  return state === "stopped" ? "fenced" : state;
+}

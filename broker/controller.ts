@@ -216,7 +216,9 @@ export class Controller implements MetadataChanges {
 
   async #create(name: string): Promise<Outcome<TopicImage>> {
     const { metadata } = this.#options;
-    const [outcome] = await this.createTopics([automaticTopic(name, metadata.config)]);
+    const [outcome] = await this.createTopics([
+      automaticTopic(name, metadata.config, metadata.image),
+    ]);
     assert(outcome !== undefined, "one outcome for one topic");
     if (outcome.ok || outcome.error !== Errors.TOPIC_ALREADY_EXISTS) return outcome;
     const topic = metadata.topic(name);

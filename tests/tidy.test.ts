@@ -47,6 +47,7 @@ const ENTRIES = [
   "core/protocol/records/index.ts",
   // Parts of clusters that the broker does not use yet (docs/clusters.md, "Not built yet").
   "broker/cluster/cluster-options.ts",
+  "broker/cluster/controller-tasks.ts",
   "broker/cluster/broker-peers.ts",
   "broker/cluster/metadata-follower.ts",
   "broker/cluster/replication.ts",

@@ -31,15 +31,24 @@ export const DEVIATING_DEFAULTS: Readonly<Partial<Record<BrokerConfigName, Devia
     value: "0",
     reason: "with one broker the first consumer of a group need not wait 3 s for others",
   },
-  "offsets.topic.replication.factor": { value: "1", reason: "one broker holds one replica" },
+  "offsets.topic.replication.factor": {
+    value: "1",
+    reason: "one broker holds one replica; a cluster takes 3, or as many as it has hosts",
+  },
   "transaction.state.log.replication.factor": {
     value: "1",
-    reason: "one broker holds one replica",
+    reason: "one broker holds one replica; a cluster takes 3, or as many as it has hosts",
   },
-  "transaction.state.log.min.isr": { value: "1", reason: "one broker holds one replica" },
+  "transaction.state.log.min.isr": {
+    value: "1",
+    reason: "one broker holds one replica; it is 2 where there are three",
+  },
   "share.coordinator.state.topic.replication.factor": {
     value: "1",
-    reason: "one broker holds one replica",
+    reason: "one broker holds one replica; a cluster takes 3, or as many as it has hosts",
   },
-  "share.coordinator.state.topic.min.isr": { value: "1", reason: "one broker holds one replica" },
+  "share.coordinator.state.topic.min.isr": {
+    value: "1",
+    reason: "one broker holds one replica; it is 2 where there are three",
+  },
 };

@@ -157,6 +157,36 @@ export class Placement {
   }
 
   /**
+   * The same partition of the topic at hand with more replicas, as far as there are hosts that are up. The
+   * one of all that leads least becomes the first.
+   */
+  extend(present: readonly number[], replicationFactor: number): number[] {
+    const replicas = [...present];
+    while (replicas.length < replicationFactor) {
+      const next = this.choose(replicas, false);
+      if (next === null || this.#seats.get(next)?.isActive !== true) break;
+      replicas.push(next);
+    }
+    if (replicas.length === present.length) return replicas;
+    this.count(present, -1);
+    const led = this.withBestLeader(replicas);
+    this.count(led, 1);
+    return led;
+  }
+
+  /** The same replicas in another order: the one that leads least, of those that are up, comes first. */
+  withBestLeader(replicas: readonly number[]): number[] {
+    let best: Seat | null = null;
+    for (const id of replicas) {
+      const seat = this.#seats.get(id);
+      if (seat?.isActive === true && (best === null || leadsLess(seat, best))) best = seat;
+    }
+    if (best === null) return [...replicas];
+    const { id: first } = best;
+    return [first, ...replicas.filter((id) => id !== first)];
+  }
+
+  /**
    * The best further replica beside `others`, or null if there is no host left for it. `leads`: it is to
    * be the first one.
    */
@@ -199,6 +229,10 @@ export class Placement {
 function isBetterLeader(a: Seat, b: Seat): boolean {
   return (a.topicLeaders - b.topicLeaders || a.topicReplicas - b.topicReplicas ||
     a.leaders - b.leaders || a.replicas - b.replicas || a.rank - b.rank) < 0;
+}
+
+function leadsLess(a: Seat, b: Seat): boolean {
+  return (a.topicLeaders - b.topicLeaders || a.leaders - b.leaders || a.rank - b.rank) < 0;
 }
 
 function isBetterFollower(a: Seat, b: Seat, taken: readonly Seat[]): boolean {

@@ -5,6 +5,7 @@
  */
 import { Connection, ConnectionError } from "../core/connection.ts";
 import type { Authenticate } from "../core/connection.ts";
+import { seemsToWantSasl } from "../core/connection-error.ts";
 import { Errors } from "../core/errors.ts";
 import { sleep } from "../core/io.ts";
 import type { HostPort } from "../core/io.ts";
@@ -62,6 +63,9 @@ const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
   group: 0,
   transaction: 1,
 };
+
+/** A broker on its way down may look once like one that wants to know who the client is. */
+const SASL_REFUSALS_MAX = 3;
 
 /** A view of a cluster and the connections to it. */
 export class Cluster {
@@ -158,12 +162,15 @@ export class Cluster {
   ): Promise<T> {
     const { clock } = this.#io;
     const deadlineMs = clock.monotonicMs() + (options.timeoutMs ?? this.options.apiTimeoutMs);
+    let refusals = 0;
     for (let attempts = 0;; attempts++) {
       try {
         const leftMs = Math.ceil(Math.max(1, deadlineMs - clock.monotonicMs()));
         return await attempt({ timeoutMs: Math.min(leftMs, this.options.requestTimeoutMs) });
       } catch (error) {
         if (!isRetriableError(error) || options.signal?.aborted || this.#closed) throw error;
+        refusals = seemsToWantSasl(error) ? refusals + 1 : 0;
+        if (refusals >= SASL_REFUSALS_MAX) throw error;
         options.onRetry?.(error);
         const pauseMs = this.backoffMs(attempts);
         if (clock.monotonicMs() + pauseMs >= deadlineMs) {

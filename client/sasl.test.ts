@@ -115,4 +115,8 @@ test("a listener without SASL, and one that wants it, are named", () => {
   broker.on(metadata, () => "hang-up");
   const without = new Cluster(io, { brokers });
   expect(() => clock.run(without.refresh([]))).toThrow("does it want SASL?");
+  // Those who are patient with brokers that come and go are not kept waiting by it.
+  const beganMs = clock.monotonicMs();
+  expect(() => clock.run(without.topic("t"))).toThrow("does it want SASL?");
+  expect(clock.monotonicMs() - beganMs).toBeLessThan(1000);
 });

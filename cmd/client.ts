@@ -7,7 +7,7 @@ import { ConnectionError } from "../core/connection.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { Errors } from "../core/errors.ts";
-import { type TlsTrouble, tlsTrouble } from "../core/connection-error.ts";
+import { seemsToWantSasl, type TlsTrouble, tlsTrouble } from "../core/connection-error.ts";
 import { type HostPort, TlsError } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { parseBroker } from "../client/brokers.ts";
@@ -128,7 +128,7 @@ function unreachable(error: ConnectionError): OperatorError {
 }
 
 function unreachableAdvice(error: ConnectionError): string {
-  if (error.message.includes("does it want SASL")) return "give --sasl-user and its password";
+  if (seemsToWantSasl(error)) return "give --sasl-user and its password";
   if (error.message.includes("wrong credentials?")) return "check the --sasl flags";
   if (error.message.includes("a TLS listener")) return "try --tls, or check --brokers";
   if (error.cause instanceof TlsError) return "leave out --tls, or check --brokers";
@@ -144,7 +144,8 @@ const TLS_ADVICE: Readonly<Record<TlsTrouble, string>> = {
   "wrong-name": "connect by a name that it has, or give that with --tls-server-name",
   expired: "renew it, or check this machine's clock",
   "no-tls": "leave out --tls, or check --brokers",
-  "client-certificate": "give --tls-cert and --tls-key",
+  "client-certificate": "give --tls-cert and --tls-key, of one that it trusts",
+  "own-files": "check --tls-ca, --tls-cert, and that --tls-key is its key",
   other: "check --brokers and the --tls flags",
 };
 

@@ -8,6 +8,7 @@ import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { TlsOptions } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import type { SaslOptions } from "../core/sasl/options.ts";
+import { reasonOf } from "./reason.ts";
 
 /** What the flags come to; all commands that connect have them. */
 export interface SecurityFlags {
@@ -128,7 +129,7 @@ function textOf(path: string, flag: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const why = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const why = reasonOf(error);
     throw new OperatorError(`cannot read ${flag} ${path}`, why, "name a file that is there", 2);
   }
 }

@@ -39,6 +39,14 @@ export class ConnectionError extends Error {
   }
 }
 
+/** What the end of a connection at its first request looks like, in its message. */
+export const WANTS_SASL = "does it want SASL?";
+
+/** Whether a connection was ended as a listener with SASL does it to those who do without. */
+export function seemsToWantSasl(error: unknown): boolean {
+  return error instanceof ConnectionError && error.message.includes(WANTS_SASL);
+}
+
 /** `host:port`, with brackets round an IPv6 address. */
 export function addressText(address: HostPort): string {
   return address.host.includes(":")
@@ -68,6 +76,7 @@ export type TlsTrouble =
   | "expired"
   | "no-tls"
   | "client-certificate"
+  | "own-files"
   | "other";
 
 /** Sorts the codes and words of OpenSSL, BoringSSL (Bun) and rustls (Deno). */
@@ -82,6 +91,7 @@ export function tlsTrouble(code: string, message: string): TlsTrouble {
   if (/CERTIFICATE_?REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN/.test(text)) {
     return "client-certificate";
   }
+  if (/KEY_VALUES_MISMATCH|PEM_ROUTINES|X\.?509_.*ROUTINES|ERR_OSSL/.test(text)) return "own-files";
   return "other";
 }
 
@@ -91,6 +101,7 @@ const TLS_TROUBLES: Readonly<Record<TlsTrouble, string>> = {
   expired: "its certificate is not valid at this time",
   "no-tls": "it does not seem to speak TLS",
   "client-certificate": "it wants a certificate of this client that it trusts",
+  "own-files": "the certificates and the key that were given are of no use",
   other: "the handshake failed",
 };
 

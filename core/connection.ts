@@ -12,6 +12,7 @@ import {
   strangerOf,
   tlsFailure,
   tlsTrouble,
+  WANTS_SASL,
 } from "./connection-error.ts";
 import { Errors } from "./errors.ts";
 import { FrameReader } from "./frame-reader.ts";
@@ -479,7 +480,7 @@ export class Connection {
     // A listener with SASL answers the question for versions and hangs up at any other.
     const isFirst = this.#answered === "versions" && this.#pending.length > 0;
     return isFirst && this.#options.authenticate === undefined
-      ? " at the first request (does it want SASL?)"
+      ? ` at the first request (${WANTS_SASL})`
       : "";
   }
 

@@ -5,7 +5,7 @@ import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt } from "../terminal.ts";
+import { onInterrupt, unlessInterrupted } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { report } from "./report.ts";
 
@@ -18,7 +18,7 @@ export interface BenchConsumeOptions extends AdminOptions {
 /** `kstream bench consume`: every record is unpacked and looked at. */
 export async function benchConsume(topic: string, options: BenchConsumeOptions): Promise<void> {
   const signal = onInterrupt();
-  const bounds = await withAdmin(options, async (admin) => {
+  const finding = withAdmin(options, async (admin) => {
     try {
       return await readBounds(admin, topic, (await admin.cluster.topic(topic)).partitions.length);
     } catch (error) {
@@ -26,6 +26,7 @@ export async function benchConsume(topic: string, options: BenchConsumeOptions):
       throw error;
     }
   });
+  const bounds = await unlessInterrupted(finding, signal);
   const left = new Map(
     bounds.filter(({ startOffset, endOffset }) => startOffset < endOffset)
       .map(({ partition, endOffset }) => [partition, endOffset]),

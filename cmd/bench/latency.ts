@@ -4,7 +4,7 @@ import { Consumer } from "../../client/consumer.ts";
 import { withAdmin } from "../admin-command.ts";
 import { clientIo, clientOptions } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt } from "../terminal.ts";
+import { onInterrupt, unlessInterrupted } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { Histogram } from "./histogram.ts";
 import { Pace } from "./pace.ts";
@@ -24,8 +24,9 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
   let failed = 0;
   const progress = new CountedProgress("written", options.records);
   try {
-    const writer = await openWriter(producer, topic);
-    await seekToEnd(consumer, topic, writer.partitionCount, options);
+    const writer = await openWriter(producer, topic, interrupted);
+    const seeking = seekToEnd(consumer, topic, writer.partitionCount, options);
+    await unlessInterrupted(seeking, interrupted);
     const pace = new Pace(options.rate);
     const stop = new AbortController();
     const reading = read(consumer, latency, stop.signal);

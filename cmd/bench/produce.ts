@@ -7,7 +7,7 @@ import type { TopicWriter } from "../../client/producer.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt } from "../terminal.ts";
+import { onInterrupt, unlessInterrupted } from "../terminal.ts";
 import { Histogram } from "./histogram.ts";
 import { Pace } from "./pace.ts";
 import { report } from "./report.ts";
@@ -35,7 +35,7 @@ export async function benchProduce(topic: string, options: BenchProduceOptions):
   const producer = openProducer(options);
   const progress = new CountedProgress("written", options.records);
   try {
-    const writer = await openWriter(producer, topic);
+    const writer = await openWriter(producer, topic, signal);
     const pace = new Pace(options.rate);
     const sent = await sendAll(producer, writer, pace, options, signal, (dueMs, error) => {
       progress.add(1, options.size);
@@ -71,11 +71,15 @@ export function openProducer(options: BenchProduceOptions): Producer {
 }
 
 /** The way into a topic that is there. */
-export async function openWriter(producer: Producer, topic: string): Promise<TopicWriter> {
+export async function openWriter(
+  producer: Producer,
+  topic: string,
+  signal: AbortSignal,
+): Promise<TopicWriter> {
   try {
     // A dead broker shows at once, without the patience of retries.
-    await producer.cluster.any();
-    return await producer.topic(topic);
+    await unlessInterrupted(producer.cluster.any(), signal);
+    return await unlessInterrupted(producer.topic(topic), signal);
   } catch (error) {
     if (error instanceof UnknownTopicError) throw await missingTopic(producer.cluster, topic);
     throw error;

@@ -5,6 +5,7 @@ import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { missingTopic } from "../client.ts";
+import { unlessInterrupted } from "../terminal.ts";
 
 /** Names, or an expression of RE2 that whole names match. */
 export type TopicChoice = readonly string[] | { readonly pattern: string };
@@ -26,13 +27,15 @@ export async function findTopics(
   options: FindTopicsOptions,
 ): Promise<TopicMetadata[]> {
   // A dead broker shows at once, without the patience of retries.
-  await cluster.any();
+  const { signal } = options;
+  await unlessInterrupted(cluster.any(), signal);
   const what = "pattern" in choice ? "a topic that matches" : `topic "${choice.join('", "')}"`;
   let isWaiting = false;
   for (;;) {
-    const found = "pattern" in choice
-      ? await matchingTopics(cluster, choice.pattern)
-      : await named(cluster, choice, options.wait);
+    const finding = "pattern" in choice
+      ? matchingTopics(cluster, choice.pattern)
+      : named(cluster, choice, options.wait);
+    const found = await unlessInterrupted(finding, signal);
     if (found !== null) return found;
     if (!options.wait) {
       const pattern = "pattern" in choice ? ` "${choice.pattern}"` : "";
@@ -41,7 +44,7 @@ export async function findTopics(
     if (!isWaiting) options.say(`kstream: waiting for ${what}`);
     isWaiting = true;
     try {
-      await sleep(cluster.io.clock, LOOK_EVERY_MS, options.signal);
+      await sleep(cluster.io.clock, LOOK_EVERY_MS, signal);
     } catch {
       throw new OperatorError(`${what} did not come`, "interrupted", "", 3);
     }

@@ -4,6 +4,7 @@ import { TimeoutError } from "../../client/errors.ts";
 import { sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { missingTopic } from "../client.ts";
+import { unlessInterrupted } from "../terminal.ts";
 
 /** What is done about a topic that is missing. */
 export interface OpenTopicOptions {
@@ -27,15 +28,17 @@ export async function openTopic(
 ): Promise<TopicWriter> {
   const { cluster } = producer;
   // A dead broker shows at once, without the patience of retries.
-  await cluster.any();
+  const { signal } = options;
+  await unlessInterrupted(cluster.any(), signal);
   let created = false;
-  if (!await exists(producer, topic)) {
+  if (!await exists(producer, topic, signal)) {
     if (options.wait) await waitFor(producer, topic, options);
     else if (!options.create) throw await missingTopic(cluster, topic);
     else created = true;
   }
   try {
-    const writer = await producer.topic(topic, { timeoutMs: CREATE_TIMEOUT_MS });
+    const opening = producer.topic(topic, { timeoutMs: CREATE_TIMEOUT_MS });
+    const writer = await unlessInterrupted(opening, signal);
     if (created) {
       const count = writer.partitionCount;
       options.say(`created topic "${topic}" with ${count} partition${count === 1 ? "" : "s"}`);
@@ -48,9 +51,13 @@ export async function openTopic(
   }
 }
 
-async function exists({ cluster }: Producer, topic: string): Promise<boolean> {
+async function exists(
+  { cluster }: Producer,
+  topic: string,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
-    await cluster.topic(topic);
+    await unlessInterrupted(cluster.topic(topic), signal);
     return true;
   } catch (error) {
     if (error instanceof UnknownTopicError) return false;
@@ -70,5 +77,5 @@ async function waitFor(
     } catch {
       throw new OperatorError(`topic "${topic}" did not come`, "interrupted", "", 3);
     }
-  } while (!await exists(producer, topic));
+  } while (!await exists(producer, topic, signal));
 }

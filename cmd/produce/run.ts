@@ -17,6 +17,7 @@ import { ReplacedInputError } from "./inputs.ts";
 import type { OpenInput, OpenInputs } from "./inputs.ts";
 import { openTopic } from "./open-topic.ts";
 import { Progress } from "../progress.ts";
+import { unlessInterrupted } from "../terminal.ts";
 import { RECORD_BYTES_MAX, RecordBlocks } from "./record-blocks.ts";
 import type { RecordBlock } from "./record-blocks.ts";
 
@@ -210,7 +211,8 @@ class ProduceRun {
     const { Ingest } = await import("./ingest.ts");
     const { client, codecs, topic, fromStart } = this.settings;
     const io = { client: this.io.client, say: this.#say };
-    this.#ingest = await Ingest.open(name, this.#producer, io, client, codecs);
+    const opening = Ingest.open(name, this.#producer, io, client, codecs);
+    this.#ingest = await unlessInterrupted(opening, this.io.signal);
     const { saved } = this.#ingest;
     if (saved === null || fromStart || saved.topic === topic) return;
     throw new OperatorError(

@@ -240,6 +240,16 @@ function tlsSuite(network: Network): void {
       .toBe("client-certificate");
   });
 
+  test("a key that is not the certificate's, and what is no certificate, is told", async () => {
+    const port = await echo();
+    const dir = mkdtempSync(join(tmpdir(), "kstream-tls-"));
+    const { key } = makeCertificate(dir, "DNS:localhost");
+    rmSync(dir, { recursive: true });
+    expect(await attempt(port, { cert: pem.cert, key })).toBe("own-files");
+    const noPem = { cert: "-----BEGIN NONE", key: pem.key };
+    expect(await attempt(port, noPem)).toBe("own-files");
+  });
+
   test("who speaks no TLS, and hangs up or answers, is told", async () => {
     const hangsUp = createTcpServer((socket) => {
       socket.on("error", () => {});

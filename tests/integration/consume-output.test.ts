@@ -209,3 +209,31 @@ test("a server that is no Kafka, and one that never answers", async () => {
   http.server.close();
   silent.server.close();
 });
+
+test("Ctrl-C ends at once what waits for a broker's first answer", async () => {
+  const commands = [
+    "consume t",
+    "consume t -g g",
+    "consume t --share g",
+    "produce t",
+    "bench produce t",
+  ];
+  await Promise.all(commands.map(async (command) => {
+    const connected = Promise.withResolvers<void>();
+    const silent = createServer(() => connected.resolve());
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const port = (silent.address() as AddressInfo).port;
+    const child = Bun.spawn([KSTREAM, ...command.split(" "), "-b", `127.0.0.1:${port}`], {
+      stdin: "pipe",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    await connected.promise;
+    const beganMs = performance.now();
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(1);
+    expect(performance.now() - beganMs).toBeLessThan(3000);
+    expect(await new Response(child.stderr).text()).toBe("kstream: interrupted\n");
+    silent.close();
+  }));
+});

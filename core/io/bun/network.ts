@@ -236,31 +236,41 @@ function connect(
       socket.handlers = handlers;
       resolve(socket);
     };
-    Bun.connect<BunSocket | null>({
-      hostname: to.host,
-      port: to.port,
-      data: null,
-      ...(options.tls === undefined ? {} : { tls: bunTls(options.tls) }),
-      socket: {
-        ...common,
-        open(raw) {
-          opened = raw;
-          if (options.tls === undefined) use(raw);
+    // It throws at once what it does not like of certificates and keys.
+    Promise.try(() =>
+      Bun.connect<BunSocket | null>({
+        hostname: to.host,
+        port: to.port,
+        data: null,
+        ...(options.tls === undefined ? {} : { tls: bunTls(options.tls) }),
+        socket: {
+          ...common,
+          open(raw) {
+            opened = raw;
+            if (options.tls === undefined) use(raw);
+          },
+          handshake(raw, success, error) {
+            if (options.tls === undefined) return;
+            const failure = new TlsError(codeOf(error), error?.message ?? "the handshake failed");
+            if (success || isAccepted(options.tls, failure)) use(raw);
+            else fail(failure);
+          },
+          close(raw, error) {
+            fail(new TlsError("ECONNRESET", "the peer closed the connection in the handshake"));
+            common.close(raw, error);
+          },
+          connectError: (_raw, error) => fail(error),
         },
-        handshake(raw, success, error) {
-          if (options.tls === undefined) return;
-          const failure = new TlsError(codeOf(error), error?.message ?? "the handshake failed");
-          if (success || isAccepted(options.tls, failure)) use(raw);
-          else fail(failure);
-        },
-        close(raw, error) {
-          fail(new TlsError("ECONNRESET", "the peer closed the connection in the handshake"));
-          common.close(raw, error);
-        },
-        connectError: (_raw, error) => fail(error),
-      },
-    }).catch((error: unknown) => fail(error instanceof Error ? error : new Error(String(error))));
+      })
+    ).catch((error: unknown) => fail(failureOf(error, options.tls)));
   });
+}
+
+/** What was given for TLS may be refused before anybody is asked. */
+function failureOf(error: unknown, tls: TlsOptions | undefined): Error {
+  const failure = error instanceof Error ? error : new Error(String(error));
+  const isOwn = tls !== undefined && tlsTrouble(codeOf(failure), failure.message) === "own-files";
+  return isOwn ? new TlsError(codeOf(failure), failure.message, { cause: error }) : failure;
 }
 
 /** Never empty: Bun takes an empty object for no TLS at all. */

@@ -175,15 +175,22 @@ async function connect(
 async function connectTls(to: HostPort, tls: TlsOptions): Promise<RawSocket> {
   const { ca, cert, key, serverName, rejectUnauthorized = true } = tls;
   const { connect: connectSecure } = await import("node:tls");
-  return connectSecure({
-    host: to.host,
-    port: to.port,
-    rejectUnauthorized,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  });
+  try {
+    return connectSecure({
+      host: to.host,
+      port: to.port,
+      rejectUnauthorized,
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+    });
+  } catch (error) {
+    // What was given is refused before anybody is asked.
+    if (!(error instanceof Error)) throw error;
+    const code = "code" in error && typeof error.code === "string" ? error.code : "";
+    throw new TlsError(code, error.message, { cause: error });
+  }
 }
 
 /** TCP and TLS of this host. Failures to bind or connect carry the system's `code`. */

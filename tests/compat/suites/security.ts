@@ -177,6 +177,12 @@ async function theWaysToFail(secured: Secured): Promise<void> {
     ["TLS", [], 1, /TLS.*--tls/],
     ["PLAINTEXT", ["--tls-ca", secured.ca], 3, /does not seem to speak TLS.*: leave out --tls/],
     ["MUTUAL", ["--tls-ca", secured.ca], 1, /wants a certificate.*: give --tls-cert and --tls-key/],
+    [
+      "MUTUAL",
+      ["--tls-cert", secured.cert, "--tls-key", join(secured.dir, "ca.key")],
+      1,
+      /are of no use.*check.*that --tls-key is its key/,
+    ],
     ["SASL", [], 3, /does it want SASL\?\): give --sasl-user/],
     ["SASL", ["--sasl-user", "alice"], 1, /user "alice" is refused.*: check --sasl-user/],
     ["SASL", ["--sasl-user", "bob", "--sasl-mechanism", "PLAIN"], 1, /user "bob" is refused/],

@@ -26,6 +26,8 @@ export interface FaultyWorld {
   readonly options: ClusterSimOptions;
   /** Who is controller or leads most: who is worth hitting. */
   favourite(): ClusterNode | undefined;
+  /** Whether what is promised of the durability covers that what this node has not synced is lost. */
+  mayLosePower(node: ClusterNode): boolean;
   note(line: string): void;
 }
 
@@ -78,7 +80,9 @@ export class ClusterFaults {
       case "kill":
         return node.kill();
       case "powerCut":
-        return node.cutPower(random.pick(options.lossModes));
+        return this.#world.mayLosePower(node)
+          ? node.cutPower(random.pick(options.lossModes))
+          : node.kill();
       case "restart":
         return node.stop();
       case "rollingRestart":

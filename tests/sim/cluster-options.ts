@@ -1,5 +1,6 @@
 /** What a run of the simulated cluster is drawn from. */
 import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
+import type { Durability } from "../../storage/log-config.ts";
 import type { LossMode } from "./faulty-disk.ts";
 import { type EtcdFaults, NO_ETCD_FAULTS } from "./sim-etcd.ts";
 import { FAIR, type Weather } from "./sim-hosts.ts";
@@ -26,6 +27,7 @@ export interface ClusterSimOptions {
   readonly brokers: number;
   readonly replicationFactor: number;
   readonly minInsync: number;
+  readonly durability: Durability;
   readonly partitions: number;
   readonly writers: number;
   readonly transactors: number;
@@ -63,6 +65,7 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     brokers,
     replicationFactor: 3,
     minInsync: random.pick([1, 2, 2, 2]),
+    durability: random.chance(70) ? "fsync" : "os",
     partitions: random.between(1, 4),
     writers: random.between(1, 3),
     transactors: random.between(0, 2),
@@ -121,7 +124,7 @@ function drawWeather(random: SimRandom): Weather {
 export function clusterConfigs(
   options: ClusterSimOptions,
 ): Readonly<Partial<Record<BrokerConfigName, string>>> {
-  const { sessionMs, minInsync, replicationFactor, rollMs } = options;
+  const { sessionMs, minInsync, replicationFactor, rollMs, durability } = options;
   return {
     "broker.session.timeout.ms": String(sessionMs),
     "broker.heartbeat.interval.ms": String(Math.round(sessionMs / 6)),
@@ -131,6 +134,7 @@ export function clusterConfigs(
     "transaction.state.log.num.partitions": "2",
     "share.coordinator.state.topic.num.partitions": "1",
     "replica.lag.time.max.ms": "3000",
+    "kstream.durability": durability,
     "log.roll.ms": String(rollMs),
     "log.cleaner.enable": "false",
     "group.initial.rebalance.delay.ms": "0",

@@ -3,7 +3,13 @@ import { silentLogger } from "../../core/logger.ts";
 import { ClusterSim } from "./cluster-sim.ts";
 
 const QUIET = { steps: 5, stepMs: 300 };
-const ALONE = { brokers: 1, replicationFactor: 1, minInsync: 1, losesOne: false };
+const ALONE = {
+  brokers: 1,
+  replicationFactor: 1,
+  minInsync: 1,
+  durability: "fsync",
+  losesOne: false,
+} as const;
 
 test("the world of clusters holds for one broker", () => {
   new ClusterSim(1, silentLogger, { ...QUIET, ...ALONE }).run();

@@ -66,6 +66,7 @@ export class ClusterSim {
       clientIps,
       options,
       favourite: () => this.controller() ?? nodes.find(({ state }) => state === "up"),
+      mayLosePower: (node) => this.#mayLosePower(node),
       note: (line) => this.world.note(line),
     });
   }
@@ -197,6 +198,24 @@ export class ClusterSim {
     lost.start();
     world.until("all replicas are in sync", HEAL_MS, () => this.#isWhole());
   }
+
+  /**
+   * With `os` what was acknowledged may be in the memory of `min.insync.replicas` machines only: one may
+   * lose power when all replicas are in sync, those of the machine that did so last included.
+   */
+  #mayLosePower(node: ClusterNode): boolean {
+    const { durability, minInsync } = this.options;
+    if (durability === "fsync") return true;
+    const brokers = this.world.replicas.newest?.brokers;
+    const last = this.#lastCut;
+    const isBack = last === null || (brokers?.get(last.id)?.epoch ?? -1) > last.epoch;
+    if (minInsync < 2 || !isBack || !this.#isWhole()) return false;
+    this.#lastCut = { id: node.id, epoch: brokers?.get(node.id)?.epoch ?? -1 };
+    return true;
+  }
+
+  /** Whose power was cut last, and the epoch of its registration then. */
+  #lastCut: { readonly id: number; readonly epoch: number } | null = null;
 
   #isWhole(): boolean {
     const topics = [...this.world.replicas.newest?.topics.values() ?? []];

@@ -13,7 +13,7 @@ import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { RecordCursor } from "../core/records/record-cursor.ts";
 import { forEachBatch } from "../core/records/batch-header.ts";
 import { SimClock } from "../tests/sim/sim-clock.ts";
-import { SimNetwork } from "../tests/sim/sim-network.ts";
+import { SimHosts } from "../tests/sim/sim-hosts.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import type { Partition } from "./partition.ts";
@@ -31,7 +31,7 @@ interface Node {
 class Cluster {
   readonly clock = new SimClock(1_700_000_000_000);
   readonly random = new SimRandom(3);
-  readonly network = new SimNetwork(this.clock, this.random);
+  readonly network = new SimHosts(this.clock, this.random).host("127.0.0.1").start().network;
   readonly nodes = new Map<number, Node>();
   #state: PartitionRecord = {
     type: "partition",

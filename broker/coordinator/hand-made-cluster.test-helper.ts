@@ -7,12 +7,19 @@ import { Connection, ConnectionError } from "../../core/connection.ts";
 import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { noDatagrams } from "../../core/io/no-datagrams.test-helper.ts";
-import type { HostPort, Network, NetworkListener, Socket, SocketHandlers } from "../../core/io.ts";
+import type {
+  ConnectOptions,
+  HostPort,
+  Network,
+  NetworkListener,
+  Socket,
+  SocketHandlers,
+} from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { SimClock } from "../../tests/sim/sim-clock.ts";
-import { SimNetwork } from "../../tests/sim/sim-network.ts";
+import { SimHosts } from "../../tests/sim/sim-hosts.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import type { Peers } from "../cluster/peers.ts";
 import { BrokerConfig } from "../config/broker-config.ts";
@@ -27,19 +34,20 @@ class NodeNetwork implements Network {
   /** Whether it can reach others. */
   canCall = true;
 
-  constructor(readonly world: SimNetwork) {}
+  constructor(readonly world: Network) {}
 
   async listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Promise<NetworkListener> {
-    this.#listener = await this.world.listen(at, (socket) => {
+    const listener = await this.world.listen(at, (socket) => {
       this.#sockets.add(socket);
       return accept(socket);
     });
-    return this.#listener;
+    this.#listener = listener;
+    return listener;
   }
 
-  async connect(to: HostPort, handlers: SocketHandlers): Promise<Socket> {
+  async connect(to: HostPort, handlers: SocketHandlers, options: ConnectOptions): Promise<Socket> {
     if (!this.canCall) throw new Error("ENETUNREACH");
-    const socket = await this.world.connect(to, handlers);
+    const socket = await this.world.connect(to, handlers, options);
     this.#sockets.add(socket);
     return socket;
   }
@@ -75,7 +83,7 @@ const HOST = "127.0.0.1";
 export class HandMadeCluster {
   readonly clock = new SimClock(1_700_000_000_000);
   readonly random: SimRandom;
-  readonly network: SimNetwork;
+  readonly network: Network;
   readonly #nodes = new Map<number, Node>();
   readonly #topics = new Map<string, PartitionRecord[]>();
   readonly #configs: Readonly<Record<string, string>>;
@@ -87,7 +95,7 @@ export class HandMadeCluster {
     seed = 1,
   ) {
     this.random = new SimRandom(seed);
-    this.network = new SimNetwork(this.clock, this.random);
+    this.network = new SimHosts(this.clock, this.random).host(HOST).start().network;
     this.#configs = configs;
     for (const id of ids) this.#nodes.set(id, this.#start(id));
     for (const id of ids) this.#publish(id, [...this.#registrations(), { ...NO_IDS(id) }]);

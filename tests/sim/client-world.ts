@@ -7,24 +7,37 @@ import { type RunningBroker, startBroker } from "../../broker/start-broker.ts";
 import { inlineOffload } from "../../core/io/inline-offload.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { noDatagrams } from "../../core/io/no-datagrams.test-helper.ts";
-import type { HostPort } from "../../core/io.ts";
+import type { HostPort, Network } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { SimClock } from "./sim-clock.ts";
-import { type SimClientNetwork, SimNetwork } from "./sim-network.ts";
+import { SimHosts } from "./sim-hosts.ts";
 import { SimRandom } from "./sim-random.ts";
+
+/** The network as one client has it. */
+export interface SimClientNetwork extends Network {
+  /** Breaks this client's connections; it may connect again. */
+  breakAll(): void;
+  /** From now on nothing arrives, in either direction, until `heal`. */
+  isolate(): void;
+  /** It can connect again; what it had is gone. */
+  heal(): void;
+}
 
 /** What a client of this world is made with. */
 export interface SimClientIo extends ClientIo {
   readonly network: SimClientNetwork;
 }
 
+const BROKER_IP = "127.0.0.1";
+
 /** See the head of this file. */
 export class ClientWorld {
   readonly clock = new SimClock(1_700_000_000_000);
   readonly random: SimRandom;
-  readonly network: SimNetwork;
+  readonly hosts: SimHosts;
   readonly broker: RunningBroker;
   readonly brokers: readonly HostPort[];
+  #clients = 0;
 
   constructor(
     seed: number,
@@ -33,12 +46,12 @@ export class ClientWorld {
   ) {
     const { clock } = this;
     this.random = new SimRandom(seed);
-    this.network = new SimNetwork(clock, this.random);
+    this.hosts = new SimHosts(clock, this.random);
     this.broker = clock.run(startBroker({
       io: {
         clock,
         random: this.random,
-        network: this.network,
+        network: this.hosts.host(BROKER_IP).start().network,
         datagrams: noDatagrams,
         disk: new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1 << 28 }),
         offload: inlineOffload(),
@@ -57,12 +70,25 @@ export class ClientWorld {
         configs: [],
       })),
     }));
-    this.brokers = [{ host: "127.0.0.1", port: this.broker.port }];
+    this.brokers = [{ host: BROKER_IP, port: this.broker.port }];
   }
 
   /** What a client needs, with connections of its own. */
   clientIo(): SimClientIo {
-    return { clock: this.clock, random: this.random, network: this.network.client() };
+    const { clock, hosts, random } = this;
+    const ip = `10.0.0.${++this.#clients}`;
+    const host = hosts.host(ip);
+    const breakAll = () => host.breakConnections();
+    const network = {
+      ...host.start().network,
+      breakAll,
+      isolate: () => hosts.isolate(ip),
+      heal: () => {
+        hosts.reconnect(ip);
+        breakAll();
+      },
+    };
+    return { clock, random, network };
   }
 
   /** Numbered values into partitions in turn: `from` to `from + count − 1`. */

@@ -18,7 +18,6 @@ import type {
 } from "../../core/io.ts";
 import { deferred } from "../../core/deferred.ts";
 import type { SimClock } from "./sim-clock.ts";
-import { bytesOf } from "./sim-network.ts";
 import type { SimRandom } from "./sim-random.ts";
 
 const FIRST_PORT = 40_000;
@@ -48,6 +47,7 @@ export class SimHosts {
   weather: Weather = FAIR;
   readonly #hosts = new Map<string, SimHost>();
   readonly #cuts = new Set<string>();
+  readonly #isolated = new Set<string>();
   /** Hosts of different sides do not reach one another. */
   #sides: ReadonlyMap<string, number> = new Map();
 
@@ -69,6 +69,16 @@ export class SimHosts {
     this.#cuts.add(`${from} ${to}`);
   }
 
+  /** From now on nothing gets to the host or from it; `heal` does not change that. */
+  isolate(ip: string): void {
+    this.#isolated.add(ip);
+  }
+
+  /** The end of `isolate`. */
+  reconnect(ip: string): void {
+    this.#isolated.delete(ip);
+  }
+
   /** Hosts that are not named are on side 0. */
   partition(sides: ReadonlyMap<string, number>): void {
     this.#sides = sides;
@@ -82,6 +92,7 @@ export class SimHosts {
 
   passes(from: string, to: string): boolean {
     if (this.#cuts.has(`${from} ${to}`)) return false;
+    if (this.#isolated.has(from) || this.#isolated.has(to)) return false;
     return (this.#sides.get(from) ?? 0) === (this.#sides.get(to) ?? 0);
   }
 
@@ -161,6 +172,11 @@ export class SimHost {
     this.listeners.clear();
     this.receivers.clear();
     for (const socket of [...this.sockets]) socket.reset();
+  }
+
+  /** All connections of the process break; it may connect again. */
+  breakConnections(): void {
+    for (const socket of [...this.sockets]) socket.destroy();
   }
 
   /** The host loses power: its peers hear nothing of it. */
@@ -354,5 +370,18 @@ class SimStream implements Socket {
       if (world.isLost(this.local.host, this.remote.host)) return this.#later(RETRANSMIT_MS);
       for (const arrive of this.#underWay.splice(0)) arrive();
     });
+  }
+}
+
+/** What a chunk sends, as it is now. */
+function bytesOf(chunk: Chunk): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk.slice();
+  const { file, release } = chunk.open();
+  try {
+    const bytes = new Uint8Array(chunk.length);
+    file.readSync(bytes, chunk.position);
+    return bytes;
+  } finally {
+    release();
   }
 }

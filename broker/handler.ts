@@ -66,6 +66,11 @@ export interface Handler<A extends Api> {
    * `errorCode` carries it there, and an API that has none closes the connection.
    */
   failure?(request: RequestOf<A>, code: ErrorCode): EncodableResponse<A>;
+  /**
+   * Whether it is the controller's work: in a cluster, other brokers pass the request on to it
+   * (`cluster/forwarding.ts`), so that `handle` runs there alone.
+   */
+  readonly forwards?: boolean;
   /** The topics whose data the request writes or reads, for the list of who is connected. */
   topicsOf?(request: RequestOf<A>): readonly TopicReference[];
 }

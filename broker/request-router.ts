@@ -25,6 +25,7 @@ import { ConnectionError } from "./connection-error.ts";
 import type { AnyHandler, Handler } from "./handler.ts";
 import { withFaults } from "./dev/faulty-handler.ts";
 import { failureResponse } from "./failure-response.ts";
+import { forward, isForwarded } from "./cluster/forwarding.ts";
 import { unsupportedApiVersions } from "./handlers/18-api-versions.ts";
 import { slowDown } from "./quotas/slow-down.ts";
 import { type ConnectionState, type RequestContext, requestContext } from "./request-context.ts";
@@ -39,8 +40,15 @@ export class RequestRouter {
     this.#broker = broker;
   }
 
-  /** Reads the header of a request. Throws a `ConnectionError` where there can be no answer. */
-  parse(frame: Uint8Array, connection: ConnectionState): ParsedRequest {
+  /**
+   * Reads the header of a request. Throws a `ConnectionError` where there can be no answer. `where`: a
+   * request that was passed on already is done here, or nowhere.
+   */
+  parse(
+    frame: Uint8Array,
+    connection: ConnectionState,
+    where: "here" | "anywhere" = "anywhere",
+  ): ParsedRequest {
     const header = this.#header(frame);
     const served = this.#broker.apis.get(header.apiKey);
     if (served === undefined) {
@@ -58,6 +66,10 @@ export class RequestRouter {
       releasesFrame: handler.releasesFrame === true,
       run: () => {
         connection.activity.started(handler.api, header.clientId);
+        if (where === "anywhere" && isForwarded(this.#broker, handler)) {
+          const request = decodeBody(handler.api, header, frame);
+          return forward(this.#broker, { handler, header, frame, request }, connection);
+        }
         const context = requestContext(connection, header, this.#broker.authorizer);
         const faults = this.#broker.dev?.faults;
         const served = faults === undefined || faults.isEmpty

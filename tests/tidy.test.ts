@@ -49,6 +49,7 @@ const ENTRIES = [
   "broker/cluster/cluster-options.ts",
   "broker/cluster/controller-tasks.ts",
   "broker/cluster/broker-peers.ts",
+  "broker/cluster/cluster-changes.ts",
   "broker/cluster/metadata-follower.ts",
   "broker/cluster/replication.ts",
   "broker/handlers/cluster-handlers.ts",

@@ -13,6 +13,7 @@ import { planReassignments } from "../plan-reassignments.ts";
 
 export const alterPartitionReassignmentsHandler: Handler<typeof alterPartitionReassignments> = {
   api: alterPartitionReassignments,
+  forwards: true,
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

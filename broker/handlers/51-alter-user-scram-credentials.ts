@@ -14,6 +14,7 @@ type Request = RequestOf<typeof alterUserScramCredentials>;
 
 export const alterUserScramCredentialsHandler: Handler<typeof alterUserScramCredentials> = {
   api: alterUserScramCredentials,
+  forwards: true,
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

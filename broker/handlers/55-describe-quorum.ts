@@ -20,6 +20,7 @@ const LEADER_EPOCH = 1;
 
 export const describeQuorumHandler: Handler<typeof describeQuorum> = {
   api: describeQuorum,
+  forwards: true,
   authorize: {
     kind: "request",
     wants: () => [{ operation: "DESCRIBE", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -16,6 +16,7 @@ const SAFE_DOWNGRADE = 2;
 
 export const updateFeaturesHandler: Handler<typeof updateFeatures> = {
   api: updateFeatures,
+  forwards: true,
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -4,6 +4,7 @@
  */
 import type { AnyHandler } from "../handler.ts";
 import { alterPartitionHandler } from "./56-alter-partition.ts";
+import { envelopeHandler } from "./58-envelope.ts";
 import { fetchSnapshotHandler } from "./59-fetch-snapshot.ts";
 import { brokerRegistrationHandler } from "./62-broker-registration.ts";
 import { brokerHeartbeatHandler } from "./63-broker-heartbeat.ts";
@@ -11,6 +12,7 @@ import { allocateProducerIdsHandler } from "./67-allocate-producer-ids.ts";
 
 export const clusterHandlers: readonly AnyHandler[] = [
   alterPartitionHandler,
+  envelopeHandler,
   fetchSnapshotHandler,
   brokerRegistrationHandler,
   brokerHeartbeatHandler,

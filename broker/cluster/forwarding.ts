@@ -1,0 +1,135 @@
+/**
+ * Passes on to the controller what clients ask any broker and only the controller does (KIP-590): the
+ * request as it came, who sent it and from where. What comes back is the client's response. Kafka's
+ * `ForwardingManager`.
+ */
+import { ConnectionError as PeerError } from "../../core/connection.ts";
+import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
+import { ipFromBytes, ipToBytes } from "../../core/ip-address.ts";
+import { envelope } from "../../core/protocol/58-envelope.ts";
+import {
+  decodeVersioned,
+  encodeResponseFrame,
+  encodeVersioned,
+  ProtocolError,
+  type RequestHeader,
+} from "../../core/protocol/codec.ts";
+import { defaultPrincipalData } from "../../core/protocol/records/principal.ts";
+import type { Api, RequestOf, ResponseOf } from "../../core/protocol/schema.ts";
+import type { Principal } from "../authorizer.ts";
+import type { Broker } from "../broker.ts";
+import type { ResponseChunks } from "../connection.ts";
+import { ConnectionError } from "../connection-error.ts";
+import { failureResponse } from "../failure-response.ts";
+import type { AnyHandler } from "../handler.ts";
+import type { ConnectionState } from "../request-context.ts";
+
+/** With all tries, as in Kafka. */
+const TIMEOUT_MS = 60_000;
+const LENGTH_BYTES = 4;
+const NO_ADDRESS = new Uint8Array(4);
+
+/** Whether this broker has to pass requests of this handler on. */
+export function isForwarded(broker: Broker, handler: AnyHandler): boolean {
+  return handler.forwards === true && broker.cluster !== null && !broker.controller.isActive;
+}
+
+/** What is passed on. */
+export interface ForwardedRequest {
+  readonly handler: AnyHandler;
+  readonly header: RequestHeader;
+  /** From the header on. */
+  readonly frame: Uint8Array;
+  readonly request: RequestOf<Api>;
+}
+
+/** The client's response. Rejects with a `ConnectionError` where there can be none. */
+export async function forward(
+  broker: Broker,
+  forwarded: ForwardedRequest,
+  { principal, peerAddress, signal }: ConnectionState,
+): Promise<ResponseChunks> {
+  const { type, name } = principal;
+  const { api } = forwarded.handler;
+  try {
+    const answer = await broker.cluster?.peers.requestController(
+      envelope,
+      {
+        requestData: forwarded.frame,
+        requestPrincipal: encodeVersioned(defaultPrincipalData, 0, {
+          type,
+          name,
+          tokenAuthenticated: false,
+        }),
+        clientHostAddress: ipToBytes(peerAddress.host) ?? NO_ADDRESS,
+      },
+      ({ errorCode }) => errorCode === Errors.NOT_CONTROLLER,
+      { timeoutMs: TIMEOUT_MS, signal, use: "forwarding" },
+    );
+    return clientsResponse(broker, forwarded, answer);
+  } catch (error) {
+    if (!(error instanceof PeerError)) throw error;
+    if (signal.aborted) throw new ConnectionError("the connection is gone");
+    if (error.failure === "unsupported") {
+      throw new ConnectionError(`the controller does not take ${api.name}`);
+    }
+    const { message: reason } = error;
+    broker.logger.warn("a request cannot be passed on to the controller", {
+      api: api.name,
+      reason,
+    });
+    return failure(forwarded, Errors.REQUEST_TIMED_OUT);
+  }
+}
+
+function clientsResponse(
+  broker: Broker,
+  forwarded: ForwardedRequest,
+  answer: ResponseOf<typeof envelope> | undefined,
+): ResponseChunks {
+  const { handler, header } = forwarded;
+  const { errorCode = Errors.UNKNOWN_SERVER_ERROR, responseData = null } = answer ?? {};
+  if (errorCode === Errors.UNSUPPORTED_VERSION) {
+    const what = `${handler.api.name} version ${header.apiVersion}`;
+    throw new ConnectionError(`got ${what}, which the controller does not serve`);
+  }
+  if (errorCode === Errors.NONE && responseData !== null && responseData.length >= 4) {
+    const view = new DataView(responseData.buffer, responseData.byteOffset);
+    if (view.getInt32(0) === header.correlationId) return framed(responseData);
+  }
+  broker.logger.error("the controller has not answered a request that was passed on to it", {
+    api: handler.api.name,
+    error: errorName(errorCode),
+  });
+  return failure(forwarded, Errors.UNKNOWN_SERVER_ERROR);
+}
+
+function framed(response: Uint8Array): ResponseChunks {
+  const length = new Uint8Array(LENGTH_BYTES);
+  new DataView(length.buffer).setInt32(0, response.length);
+  return [length, response];
+}
+
+function failure({ handler, header, request }: ForwardedRequest, code: ErrorCode): ResponseChunks {
+  const { api } = handler;
+  const response = failureResponse(handler, request, code);
+  if (response === null) throw new ConnectionError(`${api.name} failed: ${errorName(code)}`);
+  return encodeResponseFrame(api, header.apiVersion, header.correlationId, response);
+}
+
+/** Who has sent a request that was passed on, or null if these bytes do not say it. */
+export function decodePrincipal(bytes: Uint8Array | null): Principal | null {
+  if (bytes === null) return null;
+  try {
+    const { type, name } = decodeVersioned(defaultPrincipalData, bytes);
+    return { type, name };
+  } catch (error) {
+    if (error instanceof ProtocolError) return null;
+    throw error;
+  }
+}
+
+/** The address of 4 or 16 bytes, or null. */
+export function decodeAddress(bytes: Uint8Array): string | null {
+  return bytes.length === 4 || bytes.length === 16 ? ipFromBytes(bytes) : null;
+}

@@ -21,6 +21,7 @@ import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { DEFAULT_CLEANER_CONFIG, LogCleaner } from "./cleaner/log-cleaner.ts";
+import { cleanShutdownEpoch, cleanShutdownText } from "./clean-shutdown.ts";
 import { CommitScheduler } from "./commit-scheduler.ts";
 import {
   type DataDirLimits,
@@ -81,6 +82,7 @@ export class DataDir {
   private isClosed = false;
   /** Whether every log could be completed when the directory was closed. */
   private isClean = true;
+  private cleanEpoch = -1;
   private readonly limits: DataDirLimits;
 
   private constructor(
@@ -418,8 +420,19 @@ export class DataDir {
     return this.cleaner.cleanOne();
   }
 
-  /** Syncs everything, writes the checkpoints and the clean shutdown marker, lets go of the lock. */
-  async close(): Promise<void> {
+  /**
+   * The epoch under which the broker has closed it before this was opened; −1: not in good order, or not
+   * as a member of a cluster.
+   */
+  get previousBrokerEpoch(): number {
+    return this.cleanEpoch;
+  }
+
+  /**
+   * Syncs everything, writes the checkpoints and the clean shutdown marker with the epoch of the broker's
+   * registration (0: it is a cluster by itself), lets go of the lock.
+   */
+  async close(brokerEpoch = 0): Promise<void> {
     if (this.isClosed) return;
     this.isClosed = true;
     for (const timer of this.timers) timer.cancel();
@@ -435,7 +448,7 @@ export class DataDir {
       await this.checkpoints.saveLast();
       if (this.failed === null && this.isClean) {
         const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
-        await writeSmallText(this.io.disk, marker, '{"version":0,"brokerEpoch":-1}');
+        await writeSmallText(this.io.disk, marker, cleanShutdownText(brokerEpoch));
       }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -463,7 +476,9 @@ export class DataDir {
   private async recover(): Promise<void> {
     const { disk } = this.io;
     const marker = `${this.path}/${CLEAN_SHUTDOWN_FILE}`;
-    const wasClean = disk.stat(marker) !== null;
+    const cleanShutdown = readSmallText(disk, marker);
+    const wasClean = cleanShutdown !== null;
+    this.cleanEpoch = wasClean ? cleanShutdownEpoch(cleanShutdown) : -1;
     const found: { topic: string; partition: number; name: string }[] = [];
     for (const entry of disk.list(this.path)) {
       if (!entry.isDirectory) continue;

@@ -54,3 +54,27 @@ test("a directory that fails takes its own logs with it, the vital one everythin
   world.clock.advance(1000);
   expect(world.failures).toHaveLength(1);
 });
+
+test("the epoch of a stop in good order is known at the next start, if all directories agree", () => {
+  const world = new DataDirsWorld();
+  const reopen = (brokerEpoch?: number) => {
+    world.clock.run(world.dirs.close(brokerEpoch));
+    world.dirs = world.open();
+    return world.dirs.previousBrokerEpoch;
+  };
+  expect(world.dirs.previousBrokerEpoch).toBe(-1);
+  expect(reopen(42)).toBe(42);
+  expect(reopen()).toBe(0);
+  expect(reopen(42)).toBe(42);
+  world.crash();
+  expect(world.dirs.previousBrokerEpoch).toBe(-1);
+  expect(reopen(43)).toBe(43);
+  world.clock.run(world.dirs.close(44));
+  const joined = world.open(["/one", "/new"]);
+  expect(joined.previousBrokerEpoch).toBe(-1);
+  world.clock.run(joined.close(45));
+  expect(() => world.open(["/one", "/one"])).toThrow("another process has it open");
+  // A start that fails does not count as one.
+  world.dirs = world.open(["/one", "/new"]);
+  expect(world.dirs.previousBrokerEpoch).toBe(45);
+});

@@ -71,7 +71,7 @@ export class DataDirs {
       await dirs.dropDuplicates(logger);
       return dirs;
     } catch (error) {
-      for (const dir of opened) await dir.close();
+      for (const dir of opened) await dir.close(dir.previousBrokerEpoch);
       throw error;
     }
   }
@@ -82,6 +82,12 @@ export class DataDirs {
 
   get nodeId(): number {
     return this.all[0]!.nodeId;
+  }
+
+  /** As that of each directory, if they agree; else −1. */
+  get previousBrokerEpoch(): number {
+    const [first, ...others] = this.all.map((dir) => dir.previousBrokerEpoch);
+    return first !== undefined && others.every((epoch) => epoch === first) ? first : -1;
   }
 
   /** All logs. */
@@ -165,9 +171,12 @@ export class DataDirs {
     for (const dir of [...this.all].reverse()) await dir.emptyTrash(topicId);
   }
 
-  /** Closes all; what one of them could not write does not keep the others from it. */
-  async close(): Promise<void> {
-    await Promise.all(this.all.map((dir) => dir.close()));
+  /**
+   * Closes all; what one of them could not write does not keep the others from it. `brokerEpoch` is what
+   * they tell as `previousBrokerEpoch` next time.
+   */
+  async close(brokerEpoch = 0): Promise<void> {
+    await Promise.all(this.all.map((dir) => dir.close(brokerEpoch)));
   }
 
   private emptiest(): DataDir {

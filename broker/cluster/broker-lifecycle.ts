@@ -95,6 +95,11 @@ export class BrokerLifecycle {
     return this.#epoch;
   }
 
+  /** What the next start is to know as `previousBrokerEpoch`, if this stop is in good order. */
+  get epochAtStop(): number {
+    return this.#epoch >= 0 ? this.#epoch : this.#options.previousBrokerEpoch;
+  }
+
   /**
    * Registers the broker at these addresses. Resolves when that is done; heartbeats begin. Throws an
    * `OperatorError` if the cluster refuses the broker or does not answer within

@@ -92,6 +92,7 @@ export async function callHandler<A extends Api>(
   version: number,
   request: EncodableRequest<A>,
   authorizer: Authorizer = allowAll,
+  signal: AbortSignal = connection.signal,
 ): Promise<ResponseOf<A>> {
   const bytes = joinChunks(encodeRequest(handler.api, version, request));
   const identity = {
@@ -100,7 +101,7 @@ export async function callHandler<A extends Api>(
     correlationId: 1,
     clientId: null,
   };
-  const context = requestContext(connection, identity, authorizer);
+  const context = requestContext({ ...connection, signal }, identity, authorizer);
   holdToDeclaration(handler, context);
   const decoded = decodeRequest(handler.api, version, bytes);
   const response = authorize(handler, context, decoded) ??

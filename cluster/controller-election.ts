@@ -36,6 +36,12 @@ export interface ControllerElection {
    * when it is controller.
    */
   campaign(listener: ElectionListener, address: HostPort): void;
+  /**
+   * Lets another node be elected at once: the process of this controller is gone, and its office would
+   * else be free only when its lease has ended. If that is wrong, it costs an election and nothing else,
+   * since the log takes no appends of the one who was deposed. Never rejects.
+   */
+  depose(controller: ElectedController): Promise<void>;
   /** Gives the office up, so that another can take it at once, and stands no more. Never rejects. */
   resign(): Promise<void>;
 }

@@ -38,6 +38,7 @@ import type { MetadataCache } from "../metadata-cache.ts";
 import type { ProducerIdBlock } from "../metadata-changes.ts";
 import { accept, type Outcome, refuse } from "../outcome.ts";
 import { electionPolicy } from "./election-policy.ts";
+import type { PortProbe } from "./port-probe.ts";
 
 /** What it is built from. */
 export interface BrokerControlOptions {
@@ -47,6 +48,10 @@ export interface BrokerControlOptions {
   readonly clusterId: string;
   readonly controller: Controller;
   readonly metadata: MetadataCache;
+  /** Tells who is gone before its session is over. Default: nobody does. */
+  readonly isRefused?: PortProbe;
+  /** The name of the listener that brokers use among themselves, for `isRefused`. */
+  readonly listener?: string;
   /** An invariant is broken. */
   onBug(error: Error): void;
 }
@@ -70,6 +75,8 @@ export class BrokerControl {
   readonly #policy: ElectionPolicy;
   readonly #sessions: BrokerSessions;
   readonly #unsubscribe: () => void;
+  /** What the last heartbeat of each broker came on. */
+  readonly #connections = new Map<number, AbortSignal>();
   #timer: Timer | null = null;
   #isClosed = false;
   /** Whether it was said already that fencing fails. */
@@ -87,6 +94,9 @@ export class BrokerControl {
     }
     this.#unsubscribe = metadata.onChange((delta, changed) => this.#follow(delta, changed));
     this.#inBackground(this.#elect());
+    for (const { brokerId, state } of image.brokers.values()) {
+      if (state !== "fenced") this.#inBackground(this.#lookWhetherGone(brokerId));
+    }
     this.#lookLater();
   }
 
@@ -119,8 +129,11 @@ export class BrokerControl {
     return outcome;
   }
 
-  /** Answered when what it changes is in force here. */
-  async heartbeat(beat: BrokerHeartbeat): Promise<Outcome<HeartbeatAnswer>> {
+  /** Answered when what it changes is in force here. `connection` is aborted when that ends. */
+  async heartbeat(
+    beat: BrokerHeartbeat,
+    connection?: AbortSignal,
+  ): Promise<Outcome<HeartbeatAnswer>> {
     const { clock, logger, metadata } = this.#options;
     const { brokerId, brokerEpoch } = beat;
     const outcome = this.#sessions.heartbeat(
@@ -129,6 +142,7 @@ export class BrokerControl {
       clock.monotonicMs(),
     );
     if (outcome === null) return this.#stale(brokerId);
+    if (connection !== undefined) this.#watch(brokerId, connection);
     const { before, after, isCaughtUp } = outcome;
     if (after !== before) {
       const state = registeredAs(after);
@@ -184,9 +198,29 @@ export class BrokerControl {
     this.#sessions.applied(brokerId, metadataOffset);
   }
 
-  /** The broker's process is known to be gone: it is fenced at once. */
-  gone(brokerId: number, brokerEpoch: number): void {
-    if (this.#isClosed || this.#sessions.epochOf(brokerId) !== brokerEpoch) return;
+  #watch(brokerId: number, connection: AbortSignal): void {
+    if (this.#connections.get(brokerId) === connection) return;
+    this.#connections.set(brokerId, connection);
+    const onEnd = () => {
+      if (this.#isClosed || this.#connections.get(brokerId) !== connection) return;
+      this.#connections.delete(brokerId);
+      this.#sessions.cutOff(brokerId);
+      this.#inBackground(this.#lookWhetherGone(brokerId));
+    };
+    connection.addEventListener("abort", onEnd, { once: true });
+    if (connection.aborted) onEnd();
+  }
+
+  /** Fences the broker at once if nobody listens at its address and it is not heard of meanwhile. */
+  async #lookWhetherGone(brokerId: number): Promise<void> {
+    const { isRefused, listener, logger, metadata } = this.#options;
+    const broker = metadata.image.brokers.get(brokerId);
+    const address = broker?.endpoints.find(({ name }) => name === listener);
+    if (isRefused === undefined || broker === undefined || address === undefined) return;
+    if (!await isRefused(address) || this.#isClosed) return;
+    if (this.#connections.has(brokerId)) return;
+    if (this.#sessions.epochOf(brokerId) !== broker.epoch) return;
+    logger.warn("a broker is gone: its port refuses connections", { broker: brokerId });
     this.#sessions.end(brokerId);
     this.#lookLater();
   }
@@ -260,7 +294,7 @@ export class BrokerControl {
       return planStates(image, new Map(states), this.#policy);
     });
     for (const broker of outcome.ok ? fenced : []) {
-      logger.warn("a broker is fenced: nothing was heard of it for a session", { broker });
+      logger.warn("a broker is fenced: it is not heard of", { broker });
     }
     if (!outcome.ok && outcome.error !== Errors.NOT_CONTROLLER && !this.#isFencingStuck) {
       const { message: reason } = outcome;

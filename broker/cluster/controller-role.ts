@@ -2,9 +2,10 @@
  * A node's part in being the controller of its cluster: it stands for election, and goes from following
  * the metadata to writing them and back. While it is in office `brokers` looks after the others.
  */
-import type { ControllerElection } from "../../cluster/controller-election.ts";
+import type { ControllerElection, ElectedController } from "../../cluster/controller-election.ts";
 import { MetadataUnavailableError } from "../../cluster/metadata-log.ts";
 import { MetadataFormatError } from "../../cluster/metadata-records.ts";
+import type { Connection } from "../../core/connection.ts";
 import { type HostPort, sleep } from "../../core/io.ts";
 import { BrokerControl, type BrokerControlOptions } from "./broker-control.ts";
 
@@ -39,6 +40,7 @@ export class ControllerRole {
   #isSettled = true;
   #settling: Promise<void> | null = null;
   #news = new AbortController();
+  readonly #watched = new WeakSet<Connection>();
 
   constructor(options: ControllerRoleOptions) {
     this.#options = options;
@@ -68,6 +70,16 @@ export class ControllerRole {
     }, address);
   }
 
+  /**
+   * Watches a connection to this controller. When it ends and its port refuses others, its office is free
+   * for the next.
+   */
+  watch(controller: ElectedController, connection: Connection): void {
+    if (this.#watched.has(connection)) return;
+    this.#watched.add(connection);
+    connection.onClose(() => void this.#lookWhetherGone(controller).catch(this.#onBug));
+  }
+
   /** Lets another node be elected at once, and follows the metadata until `stop`. */
   async resign(): Promise<void> {
     await this.#options.election.resign();
@@ -87,9 +99,8 @@ export class ControllerRole {
     this.#news.abort(new Error("something else is wanted"));
     this.#news = new AbortController();
     this.#isSettled = false;
-    this.#settling ??= this.#settleAll().catch((error: unknown) => {
-      this.#options.onBug(error instanceof Error ? error : new Error(String(error)));
-    });
+    if (this.#settling !== null) return;
+    this.#settling = this.#settleAll().catch(this.#onBug);
   }
 
   async #settleAll(): Promise<void> {
@@ -109,6 +120,20 @@ export class ControllerRole {
     if (!this.#isStopped && !this.#isFollowing) follower.start();
     this.#isFollowing = !this.#isStopped;
   }
+
+  async #lookWhetherGone(controller: ElectedController): Promise<void> {
+    const { election, isRefused, logger } = this.#options;
+    const isStill = () => !this.#isStopped && election.controller?.term === controller.term;
+    if (isRefused === undefined || !isStill()) return;
+    if (!await isRefused(controller.address) || !isStill()) return;
+    const { nodeId: node } = controller;
+    logger.warn("the controller is gone: its port refuses connections", { node });
+    await election.depose(controller);
+  }
+
+  readonly #onBug = (error: unknown) => {
+    this.#options.onBug(error instanceof Error ? error : new Error(String(error)));
+  };
 
   async #leave(): Promise<void> {
     this.#brokers?.close();

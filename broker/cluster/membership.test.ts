@@ -17,6 +17,7 @@ import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/sche
 import { SimClock } from "../../tests/sim/sim-clock.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import type { Broker } from "../broker.ts";
+import { allowAll } from "../authorizer.ts";
 import { BrokerConfig } from "../config/broker-config.ts";
 import type { BrokerConfigName } from "../config/broker-configs.ts";
 import { Controller } from "../controller.ts";
@@ -49,6 +50,9 @@ class Ballot implements ControllerElection {
   }
   campaign(listener: ElectionListener): void {
     this.listener = listener;
+  }
+  depose(): Promise<void> {
+    return Promise.resolve();
   }
   resign(): Promise<void> {
     this.lose();
@@ -98,6 +102,7 @@ class Node {
   readonly role: ControllerRole;
   readonly lifecycle: BrokerLifecycle;
   readonly failures: Error[] = [];
+  connection = new AbortController();
   isReachable = true;
   /** While set, the process does not run. */
   #stopped: (() => void)[] | null = null;
@@ -131,6 +136,8 @@ class Node {
       controller: this.controller,
       election: this.ballot,
       follower: new LogFollower(world, metadata),
+      listener: "PLAINTEXT",
+      isRefused: ({ host }) => Promise.resolve(world.refusing.has(host)),
       onBug,
     });
     this.lifecycle = new BrokerLifecycle({
@@ -188,6 +195,8 @@ class World {
   readonly log = new MemoryMetadataLog();
   followingMs = 3;
   controller: Node | null = null;
+  /** Hosts where nobody listens. */
+  readonly refusing = new Set<string>();
   #term = 0;
 
   /** A request to the controller as it is at each try. */
@@ -206,7 +215,7 @@ class World {
       }
       const to = this.controller;
       if (to !== null && to.isReachable && from.isReachable && !to.isFrozen && !from.isFrozen) {
-        const response = await this.call(to, api, request);
+        const response = await this.call(to, api, request, from.connection.signal);
         if (!isOther(response)) return response;
       }
       if (this.clock.monotonicMs() >= deadlineMs) {
@@ -217,9 +226,14 @@ class World {
   }
 
   /** One request through the handler of the API. */
-  call<A extends Api>(to: Node, api: A, request: EncodableRequest<A>): Promise<ResponseOf<A>> {
-    const handler = clusterHandlers.find((each) => each.api === api);
-    return callHandler(to.broker, handler as Handler<A>, api.maxVersion, request);
+  call<A extends Api>(
+    to: Node,
+    api: A,
+    request: EncodableRequest<A>,
+    signal?: AbortSignal,
+  ): Promise<ResponseOf<A>> {
+    const handler = clusterHandlers.find((each) => each.api === api) as Handler<A>;
+    return callHandler(to.broker, handler, api.maxVersion, request, allowAll, signal);
   }
 
   elect(node: Node): void {
@@ -380,6 +394,36 @@ test("a killed broker that starts again waits for the old session, and may have 
   expect(states(one)).toEqual(["1 active", "2 active", "3 fenced"]);
   // The first partition needs the third broker, which has everything as far as anybody knows.
   expect(partitions(one)).toEqual([[-1, [], [3]], [1, [1], [3]]]);
+});
+
+test("who is seen to be gone is fenced at once, and may begin anew at once", () => {
+  const { world, nodes } = World.of(4);
+  const [one, two, three, four] = nodes;
+  if (!one || !two || !three || !four) throw new Error("four nodes");
+  world.createTopic(one, [2, 3], [3, 2], [4, 2]);
+  // A connection that breaks says nothing by itself.
+  three.connection.abort();
+  three.connection = new AbortController();
+  world.refusing.add("10.0.0.2");
+  two.kill();
+  two.connection.abort();
+  world.clock.advance(100);
+  expect(states(one)).toEqual(["1 active", "2 fenced", "3 active", "4 active"]);
+  expect(partitions(one)).toEqual([[3, [3], [2]], [3, [3], [2]], [4, [4], [2]]]);
+  // This one was so quick that its port was never seen to refuse.
+  four.kill();
+  four.connection.abort();
+  world.clock.advance(100);
+  expect(states(one)).toContain("4 active");
+  const back = new Node(world, 4);
+  world.clock.run(back.start(), 100);
+  world.clock.run(back.lifecycle.active, 1000);
+  // The next controller looks for itself.
+  world.refusing.add("10.0.0.1");
+  one.kill();
+  world.elect(three);
+  world.clock.advance(100);
+  expect(states(three)).toEqual(["1 fenced", "2 fenced", "3 active", "4 active"]);
 });
 
 test("two processes with one id: the second is told, the first goes on", () => {

@@ -21,7 +21,7 @@ export const brokerHeartbeatHandler: Handler<typeof brokerHeartbeat> = {
   },
   // A broker is heard also while a change that it wants waits for the metadata log.
   pipelined: true,
-  async handle(_context, request, broker) {
+  async handle(context, request, broker) {
     const brokers = broker.cluster?.role.brokers ?? null;
     if (brokers === null) return { errorCode: Errors.NOT_CONTROLLER };
     const outcome = await brokers.heartbeat({
@@ -30,7 +30,7 @@ export const brokerHeartbeatHandler: Handler<typeof brokerHeartbeat> = {
       metadataOffset: Number(request.currentMetadataOffset),
       wantsFence: request.wantFence,
       wantsShutdown: request.wantShutDown,
-    });
+    }, context.signal);
     return outcome.ok ? { errorCode: Errors.NONE, ...outcome.value } : { errorCode: outcome.error };
   },
 };

@@ -36,6 +36,8 @@ interface Session {
   readonly brokerEpoch: number;
   state: BrokerState;
   heardMs: number;
+  /** Its connection has ended, and it was not heard of since. */
+  isCutOff: boolean;
   metadataOffset: number;
   /** Position of the change that has taken its leaderships; all others have to apply it. */
   stoppingOffset: number;
@@ -98,7 +100,7 @@ export class BrokerSessions {
   /** Whether its process is there, as far as is known, so that another one is not the same broker. */
   isAlive(brokerId: number, nowMs: number): boolean {
     const session = this.#sessions.get(brokerId);
-    if (session === undefined || session.state === "stopped") return false;
+    if (session === undefined || session.state === "stopped" || session.isCutOff) return false;
     return nowMs - session.heardMs <= this.sessionTimeoutMs;
   }
 
@@ -114,6 +116,7 @@ export class BrokerSessions {
     const session = this.#sessions.get(beat.brokerId);
     if (session === undefined || session.brokerEpoch !== beat.brokerEpoch) return null;
     session.heardMs = nowMs;
+    session.isCutOff = false;
     this.applied(beat.brokerId, beat.metadataOffset);
     return {
       before: session.state,
@@ -127,6 +130,12 @@ export class BrokerSessions {
     const session = this.#sessions.get(brokerId);
     if (session === undefined) return;
     session.metadataOffset = Math.max(session.metadataOffset, metadataOffset);
+  }
+
+  /** The connection that its heartbeats came on has ended. */
+  cutOff(brokerId: number): void {
+    const session = this.#sessions.get(brokerId);
+    if (session !== undefined) session.isCutOff = true;
   }
 
   /** The controller itself has not run for so long, and heard of nobody. */
@@ -166,6 +175,7 @@ export class BrokerSessions {
       brokerEpoch: epoch,
       state,
       heardMs,
+      isCutOff: false,
       metadataOffset: -1,
       stoppingOffset: state === "stopping" ? position : -1,
     });

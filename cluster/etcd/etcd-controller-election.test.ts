@@ -86,6 +86,32 @@ test("a dead controller is followed within its lease's time; terms grow", () => 
   expect(next?.heard).toEqual(["elected 2", "lost: it has resigned"]);
 });
 
+test("who knows that the controller is gone lets another be elected before its lease ends", () => {
+  const world = new World();
+  const nodes = [1, 2, 3].map((id) => world.node(id));
+  const [first, second, third] = nodes;
+  const { controller } = second!.election;
+  first!.store.isDead = true;
+  // Both have seen it, and one of them is slow.
+  void second!.election.depose(controller!);
+  world.clock.advance(500);
+  void third!.election.depose(controller!);
+  world.clock.advance(500);
+  expect([second, third].filter((node) => node?.election.term === 2)).toHaveLength(1);
+  expect(third!.election.controller?.term).toBe(2);
+});
+
+test("a controller that was deposed in error loses the office, and its appends are not taken", () => {
+  const world = new World();
+  const [first, second] = [world.node(1), world.node(2)];
+  void second.election.depose(second.election.controller!);
+  void first.election.depose(first.election.controller!);
+  world.clock.advance(1000);
+  expect(first.heard[0]).toBe("elected 1");
+  expect(first.heard[1]).toStartWith("lost: ");
+  expect(first.election.controller?.term).toBe(2);
+});
+
 test("a controller that is cut off stops before another can be elected", () => {
   const world = new World();
   const [first, second] = [world.node(1), world.node(2)];

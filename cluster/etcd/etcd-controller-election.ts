@@ -117,6 +117,18 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
     }
   }
 
+  async depose(controller: ElectedController): Promise<void> {
+    const entry = this.#entry ?? null;
+    const isKnown = this.#controller?.term === controller.term;
+    if (entry === null || !isKnown || this.#office !== null || this.#session.isClosed) return;
+    const { keys, store, times } = this.#session;
+    await store.txn({
+      compare: [{ target: "create", key: keys.controller, revision: entry.createRevision }],
+      then: [{ type: "delete", key: keys.controller }],
+      otherwise: [],
+    }, times.callMs);
+  }
+
   async resign(): Promise<void> {
     const lease = this.#lease;
     this.#lease = null;

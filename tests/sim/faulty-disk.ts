@@ -57,9 +57,12 @@ interface CrashPoint {
 type Names = Map<string, Inode | "dir">;
 
 type NameChange =
-  | { readonly kind: "put"; path: string; readonly node: Inode | "dir" }
-  | { readonly kind: "rename"; from: string; to: string }
-  | { readonly kind: "remove"; path: string };
+  & { /** Its folder was synced, but which folder that is is not durable. */ isSynced?: boolean }
+  & (
+    | { readonly kind: "put"; path: string; readonly node: Inode | "dir" }
+    | { readonly kind: "rename"; from: string; to: string }
+    | { readonly kind: "remove"; path: string }
+  );
 
 /** What the disk does beyond working; changed by the simulation as it goes. */
 export interface DiskFaults {
@@ -148,7 +151,8 @@ export class FaultyDisk implements Disk {
     await this.wait();
     const kept: NameChange[] = [];
     for (const change of this.pendingNames) {
-      if (!touches(change, path)) {
+      if (touches(change, path)) change.isSynced = true;
+      if (change.isSynced !== true || kept.some((earlier) => isReplaced(change, earlier))) {
         kept.push(change);
         continue;
       }
@@ -458,6 +462,13 @@ function applyName(names: Names, change: NameChange): void {
 function touches(change: NameChange, dir: string): boolean {
   if (change.kind !== "rename") return parentOf(change.path) === dir;
   return parentOf(change.from) === dir || parentOf(change.to) === dir;
+}
+
+/** Whether the change is in a folder that took the name of one that was renamed. */
+function isReplaced(change: NameChange, earlier: NameChange): boolean {
+  if (earlier.kind !== "rename") return false;
+  const paths = change.kind === "rename" ? [change.from, change.to] : [change.path];
+  return paths.some((path) => path.startsWith(`${earlier.from}/`));
 }
 
 /** A folder has been renamed before an earlier change in it became durable. */

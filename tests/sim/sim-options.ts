@@ -41,6 +41,7 @@ export type Happening =
   | "maintain"
   | "deleteRecords"
   | "truncate"
+  | "restart"
   | "recreate"
   | "fillDisk"
   | "failWrites"
@@ -83,6 +84,7 @@ export function drawOptions(random: SimRandom): SimOptions {
       maintain: maybe(60, 4),
       deleteRecords: maybe(40, 2),
       truncate: maybe(30, 2),
+      restart: maybe(20, 1),
       recreate: maybe(30, 1),
       fillDisk: maybe(30, 2),
       failWrites: maybe(20, 1),

@@ -27,6 +27,7 @@ export class StorageChecks {
       for (const batch of model.batches) {
         if (batch.lastOffset < log.durableEndOffset) batch.safe = true;
       }
+      if (model.former !== null && log.durableEndOffset >= model.former.at) model.former = null;
     });
   }
 

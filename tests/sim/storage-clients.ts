@@ -1,8 +1,9 @@
 /** What clients and operators do to the logs, each with what has to come of it. */
 import { errorName, Errors } from "../../core/errors.ts";
+import { DiskError } from "../../core/io.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import type { StorageChecks } from "./storage-checks.ts";
-import type { ModelProducer } from "./storage-model.ts";
+import type { ModelBatch, ModelProducer } from "./storage-model.ts";
 import type { StorageWorld } from "./storage-world.ts";
 import { expect } from "./violation.ts";
 
@@ -167,7 +168,8 @@ export class StorageClients {
         );
       }
       expect(
-        this.world.dir.failure !== null || log.logStartOffset <= log.durableEndOffset,
+        this.world.dir.failure !== null || log.logStartOffset <= log.durableEndOffset ||
+          model.former !== null,
         `${log.name}: retention took what is not durable`,
       );
       model.startOffset = log.logStartOffset;
@@ -194,22 +196,62 @@ export class StorageClients {
     }
   }
 
-  /** Cuts off one of the last batches and what follows, as a follower does. */
-  truncate(partition: number): void {
+  /**
+   * Cuts off one of the last batches and what follows, as a follower does. False if the directory has
+   * failed over it, so that either may be on the disk.
+   */
+  truncate(partition: number): boolean {
     const model = this.world.models[partition]!;
     const log = this.world.log(partition);
-    if (this.world.dir.failure !== null || this.world.disk.faults.maxBytes < Infinity) return;
-    this.world.stopFailures();
-    const candidates = model.batches.filter((batch) => batch.baseOffset >= model.startOffset);
-    if (candidates.length === 0 || candidates.some((batch) => batch.damaged)) return;
+    if (this.world.dir.failure !== null) return true;
+    // A sync that fails is the failure of the directory, whatever it is for.
+    this.world.disk.faults.failingSyncPercent = 0;
+    const candidates = model.batches.filter((batch) => batch.lastOffset >= model.startOffset);
+    if (candidates.length === 0) return true;
     const batch = this.world.random.pick(candidates.slice(-8));
-    this.world.clock.run(log.truncateTo(batch.baseOffset));
-    this.world.note(`truncate ${log.name} ${batch.baseOffset}`);
-    const gone = new Set(model.cut(batch.baseOffset));
-    expect(log.logEndOffset === batch.baseOffset, `${log.name}: cut at ${log.logEndOffset}`);
+    const offset = Math.max(batch.baseOffset, model.startOffset);
+    const first = startOfDamage(model.batches, batch);
+    try {
+      this.world.clock.run(log.truncateTo(offset));
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.world.note(`truncate ${log.name} ${offset} ${error.message}`);
+      if (this.world.dir.failure === null) return true;
+      for (const each of model.batches) if (each.lastOffset >= first) each.safe = false;
+      return false;
+    }
+    this.world.note(`truncate ${log.name} ${offset} to ${log.logEndOffset}`);
+    const isWhere = log.logEndOffset >= first && log.logEndOffset <= batch.baseOffset;
+    expect(isWhere, `${log.name}: cut at ${log.logEndOffset}`);
+    const gone = new Set(model.cut(log.logEndOffset));
+    model.startOffset = Math.min(model.startOffset, model.endOffset);
+    expect(
+      log.logStartOffset === model.startOffset,
+      `${log.name}: starts at ${log.logStartOffset}`,
+    );
     model.restartProducers(gone, false);
     this.world.disk.faults.failingSyncPercent = this.world.options.failingSyncPercent;
     this.checks.checkLog(partition);
+    return true;
+  }
+
+  /** Begins the log anew beyond its end, as a follower does whose leader has nothing of it. */
+  restart(partition: number): void {
+    const { dir, disk, random, options } = this.world;
+    if (dir.failure !== null || disk.faults.maxBytes < Infinity) return;
+    this.world.stopFailures();
+    const model = this.world.models[partition]!;
+    // Beyond all that it ever had, so that the end tells which of them has survived.
+    const offset = Math.max(model.endOffset, model.former?.endOffset ?? 0) + random.between(1, 50);
+    const log = dir.restart(this.world.log(partition), offset);
+    this.world.note(`restart ${log.name} at ${offset}`);
+    model.restartAt(offset);
+    if (random.chance(50)) {
+      this.world.clock.run(log.flush());
+      expect(log.durableEndOffset === offset, `${log.name}: durable to ${log.durableEndOffset}`);
+      model.former = null;
+    }
+    disk.faults.failingSyncPercent = options.failingSyncPercent;
   }
 
   /** Deletes the topic and makes one of the same name. */
@@ -221,4 +263,12 @@ export class StorageClients {
     this.world.models[partition] = this.world.freshModel();
     this.world.log(partition);
   }
+}
+
+/** Where the damage begins that the batch is a part of; its own start if it is none. */
+function startOfDamage(batches: readonly ModelBatch[], batch: ModelBatch): number {
+  let index = batches.indexOf(batch);
+  if (!batch.damaged) return batch.baseOffset;
+  while (index > 0 && batches[index - 1]!.damaged) index--;
+  return batches[index]!.baseOffset;
 }

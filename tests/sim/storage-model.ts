@@ -28,6 +28,14 @@ export interface ModelProducer {
   nextSequence: number;
 }
 
+/** What a log was before it began anew, at offset `at`. */
+interface Former {
+  readonly batches: ModelBatch[];
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly at: number;
+}
+
 /** The log of one partition. */
 export class ModelLog {
   batches: ModelBatch[] = [];
@@ -36,6 +44,8 @@ export class ModelLog {
   leaderEpoch = 0;
   /** A crash has undone a deletion, but not what it did to the leader epochs. */
   hasComeBack = false;
+  /** What it held before it began anew, until that is durable. */
+  former: Former | null = null;
   topicId = "";
   producers: ModelProducer[] = [];
 
@@ -55,6 +65,29 @@ export class ModelLog {
     this.batches = this.batches.filter((batch) => batch.lastOffset < offset);
     this.endOffset = offset;
     return gone;
+  }
+
+  /** All of it is gone; it begins anew. */
+  restartAt(offset: number): void {
+    const { batches, startOffset, endOffset } = this;
+    this.former ??= { batches, startOffset, endOffset, at: offset };
+    const gone = new Set(this.batches);
+    this.batches = [];
+    this.startOffset = offset;
+    this.endOffset = offset;
+    this.restartProducers(gone, false);
+  }
+
+  /** After a power cut: the log ends at `endOffset`, which may be what it was before it began anew. */
+  noteComeBack(endOffset: number): void {
+    const { former } = this;
+    this.former = null;
+    if (former === null || endOffset >= former.at) return;
+    this.batches = former.batches.filter((batch) => batch.lastOffset < endOffset);
+    for (const batch of this.batches) batch.safe = false;
+    this.startOffset = former.startOffset;
+    this.endOffset = Math.min(endOffset, former.endOffset);
+    this.hasComeBack = true;
   }
 
   /** The latest five batches of a producer in its epoch: what has to be known as duplicates. */

@@ -95,7 +95,10 @@ export class StorageSim {
       case "deleteRecords":
         return this.clients.deleteRecords(partition);
       case "truncate":
-        return this.clients.truncate(partition);
+        if (!this.clients.truncate(partition)) this.crash(true);
+        return;
+      case "restart":
+        return this.clients.restart(partition);
       case "recreate":
         return this.clients.recreate(partition);
       case "fillDisk":
@@ -170,6 +173,7 @@ export class StorageSim {
     this.world.models.forEach((model, partition) => {
       const log = this.world.log(partition);
       const where = `${log.name} after ${after}`;
+      model.noteComeBack(log.logEndOffset);
       expect(
         log.logEndOffset <= model.endOffset,
         `${where}: end ${log.logEndOffset} is beyond ` +

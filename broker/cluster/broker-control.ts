@@ -11,14 +11,13 @@ import {
   type ProposalOutcome,
   type ProposedPartition,
 } from "../../cluster/controller/alter-partition.ts";
-import { leadsAny } from "../../cluster/controller/broker-changes.ts";
+import { type ElectionContext, leadsAny } from "../../cluster/controller/broker-changes.ts";
 import {
   type BrokerHeartbeat,
   BrokerSessions,
   type BrokerState,
 } from "../../cluster/controller/broker-sessions.ts";
 import {
-  type ElectionPolicy,
   planElections,
   planRegistration,
   planStates,
@@ -33,11 +32,11 @@ import type { Logger } from "../../core/logger.ts";
 import { nextTurn, type Steps } from "../../core/steps.ts";
 import type { BrokerConfig } from "../config/broker-config.ts";
 import type { Controller } from "../controller.ts";
+import { electionContext } from "../elections.ts";
 import { newFeatures } from "../features.ts";
 import type { MetadataCache } from "../metadata-cache.ts";
 import type { ProducerIdBlock } from "../metadata-changes.ts";
 import { accept, type Outcome, refuse } from "../outcome.ts";
-import { electionPolicy } from "./election-policy.ts";
 import type { PortProbe } from "./port-probe.ts";
 
 /** What it is built from. */
@@ -72,7 +71,6 @@ const STALL_MS = 250;
 /** See the head of the file. */
 export class BrokerControl {
   readonly #options: BrokerControlOptions;
-  readonly #policy: ElectionPolicy;
   readonly #sessions: BrokerSessions;
   readonly #unsubscribe: () => void;
   /** What the last heartbeat of each broker came on. */
@@ -86,7 +84,6 @@ export class BrokerControl {
   constructor(options: BrokerControlOptions) {
     const { clock, config, metadata } = options;
     this.#options = options;
-    this.#policy = electionPolicy(config);
     this.#sessions = new BrokerSessions(config.get("broker.session.timeout.ms"));
     const { image } = metadata;
     for (const broker of image.brokers.values()) {
@@ -109,15 +106,13 @@ export class BrokerControl {
 
   /** The broker's epoch; it is fenced until its heartbeats say that it has caught up. */
   async register(wanted: Registration): Promise<Outcome<number>> {
-    const { clusterId, controller, clock, logger } = this.#options;
-    const context = {
-      ...this.#policy,
-      clusterId,
-      isAlive: (id: number) => this.#sessions.isAlive(id, clock.monotonicMs()),
-    };
+    const { clusterId, config, controller, clock, logger } = this.#options;
+    const isHeard = (id: number) => this.#sessions.isAlive(id, clock.monotonicMs());
     const [outcome] = await controller.change(1, function* ({ image }) {
       const firstFeatures = newFeatures(image);
-      const planned = yield* planRegistration(image, wanted, { ...context, firstFeatures });
+      const policy = electionContext(image, config);
+      const context = { ...policy, clusterId, isHeard, firstFeatures };
+      const planned = yield* planRegistration(image, wanted, context);
       return planned.ok
         ? { records: planned.records, outcomes: [accept(planned.epoch)] }
         : { records: [], outcomes: [refuse(planned.error, planned.message)] };
@@ -148,7 +143,7 @@ export class BrokerControl {
       const state = registeredAs(after);
       const changed = await this.#change(({ image }) =>
         image.brokers.get(brokerId)?.epoch === brokerEpoch
-          ? planStates(image, new Map([[brokerId, state]]), this.#policy)
+          ? planStates(image, new Map([[brokerId, state]]), this.#policy(image))
           : null
       );
       if (!changed.ok) return changed;
@@ -174,8 +169,7 @@ export class BrokerControl {
         return { records: [], outcomes: [this.#stale(brokerId)] };
       }
       const planned = planProposals(image, brokerId, proposals, {
-        ...this.#policy,
-        isAlive: (id) => isActive(image, id),
+        ...this.#policy(image),
         mayBeInIsr: (id, epoch) =>
           isActive(image, id) && (epoch === -1 || image.brokers.get(id)?.epoch === epoch),
       });
@@ -225,6 +219,10 @@ export class BrokerControl {
     this.#lookLater();
   }
 
+  #policy(image: MetadataImage): ElectionContext {
+    return electionContext(image, this.#options.config);
+  }
+
   #stale(brokerId: number) {
     return refuse(
       Errors.STALE_BROKER_EPOCH,
@@ -256,7 +254,7 @@ export class BrokerControl {
   }
 
   async #elect(): Promise<void> {
-    const outcome = await this.#change(({ image }) => planElections(image, this.#policy));
+    const outcome = await this.#change(({ image }) => planElections(image, this.#policy(image)));
     if (outcome.ok || outcome.error === Errors.NOT_CONTROLLER) return;
     this.#options.logger.warn("partitions without a leader were not looked after", {
       reason: outcome.message,
@@ -291,7 +289,7 @@ export class BrokerControl {
     const outcome = await this.#change(({ image }) => {
       fenced = this.#sessions.expired(clock.monotonicMs());
       const states = fenced.map((id): [number, RegisteredState] => [id, "fenced"]);
-      return planStates(image, new Map(states), this.#policy);
+      return planStates(image, new Map(states), this.#policy(image));
     });
     for (const broker of outcome.ok ? fenced : []) {
       logger.warn("a broker is fenced: it is not heard of", { broker });

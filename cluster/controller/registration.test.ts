@@ -50,7 +50,7 @@ function register(image: MetadataImage, registration: Registration, alive: reado
   const outcome = atOnce(planRegistration(image, registration, {
     ...policy,
     clusterId: "cluster",
-    isAlive: (id) => alive.includes(id),
+    isHeard: (id) => alive.includes(id),
     firstFeatures: [{ type: "feature", version: 1, name: "share.version", level: 1 }],
   }));
   if (!outcome.ok) return `${errorName(outcome.error)}: ${outcome.message}`;

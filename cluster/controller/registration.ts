@@ -6,7 +6,7 @@
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { isLoopback } from "../../core/ip-address.ts";
 import type { Steps } from "../../core/steps.ts";
-import type { BrokerImage, MetadataImage, TopicImage } from "../metadata-image.ts";
+import type { BrokerImage, MetadataImage } from "../metadata-image.ts";
 import type {
   BrokerEndpoint,
   BrokerRecord,
@@ -15,15 +15,10 @@ import type {
   RegisteredState,
   SupportedFeature,
 } from "../metadata-records.ts";
-import { type BrokerChange, partitionsAfter } from "./broker-changes.ts";
+import { type BrokerChange, type ElectionContext, partitionsAfter } from "./broker-changes.ts";
 
-/** What the topics' configs say of elections. */
-export interface ElectionPolicy {
-  /** `min.insync.replicas` of the topic. */
-  minInsync(topic: TopicImage): number;
-  /** `unclean.leader.election.enable` of the topic. */
-  electsUncleanly(topic: TopicImage): boolean;
-}
+/** What the topics' configs say of elections; who is alive follows from the plan itself. */
+export type ElectionPolicy = Omit<ElectionContext, "isAlive">;
 
 /** A broker wants to be a member. */
 export interface Registration {
@@ -44,7 +39,7 @@ export interface Registration {
 export interface RegistrationContext extends ElectionPolicy {
   readonly clusterId: string;
   /** Whether the process that is registered now is there, as far as is known. */
-  isAlive(brokerId: number): boolean;
+  isHeard(brokerId: number): boolean;
   /** What the first broker of a cluster finalizes. */
   readonly firstFeatures: readonly FeatureRecord[];
 }
@@ -169,7 +164,7 @@ function problemOf(
   }
   const known = image.brokers.get(brokerId);
   const isOther = known !== undefined && known.incarnationId !== wanted.incarnationId;
-  if (isOther && context.isAlive(brokerId)) {
+  if (isOther && context.isHeard(brokerId)) {
     const why = `Another process is registered as broker ${brokerId}` +
       `${at(known)}, and was heard of within its session.`;
     return refuse(Errors.DUPLICATE_BROKER_REGISTRATION, why);

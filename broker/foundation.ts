@@ -6,11 +6,13 @@ import {
   LocalMetadataLog,
   METADATA_LOG_CONFIG,
   METADATA_LOG_ID,
+  MOVED_SUFFIX,
 } from "../cluster/local-metadata-log.ts";
 import type { Codecs } from "../core/compression/codec.ts";
-import type { Io } from "../core/io.ts";
+import type { Disk, Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import type { DataDir } from "../storage/data-dir.ts";
 import { DataDirs } from "../storage/data-dirs.ts";
 import type { PartitionLog } from "../storage/partition-log.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
@@ -97,7 +99,7 @@ function openController(
   trash: TopicTrash,
 ): Promise<Controller> {
   const log = dataDirs.getOrCreate(METADATA_LOG_ID, METADATA_LOG_CONFIG);
-  refuseOrphans(dataDirs, log);
+  refuseOrphans(io.disk, dataDirs, log);
   const folder = `${dataDirs.dirOf(log)?.path}/${log.name}`;
   return Controller.open({
     clock: io.clock,
@@ -110,8 +112,17 @@ function openController(
 }
 
 /** Logs of topics that no metadata tell of would be taken for those of deleted ones, and go. */
-function refuseOrphans(dataDirs: DataDirs, metadataLog: PartitionLog): void {
+function refuseOrphans(disk: Disk, dataDirs: DataDirs, metadataLog: PartitionLog): void {
   if (metadataLog.logEndOffset > 0) return;
+  const isMoved = ({ path }: DataDir) =>
+    disk.stat(`${path}/${metadataLog.name}${MOVED_SUFFIX}`) !== null;
+  if (dataDirs.all.some(isMoved)) {
+    throw new OperatorError(
+      "cannot start as a cluster of one node",
+      "its metadata were moved to etcd",
+      "start it with --cluster and --metadata",
+    );
+  }
   for (const log of dataDirs.logs()) {
     if (log === metadataLog) continue;
     throw new OperatorError(

@@ -93,7 +93,13 @@ export interface ClusterDescription {
   readonly clusterId: string | null;
   /** −1 if there is none. */
   readonly controllerId: number;
-  readonly brokers: readonly BrokerNode[];
+  readonly brokers: readonly DescribedBroker[];
+}
+
+/** A broker of the cluster. */
+export interface DescribedBroker extends BrokerNode {
+  /** Whether it leads nothing, since nothing is heard of it or it has not caught up yet (KIP-631). */
+  readonly fenced: boolean;
 }
 
 /** A partition of a topic. */
@@ -101,6 +107,9 @@ export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
 }
+
+/** The first version of DescribeCluster that tells of fenced brokers. */
+const FENCED_VERSION = 2;
 
 const RESOURCE_TYPE: Readonly<Record<ConfigResource["type"], number>> = {
   topic: 2,
@@ -322,20 +331,30 @@ export class Admin {
     return await Promise.all(results);
   }
 
-  async describeCluster(options: OperationOptions = {}): Promise<ClusterDescription> {
+  /** `includeFenced`: brokers too that are registered and fenced, where the broker can tell (KIP-1073). */
+  async describeCluster(
+    options: OperationOptions & { readonly includeFenced?: boolean } = {},
+  ): Promise<ClusterDescription> {
     return await this.cluster.retry("describe the cluster", async ({ timeoutMs }) => {
       const connection = await this.cluster.any(options.signal);
-      const response = await connection.request(describeCluster, {}, { timeoutMs });
+      const canTell = (connection.versionOf(describeCluster) ?? 0) >= FENCED_VERSION;
+      const includeFencedBrokers = options.includeFenced === true && canTell;
+      const response = await connection.request(
+        describeCluster,
+        { includeFencedBrokers },
+        { timeoutMs },
+      );
       const error = errorOf("describe the cluster", response);
       if (error !== null) throw error;
       return {
         clusterId: response.clusterId,
         controllerId: response.controllerId,
-        brokers: response.brokers.map(({ brokerId, host, port, rack }) => ({
+        brokers: response.brokers.map(({ brokerId, host, port, rack, isFenced }) => ({
           nodeId: brokerId,
           host,
           port,
           rack,
+          fenced: isFenced,
         })),
       };
     }, options);

@@ -33,6 +33,9 @@ export const METADATA_LOG_ID = {
   partition: 0,
 };
 
+/** On the folder of a log that counts no more, since its cluster's metadata are in etcd. No partition's. */
+export const MOVED_SUFFIX = ".moved-to-etcd";
+
 /** Whatever the broker's defaults are: synced, never cut by age or size. */
 export const METADATA_LOG_CONFIG: LogConfig = {
   ...DEFAULT_LOG_CONFIG,

@@ -69,6 +69,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./quota.ts")).quotaCommand(),
   },
   {
+    name: "cluster",
+    summary: "see how a cluster is, start one here, move a node into one",
+    load: async () => (await import("./cluster.ts")).clusterCommand(),
+  },
+  {
     name: "clients",
     summary: "list who is connected to a broker, and what they do",
     load: async () => (await import("./clients.ts")).clientsCommand(),

@@ -40,8 +40,8 @@ export function checkSecrets(secrets: readonly string[]): void {
     );
   }
   for (const secret of secrets) {
-    if (!/^[\x21-\x7e]*$/.test(secret)) {
-      throw refuse("it has blanks or characters beyond ASCII", make);
+    if (!/^[\x20-\x7e]*$/.test(secret)) {
+      throw refuse("it has characters that are not ASCII's", make);
     }
     if (secret.length < SECRET_CHARS_MIN) {
       throw refuse(`it is shorter than ${SECRET_CHARS_MIN} characters`, make);

@@ -171,7 +171,8 @@ async function addressOf(host: string, like: string | null): Promise<string> {
   }
 }
 
-function textOf(path: string, flag: string): string {
+/** The text of a file that a flag names. Throws an `OperatorError` (usage). */
+export function textOf(path: string, flag: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

@@ -16,7 +16,8 @@ export interface EtcdOptions {
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports of this host that nobody listens on at the moment. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
     servers.map((server) =>

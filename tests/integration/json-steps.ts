@@ -38,6 +38,7 @@ export function jsonSteps(directory: string): readonly JsonStep[] {
     step("quota unset", "--user", "alice", "producer_byte_rate"),
     step("txn list"),
     step("txn hanging"),
+    step("cluster status"),
     step("clients"),
     step("dev fault add", "fetch", "topic=nowhere", "latency=1ms", "once"),
     step("dev fault list"),

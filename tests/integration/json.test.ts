@@ -31,6 +31,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "bench consume": "bench.test.ts",
   "bench latency": "bench.test.ts",
   top: "bench.test.ts",
+  "cluster members": "cluster.test.ts",
+  "cluster start-local": "cluster.test.ts",
+  "cluster migrate": "cluster.test.ts",
   "topic purge": "trash.test.ts",
   "topic undo": "trash.test.ts",
 };

@@ -6,12 +6,15 @@ import type { TimerKind } from "./coordinator/shard.ts";
 import { startTransactions, type Transactions } from "./coordinator/transaction/start.ts";
 import { FetchSessions } from "./fetch-session.ts";
 import { type Foundation, type FoundationOptions, openAlone } from "./foundation.ts";
+import type { Member, MemberOptions } from "./cluster/member.ts";
 import { ProducerIds } from "./producer-ids.ts";
 import { ReplicaMover } from "./replica-mover.ts";
 import { type ShareServices, startShareGroups } from "./share/start.ts";
 
 /** What the services are opened with. */
 export interface ServicesOptions extends FoundationOptions {
+  /** Given if the broker is to be a member of a cluster. */
+  readonly member?: Omit<MemberOptions, keyof FoundationOptions> | undefined;
   /** The clocks of the coordinators' timers, where they are not that of `io`. */
   readonly timerClocks?: Readonly<Record<TimerKind, Clock>> | undefined;
   /** The other brokers of the cluster; none: the broker is a cluster by itself. */
@@ -24,17 +27,19 @@ export interface Services extends Foundation, ShareServices, Transactions {
   readonly replicaMover: ReplicaMover;
   readonly fetchSessions: FetchSessions;
   readonly groups: GroupCoordinator;
+  /** The broker as a member of its cluster; null if it is a cluster by itself. */
+  readonly cluster: Member | null;
   /** Ends all waiting, then flushes and leaves the mark of a clean end. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the services of a one-node broker: the data directories are recovered, the metadata read to
- * its end, and every partition hosted. Throws an `OperatorError` if the directory cannot be opened.
+ * Opens the services of a broker, as `openAlone` or `openMember` say. Throws an `OperatorError` if they
+ * cannot be opened.
  */
 export async function openServices(options: ServicesOptions): Promise<Services> {
   const { io, logger, config } = options;
-  const foundation = await openAlone(options);
+  const { cluster, ...foundation } = await openFoundation(options);
   const { dataDirs, metadata, controller, changes, partitions, trash } = foundation;
   const replicaMover = new ReplicaMover(io.clock, logger, dataDirs, partitions);
   replicaMover.resume();
@@ -46,7 +51,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     config,
     metadata,
     changes,
-    peers: options.peers ?? null,
+    peers: cluster?.peers ?? options.peers ?? null,
     partition: (topic: string, index: number) => {
       const found = partitions.find(topic, index);
       return typeof found === "number" ? null : found;
@@ -67,7 +72,9 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     groups,
     ...transactions,
     ...share,
+    cluster,
     close: async () => {
+      await cluster?.close();
       transactions.transactions.close();
       groups.close();
       share.shares.close();
@@ -79,4 +86,12 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       await dataDirs.close();
     },
   };
+}
+
+async function openFoundation(
+  options: ServicesOptions,
+): Promise<Foundation & { readonly cluster: Member | null }> {
+  if (options.member === undefined) return { ...await openAlone(options), cluster: null };
+  const { openMember } = await import("./cluster/member.ts");
+  return await openMember({ ...options, ...options.member });
 }

@@ -4,7 +4,6 @@
  */
 import { bunCodecs } from "../core/compression/bun.ts";
 import { Errors } from "../core/errors.ts";
-import { BufferPool } from "../core/buffer-pool.ts";
 import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
@@ -24,15 +23,13 @@ import { devServices } from "./dev/dev-services.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
-import type { ListenerInfo, ListenerSpec } from "./listeners.ts";
-import { MemoryBudget } from "./memory-budget.ts";
+import { DEFAULT_LISTENER, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import type { NewTopic } from "./plan-topics.ts";
-import { ClientQuotaManager, clientWindows } from "./quotas/client-quota-manager.ts";
-import { ConnectionRates } from "./quotas/connection-rates.ts";
-import { RequestRouter } from "./request-router.ts";
-import { openServices } from "./services.ts";
-import { Server } from "./server.ts";
+import { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
+import { openServices, type Services, type ServicesOptions } from "./services.ts";
+import type { Server } from "./server.ts";
+import { startServer } from "./serving.ts";
 
 /** What a broker is started with. */
 export interface BrokerOptions {
@@ -58,6 +55,8 @@ export interface BrokerOptions {
   readonly cluster?: ClusterOptions;
   /** Called when the broker cannot go on: an invariant is broken. Default: it is only logged. */
   readonly onBug?: (error: Error) => void;
+  /** Called once when the cluster has sent this broker away: it cannot go on. */
+  readonly onFailure?: (error: Error) => void;
   /** Called once when the data directories have failed: nothing can be acknowledged any more. */
   readonly onStorageFailure?: (error: Error) => void;
 }
@@ -77,10 +76,6 @@ export interface RunningBroker {
   stop(): Promise<void>;
 }
 
-/** Request bytes that all connections may hold, where `queued.max.request.bytes` is not set. */
-const REQUEST_BYTES_DEFAULT = 64 * 1024 * 1024;
-/** Memory of large requests that is kept for later ones. */
-const REQUEST_BYTES_KEPT = 16 * 1024 * 1024;
 /** How long requests under way have to finish when the broker stops. */
 const STOP_GRACE_MS = 5_000;
 
@@ -92,19 +87,19 @@ const LOOPBACK: ListenerSpec = {
 
 /** Starts a broker; resolves when it can serve. Throws an `OperatorError` if it cannot start. */
 export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
-  const { logger } = options;
   const devClock = options.dev === true ? new DevClock(options.io.clock) : null;
   const io = devClock === null ? options.io : { ...options.io, clock: devClock.clock };
   const config = options.config ?? BrokerConfig.of();
   const stopping = new AbortController();
-  const onBug = (error: Error) => options.onBug?.(error);
+  const listeners = options.listeners ?? [LOOPBACK];
   const services = await openServices({
     io,
-    logger,
+    logger: options.logger,
     config,
     dataDirs: [options.dataDir, ...options.furtherDataDirs ?? []],
     codecs: bunCodecs,
     peers: options.peers,
+    member: memberOptions(options, listeners, stopping.signal),
     ...(devClock !== null && {
       timerClocks: { housekeeping: devClock.housekeeping, session: devClock.sessions },
       retentionByAppendTime: true,
@@ -112,36 +107,24 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     onStorageFailure: (error) => options.onStorageFailure?.(error),
   });
   stopping.signal.addEventListener("abort", () => services.partitions.wake(), { once: true });
-  const broker: Broker = {
+  const broker = await assemble(options, {
     io,
-    logger,
     config,
-    authorizer: authorizerOf(options, config, services.metadata),
-    peerAuthentication: peerAuthenticationOf(io, config, options.cluster?.secrets ?? []),
-    clusterId: services.dataDirs.clusterId,
-    nodeId: services.dataDirs.nodeId,
-    controllerId: services.dataDirs.nodeId,
-    ...services,
-    apis: new ApiTable(options.handlers ?? allHandlers),
-    quotas: ClientQuotaManager.of(io.clock, config, () => services.metadata.image.quotas),
-    telemetry: new ClientTelemetry(io.clock, io.random, services.metadata),
-    get features() {
-      return featuresInForce(services.metadata.image);
-    },
+    services,
+    devClock,
     stopping: stopping.signal,
-    dev: devClock === null ? null : devServices(io, devClock, services),
-    cluster: null,
-    onBug,
-  };
-  const server = await startServing(broker, options).catch(async (error: unknown) => {
+  });
+  const server = await startServing(broker, options, listeners).catch(async (error: unknown) => {
     await services.close();
     throw error;
   });
-  const gossip = await startGossip(broker, server, options).catch(async (error: unknown) => {
-    await server.stop(0);
-    await services.close();
-    throw error;
-  });
+  const gossip = await joinCluster(broker, services, server, options)
+    .catch(async (error: unknown) => {
+      stopping.abort(error);
+      await server.stop(0);
+      await services.close();
+      throw error;
+    });
   return {
     broker,
     listeners: server.listeners,
@@ -149,17 +132,101 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     gossip,
     clients: () => connectedClients(server.connections, broker),
     stop: async () => {
+      // Others take over while this broker still serves.
+      await services.cluster?.leave();
       stopping.abort(new Error("the broker stops"));
-      await server.stop(STOP_GRACE_MS);
       await gossip?.stop();
+      await server.stop(STOP_GRACE_MS);
       await services.close();
     },
   };
 }
 
-async function startServing(broker: Broker, options: BrokerOptions): Promise<Server> {
-  await createTopics(broker, options.topics ?? []);
-  return await startServer(broker, options.listeners ?? [LOOPBACK]);
+function memberOptions(
+  { cluster, onBug, onFailure }: BrokerOptions,
+  listeners: readonly ListenerSpec[],
+  stopping: AbortSignal,
+): ServicesOptions["member"] {
+  if (cluster === undefined) return undefined;
+  return {
+    cluster,
+    firstListener: listeners[0]?.name ?? DEFAULT_LISTENER,
+    stopping,
+    onBug: (error) => onBug?.(error),
+    onFailure: (error) => onFailure?.(error),
+  };
+}
+
+/** What handlers see. */
+async function assemble(
+  options: BrokerOptions,
+  { io, config, services, devClock, stopping }: {
+    readonly io: Io;
+    readonly config: BrokerConfig;
+    readonly services: Services;
+    readonly devClock: DevClock | null;
+    readonly stopping: AbortSignal;
+  },
+): Promise<Broker> {
+  const { metadata, dataDirs, cluster } = services;
+  return {
+    io,
+    logger: options.logger,
+    config,
+    authorizer: authorizerOf(options, config, metadata),
+    peerAuthentication: peerAuthenticationOf(io, config, options.cluster?.secrets ?? []),
+    clusterId: dataDirs.clusterId,
+    nodeId: dataDirs.nodeId,
+    get controllerId() {
+      return cluster?.controllerId ?? dataDirs.nodeId;
+    },
+    ...services,
+    apis: new ApiTable(options.handlers ?? await handlersOf(services)),
+    quotas: ClientQuotaManager.of(io.clock, config, () => metadata.image.quotas),
+    telemetry: new ClientTelemetry(io.clock, io.random, metadata),
+    get features() {
+      return featuresInForce(metadata.image);
+    },
+    stopping,
+    dev: devClock === null ? null : devServices(io, devClock, services),
+    onBug: (error) => options.onBug?.(error),
+  };
+}
+
+/** Brokers have some APIs for one another. */
+async function handlersOf({ cluster }: Services): Promise<readonly AnyHandler[]> {
+  if (cluster === null) return allHandlers;
+  const { clusterHandlers } = await import("./handlers/cluster-handlers.ts");
+  return [...allHandlers, ...clusterHandlers];
+}
+
+async function startServing(
+  broker: Broker,
+  { topics = [] }: BrokerOptions,
+  listeners: readonly ListenerSpec[],
+): Promise<Server> {
+  // A member asks the controller for them, which has to be there.
+  if (broker.cluster === null) await createTopics(broker, topics);
+  return await startServer(broker, listeners);
+}
+
+/** Takes part in the cluster, if there is one. Resolves when this broker may lead. */
+async function joinCluster(
+  broker: Broker,
+  { cluster }: Services,
+  server: Server,
+  options: BrokerOptions,
+): Promise<NodeGossip | null> {
+  if (cluster === null) return null;
+  const gossip = await startGossip(broker, server, options);
+  try {
+    await cluster.join(server.listeners);
+    await createTopics(broker, options.topics ?? []);
+    return gossip;
+  } catch (error) {
+    await gossip?.stop();
+    throw error;
+  }
 }
 
 async function startGossip(
@@ -203,45 +270,4 @@ function peerAuthenticationOf(
   if (secrets.length === 0) return null;
   const delayMs = () => config.get("connection.failed.authentication.delay.ms");
   return new PeerAuthentication(io, secrets, delayMs);
-}
-
-/** The limit for a peer in `address:count,…`, if it is listed there. */
-function connectionOverride(overrides: string, host: string): number | undefined {
-  for (const entry of overrides.split(",")) {
-    const colon = entry.lastIndexOf(":");
-    if (colon > 0 && entry.slice(0, colon).trim() === host) return Number(entry.slice(colon + 1));
-  }
-  return undefined;
-}
-
-function startServer(broker: Broker, listeners: readonly ListenerSpec[]): Promise<Server> {
-  const { io, logger, config } = broker;
-  const router = new RequestRouter(broker);
-  const queuedBytes = config.get("queued.max.request.bytes");
-  return Server.start({
-    network: io.network,
-    rates: new ConnectionRates({
-      clock: io.clock,
-      quotas: () => broker.metadata.image.quotas,
-      windows: clientWindows(config),
-      brokerRateMax: () => config.get("max.connection.creation.rate"),
-    }),
-    limits: () => ({
-      connectionsMax: config.get("max.connections"),
-      connectionsPerIpMax: (host) =>
-        connectionOverride(config.get("max.connections.per.ip.overrides"), host) ??
-          config.get("max.connections.per.ip"),
-    }),
-    connection: {
-      clock: io.clock,
-      logger,
-      buffers: new BufferPool(REQUEST_BYTES_KEPT),
-      memory: new MemoryBudget(io.clock, queuedBytes > 0 ? queuedBytes : REQUEST_BYTES_DEFAULT),
-      limits: {
-        requestBytesMax: config.get("socket.request.max.bytes"),
-        idleMs: config.get("connections.max.idle.ms"),
-      },
-      parse: (frame, connection) => router.parse(frame, connection),
-    },
-  }, listeners);
 }

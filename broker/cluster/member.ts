@@ -1,0 +1,237 @@
+/**
+ * A broker as a member of a cluster: what stands in for the local metadata log of a broker that is a
+ * cluster by itself. It is built in the order in which its parts need each other; `join` puts it to work
+ * once the listeners are bound, `leave` hands over what it leads.
+ */
+import {
+  etcdControllerElection,
+  type EtcdWorld,
+  openEtcdMetadataLog,
+} from "../../cluster/etcd/open-etcd.ts";
+import type { EtcdControllerElection } from "../../cluster/etcd/etcd-controller-election.ts";
+import type { EtcdMetadataLog } from "../../cluster/etcd/etcd-metadata-log.ts";
+import type { BrokerEndpoint } from "../../cluster/metadata-records.ts";
+import { assert } from "../../core/assert.ts";
+import { type DataDirs, knownClusterId } from "../../storage/data-dirs.ts";
+import { randomId } from "../../storage/meta-properties.ts";
+import { Controller } from "../controller.ts";
+import { ONE_NODE_FEATURES } from "../features.ts";
+import {
+  type Foundation,
+  type FoundationOptions,
+  hostPartitions,
+  openDataDirs,
+} from "../foundation.ts";
+import { advertisedAddress, type ListenerInfo } from "../listeners.ts";
+import { MetadataCache } from "../metadata-cache.ts";
+import type { PartitionSet } from "../partition-set.ts";
+import { TopicTrash } from "../topic-trash.ts";
+import { BrokerLifecycle } from "./broker-lifecycle.ts";
+import { BrokerPeers } from "./broker-peers.ts";
+import { ClusterChanges } from "./cluster-changes.ts";
+import type { ClusterOptions } from "./cluster-options.ts";
+import { peerAuthenticator } from "./cluster-secret.ts";
+import type { ClusterServices } from "./cluster-services.ts";
+import { ControllerRole } from "./controller-role.ts";
+import { ControllerTasks } from "./controller-tasks.ts";
+import { MetadataFollower } from "./metadata-follower.ts";
+import { MetadataSource } from "./metadata-source.ts";
+import { RecentChanges } from "./recent-changes.ts";
+import { Replication } from "./replication.ts";
+
+/** What a member is built from. */
+export interface MemberOptions extends FoundationOptions {
+  readonly cluster: ClusterOptions;
+  /** The name of the broker's first listener. */
+  readonly firstListener: string;
+  /** Aborted when the broker begins to stop. */
+  readonly stopping: AbortSignal;
+  /** An invariant is broken. */
+  onBug(error: Error): void;
+  /** The cluster has sent this broker away. */
+  onFailure(error: Error): void;
+}
+
+/** The cluster's keys in etcd. */
+interface ClusterKeys {
+  readonly clusterId: string;
+  readonly log: EtcdMetadataLog;
+  readonly election: EtcdControllerElection;
+}
+
+/** How long a broker that stops waits until others lead what it led. */
+const SHUTDOWN_MS = 30_000;
+/** Kafka's `SecurityProtocol`. */
+const PLAINTEXT = 0;
+
+/** A member's foundation, and the member itself. */
+export interface MemberFoundation extends Foundation {
+  readonly cluster: Member;
+}
+
+/**
+ * Opens the keys of the cluster and the data directories. Throws an `OperatorError` if etcd cannot be
+ * asked, or where one is another cluster's than the other.
+ */
+export async function openMember(options: MemberOptions): Promise<MemberFoundation> {
+  const keys = await openClusterKeys(options);
+  try {
+    const dataDirs = await openDataDirs(options, null, keys.clusterId);
+    return new Member(options, keys, dataDirs).foundation;
+  } catch (error) {
+    keys.log.close();
+    throw error;
+  }
+}
+
+async function openClusterKeys(options: MemberOptions): Promise<ClusterKeys> {
+  const { io, logger, config, cluster } = options;
+  const { clock, random } = io;
+  const world: EtcdWorld = {
+    clock,
+    random,
+    logger,
+    store: cluster.etcd,
+    ...(cluster.etcdTimes !== undefined && { times: cluster.etcdTimes }),
+  };
+  const nodeId = config.get("node.id");
+  const election = etcdControllerElection(world, cluster.name, nodeId, cluster.leaseTtlMs);
+  const clusterId = knownClusterId(io.disk, options.dataDirs);
+  const opened = await openEtcdMetadataLog(world, {
+    cluster: cluster.name,
+    newClusterId: randomId(random),
+    ...(clusterId !== undefined && { clusterId }),
+  }, election);
+  return { ...opened, election };
+}
+
+/** See the head of the file. */
+export class Member implements ClusterServices {
+  readonly foundation: MemberFoundation;
+  readonly peers: BrokerPeers;
+  readonly role: ControllerRole;
+  readonly lifecycle: BrokerLifecycle;
+  readonly replication: Replication;
+  readonly metadataSource: MetadataSource;
+  readonly #options: MemberOptions;
+  readonly #keys: ClusterKeys;
+  #tasks: ControllerTasks | null = null;
+
+  constructor(options: MemberOptions, keys: ClusterKeys, dataDirs: DataDirs) {
+    const { io, logger, config, cluster } = options;
+    const { clock, random } = io;
+    const { election, clusterId } = keys;
+    const { nodeId } = dataDirs;
+    this.#options = options;
+    this.#keys = keys;
+    const metadata = new MetadataCache(config, nodeId);
+    const recent = new RecentChanges();
+    const common = { clock, random, logger, config, nodeId, clusterId, election, metadata, recent };
+    const controller = Controller.candidate({ ...common, log: keys.log });
+    this.peers = this.#makePeers(common);
+    const { peers } = this;
+    const follower = new MetadataFollower({
+      ...common,
+      connect: (elected, signal) => peers.connectController(elected, "metadata", signal),
+    });
+    const { stopping } = options;
+    this.metadataSource = new MetadataSource({ ...common, controller, stopping });
+    const { onBug } = options;
+    this.role = new ControllerRole({ ...common, controller, follower, onBug });
+    const incarnationId = randomId(random);
+    this.lifecycle = new BrokerLifecycle({
+      ...common,
+      incarnationId,
+      host: cluster.host,
+      features: ONE_NODE_FEATURES,
+      peers,
+      previousBrokerEpoch: -1,
+      prepare: () => this.#host(),
+      onFailure: options.onFailure,
+    });
+    const brokerEpoch = () => this.lifecycle.brokerEpoch();
+    this.replication = new Replication({ ...common, dataDirs, peers, brokerEpoch });
+    const { surroundings } = this.replication;
+    const partitions = hostPartitions(options, dataDirs, metadata, surroundings, "member");
+    const changes = new ClusterChanges({ ...common, peers });
+    const trash = new TopicTrash({ io, logger, config, dataDirs, metadata, partitions });
+    this.foundation = {
+      cluster: this,
+      dataDirs,
+      metadata,
+      controller,
+      changes,
+      partitions,
+      trash,
+    };
+  }
+
+  /** The node that is controller, as far as this one knows; −1: none. */
+  get controllerId(): number {
+    return this.#keys.election.controller?.nodeId ?? -1;
+  }
+
+  /**
+   * Takes part from now on; resolves when this broker may lead. Throws an `OperatorError` if the cluster
+   * refuses it.
+   */
+  async join(listeners: readonly ListenerInfo[]): Promise<void> {
+    const endpoints = listeners.map(endpointOf);
+    const wanted = this.#options.cluster.interBrokerListener ?? this.#options.firstListener;
+    const own = endpoints.find(({ name }) => name === wanted);
+    assert(own !== undefined, "brokers meet at a listener that there is");
+    this.role.start({ host: own.host, port: own.port });
+    const { io: { clock }, logger } = this.#options;
+    this.#tasks = new ControllerTasks({ clock, logger, ...this.foundation });
+    await this.lifecycle.start(endpoints);
+    await this.lifecycle.active;
+  }
+
+  /** Leaves in good order, while others still reach it: the controller moves what it leads. */
+  async leave(): Promise<void> {
+    const isInOrder = await this.lifecycle.shutDown(SHUTDOWN_MS);
+    if (!isInOrder) this.#options.logger.warn("this broker leaves before others lead what it led");
+    await this.role.resign();
+  }
+
+  /** Ends all that runs; the foundation's parts are closed by their owner. */
+  async close(): Promise<void> {
+    await this.lifecycle.stop();
+    await this.#tasks?.close();
+    await this.role.stop();
+    await this.replication.close();
+    await this.peers.close();
+    this.#keys.log.close();
+  }
+
+  #host(): Promise<void> {
+    this.replication.start(this.#partitions);
+    return Promise.resolve();
+  }
+
+  get #partitions(): PartitionSet {
+    return this.foundation.partitions;
+  }
+
+  #makePeers(common: {
+    readonly logger: FoundationOptions["logger"];
+    readonly nodeId: number;
+    readonly metadata: MetadataCache;
+    readonly election: EtcdControllerElection;
+  }): BrokerPeers {
+    const { io, cluster, firstListener } = this.#options;
+    const [secret] = cluster.secrets;
+    return new BrokerPeers({
+      ...common,
+      io,
+      listener: cluster.interBrokerListener ?? firstListener,
+      authenticate: secret === undefined ? undefined : peerAuthenticator(secret, io.random),
+      tls: cluster.tls,
+    });
+  }
+}
+
+function endpointOf(listener: ListenerInfo): BrokerEndpoint {
+  const { host, port } = advertisedAddress({ listener, localAddress: listener.bound });
+  return { name: listener.name, host, port, securityProtocol: PLAINTEXT };
+}

@@ -24,6 +24,7 @@ import { SimRandom } from "../../tests/sim/sim-random.ts";
 import type { Peers } from "../cluster/peers.ts";
 import { BrokerConfig } from "../config/broker-config.ts";
 import type { Partition } from "../partition.ts";
+import { coordinatorPartition } from "./java-hash.ts";
 import { ReplicaFetchers } from "../replica-fetchers.ts";
 import { type RunningBroker, startBroker } from "../start-broker.ts";
 
@@ -220,6 +221,22 @@ export class HandMadeCluster {
     };
     partitions[index] = record;
     this.tell([record], deaf);
+  }
+
+  /** Those who have not heard who leads do so now. */
+  repeat(topic: string, index: number): void {
+    this.tell([this.#topics.get(topic)![index]!]);
+  }
+
+  /** The replicas that may lead. */
+  isr(topic: string, index: number): readonly number[] {
+    return this.#topics.get(topic)![index]!.isr;
+  }
+
+  /** The broker that leads the partition with a group. */
+  coordinatorOf(groupId: string): number {
+    const partitions = this.#topics.get("__consumer_offsets")!;
+    return partitions[coordinatorPartition(groupId, partitions.length)]!.leader;
   }
 
   /**

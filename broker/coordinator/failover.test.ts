@@ -273,6 +273,64 @@ test("with too few in sync a coordinator writes nothing", () => {
   cluster.stop();
 });
 
+for (const groupProtocol of ["classic", "consumer"] as const) {
+  test(`members of a group ride through the moves of its coordinator (${groupProtocol})`, () => {
+    const cluster = new HandMadeCluster([1, 2, 3], {
+      t: [[1], [1], [1]],
+      __consumer_offsets: [[2, 1, 3]],
+    });
+    const { clock } = cluster;
+    const producer = new Producer(cluster.clientIo(), { brokers: cluster.brokers });
+    const read: string[] = [];
+    const stop = new AbortController();
+    let rebalances = 0;
+    const members = [1, 2].map(() => {
+      const consumer = new Consumer(cluster.clientIo(), {
+        brokers: cluster.brokers,
+        groupId: "g",
+        groupProtocol,
+        autoOffsetReset: "earliest",
+        autoCommitIntervalMs: 500,
+      });
+      consumer.subscribe(["t"], {
+        assigned: (partitions) => void (rebalances += Math.min(1, partitions.length)),
+      });
+      const reading = (async () => {
+        for await (const { value } of consumer.records({ signal: stop.signal })) {
+          read.push(decode(value));
+        }
+      })();
+      return { consumer, reading };
+    });
+    clock.advance(15_000);
+    const settled = rebalances;
+    for (let round = 0; round < 5; round++) {
+      for (const partition of [0, 1, 2]) {
+        clock.run(producer.send({ topic: "t", partition, value: encode(`${round}/${partition}`) }));
+      }
+      if (round === 1) cluster.lead("__consumer_offsets", 0, 3);
+      // The old coordinator has not heard of it at first.
+      if (round === 2) cluster.lead("__consumer_offsets", 0, 1, [3]);
+      clock.advance(3000);
+      if (round === 2) cluster.repeat("__consumer_offsets", 0);
+      if (round === 3) cluster.fence(3);
+      clock.advance(3000);
+    }
+    const all = [0, 1, 2, 3, 4].flatMap((round) => [0, 1, 2].map((each) => `${round}/${each}`));
+    // Nobody had to give up a partition, so nothing came twice.
+    expect(read.toSorted()).toEqual(all);
+    expect(rebalances).toBe(settled);
+    expect(committedOffset(cluster, 1)).toBe(5n);
+    stop.abort();
+    for (const { consumer, reading } of members) {
+      clock.run(reading.catch(() => {}));
+      clock.run(consumer.close());
+    }
+    clock.run(producer.close());
+    cluster.stop();
+  });
+}
+
 test("a share group of which the members, the state and the records are on three brokers", () => {
   const cluster = new HandMadeCluster([1, 2, 3], {
     t: [[1, 3], [2, 3]],
@@ -318,6 +376,45 @@ test("a share group of which the members, the state and the records are on three
   });
   const partitions = groups[0]!.topics[0]!.partitions;
   expect(partitions.map(({ startOffset }) => startOffset)).toEqual([4n, 4n]);
+  clock.run(producer.close());
+  cluster.stop();
+});
+
+test("a share consumer goes on with another leader: what was not acknowledged comes again", () => {
+  const cluster = new HandMadeCluster([1, 2, 3], {
+    t: [[1, 3]],
+    __consumer_offsets: [[2]],
+    __share_group_state: [[3]],
+  });
+  const { clock } = cluster;
+  const reset = { name: "share.auto.offset.reset", value: "earliest" };
+  cluster.tell([
+    { type: "config", version: 1, resourceType: "group", resourceName: "g", ...reset },
+  ]);
+  const producer = new Producer(cluster.clientIo(), { brokers: cluster.brokers });
+  for (const value of ["a", "b"]) {
+    clock.run(producer.send({ topic: "t", partition: 0, value: encode(value) }));
+  }
+  const consumer = new ShareConsumer(cluster.clientIo(), {
+    brokers: cluster.brokers,
+    groupId: "g",
+    acknowledgement: "explicit",
+  });
+  consumer.subscribe(["t"]);
+  const next = () => clock.run(consumer.next())!;
+  const [first, second] = [next(), next()];
+  expect([first, second].map(({ value }) => decode(value))).toEqual(["a", "b"]);
+  consumer.acknowledge(first);
+  expect(clock.run(consumer.commit())).toEqual([]);
+  cluster.lead("t", 0, 3);
+  consumer.acknowledge(second);
+  const [failure] = clock.run(consumer.commit());
+  expect(failure).toMatchObject({ topic: "t", partition: 0, offsets: [1] });
+  const again = next();
+  expect(decode(again.value)).toBe("b");
+  consumer.acknowledge(again);
+  expect(clock.run(consumer.commit())).toEqual([]);
+  clock.run(consumer.close());
   clock.run(producer.close());
   cluster.stop();
 });

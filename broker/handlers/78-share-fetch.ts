@@ -19,6 +19,7 @@ import { shareFetch } from "../../core/protocol/78-share-fetch.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
+import { LeaderHints } from "../leader-hints.ts";
 import type { RequestContext } from "../request-context.ts";
 import {
   accessProblem,
@@ -74,9 +75,11 @@ export const shareFetchHandler: Handler<typeof shareFetch> = {
       await broker.shares.releaseUnheard(session);
       return refuse(Errors.INVALID_SHARE_SESSION_EPOCH);
     }
+    const hints = new LeaderHints(context, broker);
     return {
       acquisitionLockTimeoutMs: broker.shares.config(groupId).recordLockDurationMs,
-      responses: responses(broker, entries, acknowledged, epoch === INITIAL_EPOCH),
+      responses: responses(hints, entries, acknowledged, epoch === INITIAL_EPOCH),
+      nodeEndpoints: hints.nodeEndpoints,
     };
   },
 };
@@ -179,7 +182,7 @@ async function fetchAll(
 
 /** Answers that say something; all of them where the session has just begun. */
 function responses(
-  broker: Broker,
+  hints: LeaderHints,
   entries: readonly ShareFetchEntry[],
   acknowledged: readonly AckResult[],
   all: boolean,
@@ -204,7 +207,7 @@ function responses(
     errorMessage: messageOf(entry.error),
     acknowledgeErrorCode: ack,
     acknowledgeErrorMessage: messageOf(ack),
-    ...leaderNews(broker, topicId, entry.partition.partition, entry.error || ack),
+    ...leaderNews(hints, topicId, entry.partition.partition, entry.error || ack),
     records: entry.records,
     acquiredRecords: entry.ranges.map((range) => ({
       firstOffset: BigInt(range.firstOffset),

@@ -13,6 +13,7 @@
 import { errorName, Errors } from "../../core/errors.ts";
 import { shareAcknowledge } from "../../core/protocol/79-share-acknowledge.ts";
 import type { Handler } from "../handler.ts";
+import { LeaderHints } from "../leader-hints.ts";
 import { acknowledgeAll, byTopic, leaderNews, senderProblem } from "../share/share-requests.ts";
 import { FINAL_EPOCH, INITIAL_EPOCH } from "../share/share-sessions.ts";
 
@@ -41,14 +42,17 @@ export const shareAcknowledgeHandler: Handler<typeof shareAcknowledge> = {
       topics,
     );
     if (shareSessionEpoch === FINAL_EPOCH) await broker.shares.closeSession(session);
+    const hints = new LeaderHints(context, broker);
+    const responses = byTopic(results, ({ topicId, partition, error }) => ({
+      partitionIndex: partition,
+      errorCode: error,
+      errorMessage: error === Errors.NONE ? null : errorName(error),
+      ...leaderNews(hints, topicId, partition, error),
+    }));
     return {
       acquisitionLockTimeoutMs: broker.shares.config(groupId).recordLockDurationMs,
-      responses: byTopic(results, ({ topicId, partition, error }) => ({
-        partitionIndex: partition,
-        errorCode: error,
-        errorMessage: error === Errors.NONE ? null : errorName(error),
-        ...leaderNews(broker, topicId, partition, error),
-      })),
+      responses,
+      nodeEndpoints: hints.nodeEndpoints,
     };
   },
 };

@@ -88,9 +88,12 @@ export class SharePartitions {
     for (const shared of [...this.ofGroup(groupId)]) this.#drop(shareKeyString(shared.key));
   }
 
-  /** Forgets the share partitions of partitions that are gone. */
-  dropClosed(): void {
-    for (const [id, { partition }] of [...this.#entries]) if (partition.closed) this.#drop(id);
+  /** Forgets the share partitions of partitions that are gone, or led elsewhere or anew. */
+  dropLost(): void {
+    for (const [id, { partition, shared }] of [...this.#entries]) {
+      const isLed = partition.isLeader && partition.leaderEpoch === shared.leaderEpoch;
+      if (partition.closed || !isLed) this.#drop(id);
+    }
   }
 
   /** Ends all locks and waiting. */

@@ -1,6 +1,7 @@
 /** What ShareFetch and ShareAcknowledge have in common: acknowledgements and their answers. */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Broker } from "../broker.ts";
+import type { LeaderHints } from "../leader-hints.ts";
 import type { RequestContext } from "../request-context.ts";
 import { AcknowledgeTypes } from "./delivery-window.ts";
 import type { Acknowledgement } from "./acknowledgement.ts";
@@ -116,11 +117,15 @@ function toAcknowledgement(batch: WireBatch): Acknowledgement {
 }
 
 /** `currentLeader` of a partition's answer: told where the client asked the wrong broker (KIP-951). */
-export function leaderNews(broker: Broker, topicId: string, partition: number, error: ErrorCode) {
+export function leaderNews(
+  hints: LeaderHints,
+  topicId: string,
+  partition: number,
+  error: ErrorCode,
+) {
   if (error !== Errors.NOT_LEADER_OR_FOLLOWER && error !== Errors.FENCED_LEADER_EPOCH) return {};
-  const image = broker.metadata.topicById(topicId)?.partitions[partition];
-  if (image === undefined) return {};
-  return { currentLeader: { leaderId: image.leader, leaderEpoch: image.leaderEpoch } };
+  const currentLeader = hints.of(topicId, partition, null);
+  return currentLeader === null ? {} : { currentLeader };
 }
 
 /** Collects answers by topic, in the order of their first mention. */

@@ -128,15 +128,24 @@ export class ShareService {
     if (typeof hosted !== "number") wait.on((wake) => hosted.onAdvance(wake));
   }
 
-  /** Persists what the member says; UNKNOWN_TOPIC_OR_PARTITION where it never got anything. */
+  /**
+   * Persists what the member says; UNKNOWN_TOPIC_OR_PARTITION where it never got anything,
+   * NOT_LEADER_OR_FOLLOWER where another broker leads: there it gets the records again.
+   */
   async acknowledge(
     key: ShareKey,
     memberId: string,
     acknowledgements: readonly Acknowledgement[],
   ): Promise<ErrorCode> {
     const shared = this.partitions.find(key);
-    if (shared === undefined) return Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    if (shared === undefined) return this.#absence(key);
     return await shared.acknowledge(memberId, acknowledgements);
+  }
+
+  #absence({ topicId, partition }: ShareKey): ErrorCode {
+    const hosted = this.#options.partition(topicId, partition);
+    const error = typeof hosted === "number" ? hosted : hosted.checkLeader(-1);
+    return error === Errors.NOT_LEADER_OR_FOLLOWER ? error : Errors.UNKNOWN_TOPIC_OR_PARTITION;
   }
 
   /** Ends a session: what the member had acquired goes to others. */

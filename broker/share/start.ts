@@ -78,7 +78,7 @@ function shareService(options: ShareGroupsOptions, persister: SharePersister): S
     partition,
   });
   metadata.onChange((delta) => {
-    if (delta.deletedTopics.length > 0) partitions.dropClosed();
+    if (delta.deletedTopics.length > 0 || delta.changedTopics.length > 0) partitions.dropLost();
   });
   return new ShareService({
     clock: io.clock,

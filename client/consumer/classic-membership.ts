@@ -184,7 +184,27 @@ export class ClassicMembership implements Membership {
     await this.#beatDuring(connection, this.#settle(gone, assigned));
     // What was given up can go to its new owner once this member has joined again.
     if (gone.length > 0) throw new RejoinError(false);
-    await this.#beat(connection);
+    await this.#remain(connection);
+  }
+
+  /**
+   * Sends heartbeats until a rebalance or a failure for good throws. A group does not change by the
+   * move of its coordinator, so within its session a member just goes on with the next one.
+   */
+  async #remain(first: Connection): Promise<never> {
+    let connection: Connection | null = first;
+    for (;;) {
+      try {
+        connection ??= await this.#inSession(this.#coordinator());
+        return await this.#beat(connection);
+      } catch (error) {
+        const isOver = this.#stop.signal.aborted || error instanceof RejoinError;
+        if (isOver || !isPassing(error)) throw error;
+        await this.#pause(asError(error));
+        if (this.#generation < 0) throw new RejoinError(false);
+        connection = null;
+      }
+    }
   }
 
   async #settle(

@@ -38,11 +38,11 @@ export function* partitionsAfter(
   const records: MetadataRecord[] = [];
   for (const topic of image.topics.values()) {
     for (const [index, partition] of topic.partitions.entries()) {
-      const state = stateOf(partition);
-      const loses = gone.some((id) => state.isr.includes(id) || state.elr.includes(id));
-      const mayBeLed = state.leader < 0 && returning.some((id) => state.replicas.includes(id));
+      const { elr, isr, leader, replicas } = partition;
+      const loses = gone.some((id) => isr.includes(id) || elr?.includes(id) === true);
+      const mayBeLed = leader < 0 && returning.some((id) => replicas.includes(id));
       if (!loses && !mayBeLed) continue;
-      const next = changePartition(state, {
+      const next = changePartition(stateOf(partition), {
         election: context.electsUncleanly(topic) ? "unclean" : "online",
         minInsync: context.minInsync(topic),
         isAlive: (id) => context.isAlive(id),

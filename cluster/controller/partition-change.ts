@@ -101,6 +101,24 @@ export function changePartition(
   before: PartitionState,
   change: PartitionChange,
 ): PartitionState | null {
+  const once = changed(before, change);
+  // With a leader out of the ELR the ISR may be what a reassignment waits for.
+  const { minInsync, isAlive } = change;
+  const next = completed(once, once.isr) === once
+    ? once
+    : changed(once, { election: "online", minInsync, isAlive });
+  if (isSame(before, next)) return null;
+  const isOtherEpoch = next.leader !== before.leader ||
+    !before.replicas.every((id) => next.replicas.includes(id));
+  return {
+    ...next,
+    leaderEpoch: before.leaderEpoch + (isOtherEpoch ? 1 : 0),
+    partitionEpoch: before.partitionEpoch + 1,
+  };
+}
+
+/** The next state, but for its epochs. */
+function changed(before: PartitionState, change: PartitionChange): PartitionState {
   const { leaving = [], unclean = [] } = change;
   assert(
     change.isr === undefined || leaving.length === 0,
@@ -121,14 +139,7 @@ export function changePartition(
   const led = withLeader(state, elect(state, change), change);
   // With a leader out of the ELR the ISR may be large enough for the high watermark to move on.
   const next = isEnough(led.isr) ? { ...led, elr: [] } : led;
-  const changed = { ...next, lastKnownElr: lastKnown(before, next, change) };
-  if (isSame(before, changed)) return null;
-  const isOtherEpoch = changed.leader !== before.leader || !before.replicas.every(isReplica);
-  return {
-    ...changed,
-    leaderEpoch: before.leaderEpoch + (isOtherEpoch ? 1 : 0),
-    partitionEpoch: before.partitionEpoch + 1,
-  };
+  return { ...next, lastKnownElr: lastKnown(before, next, change) };
 }
 
 /**

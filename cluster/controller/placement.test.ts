@@ -4,7 +4,7 @@ import { type BrokerLoad, Placement, type PlacementBroker } from "./placement.ts
 
 const brokers = (count: number, more: (id: number) => Partial<PlacementBroker> = () => ({})) =>
   Array.from({ length: count }, (_, id): PlacementBroker => ({
-    ...{ id, host: `h${id}`, rack: null, isActive: true },
+    ...{ id, host: `h${id}`, rack: null, isActive: true, isCordoned: false },
     ...more(id),
   }));
 
@@ -65,6 +65,13 @@ describe("replicas of a topic", () => {
     for (const replicas of place(some, 20, 4)) expect(replicas[0]).toBeLessThan(3);
   });
 
+  test("are not on a host whose broker is cordoned, if that has one", () => {
+    const all = brokers(4, (id) => ({ isCordoned: id === 0, host: `h${id >> 1}` }));
+    const placement = new Placement(all, () => undefined, new SimRandom(1));
+    expect(placement.choose([0], false)).not.toBe(1);
+    expect(placement.choose([0, 2], false)).toBeNull();
+  });
+
   test("of small topics go where the cluster has least", () => {
     const load = (id: number) => ({ replicas: 10 - id, leaders: 5 - id });
     expect(place(brokers(4), 1, 2, { load })).toEqual([[3, 2]]);
@@ -82,6 +89,10 @@ describe("replicas of a topic", () => {
     expect(problem(brokers(3, (id) => ({ host: id < 2 ? "a" : "b" })), 3)).toBe(
       "The target replication factor of 3 cannot be reached because the 3 brokers are on only 2 " +
         "host(s).",
+    );
+    expect(problem(brokers(3, (id) => ({ isCordoned: id === 0 })), 3)).toBe(
+      "The target replication factor of 3 cannot be reached because only 3 broker(s) are " +
+        "registered, 1 of them cordoned.",
     );
     expect(problem(brokers(3, () => ({ host: "" })), 3)).toBeNull();
     expect(problem(brokers(2, () => ({ isActive: false })), 1)).toBe(

@@ -8,7 +8,7 @@
  */
 import type { Random } from "../../core/io.ts";
 import type { Steps } from "../../core/steps.ts";
-import type { BrokerImage, MetadataImage } from "../metadata-image.ts";
+import type { MetadataImage } from "../metadata-image.ts";
 
 /** A broker that can have replicas. */
 export interface PlacementBroker {
@@ -18,6 +18,8 @@ export interface PlacementBroker {
   readonly rack: string | null;
   /** Whether it is up: unfenced, and not about to stop. */
   readonly isActive: boolean;
+  /** Whether it is to get nothing new. */
+  readonly isCordoned: boolean;
 }
 
 /** What a broker has already. */
@@ -38,15 +40,12 @@ export function isCordoned(image: MetadataImage, brokerId: number): boolean {
   return dirs.split(",").some((dir) => dir.trim() === ALL_DIRS);
 }
 
-/** A registered broker as one to place replicas on. */
-export function placementBroker({ brokerId, host, rack, state }: BrokerImage): PlacementBroker {
-  return { id: brokerId, host, rack, isActive: state === "active" };
-}
-
-/** The brokers that new replicas may go to. */
+/** The brokers that can have replicas. */
 export function placementBrokers(image: MetadataImage): PlacementBroker[] {
-  return [...image.brokers.values()].filter(({ brokerId }) => !isCordoned(image, brokerId))
-    .map(placementBroker);
+  return [...image.brokers.values()].map(({ brokerId, host, rack, state }) => ({
+    ...{ id: brokerId, host, rack, isActive: state === "active" },
+    isCordoned: isCordoned(image, brokerId),
+  }));
 }
 
 /** The machine that a broker is on. */
@@ -54,9 +53,9 @@ export function hostOf({ id, host }: Pick<PlacementBroker, "id" | "host">): stri
   return host === "" ? `broker ${id}` : host;
 }
 
-/** How many machines there are with brokers that are up. */
+/** How many machines there are with brokers that are up and take replicas. */
 export function activeHosts(image: MetadataImage): number {
-  const active = placementBrokers(image).filter(({ isActive }) => isActive);
+  const active = placementBrokers(image).filter((each) => each.isActive && !each.isCordoned);
   return new Set(active.map(hostOf)).size;
 }
 
@@ -82,7 +81,9 @@ export function* countLoads(image: MetadataImage): Steps<Map<number, BrokerLoad>
 
 /** A broker with all that counts for the choice. */
 interface Seat extends PlacementBroker {
-  readonly hostName: string;
+  /** Numbers of its host and its rack. */
+  readonly hostAt: number;
+  readonly rackAt: number;
   /** Decides where nothing else does. */
   readonly rank: number;
   replicas: number;
@@ -97,7 +98,12 @@ interface Seat extends PlacementBroker {
 /** Chooses brokers, one topic after the other, and counts what it gives them. */
 export class Placement {
   readonly #seats = new Map<number, Seat>();
+  /** Those that new replicas may go to. */
+  readonly #open: readonly Seat[];
   readonly #hosts: number;
+  /** Of the replicas beside which one is chosen: how many are on each host, and in each rack. */
+  readonly #onHost: Int32Array;
+  readonly #inRack: Int32Array;
 
   /** `random` decides between brokers that have the same. */
   constructor(
@@ -106,10 +112,18 @@ export class Placement {
     random: Random,
   ) {
     const ranks = shuffled(brokers.length, random);
+    const hosts = new Map<string, number>();
+    const racks = new Map<string | null, number>();
+    const numbered = <K>(map: Map<K, number>, key: K): number => {
+      const known = map.get(key) ?? map.size;
+      map.set(key, known);
+      return known;
+    };
     for (const [index, broker] of brokers.entries()) {
       this.#seats.set(broker.id, {
         ...broker,
-        hostName: hostOf(broker),
+        hostAt: numbered(hosts, hostOf(broker)),
+        rackAt: numbered(racks, broker.rack),
         rank: ranks[index] ?? index,
         ...load(broker.id) ?? NO_LOAD,
         topicReplicas: 0,
@@ -117,18 +131,27 @@ export class Placement {
         follows: new Map(),
       });
     }
-    this.#hosts = new Set([...this.#seats.values()].map(({ hostName }) => hostName)).size;
+    this.#open = [...this.#seats.values()].filter(({ isCordoned }) => !isCordoned);
+    this.#hosts = new Set(this.#open.map(({ hostAt }) => hostAt)).size;
+    this.#onHost = new Int32Array(hosts.size);
+    this.#inRack = new Int32Array(racks.size);
   }
 
   /** Why there can be no partitions with so many replicas, or null. The first words are Kafka's. */
   problem(replicationFactor: number): string | null {
     const cannot =
       `The target replication factor of ${replicationFactor} cannot be reached because`;
-    const count = this.#seats.size;
-    if (![...this.#seats.values()].some(({ isActive }) => isActive)) {
-      return "All brokers are currently fenced.";
+    const count = this.#open.length;
+    const closed = this.#seats.size - count;
+    const cordoned = closed === 0 ? "" : `, ${closed} of them cordoned`;
+    if (!this.#open.some(({ isActive }) => isActive)) {
+      return closed === 0
+        ? "All brokers are currently fenced."
+        : "All brokers are currently fenced or cordoned.";
     }
-    if (replicationFactor > count) return `${cannot} only ${count} broker(s) are registered.`;
+    if (replicationFactor > count) {
+      return `${cannot} only ${this.#seats.size} broker(s) are registered${cordoned}.`;
+    }
     return replicationFactor > this.#hosts
       ? `${cannot} the ${count} brokers are on only ${this.#hosts} host(s).`
       : null;
@@ -191,16 +214,36 @@ export class Placement {
    * be the first one.
    */
   choose(others: readonly number[], leads: boolean): number | null {
-    const taken = others.flatMap((id) => this.#seats.get(id) ?? []);
-    const isBetter = leads ? isBetterLeader : isBetterFollower;
+    this.#mark(others, 1);
+    const leader = others[0] ?? -1;
     let best: Seat | null = null;
-    for (const seat of this.#seats.values()) {
-      if (leads && !seat.isActive) continue;
-      if (others.includes(seat.id)) continue;
-      if (taken.some(({ hostName }) => hostName === seat.hostName)) continue;
-      if (best === null || isBetter(seat, best, taken)) best = seat;
+    for (const seat of this.#open) {
+      if (this.#onHost[seat.hostAt] !== 0 || (leads && !seat.isActive)) continue;
+      const isBetter = best === null ||
+        (leads ? isBetterLeader(seat, best) : this.#isBetterFollower(seat, best, leader));
+      if (isBetter) best = seat;
     }
+    this.#mark(others, -1);
     return best?.id ?? null;
+  }
+
+  #mark(replicas: readonly number[], by: 1 | -1): void {
+    for (const id of replicas) {
+      const seat = this.#seats.get(id);
+      if (seat === undefined) continue;
+      this.#onHost[seat.hostAt] = (this.#onHost[seat.hostAt] ?? 0) + by;
+      this.#inRack[seat.rackAt] = (this.#inRack[seat.rackAt] ?? 0) + by;
+    }
+  }
+
+  #isBetterFollower(a: Seat, b: Seat, leader: number): boolean {
+    if (a.isActive !== b.isActive) return a.isActive;
+    const racks = (this.#inRack[a.rackAt] ?? 0) - (this.#inRack[b.rackAt] ?? 0);
+    if (racks !== 0) return racks < 0;
+    if (a.topicReplicas !== b.topicReplicas) return a.topicReplicas < b.topicReplicas;
+    const follows = (a.follows.get(leader) ?? 0) - (b.follows.get(leader) ?? 0);
+    if (follows !== 0) return follows < 0;
+    return a.replicas !== b.replicas ? a.replicas < b.replicas : a.rank < b.rank;
   }
 
   /** Counts a partition of the topic at hand that is new (1) or gone (−1). */
@@ -233,15 +276,6 @@ function isBetterLeader(a: Seat, b: Seat): boolean {
 
 function leadsLess(a: Seat, b: Seat): boolean {
   return (a.topicLeaders - b.topicLeaders || a.leaders - b.leaders || a.rank - b.rank) < 0;
-}
-
-function isBetterFollower(a: Seat, b: Seat, taken: readonly Seat[]): boolean {
-  if (a.isActive !== b.isActive) return a.isActive;
-  const inRack = (seat: Seat) => taken.filter(({ rack }) => rack === seat.rack).length;
-  const leader = taken[0]?.id ?? -1;
-  const follows = (seat: Seat) => seat.follows.get(leader) ?? 0;
-  return (inRack(a) - inRack(b) || a.topicReplicas - b.topicReplicas ||
-    follows(a) - follows(b) || a.replicas - b.replicas || a.rank - b.rank) < 0;
 }
 
 /** The numbers below `count` in random order. */

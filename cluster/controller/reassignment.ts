@@ -50,7 +50,10 @@ export function givenUp({ replicas, adding }: Assignment): Assignment {
 }
 
 /** The assignment after the last step, if this ISR allows for it; else as it is. */
-export function completed(assignment: Assignment, isr: readonly number[]): Assignment {
+export function completed<A extends Assignment>(
+  assignment: A,
+  isr: readonly number[],
+): A | Assignment {
   if (!isReassigning(assignment)) return assignment;
   const target = targetOf(assignment);
   return target.length > 0 && target.every((id) => isr.includes(id))

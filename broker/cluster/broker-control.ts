@@ -65,6 +65,8 @@ export interface HeartbeatAnswer {
 /** The least and the most between two looks at who is silent. */
 const LOOK_MS_MIN = 10;
 const LOOK_MS_MAX = 1000;
+/** Who was controller has been silent for its lease; so much of a session that is taken for. */
+const FORMER_SILENT = 2 / 3;
 /** A timer that is so late tells that this process did not run. */
 const STALL_MS = 250;
 
@@ -80,14 +82,17 @@ export class BrokerControl {
   /** Whether it was said already that fencing fails. */
   #isFencingStuck = false;
 
-  /** The office begins with what the image says now. `close` it. */
-  constructor(options: BrokerControlOptions) {
+  /** The office begins with what the image says now. `former`: who had it before. `close` it. */
+  constructor(options: BrokerControlOptions, former: number | null = null) {
     const { clock, config, metadata } = options;
     this.#options = options;
     this.#sessions = new BrokerSessions(config.get("broker.session.timeout.ms"));
     const { image } = metadata;
     for (const broker of image.brokers.values()) {
-      this.#sessions.inherit(broker, image.position, clock.monotonicMs());
+      const silentMs = broker.brokerId === former
+        ? this.#sessions.sessionTimeoutMs * FORMER_SILENT
+        : 0;
+      this.#sessions.inherit(broker, image.position, clock.monotonicMs() - silentMs);
     }
     this.#unsubscribe = metadata.onChange((delta, changed) => this.#follow(delta, changed));
     this.#inBackground(this.#elect());

@@ -5,6 +5,7 @@
  *
  * Nothing of safety hangs on it: who is fenced and does not know serves only what its epochs allow.
  */
+import type { ControllerElection } from "../../cluster/controller-election.ts";
 import type { BrokerEndpoint, SupportedFeature } from "../../cluster/metadata-records.ts";
 import { ConnectionError } from "../../core/connection-error.ts";
 import { type Deferred, deferred } from "../../core/deferred.ts";
@@ -35,6 +36,8 @@ export interface BrokerLifecycleOptions {
   readonly features: readonly SupportedFeature[];
   readonly peers: Pick<Peers, "requestController">;
   readonly metadata: MetadataCache;
+  /** Another controller wants to hear of this broker at once. */
+  readonly election?: Pick<ControllerElection, "onChange">;
   /** The epoch under which this broker last stopped in good order; −1: it did not. */
   readonly previousBrokerEpoch: number;
   /** What is to be done between having caught up and serving. The broker stays fenced meanwhile. */
@@ -268,14 +271,18 @@ export class BrokerLifecycle {
   /** Says again and again that this broker is there. */
   async #beat(): Promise<void> {
     const { signal } = this.#closed;
-    const unsubscribe = this.#options.metadata.onChange(() => this.#lookWhetherCaughtUp());
+    const { election, metadata } = this.#options;
+    const ends = [
+      metadata.onChange(() => this.#lookWhetherCaughtUp()),
+      election?.onChange(() => this.#wake()),
+    ];
     this.#lookWhetherCaughtUp();
     while (!signal.aborted) {
       this.#hasNews = false;
       const isEager = await this.#beatOnce();
       if (!signal.aborted) await this.#pause(isEager);
     }
-    unsubscribe();
+    for (const end of ends) end?.();
   }
 
   /** Whether something is waited for. */

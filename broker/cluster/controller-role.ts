@@ -29,11 +29,16 @@ const RETRY_MS = 500;
 /** See the head of the file. `start` it once the node can be reached; `stop` it. */
 export class ControllerRole {
   readonly #options: ControllerRoleOptions;
+  /** The last controller that was heard of, this node or another one. */
+  #last: ElectedController | null = null;
   /** The term that this node was elected for, as the election says. */
   #elected: number | null = null;
   /** The term that it is in office for. */
   #term: number | null = null;
+  /** Another node, which was in office before. */
+  #former: number | null = null;
   #brokers: BrokerControl | null = null;
+  #unsubscribe: () => void = () => {};
   #isFollowing = false;
   #isStopped = false;
   /** Whether nothing was heard since the last look at what is wanted. */
@@ -53,9 +58,16 @@ export class ControllerRole {
 
   /** Follows the metadata and stands for election; `address` is where other brokers reach this node. */
   start(address: HostPort): void {
+    const { election, nodeId } = this.#options;
     this.#settle();
-    this.#options.election.campaign({
+    this.#unsubscribe = election.onChange(() => this.#last = election.controller ?? this.#last);
+    this.#last = election.controller;
+    election.campaign({
       onElected: (term) => {
+        // Nobody knows yet of this election, so the last one is the one before.
+        this.#former = this.#last === null || this.#last.nodeId === nodeId
+          ? null
+          : this.#last.nodeId;
         this.#elected = term;
         this.#settle();
       },
@@ -91,6 +103,7 @@ export class ControllerRole {
   /** Ends both. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#unsubscribe();
     await this.resign();
   }
 
@@ -153,7 +166,7 @@ export class ControllerRole {
         await controller.activate();
         this.#term = term;
         if (this.#elected !== term) return;
-        this.#brokers = new BrokerControl(this.#options);
+        this.#brokers = new BrokerControl(this.#options, this.#former);
         logger.info("this node is the controller", { term });
         return;
       } catch (error) {

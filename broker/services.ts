@@ -83,7 +83,7 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
       await replicaMover.close();
       await controller.close();
       await partitions.close();
-      await dataDirs.close();
+      await dataDirs.close(cluster?.lifecycle.epochAtStop);
     },
   };
 }

@@ -36,6 +36,7 @@ import { ControllerRole } from "./controller-role.ts";
 import { ControllerTasks } from "./controller-tasks.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { MetadataSource } from "./metadata-source.ts";
+import { portProbe } from "./port-probe.ts";
 import { RecentChanges } from "./recent-changes.ts";
 import { Replication } from "./replication.ts";
 
@@ -76,8 +77,15 @@ export interface MemberFoundation extends Foundation {
 export async function openMember(options: MemberOptions): Promise<MemberFoundation> {
   const keys = await openClusterKeys(options);
   try {
-    const dataDirs = await openDataDirs(options, null, keys.clusterId);
-    return new Member(options, keys, dataDirs).foundation;
+    let member: Member | null = null;
+    const onStorageFailure = (error: Error) => {
+      // Others take over what it leads, however long its own end takes.
+      member?.lifecycle.fence();
+      options.onStorageFailure?.(error);
+    };
+    const dataDirs = await openDataDirs({ ...options, onStorageFailure }, null, keys.clusterId);
+    member = new Member(options, keys, dataDirs);
+    return member.foundation;
   } catch (error) {
     keys.log.close();
     throw error;
@@ -132,12 +140,21 @@ export class Member implements ClusterServices {
     const { peers } = this;
     const follower = new MetadataFollower({
       ...common,
-      connect: (elected, signal) => peers.connectController(elected, "metadata", signal),
+      connect: async (elected, signal) => {
+        const connection = await peers.connectController(elected, "metadata", signal);
+        this.role.watch(elected, connection);
+        return connection;
+      },
     });
     const { stopping } = options;
     this.metadataSource = new MetadataSource({ ...common, controller, stopping });
     const { onBug } = options;
-    this.role = new ControllerRole({ ...common, controller, follower, onBug });
+    this.role = new ControllerRole({
+      ...common,
+      ...{ controller, follower, onBug },
+      isRefused: portProbe(io),
+      listener: this.#listener,
+    });
     const incarnationId = randomId(random);
     this.lifecycle = new BrokerLifecycle({
       ...common,
@@ -145,7 +162,7 @@ export class Member implements ClusterServices {
       host: cluster.host,
       features: ONE_NODE_FEATURES,
       peers,
-      previousBrokerEpoch: -1,
+      previousBrokerEpoch: dataDirs.previousBrokerEpoch,
       prepare: () => this.#host(),
       onFailure: options.onFailure,
     });
@@ -177,8 +194,7 @@ export class Member implements ClusterServices {
    */
   async join(listeners: readonly ListenerInfo[]): Promise<void> {
     const endpoints = listeners.map(endpointOf);
-    const wanted = this.#options.cluster.interBrokerListener ?? this.#options.firstListener;
-    const own = endpoints.find(({ name }) => name === wanted);
+    const own = endpoints.find(({ name }) => name === this.#listener);
     assert(own !== undefined, "brokers meet at a listener that there is");
     this.role.start({ host: own.host, port: own.port });
     const { io: { clock }, logger } = this.#options;
@@ -209,6 +225,12 @@ export class Member implements ClusterServices {
     return Promise.resolve();
   }
 
+  /** The name of the listener that brokers use among themselves. */
+  get #listener(): string {
+    const { cluster, firstListener } = this.#options;
+    return cluster.interBrokerListener ?? firstListener;
+  }
+
   get #partitions(): PartitionSet {
     return this.foundation.partitions;
   }
@@ -219,12 +241,12 @@ export class Member implements ClusterServices {
     readonly metadata: MetadataCache;
     readonly election: EtcdControllerElection;
   }): BrokerPeers {
-    const { io, cluster, firstListener } = this.#options;
+    const { io, cluster } = this.#options;
     const [secret] = cluster.secrets;
     return new BrokerPeers({
       ...common,
       io,
-      listener: cluster.interBrokerListener ?? firstListener,
+      listener: this.#listener,
       authenticate: secret === undefined ? undefined : peerAuthenticator(secret, io.random),
       tls: cluster.tls,
     });

@@ -162,7 +162,6 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   ];
   refuseInsecure(bound, options.insecure === true);
   const cluster = await member?.clusterOptions(options, { logger, version, listeners });
-  if (cluster !== undefined) throw notYet(cluster.name);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);
@@ -194,6 +193,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     ...(cluster !== undefined && { cluster }),
     onBug: (error) => die(logger, "a broken invariant ends the broker", error),
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
+    onFailure: (error) => die(logger, "the cluster has sent this broker away", error),
   });
   announce(options, running, adminServer, version);
   await signals.first;
@@ -201,14 +201,6 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
-}
-
-function notYet(name: string): OperatorError {
-  return new OperatorError(
-    `cannot be a member of the cluster ${name}`,
-    "clusters are being built",
-    "leave out --cluster: a broker alone is a cluster of one node",
-  );
 }
 
 /** The configs from everywhere; those of a member have a node id. */

@@ -92,23 +92,24 @@ async function main(): Promise<number> {
     return process.env["CI"] ? 1 : 0;
   }
   const scene = await ClusterScene.start({ brokers, etcd: ETCD, etcdMembers: 3 });
-  let failed = 0;
   const chosen = SCENARIOS.filter(({ name }) => name.includes(only));
-  for (const [index, scenario] of chosen.entries()) {
-    try {
+  let passed = 0;
+  try {
+    for (const [index, scenario] of chosen.entries()) {
       console.log(`ok    ${scenario.name}: ${await play(scene, scenario, `proof-${index}`)}`);
-    } catch (error) {
-      failed++;
-      console.log(`FAIL  ${scenario.name}: ${error instanceof Error ? error.stack : error}`);
-      for (const { nodeId, output } of scene.brokers) {
-        console.log(`── broker ${nodeId}\n${output.slice(-4000)}`);
-      }
-      break;
+      passed++;
     }
+  } catch (error) {
+    const { name } = chosen[passed] ?? { name: "" };
+    console.log(`FAIL  ${name}: ${error instanceof Error ? error.stack : error}`);
+    for (const { nodeId, output } of scene.brokers) {
+      console.log(`── broker ${nodeId}\n${output.slice(-4000)}`);
+    }
+  } finally {
+    await scene.close();
   }
-  await scene.close();
-  console.log(`${chosen.length - failed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
+  console.log(`${passed} of ${chosen.length} held`);
+  return passed === chosen.length ? 0 : 1;
 }
 
 process.exit(await main());

@@ -11,8 +11,10 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -36,12 +38,6 @@ type input struct {
 	count  int
 }
 
-// Where the log ends, and how many records were appended to it.
-type state struct {
-	next  int64
-	count int
-}
-
 const timeLimit = 4 * time.Minute
 
 func main() {
@@ -51,8 +47,8 @@ func main() {
 		os.Exit(2)
 	}
 	for partition, history := range byPartition(entries) {
-		operations, values := toOperations(history)
-		switch porcupine.CheckOperationsTimeout(model(values), operations, timeLimit) {
+		operations, log := toOperations(history)
+		switch porcupine.CheckOperationsTimeout(model(log), operations, timeLimit) {
 		case porcupine.Illegal:
 			fmt.Printf("partition %d: no order of its %d operations explains what was seen\n",
 				partition, len(operations))
@@ -87,8 +83,14 @@ func byPartition(entries []entry) map[int][]entry {
 	return parts
 }
 
-// toOperations also gives the value that was appended at each offset.
-func toOperations(history []entry) ([]porcupine.Operation, map[int64]string) {
+// What was appended at an offset, as which record of the log.
+type record struct {
+	value string
+	rank  int
+}
+
+// toOperations also gives all records by their offsets.
+func toOperations(history []entry) ([]porcupine.Operation, map[int64]record) {
 	found := map[string]int64{}
 	for _, one := range history {
 		if one.Type == "read" {
@@ -96,7 +98,7 @@ func toOperations(history []entry) ([]porcupine.Operation, map[int64]string) {
 		}
 	}
 	var operations []porcupine.Operation
-	values := map[int64]string{}
+	log := map[int64]record{}
 	for _, one := range history {
 		in := input{kind: one.Type, value: one.Value, count: one.Count}
 		returned := int64(math.MaxInt64)
@@ -114,30 +116,40 @@ func toOperations(history []entry) ([]porcupine.Operation, map[int64]string) {
 			in.offset = offset
 		}
 		if one.Type == "append" {
-			values[in.offset] = one.Value
+			log[in.offset] = record{value: one.Value}
 		}
 		operations = append(operations, porcupine.Operation{
 			ClientId: one.Process, Input: in, Call: one.CallNs, Return: returned,
 		})
 	}
-	return operations, values
+	return operations, ranked(log)
 }
 
-func model(values map[int64]string) porcupine.Model {
+func ranked(log map[int64]record) map[int64]record {
+	for rank, offset := range slices.Sorted(maps.Keys(log)) {
+		log[offset] = record{value: log[offset].value, rank: rank}
+	}
+	return log
+}
+
+// The state is how many records were appended. Offsets only grow, so that each append has one place among
+// all: a search that tried others would come to the same end, after a long time.
+func model(log map[int64]record) porcupine.Model {
 	return porcupine.Model{
-		Init: func() interface{} { return state{} },
+		Init: func() interface{} { return 0 },
 		Step: func(before, in, _ interface{}) (bool, interface{}) {
-			log, op := before.(state), in.(input)
+			count, op := before.(int), in.(input)
+			one, isThere := log[op.offset]
+			isSame := isThere && one.value == op.value
 			switch op.kind {
 			case "append":
-				return op.offset >= log.next && values[op.offset] == op.value,
-					state{next: op.offset + 1, count: log.count + 1}
+				return isSame && one.rank == count, count + 1
 			case "read":
-				return op.offset < log.next && values[op.offset] == op.value, log
+				return isSame && one.rank < count, count
 			case "final":
-				return op.count == log.count, log
+				return op.count == count, count
 			}
-			return false, log
+			return false, count
 		},
 	}
 }

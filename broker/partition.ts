@@ -87,6 +87,8 @@ export class Partition {
   #future: { readonly log: PartitionLog; readonly unsubscribe: () => void } | null = null;
   readonly #listeners = new Set<() => void>();
   #waiters: OffsetWaiter[] = [];
+  /** Who waits for followers to say where their logs start. */
+  readonly #startWaiters = new Set<() => void>();
   #image: PartitionImage;
   #config: PartitionConfig;
   #highWatermark: number;
@@ -329,8 +331,41 @@ export class Partition {
     const moved = this.#followers?.onFetch(fetch, this.#isrSettings, this.#nowMs());
     if (moved === undefined || moved === null) return false;
     if (moved) this.#advance();
+    for (const look of this.#startWaiters) look();
     this.checkIsr();
     return true;
+  }
+
+  /**
+   * Settles with NONE once `lowWatermark` is at `offset` or past it; else with REQUEST_TIMED_OUT at
+   * `deadlineMs` (monotonic), or with why this broker does not lead any more.
+   */
+  waitForStarts(
+    offset: number,
+    isAlive: (brokerId: number) => boolean,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<ErrorCode> {
+    return new Promise((resolve) => {
+      const settle = (error: ErrorCode) => {
+        timer.cancel();
+        signal.removeEventListener("abort", giveUp);
+        this.#startWaiters.delete(look);
+        resolve(error);
+      };
+      const giveUp = () => settle(Errors.REQUEST_TIMED_OUT);
+      const look = () => {
+        const error = this.checkLeader(-1);
+        const isDone = error !== Errors.NONE || this.lowWatermark(isAlive) >= offset;
+        if (isDone) settle(error);
+      };
+      const delayMs = Math.max(0, deadlineMs - this.#nowMs());
+      const timer = this.#surroundings.clock.setTimer(delayMs, giveUp);
+      this.#startWaiters.add(look);
+      if (signal.aborted) return giveUp();
+      signal.addEventListener("abort", giveUp, { once: true });
+      look();
+    });
   }
 
   /** Followers in the ISR that consumers can fetch from at `offset`, the best first (KIP-392). */
@@ -662,5 +697,6 @@ export class Partition {
   #notify(): void {
     // A listener may unsubscribe itself or others while it is called; a Set allows that.
     for (const listener of this.#listeners) listener();
+    for (const look of this.#startWaiters) look();
   }
 }

@@ -7,8 +7,9 @@
  * 3. the topic's cleanup.policy is not compact alone (POLICY_VIOLATION);
  * 4. the offset is not past the high watermark nor negative, −1 apart (OFFSET_OUT_OF_RANGE).
  *
- * The low watermark of the response is the start of the log on all replicas, here the only one.
- * An offset below the start of the log changes nothing and is no error.
+ * It is answered when the log starts there on all replicas that are alive, or with REQUEST_TIMED_OUT; the
+ * low watermark of the response is the least of their starts. An offset below the start of the log
+ * changes nothing and is no error.
  */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
 import { deleteRecords } from "../../core/protocol/21-delete-records.ts";
@@ -25,15 +26,21 @@ export const deleteRecordsHandler: Handler<typeof deleteRecords> = {
   api: deleteRecords,
   authorize: { kind: "items", operations: ["DELETE TOPIC"] },
   handle(context, request, broker) {
-    return {
-      topics: request.topics.map(({ name, partitions }) => ({
-        name,
-        partitions: partitions.map(({ partitionIndex, offset }) => {
-          const deleted = deleteOne(context, broker, name, partitionIndex, offset);
-          return { partitionIndex, ...deleted };
-        }),
-      })),
-    };
+    const waits: Promise<void>[] = [];
+    const deadlineMs = broker.io.clock.monotonicMs() + Math.max(0, request.timeoutMs);
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex, offset }) => {
+        const deleted = deleteOne(context, broker, name, partitionIndex, offset);
+        const response = { partitionIndex, ...deleted.response };
+        const { others } = deleted;
+        if (others !== null) {
+          waits.push(others(deadlineMs).then((done) => void Object.assign(response, done)));
+        }
+        return response;
+      }),
+    }));
+    return waits.length === 0 ? { topics } : Promise.all(waits).then(() => ({ topics }));
   },
   failure: (request, code) => ({
     topics: request.topics.map(({ name, partitions }) => ({
@@ -48,27 +55,51 @@ interface Deleted {
   readonly lowWatermark: bigint;
 }
 
+/** What has come of it here, and how to wait for the others; null: they need not be waited for. */
+interface Deletion {
+  readonly response: Deleted;
+  readonly others: ((deadlineMs: number) => Promise<Deleted>) | null;
+}
+
 function deleteOne(
   context: RequestContext,
   broker: Broker,
   topic: string,
   index: number,
   offset: bigint,
-): Deleted {
+): Deletion {
   if (!context.authorized("DELETE", "TOPIC", topic)) {
-    return failed(Errors.TOPIC_AUTHORIZATION_FAILED);
+    return failure(Errors.TOPIC_AUTHORIZATION_FAILED);
   }
   const partition = broker.partitions.find(topic, index);
-  if (typeof partition === "number") return failed(partition);
-  if (isInternalTopic(topic)) return failed(Errors.INVALID_TOPIC_EXCEPTION);
+  if (typeof partition === "number") return failure(partition);
+  if (isInternalTopic(topic)) return failure(Errors.INVALID_TOPIC_EXCEPTION);
   const notLeader = partition.checkLeader(-1);
-  if (notLeader !== Errors.NONE) return failed(notLeader);
-  if (partition.isCompactOnly) return failed(Errors.POLICY_VIOLATION);
+  if (notLeader !== Errors.NONE) return failure(notLeader);
+  if (partition.isCompactOnly) return failure(Errors.POLICY_VIOLATION);
   const target = offset === HIGH_WATERMARK ? partition.highWatermark : Number(offset);
-  if (target < 0 || target > partition.highWatermark) return failed(Errors.OFFSET_OUT_OF_RANGE);
+  if (target < 0 || target > partition.highWatermark) return failure(Errors.OFFSET_OUT_OF_RANGE);
   const error = partition.deleteRecordsBefore(target);
-  if (error !== Errors.NONE) return failed(error);
-  return { errorCode: Errors.NONE, lowWatermark: BigInt(partition.logStartOffset) };
+  if (error !== Errors.NONE) return failure(error);
+  const isAlive = (brokerId: number) => {
+    const known = broker.metadata.image.brokers.get(brokerId);
+    return known !== undefined && known.state !== "fenced";
+  };
+  const lowWatermark = () => BigInt(partition.lowWatermark(isAlive));
+  const response = { errorCode: Errors.NONE, lowWatermark: lowWatermark() };
+  if (response.lowWatermark >= target) return { response, others: null };
+  return {
+    response,
+    others: async (deadlineMs) => {
+      const { signal } = context;
+      const errorCode = await partition.waitForStarts(target, isAlive, deadlineMs, signal);
+      return { errorCode, lowWatermark: lowWatermark() };
+    },
+  };
+}
+
+function failure(errorCode: ErrorCode): Deletion {
+  return { response: failed(errorCode), others: null };
 }
 
 function failed(errorCode: ErrorCode): Deleted {

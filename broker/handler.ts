@@ -67,10 +67,10 @@ export interface Handler<A extends Api> {
    */
   failure?(request: RequestOf<A>, code: ErrorCode): EncodableResponse<A>;
   /**
-   * Whether it is the controller's work: in a cluster, other brokers pass the request on to it
-   * (`cluster/forwarding.ts`), so that `handle` runs there alone.
+   * That it is the controller's work, and whether it changes metadata: in a cluster, other brokers pass
+   * the request on to it (`cluster/forwarding.ts`), so that `handle` runs there alone.
    */
-  readonly forwards?: boolean;
+  readonly forwards?: "change" | "question";
   /** The topics whose data the request writes or reads, for the list of who is connected. */
   topicsOf?(request: RequestOf<A>): readonly TopicReference[];
 }

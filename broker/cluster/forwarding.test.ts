@@ -57,6 +57,7 @@ test("a topic that any broker is asked for is made by the controller", () => {
     const connection = client(world, nodeId);
     const { topics } = world.clock.run(connection.request(createTopics, wanted(name)));
     expect(topics.map((topic) => [topic.name, topic.errorCode])).toEqual([[name, Errors.NONE]]);
+    expect(world.nodes[nodeId - 1]!.broker.metadata.topic(name)?.id).toBe(topics[0]!.topicId);
     world.clock.advance(100);
     for (const node of world.nodes) {
       expect(node.broker.metadata.topic(name)?.id).toBe(topics[0]!.topicId);

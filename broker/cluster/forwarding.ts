@@ -1,16 +1,22 @@
 /**
  * Passes on to the controller what clients ask any broker and only the controller does (KIP-590): the
  * request as it came, who sent it and from where. What comes back is the client's response. Kafka's
- * `ForwardingManager`.
+ * `ForwardingManager`, but for one thing: a change is in force here, too, before its client is told,
+ * as far as that takes no longer than a moment. So who has made a topic can write to it, and who has
+ * changed a config sees it, at the broker that was asked.
  */
 import { ConnectionError as PeerError } from "../../core/connection.ts";
 import { type ErrorCode, errorName, Errors } from "../../core/errors.ts";
 import { ipFromBytes, ipToBytes } from "../../core/ip-address.ts";
+import { apiVersions } from "../../core/protocol/18-api-versions.ts";
 import { envelope } from "../../core/protocol/58-envelope.ts";
 import {
+  decodeResponse,
+  decodeResponseHeader,
   decodeVersioned,
   encodeResponseFrame,
   encodeVersioned,
+  joinChunks,
   ProtocolError,
   type RequestHeader,
 } from "../../core/protocol/codec.ts";
@@ -26,12 +32,14 @@ import type { ConnectionState } from "../request-context.ts";
 
 /** With all tries, as in Kafka. */
 const TIMEOUT_MS = 60_000;
+/** So long a client waits at most for its change on this broker. */
+const IN_FORCE_MS = 1000;
 const LENGTH_BYTES = 4;
 const NO_ADDRESS = new Uint8Array(4);
 
 /** Whether this broker has to pass requests of this handler on. */
 export function isForwarded(broker: Broker, handler: AnyHandler): boolean {
-  return handler.forwards === true && broker.cluster !== null && !broker.controller.isActive;
+  return handler.forwards !== undefined && broker.cluster !== null && !broker.controller.isActive;
 }
 
 /** What is passed on. */
@@ -47,9 +55,9 @@ export interface ForwardedRequest {
 export async function forward(
   broker: Broker,
   forwarded: ForwardedRequest,
-  { principal, peerAddress, signal }: ConnectionState,
+  connection: ConnectionState,
 ): Promise<ResponseChunks> {
-  const { type, name } = principal;
+  const { principal: { type, name }, peerAddress, signal } = connection;
   const { api } = forwarded.handler;
   try {
     const answer = await broker.cluster?.peers.requestController(
@@ -66,7 +74,9 @@ export async function forward(
       ({ errorCode }) => errorCode === Errors.NOT_CONTROLLER,
       { timeoutMs: TIMEOUT_MS, signal, use: "forwarding" },
     );
-    return clientsResponse(broker, forwarded, answer);
+    const response = clientsResponse(broker, forwarded, answer);
+    if (forwarded.handler.forwards === "change") await untilInForce(broker, signal);
+    return framed(broker, forwarded, connection, response);
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
     if (signal.aborted) throw new ConnectionError("the connection is gone");
@@ -86,7 +96,7 @@ function clientsResponse(
   broker: Broker,
   forwarded: ForwardedRequest,
   answer: ResponseOf<typeof envelope> | undefined,
-): ResponseChunks {
+): Uint8Array {
   const { handler, header } = forwarded;
   const { errorCode = Errors.UNKNOWN_SERVER_ERROR, responseData = null } = answer ?? {};
   if (errorCode === Errors.UNSUPPORTED_VERSION) {
@@ -95,16 +105,57 @@ function clientsResponse(
   }
   if (errorCode === Errors.NONE && responseData !== null && responseData.length >= 4) {
     const view = new DataView(responseData.buffer, responseData.byteOffset);
-    if (view.getInt32(0) === header.correlationId) return framed(responseData);
+    if (view.getInt32(0) === header.correlationId) return responseData;
   }
   broker.logger.error("the controller has not answered a request that was passed on to it", {
     api: handler.api.name,
     error: errorName(errorCode),
   });
-  return failure(forwarded, Errors.UNKNOWN_SERVER_ERROR);
+  return joinChunks(failure(forwarded, Errors.UNKNOWN_SERVER_ERROR)).subarray(LENGTH_BYTES);
 }
 
-function framed(response: Uint8Array): ResponseChunks {
+/**
+ * Resolves when this broker has what the controller has now: the position is in its answer to
+ * ApiVersions. Gives up after a moment, since the change itself is done.
+ */
+async function untilInForce(broker: Broker, signal: AbortSignal): Promise<void> {
+  const { clock } = broker.io;
+  const deadlineMs = clock.monotonicMs() + IN_FORCE_MS;
+  const software = { clientSoftwareName: "kstream", clientSoftwareVersion: "0" };
+  const limits = { timeoutMs: IN_FORCE_MS, signal, use: "position" };
+  const { metadata, cluster } = broker;
+  const asked = await cluster?.peers.requestController(apiVersions, software, () => false, limits)
+    .catch((error: unknown) => {
+      if (error instanceof PeerError) return undefined;
+      throw error;
+    });
+  const position = Number(asked?.finalizedFeaturesEpoch ?? 0n);
+  if (metadata.image.position >= position) return;
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      timer.cancel();
+      unsubscribe();
+      resolve();
+    };
+    const timer = clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), settle);
+    const unsubscribe = metadata.onChange((_delta, image) => {
+      if (image.position >= position) settle();
+    });
+  });
+}
+
+/** The response with its length before it; what it says to the client is noted, and to its quota. */
+function framed(
+  broker: Broker,
+  { handler: { api }, header }: ForwardedRequest,
+  connection: ConnectionState,
+  response: Uint8Array,
+): ResponseChunks {
+  const { bodyOffset } = decodeResponseHeader(api, header.apiVersion, response);
+  const body = decodeResponse(api, header.apiVersion, response, bodyOffset);
+  connection.activity.answered(api, body, () => broker.io.clock.wallMs());
+  const throttleMs = "throttleTimeMs" in body ? Number(body.throttleTimeMs) : 0;
+  if (throttleMs > 0) connection.throttle(throttleMs);
   const length = new Uint8Array(LENGTH_BYTES);
   new DataView(length.buffer).setInt32(0, response.length);
   return [length, response];

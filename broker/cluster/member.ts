@@ -138,8 +138,10 @@ export class Member implements ClusterServices {
     const controller = Controller.candidate({ ...common, log: keys.log });
     this.peers = this.#makePeers(common);
     const { peers } = this;
+    const { onBug } = options;
     const follower = new MetadataFollower({
       ...common,
+      onBug,
       connect: async (elected, signal) => {
         const connection = await peers.connectController(elected, "metadata", signal);
         this.role.watch(elected, connection);
@@ -148,7 +150,6 @@ export class Member implements ClusterServices {
     });
     const { stopping } = options;
     this.metadataSource = new MetadataSource({ ...common, controller, stopping });
-    const { onBug } = options;
     this.role = new ControllerRole({
       ...common,
       ...{ controller, follower, onBug },

@@ -45,6 +45,7 @@ export async function fetchMetadata(
     request.maxWaitMs >= 0 && wanted.fetchOffset >= 0n && wanted.currentLeaderEpoch >= 0;
   if (topic === undefined || !isValid) return refuse(Errors.INVALID_REQUEST);
   const answer = await source.changes({
+    brokerId: context.apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId,
     leaderEpoch: wanted.currentLeaderEpoch,
     position: Number(wanted.fetchOffset),
     maxBytes: Math.min(request.maxBytes, wanted.partitionMaxBytes),

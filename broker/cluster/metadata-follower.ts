@@ -32,6 +32,8 @@ export interface MetadataFollowerOptions {
   readonly election: Pick<ControllerElection, "controller" | "onChange">;
   /** A connection to the controller that nothing else waits for, an open one if there is one. */
   connect(controller: ElectedController, signal: AbortSignal): Promise<Connection>;
+  /** An invariant is broken: what was put in force may have reached some of its listeners only. */
+  onBug(error: Error): void;
 }
 
 /** A controller without news answers after so long. */
@@ -138,22 +140,19 @@ export class MetadataFollower {
     await sleep(clock, rangeMs / 2 + random.below(rangeMs) / 2, signal).catch(() => {});
   }
 
-  /** Says it once for all that follow one another. */
+  /** Says it once for all failures that follow one another. */
   #report(controller: ElectedController | null, failures: number, error: unknown): void {
-    const { logger } = this.#options;
+    const { logger, onBug } = this.#options;
     const isExpected = error instanceof RefusedError || error instanceof ConnectionError;
-    if (failures > 0) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    const fields = { controller: controller?.nodeId ?? -1, position: this.position, reason };
-    if (isExpected) {
-      return logger.warn("the metadata cannot be fetched from the controller", fields);
-    }
     const isFormat = error instanceof MetadataFormatError;
-    const stack = !isFormat && error instanceof Error && error.stack !== undefined;
-    logger.error("the metadata of the controller cannot be used", {
-      ...fields,
-      ...(stack ? { stack: error.stack ?? "" } : {}),
-    });
+    if (!isExpected && !isFormat) {
+      return onBug(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (failures > 0) return;
+    const { message: reason } = error;
+    const fields = { controller: controller?.nodeId ?? -1, position: this.position, reason };
+    if (isExpected) logger.warn("the metadata cannot be fetched from the controller", fields);
+    else logger.error("the metadata of the controller cannot be used", fields);
   }
 
   /** One fetch, and what comes of it. */

@@ -177,6 +177,7 @@ export class MetadataNode {
       metadata,
       recent,
       election,
+      onBug: (error) => void world.bugs.push(error),
       connect: (to, signal) => peers.connectController(to, "metadata", signal),
     });
     await serve(broker, addressOf(nodeId));

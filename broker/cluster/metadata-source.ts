@@ -37,8 +37,19 @@ export interface SnapshotId {
   readonly epoch: number;
 }
 
+/** A broker that follows, as its fetches tell. Times are wall clock. */
+export interface FollowerState {
+  readonly brokerId: number;
+  readonly position: number;
+  readonly fetchedMs: number;
+  /** When it had everything the last time; −1: never. */
+  readonly caughtUpMs: number;
+}
+
 /** Where a follower is, and how long it waits for more. */
 export interface ChangesRequest {
+  /** −1: it does not say. */
+  readonly brokerId: number;
   readonly leaderEpoch: number;
   readonly position: number;
   readonly maxBytes: number;
@@ -94,6 +105,9 @@ export class MetadataSource {
   readonly #options: MetadataSourceOptions;
   readonly #encoded = new WeakMap<RecentChange, Promise<Uint8Array>>();
   #snapshots: Snapshot[] = [];
+  readonly #followers = new Map<number, FollowerState>();
+  /** The term that they were heard of in. */
+  #followersTerm = -1;
   #expiry: Timer | null = null;
 
   constructor(options: MetadataSourceOptions) {
@@ -106,6 +120,11 @@ export class MetadataSource {
     return { leaderId: controller?.nodeId ?? -1, leaderEpoch: controller?.term ?? -1 };
   }
 
+  /** Who has followed in this term, and where they are. */
+  get followers(): Iterable<FollowerState> {
+    return this.#followers.values();
+  }
+
   async changes(request: ChangesRequest): Promise<ChangesAnswer> {
     const { clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + request.maxWaitMs;
@@ -113,6 +132,7 @@ export class MetadataSource {
       const refused = this.#refusal(request.leaderEpoch);
       if (refused !== null) return this.#answer(refused);
       const { recent } = this.#options;
+      this.#note(request, recent.end);
       if (request.position > recent.end) return this.#answer(Errors.OFFSET_OUT_OF_RANGE);
       if (request.position < recent.start) return this.#answer(Errors.NONE, [], this.#offer());
       if (request.position < recent.end) {
@@ -152,6 +172,20 @@ export class MetadataSource {
   close(): void {
     this.#expiry?.cancel();
     this.#snapshots = [];
+  }
+
+  #note({ brokerId, position }: ChangesRequest, end: number): void {
+    const { clock, metadata } = this.#options;
+    const term = this.#options.election.term ?? -1;
+    if (this.#followersTerm !== term) this.#followers.clear();
+    this.#followersTerm = term;
+    // Nobody else can follow for long, so there are no more than brokers.
+    if (!metadata.image.brokers.has(brokerId)) return;
+    const fetchedMs = clock.wallMs();
+    const caughtUpMs = position >= end
+      ? fetchedMs
+      : this.#followers.get(brokerId)?.caughtUpMs ?? -1;
+    this.#followers.set(brokerId, { brokerId, position, fetchedMs, caughtUpMs });
   }
 
   /** Why this node answers nothing about this epoch, or null (`KafkaRaftClient`). */

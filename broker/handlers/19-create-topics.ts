@@ -32,7 +32,7 @@ const LONG_ANSWER = 20;
 
 export const createTopicsHandler: Handler<typeof createTopics> = {
   api: createTopics,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "items",
     operations: ["CREATE CLUSTER", "CREATE TOPIC", "DESCRIBE_CONFIGS TOPIC"],

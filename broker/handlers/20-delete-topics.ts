@@ -27,7 +27,7 @@ const TOPIC_IDS_VERSION = 6;
 
 export const deleteTopicsHandler: Handler<typeof deleteTopics> = {
   api: deleteTopics,
-  forwards: true,
+  forwards: "change",
   authorize: { kind: "items", operations: ["DELETE TOPIC", "DESCRIBE TOPIC"] },
   async handle(context, request, broker) {
     const wanted = referencesOf(context.apiVersion, request);

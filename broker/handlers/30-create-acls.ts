@@ -14,7 +14,7 @@ import { parseAcl, planCreateAcls } from "../plan-acls.ts";
 
 export const createAclsHandler: Handler<typeof createAcls> = {
   api: createAcls,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

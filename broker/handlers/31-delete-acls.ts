@@ -22,7 +22,7 @@ import { parseAclFilter, planDeleteAcls } from "../plan-acls.ts";
 
 export const deleteAclsHandler: Handler<typeof deleteAcls> = {
   api: deleteAcls,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

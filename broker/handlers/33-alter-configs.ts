@@ -8,7 +8,7 @@ import type { Handler } from "../handler.ts";
 
 export const alterConfigsHandler: Handler<typeof alterConfigs> = {
   api: alterConfigs,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "items",
     operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS GROUP", "ALTER_CONFIGS CLUSTER"],

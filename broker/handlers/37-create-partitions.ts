@@ -16,7 +16,7 @@ const STRICT_QUOTA_VERSION = 3;
 
 export const createPartitionsHandler: Handler<typeof createPartitions> = {
   api: createPartitions,
-  forwards: true,
+  forwards: "change",
   authorize: { kind: "items", operations: ["ALTER TOPIC"] },
   async handle(context, request, broker) {
     const allowed = request.topics.filter(({ name }) => context.authorized("ALTER", "TOPIC", name));

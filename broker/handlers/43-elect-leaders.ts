@@ -21,7 +21,7 @@ const UNCLEAN = 1;
 
 export const electLeadersHandler: Handler<typeof electLeaders> = {
   api: electLeaders,
-  forwards: true,
+  forwards: "change",
   authorize: { kind: "items", operations: ["ALTER CLUSTER"] },
   async handle(context, request, broker) {
     const { apiVersion } = context;

@@ -13,7 +13,7 @@ const OPERATIONS: readonly ConfigOperation["operation"][] = ["set", "delete", "a
 
 export const incrementalAlterConfigsHandler: Handler<typeof incrementalAlterConfigs> = {
   api: incrementalAlterConfigs,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "items",
     operations: ["ALTER_CONFIGS TOPIC", "ALTER_CONFIGS GROUP", "ALTER_CONFIGS CLUSTER"],

@@ -13,7 +13,7 @@ import { planReassignments } from "../plan-reassignments.ts";
 
 export const alterPartitionReassignmentsHandler: Handler<typeof alterPartitionReassignments> = {
   api: alterPartitionReassignments,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -17,7 +17,7 @@ type Wanted = readonly { readonly name: string; readonly partitionIndexes: reado
 
 export const listPartitionReassignmentsHandler: Handler<typeof listPartitionReassignments> = {
   api: listPartitionReassignments,
-  forwards: true,
+  forwards: "question",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "DESCRIBE", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -14,7 +14,7 @@ type Entity = RequestOf<typeof alterClientQuotas>["entries"][number]["entity"];
 
 export const alterClientQuotasHandler: Handler<typeof alterClientQuotas> = {
   api: alterClientQuotas,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER_CONFIGS", resourceType: "CLUSTER", name: CLUSTER_NAME }],

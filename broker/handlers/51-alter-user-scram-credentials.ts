@@ -14,7 +14,7 @@ type Request = RequestOf<typeof alterUserScramCredentials>;
 
 export const alterUserScramCredentialsHandler: Handler<typeof alterUserScramCredentials> = {
   api: alterUserScramCredentials,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -1,7 +1,7 @@
 /**
  * DescribeQuorum, versions 0 to 2 (KIP-595): the controller of one node is leader and sole voter of
  * the metadata log, whose end is the position of the image. Any other partition is
- * UNKNOWN_TOPIC_OR_PARTITION.
+ * UNKNOWN_TOPIC_OR_PARTITION. In a cluster it is the controller, and brokers observe it.
  *
  * - 1: when a voter was last heard of, which is now (KIP-836).
  * - 2: directories and addresses of voters (KIP-853); there is no listener for controllers, so it is
@@ -15,12 +15,12 @@ import type { Handler } from "../handler.ts";
 import { advertisedAddress } from "../listeners.ts";
 import { CLUSTER_METADATA_TOPIC } from "../topic-names.ts";
 
-/** The one controller is elected once. */
+/** The controller of one node is elected once. */
 const LEADER_EPOCH = 1;
 
 export const describeQuorumHandler: Handler<typeof describeQuorum> = {
   api: describeQuorum,
-  forwards: true,
+  forwards: "question",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "DESCRIBE", resourceType: "CLUSTER", name: CLUSTER_NAME }],
@@ -53,21 +53,30 @@ export const describeQuorumHandler: Handler<typeof describeQuorum> = {
 };
 
 function quorum(broker: Broker, apiVersion: number) {
-  const { nodeId, metadata, io } = broker;
-  const end = BigInt(metadata.image.position);
-  const now = apiVersion >= 1 ? BigInt(io.clock.wallMs()) : -1n;
-  const state = (replicaId: number) => ({
+  const { nodeId, metadata, io, cluster } = broker;
+  const { position } = metadata.image;
+  const now = io.clock.wallMs();
+  const state = (replicaId: number, at: number, fetchedMs: number, caughtUpMs: number) => ({
     replicaId,
-    logEndOffset: end,
-    ...(apiVersion >= 1 ? { lastFetchTimestamp: now, lastCaughtUpTimestamp: now } : {}),
+    logEndOffset: BigInt(at),
+    ...(apiVersion >= 1
+      ? { lastFetchTimestamp: BigInt(fetchedMs), lastCaughtUpTimestamp: BigInt(caughtUpMs) }
+      : {}),
   });
+  const followers = new Map(
+    [...cluster?.metadataSource.followers ?? []].map((each) => [each.brokerId, each] as const),
+  );
+  const others = [...metadata.image.brokers.keys()].filter((id) => id !== nodeId);
   return {
     partitionIndex: 0,
     errorCode: Errors.NONE,
     leaderId: nodeId,
-    leaderEpoch: LEADER_EPOCH,
-    highWatermark: end,
-    currentVoters: [state(nodeId)],
-    observers: [...metadata.image.brokers.keys()].filter((id) => id !== nodeId).map(state),
+    leaderEpoch: cluster?.metadataSource.leader.leaderEpoch ?? LEADER_EPOCH,
+    highWatermark: BigInt(position),
+    currentVoters: [state(nodeId, position, now, now)],
+    observers: others.map((id) => {
+      const known = followers.get(id);
+      return state(id, known?.position ?? -1, known?.fetchedMs ?? -1, known?.caughtUpMs ?? -1);
+    }),
   };
 }

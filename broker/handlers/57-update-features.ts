@@ -16,7 +16,7 @@ const SAFE_DOWNGRADE = 2;
 
 export const updateFeaturesHandler: Handler<typeof updateFeatures> = {
   api: updateFeatures,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -25,6 +25,8 @@ const LENGTH_BYTES = 4;
 /** Serves the API; see the head of this file. */
 export const envelopeHandler: Handler<typeof envelope> = {
   api: envelope,
+  // Requests of different clients, of which none has to wait for another.
+  pipelined: true,
   authorize: {
     kind: "request",
     wants: () => [{ operation: "CLUSTER_ACTION", resourceType: "CLUSTER", name: CLUSTER_NAME }],
@@ -69,7 +71,7 @@ function problemOf(broker: Broker, frame: Uint8Array): ErrorCode | null {
   try {
     const { apiKey, apiVersion } = decodeRequestHeader(frame, broker.apis.definitions);
     const served = broker.apis.get(apiKey);
-    if (served?.handler.forwards !== true) return Errors.INVALID_REQUEST;
+    if (served?.handler.forwards === undefined) return Errors.INVALID_REQUEST;
     const isKnown = apiVersion >= served.minVersion && apiVersion <= served.maxVersion;
     return isKnown ? null : Errors.UNSUPPORTED_VERSION;
   } catch (error) {

@@ -12,7 +12,7 @@ import { planUnregister } from "../plan-brokers.ts";
 
 export const unregisterBrokerHandler: Handler<typeof unregisterBroker> = {
   api: unregisterBroker,
-  forwards: true,
+  forwards: "change",
   authorize: {
     kind: "request",
     wants: () => [{ operation: "ALTER", resourceType: "CLUSTER", name: CLUSTER_NAME }],

@@ -32,7 +32,7 @@ export function wantsRaise(image: MetadataImage, config: BrokerConfig): boolean 
  * Once all replicas are there and in use, `min.insync.replicas` goes up as well.
  */
 export function* planRaise({ image, config, random }: PlanContext): Steps<Plan<null>> {
-  const loads = yield* countLoads(image);
+  const loads = yield* countLoads(image.topics.values());
   const placement = new Placement(placementBrokers(image), (id) => loads.get(id), random);
   const records: MetadataRecord[] = [];
   for (const internal of INTERNAL_TOPICS) {

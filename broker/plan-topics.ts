@@ -230,7 +230,7 @@ class Placer {
     const { image, random } = this.#context;
     const brokers = placementBrokers(image);
     // Where there is no choice nothing needs to be counted.
-    const loads = brokers.length > 1 ? yield* countLoads(image) : new Map();
+    const loads = brokers.length > 1 ? yield* countLoads(image.topics.values()) : new Map();
     return new Placement(brokers, (id) => loads.get(id), random);
   }
 }

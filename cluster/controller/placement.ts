@@ -59,8 +59,13 @@ export function activeHosts(image: MetadataImage): number {
   return new Set(active.map(hostOf)).size;
 }
 
-/** In steps: what each broker has by the metadata. */
-export function* countLoads(image: MetadataImage): Steps<Map<number, BrokerLoad>> {
+/** Topics with partitions that have replicas. */
+type Topics = Iterable<
+  { readonly partitions: readonly { readonly replicas: readonly number[] }[] }
+>;
+
+/** In steps: what each broker has of these topics. */
+export function* countLoads(topics: Topics): Steps<Map<number, BrokerLoad>> {
   const loads = new Map<number, { replicas: number; leaders: number }>();
   const of = (id: number) => {
     const known = loads.get(id);
@@ -69,7 +74,7 @@ export function* countLoads(image: MetadataImage): Steps<Map<number, BrokerLoad>
     loads.set(id, fresh);
     return fresh;
   };
-  for (const { partitions } of image.topics.values()) {
+  for (const { partitions } of topics) {
     for (const { replicas } of partitions) {
       for (const id of replicas) of(id).replicas++;
       if (replicas[0] !== undefined) of(replicas[0]).leaders++;
@@ -195,6 +200,19 @@ export class Placement {
     const led = this.withBestLeader(replicas);
     this.count(led, 1);
     return led;
+  }
+
+  /** The same partition of the topic at hand with another broker for one; null if there is none up. */
+  replace(present: readonly number[], gone: number): number[] | null {
+    this.count(present, -1);
+    const next = this.choose(present.filter((id) => id !== gone), false);
+    const isUp = next !== null && this.#seats.get(next)?.isActive === true;
+    const swapped = isUp ? present.map((id) => id === gone ? next : id) : null;
+    const replicas = swapped !== null && present[0] === gone
+      ? this.withBestLeader(swapped)
+      : swapped;
+    this.count(replicas ?? present, 1);
+    return replicas;
   }
 
   /** The same replicas in another order: the one that leads least, of those that are up, comes first. */

@@ -1,7 +1,7 @@
 /**
- * CRC-32C (Castagnoli), the checksum of record batches. The native addon is loaded at the first
- * use, so that commands which touch no batch do not pay for it; where it cannot be loaded (another
- * runtime, an unusual platform) a slicing-by-8 in TypeScript does the same work.
+ * CRC-32C (Castagnoli), the checksum of record batches. A slicing-by-8 in TypeScript does it until
+ * there is enough to do for the native addon, whose loading takes longer than many commands and tests
+ * have to compute; where that cannot be loaded (another runtime, an unusual platform), it does all.
  */
 
 /** The CRC of `bytes[start, end)` after `previous`; as an unsigned integer. */
@@ -10,10 +10,13 @@ export type Crc32c = (bytes: Uint8Array, start: number, end: number, previous: n
 /** Below this many bytes the call into the addon costs more than the work itself. */
 const NATIVE_FROM_BYTES = 512;
 
+/** So much is checked without the addon: in about half the time that it takes to load. */
+const ADDON_FROM_BYTES = 64 * 1024;
+
 /** So much is checked by the addon before a faster implementation is worth the time it takes to load. */
 const FASTER_FROM_BYTES = 16 * 1024 * 1024;
 
-let implementation: Crc32c | null = null;
+let implementation: Crc32c = crc32cAtFirst;
 let faster: (() => Crc32c | null) | null = null;
 let checkedBytes = 0;
 let tables: Uint32Array[] | null = null;
@@ -28,8 +31,17 @@ export function crc32c(
   end: number = bytes.length,
   previous: number = 0,
 ): number {
-  implementation ??= loadNative() ?? crc32cPortable;
   return implementation(bytes, start, end, previous);
+}
+
+function crc32cAtFirst(bytes: Uint8Array, start: number, end: number, previous: number): number {
+  checkedBytes += end - start;
+  if (checkedBytes < ADDON_FROM_BYTES) return crc32cPortable(bytes, start, end, previous);
+  return loadImplementation()(bytes, start, end, previous);
+}
+
+function loadImplementation(): Crc32c {
+  return implementation = loadNative() ?? crc32cPortable;
 }
 
 /**
@@ -71,8 +83,8 @@ export function crc32cPortable(
 
 /** Whether the addon does the work here; loads it if it has not been used yet. */
 export function crc32cIsNative(): boolean {
-  implementation ??= loadNative() ?? crc32cPortable;
-  return implementation !== crc32cPortable;
+  const known = implementation === crc32cAtFirst ? loadImplementation() : implementation;
+  return known !== crc32cPortable;
 }
 
 /** The addon's function: the whole input, after an earlier checksum. */
@@ -82,7 +94,7 @@ type NativeCrc32c = (input: Uint8Array, initial?: number | null) => number;
 let loadAddon: () => NativeCrc32c | undefined = () =>
   (require("@node-rs/crc32") as typeof import("@node-rs/crc32")).crc32c;
 
-/** Names another way to get the addon, where there is no `require`; used at the first checksum. */
+/** Names another way to get the addon, where there is no `require`; used once it is wanted. */
 export function offerNativeCrc32c(load: () => NativeCrc32c | undefined): void {
   loadAddon = load;
 }

@@ -4,6 +4,9 @@
  * comes back.
  */
 import { drainMicrotasks } from "bun:jsc";
+// A broker loads these when it needs them: what comes from a disk does not come on virtual time.
+import "../../broker/cluster/member.ts";
+import "../../broker/handlers/cluster-handlers.ts";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
 import { type RunningBroker, startBroker } from "../../broker/start-broker.ts";
@@ -95,6 +98,9 @@ export class ClusterNode {
         // What proving costs is not what is simulated.
         secrets: [],
         gossip: null,
+      },
+      onFailure: (error) => {
+        if (life === this.#life) this.#endBy(`the cluster sends it away: ${error.message}`);
       },
       onBug: (error) => life === this.#life && this.witness.failed(error),
       onStorageFailure: (error) => {

@@ -1,5 +1,5 @@
 /**
- * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip] [--seeds N] [--from N] [--seed N]`.
+ * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip|cluster] [--seeds N] [--from N] [--seed N]`.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
@@ -7,6 +7,7 @@
  */
 import { createLogger, type Logger, silentLogger } from "../../core/logger.ts";
 import { CleanerSim } from "./cleaner-sim.ts";
+import { ClusterSim } from "./cluster-sim.ts";
 import { GossipSim } from "./gossip-sim.ts";
 import { GroupSim } from "./group-sim.ts";
 import { MetadataSim } from "./metadata-sim.ts";
@@ -43,6 +44,7 @@ const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulati
   share: (seed, logger) => new ShareSim(seed, logger),
   replication: (seed, logger) => new ReplicationSim(seed, logger),
   metadata: (seed, logger) => new MetadataSim(seed, logger),
+  cluster: (seed, logger) => new ClusterSim(seed, logger),
 };
 
 function runSeed(seed: number, verbose: boolean): Kind | null {

@@ -34,6 +34,7 @@ export class SimClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
+    if (Number.isNaN(delayMs)) throw new Error("NaN delay");
     const atMs = this.nowMs + Math.max(0, delayMs);
     const event: Event = { atMs, order: this.order++, callback };
     this.push(event);

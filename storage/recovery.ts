@@ -72,6 +72,8 @@ export interface RecoveredLog {
   readonly epochs: LeaderEpochs;
   readonly producers: ProducerStates;
   readonly snapshotOffsets: readonly number[];
+  /** The first offset that is damaged with something good behind it, as far as was read; null: none. */
+  readonly damagedFrom: number | null;
   /** Up to where the log has been cleaned; null if it never was. */
   readonly cleanedTo: number | null;
   /** What was purged and can come back, the oldest first. */
@@ -156,6 +158,7 @@ class LogRecovery {
   private cut: Cut | null = null;
   /** Whether something at or above the trusted offset is damaged. */
   private isBehindDamage = false;
+  private damagedFrom: number | null = null;
   private readonly scanned = new Set<Segment>();
   /** Base offsets of segments that lack an index. */
   private readonly incomplete = new Set<number>();
@@ -207,6 +210,7 @@ class LogRecovery {
       epochs: this.epochs,
       producers: this.producers.producers,
       snapshotOffsets: this.producers.kept,
+      damagedFrom: this.damagedFrom,
       cleanedTo: this.checkpoints.cleanedTo ?? (this.found.swapped.length > 0 ? 0 : null),
       purges: this.found.purges,
     };
@@ -291,6 +295,7 @@ class LogRecovery {
     if (aborted !== null && segment.abortedIndex.isWhole) segment.abortedIndex.append(aborted);
     if (this.cut !== null) {
       const { offset } = this.cut;
+      this.damagedFrom ??= offset;
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
     }
     this.cut = null;
@@ -314,6 +319,7 @@ class LogRecovery {
     const { cut } = this;
     if (cut === null) return;
     if (cut.offset < this.trusted) {
+      this.damagedFrom ??= cut.offset;
       this.report("data is damaged at the end of a log", { from: cut.offset, to: this.endOffset });
     } else {
       const behind = cut.segment.sizeBytes - cut.position;

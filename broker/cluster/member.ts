@@ -222,8 +222,7 @@ export class Member implements ClusterServices {
   }
 
   #host(): Promise<void> {
-    this.replication.start(this.#partitions);
-    return Promise.resolve();
+    return this.replication.start(this.#partitions);
   }
 
   /** The name of the listener that brokers use among themselves. */

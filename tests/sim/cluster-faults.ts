@@ -28,6 +28,8 @@ export interface FaultyWorld {
   favourite(): ClusterNode | undefined;
   /** Whether what is promised of the durability covers that what this node has not synced is lost. */
   mayLosePower(node: ClusterNode): boolean;
+  /** Whether it covers that one more process ends. */
+  mayEnd(): boolean;
   note(line: string): void;
 }
 
@@ -78,13 +80,13 @@ export class ClusterFaults {
     const { random, options, etcd } = this.#world;
     switch (kind) {
       case "kill":
-        return node.kill();
+        return this.#world.mayEnd() ? node.kill() : undefined;
       case "powerCut":
         return this.#world.mayLosePower(node)
           ? node.cutPower(random.pick(options.lossModes))
-          : node.kill();
+          : undefined;
       case "restart":
-        return node.stop();
+        return this.#world.mayEnd() ? node.stop() : undefined;
       case "rollingRestart":
         return this.#roll();
       case "freeze":
@@ -127,7 +129,7 @@ export class ClusterFaults {
     this.#note("rolling restart");
     nodes.forEach((node, turn) => {
       hosts.clock.setTimer(turn * ROLL_MS, () => {
-        if (!this.#isHealed) node.stop();
+        if (!this.#isHealed && this.#world.mayEnd()) node.stop();
       });
     });
   }

@@ -60,12 +60,13 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
   const maybe = (percent: number, value: number) => random.chance(percent) ? value : 0;
   const brokers = random.pick([3, 3, 3, 4, 5]);
   const stepMs = random.pick([150, 500, 1500]);
+  const durability = random.chance(70) ? "fsync" : "os";
   const lossModes: LossMode[] = ["nothing", "everything", "prefix", "sectors"];
   return {
     brokers,
     replicationFactor: 3,
     minInsync: random.pick([1, 2, 2, 2]),
-    durability: random.chance(70) ? "fsync" : "os",
+    durability,
     partitions: random.between(1, 4),
     writers: random.between(1, 3),
     transactors: random.between(0, 2),
@@ -102,7 +103,8 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
       cutOneWay: maybe(50, 3),
       slowNode: maybe(40, 2),
       clockJump: maybe(40, 1),
-      fullDisk: maybe(20, 1),
+      // A process that ends for it must not be one too many.
+      fullDisk: durability === "os" ? 0 : maybe(20, 1),
       etcdCut: maybe(40, 2),
       etcdOutage: maybe(40, 1),
       etcdCompact: maybe(40, 1),

@@ -67,6 +67,7 @@ export class ClusterSim {
       options,
       favourite: () => this.controller() ?? nodes.find(({ state }) => state === "up"),
       mayLosePower: (node) => this.#mayLosePower(node),
+      mayEnd: () => this.#mayEnd(),
       note: (line) => this.world.note(line),
     });
   }
@@ -201,17 +202,28 @@ export class ClusterSim {
 
   /**
    * With `os` what was acknowledged may be in the memory of `min.insync.replicas` machines only: one may
-   * lose power when all replicas are in sync, those of the machine that did so last included.
+   * lose power when all replicas are in sync. Until that is so again no process ends, since nobody can
+   * tell whether it has lost something.
    */
   #mayLosePower(node: ClusterNode): boolean {
     const { durability, minInsync } = this.options;
     if (durability === "fsync") return true;
-    const brokers = this.world.replicas.newest?.brokers;
-    const last = this.#lastCut;
-    const isBack = last === null || (brokers?.get(last.id)?.epoch ?? -1) > last.epoch;
-    if (minInsync < 2 || !isBack || !this.#isWhole()) return false;
-    this.#lastCut = { id: node.id, epoch: brokers?.get(node.id)?.epoch ?? -1 };
+    const isUp = this.world.nodes.every(({ state }) => state === "up");
+    if (minInsync < 2 || !isUp || !this.#mayEnd() || !this.#isWhole()) return false;
+    this.#lastCut = { id: node.id, epoch: this.#brokerEpoch(node.id) };
     return true;
+  }
+
+  #mayEnd(): boolean {
+    const last = this.#lastCut;
+    if (last === null) return true;
+    if (this.#brokerEpoch(last.id) <= last.epoch || !this.#isWhole()) return false;
+    this.#lastCut = null;
+    return true;
+  }
+
+  #brokerEpoch(id: number): number {
+    return this.world.replicas.newest?.brokers.get(id)?.epoch ?? -1;
   }
 
   /** Whose power was cut last, and the epoch of its registration then. */

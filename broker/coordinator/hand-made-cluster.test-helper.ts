@@ -287,6 +287,36 @@ export class HandMadeCluster {
   }
 }
 
+/**
+ * Leaders move by chance, some brokers hear of it late, perhaps one is lost for good; in the end all
+ * know.
+ */
+export function makeTrouble(
+  cluster: HandMadeCluster,
+  topics: Readonly<Record<string, Layout>>,
+  forMs: number,
+): void {
+  const { clock, random } = cluster;
+  const names = Object.keys(topics);
+  const move = () => {
+    const name = names[random.below(names.length)]!;
+    const index = random.below(topics[name]!.length);
+    const isr = cluster.isr(name, index);
+    const deaf = random.below(3) === 0 ? [1 + random.below(3)] : [];
+    cluster.lead(name, index, isr[random.below(isr.length)]!, deaf);
+    if (deaf.length > 0) clock.setTimer(random.below(3000), () => cluster.repeat(name, index));
+  };
+  let fenceAtMs = clock.monotonicMs() + (random.below(2) === 0 ? random.below(forMs) : Infinity);
+  for (const endMs = clock.monotonicMs() + forMs; clock.monotonicMs() < endMs;) {
+    clock.advance(random.below(1000));
+    move();
+    if (clock.monotonicMs() < fenceAtMs) continue;
+    fenceAtMs = Infinity;
+    cluster.fence(1 + random.below(3));
+  }
+  clock.advance(4000);
+}
+
 /** Brokers would hand out the same ids: there is no controller. */
 const NO_IDS = (id: number): MetadataRecord => ({
   type: "producer-ids",

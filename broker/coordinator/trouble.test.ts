@@ -7,7 +7,7 @@ import { Consumer } from "../../client/consumer.ts";
 import { KafkaError, TimeoutError } from "../../client/errors.ts";
 import { Producer } from "../../client/producer.ts";
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
-import { HandMadeCluster, type Layout } from "./hand-made-cluster.test-helper.ts";
+import { HandMadeCluster, type Layout, makeTrouble } from "./hand-made-cluster.test-helper.ts";
 
 /** In CI so many; all that matters is that each is another story. */
 const SEEDS = Number(process.env["COORDINATOR_SEEDS"] ?? 3);
@@ -36,34 +36,12 @@ class Story {
   }
 
   run(): void {
-    const { clock, random } = this.cluster;
+    const { clock } = this.cluster;
     const working = Array.from({ length: WORKERS }, (_, worker) => this.#work(worker));
-    let fencedAtMs = random.below(2) === 0 ? random.below(TROUBLE_MS) : Infinity;
-    for (const endMs = clock.monotonicMs() + TROUBLE_MS; clock.monotonicMs() < endMs;) {
-      clock.advance(random.below(1000));
-      this.#move();
-      if (clock.monotonicMs() > fencedAtMs) {
-        fencedAtMs = Infinity;
-        this.cluster.fence(1 + random.below(3));
-      }
-    }
-    clock.advance(2000);
+    makeTrouble(this.cluster, TOPICS, TROUBLE_MS);
     this.#isOver = true;
     clock.run(Promise.all(working));
     clock.advance(10_000);
-  }
-
-  /** Another leader for one of the partitions; who led it may hear of it late. */
-  #move(): void {
-    const { cluster } = this;
-    const { clock, random } = cluster;
-    const names = Object.keys(TOPICS);
-    const name = names[random.below(names.length)]!;
-    const index = random.below(TOPICS[name]!.length);
-    const isr = cluster.isr(name, index);
-    const deaf = random.below(3) === 0 ? [1 + random.below(3)] : [];
-    cluster.lead(name, index, isr[random.below(isr.length)]!, deaf);
-    if (deaf.length > 0) clock.setTimer(random.below(3000), () => cluster.repeat(name, index));
   }
 
   #producer(worker: number): Producer {

@@ -88,7 +88,9 @@ async function openTransaction(
   const producerId = Number(request.producerId);
   const index = broker.groups.partitionOf(groupId);
   const partition = broker.partitions.find(GROUP_METADATA_TOPIC, index);
-  if (typeof partition === "number") return { ok: false, error: Errors.NOT_COORDINATOR };
+  if (typeof partition === "number" || !partition.isLeader) {
+    return { ok: false, error: Errors.NOT_COORDINATOR };
+  }
   const support = supportOf(context.apiVersion);
   if (!broker.transactionGate.isNeeded(support)) {
     return { ok: true, transaction: { producerId, producerEpoch, verification: "off" } };

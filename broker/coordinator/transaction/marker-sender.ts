@@ -15,6 +15,8 @@ import type { TransactionShard } from "./transaction-shard.ts";
 /** Between the first two attempts; then ever longer. */
 const RETRY_MS = 100;
 const RETRY_MS_MAX = 1_000;
+/** After so long somebody should know which partitions keep a transaction from its end. */
+const SLOW_MS = 30_000;
 
 /** A decided transaction. */
 export interface Decided {
@@ -53,6 +55,7 @@ export class MarkerSender {
     let left = value.partitions;
     /** Partitions of which it was said that the end came too late. */
     const overtaken = new Set<string>();
+    let slowAtMs = this.options.clock.monotonicMs() + SLOW_MS;
     for (let delayMs = RETRY_MS;; delayMs = Math.min(2 * delayMs, RETRY_MS_MAX)) {
       const still = await runtime.read(shard, (state) => state.isStill(transactionalId, value));
       if (decided.signal.aborted) return;
@@ -63,8 +66,23 @@ export class MarkerSender {
         const done = await runtime.write(shard, (state) => state.complete(transactionalId, value));
         if (done.ok || decided.signal.aborted) return;
       }
+      if (left.size > 0 && this.options.clock.monotonicMs() >= slowAtMs) {
+        slowAtMs = Infinity;
+        this.#tellSlow(transactionalId, left);
+      }
       await sleep(this.options.clock, delayMs, decided.signal);
     }
+  }
+
+  #tellSlow(transactionalId: string, left: TxnPartitions): void {
+    const missing = [...left].flatMap(([topic, indexes]) =>
+      [...indexes].map((index) => `${topic}-${index}`)
+    );
+    this.options.logger.warn("a transaction is decided, and partitions do not take its end", {
+      transactionalId,
+      partitions: missing.length,
+      first: missing[0] ?? "none",
+    });
   }
 
   /** The partitions that are still without their marker. */

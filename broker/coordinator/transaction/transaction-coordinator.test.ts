@@ -81,6 +81,8 @@ test("markers are written again until all partitions have theirs", async () => {
   // Quickly at first, then once a second.
   expect(t.markers.written.length).toBeGreaterThan(60);
   expect(t.markers.written.length).toBeLessThan(70);
+  // Once, to whom it may concern.
+  expect(t.logger.lines.filter((line) => line.includes("do not take its end")).length).toBe(1);
   t.markers.error = Errors.NONE;
   await t.clock.advance(1_000);
   expect(await t.state("id")).toBe("CompleteCommit");

@@ -29,7 +29,10 @@ export interface ControllerElection {
   readonly term: number | null;
   /** The last controller that was heard of; null if there is none at present. */
   readonly controller: ElectedController | null;
-  /** Calls back when `controller` has changed. Returns the function that ends it. */
+  /**
+   * Calls back when `controller` has changed or this node has lost the office. Returns the function that
+   * ends it.
+   */
   onChange(listener: () => void): () => void;
   /**
    * Stands for election until `resign`; to be called once. `address` is where other nodes reach this one

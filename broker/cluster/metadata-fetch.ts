@@ -14,6 +14,8 @@ import type { MetadataSource } from "./metadata-source.ts";
 type Request = RequestOf<typeof fetch>;
 type Response = EncodableResponse<typeof fetch>;
 
+/** The first version that can tell of leaders and snapshots (KIP-595). */
+const RAFT_VERSION = 12;
 /** The first version with topic ids. */
 const TOPIC_ID_VERSION = 13;
 
@@ -41,7 +43,8 @@ export async function fetchMetadata(
   }
   const [topic] = request.topics;
   const [wanted, ...others] = topic?.partitions ?? [];
-  const isValid = wanted?.partition === METADATA_LOG_ID.partition && others.length === 0 &&
+  const isValid = context.apiVersion >= RAFT_VERSION &&
+    wanted?.partition === METADATA_LOG_ID.partition && others.length === 0 &&
     request.maxWaitMs >= 0 && wanted.fetchOffset >= 0n && wanted.currentLeaderEpoch >= 0;
   if (topic === undefined || !isValid) return refuse(Errors.INVALID_REQUEST);
   const answer = await source.changes({

@@ -234,6 +234,10 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
     const before = this.#controller;
     this.#controller = known && { nodeId: known.nodeId, term: known.term, address: known.address };
     if (before?.term === known?.term && before?.nodeId === known?.nodeId) return;
+    this.#notify();
+  }
+
+  #notify(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 
@@ -323,5 +327,6 @@ export class EtcdControllerElection implements ControllerElection, Fencing {
     if (this.#office === null) return;
     this.#office = null;
     this.#listener?.onLost(reason);
+    this.#notify();
   }
 }

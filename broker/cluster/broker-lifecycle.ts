@@ -198,7 +198,9 @@ export class BrokerLifecycle {
       return this.#take(response);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      return { error: Errors.NETWORK_EXCEPTION, why: error.message };
+      const isRefused = error.failure === "authentication";
+      const code = isRefused ? Errors.CLUSTER_AUTHORIZATION_FAILED : Errors.NETWORK_EXCEPTION;
+      return { error: code, why: error.message };
     }
   }
 
@@ -231,8 +233,9 @@ export class BrokerLifecycle {
   }
 
   /** What another try cannot mend, or null. */
-  #refusal(error: number, why: string): OperatorError | null {
+  #refusal(error: number, said: string): OperatorError | null {
     const { nodeId } = this.#options;
+    const why = said.replace(/\.$/, "");
     const what = `broker ${nodeId} cannot join the cluster`;
     switch (error) {
       case Errors.DUPLICATE_BROKER_REGISTRATION:

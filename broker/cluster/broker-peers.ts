@@ -130,7 +130,8 @@ export class BrokerPeers implements Peers {
         } catch (error) {
           if (!(error instanceof ConnectionError)) throw error;
           if (error.failure === "aborted" && signal?.aborted === true) throw error;
-          if (error.failure === "unsupported") throw error;
+          // Another try says the same.
+          if (error.failure === "unsupported" || error.failure === "authentication") throw error;
           failure = error;
         }
       }

@@ -32,7 +32,7 @@ const BROKERS_READY_MS = 60_000;
 /** How long a process has to end in good order. */
 const STOP_MS = 30_000;
 const SECRET_BYTES = 32;
-const LOG_LINES_SHOWN = 5;
+const LOG_LINES_SHOWN = 2;
 
 /** A process that was started. */
 interface Started {
@@ -90,7 +90,7 @@ function start(name: string, dir: string, command: readonly string[]): Started {
   try {
     const child = Bun.spawn([...command], {
       stdin: "ignore",
-      stdout: log,
+      stdout: "ignore",
       stderr: log,
       detached: true,
     });
@@ -235,11 +235,9 @@ function hasEnded({ child }: Started): boolean {
 }
 
 function ended(started: Started): OperatorError {
-  return new OperatorError(
-    `${started.name} has ended`,
-    lastLines(started),
-    `see ${started.logFile}`,
-  );
+  const { name, logFile, child } = started;
+  const how = child.signalCode === null ? `exit code ${child.exitCode}` : child.signalCode;
+  return new OperatorError(`${name} has ended (${how})`, lastLines(started), `see ${logFile}`);
 }
 
 function lastLines({ logFile }: Started): string {

@@ -19,7 +19,7 @@ export const systemClock: Clock = {
     const arm = (leftMs: number) => {
       handle = setTimeout(fire, Math.min(Math.ceil(leftMs), TIMER_DELAY_MS_MAX));
     };
-    arm(delayMs);
+    arm(Math.max(0, delayMs));
     return { cancel: () => clearTimeout(handle) };
   },
 };

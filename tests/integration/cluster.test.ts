@@ -2,9 +2,14 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { Errors } from "../../core/errors.ts";
+import { saslHandshake } from "../../core/protocol/17-sasl-handshake.ts";
+import { brokerHeartbeat } from "../../core/protocol/63-broker-heartbeat.ts";
 import { ETCD } from "../compat/install.ts";
 import { freshDir, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
+import { ClusterProcess, TEST_SECRET } from "../harness/cluster-process.ts";
 import { EtcdServers } from "../harness/etcd-process.ts";
+import { RawClient } from "../harness/raw-client.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
 const withEtcd = test.skipIf(!existsSync(ETCD));
@@ -110,3 +115,90 @@ test("what the commands need is said in their help", async () => {
     expect(stdout).toContain(name);
   }
 });
+
+const SIZE = 3;
+let cluster: ClusterProcess | null = null;
+const running = (): ClusterProcess => {
+  if (cluster === null) throw new Error("the cluster does not run");
+  return cluster;
+};
+
+withEtcd("three processes that share an etcd are a cluster", async () => {
+  cluster = await ClusterProcess.start({ brokers: SIZE, etcd: ETCD });
+  const brokers = cluster.bootstrap;
+  await ok(["topic", "create", "orders", "-p", "6", "-r", "3"], { brokers });
+  const input = Array.from({ length: 1000 }, (_, index) => `${index}\n`).join("");
+  await ok(["produce", "orders"], { brokers, input });
+  const read = (await ok(["consume", "orders", "-e"], { brokers })).trim().split("\n");
+  expect(read.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+  const status = await json(["cluster", "status"], { brokers });
+  expect(status).toMatchObject({ partitions: 6, underReplicated: [] });
+  expect(JSON.stringify(status)).toMatch(/"state":"up","controller":true/);
+  const members = await json(["cluster", "members", "--admin", cluster.broker(1).admin ?? ""]);
+  expect(members).toMatchObject([
+    { nodeId: 1, state: "alive", meta: { host: "machine1" } },
+    { nodeId: 2, state: "alive", meta: { host: "machine2" } },
+    { nodeId: 3, state: "alive", meta: { host: "machine3" } },
+  ]);
+}, 60_000);
+
+withEtcd("who does not know the secret does nothing that only brokers do", async () => {
+  const { port } = running().broker(1);
+  const client = await RawClient.connect(port);
+  const wrong = await client.request(saslHandshake, 1, { mechanism: "PLAIN" });
+  expect(wrong).toMatchObject({ errorCode: Errors.UNSUPPORTED_SASL_MECHANISM });
+  const heartbeat = { brokerId: 2, brokerEpoch: 0n, currentMetadataOffset: 0n };
+  const refused = await client.request(brokerHeartbeat, 0, { ...heartbeat, wantShutDown: true });
+  expect(refused.errorCode).toBe(Errors.CLUSTER_AUTHORIZATION_FAILED);
+  client.close();
+});
+
+withEtcd("a node that cannot be one of them is told why, and ends", async () => {
+  const { metadata } = running();
+  const serve = (...flags: string[]) => [
+    ...["serve", "--listen", "127.0.0.1:0", "--admin", "off", "--gossip-port", "0"],
+    ...["--cluster", "test", "--metadata", metadata, ...flags],
+  ];
+  const env = { KSTREAM_CLUSTER_SECRET: TEST_SECRET };
+  const last = async (args: readonly string[], more = {}) => {
+    const cwd = freshDir("node");
+    const { exitCode, stderr } = await kstream(args, { cwd, env, timeoutMs: 60_000, ...more });
+    return `${exitCode} ${stderr.trimEnd().split("\n").at(-1)}`;
+  };
+  expect(
+    await last(serve("--node-id", "7"), {
+      env: { KSTREAM_CLUSTER_SECRET: "the secret of nobody here" },
+    }),
+  ).toMatch(/^1 kstream: broker 7 cannot join the cluster: .*the secret is not this cluster's/);
+  expect(await last(serve("--node-id", "2"))).toMatch(
+    /^1 kstream: broker 2 cannot join the cluster: .*another node\.id/,
+  );
+  // A directory of a node of another cluster.
+  const dataDir = join(freshDir("other"), "data");
+  await (await startBrokerProcess({ dataDir })).stop();
+  expect(await last(serve("--data", dataDir))).toMatch(/^1 kstream: .*cluster of the id/);
+}, 120_000);
+
+withEtcd(
+  "a broker that stops in good order hands over; one that is killed comes back",
+  async () => {
+    const brokers = running().bootstrap;
+    expect(await running().stopBroker(3)).toBe(0);
+    const status = await ok(["cluster", "status"], { brokers });
+    expect(status).toMatch(/ 3 +fenced /);
+    expect(status).toContain("6 under-replicated\n");
+    await ok(["produce", "orders"], { brokers, input: "one more\n" });
+    await running().startBroker(3);
+    await running().stopBroker(1, "SIGKILL");
+    await ok(["produce", "orders"], { brokers, input: "and another\n", timeoutMs: 60_000 });
+    await running().startBroker(1);
+    const read = await ok(["consume", "orders", "-e"], { brokers });
+    expect(read.trim().split("\n").length).toBe(1002);
+  },
+  120_000,
+);
+
+withEtcd("the cluster ends", async () => {
+  for (const nodeId of running().nodeIds) expect(await running().stopBroker(nodeId)).toBe(0);
+  await running().close();
+}, 60_000);

@@ -85,6 +85,20 @@ test("a request to a controller that is cut off goes to the next one as soon as 
   expect(world.clock.monotonicMs() - startMs).toBeLessThan(LEASE_TTL_MS + 1000);
 });
 
+test("a request that finds no controller goes to the first one that is elected", () => {
+  const { world, first, second } = two();
+  world.kill(first);
+  second.etcdClient.isCut = true;
+  world.clock.advance(3 * LEASE_TTL_MS);
+  const asked = second.peers.requestController(apiVersions, SOFTWARE, () => false, {
+    timeoutMs: 600_000,
+  });
+  world.clock.advance(30_000);
+  second.etcdClient.isCut = false;
+  world.until("an election", () => second.election.term !== null);
+  expect(world.clock.run(asked, 100).errorCode).toBe(0);
+});
+
 test("a request for the controller ends in time, and at once where nobody waits any more", () => {
   const { world, first, second } = two();
   for (const node of [first, second]) node.etcdClient.isCut = true;

@@ -167,7 +167,7 @@ export class BrokerPeers implements Peers {
       return Promise.reject(new ConnectionError("closed", address, "the broker stops"));
     }
     let opening = this.#connections.get(key);
-    if (opening !== undefined && !isUsable(opening, address)) {
+    if (opening !== undefined && !isSameAddress(opening.address, address)) {
       drop(opening);
       this.#connections.delete(key);
       opening = undefined;
@@ -256,10 +256,6 @@ export class BrokerPeers implements Peers {
       });
     }
   }
-}
-
-function isUsable(opening: Opening, address: HostPort): boolean {
-  return opening.opened?.closed !== true && isSameAddress(opening.address, address);
 }
 
 function isSameAddress(a: HostPort, b: HostPort): boolean {

@@ -4,6 +4,8 @@ import { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { createTopics } from "../../core/protocol/19-create-topics.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
+import { describeQuorum } from "../../core/protocol/55-describe-quorum.ts";
+import { FAIR } from "../../tests/sim/sim-hosts.ts";
 import { envelope } from "../../core/protocol/58-envelope.ts";
 import { encodeRequestFrame, encodeVersioned, joinChunks } from "../../core/protocol/codec.ts";
 import { defaultPrincipalData } from "../../core/protocol/records/principal.ts";
@@ -62,6 +64,17 @@ test("a topic that any broker is asked for is made by the controller", () => {
     for (const node of world.nodes) {
       expect(node.broker.metadata.topic(name)?.id).toBe(topics[0]!.topicId);
     }
+  }
+});
+
+test("a change is in force on the broker that was asked before its client is told", () => {
+  const world = three();
+  world.hosts.weather = { ...FAIR, latencyMaxMs: 300 };
+  const connection = client(world, 2);
+  for (let i = 0; i < 12; i++) {
+    const { topics } = world.clock.run(connection.request(createTopics, wanted(`t${i}`)));
+    expect(topics[0]?.errorCode).toBe(Errors.NONE);
+    expect(world.nodes[1]!.broker.metadata.topic(`t${i}`)).toBeDefined();
   }
 });
 
@@ -137,6 +150,9 @@ test("an envelope is opened by the controller alone, for what may be passed on a
   expect(opened.responseData?.subarray(0, 4)).toEqual(Uint8Array.of(0, 0, 0, 7));
   const { errorCode } = sendEnvelope(world, 2, createTopics, topic);
   expect(errorCode).toBe(Errors.NOT_CONTROLLER);
+  const question = { topics: [] };
+  expect(sendEnvelope(world, 2, describeQuorum, question).errorCode).toBe(Errors.NOT_CONTROLLER);
+  expect(sendEnvelope(world, 1, describeQuorum, question).errorCode).toBe(Errors.NONE);
   const other = { topics: null };
   expect(sendEnvelope(world, 1, metadata, other).errorCode).toBe(Errors.INVALID_REQUEST);
   const garbage = { principal: Uint8Array.of(9, 9) };

@@ -139,6 +139,16 @@ test("who has everything waits for more, as long as he wants", () => {
   expect(clock.monotonicMs() - sinceMs).toBeLessThan(10);
 });
 
+test("an answer has as many changes as it holds, in the order of the log", () => {
+  const scene = new Scene();
+  for (const id of [3, 4, 5]) scene.change(nodeRecord(id));
+  const { answer } = scene.world.clock.run(scene.ask({}));
+  expect(decodeChanges(answer!.records!)).toEqual([
+    { position: 2, records: [nodeRecord(1), nodeRecord(2)] },
+    ...[3, 4, 5].map((position) => ({ position, records: [nodeRecord(position)] })),
+  ]);
+});
+
 test("who waits is told when his controller loses the office", () => {
   const scene = new Scene();
   const { clock, nodes } = scene.world;

@@ -100,6 +100,12 @@ test("a snapshot of many parts comes as one", () => {
   const late = world.start(4);
   settle(world);
   expect(late.image.topics.size).toBe(6021);
+  // Such a log has a snapshot in etcd, from which a cluster that begins again begins.
+  for (const node of [...world.nodes]) world.kill(node);
+  world.clock.advance(LEASE_TTL_MS);
+  for (const id of [2, 3]) world.start(id);
+  settle(world);
+  expect(world.nodes.map(({ image }) => image.topics.size)).toEqual([6021, 6021]);
 });
 
 test("a follower stays with what it has while there is no controller", () => {

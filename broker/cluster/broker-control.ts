@@ -47,6 +47,9 @@ export interface BrokerControlOptions {
   readonly clusterId: string;
   readonly controller: Controller;
   readonly metadata: MetadataCache;
+  /** This node, whose earlier processes are gone for sure: its own is another one. */
+  readonly nodeId: number;
+  readonly incarnationId: string;
   /** Tells who is gone before its session is over. Default: nobody does. */
   readonly isRefused?: PortProbe;
   /** The name of the listener that brokers use among themselves, for `isRefused`. */
@@ -77,6 +80,8 @@ export class BrokerControl {
   readonly #unsubscribe: () => void;
   /** What the last heartbeat of each broker came on. */
   readonly #connections = new Map<number, AbortSignal>();
+  /** Why brokers were not registered when they asked last. */
+  readonly #refusals = new Map<number, string>();
   #timer: Timer | null = null;
   #isClosed = false;
   /** Whether it was said already that fencing fails. */
@@ -84,7 +89,7 @@ export class BrokerControl {
 
   /** The office begins with what the image says now. `former`: who had it before. `close` it. */
   constructor(options: BrokerControlOptions, former: number | null = null) {
-    const { clock, config, metadata } = options;
+    const { clock, config, metadata, nodeId, incarnationId } = options;
     this.#options = options;
     this.#sessions = new BrokerSessions(config.get("broker.session.timeout.ms"));
     const { image } = metadata;
@@ -93,6 +98,8 @@ export class BrokerControl {
         ? this.#sessions.sessionTimeoutMs * FORMER_SILENT
         : 0;
       this.#sessions.inherit(broker, image.position, clock.monotonicMs() - silentMs);
+      const isEarlierSelf = broker.brokerId === nodeId && broker.incarnationId !== incarnationId;
+      if (isEarlierSelf) this.#sessions.end(nodeId);
     }
     this.#unsubscribe = metadata.onChange((delta, changed) => this.#follow(delta, changed));
     this.#inBackground(this.#elect());
@@ -125,7 +132,12 @@ export class BrokerControl {
     assert(outcome !== undefined, "one outcome for one registration");
     const { brokerId: broker } = wanted;
     if (outcome.ok) logger.info("a broker has registered", { broker, epoch: outcome.value });
-    else logger.warn("a broker is not registered", { broker, reason: outcome.message });
+    else if (this.#refusals.get(broker) !== outcome.message) {
+      // It asks again and again.
+      logger.warn("a broker is not registered", { broker, reason: outcome.message });
+    }
+    if (outcome.ok) this.#refusals.delete(broker);
+    else this.#refusals.set(broker, outcome.message);
     return outcome;
   }
 

@@ -55,7 +55,16 @@ function world() {
     },
   };
   const role = new ControllerRole({
-    ...{ clock, logger: silentLogger, config, nodeId: 1, clusterId: "c", metadata, controller },
+    ...{
+      clock,
+      logger: silentLogger,
+      config,
+      nodeId: 1,
+      incarnationId: "i",
+      clusterId: "c",
+      metadata,
+      controller,
+    },
     election,
     follower: {
       start: () => void steps.push("follow"),

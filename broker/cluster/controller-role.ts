@@ -18,7 +18,6 @@ export interface Follower {
 
 /** What it is built from. */
 export interface ControllerRoleOptions extends BrokerControlOptions {
-  readonly nodeId: number;
   readonly election: ControllerElection;
   readonly follower: Follower;
 }

@@ -150,13 +150,14 @@ export class Member implements ClusterServices {
     });
     const { stopping } = options;
     this.metadataSource = new MetadataSource({ ...common, controller, stopping });
+    const incarnationId = randomId(random);
     this.role = new ControllerRole({
       ...common,
+      incarnationId,
       ...{ controller, follower, onBug },
       isRefused: portProbe(io),
       listener: this.#listener,
     });
-    const incarnationId = randomId(random);
     this.lifecycle = new BrokerLifecycle({
       ...common,
       incarnationId,

@@ -130,7 +130,9 @@ class Node {
     this.controller = Controller.candidate({ clock, random, logger, log, metadata });
     this.ballot = new Ballot(world);
     const onBug = (error: Error) => void this.failures.push(error);
-    const common = { clock, logger, config, nodeId: id, clusterId: CLUSTER_ID, metadata };
+    const incarnationId = kafkaUuid(random);
+    const ids = { nodeId: id, clusterId: CLUSTER_ID, incarnationId };
+    const common = { clock, logger, config, metadata, ...ids };
     this.role = new ControllerRole({
       ...common,
       controller: this.controller,
@@ -143,7 +145,6 @@ class Node {
     this.lifecycle = new BrokerLifecycle({
       ...common,
       random,
-      incarnationId: kafkaUuid(random),
       host: `host-${id}`,
       features: SUPPORTED_FEATURES,
       peers: {
@@ -424,6 +425,16 @@ test("who is seen to be gone is fenced at once, and may begin anew at once", () 
   world.elect(three);
   world.clock.advance(100);
   expect(states(three)).toEqual(["1 fenced", "2 fenced", "3 active", "4 active"]);
+});
+
+test("a broker that becomes the controller of itself does not wait for what it was before", () => {
+  const { world, nodes } = World.of(1);
+  get(nodes, 0).kill();
+  const again = new Node(world, 1);
+  const started = again.start();
+  world.elect(again);
+  world.clock.run(started, 1000);
+  world.clock.run(again.lifecycle.active, 1000);
 });
 
 test("two processes with one id: the second is told, the first goes on", () => {

@@ -206,6 +206,7 @@ export class BrokerControl {
 
   /** A broker has applied the metadata up to there, as its fetches of them tell before its heartbeats. */
   applied(brokerId: number, metadataOffset: number): void {
+    if (metadataOffset > this.#options.metadata.image.position) return;
     this.#sessions.applied(brokerId, metadataOffset);
   }
 

@@ -28,12 +28,13 @@ export function isMetadataFetch(apiVersion: number, request: Request): boolean {
     : first.topic === METADATA_LOG_ID.topic;
 }
 
-/** The answer to such a request. */
+/** The answer to such a request. `applied` hears up to where the broker that asks has the metadata. */
 export async function fetchMetadata(
   context: RequestContext,
   request: Request,
   clusterId: string,
   source: MetadataSource,
+  applied: (brokerId: number, position: number) => void,
 ): Promise<Response> {
   if (!context.authorized("CLUSTER_ACTION", "CLUSTER", CLUSTER_NAME)) {
     return refuse(Errors.CLUSTER_AUTHORIZATION_FAILED);
@@ -47,10 +48,12 @@ export async function fetchMetadata(
     wanted?.partition === METADATA_LOG_ID.partition && others.length === 0 &&
     request.maxWaitMs >= 0 && wanted.fetchOffset >= 0n && wanted.currentLeaderEpoch >= 0;
   if (topic === undefined || !isValid) return refuse(Errors.INVALID_REQUEST);
+  const position = Number(wanted.fetchOffset);
+  applied(request.replicaState.replicaId, position);
   const answer = await source.changes({
     brokerId: context.apiVersion >= 15 ? request.replicaState.replicaId : request.replicaId,
     leaderEpoch: wanted.currentLeaderEpoch,
-    position: Number(wanted.fetchOffset),
+    position,
     maxBytes: Math.min(request.maxBytes, wanted.partitionMaxBytes),
     maxWaitMs: request.maxWaitMs,
     signal: context.signal,

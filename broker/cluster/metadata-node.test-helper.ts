@@ -33,6 +33,7 @@ import { RequestRouter } from "../request-router.ts";
 import { Server } from "../server.ts";
 import { BrokerPeers } from "./broker-peers.ts";
 import type { ClusterServices } from "./cluster-services.ts";
+import type { ControllerRole } from "./controller-role.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { MetadataSource } from "./metadata-source.ts";
 import { RecentChanges } from "./recent-changes.ts";
@@ -149,7 +150,8 @@ export class MetadataNode {
       election,
       stopping,
     });
-    const cluster: Partial<ClusterServices> = { peers, metadataSource };
+    const role = { brokers: null } as ControllerRole;
+    const cluster: Partial<ClusterServices> = { peers, metadataSource, role };
     const parts: Partial<Broker> = {
       io,
       logger,

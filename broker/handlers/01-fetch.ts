@@ -52,8 +52,14 @@ export const fetchHandler: Handler<typeof fetch> = {
   topicsOf: (request) => request.topics,
   handle(context, request, broker) {
     if (broker.cluster !== null && isMetadataFetch(context.apiVersion, request)) {
-      const { clusterId, cluster } = broker;
-      return fetchMetadata(context, request, clusterId, cluster.metadataSource);
+      const { clusterId, cluster: { metadataSource, role } } = broker;
+      return fetchMetadata(
+        context,
+        request,
+        clusterId,
+        metadataSource,
+        (brokerId, position) => role.brokers?.applied(brokerId, position),
+      );
     }
     const plan = broker.fetchSessions.plan(sessionRequest(context.apiVersion, request));
     if (plan.kind === "error") {

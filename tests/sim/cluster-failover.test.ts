@@ -117,7 +117,7 @@ test("who stops in good order is followed before it stops, and is eligible all t
     node.isHeldDown = true;
     node.stop();
     expect(world.msWithout(node)).toBeLessThan(1500);
-    world.until("its end", 10_000, () => node.state === "down");
+    world.until("its end", 1000, () => node.state === "down");
     for (const { lastKnownElr = [], leader } of world.image(world.nodes)) {
       expect([lastKnownElr, leader >= 0]).toEqual([[], true]);
     }

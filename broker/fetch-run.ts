@@ -200,7 +200,10 @@ function take(
   budget: ReadBudget,
   { isolation, follower }: FetchParams,
 ): FetchEntry {
-  if (!result.ok) return failure(session, partition, result.error);
+  if (!result.ok) {
+    partition.noteRefusal(session.target.fetchOffset, result.error);
+    return failure(session, partition, result.error);
+  }
   if (follower !== null) {
     const { fetchOffset, logStartOffset } = session.target;
     const isNoted = partition.noteFetch({ ...follower, fetchOffset, logStartOffset });

@@ -37,6 +37,8 @@ export interface PartitionSurroundings {
   mayBeInIsr(brokerId: number, brokerEpoch: number): boolean;
   /** Asks the controller for another ISR, until the metadata say what has come of it. */
   alterIsr(partition: Partition, proposal: IsrProposal): void;
+  /** A batch cannot be read that others may have. */
+  onDamage?(partition: Partition, offset: number): void;
 }
 
 /** The topic's configuration, as far as a partition needs it. */
@@ -574,8 +576,16 @@ export class Partition {
   }
 
   /** As `fetch`, into memory: for readers in this process. */
-  read(offset: number, maxBytes: number, isolation: Isolation): Promise<ReadResult> {
-    return this.log.read(offset, maxBytes, this.endOffset(isolation), true);
+  async read(offset: number, maxBytes: number, isolation: Isolation): Promise<ReadResult> {
+    const result = await this.log.read(offset, maxBytes, this.endOffset(isolation), true);
+    if (!result.ok) this.noteRefusal(offset, result.error);
+    return result;
+  }
+
+  /** A read at `offset` came to this error. */
+  noteRefusal(offset: number, error: ErrorCode): void {
+    if (error !== Errors.CORRUPT_MESSAGE || !this.#isReplicated) return;
+    this.#surroundings.onDamage?.(this, offset);
   }
 
   /**

@@ -33,6 +33,7 @@ import { PlaceHints } from "./place-hints.ts";
 import type { LocateResult, ReadResult } from "./readable-log.ts";
 import { LogPurges } from "./log-purges.ts";
 import type { RecoveredLog } from "./recovery.ts";
+import { type Damage, findDamage, mend } from "./repair.ts";
 import type { ProducerStateEntry } from "./producer-state.ts";
 import { expiredSegments } from "./retention.ts";
 import type { SyncSteps } from "./sync-steps.ts";
@@ -40,6 +41,7 @@ import { type CutPlace, findCut, rebuildProducers } from "./truncation.ts";
 import type { TimestampOffset } from "./timestamp-lookup.ts";
 
 export type { AbortedTransaction } from "./aborted-index.ts";
+export type { Damage } from "./repair.ts";
 export type { VerificationGuard } from "./verifications.ts";
 export type { AppendOptions, AppendOrigin, AppendResult } from "./log-appender.ts";
 export type { LogIdentity } from "./log-files.ts";
@@ -324,6 +326,16 @@ export class PartitionLog {
     this.startGeneration();
     await files.tryWriteEpochs(state.epochs);
     await rebuildProducers(context, files, state.segments, view.reader, state.producers);
+  }
+
+  /** As `findDamage` in `repair.ts`. */
+  findDamage(offset: number): Promise<Damage | null> {
+    return findDamage(this.state, this.view.reader, offset);
+  }
+
+  /** As `mend` in `repair.ts`. */
+  mend(damage: Damage, records: Uint8Array): Promise<boolean> {
+    return mend(this.context, this.state, damage, records);
   }
 
   /** Gives a log its topic id whose `partition.metadata` was damaged. Throws a `DiskError`. */

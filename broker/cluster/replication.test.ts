@@ -101,6 +101,11 @@ class Cluster {
     return connection.then((open) => open.request(api, request));
   }
 
+  /** The connections to the broker are gone. */
+  forget(id: number): void {
+    this.#connections.delete(id);
+  }
+
   /** The broker is gone until `node.start`. */
   takeDown(id: number): void {
     const node = this.node(id);
@@ -330,6 +335,31 @@ test("a broker knows after a restart how far its partitions were committed", () 
   cluster.node(1).start();
   cluster.until("it hosts the partition", () => cluster.find(1) !== null);
   expect(cluster.partition(1).highWatermark).toBe(2);
+});
+
+test("a damaged batch is mended with what another replica has", () => {
+  const cluster = start();
+  cluster.createTopic([1, 2, 3]);
+  for (const value of ["a", "b", "c", "d"]) cluster.write(value);
+  const node = cluster.node(1);
+  node.isHeldDown = true;
+  node.stop();
+  cluster.until("it is down", () => node.state === "down");
+  cluster.forget(1);
+  for (const [path, inode] of node.disk.files()) {
+    if (!path.startsWith("/data/t-0/") || !path.endsWith(".log")) continue;
+    const bytes = inode.cache.slice();
+    const at = Math.floor(bytes.length * 0.4);
+    bytes[at] = bytes[at]! ^ 4;
+    inode.cache = bytes;
+    inode.durable = bytes;
+  }
+  cluster.bringUp(1);
+  cluster.until("it is in the ISR", () => cluster.isr().join() === "1,2,3");
+  expect(cluster.read(1).values).toEqual(["a"]);
+  expect(errorName(cluster.read(1, { offset: 1 }).errorCode)).toBe("CORRUPT_MESSAGE");
+  cluster.until("it is mended", () => cluster.read(1, { offset: 1 }).errorCode === Errors.NONE);
+  expect(cluster.log(1)).toEqual(["a", "b", "c", "d"]);
 });
 
 test("a replica that is elsewhere leaves no files", () => {

@@ -18,6 +18,7 @@ import type { Partition, PartitionSurroundings } from "../partition.ts";
 import type { PartitionSet } from "../partition-set.ts";
 import { ReplicaFetchers } from "../replica-fetchers.ts";
 import type { Peers } from "./peers.ts";
+import { ReplicaRepairs } from "./replica-repairs.ts";
 
 /** What it is built from. */
 export interface ReplicationOptions {
@@ -43,11 +44,13 @@ export class Replication {
   readonly #closed = new AbortController();
   #fetchers: ReplicaFetchers | null = null;
   #isrChanges: IsrChanges | null = null;
+  readonly #repairs: ReplicaRepairs;
   #unsubscribe = () => {};
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
+    this.#repairs = new ReplicaRepairs({ ...options, nodeId: options.dataDirs.nodeId });
   }
 
   /** What partitions of this broker, hosted as those of a member, have to know of it and the others. */
@@ -59,6 +62,7 @@ export class Replication {
       replicaLagTimeMaxMs: () => config.get("replica.lag.time.max.ms"),
       mayBeInIsr: (brokerId, brokerEpoch) => this.#mayBeInIsr(brokerId, brokerEpoch),
       alterIsr: (partition, proposal) => this.#alterIsr(partition, proposal),
+      onDamage: (partition, offset) => this.#repairs.submit(partition, offset),
     };
   }
 
@@ -141,7 +145,12 @@ export class Replication {
   async close(): Promise<void> {
     this.#closed.abort(new Error("the broker stops"));
     this.#unsubscribe();
-    await Promise.all([this.#fetchers?.close(), this.#isrChanges?.close(), this.#writing]);
+    await Promise.all([
+      this.#fetchers?.close(),
+      this.#isrChanges?.close(),
+      this.#repairs.close(),
+      this.#writing,
+    ]);
   }
 
   #mayBeInIsr(brokerId: number, brokerEpoch: number): boolean {

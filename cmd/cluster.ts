@@ -12,12 +12,15 @@ const PORT_MAX = 65_535;
 /** The command with its subcommands. */
 export function clusterCommand(): CommandUnknownOpts {
   const command = new Command("cluster")
-    .description("See how a cluster is, start one on this machine, move a node into one.")
+    .description("See how a cluster is, start one on this machine, add brokers and take them out.")
     .helpCommand(false);
   command.addCommand(statusCommand());
   command.addCommand(membersCommand());
   command.addCommand(startLocalCommand());
   command.addCommand(migrateCommand());
+  command.addCommand(drainCommand());
+  command.addCommand(rebalanceCommand());
+  command.addCommand(removeCommand());
   return command;
 }
 
@@ -121,4 +124,76 @@ Examples:
   kstream serve --data /var/lib/kstream --cluster shop --metadata etcd://10.0.0.2:2379`,
     )
     .action(async (options) => (await import("./cluster/migrate.ts")).migrate(options));
+}
+
+const NODE_ID_MAX = 2 ** 31 - 1;
+
+function drainCommand() {
+  return new Command("drain")
+    .summary("move everything off a broker")
+    .description(
+      "Move all partitions of a broker to others, and keep new ones off it. Of any Kafka cluster. " +
+        "Nothing moves without --execute.",
+    )
+    .argument("<node>", "the broker's number", wholeNumber(0, NODE_ID_MAX))
+    .option("--execute", "do it, and not only show it")
+    .option("--no-wait", "do not wait until all is moved")
+    .option("--undo", "let new partitions go to it again")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+No two replicas of a partition are put on one host, and racks are kept. The broker goes on until it is
+stopped; "kstream cluster rebalance" fills it again after --undo.
+
+Examples:
+  kstream cluster drain 3                  the plan
+  kstream cluster drain 3 --execute
+  kstream cluster drain 3 --undo`,
+    )
+    .action(async (node, options) => (await import("./cluster/drain.ts")).drain(node, options));
+}
+
+function rebalanceCommand() {
+  return new Command("rebalance")
+    .summary("give all brokers as much as each other")
+    .description(
+      "Move partitions, as few as need be, until all brokers keep and lead as much as each other. Of " +
+        "any Kafka cluster. Nothing moves without --execute.",
+    )
+    .option("--execute", "do it, and not only show it")
+    .option("--no-wait", "do not wait until all is moved")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream cluster rebalance                the plan
+  kstream cluster rebalance --execute`,
+    )
+    .action(async (options) => (await import("./cluster/drain.ts")).rebalance(options));
+}
+
+function removeCommand() {
+  return new Command("remove")
+    .summary("take a broker out that was stopped for good")
+    .description(
+      "Let the cluster forget a broker that was drained and stopped. Of any Kafka cluster.",
+    )
+    .argument("<node>", "the broker's number", wholeNumber(0, NODE_ID_MAX))
+    .option("--force", "also if partitions have replicas on it")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream cluster remove 3`,
+    )
+    .action(async (node, options) => (await import("./cluster/drain.ts")).remove(node, options));
 }

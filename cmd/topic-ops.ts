@@ -1,5 +1,5 @@
 /** The subcommands of `kstream topic` that work on whole topics: files of them, copies, keys. */
-import { Command, Option } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 
@@ -7,7 +7,7 @@ const REPLICAS_MAX = 32_767;
 
 /** In the order of `kstream topic --help`. */
 export function topicOpsCommands(): CommandUnknownOpts[] {
-  return [apply(), dump(), load(), clone(), get()];
+  return [apply(), dump(), load(), clone(), get(), reassign()];
 }
 
 function apply(): CommandUnknownOpts {
@@ -167,4 +167,57 @@ Examples:
 function replicationOption() {
   return new Option("-r, --replication <number>", "replicas of each partition")
     .argParser(wholeNumber(1, REPLICAS_MAX));
+}
+
+function reassign(): CommandUnknownOpts {
+  return new Command("reassign")
+    .summary("move topics to other brokers, or give them more replicas")
+    .description(
+      "Show how partitions of topics would move, and with --execute move them while they are used. " +
+        "Of any Kafka cluster.",
+    )
+    .argument("<topic...>", "topics")
+    .addOption(
+      new Option("-r, --replication <count>", "so many replicas, wherever there is room")
+        .argParser(wholeNumber(1, REPLICAS_MAX)),
+    )
+    .addOption(
+      new Option("--to <nodes>", "exactly these brokers, with commas; each leads in turn")
+        .argParser(nodeIds),
+    )
+    .option("--cancel", "leave what is moving where it was")
+    .addOption(
+      new Option("--partition <number>", "only this partition")
+        .argParser(wholeNumber(0, PARTITION_MAX)),
+    )
+    .option("--execute", "do it, and not only show it")
+    .option("--no-wait", "do not wait until all is moved")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+A partition stays where it was until all new replicas have what it has. Ctrl-C ends the waiting only.
+
+Examples:
+  kstream topic reassign orders -r 3                   the plan
+  kstream topic reassign orders -r 3 --execute
+  kstream topic reassign orders --to 1,4 --partition 7 --execute
+  kstream topic reassign orders --cancel --execute`,
+    )
+    .action(async (names, options) =>
+      (await import("./topic/reassign.ts")).reassign(names, options)
+    );
+}
+
+const PARTITION_MAX = 2 ** 31 - 1;
+
+/** Different node ids with commas. */
+function nodeIds(text: string): number[] {
+  const ids = text.split(",").map((each) => each.trim()).map((each) =>
+    /^\d{1,9}$/.test(each) ? Number(each) : -1
+  );
+  if (ids.every((id, at) => id >= 0 && ids.indexOf(id) === at)) return ids;
+  throw new InvalidArgumentError("It is no list of different numbers of brokers, as 1,2,3.");
 }

@@ -42,7 +42,6 @@ const ENTRIES = [
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",
   "cluster/etcd/migrate.ts",
-  "cluster/controller/rebalance.ts",
   // All of Kafka's messages are defined, also those that nothing serves yet.
   "core/protocol/index.ts",
   "core/protocol/records/index.ts",

@@ -5,7 +5,7 @@ import { aloneBroker, MetadataImage, topicRecords } from "../metadata-image.ts";
 import type { BrokerRecord, MetadataRecord } from "../metadata-records.ts";
 import { newPartition } from "./partition-change.ts";
 import { Placement, placementBrokers } from "./placement.ts";
-import { clusterView, drainPlan, type Move, rebalancePlan } from "./rebalance.ts";
+import { clusterView, drainPlan, factorPlan, type Move, rebalancePlan } from "./rebalance.ts";
 
 /** Each on a host of its own, in three racks. */
 const brokers = (count: number, more: Partial<BrokerRecord> = {}) =>
@@ -32,10 +32,11 @@ function clusterOf(all: readonly BrokerRecord[], old: number, sizes: number[], f
   return start.apply([...all.slice(old), ...records], 2).image;
 }
 
-/** All assignments after these moves. */
+/** All assignments after these moves, in the order of the topics' names. */
 function after(image: MetadataImage, moves: readonly Move[]): number[][] {
   const moved = new Map(moves.map((each) => [`${each.topic}-${each.partition}`, each.replicas]));
-  return [...image.topics.values()].flatMap(({ name, partitions }) =>
+  const topics = [...image.topics.values()].toSorted((a, b) => a.name < b.name ? -1 : 1);
+  return topics.flatMap(({ name, partitions }) =>
     partitions.map(({ replicas }, index) => [...moved.get(`${name}-${index}`) ?? replicas])
   );
 }
@@ -148,4 +149,21 @@ describe("a rebalance", () => {
     ).image;
     expect(rebalance(busy)).toEqual([]);
   });
+});
+
+test("a topic gets more replicas, on hosts of its own, or fewer", () => {
+  const image = clusterOf(brokers(6), 6, [12, 3], 2);
+  const view = atOnce(clusterView(image));
+  const wish = (factor: number) =>
+    atOnce(factorPlan(view, new Set(["t0"]), factor, new SimRandom(1)));
+  const more = wish(3);
+  expect([more.moves.length, more.stuck.length]).toEqual([12, 0]);
+  const assignment = after(image, more.moves);
+  for (const replicas of assignment.slice(0, 12)) expect(racksOf(replicas)).toBe(3);
+  expect(spread(firsts(assignment.slice(0, 12)), [0, 1, 2, 3, 4, 5])).toBeLessThanOrEqual(1);
+  expect(after(image, wish(1).moves).slice(0, 12)).toEqual(
+    after(image, []).slice(0, 12).map(([first = -1]) => [first]),
+  );
+  expect(wish(2)).toEqual({ moves: [], stuck: [] });
+  expect(wish(7)).toMatchObject({ moves: [], stuck: { length: 12 } });
 });

@@ -56,10 +56,10 @@ export interface Move {
   readonly replicas: readonly number[];
 }
 
-/** What takes a broker out of use. */
-export interface DrainPlan {
+/** What comes of a wish, as far as it can be. */
+export interface MovePlan {
   readonly moves: readonly Move[];
-  /** Partitions that have to stay, as there is no host that is up and has none of their replicas. */
+  /** Partitions that stay as they are, as there is no host that is up and has none of their replicas. */
   readonly stuck: readonly { readonly topic: string; readonly partition: number }[];
 }
 
@@ -68,7 +68,7 @@ export function* drainPlan(
   { brokers: all, topics }: ClusterView,
   brokerId: number,
   random: Random,
-): Steps<DrainPlan> {
+): Steps<MovePlan> {
   const loads = yield* countLoads(topics);
   const brokers = all
     .map((each) => each.id === brokerId ? { ...each, isCordoned: true } : each);
@@ -86,6 +86,35 @@ export function* drainPlan(
       if (replicas === null) stuck.push({ topic, partition });
       else moves.push({ topic, partition, replicas });
     }
+  }
+  return { moves, stuck };
+}
+
+/**
+ * In steps: gives these topics so many replicas. Further ones are placed as those of new partitions are;
+ * the last ones go where there are too many.
+ */
+export function* factorPlan(
+  { brokers, topics }: ClusterView,
+  names: ReadonlySet<string>,
+  replicationFactor: number,
+  random: Random,
+): Steps<MovePlan> {
+  const loads = yield* countLoads(topics);
+  const placement = new Placement(brokers, (id) => loads.get(id), random);
+  const moves: Move[] = [];
+  const stuck: { topic: string; partition: number }[] = [];
+  for (const { name: topic, partitions } of topics) {
+    if (!names.has(topic)) continue;
+    placement.beginTopic(partitions.map(({ replicas }) => replicas));
+    for (const [partition, { replicas: before }] of partitions.entries()) {
+      const replicas = before.length > replicationFactor
+        ? before.slice(0, replicationFactor)
+        : placement.extend(before, replicationFactor);
+      if (replicas.length !== replicationFactor) stuck.push({ topic, partition });
+      else if (replicas.length !== before.length) moves.push({ topic, partition, replicas });
+    }
+    yield;
   }
   return { moves, stuck };
 }

@@ -34,6 +34,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "cluster members": "cluster.test.ts",
   "cluster start-local": "cluster.test.ts",
   "cluster migrate": "cluster.test.ts",
+  "cluster drain": "cluster-moves.test.ts",
+  "cluster rebalance": "cluster-moves.test.ts",
+  "cluster remove": "cluster-moves.test.ts",
+  "topic reassign": "cluster-moves.test.ts",
   "topic purge": "trash.test.ts",
   "topic undo": "trash.test.ts",
 };

@@ -1,0 +1,153 @@
+/**
+ * Moves of partitions: what the cluster looks like to a plan, how a plan is shown, and how it is done
+ * while somebody looks on. Of any Kafka cluster.
+ */
+import type { Admin, ClusterDescription } from "../../client/admin.ts";
+import { alterReassignments, listReassignments } from "../../client/admin/reassignments.ts";
+import type { Reassignment, WantedReplicas } from "../../client/admin/reassignments.ts";
+import type { TopicMetadata } from "../../client/cluster.ts";
+import type { PlacementBroker } from "../../cluster/controller/placement.ts";
+import type { ClusterView, Move } from "../../cluster/controller/rebalance.ts";
+import { targetOf } from "../../cluster/controller/reassignment.ts";
+import { systemClock } from "../../core/io/system-clock.ts";
+import { sleep } from "../../core/io.ts";
+import { type AdminOptions, refusal, throwFailures } from "../admin-command.ts";
+import { count, formatTable } from "../output.ts";
+import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
+
+/** The config that keeps new partitions off a broker (KIP-1066), and the value for all directories. */
+export const CORDON = "cordoned.log.dirs";
+export const ALL_DIRS = "*";
+
+/** How often it is looked how far moves are. */
+const LOOK_MS = 500;
+/** More are told in number. */
+const SHOWN_MAX = 50;
+
+/** Options of commands that move partitions. */
+export interface MoveOptions extends AdminOptions {
+  readonly execute?: boolean | undefined;
+  readonly wait: boolean;
+  readonly json?: boolean | undefined;
+}
+
+/** A move as `--json` shows it (docs/json.md). */
+export interface MoveView {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+}
+
+/** Where everything is now, or will be when what is under way is done. */
+export async function readView(admin: Admin): Promise<ClusterView> {
+  const [described, topics, moving] = await Promise.all([
+    admin.describeCluster({ includeFenced: true }),
+    admin.listTopics({ internal: true }),
+    listReassignments(admin.cluster),
+  ]);
+  const targets = new Map(moving.map((each) => [keyOf(each), targetOf(each)]));
+  const placed = topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map(({ partition, replicas }) => {
+      const target = targets.get(keyOf({ topic: name, partition }));
+      return { replicas: target ?? replicas, isMoving: target !== undefined };
+    }),
+  }));
+  return { brokers: await brokersOf(admin, described, topics), topics: placed };
+}
+
+/** A partition by name. */
+function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }) {
+  return `${topic}:${partition}`;
+}
+
+/**
+ * What a plan has to know of the brokers. The machine is taken from the address, unless that says
+ * nothing: where a partition has two replicas at one host already, all may be behind one name.
+ */
+async function brokersOf(
+  admin: Admin,
+  { brokers }: ClusterDescription,
+  topics: readonly TopicMetadata[],
+): Promise<PlacementBroker[]> {
+  const hosts = new Map(brokers.map(({ nodeId, host }) => [nodeId, host]));
+  const isShared = topics.some(({ partitions }) =>
+    partitions.some(({ replicas }) => {
+      const known = replicas.flatMap((id) => hosts.get(id) ?? []);
+      return new Set(known).size < known.length;
+    })
+  ) || (brokers.length > 1 && new Set(hosts.values()).size === 1);
+  return await Promise.all(brokers.map(async ({ nodeId, host, rack, fenced }) => ({
+    ...{ id: nodeId, rack, isActive: !fenced },
+    host: isShared ? "" : host,
+    isCordoned: !fenced && await isCordoned(admin, nodeId),
+  })));
+}
+
+/** A broker that does not know the config is none. */
+async function isCordoned(admin: Admin, nodeId: number): Promise<boolean> {
+  const resource = { type: "broker", name: String(nodeId) } as const;
+  const configs = await admin.describeConfigs(resource, { names: [CORDON] });
+  return configs.some(({ name, value }) => name === CORDON && value === ALL_DIRS);
+}
+
+/** The moves with where the partitions are now. */
+export function viewsOf({ topics }: ClusterView, moves: readonly Move[]): MoveView[] {
+  const now = new Map(topics.map(({ name, partitions }) => [name, partitions]));
+  return moves.map(({ topic, partition, replicas }) => ({
+    topic,
+    partition,
+    from: now.get(topic)?.[partition]?.replicas ?? [],
+    to: replicas,
+  }));
+}
+
+/** The moves as a table. */
+export function formatMoves(moves: readonly MoveView[]): string {
+  const shown = moves.slice(0, SHOWN_MAX);
+  const table = formatTable(shown, [
+    { title: "TOPIC", cell: ({ topic }) => topic },
+    { title: "PARTITION", cell: ({ partition }) => partition, right: true },
+    { title: "FROM", cell: ({ from }) => from.join(",") },
+    { title: "TO", cell: ({ to }) => to.join(",") },
+  ]);
+  const more = moves.length - shown.length;
+  return more > 0 ? `${table}… and ${count(more, "more partition")}\n` : table;
+}
+
+/**
+ * Starts the moves, and waits until all of them are done. Ctrl-C ends the waiting; the cluster goes on.
+ */
+export async function execute(admin: Admin, moves: readonly Move[], wait: boolean): Promise<void> {
+  await begin(admin, moves);
+  if (wait) await waitForMoves(admin, moves);
+}
+
+/** Starts moves, or gives them up (null). */
+export async function begin(admin: Admin, moves: readonly WantedReplicas[]): Promise<void> {
+  const results = await alterReassignments(admin.cluster, moves);
+  throwFailures(
+    results.flatMap(({ topic, partition, error }) =>
+      error === null ? [] : refusal(`cannot move ${topic}:${partition}`, error)
+    ),
+  );
+}
+
+async function waitForMoves(admin: Admin, moves: readonly Move[]): Promise<void> {
+  const interrupted = onInterrupt();
+  const show = progressOnTerminal(false);
+  const wanted = new Set(moves.map(keyOf));
+  const isOurs = (each: Reassignment) => wanted.has(keyOf(each));
+  for (;;) {
+    const left = (await listReassignments(admin.cluster)).filter(isOurs).length;
+    show?.(left === 0 ? "" : `${moves.length - left} of ${moves.length} partitions moved`);
+    if (left === 0) return;
+    await sleep(systemClock, LOOK_MS, interrupted).catch(() => {});
+    if (!interrupted.aborted) continue;
+    show?.("");
+    return say(
+      `kstream: the cluster goes on with ${count(left, "partition")} without this command`,
+    );
+  }
+}

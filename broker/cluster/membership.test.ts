@@ -442,7 +442,7 @@ test("two processes with one id: the second is told, the first goes on", () => {
   const again = new Node(world, 2);
   expect(refusal(world, again.start())).toBe(
     "broker 2 cannot join the cluster: Another process is registered as broker 2 " +
-      "(at 10.0.0.2:9092), and was heard of within its session.: " +
+      "(at 10.0.0.2:9092), and was heard of within its session: " +
       "give one of the two another node.id, or stop it",
   );
   expect(states(get(nodes, 0))).toEqual(["1 active", "2 active"]);

@@ -78,6 +78,8 @@ class Story {
       groupId: GROUP,
       acknowledgement: "explicit",
       maxRecords: 1,
+      // So that a member hears of another leader while the one before has not.
+      metadataMaxAgeMs: 200 + random.below(500),
       strictMaxRecords: true,
     });
     consumer.subscribe(["t"]);
@@ -87,7 +89,7 @@ class Story {
         if (record === null) break;
         const value = new TextDecoder().decode(record.value ?? undefined);
         if (this.done.has(value)) this.wrongs.push(`${value} comes again`);
-        await sleep(clock, random.below(50));
+        await sleep(clock, random.below(300));
         if (!consumer.acknowledgeIfHeld(record)) continue;
         const failures = await consumer.commit(signal);
         const isTaken = !failures.some(({ partition, offsets }) =>

@@ -26,8 +26,8 @@ const RETRY_MS_MAX = 500;
 export interface PersisterRouterOptions {
   readonly clock: Clock;
   readonly nodeId: number;
-  readonly local: ShareCoordinator;
-  readonly remote: RemotePersister;
+  readonly local: Pick<ShareCoordinator, "closed" | "find" | "leaderOf" | keyof SharePersister>;
+  readonly remote: Pick<RemotePersister, keyof SharePersister>;
   /** How long it tries. */
   readonly timeoutMs: () => number;
 }

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { Consumer } from "../../client/consumer.ts";
 import { Producer } from "../../client/producer.ts";
 import { ShareConsumer } from "../../client/share-consumer.ts";
-import { errorName } from "../../core/errors.ts";
+import { errorName, Errors } from "../../core/errors.ts";
 import { produce } from "../../core/protocol/00-produce.ts";
 import { offsetCommit } from "../../core/protocol/08-offset-commit.ts";
 import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
@@ -11,6 +11,7 @@ import { findCoordinator } from "../../core/protocol/10-find-coordinator.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
 import { addPartitionsToTxn } from "../../core/protocol/24-add-partitions-to-txn.ts";
 import { describeTransactions } from "../../core/protocol/65-describe-transactions.ts";
+import { shareFetch } from "../../core/protocol/78-share-fetch.ts";
 import { describeShareGroupOffsets } from "../../core/protocol/90-describe-share-group-offsets.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { HandMadeCluster, topicId } from "./hand-made-cluster.test-helper.ts";
@@ -414,6 +415,53 @@ test("a share consumer goes on with another leader: what was not acknowledged co
   expect(decode(again.value)).toBe("b");
   consumer.acknowledge(again);
   expect(clock.run(consumer.commit())).toEqual([]);
+  clock.run(consumer.close());
+  clock.run(producer.close());
+  cluster.stop();
+});
+
+test("a leader of share partitions that was deposed without knowing it takes no word that counts", () => {
+  const cluster = new HandMadeCluster([1, 2, 3], {
+    t: [[1, 3]],
+    __consumer_offsets: [[2]],
+    __share_group_state: [[2]],
+  });
+  const { clock } = cluster;
+  const reset = { name: "share.auto.offset.reset", value: "earliest" };
+  cluster.tell([
+    { type: "config", version: 1, resourceType: "group", resourceName: "g", ...reset },
+  ]);
+  const producer = new Producer(cluster.clientIo(), { brokers: cluster.brokers });
+  clock.run(producer.send({ topic: "t", partition: 0, value: encode("a") }));
+  const consumer = new ShareConsumer(cluster.clientIo(), {
+    brokers: cluster.brokers,
+    groupId: "g",
+    acknowledgement: "explicit",
+  });
+  consumer.subscribe(["t"]);
+  const taken = clock.run(consumer.next())!;
+  // So that the follower knows the high watermark: without the old leader it cannot move it.
+  clock.advance(2000);
+  cluster.lead("t", 0, 3, [1]);
+  // Another member has heard of the other leader.
+  const { responses } = cluster.ask(3, shareFetch, {
+    groupId: "g",
+    memberId: "other",
+    shareSessionEpoch: 0,
+    maxWaitMs: 1000,
+    minBytes: 1,
+    maxBytes: 1000,
+    maxRecords: 10,
+    batchSize: 10,
+    topics: [{ topicId: topicId("t"), partitions: [{ partitionIndex: 0 }] }],
+  });
+  expect(responses[0]!.partitions[0]).toMatchObject({
+    errorCode: 0,
+    acquiredRecords: [{ firstOffset: 0n, lastOffset: 0n }],
+  });
+  consumer.acknowledge(taken);
+  const [failure] = clock.run(consumer.commit());
+  expect(failure?.error).toMatchObject({ code: Errors.NOT_LEADER_OR_FOLLOWER });
   clock.run(consumer.close());
   clock.run(producer.close());
   cluster.stop();

@@ -9,6 +9,7 @@ import {
   Connection,
   ConnectionError,
   type RequestOptions,
+  type VersionRange,
 } from "../../core/connection.ts";
 import {
   type Clock,
@@ -141,6 +142,19 @@ export class BrokerPeers implements Peers {
       const untilMs = controller === null ? Infinity : clock.monotonicMs() + pauseMs;
       await this.#changeOr(controller, Math.min(untilMs, deadlineMs), signal);
     }
+  }
+
+  controllerServes(apiKey: number): VersionRange | null {
+    const { controller } = this.#options.election;
+    if (controller === null) return null;
+    for (const { brokerId, address, opened } of this.#connections.values()) {
+      if (brokerId !== null || opened === null || !isSameAddress(address, controller.address)) {
+        continue;
+      }
+      // What it does not serve at all has no versions.
+      return opened.served.get(apiKey) ?? { min: 0, max: -1 };
+    }
+    return null;
   }
 
   close(): Promise<void> {

@@ -10,6 +10,8 @@ import { envelope } from "../../core/protocol/58-envelope.ts";
 import { encodeRequestFrame, encodeVersioned, joinChunks } from "../../core/protocol/codec.ts";
 import { defaultPrincipalData } from "../../core/protocol/records/principal.ts";
 import type { Api, EncodableRequest } from "../../core/protocol/schema.ts";
+import type { AnyHandler } from "../handler.ts";
+import { updateFeatures } from "../../core/protocol/57-update-features.ts";
 import type { Authorizer } from "../authorizer.ts";
 import { ClusterChanges } from "./cluster-changes.ts";
 import {
@@ -22,8 +24,12 @@ import {
 const CLIENT = "10.0.1.1";
 
 /** Three nodes, of which the first is the controller, and all know where the others are. */
-function three(authorizer?: Authorizer): MetadataWorld {
+function three(
+  authorizer?: Authorizer,
+  tailor: MetadataWorld["tailor"] = (_, handler) => handler,
+): MetadataWorld {
   const world = new MetadataWorld(1, 100, authorizer);
+  world.tailor = tailor;
   for (const id of [1, 2, 3]) {
     world.start(id);
     world.clock.advance(1000);
@@ -165,6 +171,18 @@ test("an envelope is opened by the controller alone, for what may be passed on a
   const noAddress = { host: Uint8Array.of(1) };
   expect(sendEnvelope(world, 1, createTopics, topic, noAddress).errorCode)
     .toBe(Errors.INVALID_REQUEST);
+});
+
+test("what a broker passes on it offers in versions that the controller serves, too", () => {
+  const old = (handler: AnyHandler) => {
+    if (handler.api.key === updateFeatures.key) return null;
+    return handler.api.key === createTopics.key ? { ...handler, maxVersion: 5 } : handler;
+  };
+  const world = three(undefined, (nodeId, handler) => nodeId === 1 ? old(handler) : handler);
+  const { served } = client(world, 2);
+  expect(served.get(createTopics.key)).toEqual({ min: 2, max: 5 });
+  expect(served.has(updateFeatures.key)).toBeFalse();
+  expect(served.get(metadata.key)?.max).toBe(metadata.maxVersion);
 });
 
 test("an envelope needs the rights of a broker", () => {

@@ -46,6 +46,8 @@ const PART_BYTES = 1024 * 1024;
 const SNAPSHOT_BYTES_MAX = 1 << 30;
 const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 1000;
+/** That take about half a second. */
+const FAILURES_UNSAID = 5;
 
 type Partition = ResponseOf<typeof fetch>["responses"][number]["partitions"][number];
 
@@ -60,6 +62,8 @@ export class MetadataFollower {
   readonly #listeners = new Set<() => void>();
   #running: { readonly stop: AbortController; readonly ended: Promise<void> } | null = null;
   #isCaughtUp = false;
+  /** Whether it was said that the controller sends what cannot be used. */
+  #isStuck = false;
 
   constructor(options: MetadataFollowerOptions) {
     this.#options = options;
@@ -140,7 +144,7 @@ export class MetadataFollower {
     await sleep(clock, rangeMs / 2 + random.below(rangeMs) / 2, signal).catch(() => {});
   }
 
-  /** Says it once for all failures that follow one another. */
+  /** Says it once for all failures that follow one another; those of a change of office are none. */
   #report(controller: ElectedController | null, failures: number, error: unknown): void {
     const { logger, onBug } = this.#options;
     const isExpected = error instanceof RefusedError || error instanceof ConnectionError;
@@ -148,7 +152,8 @@ export class MetadataFollower {
     if (!isExpected && !isFormat) {
       return onBug(error instanceof Error ? error : new Error(String(error)));
     }
-    if (failures > 0) return;
+    if (isFormat ? this.#isStuck : failures !== FAILURES_UNSAID) return;
+    this.#isStuck = isFormat;
     const { message: reason } = error;
     const fields = { controller: controller?.nodeId ?? -1, position: this.position, reason };
     if (isExpected) logger.warn("the metadata cannot be fetched from the controller", fields);
@@ -174,6 +179,7 @@ export class MetadataFollower {
     } else if (answer.records !== null && answer.records.length > 0) {
       await this.#takeChanges(answer.records, signal);
     }
+    this.#isStuck = false;
     this.#noteEnd(Number(answer.highWatermark));
     return true;
   }

@@ -52,6 +52,8 @@ export class MetadataWorld {
   readonly etcd = new SimEtcd(this.clock);
   readonly hosts: SimHosts;
   readonly nodes: MetadataNode[] = [];
+  /** What a node serves, which may be of another version; null: it does not know this API. */
+  tailor: (nodeId: number, handler: AnyHandler) => AnyHandler | null = (_, handler) => handler;
   /** What becomes of the changes that a controller sends. */
   damage: (records: Uint8Array) => Uint8Array = (records) => records;
   /** What went wrong where nobody waits for it. */
@@ -159,7 +161,11 @@ export class MetadataNode {
       authorizer,
       clusterId: CLUSTER_ID,
       nodeId,
-      apis: new ApiTable([...handlersOf(world), ...clusterHandlers]),
+      apis: new ApiTable(
+        [...handlersOf(world), ...clusterHandlers].flatMap((each) =>
+          world.tailor(nodeId, each) ?? []
+        ),
+      ),
       metadata,
       controller,
       cluster: cluster as ClusterServices,

@@ -1,5 +1,5 @@
 /** Requests of a broker to the others of its cluster, on the listener that they use among themselves. */
-import type { Connection, RequestOptions } from "../../core/connection.ts";
+import type { Connection, RequestOptions, VersionRange } from "../../core/connection.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 
 /** How long a request for the controller may take, with all tries. */
@@ -37,5 +37,7 @@ export interface Peers {
     isOther: (response: ResponseOf<A>) => boolean,
     options: ControllerRequestOptions,
   ): Promise<ResponseOf<A>>;
+  /** The versions of an API that the controller serves, as far as is known; null: it is not. */
+  controllerServes(apiKey: number): VersionRange | null;
   close(): Promise<void>;
 }

@@ -331,6 +331,10 @@ export function topicId(name: string): string {
 
 /** Connections by broker and use. */
 class HandMadePeers implements Peers {
+  controllerServes(): null {
+    return null;
+  }
+
   readonly #connections = new Map<string, Promise<Connection>>();
 
   constructor(

@@ -11,7 +11,9 @@
 import { Errors } from "../../core/errors.ts";
 import { apiVersions } from "../../core/protocol/18-api-versions.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
+import type { ServedApi } from "../api-table.ts";
 import type { Broker } from "../broker.ts";
+import { isForwarded } from "../cluster/forwarding.ts";
 import type { Handler } from "../handler.ts";
 
 type Request = RequestOf<typeof apiVersions>;
@@ -47,12 +49,20 @@ function isMisrouted(request: Request, broker: Broker): boolean {
 function listApis(broker: Broker): Response {
   return {
     errorCode: Errors.NONE,
-    apiKeys: [...broker.apis].map((served) => ({
-      apiKey: served.handler.api.key,
-      minVersion: served.listedMinVersion,
-      maxVersion: served.maxVersion,
-    })),
+    apiKeys: [...broker.apis].flatMap((served) => listed(broker, served)),
   };
+}
+
+/** Of what is the controller's work, what both serve: they may be of different versions. */
+function listed(broker: Broker, { handler, listedMinVersion, maxVersion }: ServedApi) {
+  const { key } = handler.api;
+  const there = isForwarded(broker, handler) ? broker.cluster?.peers.controllerServes(key) : null;
+  const range = {
+    apiKey: key,
+    minVersion: Math.max(listedMinVersion, there?.min ?? 0),
+    maxVersion: Math.min(maxVersion, there?.max ?? maxVersion),
+  };
+  return range.minVersion <= range.maxVersion ? [range] : [];
 }
 
 function listFeatures(apiVersion: number, broker: Broker): Response {

@@ -32,6 +32,12 @@ test("another target in between lets go of what was being copied for the first",
   expect(of(towards(first, [0, 1, 2]))).toEqual([[0, 1, 2], [], []]);
   // In sync already: it may be all that there is.
   expect(of(towards({ ...first, isr: [3] }, [0, 1, 4]))).toEqual([[0, 1, 4, 2, 3], [4], [2, 3]]);
+  // It was in sync, and nobody else has what was acknowledged.
+  for (const eligible of [{ elr: [3] }, { lastKnownElr: [3] }]) {
+    expect(of(towards({ ...first, isr: [], ...eligible }, [0, 1, 4]))).toEqual(
+      [[0, 1, 4, 2, 3], [4], [2, 3]],
+    );
+  }
 });
 
 test("what is given up is as it was", () => {

@@ -6,6 +6,8 @@
  * first. Once all of the target is in the ISR the others go, in one change (`changePartition`).
  */
 
+import type { PartitionState } from "./partition-change.ts";
+
 /** Which brokers a partition is on, and which of them are not to stay so. */
 export interface Assignment {
   readonly replicas: readonly number[];
@@ -27,15 +29,17 @@ export function targetOf({ replicas, removing }: Assignment): readonly number[] 
 
 /**
  * The way to these replicas. If another reassignment is under way it ends here: who was being added and
- * is not wanted any more goes at once, unless it is in the ISR already, where it may be needed until
- * the target is.
+ * is not wanted any more goes at once, unless it is in the ISR already or eligible: it may be needed
+ * until the target is in the ISR, and be the only one that has what was acknowledged.
  */
 export function towards(
-  now: Assignment & { readonly isr: readonly number[] },
+  now: Assignment & Pick<PartitionState, "isr"> & Partial<PartitionState>,
   target: readonly number[],
 ): Assignment {
+  const { isr, elr = [], lastKnownElr = [] } = now;
+  const isNeeded = (id: number) => [isr, elr, lastKnownElr].some((list) => list.includes(id));
   const isDropped = (id: number) =>
-    now.adding.includes(id) && !target.includes(id) && !now.isr.includes(id);
+    now.adding.includes(id) && !target.includes(id) && !isNeeded(id);
   const kept = now.replicas.filter((id) => !isDropped(id));
   const removing = kept.filter((id) => !target.includes(id)).sort((a, b) => a - b);
   // Who is still being copied to stays one that is added, so that all can be given up.

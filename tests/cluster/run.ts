@@ -13,7 +13,8 @@ import { leaderOf, type Scenario, SCENARIOS, type Stage } from "./scenarios.ts";
 import { Workload } from "./workload.ts";
 
 const PARTITIONS = 6;
-const WARM_UP_APPENDS = 200;
+/** In each partition. */
+const WARM_UP_APPENDS = 30;
 const PROGRESS_MS = 60_000;
 const POLL_MS = 20;
 
@@ -23,12 +24,12 @@ function optionAfter(args: readonly string[], flag: string, fallback: string): s
 }
 
 async function progress(workload: Workload, appends: number, withinMs: number): Promise<void> {
-  const wanted = workload.acknowledged + appends;
+  const before = [...workload.acknowledged];
+  const got = () => workload.acknowledged.map((count, index) => count - (before[index] ?? 0));
   const until = performance.now() + withinMs;
-  while (workload.acknowledged < wanted) {
+  while (Math.min(...got()) < appends) {
     if (performance.now() > until) {
-      const got = appends - (wanted - workload.acknowledged);
-      throw new Error(`${got} of ${appends} appends were acknowledged in ${withinMs} ms`);
+      throw new Error(`of ${appends} appends were acknowledged in ${withinMs} ms: ${got().join()}`);
     }
     await Bun.sleep(POLL_MS);
   }
@@ -79,7 +80,8 @@ async function play(scene: ClusterScene, scenario: Scenario, topic: string): Pro
     throw new Error(`nothing was acknowledged for ${pauseMs} ms, more than ${scenario.pauseMaxMs}`);
   }
   const unknown = history.filter((each) => each.type === "append" && each.offset === null).length;
-  return `${workload.acknowledged} acknowledged, ${unknown} unknown, longest pause ${pauseMs} ms`;
+  const acknowledged = workload.acknowledged.reduce((sum, count) => sum + count, 0);
+  return `${acknowledged} acknowledged, ${unknown} unknown, longest pause ${pauseMs} ms`;
 }
 
 async function main(): Promise<number> {

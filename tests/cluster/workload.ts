@@ -22,6 +22,8 @@ export interface WorkloadOptions {
 
 /** How long an append is tried before its outcome counts as unknown. */
 const DELIVERY_TIMEOUT_MS = 20_000;
+/** Who waits longer for a broker that sleeps does not notice that another one leads. */
+export const REQUEST_TIMEOUT_MS = 2000;
 /** How long the last read of a partition may take, after all is well again. */
 const FINAL_READ_MS = 60_000;
 
@@ -30,37 +32,37 @@ const nowNs = () => Bun.nanoseconds();
 /** See the head of the file: `start`, let faults happen, `finish`. */
 export class Workload {
   readonly history: Operation[] = [];
-  /** The longest time in which nothing was acknowledged, and its end. */
+  /** The longest time in which nothing of some partition was acknowledged. */
   longestPauseMs = 0;
   readonly #options: WorkloadOptions;
   readonly #io: ClientIo = bunIo();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #nextProcess = 0;
-  #lastAckNs = 0;
+  readonly #acknowledged: number[];
+  readonly #lastAckNs = new Map<number, number>();
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
+    this.#acknowledged = Array.from({ length: options.partitions }, () => 0);
   }
 
   start(): void {
-    this.#lastAckNs = nowNs();
     for (let index = 0; index < this.#options.appenders; index++) {
       this.#running.push(this.#append());
     }
     for (let index = 0; index < this.#options.readers; index++) this.#running.push(this.#read());
   }
 
-  /** How many appends were acknowledged so far. */
-  get acknowledged(): number {
-    return this.history.filter(({ type, returnNs }) => type === "append" && returnNs !== null)
-      .length;
+  /** How many appends were acknowledged so far, by partition. */
+  get acknowledged(): readonly number[] {
+    return this.#acknowledged;
   }
 
   /** Begins to measure `longestPauseMs` anew. */
   measurePause(): void {
     this.longestPauseMs = 0;
-    this.#lastAckNs = nowNs();
+    for (const partition of this.#lastAckNs.keys()) this.#lastAckNs.set(partition, nowNs());
   }
 
   /** Stops appending, reads everything once more, and gives the history. */
@@ -88,6 +90,7 @@ export class Workload {
       ...this.#clientOptions(process),
       value: stringSerde,
       deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
       lingerMs: 0,
     });
     const under = new Set<Promise<void>>();
@@ -117,8 +120,10 @@ export class Workload {
     try {
       const { offset } = await producer.send({ topic, partition, value });
       const returnNs = nowNs();
-      this.longestPauseMs = Math.max(this.longestPauseMs, (returnNs - this.#lastAckNs) / 1e6);
-      this.#lastAckNs = returnNs;
+      const pauseNs = returnNs - (this.#lastAckNs.get(partition) ?? returnNs);
+      this.longestPauseMs = Math.max(this.longestPauseMs, pauseNs / 1e6);
+      this.#lastAckNs.set(partition, returnNs);
+      this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + 1;
       this.history.push({ ...asked, offset: Number(offset), returnNs });
     } catch {
       this.history.push({ ...asked, offset: null, returnNs: null });

@@ -73,7 +73,9 @@ export class Cluster {
   #clusterId: string | null = null;
   #controllerId = -1;
   #closed = false;
-  #bootstrapNext: number;
+  readonly #bootstrapNext: number;
+  /** How often metadata were asked for. */
+  #refreshes = 0;
   readonly #io: ClientIo;
   readonly #authenticate: Authenticate | null;
   readonly #brokers = new Map<number, BrokerNode>();
@@ -192,11 +194,10 @@ export class Cluster {
 
   /** A connection to any broker. Throws the last `ConnectionError` if there is none. */
   async any(signal?: AbortSignal): Promise<Connection> {
-    const addresses: HostPort[] = [...this.#brokers.values()];
-    const bootstrap = this.options.brokers;
-    for (let i = 0; i < bootstrap.length; i++) {
-      addresses.push(bootstrap[(this.#bootstrapNext + i) % bootstrap.length]!);
-    }
+    const addresses: HostPort[] = [
+      ...beginningAt([...this.#brokers.values()], this.#refreshes),
+      ...beginningAt(this.options.brokers, this.#bootstrapNext),
+    ];
     let last: unknown = new TimeoutError("no broker address is known");
     for (const address of addresses) {
       try {
@@ -265,13 +266,15 @@ export class Cluster {
 
   /**
    * Asks for metadata of these topics (null: all), remembers and returns it. Errors of topics are in
-   * the answer, not thrown.
+   * the answer, not thrown. Each time another broker is asked: one that is cut off from the others does
+   * not know that it knows nothing new.
    */
   async refresh(
     topics: readonly string[] | null,
     options: { signal?: AbortSignal | undefined; allowCreate?: boolean; timeoutMs?: number } = {},
   ): Promise<ResponseOf<typeof metadataApi>> {
     const connection = await this.any(options.signal);
+    this.#refreshes++;
     const response = await connection.request(metadataApi, {
       topics: topics?.map((name) => ({ name })) ?? null,
       allowAutoTopicCreation: options.allowCreate ?? false,
@@ -389,4 +392,10 @@ export class UnknownTopicError extends KafkaError {
   override get retriable(): boolean {
     return false;
   }
+}
+
+/** The list from this place on, and then from its beginning. */
+function beginningAt<T>(list: readonly T[], place: number): T[] {
+  const at = list.length === 0 ? 0 : place % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
 }

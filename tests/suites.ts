@@ -138,4 +138,20 @@ export const SUITES: readonly Suite[] = [
     sample: ["bun", "tests/faults/run.ts", "--rounds", "5"],
     minutesMax: 30,
   },
+  {
+    name: "cluster-tools",
+    proves:
+      "the checkers of histories see what must not be, the tests' network does what it is told",
+    full: ["bun", "test", "tests/cluster"],
+    sample: ["bun", "test", "tests/cluster"],
+    minutesMax: 5,
+  },
+  {
+    name: "cluster",
+    proves:
+      "three brokers and real etcd lose nothing through crashes, sleep, cut links, loss, delay",
+    full: ["bun", "tests/cluster/run.ts"],
+    sample: ["bun", "tests/cluster/run.ts", "--only", "kill -9"],
+    minutesMax: 30,
+  },
 ];

@@ -2,6 +2,7 @@
  * Hosts of a test: network namespaces whose packets all pass through `weather/`, which loses, delays and
  * cuts by direction. The kernel's own ways (netem) are not on every machine. Needs root and Go.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir } from "../harness/broker-process.ts";
 import { runOk } from "../harness/process.ts";
@@ -11,6 +12,14 @@ export interface Weather {
   readonly isCut?: boolean;
   readonly lossPercent?: number;
   readonly delayMs?: number;
+}
+
+/** Why there can be no such network here, or null. */
+export function networkProblem(): string | null {
+  if (Bun.which("go") === null) return "needs Go";
+  if (Bun.which("ip") === null) return "needs ip (apt-get install iproute2)";
+  if (process.getuid?.() !== 0) return "needs root, for network namespaces";
+  return existsSync("/dev/net/tun") ? null : "needs /dev/net/tun";
 }
 
 /** All hosts. */

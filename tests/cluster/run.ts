@@ -8,6 +8,7 @@ import { parseBroker } from "../../client/brokers.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { ETCD, needEtcd } from "../compat/install.ts";
 import { linearizabilityProblem, problemsOf } from "./history.ts";
+import { networkProblem } from "./network.ts";
 import { ClusterScene } from "./scene.ts";
 import { leaderOf, type Scenario, SCENARIOS, type Stage } from "./scenarios.ts";
 import { Workload } from "./workload.ts";
@@ -88,7 +89,7 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   const brokers = Number(optionAfter(args, "--brokers", "3"));
   const only = optionAfter(args, "--only", "");
-  const missing = await needEtcd();
+  const missing = networkProblem() ?? await needEtcd();
   if (missing !== null) {
     console.log(`skip: ${missing}`);
     return process.env["CI"] ? 1 : 0;

@@ -158,7 +158,9 @@ export class Workload {
     const { topic } = this.#options;
     const callNs = nowNs();
     try {
-      const end = await this.#endOf(partition);
+      // A leader that was deposed and does not know it yet may tell of an earlier end.
+      const told = await this.#endOf(partition);
+      const end = told > this.#acknowledgedEnd(partition) ? told : this.#acknowledgedEnd(partition);
       await consumer.assign([{ topic, partition, offset: 0n }]);
       let count = 0;
       const signal = AbortSignal.timeout(FINAL_READ_MS);
@@ -174,6 +176,14 @@ export class Workload {
     } finally {
       await consumer.close();
     }
+  }
+
+  /** What is acknowledged ends there at the earliest. */
+  #acknowledgedEnd(partition: number): bigint {
+    const offsets = this.history.flatMap((each) =>
+      each.type === "append" && each.partition === partition ? each.offset ?? [] : []
+    );
+    return BigInt(Math.max(-1, ...offsets) + 1);
   }
 
   async #endOf(partition: number): Promise<bigint> {

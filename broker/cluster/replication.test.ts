@@ -337,6 +337,25 @@ test("a broker knows after a restart how far its partitions were committed", () 
   expect(cluster.partition(1).highWatermark).toBe(2);
 });
 
+test("a log is cut below what was committed only where the leader was elected uncleanly", () => {
+  const cluster = start({ "unclean.leader.election.enable": "true", "min.insync.replicas": "1" });
+  cluster.createTopic([1, 2]);
+  cluster.write("a");
+  cluster.takeDown(2);
+  cluster.until("it is out of the ISR", () => cluster.isr().join() === "1");
+  for (const value of ["b", "c"]) cluster.write(value);
+  expect(cluster.partition(1).highWatermark).toBe(3);
+  cluster.advance(6000);
+  cluster.takeDown(1);
+  cluster.bringUp(2);
+  cluster.until("the other leads", () => cluster.find(2)?.isLeader === true);
+  cluster.write("d", 2, 1);
+  cluster.bringUp(1);
+  cluster.until("they agree", () => cluster.isr().join() === "1,2");
+  expect([cluster.log(1), cluster.log(2)]).toEqual([["a", "d"], ["a", "d"]]);
+  cluster.until("it is committed", () => cluster.partition(1).highWatermark === 2);
+});
+
 test("a damaged batch is mended with what another replica has", () => {
   const cluster = start();
   cluster.createTopic([1, 2, 3]);

@@ -24,6 +24,12 @@ export interface FetchEntry {
   readonly preferredReplica: number;
 }
 
+/** Holds back a follower that is not in sync. */
+export interface FollowerThrottle {
+  holdsBack(partition: Partition): boolean;
+  record(partition: Partition, bytes: number): void;
+}
+
 /** How a fetch reads and waits. */
 export interface FetchParams {
   readonly isolation: Isolation;
@@ -38,6 +44,8 @@ export interface FetchParams {
   readonly follower: Pick<FollowerFetch, "brokerId" | "brokerEpoch"> | null;
   /** Whether this broker answers also where it only follows (KIP-392). */
   readonly fromFollowers: boolean;
+  /** What of it a follower may get at the moment (KIP-73); null: everything. */
+  readonly throttle: FollowerThrottle | null;
   /** Sends consumers to nearer replicas; null: it does not. */
   readonly select: ReplicaSelector | null;
   /** Whether a high watermark that the session's client does not know is reason enough to answer. */
@@ -198,7 +206,7 @@ function take(
   visibleBytes: number,
   result: LocateResult,
   budget: ReadBudget,
-  { isolation, follower }: FetchParams,
+  { isolation, follower, throttle }: FetchParams,
 ): FetchEntry {
   if (!result.ok) {
     partition.noteRefusal(session.target.fetchOffset, result.error);
@@ -209,7 +217,9 @@ function take(
     const isNoted = partition.noteFetch({ ...follower, fetchOffset, logStartOffset });
     if (!isNoted) return failure(session, partition, Errors.NOT_LEADER_OR_FOLLOWER);
   }
-  const { records, nextOffset } = result;
+  const { nextOffset } = result;
+  const records = throttle?.holdsBack(partition) === true ? NOTHING : result.records;
+  throttle?.record(partition, records.length);
   const aborted = isolation !== "read_committed"
     ? null
     : records.length === 0

@@ -6,6 +6,7 @@ import { Errors } from "../core/errors.ts";
 import { ALL_BROKERS, type ConfigImage } from "../cluster/metadata-image.ts";
 import type { ConfigResourceType, MetadataRecord } from "../cluster/metadata-records.ts";
 import { checkBrokerConfig } from "./config/broker-config.ts";
+import { replicationRateProblem } from "./quotas/replication-quota.ts";
 import { BROKER_CONFIGS, isBrokerConfig } from "./config/broker-configs.ts";
 import {
   CLIENT_METRICS_CONFIGS,
@@ -251,7 +252,9 @@ function dynamicConfigProblem(
     .filter((key) => before.get(key) !== after.get(key));
   for (const key of changed) {
     const text = after.get(key);
-    const problem = text === undefined ? null : checkBrokerConfig(key, text);
+    if (text === undefined) continue;
+    const rateProblem = replicationRateProblem(key, text);
+    const problem = rateProblem === undefined ? checkBrokerConfig(key, text) : rateProblem;
     if (problem !== null) return problem;
   }
   const ofMode = (mode: string) =>

@@ -12,10 +12,13 @@ import type { Connection } from "../core/connection.ts";
 import { forEachBatch } from "../core/records/batch-header.ts";
 import type { Partition } from "./partition.ts";
 import type { PartitionSet } from "./partition-set.ts";
+import type { ReplicationQuota } from "./quotas/replication-quota.ts";
 
 /** What the fetchers are built from. */
 export interface ReplicaFetchersOptions extends Omit<ReplicaFetcherOptions, "connect"> {
   readonly partitions: PartitionSet;
+  /** Holds back what is not in sync; without it nothing is. */
+  readonly quota?: ReplicationQuota;
   /** A connection to the broker, an open one if there is one. */
   connect(brokerId: number, signal: AbortSignal): Promise<Connection>;
 }
@@ -54,7 +57,8 @@ export class ReplicaFetchers {
     const partition = this.#options.partitions.findById(topic.id, index);
     if (!isFollowed || typeof partition === "number") return;
     this.#following.set(key, { leader, epoch: leaderEpoch });
-    this.#fetcherOf(leader).follow(new Following(partition, this.#options.partitions), leaderEpoch);
+    const { partitions, quota } = this.#options;
+    this.#fetcherOf(leader).follow(new Following(partition, partitions, quota), leaderEpoch);
   }
 
   /** The topic is deleted. */
@@ -106,6 +110,7 @@ class Following implements FollowedPartition {
   constructor(
     private readonly partition: Partition,
     private readonly partitions: PartitionSet,
+    private readonly quota: ReplicationQuota | undefined,
   ) {
     this.topic = partition.topic;
     this.topicId = partition.topicId;
@@ -135,7 +140,14 @@ class Following implements FollowedPartition {
     if (log.durableEndOffset < log.logEndOffset) await log.flush();
   }
 
+  holdBackMs(): number {
+    const { quota, topicId, index } = this;
+    return quota?.binds(topicId, index) === true ? quota.waitMs() : 0;
+  }
+
   appendFetched(records: Uint8Array): string | null {
+    const { quota, topicId, index } = this;
+    if (quota?.binds(topicId, index) === true) quota.record(records.length);
     let refused: string | null = null;
     forEachBatch(records, (position, sizeBytes) => {
       if (refused !== null) return;

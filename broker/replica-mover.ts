@@ -109,7 +109,7 @@ export class ReplicaMover {
         to,
         throttle: this.#throttle,
         signal: stop.signal,
-        isGone: () => partition.closed,
+        isGone: () => partition.closed || partition.log !== source,
         onMirror: (future) => partition.setFuture(future),
         onMoved: (moved) => {
           assert(!partition.closed, "a partition that is closed is not moved");

@@ -3,6 +3,7 @@ import type { BrokerLifecycle } from "./broker-lifecycle.ts";
 import type { ControllerRole } from "./controller-role.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import type { Peers } from "./peers.ts";
+import type { Replication } from "./replication.ts";
 
 /** See the head of the file. */
 export interface ClusterServices {
@@ -12,6 +13,8 @@ export interface ClusterServices {
   readonly metadataSource: MetadataSource;
   /** Its part in being the controller. */
   readonly role: ControllerRole;
+  /** Its part in replication. */
+  readonly replication: Replication;
   /** Its membership. */
   readonly lifecycle: BrokerLifecycle;
 }

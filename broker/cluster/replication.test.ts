@@ -8,6 +8,7 @@ import { produce } from "../../core/protocol/00-produce.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
 import { createTopics } from "../../core/protocol/19-create-topics.ts";
 import { deleteRecords } from "../../core/protocol/21-delete-records.ts";
+import { incrementalAlterConfigs } from "../../core/protocol/44-incremental-alter-configs.ts";
 import { alterPartitionReassignments } from "../../core/protocol/45-alter-partition-reassignments.ts";
 import type { Api, EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
@@ -195,6 +196,20 @@ class Cluster {
     return { ...response, ...answer, errorCode: answer.errorCode, values: valuesOf(bytes) };
   }
 
+  /** Of a broker (type 4) or a topic (2); null: as if never set. */
+  configure(resourceType: number, resourceName: string, name: string, value: string | null) {
+    const { responses } = this.wait(this.ask(1, incrementalAlterConfigs, {
+      validateOnly: false,
+      resources: [{
+        resourceType,
+        resourceName,
+        configs: [{ name, configOperation: value === null ? 1 : 0, value }],
+      }],
+    }));
+    const [answer] = responses;
+    return answer === undefined ? "" : errorName(answer.errorCode);
+  }
+
   deleteBefore(offset: number, timeoutMs = 30_000) {
     return this.ask(this.leader, deleteRecords, {
       timeoutMs,
@@ -354,6 +369,28 @@ test("a log is cut below what was committed only where the leader was elected un
   cluster.until("they agree", () => cluster.isr().join() === "1,2");
   expect([cluster.log(1), cluster.log(2)]).toEqual([["a", "d"], ["a", "d"]]);
   cluster.until("it is committed", () => cluster.partition(1).highWatermark === 2);
+});
+
+test("a replica that catches up is held to the rate of leader or follower, and goes on without", () => {
+  for (const [role, brokerId] of [["leader", 1], ["follower", 2]] as const) {
+    const cluster = start({ "replica.fetch.max.bytes": "2000" });
+    cluster.createTopic([1, 2]);
+    cluster.takeDown(2);
+    cluster.until("it is out of the ISR", () => cluster.isr().join() === "1");
+    for (let count = 0; count < 30; count++) cluster.write("x".repeat(1000));
+    const rate = `${role}.replication.throttled.rate`;
+    expect(cluster.configure(4, String(brokerId), rate, "much")).toBe("INVALID_REQUEST");
+    expect(cluster.configure(4, String(brokerId), rate, "500")).toBe("NONE");
+    expect(cluster.configure(2, "t", `${role}.replication.throttled.replicas`, `0:${brokerId}`))
+      .toBe("NONE");
+    cluster.bringUp(2);
+    cluster.advance(15_000);
+    // Ten seconds' worth may come at once.
+    expect(cluster.partition(2).logEndOffset).toBeLessThan(20);
+    expect(cluster.partition(2).logEndOffset).toBeGreaterThan(3);
+    expect(cluster.configure(4, String(brokerId), rate, null)).toBe("NONE");
+    cluster.until("it is in the ISR", () => cluster.isr().join() === "1,2", 5000);
+  }
 });
 
 test("a damaged batch is mended with what another replica has", () => {

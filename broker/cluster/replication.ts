@@ -13,6 +13,8 @@ import { alterPartition } from "../../core/protocol/56-alter-partition.ts";
 import type { DataDirs } from "../../storage/data-dirs.ts";
 import type { BrokerConfig } from "../config/broker-config.ts";
 import { IsrChanges } from "../isr-changes.ts";
+import type { FollowerThrottle } from "../fetch-run.ts";
+import { ReplicationQuota } from "../quotas/replication-quota.ts";
 import type { MetadataCache } from "../metadata-cache.ts";
 import type { Partition, PartitionSurroundings } from "../partition.ts";
 import type { PartitionSet } from "../partition-set.ts";
@@ -45,11 +47,20 @@ export class Replication {
   #fetchers: ReplicaFetchers | null = null;
   #isrChanges: IsrChanges | null = null;
   readonly #repairs: ReplicaRepairs;
+  readonly #leaderQuota: ReplicationQuota;
+  readonly #followerQuota: ReplicationQuota;
   #unsubscribe = () => {};
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: ReplicationOptions) {
     this.#options = options;
+    const { clock, config, metadata } = options;
+    const windows = {
+      count: config.get("replication.quota.window.num"),
+      sizeMs: config.get("replication.quota.window.size.seconds") * 1000,
+    };
+    this.#leaderQuota = new ReplicationQuota({ clock, metadata, role: "leader", windows });
+    this.#followerQuota = new ReplicationQuota({ clock, metadata, role: "follower", windows });
     this.#repairs = new ReplicaRepairs({ ...options, nodeId: options.dataDirs.nodeId });
   }
 
@@ -106,6 +117,7 @@ export class Replication {
       logger,
       nodeId,
       partitions,
+      quota: this.#followerQuota,
       brokerEpoch,
       connect: (leader, signal) => peers.connect(leader, USE, signal),
       maxWaitMs: config.get("replica.fetch.wait.max.ms"),
@@ -139,6 +151,18 @@ export class Replication {
       for (const { before, after } of changedTopics) fetchers.apply(after, before);
     });
     this.#writing = this.#writeAgainAndAgain();
+  }
+
+  /** Holds a follower to the rate of this leader where it is not in sync. */
+  throttleOf(brokerId: number): FollowerThrottle {
+    const quota = this.#leaderQuota;
+    return {
+      holdsBack: ({ topicId, index, isr }) =>
+        quota.binds(topicId, index) && !isr.includes(brokerId) && quota.waitMs() > 0,
+      record: ({ topicId, index }, bytes) => {
+        if (bytes > 0 && quota.binds(topicId, index)) quota.record(bytes);
+      },
+    };
   }
 
   /** Nothing is fetched or proposed any more. */

@@ -118,6 +118,9 @@ function fetchParams(
       : "read_uncommitted",
     follower,
     fromFollowers,
+    throttle: follower === null
+      ? null
+      : broker.cluster?.replication.throttleOf(follower.brokerId) ?? null,
     select: fromFollowers ? replicaSelector(context, broker, request.rackId) : null,
     tellsHighWatermarks: follower !== null && selectsReplicas(broker),
     minBytes: Math.min(request.minBytes, maxBytes),

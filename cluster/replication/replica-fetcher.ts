@@ -26,6 +26,8 @@ export interface FollowedPartition {
   readonly isSettled: boolean;
   /** Resolves when it is so. Rejects with a `DiskError`. */
   settle(): Promise<void>;
+  /** How long it may not fetch, for it would be more than it may, while it is not in sync (KIP-73). */
+  holdBackMs(): number;
   /** Appends whole batches as they are; why not, or null. */
   appendFetched(records: Uint8Array): string | null;
   /** What the leader says of its high watermark and of the start of its log. */
@@ -64,6 +66,8 @@ interface Followed {
   retryAtMs: number;
   /** How often in a row it had to rest. */
   rests: number;
+  /** Whether it lacks something that is committed, as far as is known. */
+  isBehind: boolean;
 }
 
 /** The first pause after something went wrong; each in a row is twice as long. */
@@ -95,7 +99,14 @@ export class ReplicaFetcher {
   /** Follows the partition in this leader epoch, in place of an earlier one. */
   follow(partition: FollowedPartition, leaderEpoch: number): void {
     const key = keyOf(partition);
-    this.#followed.set(key, { key, partition, leaderEpoch, retryAtMs: 0, rests: 0 });
+    this.#followed.set(key, {
+      key,
+      partition,
+      leaderEpoch,
+      retryAtMs: 0,
+      rests: 0,
+      isBehind: true,
+    });
     this.#wake?.();
   }
 
@@ -135,8 +146,10 @@ export class ReplicaFetcher {
     let next = Infinity;
     const ready: Followed[] = [];
     for (const followed of this.#followed.values()) {
-      if (followed.retryAtMs <= nowMs) ready.push(followed);
-      else next = Math.min(next, followed.retryAtMs);
+      const heldBackMs = followed.isBehind ? followed.partition.holdBackMs() : 0;
+      const readyAtMs = Math.max(followed.retryAtMs, nowMs + heldBackMs);
+      if (readyAtMs <= nowMs) ready.push(followed);
+      else next = Math.min(next, readyAtMs);
     }
     if (ready.length > 0 || this.#closed.signal.aborted) return ready;
     await new Promise<void>((resolve) => {
@@ -235,6 +248,7 @@ export class ReplicaFetcher {
     const refused = records.length === 0 ? null : partition.appendFetched(records);
     if (refused !== null) return this.#rest(followed, refused);
     followed.rests = 0;
+    followed.isBehind = Number(answer.highWatermark) > partition.history.logEndOffset;
     partition.followTo(Number(answer.highWatermark), leaderStart);
   }
 

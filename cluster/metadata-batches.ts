@@ -49,18 +49,22 @@ export function decodeChanges(bytes: Uint8Array): MetadataChange[] {
 export function* decodeChangesSteps(bytes: Uint8Array): Steps<MetadataChange[]> {
   const changes: MetadataChange[] = [];
   for (const { endOffset, values } of valuesOfBatches(bytes)) {
-    changes.push({ position: endOffset, records: yield* decodeRecordsSteps(values) });
+    const records: MetadataRecord[] = [];
+    yield* decodeRecordsSteps(values, records);
+    changes.push({ position: endOffset, records });
   }
   return changes;
 }
 
-function* decodeRecordsSteps(values: readonly Uint8Array[]): Steps<MetadataRecord[]> {
-  const records: MetadataRecord[] = [];
+function* decodeRecordsSteps(
+  values: readonly Uint8Array[],
+  records: MetadataRecord[],
+): Steps<void> {
   for (const [index, value] of values.entries()) {
     records.push(decodeMetadataRecord(value));
     if (index % RECORDS_PER_STEP === RECORDS_PER_STEP - 1) yield;
   }
-  return records;
+  yield;
 }
 
 interface BatchValues {
@@ -68,8 +72,8 @@ interface BatchValues {
   readonly values: readonly Uint8Array[];
 }
 
-function valuesOfBatches(bytes: Uint8Array): BatchValues[] {
-  const batches: BatchValues[] = [];
+/** One after the other, as they are asked for. */
+function* valuesOfBatches(bytes: Uint8Array): Generator<BatchValues, void, void> {
   try {
     for (let at = 0; at < bytes.length;) {
       const size = batchSizeAt(bytes, at);
@@ -77,14 +81,13 @@ function valuesOfBatches(bytes: Uint8Array): BatchValues[] {
         throw new MetadataFormatError("a batch of metadata is damaged");
       }
       const values = readRecords(bytes, at, NO_CODECS).map((record) => record.value ?? EMPTY);
-      batches.push({ endOffset: lastOffset(bytes, at) + 1, values });
+      yield { endOffset: lastOffset(bytes, at) + 1, values };
       at += size;
     }
   } catch (cause) {
     if (!(cause instanceof CorruptRecordError)) throw cause;
     throw new MetadataFormatError(`a batch of metadata is damaged: ${cause.message}`, { cause });
   }
-  return batches;
 }
 
 const SNAPSHOT_BATCH_RECORDS = 1000;
@@ -125,9 +128,11 @@ export function decodeSnapshot(bytes: Uint8Array): MetadataSnapshot {
 
 /** As `decodeSnapshot`, in steps. */
 export function* decodeSnapshotSteps(bytes: Uint8Array): Steps<MetadataSnapshot> {
-  const [header, ...batches] = valuesOfBatches(bytes);
-  const { position, count } = decodeHeader(header?.values[0]);
-  const records = yield* decodeRecordsSteps(batches.flatMap(({ values }) => values));
+  const batches = valuesOfBatches(bytes);
+  const header = batches.next();
+  const { position, count } = decodeHeader(header.value?.values[0]);
+  const records: MetadataRecord[] = [];
+  for (const { values } of batches) yield* decodeRecordsSteps(values, records);
   if (records.length !== count) throw new MetadataFormatError("a metadata snapshot is cut off");
   return { position, records };
 }

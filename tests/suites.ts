@@ -89,6 +89,16 @@ export const SUITES: readonly Suite[] = [
     1500,
     100,
   ),
+  {
+    name: "coordinator-trouble",
+    proves: "transactions and share groups keep their word while leaders and coordinators move",
+    full: [
+      ...["env", "KSTREAM_COORDINATOR_SEEDS=300", "bun", "test", "--timeout", "3600000"],
+      ...["broker/coordinator/trouble.test.ts", "broker/coordinator/share-trouble.test.ts"],
+    ],
+    sample: { leftOut: "make test runs them with fewer seeds" },
+    minutesMax: 60,
+  },
   sim(
     "replication",
     "a partition of several replicas keeps what it acknowledged, through failovers",

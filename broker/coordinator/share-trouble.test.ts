@@ -11,7 +11,7 @@ import { sleep } from "../../core/io.ts";
 import { describeShareGroupOffsets } from "../../core/protocol/90-describe-share-group-offsets.ts";
 import { HandMadeCluster, type Layout, makeTrouble } from "./hand-made-cluster.test-helper.ts";
 
-const SEEDS = Number(process.env["COORDINATOR_SEEDS"] ?? 3);
+const SEEDS = Number(process.env["KSTREAM_COORDINATOR_SEEDS"] ?? 3);
 const TROUBLE_MS = 30_000;
 const GROUP = "g";
 const TOPICS: Readonly<Record<string, Layout>> = {

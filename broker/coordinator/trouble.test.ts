@@ -10,7 +10,7 @@ import { offsetFetch } from "../../core/protocol/09-offset-fetch.ts";
 import { HandMadeCluster, type Layout, makeTrouble } from "./hand-made-cluster.test-helper.ts";
 
 /** In CI so many; all that matters is that each is another story. */
-const SEEDS = Number(process.env["COORDINATOR_SEEDS"] ?? 3);
+const SEEDS = Number(process.env["KSTREAM_COORDINATOR_SEEDS"] ?? 3);
 const PARTITIONS = 3;
 const WORKERS = 2;
 const TROUBLE_MS = 30_000;

@@ -21,6 +21,7 @@ export function clusterCommand(): CommandUnknownOpts {
   command.addCommand(drainCommand());
   command.addCommand(rebalanceCommand());
   command.addCommand(removeCommand());
+  command.addCommand(upgradeCommand());
   return command;
 }
 
@@ -196,4 +197,25 @@ Examples:
   kstream cluster remove 3`,
     )
     .action(async (node, options) => (await import("./cluster/drain.ts")).remove(node, options));
+}
+
+function upgradeCommand() {
+  return new Command("upgrade")
+    .summary("raise features to what all brokers can run")
+    .description(
+      "Raise the features of the cluster to the levels that all its brokers can run, once all are of " +
+        "the new version. Nothing changes without --execute.",
+    )
+    .option("--execute", "do it, and not only show it")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream cluster upgrade
+  kstream cluster upgrade --execute`,
+    )
+    .action(async (options) => (await import("./cluster/upgrade.ts")).upgrade(options));
 }

@@ -70,7 +70,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "cluster",
-    summary: "see how a cluster is, start one here, move a node into one",
+    summary: "see how a cluster is, take brokers out, start one here, move a node into one",
     load: async () => (await import("./cluster.ts")).clusterCommand(),
   },
   {

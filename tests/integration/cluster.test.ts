@@ -1,12 +1,12 @@
 /** `kstream cluster`, and members of clusters as processes; what needs etcd runs where it is installed. */
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Errors } from "../../core/errors.ts";
 import { saslHandshake } from "../../core/protocol/17-sasl-handshake.ts";
 import { brokerHeartbeat } from "../../core/protocol/63-broker-heartbeat.ts";
 import { ETCD } from "../compat/install.ts";
-import { freshDir, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
+import { freshDir, KSTREAM, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
 import { ClusterProcess, TEST_SECRET } from "../harness/cluster-process.ts";
 import { EtcdServers } from "../harness/etcd-process.ts";
 import { RawClient } from "../harness/raw-client.ts";
@@ -115,6 +115,34 @@ test("what the commands need is said in their help", async () => {
     expect(stdout).toContain(name);
   }
 });
+
+withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async () => {
+  const data = join(freshDir("local"), "data");
+  // Two neighbours below the ports that the system gives to others.
+  const port = 12_000 + process.pid % 10_000 * 2;
+  const child = Bun.spawn([
+    ...[KSTREAM, "cluster", "start-local", "-n", "2", "--etcd", "--json"],
+    ...["--data", data, "--port", String(port), "--set", "num.partitions=2"],
+  ], {
+    env: { ...process.env, PATH: `${dirname(ETCD)}:${process.env["PATH"]}` },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  let said = "";
+  for await (const chunk of child.stdout) {
+    said += new TextDecoder().decode(chunk);
+    if (said.endsWith("}\n")) break;
+  }
+  const started = new Map<string, unknown>(Object.entries(JSON.parse(said)));
+  expect([...started.keys()]).toEqual(["cluster", "bootstrap", "metadata", "data", "brokers"]);
+  const brokers = String(started.get("bootstrap"));
+  await ok(["topic", "create", "two", "-r", "2"], { brokers });
+  expect(await ok(["cluster", "status"], { brokers })).toContain("2, all in sync");
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(0);
+  await fails(["cluster", "status"], 3, ["no broker answers"], { brokers });
+}, 60_000);
 
 const SIZE = 3;
 let cluster: ClusterProcess | null = null;

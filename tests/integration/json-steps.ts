@@ -39,6 +39,7 @@ export function jsonSteps(directory: string): readonly JsonStep[] {
     step("txn list"),
     step("txn hanging"),
     step("cluster status"),
+    step("cluster upgrade"),
     step("clients"),
     step("dev fault add", "fetch", "topic=nowhere", "latency=1ms", "once"),
     step("dev fault list"),

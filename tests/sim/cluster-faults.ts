@@ -10,7 +10,8 @@ const CUT_MS_MAX = 30_000;
 const SLOW_MS_MAX = 30_000;
 const OUTAGE_MS_MAX = 30_000;
 const FULL_MS_MAX = 20_000;
-const JUMP_MS_MAX = 3_600_000;
+/** Beyond an hour brokers refuse the timestamps of clients. */
+const JUMP_MS_MAX = 3_000_000;
 const ROLL_MS = 8_000;
 /** Room that a disk has left when it is to become full. */
 const ROOM_BYTES = 3000;
@@ -63,6 +64,7 @@ export class ClusterFaults {
     Object.assign(etcdFaults, NO_ETCD_FAULTS);
     for (const node of nodes) {
       node.host.delayMs = 0;
+      node.host.wallAheadMs = 0;
       node.host.resume();
       node.cutFromEtcd(false);
       node.disk.faults.maxBytes = Infinity;
@@ -99,7 +101,7 @@ export class ClusterFaults {
         return this.#slow(node);
       case "clockJump":
         this.#note(`the clock of ${node.id} jumps`);
-        node.host.wallAheadMs += random.between(-JUMP_MS_MAX, JUMP_MS_MAX);
+        node.host.wallAheadMs = random.between(-JUMP_MS_MAX, JUMP_MS_MAX);
         return;
       case "fullDisk":
         return this.#fill(node);

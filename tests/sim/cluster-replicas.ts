@@ -14,8 +14,7 @@ import {
 } from "../../core/records/batch-header.ts";
 import { atOnce } from "../../core/steps.ts";
 import { type ClusterNode, DATA_DIR } from "./cluster-node.ts";
-import type { FaultyDisk } from "./faulty-disk.ts";
-import { expect } from "./violation.ts";
+import { expect, Violation } from "./violation.ts";
 
 /** A batch that was below a high watermark. */
 interface SettledBatch {
@@ -48,7 +47,7 @@ export class ClusterReplicas {
       let settled = this.#settled.get(key);
       if (settled === undefined) this.#settled.set(key, settled = new Map());
       const name = `${topic}-${index}`;
-      for (const batch of batchesOf(node.disk, name)) {
+      for (const batch of batchesOf(node, name)) {
         if (batch.end <= from) continue;
         if (batch.end > highWatermark) break;
         this.#compare(node, name, settled, batch);
@@ -112,7 +111,7 @@ export class ClusterReplicas {
       for (const partition of node.running?.broker.partitions.opened() ?? []) {
         const name = `${partition.topic}-${partition.index}`;
         const start = partition.logStartOffset;
-        const batches = [...batchesOf(node.disk, name)]
+        const batches = [...batchesOf(node, name)]
           .filter(({ end }) => end > start)
           .map(({ bytes, position }) =>
             bytes.subarray(position, position + batchSizeBytes(bytes, position))
@@ -140,15 +139,23 @@ interface PlacedBatch {
 }
 
 /** The batches of a log as the disk has them, in order. */
-function* batchesOf(disk: FaultyDisk, name: string): Generator<PlacedBatch> {
+function* batchesOf({ disk, id }: ClusterNode, name: string): Generator<PlacedBatch> {
   const prefix = `${DATA_DIR}/${name}/`;
   const files = [...disk.files()]
     .filter(([path]) => path.startsWith(prefix) && path.endsWith(".log"))
     .toSorted(([a], [b]) => a < b ? -1 : 1);
-  for (const [, { cache: bytes }] of files) {
+  for (const [path, { cache: bytes }] of files) {
     let position = 0;
-    for (let size; (size = batchSizeAt(bytes, position)) > 0; position += size) {
+    for (let size; (size = sizeAt(`${id}:${path}`, bytes, position)) > 0; position += size) {
       yield { bytes, position, end: lastOffset(bytes, position) + 1 };
     }
+  }
+}
+
+function sizeAt(path: string, bytes: Uint8Array, position: number): number {
+  try {
+    return batchSizeAt(bytes, position);
+  } catch (error) {
+    throw new Violation(`${path} of ${bytes.length} bytes: ${String(error)}`);
   }
 }

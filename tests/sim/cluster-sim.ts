@@ -165,6 +165,8 @@ export class ClusterSim {
   heal(): void {
     const { world } = this;
     world.note("all is well");
+    // Else partitions would be on their way for ever.
+    for (const client of this.#clients) if (client instanceof Operator) client.stop();
     this.#faults.heal();
     world.until(
       "all brokers are up",

@@ -148,7 +148,8 @@ export function openDataDirs(
   return DataDirs.open(io, logger, {
     paths: options.dataDirs,
     vitalTopic,
-    ...(clusterId !== undefined && { clusterId }),
+    // A member's replicas get again what they have lost.
+    ...(clusterId !== undefined && { clusterId, cutsDamage: true }),
     nodeId: config.get("node.id"),
     logConfig: (topic) => topic === METADATA_LOG_ID.topic ? METADATA_LOG_CONFIG : byDefault,
     codecs: options.codecs,

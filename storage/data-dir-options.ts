@@ -22,6 +22,11 @@ export interface DataDirOptions {
    * it: under a clock that was moved, clients' timestamps say nothing.
    */
   readonly retentionByAppendTime?: boolean;
+  /**
+   * A log that recovery finds damaged is cut there, as Kafka does, and not kept around the hole: others
+   * have what is lost. Default false.
+   */
+  readonly cutsDamage?: boolean;
   /** Called once when a sync has failed: nothing can be acknowledged from then on. */
   readonly onFailure?: (error: Error) => void;
   readonly limits?: Partial<DataDirLimits>;

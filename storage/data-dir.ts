@@ -112,6 +112,7 @@ export class DataDir {
       scheduler: new CommitScheduler(this.limits.syncsInFlight),
       keyIndexing: new KeyIndexing(io.clock, this.limits.keyIndex),
       retentionByAppendTime: options.retentionByAppendTime === true,
+      cutsDamage: options.cutsDamage === true,
       producerIdExpirationMs: this.limits.producerIdExpirationMs,
       path: options.path,
       failure: () => this.failed,

@@ -22,6 +22,8 @@ export interface LogContext {
   readonly keyIndexing: KeyIndexing;
   /** See `DataDirOptions`. */
   readonly retentionByAppendTime: boolean;
+  /** See `DataDirOptions`. */
+  readonly cutsDamage: boolean;
   /** `producer.id.expiration.ms`. */
   readonly producerIdExpirationMs: number;
   /** Path of the data directory. */

@@ -23,8 +23,6 @@ export class LogState {
   cleanedTo: number | null;
   /** Below it everything is on all replicas that count; null: there is one, or nobody has said. */
   highWatermark: number | null = null;
-  /** The first offset that recovery found damaged and kept; null: none. */
-  damagedFrom: number | null;
   /** Offsets from here on were written by this process. */
   trustedEnd: number;
   /** Counts truncations and the removal: what began before one does not speak of what came after. */
@@ -48,7 +46,6 @@ export class LogState {
     this.startOffset = recovered?.logStartOffset ?? 0;
     this.endOffset = recovered?.logEndOffset ?? 0;
     this.cleanedTo = recovered?.cleanedTo ?? null;
-    this.damagedFrom = recovered?.damagedFrom ?? null;
     this.trustedEnd = this.endOffset;
   }
 

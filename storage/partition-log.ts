@@ -128,11 +128,6 @@ export class PartitionLog {
     return this.state.startOffset;
   }
 
-  /** The first offset that was found damaged when the log was opened, with more behind it; or null. */
-  get damagedFrom(): number | null {
-    return this.state.damagedFrom;
-  }
-
   /** The next offset to be assigned. */
   get logEndOffset(): number {
     return this.state.endOffset;
@@ -315,7 +310,6 @@ export class PartitionLog {
       state.highWatermark = Math.min(state.highWatermark, cut.offset);
     }
     state.trustedEnd = Math.min(state.trustedEnd, cut.offset);
-    if (state.damagedFrom !== null && cut.offset <= state.damagedFrom) state.damagedFrom = null;
     state.epochs.truncateFromEnd(cut.offset);
     this.durability.noteCut(cut.offset);
     if (state.cleanedTo !== null) state.cleanedTo = Math.min(state.cleanedTo, cut.offset);

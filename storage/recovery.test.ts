@@ -130,6 +130,25 @@ describe("after a crash", () => {
     expect(offsets(world)).toBe("++++x+++++");
   });
 
+  test("a replica is cut at damage, and goes on there", () => {
+    for (const segmentBytes of [3, 100].map((batches) => batches * BATCH_BYTES)) {
+      const world = worldOfTen({ segmentBytes });
+      world.cutsDamage = true;
+      world.kill(() => {
+        world.disk.remove("/data/recovery-point-offset-checkpoint");
+        const inSegment = segmentBytes < 10 * BATCH_BYTES ? 1 : 4;
+        const name = inSegment === 1 ? "00000000000000000003.log" : LOG;
+        world.damage(name, flip(inSegment * BATCH_BYTES + 100));
+      });
+      expect(world.complaints).toEqual(["a torn end is cut off"]);
+      expect(offsets(world)).toBe("++++");
+      expect(retry(world, 3)).toMatchObject({ ok: true, duplicate: true, baseOffset: 3 });
+      expect(retry(world, 4)).toMatchObject({ ok: true, duplicate: false, baseOffset: 4 });
+      world.restart();
+      expect(offsets(world)).toBe("+++++");
+    }
+  });
+
   test("a wrong base offset, which no CRC covers, does not move the end", () => {
     const world = worldOfTen();
     world.kill(() => world.damage(LOG, flip(9 * BATCH_BYTES + 4)));

@@ -14,6 +14,7 @@
  *   index missing or of odd size, below             made again from that segment's batches
  *   index above                                     cut at the trusted offset, made again from there
  *   above, damage, a good batch follows             kept: reads of those offsets say CORRUPT_MESSAGE
+ *                                                   (a replica, `cutsDamage`: cut there)
  *   above, damage, nothing good follows             cut there; segments behind it go
  *   a segment's end is missing, later ones good     kept, as damage
  *   below, damage                                   kept; found by reads, never cut
@@ -72,8 +73,6 @@ export interface RecoveredLog {
   readonly epochs: LeaderEpochs;
   readonly producers: ProducerStates;
   readonly snapshotOffsets: readonly number[];
-  /** The first offset that is damaged with something good behind it, as far as was read; null: none. */
-  readonly damagedFrom: number | null;
   /** Up to where the log has been cleaned; null if it never was. */
   readonly cleanedTo: number | null;
   /** What was purged and can come back, the oldest first. */
@@ -158,7 +157,6 @@ class LogRecovery {
   private cut: Cut | null = null;
   /** Whether something at or above the trusted offset is damaged. */
   private isBehindDamage = false;
-  private damagedFrom: number | null = null;
   private readonly scanned = new Set<Segment>();
   /** Base offsets of segments that lack an index. */
   private readonly incomplete = new Set<number>();
@@ -210,7 +208,6 @@ class LogRecovery {
       epochs: this.epochs,
       producers: this.producers.producers,
       snapshotOffsets: this.producers.kept,
-      damagedFrom: this.damagedFrom,
       cleanedTo: this.checkpoints.cleanedTo ?? (this.found.swapped.length > 0 ? 0 : null),
       purges: this.found.purges,
     };
@@ -285,6 +282,7 @@ class LogRecovery {
     at: number,
     batch: { position: number; sizeBytes: number },
   ): void {
+    if (this.isBehindCut) return;
     const facts = factsOf(bytes, at);
     segment.note(facts, batch.position, this.config.indexIntervalBytes);
     if (facts.baseOffset >= this.epochsFrom) {
@@ -295,12 +293,16 @@ class LogRecovery {
     if (aborted !== null && segment.abortedIndex.isWhole) segment.abortedIndex.append(aborted);
     if (this.cut !== null) {
       const { offset } = this.cut;
-      this.damagedFrom ??= offset;
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
     }
     this.cut = null;
     this.foundEnd = facts.lastOffset + 1;
     this.endOffset = Math.max(this.endOffset, this.foundEnd);
+  }
+
+  /** Whether what is read goes, good as it may be (`DataDirOptions.cutsDamage`). */
+  private get isBehindCut(): boolean {
+    return this.context.cutsDamage && this.cut !== null && this.cut.offset >= this.trusted;
   }
 
   private noteDamage(segment: Segment, damage: { position: number; offset: number }): void {
@@ -319,7 +321,6 @@ class LogRecovery {
     const { cut } = this;
     if (cut === null) return;
     if (cut.offset < this.trusted) {
-      this.damagedFrom ??= cut.offset;
       this.report("data is damaged at the end of a log", { from: cut.offset, to: this.endOffset });
     } else {
       const behind = cut.segment.sizeBytes - cut.position;

@@ -223,7 +223,8 @@ export class Member implements ClusterServices {
   }
 
   #host(): Promise<void> {
-    return this.replication.start(this.#partitions);
+    this.replication.start(this.#partitions);
+    return Promise.resolve();
   }
 
   /** The name of the listener that brokers use among themselves. */

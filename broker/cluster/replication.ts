@@ -82,32 +82,8 @@ export class Replication {
    * broker have its registration: before, they may say that it leads what it led in an earlier life, and
    * followers would cut off what it has lost since.
    */
-  async start(partitions: PartitionSet): Promise<void> {
+  start(partitions: PartitionSet): void {
     assert(this.#fetchers === null, "replication starts once");
-    await this.#cutDamage();
-    if (!this.#closed.signal.aborted) this.#start(partitions);
-  }
-
-  /**
-   * What others have as well need not be kept around holes, as the only copy is: a replica goes on before
-   * the first, and gets the rest again. As Kafka's recovery does.
-   */
-  async #cutDamage(): Promise<void> {
-    const { dataDirs, logger, metadata } = this.#options;
-    for (const log of [...dataDirs.logs()]) {
-      const { damagedFrom, logStartOffset, topicId, partition, name } = log;
-      const replicas = metadata.topicById(topicId)?.partitions[partition]?.replicas ?? [];
-      if (damagedFrom === null || replicas.length < 2) continue;
-      logger.warn("a damaged replica is cut, the rest comes from the leader", {
-        log: name,
-        from: damagedFrom,
-        to: log.logEndOffset,
-      });
-      await log.truncateTo(Math.max(damagedFrom, logStartOffset));
-    }
-  }
-
-  #start(partitions: PartitionSet): void {
     const { metadata, clock, logger, config, dataDirs, peers } = this.#options;
     const brokerEpoch = () => this.#options.brokerEpoch();
     const { nodeId } = dataDirs;

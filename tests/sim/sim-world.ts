@@ -20,6 +20,8 @@ export class SimWorld {
   /** What was logged as a warning or an error. */
   readonly complaints: string[] = [];
   config: LogConfig;
+  /** Of the next process. */
+  cutsDamage = false;
   dir: DataDir;
 
   constructor(
@@ -42,6 +44,7 @@ export class SimWorld {
       nodeId,
       logConfig: () => this.config,
       codecs: {},
+      cutsDamage: this.cutsDamage,
       // It cleans when a story says so.
       cleaner: () => ({ ...DEFAULT_CLEANER_CONFIG, threads: 0, ...this.cleaner }),
       limits: { retentionCheckMs: NEVER_MS, checkpointMs: 1, ...this.limits },

@@ -11,6 +11,7 @@ function queueOf(length: number): PartitionQueue {
   const queue = new PartitionQueue("t", 0);
   for (let i = 0; i < length; i++) {
     queue.open = new ProducerBatch(options, i, 64);
+    queue.open.append(0, null, new Uint8Array(1), undefined, undefined, 0);
     queue.closeOpen();
   }
   return queue;
@@ -32,4 +33,20 @@ test("what has waited too long is dropped, the oldest first, and the others stay
   expect(dropped.map(({ createdMs }) => createdMs)).toEqual([0, 1, 2]);
   const rest = [queue, queue].map((each) => each.take(null, (stale) => stale).createdMs);
   expect([...rest, queue.sendable]).toEqual([3, 4, null]);
+});
+
+test("the first batch of an identity flies alone: no leader may see the second one first", () => {
+  const queue = queueOf(4);
+  const identity = { producerId: 7, epoch: 0 };
+  const take = () => queue.take(identity, ({ producerId }) => ({ producerId, epoch: 1 }));
+  const first = take();
+  expect(queue.sendable).toBeNull();
+  queue.retry(first);
+  expect(take()).toBe(first);
+  queue.acknowledged(first);
+  const second = take();
+  expect(queue.sendable?.createdMs).toBe(2);
+  queue.abandoned(second);
+  expect(take().createdMs).toBe(2);
+  expect(queue.sendable).toBeNull();
 });

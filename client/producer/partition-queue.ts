@@ -25,6 +25,9 @@ interface Slot {
  * a batch that was refused for good or split: the broker took nothing behind it, so no duplicate can
  * come of it. Where a batch was given up without an answer, or the broker's count is not ours, a new
  * epoch begins (KIP-360).
+ *
+ * The first batch of an identity flies alone: a broker takes any number of a producer that it does not
+ * know, so where the leader moves, the new one could take the second batch first.
  */
 export class PartitionQueue {
   /** The batch that takes records. */
@@ -42,6 +45,8 @@ export class PartitionQueue {
   #identity: ProducerIdentity | null = null;
   #newEpochNeeded = false;
   #nextSequence = 0;
+  /** Whether the partition's log has a batch of this identity, so that every leader knows its count. */
+  #isKnown = false;
 
   constructor(readonly topic: string, readonly partition: number) {}
 
@@ -49,7 +54,8 @@ export class PartitionQueue {
   get sendable(): ProducerBatch | null {
     const next = this.#pending[0] ?? null;
     if (this.#flying === 0) return next;
-    const alone = this.#recovering || this.#newEpochNeeded || this.#retryFlies ||
+    const isNew = this.#identity !== null && !this.#isKnown;
+    const alone = isNew || this.#recovering || this.#newEpochNeeded || this.#retryFlies ||
       (next !== null && next.attempts > 0);
     return alone ? null : next;
   }
@@ -79,6 +85,7 @@ export class PartitionQueue {
   acknowledged(batch: ProducerBatch): void {
     const slot = this.#slots.find((slot) => slot.batch === batch);
     if (slot !== undefined) slot.acknowledged = true;
+    this.#isKnown = true;
     this.#land(batch, [], true);
   }
 
@@ -142,6 +149,7 @@ export class PartitionQueue {
       if (this.#identity?.producerId !== next.producerId || this.#identity.epoch !== next.epoch) {
         // Each epoch counts from 0, and must not begin while batches of the last one fly.
         this.#identity = next;
+        this.#isKnown = false;
         this.#nextSequence = 0;
         batch.sequence = -1;
         for (const waiting of this.#pending) waiting.sequence = -1;

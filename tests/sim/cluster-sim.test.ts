@@ -11,6 +11,12 @@ const ALONE = {
   losesOne: false,
 } as const;
 
+test("a few seeds of the simulated cluster hold", () => {
+  for (let seed = 1; seed <= 3; seed++) {
+    new ClusterSim(seed, silentLogger, { ...QUIET, brokers: 3 }).run();
+  }
+}, 60_000);
+
 test("the world of clusters holds for one broker", () => {
   new ClusterSim(1, silentLogger, { ...QUIET, ...ALONE }).run();
 }, 60_000);

@@ -211,7 +211,7 @@ export class ClusterSim {
     const { durability, minInsync } = this.options;
     if (durability === "fsync") return true;
     const isUp = this.world.nodes.every(({ state }) => state === "up");
-    if (minInsync < 2 || !isUp || !this.#mayEnd() || !this.#isWhole()) return false;
+    if (minInsync < 2 || !isUp || !this.#mayEnd() || !this.#isWhole(minInsync)) return false;
     this.#lastCut = { id: node.id, epoch: this.#brokerEpoch(node.id) };
     return true;
   }
@@ -231,11 +231,12 @@ export class ClusterSim {
   /** Whose power was cut last, and the epoch of its registration then. */
   #lastCut: { readonly id: number; readonly epoch: number } | null = null;
 
-  #isWhole(): boolean {
+  #isWhole(leastReplicas = 1): boolean {
     const topics = [...this.world.replicas.newest?.topics.values() ?? []];
     return topics.every(({ partitions }) =>
       partitions.every(({ leader, isr, replicas, adding = [], removing = [] }) =>
-        leader >= 0 && isr.length === replicas.length && adding.length + removing.length === 0
+        leader >= 0 && isr.length === replicas.length && isr.length >= leastReplicas &&
+        adding.length + removing.length === 0
       )
     );
   }

@@ -217,10 +217,15 @@ const missingOr = (check: Check): Check => (value) => value === undefined || che
 const truth: Check = (value) => typeof value === "boolean";
 const oneOf = (...words: readonly string[]): Check => (value) =>
   typeof value === "string" && words.includes(value);
-const isShaped = (value: unknown, shape: Readonly<Record<string, Check>>) => {
+type Shape = Readonly<Record<string, Check>>;
+/** There are hundreds of thousands of records to a start. */
+const fieldsOf = new WeakMap<Shape, readonly (readonly [name: string, check: Check])[]>();
+const isShaped = (value: unknown, shape: Shape) => {
   if (typeof value !== "object" || value === null) return false;
-  const fields = new Map<string, unknown>(Object.entries(value));
-  return Object.entries(shape).every(([name, check]) => check(fields.get(name)));
+  let fields = fieldsOf.get(shape);
+  if (fields === undefined) fieldsOf.set(shape, fields = Object.entries(shape));
+  for (const [name, check] of fields) if (!check(Reflect.get(value, name))) return false;
+  return true;
 };
 const listOf = (shape: Readonly<Record<string, Check>>): Check => (value) =>
   Array.isArray(value) && value.every((item) => isShaped(item, shape));
@@ -308,10 +313,9 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 function isMetadataRecord(value: unknown): value is MetadataRecord {
   if (typeof value !== "object" || value === null) return false;
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const type = fields.get("type");
+  const type: unknown = Reflect.get(value, "type");
   if (typeof type !== "string" || !Object.hasOwn(SHAPES, type)) return false;
-  if (fields.get("version") !== 1) return false;
+  if (Reflect.get(value, "version") !== 1) return false;
   const shape: Readonly<Record<string, Check>> | undefined = SHAPES[type as keyof typeof SHAPES];
   return isShaped(value, shape ?? {});
 }

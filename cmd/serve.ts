@@ -161,7 +161,12 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     ...(typeof admin === "object" ? [admin] : []),
   ];
   refuseInsecure(bound, options.insecure === true);
-  const cluster = await member?.clusterOptions(options, { logger, version, listeners });
+  const cluster = await member?.clusterOptions(options, {
+    logger,
+    version,
+    listeners,
+    interBrokerListener: config.get("inter.broker.listener.name"),
+  });
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   const signals = listenForSignals(logger);

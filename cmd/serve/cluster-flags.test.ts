@@ -19,7 +19,12 @@ const FLAGS: ClusterFlags = { cluster: "c", metadata: "etcd://127.0.0.1:2379", j
 const HERE = memberListeners(listenerSpecs(["127.0.0.1:9092"], []), []);
 
 const optionsOf = (flags: Partial<ClusterFlags>, listeners: readonly ListenerSpec[] = HERE) =>
-  clusterOptions({ ...FLAGS, ...flags }, { logger: silentLogger, version: "1.2.3", listeners });
+  clusterOptions({ ...FLAGS, ...flags }, {
+    logger: silentLogger,
+    version: "1.2.3",
+    listeners,
+    interBrokerListener: null,
+  });
 
 /** The message of the refusal. */
 async function refusal(flags: Partial<ClusterFlags>, listeners = HERE): Promise<string> {
@@ -74,6 +79,22 @@ test("gossip is told by address where the listener is advertised by name", async
   expect(await refusal({}, nowhere)).toContain("the address of no.such.invalid cannot be found");
 });
 
+test("brokers meet, and gossip, on the first listener or the one that is named", async () => {
+  const specs = listenerSpecs(["OUT=127.0.0.1:9092", "IN=127.0.0.1:9093"], []);
+  const listeners = memberListeners(specs, []);
+  const between = (interBrokerListener: string | null) =>
+    clusterOptions(FLAGS, {
+      logger: silentLogger,
+      version: "1",
+      listeners,
+      interBrokerListener,
+    });
+  expect((await between(null)).interBrokerListener).toBe("OUT");
+  const named = await between("in");
+  expect([named.interBrokerListener, named.gossip?.bind.port]).toEqual(["IN", 19_093]);
+  await expect(between("NONE")).rejects.toThrow("cannot meet on the listener NONE");
+});
+
 test("the secret is in a file or a variable, with old ones behind it", async () => {
   const file = join(dir, "secret");
   writeFileSync(file, `# of the shop\n${SECRET}\n\n  ${SECRET}-old  \r\n`, { mode: 0o600 });
@@ -86,7 +107,7 @@ test("the secret is in a file or a variable, with old ones behind it", async () 
     wallMs: () => 0,
     write: (line) => lines.push(line),
   });
-  const surroundings = { logger, version: "1", listeners: HERE };
+  const surroundings = { logger, version: "1", listeners: HERE, interBrokerListener: null };
   await clusterOptions({ ...FLAGS, secretFile: file }, surroundings);
   expect(lines).toEqual([]);
   chmodSync(file, 0o644);

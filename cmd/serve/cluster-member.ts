@@ -30,12 +30,14 @@ export interface ClusterSurroundings {
   readonly version: string;
   /** As `memberListeners` gives them. */
   readonly listeners: readonly ListenerSpec[];
+  /** `inter.broker.listener.name` */
+  readonly interBrokerListener: string | null;
 }
 
 /** The options of a member. Throws an `OperatorError` (usage). */
 export async function clusterOptions(
   flags: ClusterFlags,
-  { logger, version, listeners }: ClusterSurroundings,
+  { logger, version, listeners, interBrokerListener }: ClusterSurroundings,
 ): Promise<ClusterOptions> {
   const { cluster: name = "", metadata } = flags;
   if (metadata === undefined) {
@@ -48,15 +50,15 @@ export async function clusterOptions(
   const store = etcdStoreAt(parseEtcdUrl(metadata), (path) => textOf(path, "--metadata"));
   const secrets = secretsOf(flags, logger);
   refuseStrangers(listeners, secrets);
-  const [first] = listeners;
-  if (first === undefined) throw refuse("there is no listener", "", "say --listen host:port");
-  const advertised = first.advertised?.host ?? first.bind.host;
-  const port = gossipPortOf(flags.gossipPort, first.bind.port);
-  const bindHost = await addressOf(first.bind.host, null);
+  const between = listenerBetween(listeners, interBrokerListener);
+  const advertised = between.advertised?.host ?? between.bind.host;
+  const port = gossipPortOf(flags.gossipPort, between.bind.port);
+  const bindHost = await addressOf(between.bind.host, null);
   return {
     name,
     etcd: store,
     host: flags.host ?? hostname(),
+    interBrokerListener: between.name,
     secrets,
     gossip: {
       bind: { host: bindHost, port },
@@ -66,6 +68,19 @@ export async function clusterOptions(
       loadPercent: loadPercent(),
     },
   };
+}
+
+/** The listener that brokers use among themselves: the one that is named, else the first. */
+function listenerBetween(listeners: readonly ListenerSpec[], name: string | null): ListenerSpec {
+  const found = name === null
+    ? listeners[0]
+    : listeners.find((listener) => listener.name === name.toUpperCase());
+  if (found !== undefined) return found;
+  throw refuse(
+    `brokers cannot meet on the listener ${name}`,
+    "nothing listens by that name",
+    `set inter.broker.listener.name to one of ${listeners.map((each) => each.name).join(", ")}`,
+  );
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { Connection, ConnectionError } from "../core/connection.ts";
 import type { Authenticate } from "../core/connection.ts";
-import { seemsToWantSasl } from "../core/connection-error.ts";
+import { addressText, seemsToWantSasl } from "../core/connection-error.ts";
 import { Errors } from "../core/errors.ts";
 import { sleep } from "../core/io.ts";
 import type { HostPort } from "../core/io.ts";
@@ -66,6 +66,8 @@ const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
 
 /** A broker on its way down may look once like one that wants to know who the client is. */
 const SASL_REFUSALS_MAX = 3;
+/** For so long a broker that did not answer is asked after the others. */
+const FAILED_MS = 30_000;
 
 /** A view of a cluster and the connections to it. */
 export class Cluster {
@@ -74,6 +76,8 @@ export class Cluster {
   #controllerId = -1;
   #closed = false;
   readonly #bootstrapNext: number;
+  /** When brokers were last found not to answer, by address. */
+  readonly #failedMs = new Map<string, number>();
   /** How often metadata were asked for. */
   #refreshes = 0;
   readonly #io: ClientIo;
@@ -199,7 +203,7 @@ export class Cluster {
       ...beginningAt(this.options.brokers, this.#bootstrapNext),
     ];
     let last: unknown = new TimeoutError("no broker address is known");
-    for (const address of addresses) {
+    for (const address of this.#answeringFirst(addresses)) {
       try {
         return await this.connect(address, "main", signal);
       } catch (error) {
@@ -208,6 +212,17 @@ export class Cluster {
       }
     }
     throw last;
+  }
+
+  /** Those that have not answered lately come last: each may cost the time of a request. */
+  #answeringFirst(addresses: readonly HostPort[]): HostPort[] {
+    const sinceMs = this.#io.clock.monotonicMs() - FAILED_MS;
+    const hasFailed = (address: HostPort) =>
+      (this.#failedMs.get(addressText(address)) ?? -Infinity) > sinceMs;
+    return [
+      ...addresses.filter((address) => !hasFailed(address)),
+      ...addresses.filter(hasFailed),
+    ];
   }
 
   /** A connection to the broker with this id; asks for metadata if it is unknown. */
@@ -257,10 +272,17 @@ export class Cluster {
     const forget = () => {
       if (this.#connections.get(key) === opening) this.#connections.delete(key);
     };
+    const fail = (error: unknown) => {
+      forget();
+      const isMute = error instanceof ConnectionError &&
+        (error.failure === "timeout" || error.failure === "refused");
+      if (isMute) this.#failedMs.set(addressText(address), this.#io.clock.monotonicMs());
+    };
     opening.then((connection) => {
       if (this.#closed) connection.close();
-      connection.onClose(forget);
-    }, forget);
+      this.#failedMs.delete(addressText(address));
+      connection.onClose(fail);
+    }, fail);
     return opening;
   }
 

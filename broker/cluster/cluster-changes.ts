@@ -57,7 +57,7 @@ export class ClusterChanges implements MetadataChanges {
           createTopics,
           { topics: topics.map(wireTopic), timeoutMs, validateOnly },
           (answer) => answer.topics.some((topic) => topic.errorCode === Errors.NOT_CONTROLLER),
-          { timeoutMs },
+          { timeoutMs, use: "changes" },
         ),
     );
     if (!response.ok) return topics.map(() => response);
@@ -91,7 +91,7 @@ export class ClusterChanges implements MetadataChanges {
         allocateProducerIds,
         { brokerId: nodeId, brokerEpoch },
         (answer) => answer.errorCode === Errors.NOT_CONTROLLER,
-        { timeoutMs: TIMEOUT_MS },
+        { timeoutMs: TIMEOUT_MS, use: "producer ids" },
       ));
     if (!response.ok) return response;
     const { errorCode: error, producerIdStart, producerIdLen: count } = response.value;

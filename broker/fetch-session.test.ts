@@ -5,6 +5,7 @@ import {
   type FetchTarget,
   FINAL_EPOCH,
   INITIAL_EPOCH,
+  SessionPartition,
   type SessionRequest,
 } from "./fetch-session.ts";
 
@@ -134,6 +135,18 @@ describe("fetch sessions", () => {
     time.nowMs = 5000;
     expect(open(sessions, target("c", 0))).not.toBeNull();
     expect(sessions.plan(request({ sessionId: large, sessionEpoch: 2 })).kind).toBe("error");
+  });
+
+  test("clients make room for brokers, and brokers for clients only when they are gone", () => {
+    const { time, sessions } = setUp({ slots: 1, evictionMs: 1000 });
+    const session = (isFollower: boolean) =>
+      sessions.open([new SessionPartition(target("a", 0))], true, isFollower);
+    expect(session(false)).not.toBeNull();
+    expect(session(true)).not.toBeNull();
+    expect(session(false)).toBeNull();
+    time.nowMs += 5000;
+    expect(session(false)).not.toBeNull();
+    expect(sessions.size).toBe(1);
   });
 
   test("no slots, no sessions", () => {

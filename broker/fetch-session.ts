@@ -59,6 +59,8 @@ export class FetchSession {
     readonly id: number,
     readonly usesTopicIds: boolean,
     readonly createdMs: number,
+    /** Whether it is a broker's: those of clients make room for it. */
+    readonly isFollower = false,
   ) {
     this.lastUsedMs = createdMs;
   }
@@ -162,10 +164,14 @@ export class FetchSessions {
   }
 
   /** Opens a session over the partitions of a full fetch; null where there is no room for it. */
-  open(partitions: readonly SessionPartition[], usesTopicIds: boolean): FetchSession | null {
+  open(
+    partitions: readonly SessionPartition[],
+    usesTopicIds: boolean,
+    isFollower = false,
+  ): FetchSession | null {
     const nowMs = this.#clock.monotonicMs();
-    if (!this.#makeRoom(partitions.length, nowMs)) return null;
-    const session = new FetchSession(this.#freshId(), usesTopicIds, nowMs);
+    if (!this.#makeRoom(partitions.length, nowMs, isFollower)) return null;
+    const session = new FetchSession(this.#freshId(), usesTopicIds, nowMs, isFollower);
     for (const partition of partitions) {
       session.partitions.set(keyOf(partition.target, usesTopicIds), partition);
     }
@@ -179,8 +185,11 @@ export class FetchSessions {
     this.#sessions.set(session.id, session);
   }
 
-  /** Evicts the idlest session if it is idle for long; else the smallest of those that had time. */
-  #makeRoom(partitionCount: number, nowMs: number): boolean {
+  /**
+   * Evicts the idlest session if it is idle for long; else the smallest of those that had time. Else, for
+   * a broker, a client's; one of a broker makes room for clients only when it is idle.
+   */
+  #makeRoom(partitionCount: number, nowMs: number, isFollower: boolean): boolean {
     if (this.#sessions.size < this.#slots) return true;
     let victim: FetchSession | null = null;
     for (const session of this.#sessions.values()) {
@@ -188,6 +197,8 @@ export class FetchSessions {
         victim = session;
         break;
       }
+      if (session.isFollower && !isFollower) continue;
+      if (isFollower && !session.isFollower && victim?.isFollower !== false) victim = session;
       if (
         nowMs - session.createdMs > this.#evictionMs &&
         session.partitions.size < (victim?.partitions.size ?? partitionCount)

@@ -6,7 +6,7 @@ import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { inlineOffload } from "../core/io/inline-offload.ts";
 import { MetadataImage } from "../cluster/metadata-image.ts";
 import type { IsrProposal } from "../cluster/replication/leader-replicas.ts";
-import type { MetadataRecord } from "../cluster/metadata-records.ts";
+import type { MetadataRecord, PartitionRecord } from "../cluster/metadata-records.ts";
 import { DataDir } from "../storage/data-dir.ts";
 import { DEFAULT_LOG_CONFIG, type Durability } from "../storage/log-config.ts";
 import { FaultyDisk } from "../tests/sim/faulty-disk.ts";
@@ -74,8 +74,9 @@ class World {
     this.partitions.apply(delta);
   }
 
-  lead(leader: number, leaderEpoch: number): void {
-    this.change([this.#partitionRecord(0, leader, leaderEpoch)]);
+  lead(leader: number, leaderEpoch: number, isr?: readonly number[]): void {
+    const record = this.#partitionRecord(0, leader, leaderEpoch);
+    this.change([isr === undefined ? record : { ...record, isr }]);
   }
 
   partition(index = 0): Partition {
@@ -94,7 +95,7 @@ class World {
     return state;
   }
 
-  #partitionRecord(partition: number, leader: number, leaderEpoch: number): MetadataRecord {
+  #partitionRecord(partition: number, leader: number, leaderEpoch: number): PartitionRecord {
     return {
       type: "partition",
       version: 1,
@@ -322,4 +323,37 @@ describe("the partitions of a broker", () => {
     world.clock.advance(1000);
     expect([...world.dataDir.logs()]).toEqual([]);
   });
+});
+
+test("what a new leader does not know to be committed yet is no end (KIP-207)", () => {
+  const world = new World("os");
+  world.alive.add(2);
+  world.lead(1, 1, [1, 2]);
+  const partition = world.partition();
+  expect(partition.isBehindElection).toBe(false);
+  partition.append(batch(), "client");
+  // It is behind what it has written itself, which nobody has seen.
+  expect([partition.highWatermark, partition.isBehindElection]).toEqual([0, false]);
+  world.lead(2, 2, [1, 2]);
+  expect(partition.isBehindElection).toBe(false);
+  world.lead(1, 3, [1, 2]);
+  expect(partition.isBehindElection).toBe(true);
+  partition.noteFetch({ brokerId: 2, brokerEpoch: 1, fetchOffset: 1, logStartOffset: 0 });
+  expect([partition.highWatermark, partition.isBehindElection]).toEqual([1, false]);
+});
+
+test("a change of leadership waits while the log is cut", () => {
+  const world = new World("os");
+  world.lead(1, 1);
+  const partition = world.partition();
+  for (let count = 0; count < 3; count++) partition.append(batch(), "client");
+  world.lead(2, 2, [1, 2]);
+  world.disk.faults.maxLatencyMs = 50;
+  void partition.truncateTo(partition.highWatermark);
+  expect(partition.cutDone).not.toBeNull();
+  world.lead(1, 3, [1, 2]);
+  expect([partition.isLeader, partition.leaderEpoch]).toEqual([false, 2]);
+  world.clock.advance(5000);
+  expect([partition.isLeader, partition.leaderEpoch, partition.cutDone]).toEqual([true, 3, null]);
+  expect(partition.logEndOffset).toBe(partition.highWatermark);
 });

@@ -162,6 +162,14 @@ export class Partition {
     return this.#image.isr;
   }
 
+  /**
+   * Whether the high watermark may be behind what an earlier leader's was: it is known when the followers
+   * have all that this log had at the election (KIP-207).
+   */
+  get isBehindElection(): boolean {
+    return this.#followers !== null && this.#highWatermark < this.#epochStartOffset;
+  }
+
   /** Resolves when the log is not being cut; null if it is not. */
   get cutDone(): Promise<void> | null {
     return this.#cutting?.done ?? null;

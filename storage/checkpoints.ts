@@ -162,7 +162,9 @@ export class Checkpoints {
   /** Most brokers have nothing to say there: then there is no file either. */
   private async saveIfAny(file: OffsetCheckpoint, offsetOf: OffsetOf): Promise<void> {
     const entries = this.entries(offsetOf);
-    if (!file.isEmpty || entries().length > 0) await file.save(entries);
+    const present = entries();
+    const isNeeded = (!file.isEmpty || present.length > 0) && !file.says(present);
+    if (isNeeded) await file.save(entries);
   }
 
   private entries(offsetOf: OffsetOf): () => OffsetEntry[] {

@@ -28,6 +28,12 @@ export class OffsetCheckpoint {
     return this.entries.size === 0;
   }
 
+  /** Whether the file durably says just this. */
+  says(entries: readonly OffsetEntry[]): boolean {
+    return this.isDurable && entries.length === this.entries.size &&
+      entries.every((entry) => this.entries.get(nameOf(entry))?.offset === entry.offset);
+  }
+
   /** The offset of a log, or null. */
   get(name: string): number | null {
     return this.entries.get(name)?.offset ?? null;

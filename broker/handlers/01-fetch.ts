@@ -166,7 +166,10 @@ function respond(
   // Nobody would use, or close, a session that a lost connection asked for.
   if (plan.kind === "full" && !context.signal.aborted) {
     const usesTopicIds = context.apiVersion >= 13;
-    sessionId = broker.fetchSessions.open(plan.partitions, usesTopicIds)?.id ?? NO_SESSION_ID;
+    const isBroker = follower !== null &&
+      context.authorized("CLUSTER_ACTION", "CLUSTER", CLUSTER_NAME);
+    const session = broker.fetchSessions.open(plan.partitions, usesTopicIds, isBroker);
+    sessionId = session?.id ?? NO_SESSION_ID;
   } else if (plan.kind === "incremental") {
     sessionId = plan.session.id;
     if (plan.session.epoch !== plan.epoch) {

@@ -6,7 +6,9 @@
  *    (UNKNOWN_TOPIC_OR_PARTITION);
  * 3. the leader epoch is this broker's (FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; version 4,
  *    KIP-320), and it leads (NOT_LEADER_OR_FOLLOWER);
- * 4. then the offset, its timestamp and its leader epoch; −1 each where there is none, which is
+ * 4. the high watermark is known to be no lower than that of an earlier leader, where the end is asked
+ *    for (OFFSET_NOT_AVAILABLE, before version 5 LEADER_NOT_AVAILABLE; KIP-207);
+ * 5. then the offset, its timestamp and its leader epoch; −1 each where there is none, which is
  *    no error. What the sender's isolation does not let it see is not found.
  */
 import { type ErrorCode, Errors } from "../../core/errors.ts";
@@ -30,6 +32,14 @@ const EARLIEST_LOCAL = -4n;
 const LATEST_TIERED = -5n;
 /** The first offset that is to be tiered (KIP-1023): none. */
 const EARLIEST_PENDING_UPLOAD = -6n;
+
+/** They say nothing of the end. */
+const ALWAYS_KNOWN: readonly bigint[] = [
+  EARLIEST,
+  EARLIEST_LOCAL,
+  LATEST_TIERED,
+  EARLIEST_PENDING_UPLOAD,
+];
 
 /** The version from which on a special timestamp is understood. */
 const SINCE: ReadonlyMap<bigint, number> = new Map([
@@ -116,9 +126,16 @@ async function listOne(
   if (typeof partition === "number") return failed(wanted, partition);
   const error = partition.checkLeader(currentLeaderEpoch);
   if (error !== Errors.NONE) return failed(wanted, error);
+  const notYet = context.apiVersion >= 5
+    ? Errors.OFFSET_NOT_AVAILABLE
+    : Errors.LEADER_NOT_AVAILABLE;
+  if (timestamp === LATEST && partition.isBehindElection) return failed(wanted, notYet);
   const isolation: Isolation = request.isolationLevel === 1 ? "read_committed" : "read_uncommitted";
   const found = await findOffset(partition, timestamp, isolation);
   if (typeof found === "number") return failed(wanted, found);
+  if (found === NOT_FOUND && !ALWAYS_KNOWN.includes(timestamp) && partition.isBehindElection) {
+    return failed(wanted, notYet);
+  }
   return {
     partitionIndex,
     errorCode: Errors.NONE,

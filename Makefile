@@ -31,7 +31,7 @@ PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts'
 ENTRIES := main.ts $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
-.PHONY: package tools deps build serve test check fmt compat faults bench sim prove docs man install clean
+.PHONY: package tools deps build serve test check fmt compat cluster faults bench sim prove docs man install clean
 
 tools:
 	@scripts/setup-tools.sh
@@ -71,6 +71,9 @@ compat: build
 
 faults: build
 	bun tests/faults/run.ts --rounds $(ROUNDS)
+
+cluster: build
+	bun tests/cluster/run.ts $(if $(ONLY),--only "$(ONLY)")
 
 sim: deps
 	bun tests/sim/main.ts $(if $(WORLD),--world $(WORLD)) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

@@ -164,4 +164,11 @@ export const SUITES: readonly Suite[] = [
     sample: ["bun", "tests/cluster/run.ts", "--only", "kill -9"],
     minutesMax: 30,
   },
+  {
+    name: "cluster-riders",
+    proves: "other people's clients go on by themselves while brokers die, and miss nothing",
+    full: ["bun", "tests/cluster/riders.ts"],
+    sample: { leftOut: "minutes of waiting for sessions to end; `cluster` has one such failover" },
+    minutesMax: 30,
+  },
 ];

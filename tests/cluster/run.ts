@@ -3,14 +3,12 @@
  * `bun tests/cluster/run.ts [--brokers 3] [--only WORDS]`. After each, nothing that was acknowledged may
  * be lost, doubled or out of order, by our own checker and by Porcupine.
  */
-import { Admin } from "../../client/index.ts";
-import { parseBroker } from "../../client/brokers.ts";
-import { bunIo } from "../../core/io/bun/index.ts";
 import { ETCD, needEtcd } from "../compat/install.ts";
+import { createTopic, leaderOf } from "./cluster-topic.ts";
 import { linearizabilityProblem, problemsOf } from "./history.ts";
 import { networkProblem } from "./network.ts";
 import { ClusterScene } from "./scene.ts";
-import { leaderOf, type Scenario, SCENARIOS, type Stage } from "./scenarios.ts";
+import { type Scenario, SCENARIOS, type Stage } from "./scenarios.ts";
 import { Workload } from "./workload.ts";
 
 const PARTITIONS = 6;
@@ -36,21 +34,9 @@ async function progress(workload: Workload, appends: number, withinMs: number): 
   }
 }
 
-async function createTopic(scene: ClusterScene, topic: string): Promise<void> {
-  const brokers = scene.bootstrap.flatMap((text) => parseBroker(text) ?? []);
-  const admin = new Admin(bunIo(), { brokers, clientId: "proof" });
-  const configs = { "min.insync.replicas": "2" };
-  const wanted = { name: topic, partitions: PARTITIONS, replicationFactor: 3, configs };
-  const [created] = await admin.createTopics([wanted]);
-  await admin.close();
-  if (created === undefined || created.error !== null) {
-    throw created?.error ?? new Error("no topic");
-  }
-}
-
 /** One scenario; gives what it measured. Throws what was wrong. */
 async function play(scene: ClusterScene, scenario: Scenario, topic: string): Promise<string> {
-  await createTopic(scene, topic);
+  await createTopic(scene, topic, PARTITIONS);
   const workload = new Workload({
     brokers: scene.bootstrap,
     topic,

@@ -1,7 +1,4 @@
 /** What happens to a cluster of real processes while clients work, and how long they may stand still. */
-import { Admin } from "../../client/index.ts";
-import { parseBroker } from "../../client/brokers.ts";
-import { bunIo } from "../../core/io/bun/index.ts";
 import type { ClusterScene, SceneBroker } from "./scene.ts";
 import { REQUEST_TIMEOUT_MS, type Workload } from "./workload.ts";
 
@@ -139,16 +136,4 @@ async function inWeather(
   await stage.scene.network.set("*", "*", weather);
   await steady(stage);
   await stage.scene.network.clear();
-}
-
-/** The node that leads a partition. */
-export async function leaderOf(scene: ClusterScene, topic: string): Promise<number> {
-  const brokers = scene.bootstrap.flatMap((text) => parseBroker(text) ?? []);
-  const admin = new Admin(bunIo(), { brokers, clientId: "proof" });
-  try {
-    const [described] = await admin.describeTopics([topic]);
-    return described?.topic?.partitions[0]?.leader ?? -1;
-  } finally {
-    await admin.close();
-  }
 }

@@ -1,0 +1,42 @@
+/** Topics of a cluster under test. */
+import { Admin } from "../../client/index.ts";
+import { parseBroker } from "../../client/brokers.ts";
+import { bunIo } from "../../core/io/bun/index.ts";
+import type { ClusterScene } from "./scene.ts";
+
+/** An administrator of the cluster, to be closed. */
+export function adminOf(scene: ClusterScene): Admin {
+  const brokers = scene.bootstrap.flatMap((text) => parseBroker(text) ?? []);
+  return new Admin(bunIo(), { brokers, clientId: "proof" });
+}
+
+/** Makes a topic that survives the loss of one broker: three replicas, of which two acknowledge. */
+export async function createTopic(
+  scene: ClusterScene,
+  topic: string,
+  partitions: number,
+): Promise<void> {
+  const admin = adminOf(scene);
+  const configs = { "min.insync.replicas": "2" };
+  const [created] = await admin.createTopics([{
+    name: topic,
+    partitions,
+    replicationFactor: 3,
+    configs,
+  }]);
+  await admin.close();
+  if (created === undefined || created.error !== null) {
+    throw created?.error ?? new Error("no topic");
+  }
+}
+
+/** The node that leads the first partition of a topic. */
+export async function leaderOf(scene: ClusterScene, topic: string): Promise<number> {
+  const admin = adminOf(scene);
+  try {
+    const [described] = await admin.describeTopics([topic]);
+    return described?.topic?.partitions[0]?.leader ?? -1;
+  } finally {
+    await admin.close();
+  }
+}

@@ -28,6 +28,7 @@ import type { Handler } from "../handler.ts";
 import { accept, type Outcome, refuse } from "../outcome.ts";
 import { ConfigResourceTypes } from "../plan-configs.ts";
 import type { RequestContext } from "../request-context.ts";
+import { describeRates } from "../quotas/replication-quota.ts";
 import { topicNameProblem } from "../topic-names.ts";
 
 type Request = RequestOf<typeof describeConfigs>;
@@ -193,15 +194,18 @@ function describeBroker(
   }
   if (isLogger) return accept([]);
   const keys = Object.keys(BROKER_CONFIGS).filter(isBrokerConfig).filter(wanted);
+  const rates = describeRates(broker.metadata.image, isThis ? String(broker.nodeId) : ALL_BROKERS)
+    .filter((config) => wanted(config.name));
   if (isThis) {
-    return accept(keys.map((key) => describeBrokerConfig(broker.config, key)));
+    return accept([...keys.map((key) => describeBrokerConfig(broker.config, key)), ...rates]);
   }
   const set = broker.metadata.image.brokerConfigs(ALL_BROKERS);
-  return accept(
-    keys.filter((key) => set.has(key)).map((key) =>
+  return accept([
+    ...keys.filter((key) => set.has(key)).map((key) =>
       describeBrokerConfig(broker.config, key, ["DYNAMIC_DEFAULT_BROKER_CONFIG"])
     ),
-  );
+    ...rates,
+  ]);
 }
 
 function entry(

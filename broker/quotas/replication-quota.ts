@@ -3,9 +3,10 @@
  * (KIP-73; Kafka's `ReplicationQuotaManager`). Which replicas: `leader.replication.throttled.replicas` and
  * `follower.…` of their topics; the rate: a dynamic config of the broker, in bytes per second.
  */
-import type { TopicImage } from "../../cluster/metadata-image.ts";
+import type { MetadataImage, TopicImage } from "../../cluster/metadata-image.ts";
 import { ALL_BROKERS } from "../../cluster/metadata-image.ts";
 import type { Clock } from "../../core/io.ts";
+import type { DescribedConfig } from "../config/describe.ts";
 import type { MetadataCache } from "../metadata-cache.ts";
 import { type QuotaWindows, WindowedRate } from "./rate.ts";
 
@@ -21,6 +22,8 @@ export interface ReplicationQuotaOptions {
   readonly windows: QuotaWindows;
 }
 
+/** Names of the rates. */
+const RATES = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
 /** The longest wait before it is looked again. */
 const WAIT_MS_MAX = 1000;
 
@@ -79,9 +82,30 @@ export class ReplicationQuota {
   }
 }
 
+/**
+ * The rates that are set, for DescribeConfigs: Kafka lists what only a running broker has once it is set.
+ * `resource` is a broker's id in decimal, or `ALL_BROKERS`.
+ */
+export function describeRates(image: MetadataImage, resource: string): DescribedConfig[] {
+  return RATES.flatMap((name): DescribedConfig[] => {
+    const sources = [
+      ...resource === ALL_BROKERS ? [] : [["DYNAMIC_BROKER_CONFIG", resource] as const],
+      ["DYNAMIC_DEFAULT_BROKER_CONFIG", ALL_BROKERS] as const,
+    ];
+    const synonyms = sources.flatMap(([source, of]) => {
+      const text = image.brokerConfigs(of).get(name);
+      return text === undefined ? [] : [{ name, source, text }];
+    });
+    const [first] = synonyms;
+    if (first === undefined) return [];
+    const { source, text: value } = first;
+    return [{ name, value, source, synonyms, type: "LONG", readOnly: false, isSensitive: false }];
+  });
+}
+
 /** What is wrong with the rate of a quota, which only a running broker has; null if it is none or good. */
 export function replicationRateProblem(name: string, text: string): string | null | undefined {
-  if (!/^(leader|follower)\.replication\.throttled\.rate$/.test(name)) return undefined;
+  if (!RATES.includes(name)) return undefined;
   return /^\d{1,19}$/.test(text.trim())
     ? null
     : `Invalid value ${text} for configuration ${name}: Value must be at least 0`;

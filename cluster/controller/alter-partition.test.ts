@@ -28,12 +28,16 @@ const elections = (alive: readonly number[], electsUncleanly = false) => ({
   electsUncleanly: () => electsUncleanly,
 });
 
-function propose(more: Partial<ProposedPartition>, leader = 1) {
+function propose(
+  more: Partial<ProposedPartition>,
+  leader = 1,
+  as: Partial<PartitionRecord> = {},
+) {
   const context = {
     ...elections([1, 2, 3]),
     mayBeInIsr: (id: number, epoch: number) => id !== 3 || epoch === 30,
   };
-  const { records, error, state } = planProposal(imageOf(partition()), leader, {
+  const { records, error, state } = planProposal(imageOf(partition(as)), leader, {
     topicId: ID,
     partition: 0,
     leaderEpoch: 4,
@@ -45,6 +49,15 @@ function propose(more: Partial<ProposedPartition>, leader = 1) {
   const isr = records.map((record) => record.type === "partition" ? record.isr : null);
   return { error: errorName(error), isr, partitionEpoch: state?.partitionEpoch ?? null };
 }
+
+test("a proposal may complete a reassignment, and so end the office of who has made it", () => {
+  const isr = [1, 2, 3].map((brokerId) => ({ brokerId, brokerEpoch: brokerId === 3 ? 30 : -1 }));
+  const kept = { replicas: [1, 3, 2], adding: [3], removing: [2] };
+  expect(propose({ isr }, 1, kept)).toEqual({ error: "NONE", isr: [[1, 3]], partitionEpoch: 10 });
+  const gone = { replicas: [2, 3, 1], adding: [3], removing: [1] };
+  expect(propose({ isr }, 1, gone))
+    .toEqual({ error: "NEW_LEADER_ELECTED", isr: [[2, 3]], partitionEpoch: 10 });
+});
 
 test("a proposal is taken as it is if its epochs are the present ones", () => {
   expect(propose({})).toEqual({ error: "NONE", isr: [[1, 3]], partitionEpoch: 10 });

@@ -50,6 +50,36 @@ test("a broker alone has nowhere to move anything to", async () => {
   }, { args: ["--topic", "orders:3"] });
 }, 60_000);
 
+withEtcd("a move is as slow as it is told to be", async () => {
+  const cluster = await ClusterProcess.start({ brokers: 2, etcd: ETCD });
+  try {
+    const brokers = cluster.bootstrap;
+    const records = Array.from({ length: 6000 }, (_, at) => `${at} ${"x".repeat(1000)}`).join("\n");
+    await ok(["topic", "create", "slow", "-p", "1", "-r", "1"], { brokers });
+    await ok(["produce", "slow"], { brokers, input: records });
+    const [[from = -1] = []] = await replicasOf(brokers, "slow");
+    const rate = "leader.replication.throttled.rate";
+    await ok(["config", "set", "broker", String(from), `${rate}=100000`], { brokers });
+    const replicas = "leader.replication.throttled.replicas";
+    await ok(["config", "set", "topic", "slow", `${replicas}=0:${from}`], { brokers });
+    await ok(["topic", "reassign", "slow", "-r", "2", "--execute", "--no-wait"], { brokers });
+    await Bun.sleep(3000);
+    const moving = ["topic", "reassign", "slow", "--cancel"];
+    expect(await json<{ moves: unknown[] }>(brokers, moving)).toMatchObject({
+      moves: { length: 1 },
+    });
+    await ok(["config", "unset", "broker", String(from), rate], { brokers });
+    const startMs = Date.now();
+    while ((await json<{ moves: unknown[] }>(brokers, moving)).moves.length > 0) {
+      expect(Date.now() - startMs).toBeLessThan(20_000);
+      await Bun.sleep(100);
+    }
+    expect((await replicasOf(brokers, "slow"))[0]?.length).toBe(2);
+  } finally {
+    await cluster.close();
+  }
+}, 120_000);
+
 withEtcd("brokers join, take their share, and leave again with nothing lost", async () => {
   const cluster = await ClusterProcess.start({ brokers: 3, etcd: ETCD });
   try {

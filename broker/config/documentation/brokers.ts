@@ -35,7 +35,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "Who decides who may do what: empty for nobody, org.apache.kafka.metadata.authorizer.StandardAuthorizer for ACLs.",
   "auto.create.topics.enable":
     "Whether a topic is made when a client first asks for it or writes to it.",
-  "auto.leader.rebalance.enable": REPLICATION,
+  "auto.leader.rebalance.enable":
+    "Whether the first replica of a partition takes the lead back once it is in sync.",
   "background.threads": THREADS,
   "broker.heartbeat.interval.ms": QUORUM,
   "broker.id": "As node.id, for configurations of old; -1 is unset.",
@@ -66,7 +67,7 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "Number of windows whose worth of partitions may be created or deleted at once.",
   "controller.quota.window.size.seconds": "Length of such a window.",
   "controller.socket.timeout.ms": REPLICATION,
-  "cordoned.log.dirs": OTHERWISE,
+  "cordoned.log.dirs": "With * no new replicas are put on the broker.",
   "create.topic.policy.class.name":
     "A Java class that judges new topics: refused, there is none here.",
   "default.replication.factor": "Replicas of a topic that is made without saying how many.",
@@ -114,7 +115,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "What deleted topics that can be restored may take on disk together; the oldest go first.",
   "kstream.trash.ms":
     "How long a deleted topic is kept, to be restored with `kstream topic undo`. 0 keeps nothing.",
-  "leader.imbalance.check.interval.seconds": REPLICATION,
+  "leader.imbalance.check.interval.seconds":
+    "How often it is looked for partitions that another replica should lead.",
   "listener.security.protocol.map":
     "Security protocol of each listener's name. Only PLAINTEXT is served yet.",
   "listeners":
@@ -174,7 +176,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "offsets.topic.compression.codec": OTHERWISE,
   "offsets.topic.num.partitions":
     "Partitions of __consumer_offsets when it is made. Groups are spread over them by their id.",
-  "offsets.topic.replication.factor": "Replicas of __consumer_offsets when it is made.",
+  "offsets.topic.replication.factor":
+    "Replicas of __consumer_offsets. If it is not set: 3, or as many as the cluster has hosts.",
   "offsets.topic.segment.bytes": "Segment size of __consumer_offsets.",
   "principal.builder.class": SECURITY,
   "process.roles": "What this process is in the cluster: broker, controller or both.",
@@ -233,11 +236,12 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "share.coordinator.snapshot.update.records.per.snapshot":
     "After so many changes a share partition's whole state is written once.",
   "share.coordinator.state.topic.compression.codec": OTHERWISE,
-  "share.coordinator.state.topic.min.isr": "The min.insync.replicas of __share_group_state.",
+  "share.coordinator.state.topic.min.isr":
+    "The min.insync.replicas of __share_group_state. If it is not set: 2 once it has 3 replicas.",
   "share.coordinator.state.topic.num.partitions":
     "Partitions of __share_group_state when it is made.",
   "share.coordinator.state.topic.replication.factor":
-    "Replicas of __share_group_state when it is made.",
+    "Replicas of __share_group_state. If it is not set: 3, or as many as the cluster has hosts.",
   "share.coordinator.state.topic.segment.bytes": "Segment size of __share_group_state.",
   "share.coordinator.threads": THREADS,
   "share.coordinator.write.timeout.ms":
@@ -260,10 +264,12 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "transaction.remove.expired.transaction.cleanup.interval.ms":
     "How often expired transactional ids are looked for.",
   "transaction.state.log.load.buffer.size": OTHERWISE,
-  "transaction.state.log.min.isr": "The min.insync.replicas of __transaction_state.",
+  "transaction.state.log.min.isr":
+    "The min.insync.replicas of __transaction_state. If it is not set: 2 once it has 3 replicas.",
   "transaction.state.log.num.partitions":
     "Partitions of __transaction_state when it is made. Transactional ids are spread over them.",
-  "transaction.state.log.replication.factor": "Replicas of __transaction_state when it is made.",
+  "transaction.state.log.replication.factor":
+    "Replicas of __transaction_state. If it is not set: 3, or as many as the cluster has hosts.",
   "transaction.state.log.segment.bytes": "Segment size of __transaction_state.",
   "transaction.two.phase.commit.enable": OTHERWISE,
   "transactional.id.expiration.ms":

@@ -144,6 +144,19 @@ test("who has stopped in good order may lead before the last one is back", () =>
   world.until("its leaderships", 20_000, () => leads().length === 3);
 }, 60_000);
 
+test("a whole cluster that is told to stop does so soon, and comes back whole", () => {
+  const world = new Trio();
+  world.heal();
+  for (const node of world.nodes) node.isHeldDown = true;
+  for (const node of world.nodes) node.stop();
+  world.until("its end", 10_000, () => world.nodes.every(({ state }) => state === "down"));
+  for (const node of world.nodes) {
+    node.isHeldDown = false;
+    node.start();
+  }
+  world.heal();
+}, 60_000);
+
 test("who stands still or loses its power is followed within a session and two seconds", () => {
   const world = new Trio();
   world.heal();

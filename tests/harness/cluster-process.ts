@@ -72,8 +72,12 @@ export class ClusterProcess {
     return found;
   }
 
-  /** Starts a broker that is new, or one that was stopped, with its data. */
-  async startBroker(nodeId: number, args: readonly string[] = []): Promise<BrokerProcess> {
+  /** Starts a broker that is new, or one that was stopped, with its data. `secrets`: in lines. */
+  async startBroker(
+    nodeId: number,
+    args: readonly string[] = [],
+    secrets: string = TEST_SECRET,
+  ): Promise<BrokerProcess> {
     const gossipPort = this.#gossipPorts.get(nodeId) ?? (await freePorts(1))[0] ?? 0;
     this.#gossipPorts.set(nodeId, gossipPort);
     const others = [...this.#gossipPorts.values()].filter((port) => port !== gossipPort);
@@ -81,7 +85,7 @@ export class ClusterProcess {
       dataDir: join(this.dir, `node${nodeId}`),
       port: this.#ports.get(nodeId) ?? 0,
       readyWithinMs: this.options.readyWithinMs ?? 60_000,
-      env: { KSTREAM_CLUSTER_SECRET: TEST_SECRET },
+      env: { KSTREAM_CLUSTER_SECRET: secrets },
       args: [
         ...["--cluster", "test", "--metadata", this.metadata, "--node-id", String(nodeId)],
         ...[

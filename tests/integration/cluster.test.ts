@@ -144,6 +144,15 @@ withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async 
   await fails(["cluster", "status"], 3, ["no broker answers"], { brokers });
 }, 60_000);
 
+/** A broker that has come back needs a moment until it has everything. */
+async function allInSync(brokers: string): Promise<void> {
+  const until = performance.now() + 20_000;
+  while (!(await ok(["cluster", "status"], { brokers })).includes("all in sync")) {
+    if (performance.now() > until) throw new Error(await ok(["cluster", "status"], { brokers }));
+    await Bun.sleep(50);
+  }
+}
+
 const SIZE = 3;
 let cluster: ClusterProcess | null = null;
 const running = (): ClusterProcess => {
@@ -225,6 +234,22 @@ withEtcd(
   },
   120_000,
 );
+
+withEtcd("the secret is changed broker by broker, and nothing stops for it", async () => {
+  const fresh = "another secret of this cluster";
+  let produced = 1002;
+  for (const secrets of [`${TEST_SECRET}\n${fresh}`, `${fresh}\n${TEST_SECRET}`, fresh]) {
+    for (const nodeId of [1, 2, 3]) {
+      expect(await running().stopBroker(nodeId)).toBe(0);
+      await running().startBroker(nodeId, [], secrets);
+      const brokers = running().bootstrap;
+      await ok(["produce", "orders"], { brokers, input: `${++produced}\n` });
+      await allInSync(brokers);
+    }
+  }
+  const read = await ok(["consume", "orders", "-e"], { brokers: running().bootstrap });
+  expect(read.trim().split("\n").length).toBe(produced);
+}, 120_000);
 
 withEtcd("the cluster ends", async () => {
   for (const nodeId of running().nodeIds) expect(await running().stopBroker(nodeId)).toBe(0);

@@ -105,6 +105,12 @@ export const SUITES: readonly Suite[] = [
     60_000,
     2000,
   ),
+  sim(
+    "cluster",
+    "a cluster loses nothing that it acknowledged and heals, through all that can happen to machines",
+    300,
+    20,
+  ),
   {
     name: "sim-mutants",
     proves: "the simulator notices builds that are broken on purpose",

@@ -20,6 +20,8 @@ const LEADER = "cluster/replication/leader-replicas.ts";
 const CHANGE = "cluster/controller/partition-change.ts";
 const DIVERGENCE = "cluster/replication/divergence.ts";
 const replication = { world: "replication", seeds: 10_000 };
+/** Whole brokers: what is broken between the parts. */
+const cluster = { world: "cluster", seeds: 100 };
 
 /** What has to be noticed, by name. */
 const MUTANTS: Readonly<Record<string, Mutant>> = {
@@ -107,6 +109,27 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     file: DIVERGENCE,
     find: "return isOther ? end : null;",
     replace: "return null;",
+  },
+  "cluster-silent-broker-stays": {
+    ...cluster,
+    breaks: "a broker that is not heard of for a session is not fenced",
+    file: "broker/cluster/broker-control.ts",
+    find: 'new BrokerSessions(config.get("broker.session.timeout.ms"))',
+    replace: "new BrokerSessions(1e9)",
+  },
+  "cluster-early-high-watermark": {
+    ...cluster,
+    breaks: "the high watermark does not wait for followers",
+    file: LEADER,
+    find: "if (counts) least = follower.endOffset;",
+    replace: "",
+  },
+  "cluster-holes-stay": {
+    ...cluster,
+    breaks: "a replica that recovers goes on behind a hole",
+    file: "broker/foundation.ts",
+    find: "cutsDamage: true",
+    replace: "cutsDamage: false",
   },
 };
 

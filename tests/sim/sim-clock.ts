@@ -11,6 +11,9 @@ interface Event {
   callback: (() => void) | null;
 }
 
+/** More events without any time passing are a loop that never ends. */
+const STEPS_AT_ONCE_MAX = 1_000_000;
+
 /** Nothing is left that could make a promise settle. */
 export class StuckError extends Error {
   override readonly name = "StuckError";
@@ -19,6 +22,8 @@ export class StuckError extends Error {
 /** See the head of this file. */
 export class SimClock implements Clock {
   private nowMs = 0;
+  /** Events since time has passed. */
+  private stepsAtOnce = 0;
   private order = 0;
   /** A binary heap by time, then by order of arrival. */
   private heap: Event[] = [];
@@ -34,7 +39,8 @@ export class SimClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    if (Number.isNaN(delayMs)) throw new Error("NaN delay");
+    // It would never come, and spoil the order of the others.
+    if (Number.isNaN(delayMs)) throw new Error("a timer has no delay");
     const atMs = this.nowMs + Math.max(0, delayMs);
     const event: Event = { atMs, order: this.order++, callback };
     this.push(event);
@@ -58,6 +64,8 @@ export class SimClock implements Clock {
     const first = this.heap[0];
     if (first === undefined || first.atMs > untilMs) return false;
     this.pop();
+    this.stepsAtOnce = first.atMs > this.nowMs ? 0 : this.stepsAtOnce + 1;
+    if (this.stepsAtOnce > STEPS_AT_ONCE_MAX) throw new StuckError("time stands still");
     this.nowMs = Math.max(this.nowMs, first.atMs);
     first.callback?.();
     drainMicrotasks();

@@ -57,6 +57,10 @@ export async function startLocal(options: StartLocalOptions): Promise<void> {
   makeDir(dir);
   const interrupted = onInterrupt();
   const running: Started[] = [];
+  // A second Ctrl-C ends this process at once: nobody would stop the others then.
+  process.on("exit", () => {
+    for (const { child } of running) child.kill("SIGTERM");
+  });
   try {
     const url = metadata ?? await startEtcd(dir, running, interrupted);
     const brokers = await startBrokers(options, dir, url, running, interrupted);

@@ -1,17 +1,18 @@
 /**
  * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
  * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
- * transactions, many, clients.
+ * transactions, replication, many, clients.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { needKafka, needKcat } from "../tests/compat/install.ts";
+import { needEtcd, needKafka, needKcat } from "../tests/compat/install.ts";
 import { freshDir } from "../tests/harness/broker-process.ts";
 import { run } from "../tests/harness/process.ts";
 import { clients } from "./clients.ts";
 import { commands } from "./commands.ts";
 import { fsyncFigures } from "./fsync.ts";
 import { machine, warmMemory } from "./measure.ts";
+import { replication } from "./replication.ts";
 import { startup } from "./startup.ts";
 import { manyPartitionsLoad } from "./many-partitions-load.ts";
 import { transactions } from "./transactions.ts";
@@ -33,10 +34,11 @@ async function main(): Promise<number> {
     startup: () => startup(pairs * 2),
     commands: () => commands(pairs, scale),
     transactions: () => transactions(pairs),
+    replication: () => replication(pairs, scale),
     many: () => manyPartitionsLoad(pairs, scale),
     clients: () => clients(pairs, only),
   };
-  for (const need of [needKafka, needKcat]) {
+  for (const need of [needKafka, needKcat, needEtcd]) {
     const reason = await need();
     if (reason !== null) {
       console.error(`bench: ${reason}`);

@@ -2,13 +2,16 @@
 import { join } from "node:path";
 import { freshDir, startBrokerProcess } from "../tests/harness/broker-process.ts";
 import { run, runOk } from "../tests/harness/process.ts";
-import { java } from "../tests/compat/install.ts";
+import { ClusterProcess } from "../tests/harness/cluster-process.ts";
+import { ETCD, java } from "../tests/compat/install.ts";
 
 /** A broker under measurement. */
 export interface Target {
   readonly name: string;
   readonly bootstrap: string;
   readonly pid: number;
+  /** Of the other brokers of a cluster. */
+  readonly otherPids?: readonly number[];
   /** Where its partitions are. */
   readonly logDir: string;
   stop(): Promise<void>;
@@ -30,6 +33,45 @@ export async function startOurs(
     pid: broker.pid,
     logDir: broker.dataDir,
     stop: async () => void await broker.stop(),
+  };
+}
+
+/** Three of ours with an etcd. Replicated topics need two replicas to acknowledge. */
+export async function startOurCluster(durability: "os" | "fsync"): Promise<Target> {
+  const args = ["--durability", durability, "--set", "min.insync.replicas=2", "--admin", "off"];
+  const cluster = await ClusterProcess.start({ brokers: 3, etcd: ETCD, args });
+  const [first, ...others] = [1, 2, 3].map((id) => cluster.broker(id));
+  if (first === undefined) throw new Error("a cluster has brokers");
+  return {
+    name: `kstream (${durability}), three brokers`,
+    bootstrap: cluster.bootstrap,
+    pid: first.pid,
+    otherPids: others.map(({ pid }) => pid),
+    logDir: first.dataDir,
+    stop: () => cluster.close(),
+  };
+}
+
+/** Three of Kafka's, each broker and voter of the quorum. */
+export async function startKafkaCluster(port: number): Promise<Target> {
+  const ports = [port, port + 2, port + 4];
+  const voters = ports.map((each, index) => `${index + 1}@127.0.0.1:${each + 1}`).join(",");
+  const nodes = await Promise.all(ports.map((each, index) =>
+    startKafka(each, {
+      "node.id": String(index + 1),
+      "controller.quorum.voters": voters,
+      "min.insync.replicas": "2",
+      "offsets.topic.replication.factor": "3",
+    })
+  ));
+  const [first, ...others] = nodes;
+  if (first === undefined) throw new Error("a cluster has brokers");
+  return {
+    ...first,
+    name: `${first.name}, three brokers`,
+    bootstrap: nodes.map(({ bootstrap }) => bootstrap).join(","),
+    otherPids: others.map(({ pid }) => pid),
+    stop: async () => void await Promise.all(nodes.map((node) => node.stop())),
   };
 }
 

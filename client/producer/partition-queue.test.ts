@@ -35,6 +35,18 @@ test("what has waited too long is dropped, the oldest first, and the others stay
   expect([...rest, queue.sendable]).toEqual([3, 4, null]);
 });
 
+test("no more is sent ahead of an answer than a broker remembers", () => {
+  const queue = queueOf(9);
+  const take = () => queue.take({ producerId: 7, epoch: 0 }, (stale) => stale);
+  queue.acknowledged(take());
+  const [silent, ...others] = [1, 2, 3, 4, 5].map(take);
+  expect(queue.sendable).toBeNull();
+  for (const other of others) queue.acknowledged(other);
+  expect(queue.sendable).toBeNull();
+  queue.acknowledged(silent!);
+  expect(queue.sendable?.createdMs).toBe(6);
+});
+
 test("the first batch of an identity flies alone: no leader may see the second one first", () => {
   const queue = queueOf(4);
   const identity = { producerId: 7, epoch: 0 };

@@ -5,6 +5,12 @@ import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
 /** Gives the producer a new epoch, unless it has left `stale` already. */
 export type RenewIdentity = (stale: ProducerIdentity) => ProducerIdentity;
 
+/**
+ * What a broker remembers of a producer: no more may be sent from the first batch on that has no answer
+ * yet, also not to another leader while the old one keeps silent.
+ */
+const REMEMBERED_BATCHES = 5;
+
 /** A batch that was sent. `left` is null while it flies, then what is to be sent in its place. */
 interface Slot {
   readonly batch: ProducerBatch;
@@ -54,6 +60,7 @@ export class PartitionQueue {
   get sendable(): ProducerBatch | null {
     const next = this.#pending[0] ?? null;
     if (this.#flying === 0) return next;
+    if (this.#identity !== null && this.#slots.length >= REMEMBERED_BATCHES) return null;
     const isNew = this.#identity !== null && !this.#isKnown;
     const alone = isNew || this.#recovering || this.#newEpochNeeded || this.#retryFlies ||
       (next !== null && next.attempts > 0);

@@ -125,6 +125,17 @@ export async function needEtcd(): Promise<string | null> {
   return existsSync(ETCD) ? null : "needs etcd, and its package holds none";
 }
 
+/**
+ * Whether tests that need etcd can run. CI brings it in, and fails where it cannot; elsewhere they run
+ * where it is, and are left out where it is not.
+ */
+export async function hasEtcd(): Promise<boolean> {
+  if (!process.env["CI"]) return existsSync(ETCD);
+  const missing = await needEtcd();
+  if (missing !== null) throw new Error(missing);
+  return true;
+}
+
 /** Node, for clients that are to be tried on it. */
 export function needNode(): Promise<string | null> {
   return Promise.resolve(onPath("node") ? null : "needs Node.js");

@@ -1,12 +1,11 @@
 /** `kstream cluster drain`, `rebalance` and `remove`, `topic reassign`, on a cluster of real processes. */
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { ETCD } from "../compat/install.ts";
+import { ETCD, hasEtcd } from "../compat/install.ts";
 import { withBroker } from "../harness/broker-process.ts";
 import { ClusterProcess } from "../harness/cluster-process.ts";
 import { fails, ok } from "./cli.ts";
 
-const withEtcd = test.skipIf(!existsSync(ETCD));
+const withEtcd = test.skipIf(!await hasEtcd());
 
 interface Described {
   readonly partitions: readonly { readonly replicas: readonly number[]; readonly isr: number[] }[];

@@ -1,18 +1,18 @@
 /** `kstream cluster`, and members of clusters as processes; what needs etcd runs where it is installed. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Errors } from "../../core/errors.ts";
 import { saslHandshake } from "../../core/protocol/17-sasl-handshake.ts";
 import { brokerHeartbeat } from "../../core/protocol/63-broker-heartbeat.ts";
-import { ETCD } from "../compat/install.ts";
+import { ETCD, hasEtcd } from "../compat/install.ts";
 import { freshDir, KSTREAM, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
 import { ClusterProcess, TEST_SECRET } from "../harness/cluster-process.ts";
 import { EtcdServers } from "../harness/etcd-process.ts";
 import { RawClient } from "../harness/raw-client.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
-const withEtcd = test.skipIf(!existsSync(ETCD));
+const withEtcd = test.skipIf(!await hasEtcd());
 
 /** The document that a command prints. */
 async function json(args: readonly string[], options = {}): Promise<unknown> {

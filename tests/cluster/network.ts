@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir } from "../harness/broker-process.ts";
-import { runOk } from "../harness/process.ts";
+import { linesOf, runOk } from "../harness/process.ts";
 
 /** What happens to packets in one direction. Nothing said: they arrive. */
 export interface Weather {
@@ -110,14 +110,3 @@ export class TestNetwork {
 const SUBNET = process.pid % 200;
 const namespaceOf = (host: string) => `kst-${process.pid}-${host}`;
 const addressAt = (index: number) => `10.77.${SUBNET}.${index + 1}`;
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const bytes of stream) {
-    rest += decoder.decode(bytes, { stream: true });
-    const lines = rest.split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-}

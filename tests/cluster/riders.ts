@@ -14,6 +14,7 @@ import {
   needPython,
   PYTHON,
 } from "../compat/install.ts";
+import { linesOf } from "../harness/process.ts";
 import { adminOf, createTopic } from "./cluster-topic.ts";
 import { networkProblem } from "./network.ts";
 import { ClusterScene } from "./scene.ts";
@@ -143,13 +144,7 @@ class Ride {
   }
 
   async #listen(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const chunk of stream) {
-      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      lines.forEach(onLine);
-    }
+    for await (const line of linesOf(stream)) onLine(line);
   }
 }
 

@@ -4,6 +4,7 @@
  * once, and no record is skipped while members join and leave.
  */
 import { strict as assert } from "node:assert";
+import { linesOf } from "../harness/process.ts";
 import { Consumer, Producer, stringSerde } from "../../client/index.ts";
 import { java } from "./install.ts";
 import {
@@ -105,12 +106,8 @@ class JavaMember {
   }
 
   async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let rest = "";
-    for await (const bytes of this.#process.stdout) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) if (line.startsWith("{")) this.#hear(JSON.parse(line));
+    for await (const line of linesOf(this.#process.stdout)) {
+      if (line.startsWith("{")) this.#hear(JSON.parse(line));
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from "node:assert";
 import { KSTREAM } from "./broker-process.ts";
-import { runOk } from "./process.ts";
+import { linesOf, runOk } from "./process.ts";
 
 const PARTITIONS = 6;
 /** Of members, in the protocol where they say it. */
@@ -46,13 +46,7 @@ export class Member {
   }
 
   async #gather(): Promise<void> {
-    let rest = "";
-    const decoder = new TextDecoder();
-    for await (const bytes of this.process.stdout) {
-      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
-      rest = lines.pop() ?? "";
-      this.lines.push(...lines);
-    }
+    for await (const line of linesOf(this.process.stdout)) this.lines.push(line);
   }
 
   async #gatherErrors(): Promise<void> {

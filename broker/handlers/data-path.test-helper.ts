@@ -17,6 +17,7 @@ import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builde
 import { forEachBatch } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
+import { unreadyReason } from "../readiness.ts";
 import { type BrokerOptions, type RunningBroker, startBroker } from "../start-broker.ts";
 
 const encoder = new TextEncoder();
@@ -193,11 +194,13 @@ export class DataTest {
     for (let i = 0; i < 3; i++) await this.connection.request(listOffsets, { topics: [] });
   }
 
-  /** Stops the broker in good order and starts it on the same disk. */
+  /** Stops the broker in good order, starts it on the same disk, and waits until it is ready. */
   async restart(): Promise<void> {
     for (const connection of this.#connections.splice(0)) connection.close();
     await this.#running.stop();
     await this.#start();
+    // Coordinators load their partitions while clients are served already.
+    while (unreadyReason(this.#running.broker) !== null) await this.roundTrip();
   }
 
   /** Stops the broker, which ends the connections once their answers have left. */

@@ -4,7 +4,9 @@
 #   make test      unit, integration and house-rules tests
 #   make check     format, lint, types, floating promises
 #   make build     dist/kstream
-#   make sim       a simulator (WORLD=storage, cleaner, transactions, groups, share, metadata; SEED=n)
+#   make sim       the simulators, one after the other, until one finds something (WORLD=name for
+#                  one: storage, cleaner, transactions, groups, share, replication, metadata, gossip,
+#                  cluster; SEEDS=n for so many, SEED=n for one again)
 #   make compat    other people's clients against the built binary (SUITE=name for one)
 #   make faults    kill -9 rounds and hostile input against the built binary (ROUNDS=100)
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
@@ -23,7 +25,6 @@ export NO_COLOR := 1
 
 PREFIX ?= $(HOME)/.local
 DATA ?= ./data
-SEEDS ?= 500
 ROUNDS ?= 100
 
 PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
@@ -76,7 +77,8 @@ cluster: build
 	bun tests/cluster/run.ts $(if $(ONLY),--only "$(ONLY)")
 
 sim: deps
-	bun tests/sim/main.ts $(if $(WORLD),--world $(WORLD)) $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+	bun tests/sim/main.ts $(if $(WORLD),--world $(WORLD)) \
+	  $(if $(SEED),--seed $(SEED),$(if $(SEEDS),--seeds $(SEEDS),--forever))
 
 bench: build
 	bun bench/run.ts $(BENCH)

@@ -1,5 +1,6 @@
 /**
- * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip|cluster] [--seeds N] [--from N] [--seed N]`.
+ * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip|cluster] [--seeds N] [--from N] [--seed N]`,
+ * or `… --forever [--world W]`: one world after the other from fresh seeds, until something is found.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
@@ -20,6 +21,8 @@ import { LivenessError, Violation } from "./violation.ts";
 
 const EXIT = { crash: 10, correctness: 11, liveness: 12 } as const;
 const TRACE_LINES = 60;
+/** How long a world runs before the next one has its turn. */
+const TURN_MS = 20_000;
 
 type Kind = keyof typeof EXIT;
 
@@ -47,7 +50,14 @@ const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulati
   cluster: (seed, logger) => new ClusterSim(seed, logger),
 };
 
-function runSeed(seed: number, verbose: boolean): Kind | null {
+/** What a world is asked for on the command line. */
+function worldOf(name: string): string {
+  if (WORLDS[name] !== undefined) return name;
+  console.error(`--world is one of ${Object.keys(WORLDS).join(", ")}`);
+  process.exit(1);
+}
+
+function runSeed(world: string, seed: number, verbose: boolean): Kind | null {
   const logger = verbose
     ? createLogger({
       level: "debug",
@@ -58,7 +68,7 @@ function runSeed(seed: number, verbose: boolean): Kind | null {
     : silentLogger;
   let sim: Simulation | null = null;
   try {
-    sim = makeWorld(seed, logger);
+    sim = WORLDS[world]!(seed, logger);
     sim.run();
     return null;
   } catch (error) {
@@ -71,30 +81,47 @@ function runSeed(seed: number, verbose: boolean): Kind | null {
   }
 }
 
-function numberOf(name: string): number | null {
+/** Seeds of each world in turn, for some seconds each, until one fails. */
+function runForever(worlds: readonly string[]): Kind {
+  // Others than those of the proofs, and of the last time.
+  let seed = Math.floor(Date.now() / 1000) * 1000;
+  for (;;) {
+    for (const world of worlds) {
+      const startedMs = Date.now();
+      const first = seed;
+      while (Date.now() - startedMs < TURN_MS) {
+        const kind = runSeed(world, seed++, false);
+        if (kind !== null) return kind;
+      }
+      console.log(`${world}: ${seed - first} seeds from ${first}: all is well`);
+    }
+  }
+}
+
+function textOf(name: string): string | undefined {
   const at = process.argv.indexOf(name);
-  if (at < 0) return null;
-  const value = Number(process.argv[at + 1]);
+  return at < 0 ? undefined : process.argv[at + 1] ?? "";
+}
+
+function numberOf(name: string): number | null {
+  const text = textOf(name);
+  if (text === undefined) return null;
+  const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   console.error(`${name} needs a number`);
   process.exit(1);
 }
 
-function worldOf(name: string): (seed: number, logger: Logger) => Simulation {
-  const make = WORLDS[name];
-  if (make !== undefined) return make;
-  console.error(`--world is one of ${Object.keys(WORLDS).join(", ")}`);
-  process.exit(1);
+const named = textOf("--world");
+if (process.argv.includes("--forever")) {
+  process.exit(EXIT[runForever(named === undefined ? Object.keys(WORLDS) : [worldOf(named)])]);
 }
-
-const worldAt = process.argv.indexOf("--world");
-const world = worldAt < 0 ? "storage" : process.argv[worldAt + 1] ?? "";
-const makeWorld = worldOf(world);
+const world = worldOf(named ?? "storage");
 const single = numberOf("--seed");
 const first = single ?? numberOf("--from") ?? 1;
 const count = single === null ? numberOf("--seeds") ?? 500 : 1;
 for (let seed = first; seed < first + count; seed++) {
-  const kind = runSeed(seed, single !== null);
+  const kind = runSeed(world, seed, single !== null);
   if (kind !== null) process.exit(EXIT[kind]);
 }
 console.log(`${count} seeds from ${first}: all is well`);

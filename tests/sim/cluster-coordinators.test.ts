@@ -1,29 +1,12 @@
 /**
  * Transactions, a group and a share group on whole brokers of which each is lost in turn, as soon as
- * all is whole again: nobody has to be helped, and nothing is lost or comes twice that must not.
+ * all is whole again; and on one broker that becomes three, of which the first is killed: nobody has to
+ * be helped, and nothing is lost or comes twice that must not.
  */
 import { expect, test } from "bun:test";
-// What is loaded later does not come on virtual time.
-import "../../broker/cluster/member.ts";
-import "../../broker/handlers/cluster-handlers.ts";
-import { Consumer } from "../../client/consumer.ts";
-import { KafkaError, TimeoutError } from "../../client/errors.ts";
-import { Producer } from "../../client/producer.ts";
-import { ShareConsumer } from "../../client/share-consumer.ts";
-import { ConnectionError } from "../../core/connection.ts";
-import { sleep } from "../../core/io.ts";
-import { silentLogger } from "../../core/logger.ts";
+import { alterReassignments } from "../../client/admin/reassignments.ts";
 import type { ClusterNode } from "./cluster-node.ts";
-import { type ClusterSimOptions, drawClusterOptions } from "./cluster-options.ts";
-import { ClusterWorld } from "./cluster-world.ts";
-import { NO_ETCD_FAULTS } from "./sim-etcd.ts";
-import { FAIR } from "./sim-hosts.ts";
-import { SimRandom } from "./sim-random.ts";
-
-const PARTITIONS = 3;
-const INTERNAL = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
-const encode = (text: string) => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes ?? undefined);
+import { REQUEST_TIMEOUT_MS, SESSION_MS, Story } from "./cluster-story.ts";
 
 /** How a broker is lost, and comes back. */
 interface Loss {
@@ -46,209 +29,50 @@ const STOPPED: Loss = {
   end: (node) => node.host.resume(),
 };
 
-const SESSION_MS = 9000;
-const REQUEST_TIMEOUT_MS = 5000;
+const KILLED_MS = 3000;
 /**
  * One that is killed is seen to be gone. Of one that is silent a session has to end; and a client gives
  * up a request that it has sent there at its timeout: to a leader, to the coordinator that it knows, to
  * the one that it is told of before the session has ended.
  */
 const LOSSES = [
-  ["killed", KILLED, 3000],
+  ["killed", KILLED, KILLED_MS],
   ["stopped", STOPPED, SESSION_MS + 3 * REQUEST_TIMEOUT_MS],
 ] as const;
 
-class Story extends ClusterWorld {
-  /** Numbers of transactions, as their producer knows them. */
-  readonly committed: number[] = [];
-  readonly aborted: number[] = [];
-  /** What readers of what is committed got of them, by partition. */
-  readonly seen: number[][] = Array.from({ length: PARTITIONS }, () => []);
-  /** Records that share consumers got, and of those the ones whose acknowledgement was taken. */
-  readonly got = new Set<string>();
-  readonly shared = new Set<string>();
-  readonly sent: string[] = [];
-  readonly wrongs: string[] = [];
-  readonly #stop = new AbortController();
-  #isOver = false;
-
-  constructor() {
-    const fixed: Partial<ClusterSimOptions> = {
-      ...{ brokers: 3, replicationFactor: 3, minInsync: 2, durability: "fsync" },
-      ...{ sessionMs: SESSION_MS, leaseTtlMs: 6000, restartMs: 500, driftPercent: 0 },
-      ...{ weather: FAIR, etcdFaults: NO_ETCD_FAULTS },
-    };
-    super(11, { ...drawClusterOptions(new SimRandom(11)), ...fixed }, silentLogger);
-    for (const node of this.nodes) node.start();
-    this.until("brokers", 10_000, () => this.nodes.every(({ state }) => state === "up"));
-    const admin = this.admin();
-    const topic = { partitions: PARTITIONS, replicationFactor: 3 };
-    const topics = ["lists", "shared"].map((name) => ({ name, ...topic }));
-    this.wait("topics", 10_000, admin.createTopics(topics));
-    const reset = { name: "share.auto.offset.reset", operation: "set", value: "earliest" } as const;
-    const group = { type: "group", name: "sharers" } as const;
-    this.wait("a config", 10_000, admin.incrementalAlterConfigs(group, [reset]));
-    admin.close();
-  }
-
-  /** Each broker is lost and comes back; without it work goes on within `limitMs`. */
-  run(loss: Loss, limitMs: number): void {
-    const working = [
-      this.#transact(),
-      this.#read(),
-      this.#send(),
-      this.#share("first"),
-      this.#share("second"),
-    ];
-    for (const work of working) work.catch((error: unknown) => this.failed(error));
-    this.until("work", 60_000, () => this.#isGoing(10));
-    for (const node of [...this.nodes, ...this.nodes]) {
-      this.#heal();
-      const [committed, shared] = [this.committed.length, this.shared.size];
-      loss.begin(node);
-      const goesOn = () => this.committed.length > committed + 3 && this.shared.size > shared + 3;
-      this.until(`work without broker ${node.id}`, limitMs, goesOn);
-      loss.end(node);
-    }
-    this.#heal();
-    this.#isOver = true;
-    this.until("the end of the shared records", 60_000, () => this.got.size >= this.sent.length);
-    this.advance(5000);
-    this.#stop.abort();
-    this.wait("the ends of clients", 60_000, Promise.all(working));
-  }
-
-  #isGoing(count: number): boolean {
-    return this.committed.length > count && this.shared.size > count &&
-      this.seen[0]!.length > count;
-  }
-
-  /** Everybody is in every ISR, of the coordinators' topics as well. */
-  #heal(): void {
-    const isWhole = () =>
-      this.nodes.every(({ state }) => state === "up") &&
-      this.nodes.every(({ running }) =>
-        ["lists", "shared", ...INTERNAL].every((name) => {
-          const topic = running?.broker.metadata.image.topics.get(name);
-          return topic?.partitions.every(({ isr }) => isr.length === 3) === true;
-        })
-      );
-    this.until("whole ISRs", 60_000, isWhole);
-  }
-
-  get #client() {
-    return { brokers: this.brokers, connectTimeoutMs: 2000, requestTimeoutMs: REQUEST_TIMEOUT_MS };
-  }
-
-  async #transact(): Promise<void> {
-    const io = this.clientIo();
-    let number = 0;
-    while (!this.#isOver) {
-      const producer = new Producer(io, { ...this.#client, transactionalId: "lists" });
-      const { transactions } = producer;
-      try {
-        await transactions.init();
-        while (!this.#isOver) {
-          transactions.begin();
-          const value = encode(String(++number));
-          await Promise.all(
-            this.seen.map((_, partition) => producer.send({ topic: "lists", partition, value })),
-          );
-          if (number % 5 === 0) {
-            await transactions.abort();
-            this.aborted.push(number);
-          } else {
-            await transactions.commit();
-            this.committed.push(number);
-          }
-          await sleep(io.clock, 50);
-        }
-      } catch (error) {
-        rethrowBug(error);
-      }
-      await producer.close().catch(rethrowBug);
-    }
-  }
-
-  async #read(): Promise<void> {
-    const consumer = new Consumer(this.clientIo(), {
-      ...this.#client,
-      groupId: "readers",
-      isolationLevel: "read_committed",
-      autoOffsetReset: "earliest",
-    });
-    consumer.subscribe(["lists"]);
-    const { signal } = this.#stop;
-    try {
-      for await (const { partition, value } of consumer.records({ signal })) {
-        this.seen[partition]!.push(Number(decode(value)));
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-    await consumer.close();
-  }
-
-  async #send(): Promise<void> {
-    const io = this.clientIo();
-    const producer = new Producer(io, this.#client);
-    for (let number = 0; !this.#isOver; number++) {
-      const value = String(number);
-      const partition = number % PARTITIONS;
-      await producer.send({ topic: "shared", partition, value: encode(value) });
-      this.sent.push(value);
-      await sleep(io.clock, 50);
-    }
-    await producer.close();
-  }
-
-  async #share(clientId: string): Promise<void> {
-    const consumer = new ShareConsumer(this.clientIo(), {
-      ...this.#client,
-      clientId,
-      groupId: "sharers",
-      acknowledgement: "explicit",
-    });
-    consumer.subscribe(["shared"]);
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const record = await consumer.next(signal);
-        if (record === null) break;
-        const value = decode(record.value);
-        this.got.add(value);
-        if (this.shared.has(value)) this.wrongs.push(`${value} comes again`);
-        if (!consumer.acknowledgeIfHeld(record)) continue;
-        const failures = await consumer.commit(signal);
-        if (!failures.some(({ offsets }) => offsets.includes(Number(record.offset)))) {
-          this.shared.add(value);
-        }
-      } catch (error) {
-        if (!signal.aborted) rethrowBug(error);
-      }
-    }
-    await consumer.close();
-  }
-}
-
-function rethrowBug(error: unknown): void {
-  const isPassing = error instanceof KafkaError || error instanceof TimeoutError ||
-    error instanceof ConnectionError;
-  if (!isPassing) throw error;
-}
-
 for (const [how, loss, limitMs] of LOSSES) {
   test(`who works with coordinators rides through brokers that are ${how}`, () => {
-    const story = new Story();
-    story.run(loss, limitMs);
-    const expected = story.committed.toSorted((a, b) => a - b);
-    for (const seen of story.seen) {
-      const once = [...new Set(seen)];
-      for (const number of story.aborted) expect(seen).not.toContain(number);
-      expect(once.filter((number) => expected.includes(number)).toSorted((a, b) => a - b))
-        .toEqual(expected);
-      expect(new Set(once)).toEqual(new Set(story.seen[0]));
+    const story = new Story(3);
+    story.begin();
+    for (const node of [...story.nodes, ...story.nodes]) {
+      story.whole(3);
+      loss.begin(node);
+      story.goOn(`work without broker ${node.id}`, limitMs);
+      loss.end(node);
     }
-    expect(story.wrongs).toEqual([]);
+    story.whole(3);
+    story.end();
   }, 120_000);
 }
+
+test("one node becomes three, and the first is killed", () => {
+  const story = new Story(1, { minInsync: 1 });
+  const first = story.nodes[0]!;
+  story.begin();
+  story.whole(1);
+  for (const node of story.nodes) KILLED.end(node);
+  story.until("three brokers", 10_000, () => story.areUp());
+  // Coordinators' topics are raised by the controller, what clients have made by who has made it.
+  const admin = story.admin();
+  const wanted = ["lists", "shared"].flatMap((topic) =>
+    [0, 1, 2].map((partition) => ({ topic, partition, replicas: [1, 2, 3] }))
+  );
+  const moved = story.wait("reassignments", 10_000, alterReassignments(admin.cluster, wanted));
+  expect(moved.filter(({ error }) => error !== null)).toEqual([]);
+  admin.close();
+  story.whole(3);
+  story.goOn("work on three", 5000);
+  KILLED.begin(first);
+  story.goOn("work without the first broker", KILLED_MS);
+  story.end();
+}, 120_000);

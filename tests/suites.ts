@@ -43,6 +43,13 @@ export const SUITES: readonly Suite[] = [
     sample: ["make", "test"],
     minutesMax: 15,
   },
+  {
+    name: "sim-tests",
+    proves: "stories of simulated clusters; each world runs the same twice from a seed",
+    full: ["bun", "test", "--timeout", "300000", "tests/sim"],
+    sample: ["bun", "test", "--timeout", "300000", "tests/sim"],
+    minutesMax: 10,
+  },
   sim("storage", "the log engine keeps what it acknowledged, on a disk that fails", 5000, 300),
   sim(
     "cleaner",
@@ -137,7 +144,7 @@ export const SUITES: readonly Suite[] = [
       ...["env", "KSTREAM_GOSSIP_MEMBERS=1000", "bun", "test", "--timeout", "600000"],
       "tests/sim/gossip-scale.test.ts",
     ],
-    sample: { leftOut: "make test runs it with 200 members" },
+    sample: { leftOut: "sim-tests runs it with 200 members" },
     minutesMax: 20,
   },
   {

@@ -10,10 +10,12 @@ import {
   formatFinding,
   functionLength,
   handlerShape,
+  idleTests,
   importDirection,
   parseSource,
   type Source,
 } from "./tidy/rules.ts";
+import { SUITES } from "./suites.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const FOLDERS = [
@@ -69,6 +71,15 @@ function expectNone(findings: readonly Finding[]): void {
 test("imports go down only", () => expectNone(sources.flatMap(importDirection)));
 test("seamed folders use the seams", () => expectNone(sources.flatMap(bannedApis)));
 test("no file is dead", () => expectNone(deadFiles(sources, ENTRIES)));
+test("every test is run by a suite", () => {
+  const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
+  const variable = (name: string) =>
+    new RegExp(`^${name} := \\$\\(wildcard (.*)\\)$`, "m").exec(makefile)?.[1] ?? "";
+  const recipe = /^test:.*\n\t(bun test .*)$/m.exec(makefile)?.[1] ?? "";
+  const made = recipe.replace("$(PRODUCT_DIRS)", variable("PRODUCT_DIRS")).split(/\s+/);
+  expect(made).toContain("storage");
+  expectNone(idleTests(sources, [...made, ...SUITES.flatMap(({ full }) => full)]));
+});
 test("handlers declare authorization", () => expectNone(sources.flatMap(handlerShape)));
 test("functions stay short", () => expectNone(functionLength(sources, LONG_FUNCTIONS)));
 test("nothing is left over in the text", () => expectNone(sources.flatMap(bannedText)));
@@ -109,6 +120,14 @@ test("the dead-file rule follows imports from the entries", () => {
     parseSource("core/b.test.ts", `import "./b.ts";`),
   ];
   expect(deadFiles(tree, ["main.ts"]).map((finding) => finding.path)).toEqual(["core/b.ts"]);
+});
+
+test("the rule of idle tests knows paths, folders and programs that name them", () => {
+  const tree = ["core/a.test.ts", "tests/x/b.test.ts", "tests/y/c.test.ts", "tests/z/d.test.ts"]
+    .map((path) => parseSource(path, ""));
+  tree.push(parseSource("tests/run.ts", 'const files = ["d.test.ts"].map((n) => `tests/z/${n}`);'));
+  const found = idleTests(tree, ["bun", "test", "core", "tests/x/b.test.ts"]);
+  expect(found.map(({ path }) => path)).toEqual(["tests/y/c.test.ts"]);
 });
 
 test("the handler rule wants authorization and a header", () => {

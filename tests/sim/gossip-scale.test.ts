@@ -1,6 +1,6 @@
 /**
- * How fast news go, and what they cost: with 200 members in the unit tests, with as many as
- * KSTREAM_GOSSIP_MEMBERS says in the suite `gossip-scale`.
+ * How fast news go, and what they cost: with 200 members in the suite `sim-tests`, with as many
+ * as KSTREAM_GOSSIP_MEMBERS says in `gossip-scale`.
  */
 import { afterAll, expect, test } from "bun:test";
 import { GossipWorld, metaOf } from "./gossip-world.ts";

@@ -219,6 +219,30 @@ export function bannedApis(source: Source): Finding[] {
 }
 
 // ---------------------------------------------------------------------------------------------
+// Tests that nobody runs
+
+/**
+ * Test files that no command runs. `commands` are those of all suites, as words: a test runs if one of
+ * them is its path or a folder that it is in. Or a program under tests/ names its file.
+ */
+export function idleTests(sources: readonly Source[], commands: readonly string[]): Finding[] {
+  const programs = sources.filter(({ path }) =>
+    path.startsWith("tests/") && !/^tests\/tidy|\.test\.ts$/.test(path)
+  );
+  return sources.filter(({ path }) => {
+    if (!path.endsWith(".test.ts")) return false;
+    const isNamed = commands.some((word) => path === word || path.startsWith(`${word}/`));
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    return !isNamed && !programs.some(({ text }) => text.includes(name) && text.includes(folder));
+  }).map(({ path }) => ({
+    path,
+    line: 1,
+    message: "no suite runs this test; name it or its folder in tests/suites.ts or `make test`",
+  }));
+}
+
+// ---------------------------------------------------------------------------------------------
 // Dead files
 
 /** Product files that no entry point reaches. `entries` are paths; tests reach only test files. */

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { needEtcd, needKafka, needKcat } from "../tests/compat/install.ts";
 import { freshDir } from "../tests/harness/broker-process.ts";
+import { optionAfter } from "../tests/harness/flags.ts";
 import { run } from "../tests/harness/process.ts";
 import { clients } from "./clients.ts";
 import { commands } from "./commands.ts";
@@ -17,11 +18,6 @@ import { startup } from "./startup.ts";
 import { manyPartitionsLoad } from "./many-partitions-load.ts";
 import { transactions } from "./transactions.ts";
 import { throughput } from "./throughput.ts";
-
-function optionAfter(args: readonly string[], flag: string, fallback: string): string {
-  const index = args.indexOf(flag);
-  return index < 0 ? fallback : args[index + 1] ?? fallback;
-}
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);

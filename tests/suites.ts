@@ -174,7 +174,7 @@ export const SUITES: readonly Suite[] = [
     proves:
       "three brokers and real etcd lose nothing through crashes, sleep, cut links, loss, delay",
     full: ["bun", "tests/cluster/run.ts"],
-    sample: ["bun", "tests/cluster/run.ts", "--only", "kill -9"],
+    sample: ["bun", "tests/cluster/run.ts", "--only", "appends: kill -9"],
     minutesMax: 30,
   },
   {

@@ -1,44 +1,17 @@
-/** What happens to a cluster of real processes while clients work, and how long they may stand still. */
+/** What happens to a cluster of real processes while clients append, and how long they may stand still. */
 import type { ClusterScene, SceneBroker } from "./scene.ts";
-import { REQUEST_TIMEOUT_MS, type Workload } from "./workload.ts";
+import { type Scenario, type Stage, STEADY_MS, UNNOTICED_MS } from "./stage.ts";
 
-/** The world of a scenario. */
-export interface Stage {
-  readonly scene: ClusterScene;
-  readonly workload: Workload;
-  readonly topic: string;
-  /** The broker that leads the topic's partition 0 now. */
-  leader(): Promise<SceneBroker>;
-  /** Waits until so many more appends are acknowledged in each partition, or fails after the time. */
-  progress(appends: number, withinMs: number): Promise<void>;
-}
-
-/** One thing that happens; at its end all is well again. */
-export interface Scenario {
-  readonly name: string;
-  /** Of the pause in acknowledgements of any partition, in milliseconds. */
-  readonly pauseMaxMs: number;
-  run(stage: Stage): Promise<void>;
-}
-
-/** A session, and what the promise allows beyond it. */
-const SESSION_MS = 9000;
 const BEYOND_MS = 2000;
-/** Of one that others see as before: its clients have to give it up by themselves, too. */
-const UNNOTICED_MS = SESSION_MS + BEYOND_MS + REQUEST_TIMEOUT_MS;
-const STEADY_APPENDS = 30;
-const STEADY_MS = 60_000;
 
-const steady = (stage: Stage) => stage.progress(STEADY_APPENDS, STEADY_MS);
-
-export const SCENARIOS: readonly Scenario[] = [
+export const FAULTS: readonly Scenario[] = [
   {
     name: "kill -9 of a leader",
     pauseMaxMs: 1000,
     async run(stage) {
       const leader = await stage.leader();
       await leader.kill();
-      await steady(stage);
+      await stage.steady();
       await leader.start();
     },
   },
@@ -48,7 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
     async run(stage) {
       const leader = await stage.leader();
       leader.freeze();
-      await steady(stage);
+      await stage.steady();
       leader.resume();
     },
   },
@@ -95,9 +68,9 @@ export const SCENARIOS: readonly Scenario[] = [
     async run(stage) {
       for (const member of stage.scene.etcd) {
         await member.kill();
-        await steady(stage);
+        await stage.steady();
         member.start();
-        await steady(stage);
+        await stage.steady();
       }
     },
   },
@@ -108,7 +81,7 @@ export const SCENARIOS: readonly Scenario[] = [
       for (const broker of stage.scene.brokers) {
         await broker.stop();
         await broker.start();
-        await steady(stage);
+        await stage.steady();
       }
     },
   },
@@ -125,7 +98,7 @@ async function cutOff(
     ...scene.etcd.map((_, index) => `e${index + 1}`),
   ];
   await cut(scene, leader, others);
-  await steady(stage);
+  await stage.steady();
   await scene.network.clear();
 }
 
@@ -134,6 +107,6 @@ async function inWeather(
   weather: Parameters<ClusterScene["network"]["set"]>[2],
 ): Promise<void> {
   await stage.scene.network.set("*", "*", weather);
-  await steady(stage);
+  await stage.steady();
   await stage.scene.network.clear();
 }

@@ -7,6 +7,7 @@ import type { ClientIo } from "../../client/options.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { parseBroker } from "../../client/brokers.ts";
 import type { Operation } from "./history.ts";
+import { REQUEST_TIMEOUT_MS } from "./stage.ts";
 
 /** What is done, and to whom. */
 export interface WorkloadOptions {
@@ -22,8 +23,6 @@ export interface WorkloadOptions {
 
 /** How long an append is tried before its outcome counts as unknown. */
 const DELIVERY_TIMEOUT_MS = 20_000;
-/** Who waits longer for a broker that sleeps does not notice that another one leads. */
-export const REQUEST_TIMEOUT_MS = 2000;
 /** How long the last read of a partition may take, after all is well again. */
 const FINAL_READ_MS = 60_000;
 

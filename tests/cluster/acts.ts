@@ -1,0 +1,14 @@
+/** All that is played with clusters of real processes; see `stage.ts`. */
+import { appendWork } from "./append-work.ts";
+import { FAULTS } from "./scenarios.ts";
+import type { Act } from "./stage.ts";
+
+export const ACTS: readonly Act[] = [
+  {
+    name: "appends",
+    cluster: { brokers: 3, etcdMembers: 3 },
+    prepare: appendWork,
+    steady: 30,
+    scenarios: FAULTS,
+  },
+];

@@ -21,6 +21,7 @@ import {
   nodeIdOnDisk,
   once,
   parseNodeId,
+  presetTimes,
 } from "./serve/cluster-flags.ts";
 import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
 import { workerOffload } from "./serve/offload.ts";
@@ -89,6 +90,7 @@ export function serveCommand() {
     .option("--cluster-secret <text>", "the same, for all to see (safer: KSTREAM_CLUSTER_SECRET)")
     .option("--host <name>", "the machine, no two replicas go to one (default: its host name)")
     .option("--gossip-port <port>", "UDP and TCP, among members (default: the listener's + 10000)")
+    .addOption(timingsOption())
     .option("--ready-file <file>", "write the addresses there once it can serve")
     .addOption(
       new Option("--print-addr <format>", "print the addresses on standard output").choices(
@@ -118,6 +120,11 @@ export function serveCommand() {
       const data = isDefault ? undefined : options.data;
       process.exit(await serve({ ...options, data }, command.parent?.version() ?? ""));
     });
+}
+
+function timingsOption() {
+  return new Option("--timings <preset>", "lan: see 3 s of silence as failure, not 9")
+    .choices(["default", "lan"] as const);
 }
 
 /** The options of `serve`, as the command line gives them. */
@@ -225,6 +232,7 @@ async function brokerConfig(
   });
   const nodeId = parseNodeId(options.nodeId);
   if (nodeId !== null) texts.set("node.id", String(nodeId));
+  presetTimes(options.timings, texts);
   const config = parseConfig(texts);
   if (!isClustered || config.isSet("node.id")) return config;
   texts.set("node.id", String(nodeIdOnDisk(disk, dataDirsOf(config))));

@@ -8,7 +8,13 @@ import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { createLogger, silentLogger } from "../../core/logger.ts";
 import { loadMetaProperties } from "../../storage/meta-properties.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
-import { type ClusterFlags, isMember, nodeIdOnDisk, parseNodeId } from "./cluster-flags.ts";
+import {
+  type ClusterFlags,
+  isMember,
+  nodeIdOnDisk,
+  parseNodeId,
+  presetTimes,
+} from "./cluster-flags.ts";
 import { clusterOptions, gossipPortFor, memberListeners } from "./cluster-member.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "kstream-cluster-"));
@@ -70,6 +76,23 @@ test("gossip has the listener's port and 10000, or what is asked for", async () 
       expect.stringContaining("--join cannot be read"),
     ]);
   }
+});
+
+test("lan shortens sessions, the lease in etcd and gossip; what is set wins", async () => {
+  expect(await optionsOf({})).not.toHaveProperty("leaseTtlMs");
+  const options = await optionsOf({ timings: "lan" });
+  expect(options.leaseTtlMs).toBe(2000);
+  expect(options.gossip?.timings).toBe("lan");
+  const preset = (timings: "default" | "lan", set: [string, string][]) => {
+    const texts = new Map(set);
+    presetTimes(timings, texts);
+    return Object.fromEntries(texts);
+  };
+  const [session, heartbeat] = ["broker.session.timeout.ms", "broker.heartbeat.interval.ms"];
+  expect(preset("default", [])).toEqual({});
+  expect(preset("lan", [])).toEqual({ [session]: "3000", [heartbeat]: "600" });
+  expect(preset("lan", [[session, "5000"]])).toEqual({ [session]: "5000", [heartbeat]: "600" });
+  expect(() => isMember({ join: [], timings: "lan" })).toThrow("--timings is for members");
 });
 
 test("gossip is told by address where the listener is advertised by name", async () => {

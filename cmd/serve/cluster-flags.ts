@@ -1,5 +1,6 @@
 /** The flags of `serve` about clusters; what they mean to a member is in `cluster-member.ts`. */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
+import type { TimingsName } from "../../cluster/gossip/timings.ts";
 import type { Disk } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { readMetaProperties } from "../../storage/meta-properties.ts";
@@ -14,6 +15,7 @@ export interface ClusterFlags {
   readonly gossipPort?: string | undefined;
   readonly secretFile?: string | undefined;
   readonly clusterSecret?: string | undefined;
+  readonly timings?: TimingsName | undefined;
   readonly memory?: boolean | undefined;
 }
 
@@ -47,8 +49,8 @@ export function isMember(flags: ClusterFlags): boolean {
     }
     return true;
   }
-  const { metadata, host, join, gossipPort, secretFile, clusterSecret } = flags;
-  const stray = Object.entries({ metadata, host, gossipPort, secretFile, clusterSecret })
+  const { metadata, host, join, gossipPort, secretFile, clusterSecret, timings } = flags;
+  const stray = Object.entries({ metadata, host, gossipPort, secretFile, clusterSecret, timings })
     .find(([, value]) => value !== undefined)?.[0] ?? (join.length > 0 ? "join" : undefined);
   if (stray === undefined) return false;
   const flag = stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -57,6 +59,18 @@ export function isMember(flags: ClusterFlags): boolean {
     "no cluster is named",
     "say --cluster NAME --metadata etcd://host:2379, or leave it out",
   );
+}
+
+/** What `--timings lan` is for sessions: a third of Kafka's. Gossip and the lease in etcd have theirs. */
+const LAN_TIMES = [
+  ["broker.session.timeout.ms", "3000"],
+  ["broker.heartbeat.interval.ms", "600"],
+] as const;
+
+/** Adds the configs that `--timings` stands for to those that are set; these win. */
+export function presetTimes(timings: TimingsName | undefined, texts: Map<string, string>): void {
+  if (timings !== "lan") return;
+  for (const [name, value] of LAN_TIMES) if (!texts.has(name)) texts.set(name, value);
 }
 
 /** The value of `--node-id`, or null if it is not given. */

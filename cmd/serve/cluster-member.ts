@@ -17,6 +17,8 @@ import { loadPercent } from "./load.ts";
 const GOSSIP_PORT_STEP = 10_000;
 const PORT_MAX = 65_535;
 const OTHERS_BITS = 0o077;
+/** Of the controller's lease under `--timings lan`: the least that etcd gives. */
+const LAN_LEASE_TTL_MS = 2000;
 
 /** The port of gossip that belongs to the port of a first listener. */
 export function gossipPortFor(port: number): number {
@@ -60,12 +62,14 @@ export async function clusterOptions(
     host: flags.host ?? hostname(),
     interBrokerListener: between.name,
     secrets,
+    ...(flags.timings === "lan" && { leaseTtlMs: LAN_LEASE_TTL_MS }),
     gossip: {
       bind: { host: bindHost, port },
       advertise: { host: await addressOf(advertised, bindHost), port },
       join: flags.join.flatMap(joinAddresses),
       version,
       loadPercent: loadPercent(),
+      ...(flags.timings !== undefined && { timings: flags.timings }),
     },
   };
 }

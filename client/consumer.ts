@@ -74,6 +74,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   readonly #closed = new AbortController();
   readonly #autoCommit: AutoCommit | null = null;
   #membership: Membership | null = null;
+  #hasJoined = false;
   #committing: Promise<void> = Promise.resolve();
 
   constructor(io: ClientIo, options: ConsumerOptions & SerdeOptions<K, V>) {
@@ -142,6 +143,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
         if (positions === null || !isStillMine()) return false;
         await listener.assigned?.(positions);
         this.#fetcher.assign(positions);
+        this.#hasJoined = true;
         return true;
       },
       revoked: async (partitions, session) => {
@@ -180,6 +182,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     } catch (error) {
       if (!isTooLate(error) && !session.aborted) throw error;
     }
+  }
+
+  /**
+   * Whether what is there to be read would have begun to come: a broker has answered a fetch, or the
+   * group has given this member nothing to fetch. Before that, silence says nothing.
+   */
+  get isReading(): boolean {
+    return this.#fetcher.hasFetched || (this.#hasJoined && this.assignment().length === 0);
   }
 
   /**

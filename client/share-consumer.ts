@@ -93,6 +93,8 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
   #lockTimeoutMs: number | null = null;
   #error: Error | null = null;
   #refreshing = false;
+  #hasFetched = false;
+  #hasJoined = false;
   #closed = false;
 
   constructor(io: ClientIo, options: ShareConsumerOptions & SerdeOptions<K, V>) {
@@ -117,6 +119,14 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     return this.#buffer.length;
   }
 
+  /**
+   * Whether what is there to be read would have begun to come: a broker has answered a fetch, or the
+   * group has given this member nothing to fetch. Before that, silence says nothing.
+   */
+  get isReading(): boolean {
+    return this.#hasFetched || (this.#hasJoined && this.#assigned.length === 0);
+  }
+
   /** How long the broker locks a record for this member; null until it has given one. */
   get lockTimeoutMs(): number | null {
     return this.#lockTimeoutMs;
@@ -132,6 +142,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     this.#membership = new ShareMembership(this.cluster, groupId, topics, rackId, {
       assigned: (partitions) => {
         this.#assigned = partitions;
+        this.#hasJoined = true;
         this.#pumping.soon();
       },
       failed: (error) => this.#fail(error),
@@ -373,6 +384,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
           this.#settings,
           requestTimeoutMs,
         );
+        this.#hasFetched = true;
         this.#judge(fetched.outcomes);
         this.#arrived(session, fetched.response);
       }

@@ -104,10 +104,16 @@ export class Fetcher {
   #waiters: (() => void)[] = [];
   readonly #pumping: WakeUp;
   #refreshing = false;
+  #hasFetched = false;
   #closed = false;
 
   constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {
     this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
+  }
+
+  /** Whether a broker has answered a fetch, with or without records. */
+  get hasFetched(): boolean {
+    return this.#hasFetched;
   }
 
   /** Adds partitions; one that is there already is set to the new offset, and stays paused. */
@@ -502,6 +508,7 @@ export class Fetcher {
 
   #arrived(list: readonly Assigned[], response: FetchResponse, session: FetchSession): void {
     if (response.errorCode !== Errors.NONE) throw new KafkaError(response.errorCode, "fetch");
+    this.#hasFetched = true;
     for (const { topic, topicId, partitions } of response.responses) {
       const topicName = session.nameOf(topicId, topic);
       for (const answer of partitions) {

@@ -383,6 +383,7 @@ class ConsumeRun {
         this.#done.abort();
       },
       stop: this.#stop,
+      isReading: () => this.#consumer.isReading,
       next: (stop) => this.#consumer.nextChunk(stop),
     }).finally(() => this.#isWaiting = false);
   }

@@ -166,6 +166,7 @@ class ShareRun {
         this.#done.abort();
       },
       stop: this.#stop,
+      isReading: () => this.#consumer.isReading,
       next: (stop) => this.#consumer.next(stop),
     });
   }

@@ -29,6 +29,20 @@ test("a broker without the admin API, and one that is none of ours, are told apa
     });
   }, { args: ["--admin", "off"] }));
 
+test("an idle timeout does not count what comes before the first answer", async () => {
+  await withBroker(async ({ bootstrap, admin }) => {
+    const options = { brokers: bootstrap, env: { KSTREAM_ADMIN: admin ?? "" } };
+    await ok(["produce", "orders"], { ...options, input: "one\n" });
+    for (const group of [[], ["-g", "readers"], ["-g", "new", "--group-protocol", "consumer"]]) {
+      for (const api of ["metadata", "joingroup", "fetch"]) {
+        await ok(["dev", "fault", "add", api, "latency=500ms", "once"], options);
+      }
+      const all = ["consume", "orders", ...group, "-o", "start", "--idle-timeout", "100ms"];
+      expect(await ok(all, options)).toBe("one\n");
+    }
+  }, { args: ["--memory", "--dev"] });
+}, 30_000);
+
 test("faults are added, strike, are listed and removed; without --dev they are refused", async () => {
   await withBroker(async ({ bootstrap, admin }) => {
     const options = { brokers: bootstrap, env: { KSTREAM_ADMIN: admin ?? "" } };

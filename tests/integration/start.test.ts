@@ -1,20 +1,27 @@
-/** How soon a command begins: the shortest of some runs, since other work on the machine only adds. */
+/**
+ * How soon a command begins. Tests share their machine, so its processor time is bounded; with
+ * `START_MS=40`, the aim on a quiet machine, it is the time on the clock.
+ */
 import { expect, test } from "bun:test";
 import { leavesOf, loadTree, pathOf } from "../../cmd/commands.ts";
 import { withBroker } from "../harness/broker-process.ts";
-import { ok } from "./cli.ts";
+import { kstream } from "./cli.ts";
 
 const RUNS = 7;
-/** 40 ms is the aim on a quiet machine (`START_MS=40`); tests share theirs. */
-const MAX_MS = Number(process.env["START_MS"] ?? 200);
+const WALL_MAX_MS = process.env["START_MS"];
+const MAX_MS = Number(WALL_MAX_MS ?? 150);
 
+/** The shortest of some runs: other work only adds. */
 async function shortestMs(args: readonly string[], brokers = "127.0.0.1:1"): Promise<number> {
   let shortest = Infinity;
   for (let i = 0; i < RUNS && (i < 2 || shortest > MAX_MS); i++) {
     const began = performance.now();
-    await ok(args, { brokers });
-    shortest = Math.min(shortest, performance.now() - began);
+    const { exitCode, cpuMs } = await kstream(args, { brokers });
+    expect([args, exitCode]).toEqual([args, 0]);
+    const wallMs = performance.now() - began;
+    shortest = Math.min(shortest, WALL_MAX_MS === undefined ? cpuMs : wallMs);
   }
+  if (WALL_MAX_MS !== undefined) console.log(args.join(" "), shortest.toFixed(1));
   return shortest;
 }
 
@@ -23,7 +30,6 @@ test("every command begins at once", async () => {
   for (const leaf of leavesOf(await loadTree())) {
     const words = pathOf(leaf).split(" ").slice(1);
     const ms = await shortestMs([...words, "--help"]);
-    if (process.env["START_MS"] !== undefined) console.log(words.join(" "), ms.toFixed(1));
     if (ms > MAX_MS) slow.push(`${words.join(" ")}: ${ms.toFixed(0)} ms`);
   }
   expect(slow).toEqual([]);
@@ -32,7 +38,6 @@ test("every command begins at once", async () => {
 test("a list from a broker comes at once", async () => {
   await withBroker(async ({ bootstrap }) => {
     const ms = await shortestMs(["topic", "list"], bootstrap);
-    if (process.env["START_MS"] !== undefined) console.log("topic list", ms.toFixed(1));
     expect(ms).toBeLessThan(MAX_MS);
   }, { args: ["--memory"] });
 }, 60_000);

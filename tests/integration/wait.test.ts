@@ -38,8 +38,8 @@ test("without a broker it ends with 3, and not before the time is over", async (
 
 test("topics are waited for", async () => {
   expect(await ok(["wait", "topic", "a", "-p", "2"], at)).toContain("2 partitions");
-  await fails(["wait", "topic", "a", "-p", "3", "--timeout", "0.2"], 1, ["2 partitions of 3"], at);
-  await fails(["wait", "topic", "c", "--timeout", "0.2"], 1, ["does not exist"], at);
+  await fails(["wait", "topic", "a", "-p", "3", "--timeout", "1"], 1, ["2 partitions of 3"], at);
+  await fails(["wait", "topic", "c", "--timeout", "1"], 1, ["does not exist"], at);
   const waiting = ok(["wait", "topic", "late"], at);
   await ok(["topic", "create", "late"], at);
   expect(await waiting).toContain("topic late is there");
@@ -49,25 +49,25 @@ test("records are counted, those that --where holds for, from a place on", async
   const waiting = ok(["wait", "records", "b", "-n", "2", "--where", "v.n > 1"], at);
   await ok(["produce", "b"], { ...at, input: '{"n":1}\n{"n":2}\n{"n":3}\n' });
   expect(await waiting).toContain("2 records of b");
-  const short = ["wait", "records", "b", "--timeout", "0.3"];
+  const short = ["wait", "records", "b", "--timeout", "1"];
   await fails([...short, "-n", "4"], 1, ["3 records of b, of 3 that were read"], at);
   await fails([...short, "--from", "end"], 1, ["0 records of b"], at);
-  await fails(["wait", "records", "aa", "--timeout", "0.3"], 1, ['did you mean "a"?'], at);
+  await fails(["wait", "records", "aa", "--timeout", "1"], 1, ['did you mean "a"?'], at);
   const json = await kstream([...short, "-n", "4", "--json"], at);
   expect(JSON.parse(json.stdout)).toMatchObject({ subject: 'topic "b"', held: false });
 });
 
 test("groups are waited for: lag, state, members", async () => {
   const lag = ["wait", "group", "readers", "--lag", "0"];
-  await fails([...lag, "--timeout", "0.2"], 1, ["does not exist"], at);
+  await fails([...lag, "--timeout", "1"], 1, ["does not exist"], at);
   await ok(["consume", "b", "-g", "readers", "-n", "1"], at);
-  await fails([...lag, "--timeout", "0.2"], 1, ["its lag is 2"], at);
-  const typo = ["wait", "group", "raeders", "--timeout", "0.2"];
+  await fails([...lag, "--timeout", "1"], 1, ["its lag is 2"], at);
+  const typo = ["wait", "group", "raeders", "--timeout", "1"];
   await fails(typo, 1, ['did you mean "readers"'], at);
   const waiting = ok([...lag, "--state", "Empty"], at);
   await ok(["consume", "b", "-g", "readers", "-e"], at);
   expect(await waiting).toContain("Empty: 0 members, lag 0");
-  const members = ["wait", "group", "readers", "--members", "1", "--timeout", "0.2"];
+  const members = ["wait", "group", "readers", "--members", "1", "--timeout", "1"];
   await fails(members, 1, ["0 members of 1"], at);
 });
 

@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typin
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { adminUrlOption } from "./admin-client.ts";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { throttleOption } from "./cluster/throttle-option.ts";
 
 const LOCAL_NODES = 3;
 const LOCAL_NODES_MAX = 9;
@@ -20,6 +21,7 @@ export function clusterCommand(): CommandUnknownOpts {
   command.addCommand(migrateCommand());
   command.addCommand(drainCommand());
   command.addCommand(rebalanceCommand());
+  command.addCommand(unthrottleCommand());
   command.addCommand(removeCommand());
   command.addCommand(upgradeCommand());
   return command;
@@ -139,6 +141,7 @@ function drainCommand() {
     .argument("<node>", "the broker's number", wholeNumber(0, NODE_ID_MAX))
     .option("--execute", "do it, and not only show it")
     .option("--no-wait", "do not wait until all is moved")
+    .addOption(throttleOption())
     .option("--undo", "let new partitions go to it again")
     .addOption(jsonOption())
     .addOption(brokersOption())
@@ -151,7 +154,7 @@ stopped; "kstream cluster rebalance" fills it again after --undo.
 
 Examples:
   kstream cluster drain 3                  the plan
-  kstream cluster drain 3 --execute
+  kstream cluster drain 3 --execute --throttle 50MB
   kstream cluster drain 3 --undo`,
     )
     .action(async (node, options) => (await import("./cluster/drain.ts")).drain(node, options));
@@ -166,6 +169,7 @@ function rebalanceCommand() {
     )
     .option("--execute", "do it, and not only show it")
     .option("--no-wait", "do not wait until all is moved")
+    .addOption(throttleOption())
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
@@ -177,6 +181,27 @@ Examples:
   kstream cluster rebalance --execute`,
     )
     .action(async (options) => (await import("./cluster/drain.ts")).rebalance(options));
+}
+
+function unthrottleCommand() {
+  return new Command("unthrottle")
+    .summary("let moves go at full speed again")
+    .description(
+      "Wait until no partition moves, then take away all rates and lists of throttled replicas, as " +
+        "--throttle of an interrupted command has left them. Of any Kafka cluster.",
+    )
+    .option("--no-wait", "take them away at once")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream cluster unthrottle
+  kstream cluster unthrottle --no-wait`,
+    )
+    .action(async (options) => (await import("./cluster/unthrottle.ts")).unthrottle(options));
 }
 
 function removeCommand() {

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { throttleOption } from "./cluster/throttle-option.ts";
 
 const REPLICAS_MAX = 32_767;
 
@@ -192,17 +193,19 @@ function reassign(): CommandUnknownOpts {
     )
     .option("--execute", "do it, and not only show it")
     .option("--no-wait", "do not wait until all is moved")
+    .addOption(throttleOption())
     .addOption(jsonOption())
     .addOption(brokersOption())
     .addOption(timeoutOption())
     .addHelpText(
       "after",
       `
-A partition stays where it was until all new replicas have what it has. Ctrl-C ends the waiting only.
+A partition stays where it was until all new replicas have what it has. Ctrl-C ends the waiting only; a
+rate then stays set until "kstream cluster unthrottle".
 
 Examples:
   kstream topic reassign orders -r 3                   the plan
-  kstream topic reassign orders -r 3 --execute
+  kstream topic reassign orders -r 3 --execute --throttle 50MB
   kstream topic reassign orders --to 1,4 --partition 7 --execute
   kstream topic reassign orders --cancel --execute`,
     )

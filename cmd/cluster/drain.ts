@@ -34,7 +34,7 @@ export async function drain(nodeId: number, options: DrainOptions): Promise<void
     const { moves, stuck } = atOnce(drainPlan(view, nodeId, systemRandom));
     if (options.execute) {
       if (broker?.isActive === true) await cordon(admin, nodeId, ALL_DIRS);
-      await execute(admin, moves, options.wait);
+      await execute(admin, view, moves, options);
     }
     const views = viewsOf(view, moves);
     if (options.json) {
@@ -85,7 +85,7 @@ export async function rebalance(options: MoveOptions): Promise<void> {
   await withAdmin(options, async (admin) => {
     const view = await readView(admin);
     const moves = atOnce(rebalancePlan(view));
-    if (options.execute) await execute(admin, moves, options.wait);
+    if (options.execute) await execute(admin, view, moves, options);
     const views = viewsOf(view, moves);
     if (options.json) return await printJson({ executed: options.execute === true, moves: views });
     if (moves.length === 0) return await print("all brokers have as much as each other\n");

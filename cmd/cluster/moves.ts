@@ -14,6 +14,7 @@ import { sleep } from "../../core/io.ts";
 import { type AdminOptions, refusal, throwFailures } from "../admin-command.ts";
 import { count, formatTable } from "../output.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
+import { liftThrottle, sayThrottleStays, setThrottle } from "./throttle.ts";
 
 /** The config that keeps new partitions off a broker (KIP-1066), and the value for all directories. */
 export const CORDON = "cordoned.log.dirs";
@@ -28,6 +29,8 @@ const SHOWN_MAX = 50;
 export interface MoveOptions extends AdminOptions {
   readonly execute?: boolean | undefined;
   readonly wait: boolean;
+  /** Bytes per second. */
+  readonly throttle?: number | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -117,11 +120,34 @@ export function formatMoves(moves: readonly MoveView[]): string {
 }
 
 /**
- * Starts the moves, and waits until all of them are done. Ctrl-C ends the waiting; the cluster goes on.
+ * Starts the moves, and waits until all of them are done. Ctrl-C ends the waiting; the cluster goes on,
+ * and a rate stays set.
  */
-export async function execute(admin: Admin, moves: readonly Move[], wait: boolean): Promise<void> {
-  await begin(admin, moves);
-  if (wait) await waitForMoves(admin, moves);
+export async function execute(
+  admin: Admin,
+  view: ClusterView,
+  moves: readonly Move[],
+  { throttle, wait }: MoveOptions,
+): Promise<void> {
+  if (throttle === undefined) {
+    await begin(admin, moves);
+    if (wait) await waitForMoves(admin, moves);
+    return;
+  }
+  const views = viewsOf(view, moves);
+  const active = new Set(view.brokers.filter(({ isActive }) => isActive).map(({ id }) => id));
+  await setThrottle(admin, views, active, throttle);
+  let isDone = false;
+  try {
+    await begin(admin, moves);
+    isDone = wait && await waitForMoves(admin, moves);
+  } catch (error) {
+    isDone = await movesLeft(admin, moves) === 0;
+    throw error;
+  } finally {
+    if (isDone) await liftThrottle(admin, views, active);
+    else sayThrottleStays();
+  }
 }
 
 /** Starts moves, or gives them up (null). */
@@ -134,20 +160,26 @@ export async function begin(admin: Admin, moves: readonly WantedReplicas[]): Pro
   );
 }
 
-async function waitForMoves(admin: Admin, moves: readonly Move[]): Promise<void> {
+/** Waits for these moves, or for all that there are; false if Ctrl-C came first. */
+export async function waitForMoves(admin: Admin, moves?: readonly Move[]): Promise<boolean> {
   const interrupted = onInterrupt();
   const show = progressOnTerminal(false);
-  const wanted = new Set(moves.map(keyOf));
-  const isOurs = (each: Reassignment) => wanted.has(keyOf(each));
+  let all = moves?.length ?? 0;
   for (;;) {
-    const left = (await listReassignments(admin.cluster)).filter(isOurs).length;
-    show?.(left === 0 ? "" : `${moves.length - left} of ${moves.length} partitions moved`);
-    if (left === 0) return;
+    const left = await movesLeft(admin, moves);
+    all = Math.max(all, left);
+    show?.(left === 0 ? "" : `${all - left} of ${all} partitions moved`);
+    if (left === 0) return true;
     await sleep(systemClock, LOOK_MS, interrupted).catch(() => {});
     if (!interrupted.aborted) continue;
     show?.("");
-    return say(
-      `kstream: the cluster goes on with ${count(left, "partition")} without this command`,
-    );
+    say(`kstream: the cluster goes on with ${count(left, "partition")} without this command`);
+    return false;
   }
+}
+
+async function movesLeft(admin: Admin, moves: readonly Move[] | undefined): Promise<number> {
+  const wanted = moves && new Set(moves.map(keyOf));
+  const isOurs = (each: Reassignment) => wanted?.has(keyOf(each)) ?? true;
+  return (await listReassignments(admin.cluster)).filter(isOurs).length;
 }

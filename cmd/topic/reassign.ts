@@ -51,7 +51,7 @@ export async function reassign(names: readonly string[], options: ReassignOption
       : atOnce(factorPlan(view, new Set(names), replication, systemRandom));
     const moves = planned.moves.filter(isMeant);
     if (planned.stuck.length > 0) throw tooMany(replication ?? 0, planned.stuck.length);
-    if (options.execute) await execute(admin, moves, options.wait);
+    if (options.execute) await execute(admin, view, moves, options);
     const moved = viewsOf(view, moves);
     if (options.json) return await printJson({ executed: options.execute === true, moves: moved });
     const what = !options.execute ? "would move" : options.wait ? "moved" : "began to move";

@@ -1,7 +1,7 @@
 /** `kstream cluster drain`, `rebalance` and `remove`, `topic reassign`, on a cluster of real processes. */
 import { expect, test } from "bun:test";
 import { ETCD, hasEtcd } from "../compat/install.ts";
-import { withBroker } from "../harness/broker-process.ts";
+import { KSTREAM, withBroker } from "../harness/broker-process.ts";
 import { ClusterProcess } from "../harness/cluster-process.ts";
 import { fails, ok } from "./cli.ts";
 
@@ -49,7 +49,17 @@ test("a broker alone has nowhere to move anything to", async () => {
   }, { args: ["--topic", "orders:3"] });
 }, 60_000);
 
-withEtcd("a move is as slow as it is told to be", async () => {
+/** What a command has set of `--throttle`, by resource. */
+async function throttlesOf(brokers: string, resource: readonly string[]): Promise<string[]> {
+  const { configs } = await json<{ configs: readonly { name: string; value: string }[] }>(
+    brokers,
+    ["config", "get", ...resource],
+  );
+  return configs.filter(({ name, value }) => name.includes(".throttled.") && value !== "")
+    .map(({ name, value }) => `${name}=${value}`).toSorted();
+}
+
+withEtcd("a move is as slow as it is told to be, until somebody takes its rate away", async () => {
   const cluster = await ClusterProcess.start({ brokers: 2, etcd: ETCD });
   try {
     const brokers = cluster.bootstrap;
@@ -57,23 +67,45 @@ withEtcd("a move is as slow as it is told to be", async () => {
     await ok(["topic", "create", "slow", "-p", "1", "-r", "1"], { brokers });
     await ok(["produce", "slow"], { brokers, input: records });
     const [[from = -1] = []] = await replicasOf(brokers, "slow");
-    const rate = "leader.replication.throttled.rate";
-    await ok(["config", "set", "broker", String(from), `${rate}=100000`], { brokers });
-    const replicas = "leader.replication.throttled.replicas";
-    await ok(["config", "set", "topic", "slow", `${replicas}=0:${from}`], { brokers });
-    await ok(["topic", "reassign", "slow", "-r", "2", "--execute", "--no-wait"], { brokers });
-    await Bun.sleep(3000);
-    const moving = ["topic", "reassign", "slow", "--cancel"];
-    expect(await json<{ moves: unknown[] }>(brokers, moving)).toMatchObject({
-      moves: { length: 1 },
+    const to = 3 - from;
+    const args = ["topic", "reassign", "slow", "--execute"];
+    await fails([...args, "--to", "77", "--throttle", "1MB"], 1, ["cannot move slow:0"], {
+      brokers,
     });
-    await ok(["config", "unset", "broker", String(from), rate], { brokers });
-    const startMs = Date.now();
-    while ((await json<{ moves: unknown[] }>(brokers, moving)).moves.length > 0) {
-      expect(Date.now() - startMs).toBeLessThan(20_000);
-      await Bun.sleep(100);
+    expect(await throttlesOf(brokers, ["topic", "slow"])).toEqual([]);
+    const slow = Bun.spawn([KSTREAM, ...args, "-r", "2", "--throttle", "100kB", "-b", brokers], {
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const moves = async () => {
+      const moving = ["topic", "reassign", "slow", "--cancel"];
+      return (await json<{ moves: unknown[] }>(brokers, moving)).moves.length;
+    };
+    while (await moves() === 0) await Bun.sleep(50);
+    expect(await throttlesOf(brokers, ["topic", "slow"])).toEqual([
+      `follower.replication.throttled.replicas=0:${to}`,
+      `leader.replication.throttled.replicas=0:${from}`,
+    ]);
+    for (const id of ["1", "2"]) {
+      expect(await throttlesOf(brokers, ["broker", id])).toEqual([
+        "follower.replication.throttled.rate=100000",
+        "leader.replication.throttled.rate=100000",
+      ]);
     }
+    // A minute's work: it cannot be over.
+    slow.kill("SIGINT");
+    expect(await new Response(slow.stderr).text()).toContain("kstream cluster unthrottle");
+    expect(await slow.exited).toBe(0);
+    expect(await moves()).toBe(1);
+    expect(await ok(["cluster", "unthrottle", "--no-wait"], { brokers }))
+      .toBe("no longer throttled: 2 brokers, 1 topic\n");
+    expect(await ok(["cluster", "unthrottle"], { brokers })).toBe("nothing was throttled\n");
     expect((await replicasOf(brokers, "slow"))[0]?.length).toBe(2);
+    await ok([...args, "-r", "1"], { brokers });
+    await ok([...args, "-r", "2", "--throttle", "1GB"], { brokers });
+    expect((await replicasOf(brokers, "slow"))[0]?.length).toBe(2);
+    expect(await throttlesOf(brokers, ["topic", "slow"])).toEqual([]);
+    expect(await throttlesOf(brokers, ["broker", "1"])).toEqual([]);
   } finally {
     await cluster.close();
   }

@@ -37,6 +37,8 @@ export interface FoundationOptions {
   readonly retentionByAppendTime?: boolean;
   /** Called once when the data directories have failed: nothing can be acknowledged any more. */
   readonly onStorageFailure?: (error: Error) => void;
+  /** One of the directories has failed, is full, or has room again; said to members alone. */
+  readonly onDirChange?: () => void;
 }
 
 /** See the head of the file. */
@@ -149,12 +151,13 @@ export function openDataDirs(
     paths: options.dataDirs,
     vitalTopic,
     // A member's replicas get again what they have lost.
-    ...(clusterId !== undefined && { clusterId, cutsDamage: true }),
+    ...(clusterId !== undefined && { clusterId, cutsDamage: true, isReplicated: true }),
     nodeId: config.get("node.id"),
     logConfig: (topic) => topic === METADATA_LOG_ID.topic ? METADATA_LOG_CONFIG : byDefault,
     codecs: options.codecs,
     cleaner: config.get("log.cleaner.enable") ? () => cleanerConfigOf(config) : undefined,
     onFailure: options.onStorageFailure,
+    onDirChange: options.onDirChange,
     retentionByAppendTime: options.retentionByAppendTime === true,
     limits: {
       producerIdExpirationMs: config.get("producer.id.expiration.ms"),

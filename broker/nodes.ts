@@ -2,7 +2,12 @@
  * The brokers of the cluster as the clients of a listener see them: each at its address of the listener
  * with the same name, this one at the address that the client came in on (`advertisedAddress`).
  */
-import { type BrokerImage, isActive, type MetadataImage } from "../cluster/metadata-image.ts";
+import {
+  type BrokerImage,
+  isActive,
+  type MetadataImage,
+  type PartitionImage,
+} from "../cluster/metadata-image.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { HostPort } from "../core/io.ts";
 import type { Broker } from "./broker.ts";
@@ -54,9 +59,14 @@ export function liveNodes(context: ArrivalContext, broker: Here): Node[] {
   return allNodes(context, broker).filter(({ isFenced }) => !isFenced);
 }
 
-/** The replicas that are on no live broker. */
-export function offlineReplicas(image: MetadataImage, replicas: readonly number[]): number[] {
-  const isLive = (id: number) => isActive(image, id) || image.brokers.get(id)?.state === "stopping";
+/** The replicas that are on no live broker, or in a data directory that has failed. */
+export function offlineReplicas(
+  image: MetadataImage,
+  { replicas, offline }: Pick<PartitionImage, "replicas" | "offline">,
+): number[] {
+  const isLive = (id: number) =>
+    offline?.includes(id) !== true &&
+    (isActive(image, id) || image.brokers.get(id)?.state === "stopping");
   return replicas.every(isLive) ? [] : replicas.filter((id) => !isLive(id));
 }
 

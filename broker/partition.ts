@@ -322,7 +322,9 @@ export class Partition {
       get minInsync() {
         return minInsync();
       },
-      isEligible: (brokerId, brokerEpoch) => surroundings.mayBeInIsr(brokerId, brokerEpoch),
+      isEligible: (brokerId, brokerEpoch) =>
+        this.#image.offline?.includes(brokerId) !== true &&
+        surroundings.mayBeInIsr(brokerId, brokerEpoch),
     };
   }
 
@@ -390,6 +392,8 @@ export class Partition {
 
   /** Proposes the change of the ISR that is due, if any. */
   checkIsr(): void {
+    // Its followers get nothing from here: they must not leave the ISR for that.
+    if (this.failed) return;
     const proposal = this.#followers?.propose(this.#isrSettings, this.#nowMs());
     if (proposal !== undefined && proposal !== null) this.#surroundings.alterIsr(this, proposal);
   }

@@ -46,10 +46,13 @@ export class ReplicaFetchers {
   }
 
   #apply(topic: TopicImage, index: number, state: PartitionImage): void {
-    const { replicas, leader, leaderEpoch } = state;
+    const { replicas, leader, leaderEpoch, offline } = state;
     const key = `${topic.id}:${index}`;
     const isOurs = replicas.length > 1 && replicas.includes(this.#options.nodeId);
-    const isFollowed = isOurs && leader >= 0 && leader !== this.#options.nodeId;
+    const { nodeId } = this.#options;
+    // What is in a data directory that has failed follows nobody.
+    const isFollowed = isOurs && leader >= 0 && leader !== nodeId &&
+      offline?.includes(nodeId) !== true;
     const before = this.#following.get(key);
     if (isFollowed && before?.leader === leader && before.epoch === leaderEpoch) return;
     if (before !== undefined) this.#unfollow(key, before.leader, topic.id, index);

@@ -52,6 +52,8 @@ export interface PartitionRecord {
   /** Replicas that a reassignment under way adds and removes. */
   readonly adding?: readonly number[];
   readonly removing?: readonly number[];
+  /** Replicas whose data directory has failed or is full, on brokers that go on without it. */
+  readonly offline?: readonly number[];
 }
 
 /** What can have configs. The name of all brokers together is empty. */
@@ -117,6 +119,12 @@ export interface BrokerRecord {
   readonly host: string;
   readonly endpoints: readonly BrokerEndpoint[];
   readonly features: readonly SupportedFeature[];
+  /** Ids of its data directories (KIP-858). Like what follows it is left out where it is empty. */
+  readonly logDirs?: readonly string[];
+  /** Those that have failed since it was registered. */
+  readonly offlineDirs?: readonly string[];
+  /** Those that are gone since an earlier registration, until it has said which replicas were there. */
+  readonly lostDirs?: readonly string[];
 }
 
 /** A broker is no longer a member. */
@@ -213,6 +221,7 @@ const text: Check = (value) => typeof value === "string";
 const textOrNull: Check = (value) => value === null || typeof value === "string";
 const integer: Check = (value) => Number.isSafeInteger(value);
 const integers: Check = (value) => Array.isArray(value) && value.every(integer);
+const texts: Check = (value) => Array.isArray(value) && value.every(text);
 const missingOr = (check: Check): Check => (value) => value === undefined || check(value);
 const truth: Check = (value) => typeof value === "boolean";
 const oneOf = (...words: readonly string[]): Check => (value) =>
@@ -263,6 +272,7 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
     isRecovering: missingOr(truth),
     adding: missingOr(integers),
     removing: missingOr(integers),
+    offline: missingOr(integers),
   },
   "config": { resourceType, resourceName: text, name: text, value: textOrNull },
   "producer-ids": { brokerId: integer, nextProducerId: integer },
@@ -275,6 +285,9 @@ const SHAPES: Readonly<Record<MetadataRecord["type"], Readonly<Record<string, Ch
     host: text,
     endpoints: listOf({ name: text, host: text, port: integer, securityProtocol: integer }),
     features: listOf({ name: text, minLevel: integer, maxLevel: integer }),
+    logDirs: missingOr(texts),
+    offlineDirs: missingOr(texts),
+    lostDirs: missingOr(texts),
   },
   "remove-broker": { brokerId: integer },
   "feature": { name: text, level: integer },

@@ -27,6 +27,13 @@ export interface DataDirOptions {
    * have what is lost. Default false.
    */
   readonly cutsDamage?: boolean;
+  /**
+   * What is here is on others, too, which are to go on with it: a write that the device refuses fails the
+   * directory, and one for which there is no room makes it full until there is. Default false.
+   */
+  readonly isReplicated?: boolean;
+  /** It is full, or has room again. */
+  readonly onRoomChange?: () => void;
   /** Called once when a sync has failed: nothing can be acknowledged from then on. */
   readonly onFailure?: (error: Error) => void;
   readonly limits?: Partial<DataDirLimits>;

@@ -31,7 +31,7 @@ import {
 import { parsePartitionMetadata, randomDeletedDirName } from "./log-files.ts";
 import type { LogConfig } from "./log-config.ts";
 import type { LogContext, StorageIo } from "./log-context.ts";
-import { loadMetaProperties, type MetaProperties } from "./meta-properties.ts";
+import { loadMetaProperties, type MetaProperties, readMetaProperties } from "./meta-properties.ts";
 import {
   CLEAN_SHUTDOWN_FILE,
   DELETED_DIR_SUFFIX,
@@ -63,6 +63,12 @@ const PROBE_BYTES = 4096;
 const LOGS_PER_TURN = 100;
 /** A log whose only segment has expired rolls, syncs, and can give it up then. */
 const MAINTENANCE_PASSES = 3;
+/** The device itself refuses. */
+const DEVICE_ERRORS: readonly string[] = ["EIO", "EROFS", "ENXIO", "ENODEV", "EUCLEAN"];
+const NO_ROOM_ERRORS: readonly string[] = ["ENOSPC", "EDQUOT"];
+/** What has to be free before a directory that was full counts as one that is not. */
+const ROOM_BYTES = 16 * 1024 * 1024;
+const ROOM_CHECK_MS = 1000;
 /** How long `maintainFully` waits for syncs that do not come to an end. */
 const IDLE_WAIT_MS = 5_000;
 
@@ -79,6 +85,7 @@ export class DataDir {
   private readonly cleaner: LogCleaner;
   private readonly timers = new Set<Timer>();
   private failed: Error | null = null;
+  private hasNoRoom = false;
   private isClosed = false;
   /** Whether every log could be completed when the directory was closed. */
   private isClean = true;
@@ -91,6 +98,8 @@ export class DataDir {
     private readonly options: DataDirOptions,
     private readonly meta: MetaProperties,
     private readonly lock: DiskLock,
+    /** Whether it was nobody's before this was opened. */
+    readonly wasFresh: boolean,
   ) {
     this.limits = { ...DEFAULT_DATA_DIR_LIMITS, ...options.limits };
     const files = new OpenFiles(io.disk, this.limits.openFiles);
@@ -117,6 +126,7 @@ export class DataDir {
       path: options.path,
       failure: () => this.failed,
       fail: (error) => this.fail(error),
+      refused: (error) => this.noteRefusal(error),
       removeLater: (paths, delayMs) => this.removals.add(paths, delayMs),
       checkpointLater: () => this.checkpoints.saveLater(),
       forgetCheckpoints: (name, andCleaned) => this.checkpoints.forget(name, andCleaned),
@@ -142,8 +152,9 @@ export class DataDir {
           "stop that process, or use another --data directory",
         );
       }
+      const wasFresh = readMetaProperties(disk, path) === null;
       const meta = await loadMetaProperties(io, options);
-      const dir = new DataDir(io, logger, options, meta, lock);
+      const dir = new DataDir(io, logger, options, meta, lock, wasFresh);
       await dir.recover();
       return dir;
     } catch (error) {
@@ -176,6 +187,11 @@ export class DataDir {
   /** Why the directory has failed; null while all is well. */
   get failure(): Error | null {
     return this.failed;
+  }
+
+  /** Whether there is no room for records; seen only where `isReplicated`. */
+  get isFull(): boolean {
+    return this.hasNoRoom;
   }
 
   /** Why no file can be made and written here, or null: it is looked at and tried. */
@@ -560,6 +576,42 @@ export class DataDir {
     });
     for (const log of [...this.byName.values(), ...this.futures.values()]) log.notifyFailed();
     this.options.onFailure?.(error);
+  }
+
+  private noteRefusal(error: DiskError): void {
+    if (this.options.isReplicated !== true || this.hasNoRoom || this.failed !== null) return;
+    if (NO_ROOM_ERRORS.includes(error.code)) {
+      this.hasNoRoom = true;
+      this.logger.error("the data directory is full: others lead what is in it until it has room", {
+        path: this.path,
+      });
+      this.lookForRoomLater();
+      this.options.onRoomChange?.();
+    } else if (DEVICE_ERRORS.includes(error.code)) {
+      // Not within the append.
+      void Promise.resolve().then(() => this.fail(error));
+    }
+  }
+
+  private lookForRoomLater(): void {
+    const timer = this.io.clock.setTimer(ROOM_CHECK_MS, () => {
+      this.timers.delete(timer);
+      if (this.isClosed || this.failed !== null) return;
+      if (!this.hasRoom()) return this.lookForRoomLater();
+      this.hasNoRoom = false;
+      this.logger.info("the data directory has room again", { path: this.path });
+      this.options.onRoomChange?.();
+    });
+    this.timers.add(timer);
+  }
+
+  private hasRoom(): boolean {
+    try {
+      return this.freeBytes() >= ROOM_BYTES && this.writeProblem() === null;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return false;
+    }
   }
 
   private every(intervalMs: number, action: () => void): void {

@@ -27,6 +27,8 @@ export interface DataDirsOptions extends Omit<DataDirOptions, "path"> {
    * none.
    */
   readonly vitalTopic: string | null;
+  /** A directory has failed (`onFailure` comes after it), is full, or has room again. */
+  readonly onDirChange?: () => void;
 }
 
 /** The cluster that these directories belong to; undefined if they are fresh. Throws an `OperatorError`. */
@@ -62,7 +64,14 @@ export class DataDirs {
       let clusterId = options.clusterId ?? knownClusterId(io.disk, options.paths);
       for (const path of options.paths) {
         const identity = clusterId === undefined ? {} : { clusterId };
-        const dir = await DataDir.open(io, logger, { ...options, ...identity, path, onFailure });
+        const dir = await DataDir.open(io, logger, {
+          ...{ ...options, ...identity, path },
+          onRoomChange: options.onDirChange,
+          onFailure: (error) => {
+            options.onDirChange?.();
+            onFailure(error);
+          },
+        });
         opened.push(dir);
         refuseCopies(opened);
         clusterId = dir.clusterId;
@@ -84,10 +93,20 @@ export class DataDirs {
     return this.all[0]!.nodeId;
   }
 
-  /** As that of each directory, if they agree; else −1. */
+  /** As that of each directory, if they agree; else −1. Those that were fresh say nothing. */
   get previousBrokerEpoch(): number {
-    const [first, ...others] = this.all.map((dir) => dir.previousBrokerEpoch);
+    const known = this.all.filter((dir) => !dir.wasFresh);
+    const [first, ...others] = known.map((dir) => dir.previousBrokerEpoch);
     return first !== undefined && others.every((epoch) => epoch === first) ? first : -1;
+  }
+
+  /** Ids of all directories, and of those that have failed. */
+  get ids(): readonly string[] {
+    return this.all.map((dir) => dir.directoryId);
+  }
+
+  get failedIds(): readonly string[] {
+    return this.all.filter((dir) => dir.failure !== null).map((dir) => dir.directoryId);
   }
 
   /** All logs. */

@@ -240,6 +240,7 @@ export class LogAppender {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.context.logger.error("cannot append to a log", { log: state.name, why: error.message });
+      this.context.refused(error);
       return refused(Errors.KAFKA_STORAGE_ERROR, `cannot write to the log: ${error.code}`);
     }
     state.epochs.assign(partitionLeaderEpoch(bytes, 0), facts.baseOffset);

@@ -1,7 +1,7 @@
 /** What all logs of a data directory share. */
 import type { BufferPool } from "../core/buffer-pool.ts";
 import type { Codecs } from "../core/compression/codec.ts";
-import type { Io } from "../core/io.ts";
+import type { DiskError, Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import type { CommitScheduler } from "./commit-scheduler.ts";
 import type { KeyIndexing } from "./keys/key-indexing.ts";
@@ -32,6 +32,8 @@ export interface LogContext {
   failure(): Error | null;
   /** A sync has failed: nothing in this directory can be trusted to become durable any more. */
   fail(error: Error): void;
+  /** An append was refused by the disk, and nothing of it is left. */
+  refused(error: DiskError): void;
   /** Removes the files later; they have been renamed away already. */
   removeLater(paths: readonly string[], delayMs: number): void;
   /**

@@ -18,6 +18,11 @@ import {
   type BrokerState,
 } from "../../cluster/controller/broker-sessions.ts";
 import {
+  type AssignedReplica,
+  planAssignments,
+  planOfflineDirs,
+} from "../../cluster/controller/directories.ts";
+import {
   planElections,
   planRegistration,
   planStates,
@@ -26,7 +31,7 @@ import {
 import { isActive, type MetadataDelta, type MetadataImage } from "../../cluster/metadata-image.ts";
 import type { MetadataRecord, RegisteredState } from "../../cluster/metadata-records.ts";
 import { assert } from "../../core/assert.ts";
-import { Errors } from "../../core/errors.ts";
+import { type ErrorCode, Errors } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { nextTurn, type Steps } from "../../core/steps.ts";
@@ -156,6 +161,8 @@ export class BrokerControl {
     if (outcome === null) return this.#stale(brokerId);
     if (connection !== undefined) this.#watch(brokerId, connection);
     const { before, after, isCaughtUp } = outcome;
+    const noted = await this.#noteFailedDirs(beat);
+    if (!noted.ok) return noted;
     if (after !== before) {
       const state = registeredAs(after);
       const changed = await this.#change(({ image }) =>
@@ -173,6 +180,37 @@ export class BrokerControl {
       isFenced: after === "fenced" || after === "stopped",
       shouldShutDown: after === "stopped",
     });
+  }
+
+  async #noteFailedDirs({ brokerId, brokerEpoch, offlineDirs }: BrokerHeartbeat) {
+    const { logger, metadata } = this.#options;
+    const broker = metadata.image.brokers.get(brokerId);
+    const isNew = (id: string) => broker?.offlineDirs?.includes(id) !== true;
+    if (!offlineDirs.some(isNew)) return accept(false);
+    logger.warn("a data directory of a broker has failed", { broker: brokerId });
+    return await this.#change(({ image }) =>
+      image.brokers.get(brokerId)?.epoch === brokerEpoch
+        ? planOfflineDirs(image, brokerId, offlineDirs)
+        : null
+    );
+  }
+
+  /** In which data directories replicas of the broker are, or that they are lost: an error for each. */
+  async assignReplicas(
+    brokerId: number,
+    brokerEpoch: number,
+    replicas: readonly AssignedReplica[],
+  ): Promise<Outcome<readonly ErrorCode[]>> {
+    const stale = this.#stale(brokerId);
+    const policy = (image: MetadataImage) => this.#policy(image);
+    const [outcome] = await this.#options.controller.change(1, function* ({ image }) {
+      const known = image.brokers.get(brokerId)?.epoch;
+      if (known !== brokerEpoch) return { records: [], outcomes: [stale] };
+      const planned = yield* planAssignments(image, brokerId, replicas, policy(image));
+      return { records: planned.records, outcomes: [accept(planned.errors)] };
+    });
+    assert(outcome !== undefined, "one outcome for one request");
+    return outcome;
   }
 
   /** What becomes of each partition that the broker proposes an ISR for; all or none are written. */

@@ -40,6 +40,9 @@ export interface BrokerLifecycleOptions {
   readonly election?: Pick<ControllerElection, "onChange">;
   /** The epoch under which this broker last stopped in good order; −1: it did not. */
   readonly previousBrokerEpoch: number;
+  /** Ids of its data directories, and of those that have failed (KIP-858). */
+  readonly logDirs: readonly string[];
+  offlineDirs(): readonly string[];
   /** What is to be done between having caught up and serving. The broker stays fenced meanwhile. */
   prepare?(): Promise<void>;
   /** The broker cannot go on: it was unregistered and is refused for good, or `prepare` has failed. */
@@ -120,6 +123,11 @@ export class BrokerLifecycle {
   /** Gives up its leaderships and ISRs for good: its storage has failed. */
   fence(): void {
     this.#wantsFence = true;
+    this.#wake();
+  }
+
+  /** The controller is told at once if a data directory has failed. */
+  tellDirFailure(): void {
     this.#wake();
   }
 
@@ -227,6 +235,7 @@ export class BrokerLifecycle {
         maxSupportedVersion: maxLevel,
       })),
       rack: config.get("broker.rack"),
+      logDirs: this.#options.logDirs,
       previousBrokerEpoch: BigInt(this.#options.previousBrokerEpoch),
       unknownTags: [taggedText(HOST_TAG, host)],
     };
@@ -302,6 +311,7 @@ export class BrokerLifecycle {
           currentMetadataOffset: BigInt(metadata.image.position),
           wantFence: this.#wantsFence || !this.#isPrepared,
           wantShutDown: wantsShutdown,
+          offlineLogDirs: this.#options.offlineDirs(),
         },
         ({ errorCode }) => errorCode === Errors.NOT_CONTROLLER,
         {

@@ -32,6 +32,7 @@ import { ClusterChanges } from "./cluster-changes.ts";
 import type { ClusterOptions } from "./cluster-options.ts";
 import { peerAuthenticator } from "./cluster-secret.ts";
 import type { ClusterServices } from "./cluster-services.ts";
+import { DirectoryReports } from "./directory-reports.ts";
 import { ControllerRole } from "./controller-role.ts";
 import { ControllerTasks } from "./controller-tasks.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
@@ -83,7 +84,9 @@ export async function openMember(options: MemberOptions): Promise<MemberFoundati
       member?.lifecycle.fence();
       options.onStorageFailure?.(error);
     };
-    const dataDirs = await openDataDirs({ ...options, onStorageFailure }, null, keys.clusterId);
+    const onDirChange = () => member?.noteDirChange();
+    const hooks = { onStorageFailure, onDirChange };
+    const dataDirs = await openDataDirs({ ...options, ...hooks }, null, keys.clusterId);
     member = new Member(options, keys, dataDirs);
     return member.foundation;
   } catch (error) {
@@ -121,6 +124,7 @@ export class Member implements ClusterServices {
   readonly lifecycle: BrokerLifecycle;
   readonly replication: Replication;
   readonly metadataSource: MetadataSource;
+  readonly #dirReports: DirectoryReports;
   readonly #options: MemberOptions;
   readonly #keys: ClusterKeys;
   #tasks: ControllerTasks | null = null;
@@ -165,11 +169,14 @@ export class Member implements ClusterServices {
       features: ONE_NODE_FEATURES,
       peers,
       previousBrokerEpoch: dataDirs.previousBrokerEpoch,
+      logDirs: dataDirs.ids,
+      offlineDirs: () => dataDirs.failedIds,
       prepare: () => this.#host(),
       onFailure: options.onFailure,
     });
     const brokerEpoch = () => this.lifecycle.brokerEpoch();
     this.replication = new Replication({ ...common, dataDirs, peers, brokerEpoch });
+    this.#dirReports = new DirectoryReports({ ...common, dataDirs, peers, brokerEpoch });
     const { surroundings } = this.replication;
     const partitions = hostPartitions(options, dataDirs, metadata, surroundings, "member");
     const changes = new ClusterChanges({ ...common, peers });
@@ -205,6 +212,12 @@ export class Member implements ClusterServices {
     await this.lifecycle.active;
   }
 
+  /** A data directory has failed, is full or has room again: others lead what is in it, or no longer. */
+  noteDirChange(): void {
+    this.lifecycle.tellDirFailure();
+    this.#dirReports.look();
+  }
+
   /** Leaves in good order, while others still reach it: the controller moves what it leads. */
   async leave(): Promise<void> {
     const isInOrder = await this.lifecycle.shutDown(SHUTDOWN_MS);
@@ -215,6 +228,7 @@ export class Member implements ClusterServices {
   /** Ends all that runs; the foundation's parts are closed by their owner. */
   async close(): Promise<void> {
     await this.lifecycle.stop();
+    await this.#dirReports.close();
     await this.#tasks?.close();
     await this.role.stop();
     await this.replication.close();
@@ -222,9 +236,11 @@ export class Member implements ClusterServices {
     this.#keys.log.close();
   }
 
-  #host(): Promise<void> {
+  async #host(): Promise<void> {
+    // Fenced until the others know what of it is gone.
+    if (!await this.#dirReports.reportLost()) return;
     this.replication.start(this.#partitions);
-    return Promise.resolve();
+    this.#dirReports.start(this.#partitions);
   }
 
   /** The name of the listener that brokers use among themselves. */

@@ -152,6 +152,8 @@ class Node {
           world.ask(this, api, request, isOther, options),
       },
       previousBrokerEpoch: -1,
+      logDirs: [],
+      offlineDirs: () => [],
       onFailure: onBug,
       ...more,
     });

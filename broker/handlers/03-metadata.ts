@@ -189,7 +189,7 @@ function described(
       leaderEpoch: partition.leaderEpoch,
       replicaNodes: partition.replicas,
       isrNodes: partition.isr,
-      offlineReplicas: offlineReplicas(image, partition.replicas),
+      offlineReplicas: offlineReplicas(image, partition),
     })),
     topicAuthorizedOperations: authorizedOperations(context, request, topic.name),
   };

@@ -7,6 +7,7 @@
  *   INVALID_REQUEST for addresses that others cannot reach; KAFKA_STORAGE_ERROR where the metadata log
  *   cannot be written. A tagged field of the response says it in a sentence (`registration-tags.ts`).
  * - The same process again keeps its epoch.
+ * - 2: the ids of its data directories (KIP-858).
  * - 3: the epoch under which it last stopped in good order (KIP-966); without it its replicas count as
  *   ones that may have lost their ends.
  */
@@ -42,6 +43,7 @@ export const brokerRegistrationHandler: Handler<typeof brokerRegistration> = {
         maxLevel: maxSupportedVersion,
       })),
       previousEpoch: Number(request.previousBrokerEpoch),
+      logDirs: request.logDirs,
     });
     return outcome.ok
       ? { errorCode: Errors.NONE, brokerEpoch: BigInt(outcome.value) }

@@ -5,6 +5,8 @@
  * - Needs CLUSTER_ACTION on the cluster (CLUSTER_AUTHORIZATION_FAILED).
  * - NOT_CONTROLLER; STALE_BROKER_EPOCH for another registration than the present one;
  *   KAFKA_STORAGE_ERROR where what it changes cannot be written.
+ * - 1: which of its data directories have failed (KIP-858); which replicas were there it tells by
+ *   AssignReplicasToDirs.
  * - A broker that wants to stop is told to go on until it leads nothing and all others know.
  */
 import { Errors } from "../../core/errors.ts";
@@ -30,6 +32,7 @@ export const brokerHeartbeatHandler: Handler<typeof brokerHeartbeat> = {
       metadataOffset: Number(request.currentMetadataOffset),
       wantsFence: request.wantFence,
       wantsShutdown: request.wantShutDown,
+      offlineDirs: request.offlineLogDirs,
     }, context.signal);
     return outcome.ok ? { errorCode: Errors.NONE, ...outcome.value } : { errorCode: outcome.error };
   },

@@ -121,7 +121,7 @@ function described(
       isrNodes: partition.isr,
       eligibleLeaderReplicas: partition.elr ?? [],
       lastKnownElr: partition.lastKnownElr ?? [],
-      offlineReplicas: offlineReplicas(image, partition.replicas),
+      offlineReplicas: offlineReplicas(image, partition),
     })),
     topicAuthorizedOperations: context.authorizedOperations("TOPIC", topic.name),
   };

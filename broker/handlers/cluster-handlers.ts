@@ -9,6 +9,7 @@ import { fetchSnapshotHandler } from "./59-fetch-snapshot.ts";
 import { brokerRegistrationHandler } from "./62-broker-registration.ts";
 import { brokerHeartbeatHandler } from "./63-broker-heartbeat.ts";
 import { allocateProducerIdsHandler } from "./67-allocate-producer-ids.ts";
+import { assignReplicasToDirsHandler } from "./73-assign-replicas-to-dirs.ts";
 
 export const clusterHandlers: readonly AnyHandler[] = [
   alterPartitionHandler,
@@ -17,4 +18,5 @@ export const clusterHandlers: readonly AnyHandler[] = [
   brokerRegistrationHandler,
   brokerHeartbeatHandler,
   allocateProducerIdsHandler,
+  assignReplicasToDirsHandler,
 ];

@@ -58,7 +58,7 @@ export function planProposal(
     state: imageOf(next),
   });
   const isFit = proposed.isr.every(({ brokerId, brokerEpoch }) =>
-    context.mayBeInIsr(brokerId, brokerEpoch)
+    context.mayBeInIsr(brokerId, brokerEpoch) && !state.offline.includes(brokerId)
   );
   if (!isFit) return written(refuseProposal(state), Errors.INELIGIBLE_REPLICA);
   const next = changePartition(state, {

@@ -13,6 +13,8 @@ export interface BrokerChange {
   readonly leaving?: readonly number[];
   /** They have come back from an unclean stop, and may have lost what they had. */
   readonly unclean?: readonly number[];
+  /** They have begun anew: none of their data directories counts as failed any more. */
+  readonly restarted?: readonly number[];
   /** They may lead again. */
   readonly returning?: readonly number[];
 }
@@ -33,21 +35,23 @@ export function* partitionsAfter(
   change: BrokerChange,
   context: ElectionContext,
 ): Steps<MetadataRecord[]> {
-  const { leaving = [], unclean = [], returning = [] } = change;
+  const { leaving = [], unclean = [], restarted = [], returning = [] } = change;
   const gone = [...leaving, ...unclean];
   const records: MetadataRecord[] = [];
   for (const topic of image.topics.values()) {
     for (const [index, partition] of topic.partitions.entries()) {
-      const { elr, isr, leader, replicas } = partition;
+      const { elr, isr, leader, offline, replicas } = partition;
       const loses = gone.some((id) => isr.includes(id) || elr?.includes(id) === true);
       const mayBeLed = leader < 0 && returning.some((id) => replicas.includes(id));
-      if (!loses && !mayBeLed) continue;
+      const isMended = restarted.some((id) => offline?.includes(id) === true);
+      if (!loses && !mayBeLed && !isMended) continue;
       const next = changePartition(stateOf(partition), {
         election: context.electsUncleanly(topic) ? "unclean" : "online",
         minInsync: context.minInsync(topic),
         isAlive: (id) => context.isAlive(id),
         leaving,
         unclean,
+        online: restarted,
       });
       if (next !== null) records.push(partitionRecord(topic.id, index, imageOf(next)));
     }

@@ -29,6 +29,7 @@ class Beating {
       metadataOffset: this.offset,
       wantsFence: false,
       wantsShutdown: false,
+      offlineDirs: [],
       ...more,
     };
     const outcome = this.sessions.heartbeat(beat, () => leadsSomething, nowMs);

@@ -23,6 +23,8 @@ export interface BrokerHeartbeat {
   readonly metadataOffset: number;
   readonly wantsFence: boolean;
   readonly wantsShutdown: boolean;
+  /** Ids of its data directories that have failed. */
+  readonly offlineDirs: readonly string[];
 }
 
 /** What a heartbeat comes to. `stopped`: it may end. */

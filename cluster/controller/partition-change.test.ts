@@ -12,6 +12,7 @@ const healthy: PartitionState = {
   isRecovering: false,
   adding: [],
   removing: [],
+  offline: [],
 };
 
 /** The next state, of what changes in it. */

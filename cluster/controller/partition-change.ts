@@ -31,6 +31,8 @@ export interface PartitionState {
   /** Of a reassignment under way. */
   readonly adding: readonly number[];
   readonly removing: readonly number[];
+  /** Replicas whose data directory has failed or is full: they do not lead and are not in the ISR. */
+  readonly offline: readonly number[];
 }
 
 /**
@@ -46,14 +48,14 @@ const NONE: readonly number[] = [];
 /** All of a partition, of which the metadata leave out what is empty. */
 export function stateOf(image: PartitionImage): PartitionState {
   const { elr = NONE, lastKnownElr = NONE, isRecovering = false } = image;
-  const { adding = NONE, removing = NONE } = image;
-  return { ...image, elr, lastKnownElr, isRecovering, adding, removing };
+  const { adding = NONE, removing = NONE, offline = NONE } = image;
+  return { ...image, elr, lastKnownElr, isRecovering, adding, removing, offline };
 }
 
 /** The same for the metadata. */
 export function imageOf(state: PartitionState): PartitionImage {
   const { replicas, isr, leader, leaderEpoch, partitionEpoch } = state;
-  const { elr, lastKnownElr, isRecovering, adding, removing } = state;
+  const { elr, lastKnownElr, isRecovering, adding, removing, offline } = state;
   return {
     ...{ replicas, isr, leader, leaderEpoch, partitionEpoch },
     ...(elr.length > 0 && { elr }),
@@ -61,6 +63,7 @@ export function imageOf(state: PartitionState): PartitionImage {
     ...(isRecovering && { isRecovering }),
     ...(adding.length > 0 && { adding }),
     ...(removing.length > 0 && { removing }),
+    ...(offline.length > 0 && { offline }),
   };
 }
 
@@ -88,6 +91,11 @@ export interface PartitionChange {
   readonly leaving?: readonly number[];
   /** Brokers that have come back from an unclean stop. */
   readonly unclean?: readonly number[];
+  /** Brokers that have nothing of what the replica had. */
+  readonly lost?: readonly number[];
+  /** Brokers on which the data directory of the replica takes nothing any more, and takes it again. */
+  readonly offline?: readonly number[];
+  readonly online?: readonly number[];
   /** Said by a leader that was elected uncleanly: it is in order. */
   readonly isRecovered?: boolean;
 }
@@ -119,12 +127,13 @@ export function changePartition(
 
 /** The next state, but for its epochs. */
 function changed(before: PartitionState, change: PartitionChange): PartitionState {
-  const { leaving = [], unclean = [] } = change;
+  const { leaving = [], unclean = [], lost = [], online = [] } = change;
   assert(
     change.isr === undefined || leaving.length === 0,
     "an ISR is proposed or shrunk, not both",
   );
-  const goes = (id: number) => leaving.includes(id) || unclean.includes(id);
+  const isUnsure = (id: number) => unclean.includes(id) || lost.includes(id);
+  const goes = (id: number) => leaving.includes(id) || isUnsure(id);
   const wanted = (change.isr ?? before.isr).filter((id) => !goes(id));
   const assigned = completed(change.assignment ?? before, wanted);
   const { replicas, adding, removing } = assigned;
@@ -133,9 +142,11 @@ function changed(before: PartitionState, change: PartitionChange): PartitionStat
   const isEnough = (members: readonly number[]) =>
     members.length >= Math.min(change.minInsync, replicas.length);
   const candidates = [...new Set([...before.elr, ...before.isr])]
-    .filter((id) => isReplica(id) && !isr.includes(id) && !unclean.includes(id));
+    .filter((id) => isReplica(id) && !isr.includes(id) && !isUnsure(id));
   const elr = isEnough(isr) ? [] : candidates;
-  const state = { ...before, replicas, adding, removing, isr, elr };
+  const stillOffline = before.offline.filter((id) => !online.includes(id));
+  const offline = [...new Set([...stillOffline, ...change.offline ?? []])].filter(isReplica);
+  const state = { ...before, replicas, adding, removing, isr, elr, offline };
   const led = withLeader(state, elect(state, change), change);
   // With a leader out of the ELR the ISR may be large enough for the high watermark to move on.
   const next = isEnough(led.isr) ? { ...led, elr: [] } : led;
@@ -157,8 +168,10 @@ interface Elected {
 
 function elect(state: PartitionState, change: PartitionChange): Elected {
   const { election } = change;
-  const { isr, elr, replicas, lastKnownElr } = state;
-  const mayLead = (id: number) => change.isAlive(id) && !(change.leaving?.includes(id) ?? false);
+  const { isr, elr, replicas, offline } = state;
+  const lastKnownElr = state.lastKnownElr.filter((id) => !(change.lost?.includes(id) ?? false));
+  const mayLead = (id: number) =>
+    change.isAlive(id) && !offline.includes(id) && !(change.leaving?.includes(id) ?? false);
   const isCandidate = (id: number) => mayLead(id) && (isr.includes(id) || elr.includes(id));
   const [preferred] = replicas;
   if (election === "preferred" && preferred !== undefined && isCandidate(preferred)) {
@@ -198,12 +211,12 @@ function withLeader(
 function lastKnown(
   before: PartitionState,
   next: PartitionState,
-  { unclean = [] }: PartitionChange,
+  { unclean = [], lost = [] }: PartitionChange,
 ): readonly number[] {
   if (next.isr.length > 0 || next.elr.length > 0) return [];
   const gone = [...before.isr, ...before.elr].filter((id) => unclean.includes(id));
   const known = gone.length > 0 ? gone : before.lastKnownElr;
-  return known.filter((id) => next.replicas.includes(id));
+  return known.filter((id) => next.replicas.includes(id) && !lost.includes(id));
 }
 
 function isSame(a: PartitionState, b: PartitionState): boolean {
@@ -212,5 +225,5 @@ function isSame(a: PartitionState, b: PartitionState): boolean {
   return a.leader === b.leader && a.isRecovering === b.isRecovering && isSameList(a.isr, b.isr) &&
     isSameList(a.elr, b.elr) && isSameList(a.lastKnownElr, b.lastKnownElr) &&
     isSameList(a.replicas, b.replicas) && isSameList(a.adding, b.adding) &&
-    isSameList(a.removing, b.removing);
+    isSameList(a.removing, b.removing) && isSameList(a.offline, b.offline);
 }

@@ -28,14 +28,14 @@ class History {
     const replicas = this.#some(this.#random.between(1, 4));
     this.state = {
       ...{ replicas, isr: replicas, leader: replicas[0] ?? -1, leaderEpoch: 0, partitionEpoch: 0 },
-      ...{ elr: [], lastKnownElr: [], isRecovering: false, adding: [], removing: [] },
+      ...{ elr: [], lastKnownElr: [], isRecovering: false, adding: [], removing: [], offline: [] },
     };
   }
 
   step(): void {
     const { state } = this;
     const id = this.#random.pick(BROKERS);
-    switch (this.#random.below(9)) {
+    switch (this.#random.below(10)) {
       case 0:
       case 1:
         return this.#append();
@@ -54,6 +54,8 @@ class History {
       }
       case 8:
         return this.#giveUp();
+      case 9:
+        return this.#failDisk(id);
     }
   }
 
@@ -73,10 +75,28 @@ class History {
     const { leader, replicas } = this.state;
     if (leader < 0) return;
     const isr = replicas.filter((each) =>
-      each === leader || (this.#alive.has(each) && this.#random.below(3) > 0)
+      each === leader || (this.#alive.has(each) && !this.state.offline.includes(each) &&
+        this.#random.below(3) > 0)
     );
     for (const each of isr) this.#ends.set(each, this.#end(leader));
     this.#change({ isr, isRecovered: true });
+  }
+
+  /** A replica's directory is full for a while, or fails; its broker goes on without, and comes back with it or an empty one. */
+  #failDisk(id: number): void {
+    if (!this.#alive.has(id) || !this.state.replicas.includes(id)) return;
+    const isFull = this.#random.below(2) === 0;
+    this.#change({ ...(isFull ? { leaving: [id] } : { unclean: [id] }), offline: [id] });
+    if (this.state.replicas.includes(id)) expect(this.state.offline).toContain(id);
+    if (isFull) return this.#random.below(2) === 0 ? this.#change({ online: [id] }) : undefined;
+    this.#alive.delete(id);
+    this.#change({ unclean: [id], online: [id] });
+    if (this.#random.below(2) === 0) {
+      this.#ends.set(id, 0);
+      this.#change({ lost: [id] });
+    }
+    this.#alive.add(id);
+    this.#change({});
   }
 
   /** One of two has not stopped in good order, and lacks the end of what it had. */
@@ -86,6 +106,7 @@ class History {
       this.#ends.set(id, this.#random.between(0, this.#end(id)));
       this.#change({ unclean: [id] });
     }
+    this.#change({ online: [id] });
     this.#alive.add(id);
     this.#change({});
   }
@@ -123,16 +144,17 @@ class History {
   }
 
   #check(before: PartitionState, next: PartitionState): void {
-    const { adding, elr, isr, lastKnownElr, leader, removing, replicas } = next;
+    const { adding, elr, isr, lastKnownElr, leader, offline, removing, replicas } = next;
     expect(next.partitionEpoch).toBe(before.partitionEpoch + 1);
     const isOther = leader !== before.leader ||
       !before.replicas.every((id) => replicas.includes(id));
     expect(next.leaderEpoch).toBe(before.leaderEpoch + (isOther ? 1 : 0));
-    for (const list of [adding, elr, isr, lastKnownElr, removing, replicas]) {
+    for (const list of [adding, elr, isr, lastKnownElr, offline, removing, replicas]) {
       expect(new Set(list).size).toBe(list.length);
       for (const id of list) expect(replicas).toContain(id);
     }
     for (const id of elr) expect(isr).not.toContain(id);
+    for (const id of offline) expect(isr).not.toContain(id);
     for (const id of adding) expect(removing).not.toContain(id);
     if (leader >= 0) expect(isr).toContain(leader);
     expect(targetOf(next).length).toBeGreaterThan(0);

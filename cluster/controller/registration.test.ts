@@ -18,12 +18,13 @@ function wanted(brokerId: number, more: Partial<Registration> = {}): Registratio
     endpoints: [{ name: "PLAINTEXT", host: `10.0.0.${brokerId}`, port: 9092, securityProtocol: 0 }],
     features: [{ name: "share.version", minLevel: 0, maxLevel: 1 }],
     previousEpoch: -1,
+    logDirs: [],
     ...more,
   };
 }
 
 const broker = (brokerId: number, state: RegisteredState = "active"): BrokerRecord => {
-  const { clusterId: _, previousEpoch: __, ...registration } = wanted(brokerId);
+  const { clusterId: _, previousEpoch: __, logDirs: ___, ...registration } = wanted(brokerId);
   return { type: "broker", version: 1, ...registration, epoch: brokerId, state };
 };
 

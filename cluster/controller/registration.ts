@@ -33,6 +33,8 @@ export interface Registration {
   readonly features: readonly SupportedFeature[];
   /** The epoch of the registration under which it last stopped in good order; −1: it did not. */
   readonly previousEpoch: number;
+  /** Ids of its data directories. */
+  readonly logDirs: readonly string[];
 }
 
 /** What the plan has to know besides the image. */
@@ -53,8 +55,9 @@ const NOTHING: ReadonlyMap<number, RegisteredState> = new Map();
 
 /**
  * A registration of the same process again keeps its epoch, since an answer may have been lost. Another
- * one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in good order the
- * ELRs too.
+ * one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in good order, or
+ * comes without a data directory that it had, the ELRs too. Then it has to say what it has lost before it
+ * is unfenced (`planAssignments`).
  */
 export function* planRegistration(
   image: MetadataImage,
@@ -66,18 +69,20 @@ export function* planRegistration(
   const known = image.brokers.get(wanted.brokerId);
   const features = image.features.size === 0 ? context.firstFeatures : [];
   if (known?.incarnationId === wanted.incarnationId) {
-    const record = recordOf(wanted, known.epoch, known.state);
+    const { offlineDirs, lostDirs } = known;
+    const record = recordOf(wanted, known.epoch, known.state, { offlineDirs, lostDirs });
     return { ok: true, records: isSame(known, record) ? [] : [record], epoch: known.epoch };
   }
   const epoch = image.position + 1;
   const { brokerId, previousEpoch } = wanted;
-  const wasClean = known === undefined || known.epoch === previousEpoch;
-  const partitions = known === undefined
-    ? []
-    : yield* changesOf(image, wasClean ? { leaving: [brokerId] } : { unclean: [brokerId] }, {
-      ...{ context, states: new Map([[brokerId, "fenced"]]) },
-    });
-  const records = [recordOf(wanted, epoch, "fenced"), ...features, ...partitions];
+  const lostDirs = lostOf(known, wanted);
+  const wasClean = known?.epoch === previousEpoch && lostDirs.length === 0;
+  const ids = [brokerId];
+  const left = known === undefined ? {} : wasClean ? { leaving: ids } : { unclean: ids };
+  const partitions = yield* changesOf(image, { ...left, restarted: ids }, {
+    ...{ context, states: new Map([[brokerId, "fenced"]]) },
+  });
+  const records = [recordOf(wanted, epoch, "fenced", { lostDirs }), ...features, ...partitions];
   return { ok: true, records, epoch };
 }
 
@@ -90,7 +95,9 @@ export function* planStates(
   const changed = [...states].flatMap(([id, state]): BrokerRecord[] => {
     const broker = image.brokers.get(id);
     if (broker === undefined || broker.state === state) return [];
-    return [{ type: "broker", version: 1, ...broker, state }];
+    // Before it asks to be unfenced it has said what was in them.
+    const { lostDirs: _said, ...rest } = broker;
+    return [{ type: "broker", version: 1, ...(state === "active" ? rest : broker), state }];
   });
   if (changed.length === 0) return [];
   const inState = (isWanted: boolean) =>
@@ -131,12 +138,26 @@ function changesOf(
   });
 }
 
-function recordOf(wanted: Registration, epoch: number, state: RegisteredState): BrokerRecord {
-  const { brokerId, incarnationId, rack, host, endpoints, features } = wanted;
+/** Directories that the broker had and does not bring, or is still to say of what was there. */
+function lostOf(known: BrokerImage | undefined, { logDirs }: Registration): readonly string[] {
+  const had = [...known?.logDirs ?? [], ...known?.lostDirs ?? []];
+  return [...new Set(had)].filter((id) => !logDirs.includes(id));
+}
+
+function recordOf(
+  wanted: Registration,
+  epoch: number,
+  state: RegisteredState,
+  { offlineDirs = [], lostDirs = [] }: Pick<BrokerImage, "offlineDirs" | "lostDirs">,
+): BrokerRecord {
+  const { brokerId, incarnationId, rack, host, endpoints, features, logDirs } = wanted;
   return {
     type: "broker",
     version: 1,
     ...{ brokerId, incarnationId, epoch, state, rack, host, endpoints, features },
+    ...(logDirs.length > 0 && { logDirs }),
+    ...(offlineDirs.length > 0 && { offlineDirs }),
+    ...(lostDirs.length > 0 && { lostDirs }),
   };
 }
 

@@ -23,6 +23,8 @@ import { SimRandom } from "./sim-random.ts";
 export const CLUSTER = "sim";
 export const BROKER_PORT = 9092;
 export const DATA_DIR = "/data";
+/** Where a broker has more than one data directory. */
+export const DATA_DIRS: readonly string[] = [DATA_DIR, "/more"];
 
 /** What a node is made with. */
 export interface NodeOptions {
@@ -34,6 +36,8 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly configs: Readonly<Partial<Record<BrokerConfigName, string>>>;
   readonly leaseTtlMs: number;
+  /** How many data directories it has, of `DATA_DIRS`. Default 1. */
+  readonly dataDirs?: number;
   /** How long what watches over the process waits before it starts it again. */
   readonly restartMs: number;
 }
@@ -88,6 +92,7 @@ export class ClusterNode {
       io: { ...process, random: this.#fork(), disk: this.disk, offload: inlineOffload() },
       logger: this.options.logger,
       dataDir: DATA_DIR,
+      furtherDataDirs: DATA_DIRS.slice(1, this.options.dataDirs ?? 1),
       config: BrokerConfig.of({ ...this.options.configs, "node.id": String(this.id) }),
       listeners: [{ name: "PLAINTEXT", bind: this.address, advertised: this.address }],
       cluster: {

@@ -29,6 +29,8 @@ export interface ClusterSimOptions {
   readonly minInsync: number;
   readonly durability: Durability;
   readonly partitions: number;
+  /** Of each broker: 1 or 2. */
+  readonly dataDirs: number;
   readonly writers: number;
   readonly transactors: number;
   readonly members: number;
@@ -109,6 +111,7 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
       etcdOutage: maybe(40, 1),
       etcdCompact: maybe(40, 1),
     },
+    dataDirs: random.pick([1, 1, 2]),
   };
 }
 

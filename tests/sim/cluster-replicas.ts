@@ -13,7 +13,7 @@ import {
   storedCrc,
 } from "../../core/records/batch-header.ts";
 import { atOnce } from "../../core/steps.ts";
-import { type ClusterNode, DATA_DIR } from "./cluster-node.ts";
+import { type ClusterNode, DATA_DIRS } from "./cluster-node.ts";
 import { expect, Violation } from "./violation.ts";
 
 /** A batch that was below a high watermark. */
@@ -140,9 +140,9 @@ interface PlacedBatch {
 
 /** The batches of a log as the disk has them, in order. */
 function* batchesOf({ disk, id }: ClusterNode, name: string): Generator<PlacedBatch> {
-  const prefix = `${DATA_DIR}/${name}/`;
+  const prefixes = DATA_DIRS.map((path) => `${path}/${name}/`);
   const files = [...disk.files()]
-    .filter(([path]) => path.startsWith(prefix) && path.endsWith(".log"))
+    .filter(([path]) => path.endsWith(".log") && prefixes.some((prefix) => path.startsWith(prefix)))
     .toSorted(([a], [b]) => a < b ? -1 : 1);
   for (const [path, { cache: bytes }] of files) {
     let position = 0;

@@ -40,7 +40,7 @@ export class ClusterWorld implements NodeWitness {
     const configs = clusterConfigs(options);
     this.nodes = Array.from({ length: options.brokers }, (_, index) => {
       const host = this.hosts.host(`10.0.0.${index + 1}`);
-      const { driftPercent, leaseTtlMs, restartMs } = options;
+      const { dataDirs, driftPercent, leaseTtlMs, restartMs } = options;
       host.clockRate = 1 + this.random.between(-1000, 1000) / 1000 * driftPercent / 100;
       return new ClusterNode({
         id: index + 1,
@@ -51,6 +51,7 @@ export class ClusterWorld implements NodeWitness {
         logger: this.#loggerOf(index + 1),
         configs,
         leaseTtlMs,
+        dataDirs,
         restartMs,
       }, this);
     });

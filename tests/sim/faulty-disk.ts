@@ -74,6 +74,8 @@ export interface DiskFaults {
   failingWritePercent: number;
   /** Latency of asynchronous calls, from 0 to this. */
   maxLatencyMs: number;
+  /** Folders on a device of their own that takes nothing: writes and syncs below them fail. */
+  readonly deadPaths: Set<string>;
 }
 
 /** See the head of this file. */
@@ -91,6 +93,7 @@ export class FaultyDisk implements Disk {
     failingSyncPercent: 0,
     failingWritePercent: 0,
     maxLatencyMs: 0,
+    deadPaths: new Set(),
   };
 
   constructor(private readonly clock: Clock, private readonly random: SimRandom) {}
@@ -102,6 +105,7 @@ export class FaultyDisk implements Disk {
       if (node !== undefined) throw refusal("EEXIST", path);
       if (this.names.get(parentOf(path)) !== "dir") throw refusal("ENOENT", path);
       if (this.freeBytes(path) === 0) throw refusal("ENOSPC", path);
+      if (this.isDead(path)) throw refusal("EIO", path);
       node = new Inode();
       node.modifiedMs = this.clock.wallMs();
       this.changeNames({ kind: "put", path, node });
@@ -149,6 +153,7 @@ export class FaultyDisk implements Disk {
 
   async syncDir(path: string): Promise<void> {
     await this.wait();
+    if (this.isDead(path)) throw refusal("EIO", path);
     const kept: NameChange[] = [];
     for (const change of this.pendingNames) {
       if (touches(change, path)) change.isSynced = true;
@@ -178,6 +183,24 @@ export class FaultyDisk implements Disk {
     if (!this.names.has(path)) this.open(path, "create");
     this.locks.add(path);
     return { release: () => void this.locks.delete(path) };
+  }
+
+  /** Whether the file is on a device that has failed. */
+  isDead(path: string): boolean {
+    const { deadPaths } = this.faults;
+    return deadPaths.size > 0 && [...deadPaths].some((dead) => path.startsWith(`${dead}/`));
+  }
+
+  /** Another device stands where this folder was, with nothing on it. */
+  replaceDevice(path: string): void {
+    const isThere = (name: string) => name === path || name.startsWith(`${path}/`);
+    for (const names of [this.names, this.durableNames]) {
+      for (const name of [...names.keys()]) if (isThere(name)) names.delete(name);
+    }
+    this.pendingNames = this.pendingNames.filter((change) =>
+      !(change.kind === "rename" ? isThere(change.from) : isThere(change.path))
+    );
+    this.faults.deadPaths.delete(path);
   }
 
   /** The process ends; the machine goes on. */
@@ -358,7 +381,8 @@ class FaultyFile implements DiskFile {
       this.writePart(from, position, Math.max(0, from.length - (growth - room)));
       throw refusal("ENOSPC", this.path);
     }
-    if (this.random.chance(this.disk.faults.failingWritePercent)) {
+    const isDead = this.disk.isDead(this.path);
+    if (isDead || this.random.chance(this.disk.faults.failingWritePercent)) {
       // A write that the page cache took whole has not failed.
       this.writePart(from, position, this.random.below(Math.max(1, from.length)));
       throw refusal("EIO", this.path);
@@ -378,7 +402,8 @@ class FaultyFile implements DiskFile {
     const upTo = node.pending.length;
     const changes = node.pending.slice(0, upTo);
     await this.disk.wait();
-    if (this.random.chance(this.disk.faults.failingSyncPercent)) {
+    const isDead = this.disk.isDead(this.path);
+    if (isDead || this.random.chance(this.disk.faults.failingSyncPercent)) {
       this.disk.hasLostPages = true;
       // As Linux does it: the pages count as clean now, and never reach the device.
       node.pending = node.pending.filter((change) => !changes.includes(change));

@@ -143,6 +143,7 @@ export class ReplicationSim {
       isRecovering: false,
       adding: [],
       removing: [],
+      offline: [],
     };
     this.#history.push(this.#state);
     this.#brokers = ids.map((id) => new SimBroker(id, this.#state));

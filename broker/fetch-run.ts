@@ -1,5 +1,6 @@
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { Chunk, Clock } from "../core/io.ts";
+import { diverges } from "../cluster/replication/divergence.ts";
 import type { FollowerFetch } from "../cluster/replication/leader-replicas.ts";
 import type { AbortedTransaction, LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
@@ -183,7 +184,7 @@ function readOne(
   if (target.lastFetchedEpoch >= 0) {
     const end = found.epochEndOffset(target.lastFetchedEpoch);
     if (end.leaderEpoch < 0) return failure(session, found, Errors.OFFSET_OUT_OF_RANGE);
-    if (end.leaderEpoch < target.lastFetchedEpoch || end.endOffset < target.fetchOffset) {
+    if (diverges(end, target.fetchOffset, target.lastFetchedEpoch)) {
       return { ...failure(session, found, Errors.NONE), diverging: end };
     }
   }

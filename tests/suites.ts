@@ -148,6 +148,16 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "failover-scale",
+    proves: "100 brokers with 100,000 partitions have another controller and leaders in seconds",
+    full: [
+      ...["env", "KSTREAM_SCALE_BROKERS=100", "KSTREAM_SCALE_PARTITIONS=100000"],
+      ...["bun", "test", "--timeout", "1200000", "tests/sim/failover-scale.test.ts"],
+    ],
+    sample: { leftOut: "sim-tests runs it with 20 brokers and 2,000 partitions" },
+    minutesMax: 20,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

@@ -32,8 +32,15 @@ export function divergingEpoch(
   if (lastFetchedEpoch < 0) return null;
   const end = leader.epochEndOffset(lastFetchedEpoch);
   assert(end.endOffset >= 0, "a leader's history reaches up to its own epoch");
-  const isOther = end.leaderEpoch !== lastFetchedEpoch || end.endOffset < fetchOffset;
-  return isOther ? end : null;
+  return diverges(end, fetchOffset, lastFetchedEpoch) ? end : null;
+}
+
+/**
+ * Whether a log that ends at `fetchOffset`, behind a record of that epoch, has what another one has not,
+ * in which the epoch ends there.
+ */
+export function diverges(end: EpochEnd, fetchOffset: number, lastFetchedEpoch: number): boolean {
+  return end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset;
 }
 
 /** The follower's part: where to cut its log before it fetches again. */

@@ -25,7 +25,7 @@ export interface FaultyWorld {
   readonly nodes: readonly ClusterNode[];
   readonly clientIps: readonly string[];
   readonly options: ClusterSimOptions;
-  /** Who is controller or leads most: who is worth hitting. */
+  /** Who is controller or leads something: who is worth hitting. */
   favourite(): ClusterNode | undefined;
   /** Whether what is promised of the durability covers that what this node has not synced is lost. */
   mayLosePower(node: ClusterNode): boolean;
@@ -87,6 +87,10 @@ export class ClusterFaults {
         return this.#world.mayLosePower(node)
           ? node.cutPower(random.pick(options.lossModes))
           : undefined;
+      case "reset":
+        return this.#world.mayLosePower(node)
+          ? node.reset(random.pick(options.lossModes))
+          : undefined;
       case "restart":
         return this.#world.mayEnd() ? node.stop() : undefined;
       case "rollingRestart":
@@ -97,6 +101,8 @@ export class ClusterFaults {
         return this.#partition();
       case "cutOneWay":
         return this.#cutOneWay(node);
+      case "strand":
+        return this.#strand(node);
       case "slowNode":
         return this.#slow(node);
       case "clockJump":
@@ -177,6 +183,23 @@ export class ClusterFaults {
     this.#after(CUT_MS_MAX, () => {
       this.#note("all links work again");
       hosts.heal();
+    });
+  }
+
+  /** Clients reach it, brokers do not: it goes on as leader, and nobody follows. */
+  #strand(node: ClusterNode): void {
+    const { hosts, random, nodes } = this.#world;
+    this.#note(`broker ${node.id} hears of clients alone`);
+    for (const other of nodes) {
+      if (other === node) continue;
+      hosts.cut(node.host.ip, other.host.ip);
+      hosts.cut(other.host.ip, node.host.ip);
+    }
+    if (random.chance(70)) node.cutFromEtcd(true);
+    this.#after(CUT_MS_MAX, () => {
+      this.#note("all links work again");
+      hosts.heal();
+      node.cutFromEtcd(false);
     });
   }
 

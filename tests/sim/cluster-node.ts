@@ -26,6 +26,9 @@ export const DATA_DIR = "/data";
 /** Where a broker has more than one data directory. */
 export const DATA_DIRS: readonly string[] = [DATA_DIR, "/more"];
 
+/** How long a machine takes that is reset. */
+const RESET_MS = 20;
+
 /** What a node is made with. */
 export interface NodeOptions {
   readonly id: number;
@@ -156,6 +159,18 @@ export class ClusterNode {
     this.#startLater();
   }
 
+  /**
+   * The machine begins anew at once, without what was not synced; what is in front of it (a hypervisor, a
+   * proxy) breaks its connections.
+   */
+  reset(mode: LossMode): void {
+    if (this.state === "down") return;
+    this.#end(() => this.host.kill());
+    this.disk.cutPower(mode);
+    this.witness.note(`broker ${this.id} is reset: ${mode} of what was not synced`);
+    this.#startLater(RESET_MS);
+  }
+
   /** Whether requests to etcd get there. */
   cutFromEtcd(isCut: boolean): void {
     this.#isCutFromEtcd = isCut;
@@ -181,9 +196,9 @@ export class ClusterNode {
     this.state = "down";
   }
 
-  #startLater(): void {
+  #startLater(delayMs = this.options.restartMs): void {
     const life = this.#life;
-    this.host.world.clock.setTimer(this.options.restartMs, () => {
+    this.host.world.clock.setTimer(delayMs, () => {
       if (life === this.#life) this.start();
     });
   }

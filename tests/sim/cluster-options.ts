@@ -4,17 +4,19 @@ import type { Durability } from "../../storage/log-config.ts";
 import type { LossMode } from "./faulty-disk.ts";
 import { type EtcdFaults, NO_ETCD_FAULTS } from "./sim-etcd.ts";
 import { FAIR, type Weather } from "./sim-hosts.ts";
-import type { SimRandom } from "./sim-random.ts";
+import { SimRandom } from "./sim-random.ts";
 
 /** What may happen. */
 export type ClusterFault =
   | "kill"
   | "powerCut"
+  | "reset"
   | "restart"
   | "rollingRestart"
   | "freeze"
   | "partition"
   | "cutOneWay"
+  | "strand"
   | "slowNode"
   | "clockJump"
   | "fullDisk"
@@ -76,7 +78,7 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     hasOperator: random.chance(50),
     reassigns: random.chance(50),
     losesOne: random.chance(50),
-    pauseMs: random.pick([100, 300, 1000]),
+    pauseMs: random.pick([30, 100, 300, 1000]),
     steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs),
     stepMs,
     sessionMs: random.pick([3000, 9000]),
@@ -98,11 +100,13 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     weights: {
       kill: maybe(70, 4),
       powerCut: maybe(60, 4),
+      reset: maybe(30, 3),
       restart: maybe(60, 3),
       rollingRestart: maybe(30, 1),
       freeze: maybe(50, 3),
       partition: maybe(60, 3),
       cutOneWay: maybe(50, 3),
+      strand: maybe(60, 4),
       slowNode: maybe(40, 2),
       clockJump: maybe(40, 1),
       // A process that ends for it must not be one too many.
@@ -113,6 +117,30 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     },
     dataDirs: random.pick([1, 1, 2]),
   };
+}
+
+/**
+ * Short runs of three brokers with the named faults alone, many of them: what one kind of trouble does.
+ * Throws if there is no such fault or durability. Nothing named: nothing is said.
+ */
+export function clusterFocus(faults?: string, durability?: string): Partial<ClusterSimOptions> {
+  if (durability !== undefined && durability !== "fsync" && durability !== "os") {
+    throw new Error("--durability is fsync or os");
+  }
+  const durable: Partial<ClusterSimOptions> = durability === undefined ? {} : { durability };
+  if (faults === undefined) return durable;
+  const names = faults.split(",");
+  const none = drawClusterOptions(new SimRandom(1)).weights;
+  const unknown = names.find((name) => !(name in none));
+  if (unknown !== undefined) {
+    throw new Error(`${unknown} is no fault; --faults has some of ${Object.keys(none).join()}`);
+  }
+  const weights = { ...none };
+  for (const name of Object.keys(none)) {
+    Object.assign(weights, { [name]: names.includes(name) ? 1 : 0 });
+  }
+  const size = { brokers: 3, minInsync: 2, steps: 40, stepMs: 500, faultPercent: 30 };
+  return { ...size, ...durable, pauseMs: 100, hasOperator: false, losesOne: false, weights };
 }
 
 function drawWeather(random: SimRandom): Weather {

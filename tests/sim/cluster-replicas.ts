@@ -28,6 +28,8 @@ interface SettledBatch {
 export class ClusterReplicas {
   /** By topic id and index, then by base offset. */
   readonly #settled = new Map<string, Map<number, SettledBatch>>();
+  /** Where the settled batches of a partition end. */
+  readonly #ends = new WeakMap<Map<number, SettledBatch>, number>();
   /** Up to where a replica has been looked at, by the partition as its process has it. */
   readonly #seen = new WeakMap<object, number>();
   readonly #leaders = new Map<string, number>();
@@ -70,7 +72,16 @@ export class ClusterReplicas {
       node: node.id,
     };
     const known = settled.get(base);
-    if (known === undefined) return void settled.set(base, batch);
+    if (known === undefined) {
+      const ends = this.#ends.get(settled) ?? base;
+      expect(
+        base >= ends,
+        `${name}@${base} is on broker ${node.id} ${JSON.stringify(batch)}, and other batches ` +
+          `reach to ${ends}`,
+      );
+      this.#ends.set(settled, end);
+      return void settled.set(base, batch);
+    }
     const isSame = known.lastOffset === batch.lastOffset && known.crc === batch.crc &&
       known.leaderEpoch === batch.leaderEpoch;
     expect(

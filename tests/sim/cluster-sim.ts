@@ -65,7 +65,7 @@ export class ClusterSim {
       nodes,
       clientIps,
       options,
-      favourite: () => this.controller() ?? nodes.find(({ state }) => state === "up"),
+      favourite: () => random.chance(50) ? this.controller() : this.#someLeader(),
       mayLosePower: (node) => this.#mayLosePower(node),
       mayEnd: () => this.#mayEnd(),
       note: (line) => this.world.note(line),
@@ -94,6 +94,15 @@ export class ClusterSim {
   /** The node that is controller, if one knows of it. */
   controller(): ClusterNode | undefined {
     return this.world.nodes.find(({ running }) => running?.broker.controller.isActive === true);
+  }
+
+  /** The leader of some partition that clients use. */
+  #someLeader(): ClusterNode | undefined {
+    const { random, nodes, replicas } = this.world;
+    const partitions = [APPENDS, LISTS]
+      .flatMap((name) => replicas.newest?.topics.get(name)?.partitions ?? []);
+    const leader = partitions.length === 0 ? -1 : random.pick(partitions).leader;
+    return nodes.find(({ id }) => id === leader);
   }
 
   /** All brokers come up, and the topics are there. */

@@ -1,6 +1,7 @@
 /**
  * Runs a simulator: `bun tests/sim/main.ts [--world storage|cleaner|transactions|groups|share|replication|metadata|gossip|cluster] [--seeds N] [--from N] [--seed N]`,
  * or `… --forever [--world W]`: one world after the other from fresh seeds, until something is found.
+ * `--world cluster --faults strand,reset [--durability os]` has short runs with these faults alone.
  *
  * Exit codes: 0 all is well, 1 usage, 10 the engine crashed, 11 it broke a promise, 12 it did not
  * come back to work. On a failure the options of the run are printed, and last the command that
@@ -8,6 +9,7 @@
  */
 import { createLogger, type Logger, silentLogger } from "../../core/logger.ts";
 import { CleanerSim } from "./cleaner-sim.ts";
+import { clusterFocus } from "./cluster-options.ts";
 import { ClusterSim } from "./cluster-sim.ts";
 import { GossipSim } from "./gossip-sim.ts";
 import { GroupSim } from "./group-sim.ts";
@@ -47,7 +49,7 @@ const WORLDS: Readonly<Record<string, (seed: number, logger: Logger) => Simulati
   share: (seed, logger) => new ShareSim(seed, logger),
   replication: (seed, logger) => new ReplicationSim(seed, logger),
   metadata: (seed, logger) => new MetadataSim(seed, logger),
-  cluster: (seed, logger) => new ClusterSim(seed, logger),
+  cluster: (seed, logger) => new ClusterSim(seed, logger, focus),
 };
 
 /** What a world is asked for on the command line. */
@@ -76,7 +78,11 @@ function runSeed(world: string, seed: number, verbose: boolean): Kind | null {
     console.log(sim?.trace.slice(verbose ? 0 : -TRACE_LINES).join("\n"));
     console.log(JSON.stringify(sim?.options));
     console.log(`seed ${seed}: ${kind}: ${error instanceof Error ? error.stack : String(error)}`);
-    console.log(`bun tests/sim/main.ts --world ${world} --seed ${seed}`);
+    const focused = ["--faults", "--durability"].flatMap((flag) => {
+      const value = textOf(flag);
+      return value === undefined ? [] : ` ${flag} ${value}`;
+    });
+    console.log(`bun tests/sim/main.ts --world ${world} --seed ${seed}${focused.join("")}`);
     return kind;
   }
 }
@@ -112,6 +118,17 @@ function numberOf(name: string): number | null {
   process.exit(1);
 }
 
+/** What the cluster is to go through, if that is said. */
+function focusOf() {
+  try {
+    return clusterFocus(textOf("--faults"), textOf("--durability"));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  }
+}
+
+const focus = focusOf();
 const named = textOf("--world");
 if (process.argv.includes("--forever")) {
   process.exit(EXIT[runForever(named === undefined ? Object.keys(WORLDS) : [worldOf(named)])]);

@@ -12,7 +12,11 @@ interface Mutant {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+  /** More of the same file, found and replaced. */
+  readonly also?: Readonly<Record<string, string>>;
   readonly world: string;
+  /** Flags of the simulator that go straight to where it hurts. */
+  readonly focus?: readonly string[];
   readonly seeds: number;
 }
 
@@ -20,8 +24,15 @@ const LEADER = "cluster/replication/leader-replicas.ts";
 const CHANGE = "cluster/controller/partition-change.ts";
 const DIVERGENCE = "cluster/replication/divergence.ts";
 const replication = { world: "replication", seeds: 10_000 };
+const PARTITION = "broker/partition.ts";
+const ETCD_LOG = "cluster/etcd/etcd-metadata-log.ts";
+const ETCD_ELECTION = "cluster/etcd/etcd-controller-election.ts";
+const APPENDER = "storage/log-appender.ts";
+const metadata = { world: "metadata", seeds: 300 };
 /** Whole brokers: what is broken between the parts. */
 const cluster = { world: "cluster", seeds: 100 };
+const stranded = { ...cluster, focus: ["--faults", "strand,kill"] };
+const resets = { ...cluster, focus: ["--faults", "reset,strand", "--durability", "os"] };
 
 /** What has to be noticed, by name. */
 const MUTANTS: Readonly<Record<string, Mutant>> = {
@@ -107,8 +118,8 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     ...replication,
     breaks: "a follower keeps what its leader never had",
     file: DIVERGENCE,
-    find: "return isOther ? end : null;",
-    replace: "return null;",
+    find: "return end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset;",
+    replace: "return false;",
   },
   "cluster-silent-broker-stays": {
     ...cluster,
@@ -124,6 +135,101 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     find: "if (counts) least = follower.endOffset;",
     replace: "",
   },
+  "cluster-joins-behind": {
+    ...resets,
+    breaks: "a follower joins the ISR wherever it is",
+    file: LEADER,
+    find: "follower.endOffset >= Math.max(this.#highWatermark, this.#epochStartOffset)",
+    replace: "follower.endOffset >= 0",
+  },
+  "cluster-no-truncation": {
+    ...stranded,
+    breaks: "a follower keeps what its leader never had",
+    file: DIVERGENCE,
+    find: "return end.leaderEpoch < lastFetchedEpoch || end.endOffset < fetchOffset;",
+    replace: "return false;",
+  },
+  "cluster-unclean-stays": {
+    ...resets,
+    breaks: "a broker that has lost something stays in the ISR when it begins anew",
+    file: "cluster/controller/registration.ts",
+    find: "const partitions = known === undefined",
+    replace: "const partitions = known !== undefined",
+  },
+  "cluster-skipped-fence": {
+    ...resets,
+    breaks: "a broker counts in an ISR for the one that it was before it began anew",
+    file: "broker/cluster/broker-control.ts",
+    find: "isActive(image, id) && (epoch === -1 || image.brokers.get(id)?.epoch === epoch)",
+    replace: "isActive(image, id)",
+  },
+  "cluster-deposed-leader-is-followed": {
+    ...stranded,
+    breaks: "a fetch of another leader epoch is answered as if it were of this one",
+    file: PARTITION,
+    find: "if (currentLeaderEpoch >= 0) {",
+    replace: "if (currentLeaderEpoch >= 2 ** 31) {",
+  },
+  "cluster-follower-believes": {
+    ...stranded,
+    breaks: "a follower takes all that it has for committed",
+    file: PARTITION,
+    find: "this.#moveHighWatermark(Math.min(leaderHighWatermark, log.logEndOffset));",
+    replace: "this.#moveHighWatermark(log.logEndOffset);",
+  },
+  "cluster-uncommitted-is-served": {
+    ...stranded,
+    breaks: "consumers get what is not replicated yet",
+    file: PARTITION,
+    find: `      case "read_uncommitted":
+        return this.#highWatermark;`,
+    replace: `      case "read_uncommitted":
+        return this.log.logEndOffset;`,
+  },
+  "cluster-early-acknowledgement": {
+    ...stranded,
+    breaks: "acks=all is acknowledged by the leader alone",
+    file: PARTITION,
+    find: "if (this.#highWatermark >= offset) return Promise.resolve(Errors.NONE);",
+    replace: "if (this.log.logEndOffset >= offset) return Promise.resolve(Errors.NONE);",
+  },
+  "cluster-early-coordinator": {
+    ...stranded,
+    breaks: "a coordinator serves when it has loaded what it knows to be committed",
+    file: "broker/coordinator/load.ts",
+    find: "const endOffset = log.logEndOffset;",
+    replace: "const endOffset = Math.min(log.logEndOffset, log.highWatermark);",
+  },
+  "cluster-forgotten-producers": {
+    ...stranded,
+    breaks: "a follower does not learn the sequence numbers of producers",
+    file: APPENDER,
+    find: "const error = this.write(records.subarray(at, at + size), nowMs);",
+    replace: "const error = this.write(records.subarray(at, at + size), nowMs, false);",
+    also: {
+      "private write(bytes: Uint8Array, nowMs: number)":
+        "private write(bytes: Uint8Array, nowMs: number, learns = true)",
+      "state.producers.update(bytes, 0, nowMs);":
+        "if (learns) state.producers.update(bytes, 0, nowMs);",
+    },
+  },
+  "metadata-deposed-controller": {
+    ...metadata,
+    breaks: "an append does not check who is controller",
+    file: ETCD_LOG,
+    find: "[this.#compareHead(this.#head), ...(fence === undefined ? [] : [fence.compare])]",
+    replace: "[this.#compareHead(this.#head)]",
+  },
+  "metadata-office-for-ever": {
+    ...metadata,
+    breaks: "a controller that does not reach etcd believes in its office beyond its lease",
+    file: ETCD_ELECTION,
+    find: "validUntilMs: askedMs + ttlMs",
+    replace: "validUntilMs: askedMs + 1e6",
+    also: {
+      "lease.validUntilMs = askedMs + renewed.value.ttlMs;": "lease.validUntilMs = askedMs + 1e6;",
+    },
+  },
   "cluster-holes-stay": {
     ...cluster,
     breaks: "a replica that recovers goes on behind a hole",
@@ -138,7 +244,10 @@ const FOLDERS = ["broker", "client", "cluster", "core", "storage", "testing", "t
 /** The simulator's exit codes for a promise broken, and for work that does not go on. */
 const CAUGHT = [10, 11, 12];
 
-function caught({ file, find, replace, world, seeds }: Mutant): string | null {
+/** What the simulator says of it, or why it was not noticed. */
+type Verdict = { readonly by: string } | { readonly why: string };
+
+function judge({ file, find, replace, also = {}, world, seeds, focus = [] }: Mutant): Verdict {
   const root = mkdtempSync(join(tmpdir(), "kstream-mutant-"));
   try {
     for (const folder of FOLDERS) {
@@ -147,12 +256,19 @@ function caught({ file, find, replace, world, seeds }: Mutant): string | null {
     cpSync(join(ROOT, "deno.json"), join(root, "deno.json"));
     symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
     const path = join(root, file);
-    const text = readFileSync(path, "utf8");
-    if (text.split(find).length !== 2) return `${file} has not once: ${find}`;
-    writeFileSync(path, text.replace(find, () => replace));
-    const args = ["tests/sim/main.ts", "--world", world, "--seeds", String(seeds)];
+    let text = readFileSync(path, "utf8");
+    for (const [old, broken] of [[find, replace], ...Object.entries(also)] as const) {
+      if (old === undefined || text.split(old).length !== 2) {
+        return { why: `${file} has not once: ${old}` };
+      }
+      text = text.replace(old, () => broken ?? "");
+    }
+    writeFileSync(path, text);
+    const args = ["tests/sim/main.ts", "--world", world, "--seeds", String(seeds), ...focus];
     const run = Bun.spawnSync([process.execPath, ...args], { cwd: root, stdout: "pipe" });
-    return CAUGHT.includes(run.exitCode) ? null : `not noticed: exit code ${run.exitCode}`;
+    if (!CAUGHT.includes(run.exitCode)) return { why: `not noticed: exit code ${run.exitCode}` };
+    const [by = ""] = /^seed \d+: .{0,120}/m.exec(run.stdout.toString()) ?? [];
+    return { by };
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
@@ -163,11 +279,11 @@ let failures = 0;
 for (const [name, mutant] of Object.entries(MUTANTS)) {
   if (only !== undefined && only !== name) continue;
   const startedMs = performance.now();
-  const why = caught(mutant);
+  const verdict = judge(mutant);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(
-    `${why === null ? "caught" : "FAILED"} ${name}: ${mutant.breaks} (${why ?? `${seconds} s`})`,
-  );
-  if (why !== null) failures++;
+  const isCaught = "by" in verdict;
+  const how = isCaught ? `${verdict.by}; ${seconds} s` : verdict.why;
+  console.log(`${isCaught ? "caught" : "FAILED"} ${name}: ${mutant.breaks} (${how})`);
+  if (!isCaught) failures++;
 }
 process.exit(failures === 0 ? 0 : 1);

@@ -3,6 +3,7 @@
  * repeated and out of order, links that are cut in one direction or both, processes that are killed
  * or stopped, clocks that run too fast or slow, and hosts without power.
  */
+import { drainMicrotasks } from "bun:jsc";
 import type {
   Chunk,
   Clock,
@@ -125,6 +126,13 @@ export class SimHost {
   readonly receivers = new Map<number, (bytes: Uint8Array, from: HostPort) => void>();
   readonly sockets = new Set<SimStream>();
   hasPower = true;
+  /**
+   * Whether what the process computes takes it time: as much as this machine's processor took for it. The
+   * host has one core, so what comes meanwhile waits. No run is like another then.
+   */
+  isTimed = false;
+  readonly #backlog: (() => void)[] = [];
+  #busyUntilMs = 0;
   #life = 0;
   #stopped: (() => void)[] | null = null;
   #nextPort = FIRST_PORT;
@@ -201,8 +209,27 @@ export class SimHost {
   /** Runs a callback of the process, if it is still that one. */
   run(life: number, callback: () => void): void {
     if (life !== this.#life) return;
-    if (this.#stopped === null) return callback();
-    this.#stopped.push(() => this.run(life, callback));
+    if (this.#stopped !== null) this.#stopped.push(() => this.run(life, callback));
+    else if (this.isTimed) this.#compute(() => life === this.#life && callback());
+    else callback();
+  }
+
+  #compute(work: () => void): void {
+    this.#backlog.push(work);
+    if (this.#backlog.length === 1) this.#computeNext();
+  }
+
+  #computeNext(): void {
+    const { clock } = this.world;
+    clock.setTimer(this.#busyUntilMs - clock.monotonicMs(), () => {
+      const before = process.cpuUsage();
+      this.#backlog[0]?.();
+      drainMicrotasks();
+      const { user, system } = process.cpuUsage(before);
+      this.#busyUntilMs = clock.monotonicMs() + (user + system) / 1000;
+      this.#backlog.shift();
+      if (this.#backlog.length > 0) this.#computeNext();
+    });
   }
 
   receive(bytes: Uint8Array, from: HostPort, port: number): void {

@@ -109,8 +109,8 @@ export const SUITES: readonly Suite[] = [
   sim(
     "replication",
     "a partition of several replicas keeps what it acknowledged, through failovers",
-    60_000,
-    2000,
+    20_000,
+    1000,
   ),
   sim(
     "cluster",

@@ -7,6 +7,7 @@
  * anywhere. Each decision is taken in the controller's turn, on the image that it is written after.
  */
 import {
+  isSameRegistration,
   planProposals,
   type ProposalOutcome,
   type ProposedPartition,
@@ -226,7 +227,7 @@ export class BrokerControl {
       const planned = planProposals(image, brokerId, proposals, {
         ...this.#policy(image),
         mayBeInIsr: (id, epoch) =>
-          isActive(image, id) && (epoch === -1 || image.brokers.get(id)?.epoch === epoch),
+          isActive(image, id) && isSameRegistration(epoch, image.brokers.get(id)?.epoch),
       });
       return { records: planned.flatMap(({ records }) => records), outcomes: [accept(planned)] };
     });

@@ -3,6 +3,7 @@
  * follows, what it leads it proposes ISRs for, and how far both are it writes down. Kafka's
  * `ReplicaManager`, as far as it concerns other brokers.
  */
+import { isSameRegistration } from "../../cluster/controller/alter-partition.ts";
 import type { IsrProposal } from "../../cluster/replication/leader-replicas.ts";
 import { isActive } from "../../cluster/metadata-image.ts";
 import { assert } from "../../core/assert.ts";
@@ -156,7 +157,7 @@ export class Replication {
   #mayBeInIsr(brokerId: number, brokerEpoch: number): boolean {
     const { image } = this.#options.metadata;
     return isActive(image, brokerId) &&
-      (brokerEpoch < 0 || image.brokers.get(brokerId)?.epoch === brokerEpoch);
+      isSameRegistration(brokerEpoch, image.brokers.get(brokerId)?.epoch);
   }
 
   #alterIsr(partition: Partition, proposal: IsrProposal): void {

@@ -38,6 +38,14 @@ export interface ProposalOutcome {
   readonly state: PartitionImage | null;
 }
 
+/**
+ * Whether the member of an ISR that a leader names with this broker epoch (below 0: any) is the one that
+ * is registered now, and not the one that it was before it began anew (KIP-903).
+ */
+export function isSameRegistration(named: number, registered: number | undefined): boolean {
+  return named < 0 || named === registered;
+}
+
 /** `leader` proposes; its broker epoch has been checked. */
 export function planProposal(
   image: MetadataImage,

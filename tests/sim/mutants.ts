@@ -75,9 +75,9 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     ...replication,
     breaks:
       "the controller takes a broker into the ISR for the one that it was before it restarted",
-    file: "tests/sim/replication-sim.ts",
-    find: "brokerEpoch === this.#brokers[brokerId]?.epoch",
-    replace: "true",
+    file: "cluster/controller/alter-partition.ts",
+    find: "return named < 0 || named === registered;",
+    replace: "return true;",
   },
   "refused-and-forgotten": {
     ...replication,
@@ -153,22 +153,8 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     ...resets,
     breaks: "a broker that has lost something stays in the ISR when it begins anew",
     file: "cluster/controller/registration.ts",
-    find: "const partitions = known === undefined",
-    replace: "const partitions = known !== undefined",
-  },
-  "cluster-skipped-fence": {
-    ...resets,
-    breaks: "a broker counts in an ISR for the one that it was before it began anew",
-    file: "broker/cluster/broker-control.ts",
-    find: "isActive(image, id) && (epoch === -1 || image.brokers.get(id)?.epoch === epoch)",
-    replace: "isActive(image, id)",
-  },
-  "cluster-deposed-leader-is-followed": {
-    ...stranded,
-    breaks: "a fetch of another leader epoch is answered as if it were of this one",
-    file: PARTITION,
-    find: "if (currentLeaderEpoch >= 0) {",
-    replace: "if (currentLeaderEpoch >= 2 ** 31) {",
+    find: "const left = known === undefined ? {} : wasClean ? { leaving: ids } : { unclean: ids };",
+    replace: "const left = {};",
   },
   "cluster-follower-believes": {
     ...stranded,

@@ -7,6 +7,7 @@
  * It is held that who can be elected cleanly has all that was acknowledged, that a high watermark never
  * stands where logs differ, and that in the end all is replicated again.
  */
+import { isSameRegistration } from "../../cluster/controller/alter-partition.ts";
 import {
   changePartition,
   type Election,
@@ -37,6 +38,8 @@ interface Options {
   readonly repeatPercent: number;
   /** How often a broker dies, is fenced without reason, or is told of nothing. */
   readonly crashWeight: number;
+  /** How fast messages arrive. */
+  readonly deliverWeight: number;
   readonly diskLossPercent: number;
   readonly fenceWeight: number;
 }
@@ -124,12 +127,13 @@ export class ReplicationSim {
     this.options = {
       replicas,
       minInsync: random.between(1, Math.max(1, replicas - 1)),
-      steps: random.pick([100, 400, 1000]),
+      steps: random.pick([100, 400, 1000, 4000]),
       lossPercent: random.pick([0, 10, 40]),
       repeatPercent: random.pick([0, 10]),
-      crashWeight: random.pick([0, 2, 6]),
-      diskLossPercent: random.pick([0, 30]),
-      fenceWeight: random.pick([0, 2, 6]),
+      deliverWeight: random.pick([150, 600]),
+      crashWeight: random.pick([0, 1, 10, 30]),
+      diskLossPercent: random.pick([0, 30, 90]),
+      fenceWeight: random.pick([0, 2, 10, 30]),
     };
     const ids = Array.from({ length: replicas }, (_, id) => id);
     this.#state = {
@@ -169,19 +173,20 @@ export class ReplicationSim {
   #step(): void {
     this.#nowMs += this.#random.below(20);
     const broker = this.#random.pick(this.#brokers);
-    const { crashWeight, fenceWeight } = this.options;
+    const { crashWeight, fenceWeight, deliverWeight } = this.options;
     const kinds: readonly (readonly [number, () => void])[] = [
-      [15, () => this.#produce(broker)],
-      [10, () => this.#sync(broker)],
-      [25, () => this.#fetch(broker)],
-      [15, () => this.#propose(broker)],
-      [10, () => this.#hear(broker)],
-      [30, () => this.#deliver()],
+      [75, () => this.#produce(broker)],
+      [50, () => this.#sync(broker)],
+      [125, () => this.#fetch(broker)],
+      [75, () => this.#propose(broker)],
+      [50, () => this.#hear(broker)],
+      [deliverWeight, () => this.#deliver()],
       [crashWeight, () => this.#crash(broker)],
       [crashWeight * 2, () => this.#register(broker)],
+      [crashWeight, () => this.#reset(broker)],
       [fenceWeight, () => this.#fence(broker)],
       [fenceWeight * 2, () => this.#unfence(broker)],
-      [1, () => this.#change("preferred", {})],
+      [5, () => this.#change("preferred", {})],
     ];
     let left = this.#random.below(kinds.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, happen] of kinds) {
@@ -302,7 +307,7 @@ export class ReplicationSim {
     if (proposal.partitionEpoch !== partitionEpoch) return;
     const isFit = proposal.isr.every(({ brokerId, brokerEpoch }) =>
       !this.#fenced.has(brokerId) &&
-      (brokerEpoch < 0 || brokerEpoch === this.#brokers[brokerId]?.epoch)
+      isSameRegistration(brokerEpoch, this.#brokers[brokerId]?.epoch)
     );
     if (isFit) this.#change("online", { isr: proposal.isr.map(({ brokerId }) => brokerId) });
     else this.#commit(refuseProposal(this.#state));
@@ -385,6 +390,13 @@ export class ReplicationSim {
       Math.min(broker.highWatermark, broker.log.logEndOffset),
     );
     this.#note(`${broker.id} crashes with ${broker.log.logEndOffset} left`);
+  }
+
+  /** It crashes and is back before anybody has noticed. */
+  #reset(broker: SimBroker): void {
+    this.#crash(broker);
+    this.#register(broker);
+    this.#unfence(broker);
   }
 
   /** It comes back: the controller takes it out of ISR and ELR, and it knows all up to then. */

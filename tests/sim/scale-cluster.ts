@@ -233,6 +233,8 @@ export class ScaleNode {
     const lifecycle = new BrokerLifecycle({
       ...{ ...common, peers, host: this.address.host, features: ONE_NODE_FEATURES },
       previousBrokerEpoch: -1,
+      logDirs: [],
+      offlineDirs: () => [],
       onFailure: onBug,
     });
     this.#parts = { controller, follower, lifecycle };

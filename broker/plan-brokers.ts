@@ -7,7 +7,7 @@ import { accept, refuse } from "./outcome.ts";
 import type { Plan, PlanContext } from "./plan-topics.ts";
 
 /**
- * Plans that a broker is no longer a member: it leads nothing and is in no ISR or ELR from then on. It stays a
+ * Plans that a broker is no longer a member: it leads nothing and is in no ISR from then on. It stays a
  * replica of what it has, for the case that it comes back. A broker that is a cluster by itself stays.
  */
 export function* planUnregister(
@@ -28,8 +28,7 @@ export function* planUnregister(
     return refused(Errors.INVALID_REQUEST, message);
   }
   const elections = electionContext(image, config);
-  // What it has lost when it registers anew nobody would know.
-  const partitions = yield* partitionsAfter(image, { unclean: [brokerId] }, {
+  const partitions = yield* partitionsAfter(image, { leaving: [brokerId] }, {
     ...elections,
     isAlive: (id) => id !== brokerId && elections.isAlive(id),
   });

@@ -14,18 +14,8 @@ import { listPartitionReassignmentsHandler } from "./46-list-partition-reassignm
 import { unregisterBrokerHandler } from "./64-unregister-broker.ts";
 
 /** Brokers 1 to `states.length`, each on a host of its own. */
-function cluster(...states: RegisteredState[]): Promise<MetadataBroker> {
-  return clusterWith(1, ...states);
-}
-
-async function clusterWith(
-  minInsync: number,
-  ...states: RegisteredState[]
-): Promise<MetadataBroker> {
-  const subject = await metadataBroker({
-    "default.replication.factor": "3",
-    "min.insync.replicas": String(minInsync),
-  });
+async function cluster(...states: RegisteredState[]): Promise<MetadataBroker> {
+  const subject = await metadataBroker({ "default.replication.factor": "3" });
   const brokers = states.map((state, index): BrokerRecord => ({
     ...aloneBroker(index + 1),
     ...{ state, incarnationId: `i${index + 1}`, host: `h${index + 1}` },
@@ -232,15 +222,6 @@ describe("an election", () => {
       .toEqual(["0 NONE", "1 ELIGIBLE_LEADERS_NOT_AVAILABLE", "2 ELECTION_NOT_NEEDED"]);
     expect(partitions(subject)[0]).toMatchObject({ leader: 2, isr: [2], isRecovering: true });
   });
-});
-
-test("a broker that is unregistered is not eligible: nobody will know what it has lost", async () => {
-  const subject = await clusterWith(2, "active", "active");
-  await create(subject, [1, 2]);
-  await subject.call(unregisterBrokerHandler, 0, { brokerId: 1 });
-  const [partition] = partitions(subject);
-  expect(partition).toMatchObject({ replicas: [1, 2], isr: [2], leader: 2 });
-  expect(partition?.elr ?? []).toEqual([]);
 });
 
 test("a broker that is unregistered leads nothing and is in no ISR", async () => {

@@ -95,6 +95,12 @@ test("another process leads nothing; after an unclean stop it is not eligible ei
   expect(leaders(unclean.after)).toEqual([[2, [2, 3], []], [2, [2], []]]);
 });
 
+test("who was unregistered and comes back is not eligible: nobody knows what it has lost", () => {
+  const image = imageOf(broker(2), ...topic({ isr: [2], leader: 2, elr: [1] }));
+  const { after } = registered(image, wanted(1, { previousEpoch: 1 }));
+  expect(leaders(after)).toEqual([[2, [2], []]]);
+});
+
 test("who cannot be a member is told why", () => {
   const image = imageOf(
     broker(1),

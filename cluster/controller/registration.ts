@@ -55,8 +55,8 @@ const NOTHING: ReadonlyMap<number, RegisteredState> = new Map();
 
 /**
  * A registration of the same process again keeps its epoch, since an answer may have been lost. Another
- * one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in good order, or
- * comes without a data directory that it had, the ELRs too. Then it has to say what it has lost before it
+ * one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in good order, was
+ * unregistered meanwhile, or comes without a data directory that it had, the ELRs too. Then it has to say what it has lost before it
  * is unfenced (`planAssignments`).
  */
 export function* planRegistration(
@@ -78,7 +78,7 @@ export function* planRegistration(
   const lostDirs = lostOf(known, wanted);
   const wasClean = known?.epoch === previousEpoch && lostDirs.length === 0;
   const ids = [brokerId];
-  const left = known === undefined ? {} : wasClean ? { leaving: ids } : { unclean: ids };
+  const left = wasClean ? { leaving: ids } : { unclean: ids };
   const partitions = yield* changesOf(image, { ...left, restarted: ids }, {
     ...{ context, states: new Map([[brokerId, "fenced"]]) },
   });

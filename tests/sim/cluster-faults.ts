@@ -111,6 +111,8 @@ export class ClusterFaults {
         return;
       case "fullDisk":
         return this.#fill(node);
+      case "join":
+        return this.#join();
       case "etcdCut":
         return this.#cutEtcd(node);
       case "etcdOutage":
@@ -130,6 +132,14 @@ export class ClusterFaults {
     hosts.clock.setTimer(random.below(mostMs), () => {
       if (!this.#isHealed) end();
     });
+  }
+
+  #join(): void {
+    const next = this.#world.nodes.find(({ isHeldDown }) => isHeldDown);
+    if (next === undefined) return;
+    this.#note(`broker ${next.id} joins`);
+    next.isHeldDown = false;
+    next.start();
   }
 
   #roll(): void {

@@ -3,6 +3,7 @@
  * elects preferred leaders, one thing after the other.
  */
 import { Admin } from "../../client/admin.ts";
+import { removeBroker } from "../../client/admin/reassignments.ts";
 import { Errors } from "../../core/errors.ts";
 import { electLeaders } from "../../core/protocol/43-elect-leaders.ts";
 import { alterPartitionReassignments } from "../../core/protocol/45-alter-partition-reassignments.ts";
@@ -10,9 +11,11 @@ import { Client, type ClientOptions } from "./cluster-clients.ts";
 
 const TIMEOUT_MS = 10_000;
 const TOPICS_MAX = 5;
+/** Nothing would go on for members that come and go. */
+const REMOVE_PERCENT = 20;
 
-/** What may be asked for, as often as it is named. */
-export type OperatorTask = "topic" | "reassign" | "elect" | "cancel";
+/** What may be asked for, as often as it is named. `remove`: a broker is unregistered, and comes back. */
+export type OperatorTask = "topic" | "reassign" | "elect" | "cancel" | "remove";
 
 /** See the head of the file. */
 export class Operator extends Client {
@@ -42,6 +45,9 @@ export class Operator extends Client {
             break;
           case "cancel":
             await this.#reassign(admin, null);
+            break;
+          case "remove":
+            await this.#remove(admin);
             break;
           case "elect":
             await this.#elect(admin);
@@ -89,6 +95,14 @@ export class Operator extends Client {
       topics: [{ name: topic, partitions: [{ partitionIndex, replicas }] }],
     }, { timeoutMs: TIMEOUT_MS });
     this.note(`reassignment: ${JSON.stringify(response)}`);
+  }
+
+  async #remove(admin: Admin): Promise<void> {
+    const { random } = this.options;
+    if (!random.chance(REMOVE_PERCENT)) return;
+    const id = random.pick(this.brokerIds);
+    this.note(`broker ${id} is unregistered`);
+    await removeBroker(admin.cluster, id, { timeoutMs: TIMEOUT_MS });
   }
 
   async #elect(admin: Admin): Promise<void> {

@@ -20,6 +20,7 @@ export type ClusterFault =
   | "slowNode"
   | "clockJump"
   | "fullDisk"
+  | "join"
   | "etcdCut"
   | "etcdOutage"
   | "etcdCompact";
@@ -27,6 +28,8 @@ export type ClusterFault =
 /** See the head of the file. */
 export interface ClusterSimOptions {
   readonly brokers: number;
+  /** So many of them are there at first; the others join, at the latest when all is well. */
+  readonly begins: number;
   readonly replicationFactor: number;
   readonly minInsync: number;
   readonly durability: Durability;
@@ -62,13 +65,15 @@ export interface ClusterSimOptions {
 /** Some kinds of trouble are off, others extreme (swarm testing). */
 export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
   const maybe = (percent: number, value: number) => random.chance(percent) ? value : 0;
-  const brokers = random.pick([3, 3, 3, 4, 5]);
+  const brokers = random.pick([3, 3, 3, 3, 4, 5, 5, 7, 9]);
+  const begins = random.chance(30) ? random.between(1, brokers) : brokers;
   const stepMs = random.pick([150, 500, 1500]);
   const durability = random.chance(70) ? "fsync" : "os";
   const lossModes: LossMode[] = ["nothing", "everything", "prefix", "sectors"];
   return {
     brokers,
-    replicationFactor: 3,
+    begins,
+    replicationFactor: Math.min(3, begins),
     minInsync: random.pick([1, 2, 2, 2]),
     durability,
     partitions: random.between(1, 4),
@@ -77,9 +82,9 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     members: random.between(0, 3),
     hasOperator: random.chance(50),
     reassigns: random.chance(50),
-    losesOne: random.chance(50),
+    losesOne: random.chance(50) && begins >= 3,
     pauseMs: random.pick([30, 100, 300, 1000]),
-    steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs),
+    steps: Math.round(random.pick([10_000, 30_000, 60_000]) / stepMs / (brokers > 5 ? 2 : 1)),
     stepMs,
     sessionMs: random.pick([3000, 9000]),
     leaseTtlMs: random.pick([3000, 9000]),
@@ -111,6 +116,7 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
       clockJump: maybe(40, 1),
       // A process that ends for it must not be one too many.
       fullDisk: durability === "os" ? 0 : maybe(20, 1),
+      join: begins < brokers ? 6 : 0,
       etcdCut: maybe(40, 2),
       etcdOutage: maybe(40, 1),
       etcdCompact: maybe(40, 1),
@@ -139,7 +145,15 @@ export function clusterFocus(faults?: string, durability?: string): Partial<Clus
   for (const name of Object.keys(none)) {
     Object.assign(weights, { [name]: names.includes(name) ? 1 : 0 });
   }
-  const size = { brokers: 3, minInsync: 2, steps: 40, stepMs: 500, faultPercent: 30 };
+  const size = {
+    brokers: 3,
+    begins: 3,
+    replicationFactor: 3,
+    minInsync: 2,
+    steps: 40,
+    stepMs: 500,
+    faultPercent: 30,
+  };
   return { ...size, ...durable, pauseMs: 100, hasOperator: false, losesOne: false, weights };
 }
 

@@ -43,6 +43,7 @@ const TASKS: readonly OperatorTask[] = [
   "reassign",
   "elect",
   "cancel",
+  "remove",
 ];
 
 /** See the head of this file. */
@@ -108,12 +109,9 @@ export class ClusterSim {
   /** All brokers come up, and the topics are there. */
   form(): void {
     const { world, options } = this;
+    for (const node of world.nodes.slice(options.begins)) node.isHeldDown = true;
     for (const node of world.nodes) node.start();
-    world.until(
-      "all brokers are up",
-      FORM_MS,
-      () => world.nodes.every(({ state }) => state === "up"),
-    );
+    world.until("all brokers are up", FORM_MS, () => this.#areUp());
     const admin = world.admin();
     const topics = [APPENDS, LISTS].map((name) => ({
       name,
@@ -160,7 +158,11 @@ export class ClusterSim {
     }
     if (options.hasOperator) {
       const ids = world.nodes.map(({ id }) => id);
-      const tasks = TASKS.filter((task) => options.reassigns || task === "topic");
+      const tasks = TASKS.filter((task) => {
+        // With `os` nobody can tell what its machine has kept.
+        if (task === "remove") return options.durability === "fsync";
+        return options.reassigns || task === "topic";
+      });
       const client = world.clientOptions("operator", APPENDS);
       add(new Operator(client, tasks, ids, options.replicationFactor));
     }
@@ -219,10 +221,16 @@ export class ClusterSim {
   #mayLosePower(node: ClusterNode): boolean {
     const { durability, minInsync } = this.options;
     if (durability === "fsync") return true;
-    const isUp = this.world.nodes.every(({ state }) => state === "up");
-    if (minInsync < 2 || !isUp || !this.#mayEnd() || !this.#isWhole(minInsync)) return false;
+    if (minInsync < 2 || !this.#areUp() || !this.#mayEnd() || !this.#isWhole(minInsync)) {
+      return false;
+    }
     this.#lastCut = { id: node.id, epoch: this.#brokerEpoch(node.id) };
     return true;
+  }
+
+  /** All that have joined. */
+  #areUp(): boolean {
+    return this.world.nodes.every(({ state, isHeldDown }) => isHeldDown || state === "up");
   }
 
   #mayEnd(): boolean {

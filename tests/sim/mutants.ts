@@ -153,7 +153,7 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
     ...resets,
     breaks: "a broker that has lost something stays in the ISR when it begins anew",
     file: "cluster/controller/registration.ts",
-    find: "const left = known === undefined ? {} : wasClean ? { leaving: ids } : { unclean: ids };",
+    find: "const left = wasClean ? { leaving: ids } : { unclean: ids };",
     replace: "const left = {};",
   },
   "cluster-follower-believes": {

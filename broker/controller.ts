@@ -73,6 +73,16 @@ export class Controller implements MetadataChanges {
    * registers the broker. Throws an `OperatorError` if the log cannot be read or written.
    */
   static async open(options: ControllerOptions, rack: string | null): Promise<Controller> {
+    const controller = await Controller.sole(options);
+    await controller.#registerAlone(rack);
+    return controller;
+  }
+
+  /**
+   * Of a cluster that has no other: as `open`, and registers nobody. Throws an `OperatorError` if the log
+   * cannot be read.
+   */
+  static async sole(options: ControllerOptions): Promise<Controller> {
     const controller = new Controller(options);
     try {
       await controller.activate();
@@ -84,7 +94,6 @@ export class Controller implements MetadataChanges {
         "start the version of kstream that wrote it, or restore the data directory from a backup",
       );
     }
-    await controller.#registerAlone(rack);
     return controller;
   }
 

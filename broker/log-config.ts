@@ -63,14 +63,15 @@ function compressionOf(config: TopicConfig): TargetCompression {
   }
 }
 
-/** How the broker's configuration wants logs to be cleaned. */
+/** How the broker's configuration wants logs to be cleaned; brokers that share a host share that, too. */
 export function cleanerConfigOf(config: BrokerConfig): CleanerConfig {
+  const shards = config.get("kstream.shards");
   return {
     threads: config.get("log.cleaner.threads"),
-    dedupeBufferBytes: config.get("log.cleaner.dedupe.buffer.size"),
+    dedupeBufferBytes: Math.ceil(config.get("log.cleaner.dedupe.buffer.size") / shards),
     bufferLoad: config.get("log.cleaner.io.buffer.load.factor"),
     ioBufferBytes: config.get("log.cleaner.io.buffer.size"),
-    ioBytesPerSecond: config.get("log.cleaner.io.max.bytes.per.second"),
+    ioBytesPerSecond: config.get("log.cleaner.io.max.bytes.per.second") / shards,
     backoffMs: config.get("log.cleaner.backoff.ms"),
   };
 }

@@ -67,7 +67,9 @@ export async function openServices(options: ServicesOptions): Promise<Services> 
     producerIds,
     replicaMover,
     fetchSessions: new FetchSessions(io.clock, io.random, {
-      slots: config.get("max.incremental.fetch.session.cache.slots"),
+      slots: Math.ceil(
+        config.get("max.incremental.fetch.session.cache.slots") / config.get("kstream.shards"),
+      ),
     }),
     groups,
     ...transactions,

@@ -8,8 +8,8 @@ import type { Io } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { ApiTable } from "./api-table.ts";
-import { AclAuthorizer, hasAcls } from "./acl-authorizer.ts";
-import { allowAll, type Authorizer } from "./authorizer.ts";
+import { authorizerOf, peerAuthenticationOf } from "./access.ts";
+import type { Authorizer } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import type { NodeGossip } from "./cluster/node-gossip.ts";
 import type { Peers } from "./cluster/peers.ts";
@@ -17,16 +17,15 @@ import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
 import type { ClusterOptions } from "./cluster/cluster-options.ts";
-import { PeerAuthentication, peersOnly } from "./cluster/cluster-secret.ts";
 import { DevClock } from "./dev/dev-clock.ts";
 import { devServices } from "./dev/dev-services.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
 import { DEFAULT_LISTENER, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
-import type { MetadataCache } from "./metadata-cache.ts";
 import type { NewTopic } from "./plan-topics.ts";
 import { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
+import { shareOfQuotas } from "./quotas/share-of-quotas.ts";
 import { openServices, type Services, type ServicesOptions } from "./services.ts";
 import type { Server } from "./server.ts";
 import { startServer } from "./serving.ts";
@@ -72,8 +71,11 @@ export interface RunningBroker {
   readonly gossip: NodeGossip | null;
   /** Who is connected at the moment, the oldest connection first. */
   clients(): ConnectedClient[];
-  /** Answers what is under way, flushes, and leaves the mark of a clean end. */
-  stop(): Promise<void>;
+  /**
+   * Answers what is under way, flushes, and leaves the mark of a clean end. A member of a cluster hands
+   * over before what it leads, unless it is told that nobody is there to take it.
+   */
+  stop(options?: { readonly handsOver?: boolean }): Promise<void>;
 }
 
 /** How long requests under way have to finish when the broker stops. */
@@ -131,9 +133,9 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     port: server.listeners[0]?.bound.port ?? 0,
     gossip,
     clients: () => connectedClients(server.connections, broker),
-    stop: async () => {
+    stop: async ({ handsOver = true } = {}) => {
       // Others take over while this broker still serves.
-      await services.cluster?.leave();
+      if (handsOver) await services.cluster?.leave();
       stopping.abort(new Error("the broker stops"));
       await gossip?.stop();
       await server.stop(STOP_GRACE_MS);
@@ -169,12 +171,14 @@ async function assemble(
   },
 ): Promise<Broker> {
   const { metadata, dataDirs, cluster } = services;
+  const secrets = options.cluster?.secrets ?? [];
+  const shards = config.get("kstream.shards");
   return {
     io,
     logger: options.logger,
     config,
-    authorizer: authorizerOf(options, config, metadata),
-    peerAuthentication: peerAuthenticationOf(io, config, options.cluster?.secrets ?? []),
+    authorizer: authorizerOf(options.authorizer, config, metadata, secrets),
+    peerAuthentication: peerAuthenticationOf(io, config, secrets),
     clusterId: dataDirs.clusterId,
     nodeId: dataDirs.nodeId,
     get controllerId() {
@@ -182,7 +186,11 @@ async function assemble(
     },
     ...services,
     apis: new ApiTable(options.handlers ?? await handlersOf(services)),
-    quotas: ClientQuotaManager.of(io.clock, config, () => metadata.image.quotas),
+    quotas: ClientQuotaManager.of(
+      io.clock,
+      config,
+      () => shareOfQuotas(metadata.image.quotas, shards),
+    ),
     telemetry: new ClientTelemetry(io.clock, io.random, metadata),
     get features() {
       return featuresInForce(metadata.image);
@@ -251,23 +259,4 @@ async function createTopics(broker: Broker, topics: readonly NewTopic[]): Promis
       "change its specification",
     );
   });
-}
-
-function authorizerOf(
-  { authorizer, cluster }: BrokerOptions,
-  config: BrokerConfig,
-  metadata: MetadataCache,
-): Authorizer {
-  const ofClients = authorizer ?? (hasAcls(config) ? new AclAuthorizer(metadata) : allowAll);
-  return (cluster?.secrets.length ?? 0) > 0 ? peersOnly(ofClients) : ofClients;
-}
-
-function peerAuthenticationOf(
-  io: Io,
-  config: BrokerConfig,
-  secrets: readonly string[],
-): PeerAuthentication | null {
-  if (secrets.length === 0) return null;
-  const delayMs = () => config.get("connection.failed.authentication.delay.ms");
-  return new PeerAuthentication(io, secrets, delayMs);
 }

@@ -2,28 +2,33 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
-import { formatAddress, isLoopback } from "../broker/listeners.ts";
+import { formatAddress, isLoopback, type ListenerSpec } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
 import type { HttpListener } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import type { Disk, HostPort, Io } from "../core/io.ts";
+import type { Clock, Disk, HostPort, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
-import { addressJson, banner, writeReadyFile } from "./serve/announce.ts";
+import { addressJson, banner, durableOf, writeReadyFile } from "./serve/announce.ts";
 import {
   type ClusterFlags,
   isMember,
   nodeIdOnDisk,
   once,
   parseNodeId,
+  parseShards,
   presetTimes,
 } from "./serve/cluster-flags.ts";
 import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
+import { Parent } from "./serve/parent.ts";
+import { die, endOnStrayErrors, EXIT_FAILED, listenForSignals } from "./serve/process.ts";
+import { refuseShards } from "./serve/shards/layout.ts";
 import { workerOffload } from "./serve/offload.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
 import { readSettingsFile } from "./settings.ts";
@@ -36,6 +41,7 @@ Examples:
   kstream serve --listen INSIDE=10.0.0.5:9092 --listen OUTSIDE=:9093 --insecure \\
     --advertise OUTSIDE=broker.example.org:9093
   kstream serve --durability os --set log.retention.hours=24 --config server.properties
+  kstream serve --shards 4 --data /var/lib/kstream --listen 127.0.0.1:9092
   kstream serve --cluster shop --metadata etcd://10.0.0.2:2379 --node-id 1 --insecure \\
     --listen 10.0.0.5:9092 --secret-file secret --join 10.0.0.6:19092
 
@@ -46,8 +52,7 @@ SIGTERM and SIGINT end it in good order (exit 0); a second one at once.`;
 const MEMORY_BYTES_MAX = 4 * 1024 ** 3;
 /** Path of the data directory on the memory disk. */
 const MEMORY_DIR = "/memory";
-/** Exit code of an end that was forced or that the broker could not avoid. */
-const EXIT_FAILED = 1;
+const TOPIC_HELP = "create name[:partitions[:config=value…]] (repeatable)";
 
 const gather = (value: string, before: string[]): string[] => [...before, value];
 
@@ -58,12 +63,7 @@ export function serveCommand() {
     .option("-d, --data <dir>", "where the data is kept", "data")
     .option("-l, --listen <[NAME=]host:port>", "address to listen on (repeatable)", gather, [])
     .option("--advertise <[NAME=]host:port>", "address told to clients (repeatable)", gather, [])
-    .option(
-      "-t, --topic <spec>",
-      "create name[:partitions[:config=value…]] (repeatable)",
-      gather,
-      [],
-    )
+    .option("-t, --topic <spec>", TOPIC_HELP, gather, [])
     .option("--memory", "keep everything in memory, nothing on disk")
     .addOption(
       new Option("--durability <level>", "what an acknowledgement means").choices(
@@ -102,6 +102,9 @@ export function serveCommand() {
       new Option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
         .env("KSTREAM_ADMIN_LISTEN"),
     )
+    .option("--shards <number>", "run so many brokers as one cluster, one per processor")
+    .option("--until-eof", "end in good order when standard input ends")
+    .addOption(new Option("--supervised <name>", "be a shard of the program above").hideHelp())
     .option("--dev", "let faults be ordered and the clock be moved (kstream dev), for tests")
     .option("--insecure", "let other hosts in, without any security")
     .addOption(
@@ -143,43 +146,70 @@ export interface ServeOptions extends ClusterFlags {
   readonly dev?: boolean | undefined;
   /** `off`, or where the admin API listens; default: at its usual address, or nearby. */
   readonly admin?: string | undefined;
+  /** How many brokers; default one. */
+  readonly shards?: string | undefined;
+  /** The end of standard input is that of the broker. */
+  readonly untilEof?: boolean | undefined;
+  /** The name of a shard, which its supervisor tells all else on standard input. */
+  readonly supervised?: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
 }
 
-/** Runs a broker until a signal ends it; gives the exit code. */
+/** What a shard has from the supervisor that has started it. */
+export interface Supervision {
+  /** Of the shard. */
+  readonly name: string;
+  /** All configs, by name. */
+  readonly configs: ReadonlyMap<string, string>;
+  /** What it is a member of; null: as its flags say. */
+  readonly cluster: ClusterOptions | null;
+}
+
+/** Runs a broker, or several, until a signal ends it; gives the exit code. */
 async function serve(options: ServeOptions, version: string): Promise<number> {
+  if (options.supervised !== undefined) {
+    const { receiveHandover } = await import("./serve/shards/handover.ts");
+    const parent = new Parent();
+    const handover = await receiveHandover(parent);
+    return await serveOne(handover.options, version, parent, handover);
+  }
+  const parent = options.untilEof === true ? new Parent() : null;
+  const shards = parseShards(options.shards);
+  if (shards === 1) return await serveOne(options, version, parent, null);
+  const { superviseShards } = await import("./serve/shards/supervisor.ts");
+  return await superviseShards(options, shards, version, parent);
+}
+
+async function serveOne(
+  options: ServeOptions,
+  version: string,
+  parent: Parent | null,
+  supervision: Supervision | null,
+): Promise<number> {
   const system: Io = bunIo(workerOffload());
-  const logger = createLogger({
-    level: options.logLevel,
-    format: options.logFormat,
-    wallMs: () => system.clock.wallMs(),
-    write: (line) => process.stderr.write(`${line}\n`),
-  });
-  const isClustered = isMember(options);
-  const config = await brokerConfig(options, system.disk, isClustered);
-  const chosen = chooseListeners(options, config);
-  // Loaded by members alone: a broker alone starts sooner.
-  const member = isClustered ? await import("./serve/cluster-member.ts") : null;
-  const listeners = member?.memberListeners(chosen, options.join) ?? chosen;
+  const logger = serveLogger(options, system.clock, supervision?.name ?? null);
+  const isClustered = isMember(options) || (supervision?.cluster ?? null) !== null;
+  const config = supervision === null
+    ? await brokerConfig(options, system.disk, isClustered)
+    : parseConfig(supervision.configs);
+  const { listeners, cluster } = isClustered
+    ? await memberOf(options, config, version, logger, supervision)
+    : { listeners: chooseListeners(options, config), cluster: undefined };
   const admin = parseAdminAddress(options.admin ?? null);
-  const bound = [
-    ...listeners.map(({ bind }) => bind),
-    ...(typeof admin === "object" ? [admin] : []),
-  ];
-  refuseInsecure(bound, options.insecure === true);
-  const cluster = await member?.clusterOptions(options, {
-    logger,
-    version,
-    listeners,
-    interBrokerListener: config.get("inter.broker.listener.name"),
-  });
+  refuseInsecure([...listeners.map(({ bind }) => bind), admin], options.insecure === true);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
+  if (!isInMemory && supervision === null) refuseShards(system.disk, dataDir);
   const signals = listenForSignals(logger);
   endOnStrayErrors(logger);
   offerFasterCrc32c(loadCrc32cX64);
   let running: RunningBroker | null = null;
+  parent?.gone.addEventListener("abort", () => {
+    // What has not begun to serve has nothing to hand over.
+    if (running === null) process.exit(EXIT_FAILED);
+    logger.info("stopping: the program that started this one is gone");
+  });
   const services = () => {
     const started = running;
     return started && {
@@ -207,20 +237,51 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
     onFailure: (error) => die(logger, "the cluster has sent this broker away", error),
   });
-  announce(options, running, adminServer, version);
-  await signals.first;
-  await running.stop();
+  announce(options, running, adminServer, version, supervision !== null);
+  await Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
+  // The controller of a cluster of shards goes with their supervisor.
+  const isDeserted = parent?.gone.aborted === true && supervision?.cluster !== null;
+  await running.stop({ handsOver: !isDeserted });
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
 }
 
-/** The configs from everywhere; those of a member have a node id. */
-async function brokerConfig(
+/** What makes a broker a member of a cluster. Loaded by members alone: a broker alone starts sooner. */
+async function memberOf(
   options: ServeOptions,
-  disk: Disk,
-  isClustered: boolean,
-): Promise<BrokerConfig> {
+  config: BrokerConfig,
+  version: string,
+  logger: Logger,
+  supervision: Supervision | null,
+): Promise<{ readonly listeners: ListenerSpec[]; readonly cluster: ClusterOptions }> {
+  const { memberListeners, clusterOptions } = await import("./serve/cluster-member.ts");
+  const listeners = memberListeners(chooseListeners(options, config), options.join);
+  const interBrokerListener = config.get("inter.broker.listener.name");
+  const cluster = supervision?.cluster ??
+    await clusterOptions(options, { logger, version, listeners, interBrokerListener });
+  return { listeners, cluster };
+}
+
+/** Lines on standard error; those of a shard say which one it is. */
+export function serveLogger(
+  { logLevel, logFormat }: Pick<ServeOptions, "logLevel" | "logFormat">,
+  clock: Clock,
+  shard: string | null,
+): Logger {
+  const prefix = shard === null || logFormat === "json" ? "" : `${shard} `;
+  const logger = createLogger({
+    level: logLevel,
+    format: logFormat,
+    wallMs: () => clock.wallMs(),
+    // In one write: several processes share standard error.
+    write: (line) => process.stderr.write(`${prefix}${line}\n`),
+  });
+  return shard === null || logFormat === "text" ? logger : logger.with({ shard });
+}
+
+/** The configs from everywhere, by name. */
+export async function brokerConfigTexts(options: ServeOptions): Promise<Map<string, string>> {
   const table = (await readSettingsFile())?.["broker"];
   const texts = configTexts({
     table: typeof table === "object" && table !== null ? { ...table } : {},
@@ -233,6 +294,16 @@ async function brokerConfig(
   const nodeId = parseNodeId(options.nodeId);
   if (nodeId !== null) texts.set("node.id", String(nodeId));
   presetTimes(options.timings, texts);
+  return texts;
+}
+
+/** The configs from everywhere; those of a member have a node id. */
+async function brokerConfig(
+  options: ServeOptions,
+  disk: Disk,
+  isClustered: boolean,
+): Promise<BrokerConfig> {
+  const texts = await brokerConfigTexts(options);
   const config = parseConfig(texts);
   if (!isClustered || config.isSet("node.id")) return config;
   texts.set("node.id", String(nodeIdOnDisk(disk, dataDirsOf(config))));
@@ -251,20 +322,19 @@ function announce(
   running: RunningBroker,
   adminServer: HttpListener | null,
   version: string,
+  isShard: boolean,
 ): void {
   const { listeners, broker } = running;
   const admin = adminServer?.address ?? null;
+  // Its supervisor tells of all.
+  if (isShard) return void process.stdout.write(`${addressJson(listeners, admin)}\n`);
   const isInMemory = broker.config.get("kstream.storage") === "memory";
   const text = banner({
     version,
     listeners,
     admin,
     dataDir: isInMemory ? null : broker.dataDirs.all.map(({ path }) => path).join(", "),
-    durable: isInMemory
-      ? "memory"
-      : broker.config.get("kstream.durability") === "os"
-      ? "os"
-      : "fsync",
+    durable: durableOf(broker.config),
   });
   // Standard output belongs to the script that asked for JSON.
   if (options.printAddr === "json") {
@@ -277,8 +347,13 @@ function announce(
 }
 
 /** Without security only processes of this host may come in, unless the operator insists. */
-function refuseInsecure(addresses: readonly HostPort[], insecure: boolean): void {
-  const open = addresses.find(({ host }) => !isLoopback(host));
+export function refuseInsecure(
+  addresses: readonly (HostPort | "off" | "default")[],
+  insecure: boolean,
+): void {
+  const open = addresses.find((each): each is HostPort =>
+    typeof each === "object" && !isLoopback(each.host)
+  );
   if (open === undefined || insecure) return;
   throw new OperatorError(
     `refusing to listen on ${formatAddress(open)}`,
@@ -286,39 +361,4 @@ function refuseInsecure(addresses: readonly HostPort[], insecure: boolean): void
     "listen on 127.0.0.1, or say --insecure",
     2,
   );
-}
-
-/** `first` resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
-function listenForSignals(logger: Logger): { readonly first: Promise<void> } {
-  const first = Promise.withResolvers<void>();
-  let count = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (++count > 1) process.exit(EXIT_FAILED);
-    logger.info("stopping: answering what is under way", { signal });
-    first.resolve();
-  };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
-  return { first: first.promise };
-}
-
-/** An error that nobody handles is a bug: what the process holds cannot be trusted after it. */
-function endOnStrayErrors(logger: Logger): void {
-  const end = (reason: unknown) => {
-    const error = reason instanceof Error ? reason : new Error(String(reason));
-    die(logger, "an internal error ends the broker", error);
-  };
-  for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.removeAllListeners(event);
-    process.on(event, end);
-  }
-  // Whoever reads our output may go before us, as in `kstream serve | head -1`.
-  process.stdout.on("error", () => {});
-  process.stderr.on("error", () => {});
-}
-
-/** Ends the process without the mark of a clean end: the next start recovers. */
-function die(logger: Logger, message: string, error: Error): void {
-  logger.error(message, { stack: error.stack ?? error.message });
-  process.exit(EXIT_FAILED);
 }

@@ -60,6 +60,11 @@ export interface BrokerControlOptions {
   readonly isRefused?: PortProbe;
   /** The name of the listener that brokers use among themselves, for `isRefused`. */
   readonly listener?: string;
+  /**
+   * Brokers are processes of one host with directories that they lock: whoever registers has outlived the
+   * process that was registered before. Default: they may be two that were given the same id.
+   */
+  readonly areLocked?: boolean;
   /** An invariant is broken. */
   onBug(error: Error): void;
 }
@@ -124,8 +129,8 @@ export class BrokerControl {
 
   /** The broker's epoch; it is fenced until its heartbeats say that it has caught up. */
   async register(wanted: Registration): Promise<Outcome<number>> {
-    const { clusterId, config, controller, clock, logger } = this.#options;
-    const isHeard = (id: number) => this.#sessions.isAlive(id, clock.monotonicMs());
+    const { clusterId, config, controller, clock, logger, areLocked = false } = this.#options;
+    const isHeard = (id: number) => !areLocked && this.#sessions.isAlive(id, clock.monotonicMs());
     const [outcome] = await controller.change(1, function* ({ image }) {
       const firstFeatures = newFeatures(image);
       const policy = electionContext(image, config);
@@ -268,6 +273,8 @@ export class BrokerControl {
     const broker = metadata.image.brokers.get(brokerId);
     const address = broker?.endpoints.find(({ name }) => name === listener);
     if (isRefused === undefined || broker === undefined || address === undefined) return;
+    // Who was let go has nothing to lose.
+    if (this.#sessions.stateOf(brokerId) === "stopped") return;
     if (!await isRefused(address) || this.#isClosed) return;
     if (this.#connections.has(brokerId)) return;
     if (this.#sessions.epochOf(brokerId) !== broker.epoch) return;

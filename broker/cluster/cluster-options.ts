@@ -1,8 +1,7 @@
 /** What makes a broker a member of a cluster rather than a cluster of its own (`serve --cluster`). */
-import type { EtcdTimes } from "../../cluster/etcd/etcd-session.ts";
-import type { EtcdStore } from "../../cluster/etcd/etcd-store.ts";
 import type { TimingsName } from "../../cluster/gossip/timings.ts";
 import type { HostPort, TlsOptions } from "../../core/io.ts";
+import type { QuorumOptions } from "./quorum.ts";
 
 /** How a broker gossips with the others of its cluster (`node-gossip.ts`). */
 export interface ClusterGossip {
@@ -24,10 +23,7 @@ export interface ClusterGossip {
 export interface ClusterOptions {
   /** Its keys in etcd have it; see `etcdSession` for what it may be. */
   readonly name: string;
-  readonly etcd: EtcdStore;
-  readonly etcdTimes?: EtcdTimes;
-  /** Of the lease that makes a node the controller. */
-  readonly leaseTtlMs?: number;
+  readonly quorum: QuorumOptions;
   /** The machine that this broker is on, for the placement of replicas. */
   readonly host: string;
   /** The name of the listener that brokers use among themselves. Default: the first. */

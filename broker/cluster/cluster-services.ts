@@ -1,5 +1,4 @@
 /** What a broker has as a member of a cluster of several (`Broker.cluster`). */
-import type { BrokerLifecycle } from "./broker-lifecycle.ts";
 import type { ControllerRole } from "./controller-role.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import type { Peers } from "./peers.ts";
@@ -12,9 +11,7 @@ export interface ClusterServices {
   /** What this node gives to those who follow its metadata while it is controller. */
   readonly metadataSource: MetadataSource;
   /** Its part in being the controller. */
-  readonly role: ControllerRole;
+  readonly role: Pick<ControllerRole, "brokers">;
   /** Its part in replication. */
-  readonly replication: Replication;
-  /** Its membership. */
-  readonly lifecycle: BrokerLifecycle;
+  readonly replication: Pick<Replication, "throttleOf">;
 }

@@ -35,7 +35,7 @@ async function startMember(etcd: SimEtcd, nodeId: number): Promise<RunningBroker
     onBug: (error) => console.error(error),
     cluster: {
       name: "test",
-      etcd: new SimEtcdClient(bunClock, new SimRandom(nodeId), etcd),
+      quorum: { kind: "etcd", store: new SimEtcdClient(bunClock, new SimRandom(nodeId), etcd) },
       host: `host-${nodeId}`,
       secrets: ["a secret of this test's cluster"],
       gossip: null,

@@ -3,13 +3,7 @@
  * cluster by itself. It is built in the order in which its parts need each other; `join` puts it to work
  * once the listeners are bound, `leave` hands over what it leads.
  */
-import {
-  etcdControllerElection,
-  type EtcdWorld,
-  openEtcdMetadataLog,
-} from "../../cluster/etcd/open-etcd.ts";
-import type { EtcdControllerElection } from "../../cluster/etcd/etcd-controller-election.ts";
-import type { EtcdMetadataLog } from "../../cluster/etcd/etcd-metadata-log.ts";
+import type { ControllerElection } from "../../cluster/controller-election.ts";
 import type { BrokerEndpoint } from "../../cluster/metadata-records.ts";
 import { assert } from "../../core/assert.ts";
 import { type DataDirs, knownClusterId } from "../../storage/data-dirs.ts";
@@ -38,6 +32,7 @@ import { ControllerTasks } from "./controller-tasks.ts";
 import { MetadataFollower } from "./metadata-follower.ts";
 import { MetadataSource } from "./metadata-source.ts";
 import { portProbe } from "./port-probe.ts";
+import { openQuorum, type Quorum } from "./quorum.ts";
 import { RecentChanges } from "./recent-changes.ts";
 import { Replication } from "./replication.ts";
 
@@ -54,13 +49,6 @@ export interface MemberOptions extends FoundationOptions {
   onFailure(error: Error): void;
 }
 
-/** The cluster's keys in etcd. */
-interface ClusterKeys {
-  readonly clusterId: string;
-  readonly log: EtcdMetadataLog;
-  readonly election: EtcdControllerElection;
-}
-
 /** How long a broker that stops waits until others lead what it led. */
 const SHUTDOWN_MS = 30_000;
 /** Kafka's `SecurityProtocol`. */
@@ -72,11 +60,17 @@ export interface MemberFoundation extends Foundation {
 }
 
 /**
- * Opens the keys of the cluster and the data directories. Throws an `OperatorError` if etcd cannot be
- * asked, or where one is another cluster's than the other.
+ * Opens what the cluster's metadata are in and the data directories. Throws an `OperatorError` if etcd
+ * cannot be asked, or where one is another cluster's than the other.
  */
 export async function openMember(options: MemberOptions): Promise<MemberFoundation> {
-  const keys = await openClusterKeys(options);
+  const { io: { clock, random, disk }, logger, config, cluster } = options;
+  const quorum = await openQuorum(cluster.quorum, {
+    ...{ clock, random, logger },
+    nodeId: config.get("node.id"),
+    cluster: cluster.name,
+    clusterId: knownClusterId(disk, options.dataDirs),
+  });
   try {
     let member: Member | null = null;
     const onStorageFailure = (error: Error) => {
@@ -86,34 +80,13 @@ export async function openMember(options: MemberOptions): Promise<MemberFoundati
     };
     const onDirChange = () => member?.noteDirChange();
     const hooks = { onStorageFailure, onDirChange };
-    const dataDirs = await openDataDirs({ ...options, ...hooks }, null, keys.clusterId);
-    member = new Member(options, keys, dataDirs);
+    const dataDirs = await openDataDirs({ ...options, ...hooks }, null, quorum.clusterId);
+    member = new Member(options, quorum, dataDirs);
     return member.foundation;
   } catch (error) {
-    keys.log.close();
+    quorum.close();
     throw error;
   }
-}
-
-async function openClusterKeys(options: MemberOptions): Promise<ClusterKeys> {
-  const { io, logger, config, cluster } = options;
-  const { clock, random } = io;
-  const world: EtcdWorld = {
-    clock,
-    random,
-    logger,
-    store: cluster.etcd,
-    ...(cluster.etcdTimes !== undefined && { times: cluster.etcdTimes }),
-  };
-  const nodeId = config.get("node.id");
-  const election = etcdControllerElection(world, cluster.name, nodeId, cluster.leaseTtlMs);
-  const clusterId = knownClusterId(io.disk, options.dataDirs);
-  const opened = await openEtcdMetadataLog(world, {
-    cluster: cluster.name,
-    newClusterId: randomId(random),
-    ...(clusterId !== undefined && { clusterId }),
-  }, election);
-  return { ...opened, election };
 }
 
 /** See the head of the file. */
@@ -126,20 +99,20 @@ export class Member implements ClusterServices {
   readonly metadataSource: MetadataSource;
   readonly #dirReports: DirectoryReports;
   readonly #options: MemberOptions;
-  readonly #keys: ClusterKeys;
+  readonly #quorum: Quorum;
   #tasks: ControllerTasks | null = null;
 
-  constructor(options: MemberOptions, keys: ClusterKeys, dataDirs: DataDirs) {
+  constructor(options: MemberOptions, quorum: Quorum, dataDirs: DataDirs) {
     const { io, logger, config, cluster } = options;
     const { clock, random } = io;
-    const { election, clusterId } = keys;
+    const { election, clusterId } = quorum;
     const { nodeId } = dataDirs;
     this.#options = options;
-    this.#keys = keys;
+    this.#quorum = quorum;
     const metadata = new MetadataCache(config, nodeId);
     const recent = new RecentChanges();
     const common = { clock, random, logger, config, nodeId, clusterId, election, metadata, recent };
-    const controller = Controller.candidate({ ...common, log: keys.log });
+    const controller = Controller.candidate({ ...common, log: quorum.log });
     this.peers = this.#makePeers(common);
     const { peers } = this;
     const { onBug } = options;
@@ -192,9 +165,14 @@ export class Member implements ClusterServices {
     };
   }
 
-  /** The node that is controller, as far as this one knows; −1: none. */
+  /**
+   * The node that is controller, as far as this one knows; −1: none. Where that is no broker clients are
+   * given this one, which passes on to it what they ask (Kafka gives them any).
+   */
   get controllerId(): number {
-    return this.#keys.election.controller?.nodeId ?? -1;
+    return this.#options.cluster.quorum.kind === "fixed"
+      ? this.foundation.dataDirs.nodeId
+      : this.#quorum.election.controller?.nodeId ?? -1;
   }
 
   /**
@@ -233,7 +211,7 @@ export class Member implements ClusterServices {
     await this.role.stop();
     await this.replication.close();
     await this.peers.close();
-    this.#keys.log.close();
+    this.#quorum.close();
   }
 
   async #host(): Promise<void> {
@@ -257,7 +235,7 @@ export class Member implements ClusterServices {
     readonly logger: FoundationOptions["logger"];
     readonly nodeId: number;
     readonly metadata: MetadataCache;
-    readonly election: EtcdControllerElection;
+    readonly election: ControllerElection;
   }): BrokerPeers {
     const { io, cluster } = this.#options;
     const [secret] = cluster.secrets;

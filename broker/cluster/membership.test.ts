@@ -160,7 +160,7 @@ class Node {
   }
 
   get broker(): Broker {
-    const cluster: Partial<ClusterServices> = { role: this.role, lifecycle: this.lifecycle };
+    const cluster: Partial<ClusterServices> = { role: this.role };
     return { cluster: cluster as ClusterServices } as Broker;
   }
 

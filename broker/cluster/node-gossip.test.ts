@@ -46,7 +46,10 @@ class Scene {
       }],
     }, {
       name: cluster,
-      etcd: new SimEtcdClient(this.clock, this.random, new SimEtcd(this.clock)),
+      quorum: {
+        kind: "etcd",
+        store: new SimEtcdClient(this.clock, this.random, new SimEtcd(this.clock)),
+      },
       host: `machine${id}`,
       secrets,
       gossip: null,

@@ -405,6 +405,8 @@ export const KSTREAM_BROKER_CONFIGS = {
   "kstream.durability": stringConfig("fsync", oneOf("fsync", "os"), "HIGH", "cluster"),
   // Whether data is kept on disk, or in memory and gone with the process. `serve --memory` sets it.
   "kstream.storage": stringConfig("disk", oneOf("disk", "memory"), "HIGH"),
+  // How many brokers share this host's memory and quotas: each has an equal part. `serve --shards` sets it.
+  "kstream.shards": intConfig("1", between(1, 64), "LOW"),
   // How long a deleted topic can be restored (0: not at all), and what all of them may take on disk.
   "kstream.trash.ms": longConfig("86400000", atLeast(0), "MEDIUM"),
   "kstream.trash.bytes": longConfig("10737418240", atLeast(0), "MEDIUM"),

@@ -1,5 +1,6 @@
 /** How `serve` tells people and scripts where it serves and what its acknowledgements mean. */
 import { renameSync, writeFileSync } from "node:fs";
+import type { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { formatAddress, type ListenerInfo } from "../../broker/listeners.ts";
 import type { HostPort } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -8,7 +9,14 @@ import { reasonOf } from "../reason.ts";
 /** What an acknowledgement means, in words. */
 export type Durable = "memory" | "fsync" | "os";
 
-const MEANING: Readonly<Record<Durable, string>> = {
+/** What the configs promise. */
+export function durableOf(config: BrokerConfig): Durable {
+  if (config.get("kstream.storage") === "memory") return "memory";
+  return config.get("kstream.durability") === "os" ? "os" : "fsync";
+}
+
+/** `Durable` in words. */
+export const MEANING: Readonly<Record<Durable, string>> = {
   memory: "in memory only: gone when this process ends",
   fsync: "acks=all is synced to disk: it survives power loss",
   os: "in the system's cache: survives this process, not power loss",
@@ -86,6 +94,11 @@ export function writeReadyFile(
 ): void {
   const lines = listeners.map((listener) => formatAddress(reachable(listener)));
   if (admin !== null) lines.push(adminUrl(admin));
+  writeReadyLines(path, lines);
+}
+
+/** Writes the lines, so that the file is there whole or not at all. Throws an `OperatorError`. */
+export function writeReadyLines(path: string, lines: readonly string[]): void {
   const text = lines.map((line) => `${line}\n`).join("");
   const temporary = `${path}.${process.pid}.tmp`;
   try {

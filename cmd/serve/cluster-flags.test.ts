@@ -79,9 +79,9 @@ test("gossip has the listener's port and 10000, or what is asked for", async () 
 });
 
 test("lan shortens sessions, the lease in etcd and gossip; what is set wins", async () => {
-  expect(await optionsOf({})).not.toHaveProperty("leaseTtlMs");
+  expect((await optionsOf({})).quorum).not.toHaveProperty("leaseTtlMs");
   const options = await optionsOf({ timings: "lan" });
-  expect(options.leaseTtlMs).toBe(2000);
+  expect(options.quorum).toMatchObject({ kind: "etcd", leaseTtlMs: 2000 });
   expect(options.gossip?.timings).toBe("lan");
   const preset = (timings: "default" | "lan", set: [string, string][]) => {
     const texts = new Map(set);

@@ -19,7 +19,9 @@ export interface ClusterFlags {
   readonly memory?: boolean | undefined;
 }
 
-const NODE_ID_MAX = 2_147_483_647;
+export const NODE_ID_MAX = 2_147_483_647;
+/** As many as have a name for each of the processors of a large machine. */
+const SHARDS_MAX = 64;
 
 /** A refusal of a command line. */
 export function refuse(what: string, why: string, whatToDo: string): OperatorError {
@@ -83,6 +85,14 @@ export function parseNodeId(text: string | undefined): number | null {
     "",
     `it is a whole number from 0 to ${NODE_ID_MAX}`,
   );
+}
+
+/** The value of `--shards`. */
+export function parseShards(text: string | undefined): number {
+  if (text === undefined) return 1;
+  const shards = Number(text);
+  if (/^\d+$/.test(text) && shards >= 1 && shards <= SHARDS_MAX) return shards;
+  throw refuse(`--shards cannot be "${text}"`, "", `it is a whole number from 1 to ${SHARDS_MAX}`);
 }
 
 /** The node id of which a member's data directories speak. Throws where there is none. */

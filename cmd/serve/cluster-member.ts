@@ -58,11 +58,14 @@ export async function clusterOptions(
   const bindHost = await addressOf(between.bind.host, null);
   return {
     name,
-    etcd: store,
+    quorum: {
+      kind: "etcd",
+      store,
+      ...(flags.timings === "lan" && { leaseTtlMs: LAN_LEASE_TTL_MS }),
+    },
     host: flags.host ?? hostname(),
     interBrokerListener: between.name,
     secrets,
-    ...(flags.timings === "lan" && { leaseTtlMs: LAN_LEASE_TTL_MS }),
     gossip: {
       bind: { host: bindHost, port },
       advertise: { host: await addressOf(advertised, bindHost), port },

@@ -100,8 +100,11 @@ export class ClusterNode {
       listeners: [{ name: "PLAINTEXT", bind: this.address, advertised: this.address }],
       cluster: {
         name: CLUSTER,
-        etcd: onHost(etcd, this.host),
-        leaseTtlMs: this.options.leaseTtlMs,
+        quorum: {
+          kind: "etcd",
+          store: onHost(etcd, this.host),
+          leaseTtlMs: this.options.leaseTtlMs,
+        },
         host: this.host.ip,
         // What proving costs is not what is simulated.
         secrets: [],

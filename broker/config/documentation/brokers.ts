@@ -109,6 +109,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "inter.broker.listener.name": SECURITY,
   "kafka.metrics.polling.interval.secs": METRICS,
   "kafka.metrics.reporters": METRICS,
+  "kstream.shards":
+    "How many brokers share this host's memory and quotas; `serve --shards` sets it. Read-only.",
   "kstream.storage":
     "Where the data is: disk, or memory for brokers that forget everything. Read-only.",
   "kstream.trash.bytes":

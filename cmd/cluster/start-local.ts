@@ -1,15 +1,16 @@
 /**
  * `kstream cluster start-local`: processes of this program, and etcd if it is asked for, until somebody
- * stops them. They have process groups of their own: Ctrl-C reaches this process alone, which stops
+ * stops them or this process ends. They have process groups of their own: Ctrl-C reaches this process alone, which stops
  * them in good order, the brokers first.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseEtcdUrl } from "../../cluster/etcd/etcd-url.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { print, printJson } from "../output.ts";
+import { ownCommand } from "../own-command.ts";
 import { reasonOf } from "../reason.ts";
 import { onInterrupt, say } from "../terminal.ts";
 
@@ -87,13 +88,29 @@ function makeDir(path: string): void {
   }
 }
 
-/** Starts a process whose output goes to a file. */
+/**
+ * What ends etcd with its standard input, and otherwise leaves it as it is: brokers do so themselves
+ * (`serve --until-eof`).
+ */
+const UNTIL_EOF = `
+exec 3<&0
+"$@" 3<&- </dev/null & program=$!
+trap 'kill $program; wait $program; exit $?' TERM
+{ cat <&3 >/dev/null; kill $program; } 2>/dev/null &
+exec 3<&-
+wait $program
+`;
+
+/**
+ * Starts a process whose output goes to a file. Its standard input ends with this process, however that
+ * ends, and so does it.
+ */
 function start(name: string, dir: string, command: readonly string[]): Started {
   const logFile = join(dir, `${name}.log`);
   const log = openSync(logFile, "w");
   try {
     const child = Bun.spawn([...command], {
-      stdin: "ignore",
+      stdin: "pipe",
       stdout: "ignore",
       stderr: log,
       detached: true,
@@ -116,6 +133,7 @@ async function startEtcd(dir: string, running: Started[], signal: AbortSignal): 
   const [port = 0, peerPort = 0] = await freePorts(2);
   const [client, peer] = [`http://${HOST}:${port}`, `http://${HOST}:${peerPort}`];
   const started = start("etcd", dir, [
+    ...["sh", "-c", UNTIL_EOF, "sh"],
     ...[program, "--name", CLUSTER, "--data-dir", join(dir, "etcd")],
     ...["--listen-client-urls", client, "--advertise-client-urls", client],
     ...["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer],
@@ -163,7 +181,7 @@ async function startBrokers(
     rmSync(readyFile, { force: true });
     const others = gossip.filter((each) => each !== gossipPort);
     const started = start(name, dir, [
-      ...[...ownCommand(), "serve", "--cluster", CLUSTER, "--metadata", metadata],
+      ...[...ownCommand(), "serve", "--until-eof", "--cluster", CLUSTER, "--metadata", metadata],
       ...["--node-id", String(nodeId), "--host", name, "--secret-file", secret],
       ...["--listen", `${HOST}:${port + index}`, "--data", join(dir, name)],
       ...["--gossip-port", String(gossipPort), "--admin", `${HOST}:0`, "--ready-file", readyFile],
@@ -194,12 +212,6 @@ interface Broker {
   readonly admin: string | null;
   readonly pid: number;
   readonly logFile: string;
-}
-
-/** How this program was started: as the binary, or by Bun from the sources. */
-function ownCommand(): string[] {
-  const isBun = basename(process.execPath).startsWith("bun");
-  return isBun ? [process.execPath, Bun.main] : [process.execPath];
 }
 
 /** The secret of all that ever run in the directory. */

@@ -116,8 +116,8 @@ test("what the commands need is said in their help", async () => {
   }
 });
 
-withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async () => {
-  const data = join(freshDir("local"), "data");
+/** Starts a cluster of two; gives what it prints once all can serve. */
+async function startLocal(data: string) {
   // Two neighbours below the ports that the system gives to others.
   const port = 12_000 + process.pid % 10_000 * 2;
   const child = Bun.spawn([
@@ -134,7 +134,11 @@ withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async 
     said += new TextDecoder().decode(chunk);
     if (said.endsWith("}\n")) break;
   }
-  const started = new Map<string, unknown>(Object.entries(JSON.parse(said)));
+  return { child, started: new Map<string, unknown>(Object.entries(JSON.parse(said))) };
+}
+
+withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async () => {
+  const { child, started } = await startLocal(join(freshDir("local"), "data"));
   expect([...started.keys()]).toEqual(["cluster", "bootstrap", "metadata", "data", "brokers"]);
   const brokers = String(started.get("bootstrap"));
   await ok(["topic", "create", "two", "-r", "2"], { brokers });
@@ -142,6 +146,22 @@ withEtcd("a cluster on this machine starts, serves and ends with Ctrl-C", async 
   child.kill("SIGINT");
   expect(await child.exited).toBe(0);
   await fails(["cluster", "status"], 3, ["no broker answers"], { brokers });
+}, 60_000);
+
+withEtcd("a cluster on this machine ends with the process that has started it", async () => {
+  const { child, started } = await startLocal(join(freshDir("local"), "data"));
+  const etcd = String(started.get("metadata")).replace("etcd:", "http:");
+  const addresses = String(started.get("bootstrap")).split(",").map((each) => `http://${each}`);
+  child.kill("SIGKILL");
+  await child.exited;
+  const until = performance.now() + 40_000;
+  for (const address of [...addresses, etcd]) {
+    // Refused is what nobody listens to any more.
+    while (await fetch(address).then(() => true, (error) => error.code !== "ConnectionRefused")) {
+      if (performance.now() > until) throw new Error(`${address} is still there`);
+      await Bun.sleep(50);
+    }
+  }
 }, 60_000);
 
 /** A broker that has come back needs a moment until it has everything. */

@@ -1,7 +1,7 @@
 /** A shard as a process of this program: started, told what it is, watched, started again when it ends. */
-import { basename } from "node:path";
 import { type Clock, sleep } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
+import { ownCommand } from "../../own-command.ts";
 import { formatHandover, type Handover } from "./handover.ts";
 import { withPorts } from "./plan.ts";
 
@@ -30,12 +30,6 @@ export interface ShardProcessOptions {
 const RESTART_MS_MIN = 200;
 const RESTART_MS_MAX = 30_000;
 const STEADY_MS = 60_000;
-
-/** How this program was started: as the binary, or by Bun from the sources. */
-export function ownCommand(): string[] {
-  const isBun = basename(process.execPath).startsWith("bun");
-  return isBun ? [process.execPath, Bun.main] : [process.execPath];
-}
 
 /** See the head of the file. */
 export class ShardProcess {

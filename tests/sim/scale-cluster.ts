@@ -240,7 +240,7 @@ export class ScaleNode {
     this.#parts = { controller, follower, lifecycle };
     const stopping = new AbortController().signal;
     const metadataSource = new MetadataSource({ ...common, controller, stopping });
-    const cluster: Partial<ClusterServices> = { peers, metadataSource, role, lifecycle };
+    const cluster: Partial<ClusterServices> = { peers, metadataSource, role };
     await serve({
       ...{ ...common, io, authorizer: allowAll, controller, stopping },
       apis: new ApiTable([...handlers, ...clusterHandlers]),

@@ -7,30 +7,50 @@ export interface ProducerIdSource {
   allocateProducerIds(): Promise<Outcome<ProducerIdBlock>>;
 }
 
+/** With so much of a block left, the next one is asked for (Kafka's `PREFETCH_THRESHOLD`). */
+const LEFT_AT_PREFETCH = 0.1;
+
 /** Hands out producer ids one by one, from one block at a time (Kafka's `ProducerIdManager`). */
 export class ProducerIds {
-  #next = 0;
-  #left = 0;
+  #block: ProducerIdBlock = { firstProducerId: 0, count: 0 };
+  #used = 0;
+  #following: ProducerIdBlock | null = null;
   #refill: Promise<Outcome<null>> | null = null;
 
   constructor(private readonly source: ProducerIdSource) {}
 
   /** An id that no producer ever had. */
   async next(): Promise<Outcome<number>> {
-    while (this.#left === 0) {
-      this.#refill ??= this.#fetchBlock().finally(() => this.#refill = null);
-      const refilled = await this.#refill;
+    while (this.#used === this.#block.count) {
+      if (this.#following !== null) {
+        this.#block = this.#following;
+        this.#following = null;
+        this.#used = 0;
+        continue;
+      }
+      const refilled = await this.#fetchBlock();
       if (!refilled.ok) return refilled;
     }
-    this.#left--;
-    return accept(this.#next++);
+    const left = this.#block.count - ++this.#used;
+    if (left <= this.#block.count * LEFT_AT_PREFETCH) this.prefetch();
+    return accept(this.#block.firstProducerId + this.#used - 1);
   }
 
-  async #fetchBlock(): Promise<Outcome<null>> {
+  /** Asks for the next block before it is needed: then the controller may be away. */
+  prefetch(): void {
+    // Who needs one hears why there is none.
+    if (this.#following === null) this.#fetchBlock().catch(() => {});
+  }
+
+  #fetchBlock(): Promise<Outcome<null>> {
+    this.#refill ??= this.#take().finally(() => this.#refill = null);
+    return this.#refill;
+  }
+
+  async #take(): Promise<Outcome<null>> {
     const block = await this.source.allocateProducerIds();
     if (!block.ok) return block;
-    this.#next = block.value.firstProducerId;
-    this.#left = block.value.count;
+    this.#following = block.value;
     return accept(null);
   }
 }

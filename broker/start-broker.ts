@@ -229,6 +229,7 @@ async function joinCluster(
   const gossip = await startGossip(broker, server, options);
   try {
     await cluster.join(server.listeners);
+    broker.producerIds.prefetch();
     await createTopics(broker, options.topics ?? []);
     return gossip;
   } catch (error) {

@@ -40,6 +40,11 @@ export interface TopicTrashOptions {
   readonly dataDirs: DataDirs;
   readonly metadata: MetadataCache;
   readonly partitions: PartitionSet;
+  /**
+   * Of a broker of several: then nothing can be taken back, since other replicas have deleted it, and
+   * only what it kept when it was alone is given up in time. Default false.
+   */
+  readonly isMember?: boolean;
 }
 
 /** Records of a topic as they were purged. */
@@ -82,7 +87,7 @@ export class TopicTrash {
   }
 
   /** Drops what a crash has left of topics that are there, and begins to look after the trash. */
-  async start(controller: Controller): Promise<void> {
+  async start(controller: Controller | null): Promise<void> {
     this.#controller = controller;
     const { dataDirs, metadata, logger } = this.#options;
     try {
@@ -148,6 +153,7 @@ export class TopicTrash {
     partitions: readonly number[] | null,
   ): Promise<Outcome<readonly PurgedPartition[]>> {
     return await this.#inTurn(() => {
+      if (this.#options.isMember) return Promise.resolve(ofMember());
       if (this.#options.config.get("kstream.trash.ms") > 0) {
         return this.#purges.purge(topic, partitions);
       }
@@ -158,12 +164,15 @@ export class TopicTrash {
 
   /** Puts purged records back. */
   async restorePurged(id: string): Promise<Outcome<PurgedTopic>> {
-    return await this.#inTurn(() => this.#purges.restore(id));
+    return await this.#inTurn(() =>
+      this.#options.isMember ? Promise.resolve(ofMember()) : this.#purges.restore(id)
+    );
   }
 
   /** Restores a topic with its id, records, offsets and configs, under `name`. */
   async restore({ id, configs, partitions }: TrashedTopic, name: string) {
     return await this.#inTurn(async (): Promise<Outcome<TopicImage>> => {
+      if (this.#options.isMember) return ofMember();
       const controller = this.#controller;
       assert(controller !== null, "restored after the start");
       const topic: TopicImage = {
@@ -295,6 +304,11 @@ function planRestore({ image }: PlanContext, topic: TopicImage): Plan<TopicImage
     return { records: [], outcomes: [gone(topic.id)] };
   }
   return { records: topicRecords(topic), outcomes: [accept(topic)] };
+}
+
+function ofMember<T>(): Outcome<T> {
+  const why = "in a cluster of several brokers nothing that was deleted can come back";
+  return refuse(Errors.POLICY_VIOLATION, why);
 }
 
 function gone(id: string): Outcome<TopicImage> {

@@ -31,6 +31,8 @@ type Answer = ResponseOf<typeof createTopics>["topics"][number];
 
 /** So long a change may take for which nobody says how long. */
 const TIMEOUT_MS = 30_000;
+/** Producers ask again (Kafka's `RPCProducerIdManager` gives up as soon). */
+const PRODUCER_IDS_MS = 5000;
 /** Of a broker that has not been registered yet. */
 const NO_EPOCH = -1;
 
@@ -91,7 +93,7 @@ export class ClusterChanges implements MetadataChanges {
         allocateProducerIds,
         { brokerId: nodeId, brokerEpoch },
         (answer) => answer.errorCode === Errors.NOT_CONTROLLER,
-        { timeoutMs: TIMEOUT_MS, use: "producer ids" },
+        { timeoutMs: PRODUCER_IDS_MS, use: "producer ids" },
       ));
     if (!response.ok) return response;
     const { errorCode: error, producerIdStart, producerIdLen: count } = response.value;

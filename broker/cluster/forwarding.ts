@@ -30,8 +30,10 @@ import { failureResponse } from "../failure-response.ts";
 import type { AnyHandler } from "../handler.ts";
 import type { ConnectionState } from "../request-context.ts";
 
-/** With all tries, as in Kafka. */
-const TIMEOUT_MS = 60_000;
+/** With all tries: clients hear why before their own patience ends, as a rule 30 s. Kafka: 60 s. */
+const TIMEOUT_MS = 25_000;
+/** Beyond the time that a request gives itself: within that the controller answers. */
+const GRACE_MS = 1000;
 /** So long a client waits at most for its change on this broker. */
 const IN_FORCE_MS = 1000;
 const LENGTH_BYTES = 4;
@@ -72,7 +74,7 @@ export async function forward(
         clientHostAddress: ipToBytes(peerAddress.host) ?? NO_ADDRESS,
       },
       ({ errorCode }) => errorCode === Errors.NOT_CONTROLLER,
-      { timeoutMs: TIMEOUT_MS, signal, use: "forwarding" },
+      { timeoutMs: patienceMs(forwarded.request), signal, use: "forwarding" },
     );
     const response = clientsResponse(broker, forwarded, answer);
     if (forwarded.handler.forwards === "change") await untilInForce(broker, signal);
@@ -90,6 +92,11 @@ export async function forward(
     });
     return failure(forwarded, Errors.REQUEST_TIMED_OUT);
   }
+}
+
+function patienceMs(request: RequestOf<Api>): number {
+  const own = "timeoutMs" in request ? Number(request.timeoutMs) : TIMEOUT_MS;
+  return Math.min(TIMEOUT_MS, Math.max(0, own) + GRACE_MS);
 }
 
 function clientsResponse(

@@ -153,7 +153,7 @@ export class Member implements ClusterServices {
     const { surroundings } = this.replication;
     const partitions = hostPartitions(options, dataDirs, metadata, surroundings, "member");
     const changes = new ClusterChanges({ ...common, peers });
-    const trash = new TopicTrash({ io, logger, config, dataDirs, metadata, partitions });
+    const trash = new TopicTrash({ ...common, io, dataDirs, partitions, isMember: true });
     this.foundation = {
       cluster: this,
       dataDirs,
@@ -219,6 +219,7 @@ export class Member implements ClusterServices {
     if (!await this.#dirReports.reportLost()) return;
     this.replication.start(this.#partitions);
     this.#dirReports.start(this.#partitions);
+    await this.foundation.trash.start(null);
   }
 
   /** The name of the listener that brokers use among themselves. */

@@ -115,7 +115,10 @@ export class NodeGossip {
     if (join.length === 0) return;
     try {
       const isWithOthers = await this.gossip.join(join);
-      if (isWithOthers) this.logger.info("gossips with the other members of the cluster");
+      if (isWithOthers) return this.logger.info("gossips with the other members of the cluster");
+      this.logger.warn("all join addresses are this node's own: others have to join it", {
+        addresses: join.map(addressText).join(","),
+      });
     } catch (error) {
       if (error instanceof OperatorError) {
         this.logger.error("gossip is refused", { why: error.message });

@@ -14,8 +14,8 @@ import {
   ALL_DIRS,
   CORDON,
   execute,
-  formatMoves,
   type MoveOptions,
+  printMoves,
   readView,
   viewsOf,
 } from "./moves.ts";
@@ -31,22 +31,28 @@ export async function drain(nodeId: number, options: DrainOptions): Promise<void
     if (options.undo) return await undoDrain(admin, nodeId, options);
     const view = await readView(admin);
     const broker = view.brokers.find(({ id }) => id === nodeId);
+    if (broker === undefined) throw noSuchBroker(nodeId, view.brokers.map(({ id }) => id));
     const { moves, stuck } = atOnce(drainPlan(view, nodeId, systemRandom));
+    let isDone: boolean | null = null;
     if (options.execute) {
-      if (broker?.isActive === true) await cordon(admin, nodeId, ALL_DIRS);
-      await execute(admin, view, moves, options);
+      if (broker.isActive) await cordon(admin, nodeId, ALL_DIRS);
+      isDone = await execute(admin, view, moves, options);
     }
     const views = viewsOf(view, moves);
     if (options.json) {
       const executed = options.execute === true;
       await printJson({ nodeId, executed, moves: views, stuck });
-    } else {
-      const what = options.execute ? done(options) : "would move";
-      await print(`${count(moves.length, "partition")} ${what}\n${formatMoves(views)}`);
-    }
+    } else await printMoves(views, isDone);
     if (stuck.length > 0) throw stuckError(nodeId, stuck.length);
-    if (!options.execute) say("kstream: nothing is moved yet: add --execute to move it");
+    if (isDone === null && moves.length === 0) {
+      say(`kstream: new partitions still go to broker ${nodeId}: add --execute to keep them off`);
+    }
   });
+}
+
+function noSuchBroker(nodeId: number, known: readonly number[]): OperatorError {
+  const why = `the cluster has ${known.toSorted((a, b) => a - b).join(", ")}`;
+  return new OperatorError(`there is no broker ${nodeId}`, why, "");
 }
 
 function stuckError(nodeId: number, stuck: number): OperatorError {
@@ -85,18 +91,12 @@ export async function rebalance(options: MoveOptions): Promise<void> {
   await withAdmin(options, async (admin) => {
     const view = await readView(admin);
     const moves = atOnce(rebalancePlan(view));
-    if (options.execute) await execute(admin, view, moves, options);
+    const isDone = options.execute ? await execute(admin, view, moves, options) : null;
     const views = viewsOf(view, moves);
     if (options.json) return await printJson({ executed: options.execute === true, moves: views });
     if (moves.length === 0) return await print("all brokers have as much as each other\n");
-    const what = options.execute ? done(options) : "would move";
-    await print(`${count(moves.length, "partition")} ${what}\n${formatMoves(views)}`);
-    if (!options.execute) say("kstream: nothing is moved yet: add --execute to move it");
+    await printMoves(views, isDone);
   });
-}
-
-function done({ wait }: MoveOptions): string {
-  return wait ? "moved" : "began to move";
 }
 
 /** Options of `cluster remove`. */

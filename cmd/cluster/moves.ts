@@ -12,7 +12,7 @@ import { targetOf } from "../../cluster/controller/reassignment.ts";
 import { systemClock } from "../../core/io/system-clock.ts";
 import { sleep } from "../../core/io.ts";
 import { type AdminOptions, refusal, throwFailures } from "../admin-command.ts";
-import { count, formatTable } from "../output.ts";
+import { count, formatTable, print } from "../output.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { liftThrottle, sayThrottleStays, setThrottle } from "./throttle.ts";
 
@@ -119,20 +119,27 @@ export function formatMoves(moves: readonly MoveView[]): string {
   return more > 0 ? `${table}… and ${count(more, "more partition")}\n` : table;
 }
 
+/** Prints moves, and what became of them; `isDone` null: they were not asked for. */
+export async function printMoves(moves: readonly MoveView[], isDone: boolean | null) {
+  if (moves.length === 0) return await print("nothing has to move\n");
+  const what = isDone === null ? "would move" : isDone ? "moved" : "began to move";
+  await print(`${count(moves.length, "partition")} ${what}\n${formatMoves(moves)}`);
+  if (isDone === null) say("kstream: nothing is moved yet: add --execute to move it");
+}
+
 /**
- * Starts the moves, and waits until all of them are done. Ctrl-C ends the waiting; the cluster goes on,
- * and a rate stays set.
+ * Starts the moves, and waits until all of them are done; says whether they are. Ctrl-C ends the
+ * waiting; the cluster goes on, and a rate stays set.
  */
 export async function execute(
   admin: Admin,
   view: ClusterView,
   moves: readonly Move[],
   { throttle, wait }: MoveOptions,
-): Promise<void> {
+): Promise<boolean> {
   if (throttle === undefined) {
     await begin(admin, moves);
-    if (wait) await waitForMoves(admin, moves);
-    return;
+    return wait && await waitForMoves(admin, moves);
   }
   const views = viewsOf(view, moves);
   const active = new Set(view.brokers.filter(({ isActive }) => isActive).map(({ id }) => id));
@@ -141,6 +148,7 @@ export async function execute(
   try {
     await begin(admin, moves);
     isDone = wait && await waitForMoves(admin, moves);
+    return isDone;
   } catch (error) {
     isDone = await movesLeft(admin, moves) === 0;
     throw error;

@@ -12,6 +12,7 @@ import {
   execute,
   formatMoves,
   type MoveOptions,
+  printMoves,
   readView,
   viewsOf,
 } from "../cluster/moves.ts";
@@ -51,12 +52,10 @@ export async function reassign(names: readonly string[], options: ReassignOption
       : atOnce(factorPlan(view, new Set(names), replication, systemRandom));
     const moves = planned.moves.filter(isMeant);
     if (planned.stuck.length > 0) throw tooMany(replication ?? 0, planned.stuck.length);
-    if (options.execute) await execute(admin, view, moves, options);
+    const isDone = options.execute ? await execute(admin, view, moves, options) : null;
     const moved = viewsOf(view, moves);
     if (options.json) return await printJson({ executed: options.execute === true, moves: moved });
-    const what = !options.execute ? "would move" : options.wait ? "moved" : "began to move";
-    await print(`${count(moves.length, "partition")} ${what}\n${formatMoves(moved)}`);
-    if (!options.execute) say("kstream: nothing is moved yet: add --execute to move it");
+    await printMoves(moved, isDone);
   });
 }
 
@@ -99,6 +98,7 @@ async function giveUp(
     to: replicas.filter((id) => !adding.includes(id)),
   }));
   if (json) return await printJson({ executed: execute === true, moves: views });
+  if (views.length === 0) return await print("nothing moves\n");
   const what = execute ? "went back" : "would go back";
   await print(`${count(moving.length, "partition")} ${what}\n${formatMoves(views)}`);
   if (!execute) say("kstream: nothing is given up yet: add --execute");

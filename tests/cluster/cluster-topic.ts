@@ -5,8 +5,8 @@ import { bunIo } from "../../core/io/bun/index.ts";
 import type { ClusterScene } from "./scene.ts";
 
 /** An administrator of the cluster, to be closed. */
-export function adminOf(scene: ClusterScene): Admin {
-  const brokers = scene.bootstrap.flatMap((text) => parseBroker(text) ?? []);
+export function adminOf(scene: ClusterScene, bootstrap = scene.bootstrap): Admin {
+  const brokers = bootstrap.flatMap((text) => parseBroker(text) ?? []);
   return new Admin(bunIo(), { brokers, clientId: "proof" });
 }
 
@@ -30,9 +30,13 @@ export async function createTopic(
   }
 }
 
-/** The node that leads the first partition of a topic. */
-export async function leaderOf(scene: ClusterScene, topic: string): Promise<number> {
-  const admin = adminOf(scene);
+/** The node that leads the first partition of a topic, as these brokers say. */
+export async function leaderOf(
+  scene: ClusterScene,
+  topic: string,
+  bootstrap = scene.bootstrap,
+): Promise<number> {
+  const admin = adminOf(scene, bootstrap);
   try {
     const [described] = await admin.describeTopics([topic]);
     return described?.topic?.partitions[0]?.leader ?? -1;

@@ -194,4 +194,11 @@ export const SUITES: readonly Suite[] = [
     sample: { leftOut: "minutes of waiting for sessions to end; `cluster` has one such failover" },
     minutesMax: 30,
   },
+  {
+    name: "cluster-streams",
+    proves: "Kafka Streams with exactly-once output is right after twenty failovers of brokers",
+    full: ["bun", "tests/cluster/streams-failovers.ts"],
+    sample: { leftOut: "ten minutes; `compat` kills such an application on one broker" },
+    minutesMax: 40,
+  },
 ];

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -123,9 +124,10 @@ final class Proof {
     return new KafkaConsumer<>(properties, new StringDeserializer(), new StringDeserializer());
   }
 
-  /** Makes a topic. */
+  /** Makes a topic, with as many replicas as the broker's default says. */
   static void topic(String name, int partitions) throws Exception {
-    admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
+    NewTopic topic = new NewTopic(name, Optional.of(partitions), Optional.empty());
+    admin.createTopics(List.of(topic)).all().get();
   }
 
   /** Sends values to a partition and waits for the acknowledgements. */

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.Serdes;
@@ -23,8 +25,9 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 
 /**
  * A Kafka Streams application with exactly_once_v2 that may be killed at any time: {@code BROKER
- * fill LINES}, {@code BROKER run LINES PROTOCOL STATE_DIRECTORY} (ends when all output is there) and
- * {@code BROKER verify LINES}. It counts words, counts them in windows and joins two streams, and
+ * fill LINES} (at once) or {@code BROKER feed LINES PER_SECOND} (the rest at once when it is sent a
+ * line), {@code BROKER run LINES PROTOCOL STATE_DIRECTORY} (ends when all output is there) and {@code
+ * BROKER verify LINES}. It counts words, counts them in windows and joins two streams, and
  * since nothing is cached, every update of a count has to be in the output exactly once, in order.
  */
 final class StreamsApp {
@@ -42,7 +45,8 @@ final class StreamsApp {
     Proof.connect(args[0]);
     int lines = Integer.parseInt(args[2]);
     switch (args[1]) {
-      case "fill" -> fill(lines);
+      case "fill" -> fill(lines, () -> {});
+      case "feed" -> fill(lines, pause(1000 / Integer.parseInt(args[3])));
       case "run" -> run(lines, args[3], args[4]);
       case "verify" -> verify(lines);
       default -> throw new IllegalArgumentException(args[1]);
@@ -60,19 +64,31 @@ final class StreamsApp {
     return FIRST_MS + (long) line * LINE_INTERVAL_MS;
   }
 
-  private static void fill(int lines) throws Exception {
+  /** Waits, until this process has been told something. */
+  private static Proof.Scenario pause(int milliseconds) {
+    return () -> {
+      if (System.in.available() == 0) Thread.sleep(milliseconds);
+    };
+  }
+
+  private static void fill(int lines, Proof.Scenario pause) throws Exception {
     for (String topic : List.of("lines", "tags", "counts", "windows", "joined")) {
       Proof.topic(topic, PARTITIONS);
     }
-    try (var producer = Proof.producer("linger.ms", "20")) {
+    System.out.println("topics");
+    AtomicReference<Exception> failure = new AtomicReference<>();
+    try (var producer = Proof.producer("linger.ms", "20", "max.block.ms", "120000")) {
       for (int line = 0; line < lines; line++) {
         String key = "k" + line;
         long at = timestampMs(line);
         String text = String.join(" ", words(line));
-        producer.send(new ProducerRecord<>("lines", null, at, key, text));
-        producer.send(new ProducerRecord<>("tags", null, at, key, String.valueOf(line)));
+        Callback check = (metadata, error) -> failure.compareAndSet(null, error);
+        producer.send(new ProducerRecord<>("lines", null, at, key, text), check);
+        producer.send(new ProducerRecord<>("tags", null, at, key, String.valueOf(line)), check);
+        pause.run();
       }
     }
+    if (failure.get() != null) throw failure.get();
   }
 
   private static Topology topology() {

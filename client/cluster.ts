@@ -121,6 +121,16 @@ export class Cluster {
     return this.#topics.get(topic);
   }
 
+  /** A broker has said who leads a partition. What is older than what is known changes nothing. */
+  learnLeader(topic: string, partition: number, leader: number, leaderEpoch: number): void {
+    const known = this.#topics.get(topic);
+    const before = known?.partitions[partition];
+    if (known === undefined || before === undefined || leaderEpoch <= before.leaderEpoch) return;
+    if (!this.#brokers.has(leader)) return;
+    const partitions = known.partitions.with(partition, { ...before, leader, leaderEpoch });
+    this.#topics.set(topic, { ...known, partitions });
+  }
+
   /** The name of the topic with this id; asks if it is not known, and is null if nobody knows. */
   async topicName(topicId: string, signal?: AbortSignal): Promise<string | null> {
     const known = [...this.#topics.values()].find((topic) => topic.topicId === topicId);
@@ -384,6 +394,9 @@ export class Cluster {
       if (topic.errorCode === Errors.UNKNOWN_TOPIC_OR_PARTITION) this.#topics.delete(topic.name);
       return;
     }
+    const topicId = topic.topicId === ZERO_UUID ? null : topic.topicId;
+    const known = this.#topics.get(topic.name);
+    const before = topicId !== null && known?.topicId === topicId ? known.partitions : [];
     const partitions = topic.partitions
       .map((partition) => ({
         partition: partition.partitionIndex,
@@ -394,10 +407,11 @@ export class Cluster {
         isr: partition.isrNodes,
         offlineReplicas: partition.offlineReplicas,
       }))
-      .sort((a, b) => a.partition - b.partition);
+      .sort((a, b) => a.partition - b.partition)
+      .map((partition) => newer(before[partition.partition], partition));
     this.#topics.set(topic.name, {
       name: topic.name,
-      topicId: topic.topicId === ZERO_UUID ? null : topic.topicId,
+      topicId,
       isInternal: topic.isInternal,
       partitions,
     });
@@ -414,6 +428,13 @@ export class UnknownTopicError extends KafkaError {
   override get retriable(): boolean {
     return false;
   }
+}
+
+/** A broker that lags behind tells of an earlier leader; epochs that it does not tell are −1. */
+function newer(known: PartitionMetadata | undefined, told: PartitionMetadata): PartitionMetadata {
+  return known !== undefined && told.leaderEpoch >= 0 && told.leaderEpoch < known.leaderEpoch
+    ? known
+    : told;
 }
 
 /** The list from this place on, and then from its beginning. */

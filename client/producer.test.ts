@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Errors } from "../core/errors.ts";
 import { produce } from "../core/protocol/00-produce.ts";
 import { initProducerId } from "../core/protocol/22-init-producer-id.ts";
 import { int32Serde, jsonSerde, SerdeError } from "./serde.ts";
@@ -111,6 +112,59 @@ test("a batch leaves when it is full, else when it is old", () => {
   expect(world.count(true)).toBeLessThan(30);
   world.clock.advance(60);
   expect(world.count(true)).toBe(30);
+});
+
+test("what comes while a leader is silent waits in one batch", () => {
+  const world = new World();
+  const producer = world.producer({ lingerMs: 5 });
+  world.trouble = () => ({ before: Errors.NOT_LEADER_OR_FOLLOWER });
+  const sent: Promise<unknown>[] = [];
+  for (let i = 0; i < 100; i++) {
+    sent.push(producer.send({ topic: "t", value: encode(`value ${i}`) }));
+    world.clock.advance(10);
+  }
+  world.trouble = () => null;
+  world.clock.run(Promise.all(sent));
+  expect(world.log("t", 0).values).toEqual(sent.map((_, i) => `value ${i}`));
+  expect(world.reports.length).toBeLessThan(10);
+});
+
+test("a flush sends what has lingered and what has not", () => {
+  const world = new World();
+  const producer = world.producer({ lingerMs: 1000 });
+  const sent = [producer.send({ topic: "t", value: encode("a") })];
+  world.clock.advance(5);
+  world.clock.run(producer.flush());
+  expect(world.count(true)).toBe(1);
+  sent.push(producer.send({ topic: "t", value: encode("b") }));
+  world.clock.run(Promise.all(sent));
+  expect(world.log("t", 0).values).toEqual(["a", "b"]);
+});
+
+test("a leader that was named in a refusal is asked at once, the same one after a pause", () => {
+  for (const [leaderEpoch, leastMs, mostMs] of [[5, 0, 100], [-1, 5000, 20_000]] as const) {
+    const world = new World();
+    const producer = world.producer({ retryBackoffMs: 10_000, retryBackoffMaxMs: 10_000 });
+    let asked = 0;
+    world.broker.on(produce, ({ topicData }) => ({
+      responses: topicData.map(({ name }) => ({
+        name,
+        partitionResponses: [
+          asked++ === 0
+            ? {
+              index: 0,
+              errorCode: Errors.NOT_LEADER_OR_FOLLOWER,
+              currentLeader: { leaderId: 1, leaderEpoch },
+            }
+            : { index: 0, errorCode: Errors.NONE, baseOffset: 0n },
+        ],
+      })),
+    }));
+    const beganMs = world.clock.monotonicMs();
+    world.clock.run(producer.send({ topic: "t", value: encode("a") }));
+    const tookMs = world.clock.monotonicMs() - beganMs;
+    expect([asked, tookMs >= leastMs, tookMs <= mostMs]).toEqual([2, true, true]);
+  }
 });
 
 test("keys go where Java puts them; without a key every partition gets its share", () => {

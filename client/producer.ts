@@ -210,7 +210,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
 
   /** Sends what is there without lingering; resolves when all of it is acknowledged or given up. */
   flush(): Promise<void> {
-    this.#closeOpenBatches(Infinity, 0);
+    this.#lookWhatIsDue(Infinity, 0);
     if (this.#unsettled.size === 0) return Promise.resolve();
     const { promise, resolve } = deferred<void>();
     this.#flushes.push({ left: new Set(this.#unsettled), resolve });
@@ -285,15 +285,15 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
     this.#lingerTimer = null;
     const { clock } = this.cluster.io;
     const nowMs = clock.monotonicMs();
-    const nextMs = this.#closeOpenBatches(nowMs, this.#options.lingerMs);
+    const nextMs = this.#lookWhatIsDue(nowMs, this.#options.lingerMs);
     if (nextMs !== null) {
       const delayMs = Math.max(0, nextMs + this.#options.lingerMs - nowMs);
       this.#lingerTimer = clock.setTimer(delayMs, this.#lingered);
     }
   };
 
-  /** Closes the batches that are so old by now; tells when the oldest other one was opened. */
-  #closeOpenBatches(nowMs: number, lingerMs: number): number | null {
+  /** Lets the batches go that are so old by now; tells when the oldest other one was opened. */
+  #lookWhatIsDue(nowMs: number, lingerMs: number): number | null {
     let oldest: number | null = null;
     for (const queue of this.#withOpenBatch) {
       const createdMs = queue.open?.createdMs;
@@ -301,8 +301,9 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
       // Added as the timer adds it, or rounding would have it wait for nothing, again and again.
       else if (createdMs + lingerMs > nowMs) oldest = Math.min(oldest ?? Infinity, createdMs);
       else {
-        this.#closeBatch(queue);
-        queue.lastFull = false;
+        this.#withOpenBatch.delete(queue);
+        queue.due();
+        this.#sender.wake(queue);
       }
     }
     return oldest;

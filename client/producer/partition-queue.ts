@@ -38,11 +38,14 @@ interface Slot {
 export class PartitionQueue {
   /** The batch that takes records. */
   open: ProducerBatch | null = null;
-  /** Not to be sent before this time of the monotonic clock. */
+  /** Not to be sent before this time of the monotonic clock, unless another leader is known… */
   retryAtMs = 0;
+  /** …than the one of this epoch, to which was sent last. */
+  sentToEpoch = -1;
   /** Whether the last batch was closed because it was full. */
   lastFull = false;
   readonly #pending: ProducerBatch[] = [];
+  #isDue = false;
   #slots: Slot[] = [];
   #flying = 0;
   #recovering = false;
@@ -56,9 +59,9 @@ export class PartitionQueue {
 
   constructor(readonly topic: string, readonly partition: number) {}
 
-  /** The next batch to send, or null if there is none or the queue recovers. */
+  /** The next batch to send, or null if there is none or the queue recovers. The open one, once due. */
   get sendable(): ProducerBatch | null {
-    const next = this.#pending[0] ?? null;
+    const next = this.#pending[0] ?? (this.#isDue ? this.open : null);
     if (this.#flying === 0) return next;
     if (this.#identity !== null && this.#slots.length >= REMEMBERED_BATCHES) return null;
     const isNew = this.#identity !== null && !this.#isKnown;
@@ -72,11 +75,32 @@ export class PartitionQueue {
     if (this.open === null) return;
     this.#pending.push(this.open);
     this.open = null;
+    this.#isDue = false;
+  }
+
+  /**
+   * The open batch has lingered. It takes records until it is its turn to be sent: while a leader is
+   * slow or changes, what waits becomes larger batches, not more.
+   */
+  due(): void {
+    this.#isDue = this.open !== null;
+    this.lastFull = false;
+  }
+
+  /** Whether the open batch has lingered and waits for its turn. */
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  /** The batch to be taken now, closed. */
+  get next(): ProducerBatch | null {
+    if (this.sendable !== null && this.sendable === this.open) this.closeOpen();
+    return this.sendable;
   }
 
   /** Takes the next batch and numbers it; `identity` is null without idempotence. */
   take(identity: ProducerIdentity | null, renew: RenewIdentity): ProducerBatch {
-    const batch = this.sendable;
+    const batch = this.next;
     assert(batch !== null, "only a sendable batch is taken");
     this.#pending.shift();
     if (identity !== null) this.#number(batch, identity, renew);

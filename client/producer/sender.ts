@@ -24,6 +24,8 @@ type PartitionResponse = ResponseOf<
   typeof produce
 >["responses"][number]["partitionResponses"][number];
 
+type CurrentLeader = NonNullable<PartitionResponse["currentLeader"]>;
+
 /** The requests to one broker. */
 interface Lane {
   inFlight: number;
@@ -114,8 +116,9 @@ export class Sender {
     for (const queue of this.#ready) {
       this.#expire(queue, nowMs);
       if (queue.sendable === null) this.#ready.delete(queue);
-      else if (queue.retryAtMs > nowMs) this.#pumping.at(queue.retryAtMs);
-      else if (this.transactions?.admits(queue.topic, queue.partition) === false) continue;
+      else if (queue.retryAtMs > nowMs && !this.#hasNewLeader(queue)) {
+        this.#pumping.at(queue.retryAtMs);
+      } else if (this.transactions?.admits(queue.topic, queue.partition) === false) continue;
       else {
         const leader = this.#leaderOf(queue);
         if (leader === null) this.#lookFor(queue, nowMs);
@@ -126,6 +129,12 @@ export class Sender {
     if (byLeader.size === 0) return;
     if (this.options.idempotent && this.#identity === null) return this.#loadIdentity();
     for (const [leader, queues] of byLeader) this.#feed(leader, queues);
+  }
+
+  /** Whether who leads now has not been asked yet, so that there is no need to wait (KIP-951). */
+  #hasNewLeader({ topic, partition, sentToEpoch }: PartitionQueue): boolean {
+    const known = this.cluster.cached(topic)?.partitions[partition];
+    return known !== undefined && known.leader >= 0 && known.leaderEpoch > sentToEpoch;
   }
 
   #leaderOf(queue: PartitionQueue): number | null {
@@ -169,7 +178,7 @@ export class Sender {
     const taken: Taken[] = [];
     let bytes = 0;
     for (const queue of queues) {
-      const next = queue.sendable;
+      const { next } = queue;
       if (next === null) continue;
       const size = next.build().length;
       if (taken.length > 0 && bytes + size > this.options.maxRequestBytes) continue;
@@ -177,6 +186,8 @@ export class Sender {
       // The next request begins with those that found no room in this one.
       this.#ready.delete(queue);
       const batch = queue.take(this.#identity, (stale) => this.#renew(stale));
+      const { topic, partition } = queue;
+      queue.sentToEpoch = this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
       taken.push({ queue, batch });
       if (queue.sendable !== null) this.#ready.add(queue);
     }
@@ -285,10 +296,16 @@ export class Sender {
         return this.#retryLater(queue, batch, nowMs, false);
       default: {
         const error = errorOf(queue, batch, answer);
+        if (answer.currentLeader !== undefined) this.#learn(queue, answer.currentLeader);
         if (error.retriable) this.#retryLater(queue, batch, nowMs, true);
         else this.#refuse(queue, batch, error);
       }
     }
+  }
+
+  /** The broker that refused may know better (KIP-951). */
+  #learn(queue: PartitionQueue, { leaderId, leaderEpoch }: CurrentLeader): void {
+    this.cluster.learnLeader(queue.topic, queue.partition, leaderId, leaderEpoch);
   }
 
   #refuse(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {

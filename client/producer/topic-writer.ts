@@ -109,10 +109,10 @@ export class TopicWriter {
     return this.#queues[partition] = new PartitionQueue(this.topic, partition);
   }
 
-  /** Stays with a partition until its batch is full or gone (the sticky partitioner of KIP-480). */
+  /** Stays with a partition until its batch is full or due (the sticky partitioner of KIP-480). */
   #inTurn(bytesMax: number): PartitionQueue {
     const sticky = this.#sticky;
-    if (sticky !== null && sticky.open !== null) {
+    if (sticky !== null && sticky.open !== null && !sticky.isDue) {
       if (sticky.open.sizeBytes + bytesMax <= this.#accumulator.batchBytes) return sticky;
       this.#accumulator.close(sticky);
     }

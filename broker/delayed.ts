@@ -1,4 +1,5 @@
 import type { Clock } from "../core/io.ts";
+import type { FetchSession } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
 
 /** One partition that a parked fetch watches, as it stood when the fetch last read it. */
@@ -19,8 +20,8 @@ export type Wake = "data" | "deadline" | "aborted";
 
 /**
  * Parks a fetch until the watched partitions together hold `minBytes` for it, one of them is
- * closed or changes its leader, `deadlineMs` (monotonic) has come, or `signal` is aborted. When the
- * broker stops, `stopping` is aborted and the partitions wake their listeners: thousands of waits
+ * closed or changes its leader, `deadlineMs` (monotonic) has come, `signal` is aborted, or the `session`
+ * of a follower ends. When the broker stops, `stopping` is aborted and the partitions wake their listeners: thousands of waits
  * need not listen to one signal. It never polls. Kafka's `DelayedFetch`.
  */
 export function waitForData(
@@ -30,6 +31,7 @@ export function waitForData(
   deadlineMs: number,
   signal: AbortSignal,
   stopping: AbortSignal,
+  session: Pick<FetchSession, "waiting"> | null = null,
 ): Promise<Wake> {
   return new Promise((resolve) => {
     if (signal.aborted || stopping.aborted) return resolve("aborted");
@@ -49,6 +51,7 @@ export function waitForData(
     const delayMs = Math.max(0, deadlineMs - clock.monotonicMs());
     const timer = clock.setTimer(delayMs, () => settle("deadline"));
     signal.addEventListener("abort", onAbort, { once: true });
+    if (session !== null) unsubscribe.push(session.waiting(onAbort));
     for (const watch of watches) unsubscribe.push(watch.partition.onAdvance(onAdvance));
   });
 }

@@ -4,7 +4,7 @@ import { diverges } from "../cluster/replication/divergence.ts";
 import type { FollowerFetch } from "../cluster/replication/leader-replicas.ts";
 import type { AbortedTransaction, LocateResult } from "../storage/partition-log.ts";
 import { waitForData, type Watch } from "./delayed.ts";
-import type { FetchTarget, SessionPartition } from "./fetch-session.ts";
+import type { FetchSession, FetchTarget, SessionPartition } from "./fetch-session.ts";
 import type { Isolation, Partition } from "./partition.ts";
 import type { ReplicaSelector } from "./replica-selector.ts";
 
@@ -41,6 +41,8 @@ export interface FetchParams {
   readonly signal: AbortSignal;
   /** Aborted when the broker stops: what is there is answered then. */
   readonly stopping: AbortSignal;
+  /** Of a follower: its end ends the waiting. */
+  readonly session: Pick<FetchSession, "waiting"> | null;
   /** Who fetches as a follower, so that what is asked for counts as what it has; null: a client. */
   readonly follower: Pick<FollowerFetch, "brokerId" | "brokerEpoch"> | null;
   /** Whether this broker answers also where it only follows (KIP-392). */
@@ -93,6 +95,7 @@ async function waitAndRead(
       params.deadlineMs,
       params.signal,
       params.stopping,
+      params.session,
     );
     if (wake === "aborted") return entries;
     // The same fetch as before: it says no more now than it did then.

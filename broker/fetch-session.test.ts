@@ -108,6 +108,17 @@ describe("fetch sessions", () => {
     expect(sessions.size).toBe(0);
   });
 
+  test("the end of a session ends the wait of the fetch in it", () => {
+    const { sessions } = setUp();
+    const [one, other] = [open(sessions, target("a", 0)), open(sessions, target("a", 1))];
+    let ended = 0;
+    one?.waiting(() => ended++)();
+    one?.waiting(() => ended++);
+    other?.waiting(() => ended++);
+    sessions.plan(request({ sessionId: one?.id ?? 0, sessionEpoch: FINAL_EPOCH }));
+    expect(ended).toBe(1);
+  });
+
   test("a session whose last partition is forgotten is closed", () => {
     const { sessions } = setUp();
     const sessionId = open(sessions, target("a", 0))?.id ?? 0;

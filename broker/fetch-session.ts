@@ -54,6 +54,8 @@ export class FetchSession {
   /** The epoch that the next request must carry. */
   epoch = 1;
   lastUsedMs: number;
+  /** Ends the wait of the fetch that is parked, if one is. */
+  #endWait: (() => void) | null = null;
 
   constructor(
     readonly id: number,
@@ -76,6 +78,19 @@ export class FetchSession {
     for (const gone of request.forgotten) {
       this.partitions.delete(keyOf(gone, this.usesTopicIds));
     }
+  }
+
+  /** A fetch of the session waits; `end` is called when the session ends. Returns how to say it is over. */
+  waiting(end: () => void): () => void {
+    this.#endWait = end;
+    return () => {
+      if (this.#endWait === end) this.#endWait = null;
+    };
+  }
+
+  /** The session is closed, by its client or for another one's. */
+  ended(): void {
+    this.#endWait?.();
   }
 
   /** Puts a partition that was just served behind the others, so that each gets its turn. */
@@ -136,7 +151,7 @@ export class FetchSessions {
   /** Decides how to serve a request, and brings its session up to date. */
   plan(request: SessionRequest): FetchPlan {
     if (request.sessionEpoch === INITIAL_EPOCH || request.sessionEpoch === FINAL_EPOCH) {
-      this.#sessions.delete(request.sessionId);
+      this.#end(request.sessionId);
       const kind = request.sessionEpoch === FINAL_EPOCH ? "sessionless" : "full";
       return { kind, partitions: request.targets.map((target) => new SessionPartition(target)) };
     }
@@ -177,6 +192,14 @@ export class FetchSessions {
     }
     this.#sessions.set(session.id, session);
     return session;
+  }
+
+  /** What waits in it is answered: its client wants something else by now. */
+  #end(sessionId: number): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return;
+    this.#sessions.delete(sessionId);
+    session.ended();
   }
 
   #touch(session: FetchSession): void {

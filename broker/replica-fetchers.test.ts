@@ -74,7 +74,7 @@ class Cluster {
       nodeId: id,
       partitions: broker.partitions,
       brokerEpoch: () => 1,
-      connect: (leader) => this.connect(`follower ${id}`, leader),
+      connect: (leader, use) => this.connect(`follower ${id} ${use}`, leader),
       ...{ maxWaitMs: 500, minBytes: 1, maxBytes: 1 << 20, partitionMaxBytes: 1 << 20 },
       ...{ backoffMs: 1000, timeoutMs: 1000 },
     });

@@ -14,13 +14,17 @@ import type { Partition } from "./partition.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { ReplicationQuota } from "./quotas/replication-quota.ts";
 
+/** What a fetcher needs connections for: see `Peers.connect`. */
+export type FetcherUse = "replication" | "requests";
+
 /** What the fetchers are built from. */
-export interface ReplicaFetchersOptions extends Omit<ReplicaFetcherOptions, "connect"> {
+export interface ReplicaFetchersOptions
+  extends Omit<ReplicaFetcherOptions, "connect" | "connectAside"> {
   readonly partitions: PartitionSet;
   /** Holds back what is not in sync; without it nothing is. */
   readonly quota?: ReplicationQuota;
-  /** A connection to the broker, an open one if there is one. */
-  connect(brokerId: number, signal: AbortSignal): Promise<Connection>;
+  /** A connection to the broker, an open one if there is one; one use does not wait for another. */
+  connect(brokerId: number, use: FetcherUse, signal: AbortSignal): Promise<Connection>;
 }
 
 /** See the head of the file. `close` it. */
@@ -82,8 +86,11 @@ export class ReplicaFetchers {
   #fetcherOf(leader: number): ReplicaFetcher {
     let fetcher = this.#byLeader.get(leader);
     if (fetcher === undefined) {
-      const connect = (signal: AbortSignal) => this.#options.connect(leader, signal);
-      fetcher = new ReplicaFetcher({ ...this.#options, connect });
+      fetcher = new ReplicaFetcher({
+        ...this.#options,
+        connect: (signal) => this.#options.connect(leader, "replication", signal),
+        connectAside: (signal) => this.#options.connect(leader, "requests", signal),
+      });
       this.#byLeader.set(leader, fetcher);
     }
     return fetcher;

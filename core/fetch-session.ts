@@ -45,7 +45,8 @@ interface Sent extends Named {
 }
 
 const NO_SESSION = 0;
-const INITIAL_EPOCH = 0;
+/** Of a request that begins a session. */
+export const INITIAL_EPOCH = 0;
 const EPOCH_MAX = 0x7fff_ffff;
 const FINAL_EPOCH = -1;
 

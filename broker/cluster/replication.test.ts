@@ -122,11 +122,12 @@ class Cluster {
     this.until(`broker ${id} is up`, () => isUp(node));
   }
 
-  createTopic(replicas: readonly number[]): void {
+  /** Gives its id. */
+  createTopic(replicas: readonly number[], name = "t"): string {
     const { topics } = this.wait(this.ask(1, createTopics, {
       timeoutMs: 10_000,
       topics: [{
-        name: "t",
+        name,
         numPartitions: -1,
         replicationFactor: -1,
         assignments: [{ partitionIndex: 0, brokerIds: replicas }],
@@ -134,11 +135,12 @@ class Cluster {
       }],
     }));
     expect(errorName(topics[0]!.errorCode)).toBe("NONE");
-    this.until("the leader leads", () => this.find(replicas[0]!)?.isLeader === true);
+    this.until("the leader leads", () => this.find(replicas[0]!, name)?.isLeader === true);
+    return topics[0]!.topicId;
   }
 
-  find(id: number): Partition | null {
-    const found = this.node(id).running?.broker.partitions.find("t", 0);
+  find(id: number, topic = "t"): Partition | null {
+    const found = this.node(id).running?.broker.partitions.find(topic, 0);
     return found === undefined || typeof found === "number" ? null : found;
   }
 
@@ -159,11 +161,10 @@ class Cluster {
   }
 
   /** One record of its own batch, acknowledged by all. */
-  write(value: string, to = this.leader, acks = -1) {
+  write(value: string, to = this.leader, acks = -1, topicId = this.topicId) {
     const builder = new BatchBuilder({ sizeHintBytes: 100 });
     builder.append(0, null, new TextEncoder().encode(value));
     const records = builder.build();
-    const { topicId } = this;
     const response = this.wait(this.ask(to, produce, {
       acks,
       timeoutMs: 20_000,
@@ -250,6 +251,21 @@ const start = (configs?: Configs) => {
 
 afterEach(() => {
   for (const cluster of clusters.splice(0)) for (const id of [1, 2, 3]) cluster.takeDown(id);
+});
+
+test("what is followed anew does not wait for a fetch that waits at the leader", () => {
+  const cluster = start();
+  const topics = ["idle", "a", "b", "c", "d"];
+  const tookMs = topics.map((name) => {
+    const topicId = cluster.createTopic([1, 2, 3], name);
+    const beganMs = cluster.clock.monotonicMs();
+    expect(cluster.write("x", 1, -1, topicId).errorCode).toBe(Errors.NONE);
+    const endedMs = cluster.clock.monotonicMs();
+    cluster.advance(130);
+    return endedMs - beganMs;
+  });
+  // Far less than `replica.fetch.wait.max.ms`.
+  expect(Math.max(...tookMs)).toBeLessThan(150);
 });
 
 test("a broker of whose log the leader has nothing left begins it anew, and is in sync again", () => {

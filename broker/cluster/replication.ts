@@ -35,8 +35,6 @@ export interface ReplicationOptions {
   brokerEpoch(): number;
 }
 
-/** The name of the connections that followers fetch over. */
-const USE = "replication";
 /** How long a proposal may take to reach the controller and be answered. */
 const PROPOSAL_MS = 10_000;
 const PROPOSAL_RETRY_MS = 100;
@@ -96,7 +94,7 @@ export class Replication {
       partitions,
       quota: this.#followerQuota,
       brokerEpoch,
-      connect: (leader, signal) => peers.connect(leader, USE, signal),
+      connect: (leader, use, signal) => peers.connect(leader, use, signal),
       maxWaitMs: config.get("replica.fetch.wait.max.ms"),
       minBytes: config.get("replica.fetch.min.bytes"),
       maxBytes: config.get("replica.fetch.response.max.bytes"),

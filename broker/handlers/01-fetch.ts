@@ -24,7 +24,8 @@
  * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log, and
  * what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas, or its
  * broker has begun anew since. With OFFSET_OUT_OF_RANGE it is told where the log starts, where it then
- * begins anew; Kafka's followers ask for that with ListOffsets. Of `__cluster_metadata` a member of a
+ * begins anew; Kafka's followers ask for that with ListOffsets. A follower that closes its session over
+ * another connection is answered at once, for it wants to follow something else as well. Of `__cluster_metadata` a member of a
  * cluster gives the controller's changes (`cluster/metadata-fetch.ts`).
  */
 import { Errors } from "../../core/errors.ts";
@@ -65,7 +66,7 @@ export const fetchHandler: Handler<typeof fetch> = {
     if (plan.kind === "error") {
       return { errorCode: plan.error, sessionId: NO_SESSION_ID, responses: [] };
     }
-    const params = fetchParams(context, request, broker);
+    const params = fetchParams(context, request, broker, plan);
     const entries = runFetch(broker.io.clock, plan.partitions, params);
     return entries instanceof Promise
       ? entries.then((entries) => respond(context, broker, plan, entries, params))
@@ -102,6 +103,7 @@ function fetchParams(
   context: RequestContext,
   request: RequestOf<typeof fetch>,
   broker: Broker,
+  plan: FetchPlan,
 ): FetchParams {
   const { partitions, config } = broker;
   const maxBytes = Math.max(0, Math.min(request.maxBytes, config.get("fetch.max.bytes")));
@@ -128,6 +130,7 @@ function fetchParams(
     deadlineMs: broker.io.clock.monotonicMs() + request.maxWaitMs,
     signal: context.signal,
     stopping: broker.stopping,
+    session: follower !== null && plan.kind === "incremental" ? plan.session : null,
     find: (target) => {
       const name = byId ? partitions.topicName(target.topicId) : target.topic;
       if (name === undefined) return Errors.UNKNOWN_TOPIC_ID;

@@ -5,7 +5,7 @@
  */
 import type { Connection } from "../../core/connection.ts";
 import { errorName, Errors } from "../../core/errors.ts";
-import { FetchSession } from "../../core/fetch-session.ts";
+import { FetchSession, INITIAL_EPOCH, type SessionRequest } from "../../core/fetch-session.ts";
 import { type Clock, DiskError, sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";
@@ -47,6 +47,8 @@ export interface ReplicaFetcherOptions {
   brokerEpoch(): number;
   /** A connection to the leader, an open one if there is one. */
   connect(signal: AbortSignal): Promise<Connection>;
+  /** Another one, which no fetch waits on. */
+  connectAside(signal: AbortSignal): Promise<Connection>;
   /** `replica.fetch.wait.max.ms`, `replica.fetch.min.bytes`, `replica.fetch.response.max.bytes`. */
   readonly maxWaitMs: number;
   readonly minBytes: number;
@@ -70,6 +72,15 @@ interface Followed {
   isBehind: boolean;
 }
 
+/** A fetch at the leader, which may wait there for records. */
+interface Flight {
+  isOver: boolean;
+  /** Whether the leader is told, or about to be, not to wait any longer. */
+  isHurried: boolean;
+}
+
+/** So long a fetch may go on that lacks a partition; they come several at a time. */
+const HURRY_AFTER_MS = 10;
 /** The first pause after something went wrong; each in a row is twice as long. */
 const FIRST_PAUSE_MS = 50;
 
@@ -85,6 +96,13 @@ export class ReplicaFetcher {
   /** Rounds in a row that have failed. */
   #failures = 0;
   #wake: (() => void) | null = null;
+  #flight: Flight | null = null;
+  /** Whether the last round began a session. */
+  #hasBegun = false;
+  /** Whether something is followed that the round does not know of. */
+  #hasNews = false;
+  /** Whether this broker has ended the session while a fetch of it was on its way. */
+  #hasEnded = false;
 
   constructor(options: ReplicaFetcherOptions) {
     this.#options = options;
@@ -107,7 +125,9 @@ export class ReplicaFetcher {
       rests: 0,
       isBehind: true,
     });
+    this.#hasNews = true;
     this.#wake?.();
+    if (this.#flight !== null && !this.#flight.isHurried) void this.#hurry(this.#flight);
   }
 
   /** Nothing more is appended to it, also not what is on its way. */
@@ -143,6 +163,7 @@ export class ReplicaFetcher {
   async #ready(): Promise<Followed[]> {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
+    this.#hasNews = false;
     let next = Infinity;
     const ready: Followed[] = [];
     for (const followed of this.#followed.values()) {
@@ -167,16 +188,15 @@ export class ReplicaFetcher {
     const { signal } = this.#closed;
     const settled = await this.#settle(ready);
     if (settled.length === 0) return;
-    const { maxWaitMs, minBytes, maxBytes, nodeId, timeoutMs } = this.#options;
     const connection = await this.#options.connect(signal);
-    const response = await connection.request(fetch, {
-      replicaState: { replicaId: nodeId, replicaEpoch: BigInt(this.#options.brokerEpoch()) },
-      maxWaitMs,
-      minBytes,
-      maxBytes,
-      ...this.#session.next(settled.map((followed) => this.#target(followed))),
-    }, { timeoutMs: maxWaitMs + timeoutMs, signal });
-    if (!this.#session.heard(response)) return;
+    const asks = this.#session.next(settled.map((followed) => this.#target(followed)));
+    // What has no session yet cannot be hurried. Where the leader gives none it has to wait all the same.
+    const begins = asks.sessionEpoch === INITIAL_EPOCH && !this.#hasBegun;
+    this.#hasBegun = begins;
+    const response = await this.#fetch(connection, asks, begins ? 0 : this.#waitMs());
+    const isHeard = this.#session.heard(response);
+    if (this.#hasEnded) this.#session.failed();
+    if (!isHeard) return;
     if (response.errorCode !== Errors.NONE) throw new Error(errorName(response.errorCode));
     const asked = new Map(settled.map((followed) => [followed.key, followed]));
     for (const { topicId, partitions } of response.responses) {
@@ -188,6 +208,73 @@ export class ReplicaFetcher {
         await this.#take(followed, answer);
       }
     }
+  }
+
+  /** Sends a fetch and waits for its answer. */
+  async #fetch(
+    connection: Connection,
+    asks: SessionRequest,
+    maxWaitMs: number,
+  ): Promise<ResponseOf<typeof fetch>> {
+    const { minBytes, timeoutMs } = this.#options;
+    const { signal } = this.#closed;
+    const flight: Flight = { isOver: false, isHurried: false };
+    this.#flight = flight;
+    this.#hasEnded = false;
+    try {
+      const request = { ...this.#common, ...asks, maxWaitMs, minBytes };
+      return await connection.request(fetch, request, {
+        timeoutMs: maxWaitMs + timeoutMs,
+        signal,
+      });
+    } finally {
+      flight.isOver = true;
+      this.#flight = null;
+    }
+  }
+
+  get #common() {
+    const { nodeId, maxBytes } = this.#options;
+    const replicaEpoch = BigInt(this.#options.brokerEpoch());
+    return { replicaState: { replicaId: nodeId, replicaEpoch }, maxBytes };
+  }
+
+  /**
+   * Something is to be fetched that is not in the fetch on its way, which may wait at the leader for
+   * records that do not come, while a producer waits for this broker to have its own. Kafka's followers
+   * let that last up to `replica.fetch.wait.max.ms`; here the session is ended over another connection.
+   */
+  async #hurry(flight: Flight): Promise<void> {
+    const { clock, logger, timeoutMs } = this.#options;
+    const { signal } = this.#closed;
+    flight.isHurried = true;
+    try {
+      await sleep(clock, HURRY_AFTER_MS, signal);
+      if (flight.isOver) return;
+      const connection = await this.#options.connectAside(signal);
+      const ends = flight.isOver ? null : this.#session.final();
+      if (ends === null) return;
+      this.#hasEnded = true;
+      await connection.request(fetch, { ...this.#common, ...ends, maxWaitMs: 0, minBytes: 0 }, {
+        timeoutMs,
+        signal,
+      });
+    } catch (error) {
+      if (signal.aborted) return;
+      // Then it lasts as long as it was to.
+      logger.debug("a fetch could not be hurried", { reason: String(error) });
+    }
+  }
+
+  /** How long a fetch may wait, so that those that rest now need not rest longer. */
+  #waitMs(): number {
+    const { clock, maxWaitMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    let waitMs = this.#hasNews ? 0 : maxWaitMs;
+    for (const { retryAtMs } of this.#followed.values()) {
+      if (retryAtMs > nowMs) waitMs = Math.min(waitMs, Math.ceil(retryAtMs - nowMs));
+    }
+    return waitMs;
   }
 
   /** Makes durable what has to be; those of which the disk refuses that rest. */

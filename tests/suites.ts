@@ -201,4 +201,11 @@ export const SUITES: readonly Suite[] = [
     sample: { leftOut: "ten minutes; `compat` kills such an application on one broker" },
     minutesMax: 40,
   },
+  {
+    name: "cluster-calm",
+    proves: "no broker of three is fenced, and no leader changes, in ten minutes of full load",
+    full: ["bun", "bench/cluster-calm.ts", "--durability", "os", "fencing"],
+    sample: { leftOut: "ten minutes of all processors and 7 GB of disk" },
+    minutesMax: 20,
+  },
 ];

@@ -1,7 +1,7 @@
 /**
  * `bun bench/run.ts [--pairs 5] [--scale 1] [--only REGEX] [PART…]`: measures and writes
  * `bench/results/DATE-COMMIT.json`. Parts: throughput, fsync, startup, commands,
- * transactions, replication, many, clients.
+ * transactions, replication, shards, many, clients.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { commands } from "./commands.ts";
 import { fsyncFigures } from "./fsync.ts";
 import { machine, warmMemory } from "./measure.ts";
 import { replication } from "./replication.ts";
+import { shards } from "./shards.ts";
 import { startup } from "./startup.ts";
 import { manyPartitionsLoad } from "./many-partitions-load.ts";
 import { transactions } from "./transactions.ts";
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     commands: () => commands(pairs, scale),
     transactions: () => transactions(pairs),
     replication: () => replication(pairs, scale),
+    shards: () => shards(pairs, scale),
     many: () => manyPartitionsLoad(pairs, scale),
     clients: () => clients(pairs, only),
   };

@@ -52,6 +52,23 @@ export async function startOurCluster(durability: "os" | "fsync"): Promise<Targe
   };
 }
 
+/** One of ours as so many shards, with the process that watches over them. */
+export async function startOurShards(durability: "os" | "fsync", shards: number): Promise<Target> {
+  const args = ["--shards", String(shards), "--print-addr", "json", "--admin", "off"];
+  const broker = await startBrokerProcess({ args: [...args, "--durability", durability] });
+  const [line] = await broker.outputHas(/^\{"addresses".*"shards".*$/m);
+  const pids = [...line.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid));
+  const ports = [...new Set([...line.matchAll(/"port":(\d+)/g)].map(([, port]) => port))];
+  return {
+    name: `kstream (${durability}), ${shards} shards`,
+    bootstrap: ports.map((port) => `127.0.0.1:${port}`).join(","),
+    pid: broker.pid,
+    otherPids: pids,
+    logDir: broker.dataDir,
+    stop: async () => void await broker.stop(),
+  };
+}
+
 /** Three of Kafka's, each broker and voter of the quorum. */
 export async function startKafkaCluster(port: number): Promise<Target> {
   const ports = [port, port + 2, port + 4];

@@ -89,16 +89,18 @@ function makeDir(path: string): void {
 }
 
 /**
- * What ends etcd with its standard input, and otherwise leaves it as it is: brokers do so themselves
- * (`serve --until-eof`).
+ * What ends etcd with its standard input, a little later than brokers end with theirs
+ * (`serve --until-eof`): they need it to end in good order. Else it leaves etcd as it is.
  */
 const UNTIL_EOF = `
 exec 3<&0
 "$@" 3<&- </dev/null & program=$!
-trap 'kill $program; wait $program; exit $?' TERM
-{ cat <&3 >/dev/null; kill $program; } 2>/dev/null &
+{ cat <&3 >/dev/null; sleep 10; kill $program; } 2>/dev/null & watcher=$!
 exec 3<&-
-wait $program
+trap 'kill $watcher $program; wait $program; exit $?' TERM
+wait $program; code=$?
+kill $watcher
+exit $code
 `;
 
 /**

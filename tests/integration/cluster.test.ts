@@ -157,7 +157,7 @@ withEtcd("a cluster on this machine ends with the process that has started it", 
   const until = performance.now() + 40_000;
   for (const address of [...addresses, etcd]) {
     // Refused is what nobody listens to any more.
-    while (await fetch(address).then(() => true, (error) => error.code !== "ConnectionRefused")) {
+    while (!await fetch(address).then(() => false, (error) => /refused/i.test(error.code))) {
       if (performance.now() > until) throw new Error(`${address} is still there`);
       await Bun.sleep(50);
     }

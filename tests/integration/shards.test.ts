@@ -1,8 +1,10 @@
 /** `kstream serve --shards`: brokers of one host, and the process that watches over them. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ETCD, hasEtcd } from "../compat/install.ts";
 import { type BrokerProcess, freshDir, startBrokerProcess } from "../harness/broker-process.ts";
+import { EtcdServers } from "../harness/etcd-process.ts";
 import { fails, ok } from "./cli.ts";
 
 const PARTITIONS = 6;
@@ -110,10 +112,50 @@ test("shards end when their supervisor is killed, and a new one finds everything
   ) => ["serve", "--data", dataDir, "--listen", "127.0.0.1:0", ...flags];
   await fails(serve("--shards", "2"), 1, ["those of 3", "kstream cluster drain"]);
   await fails(serve(), 1, ["the data of shards", "--shards 3"]);
-  renameSync(join(dataDir, "shard-2"), join(dataDir, "away"));
-  renameSync(join(dataDir, "shard-1"), join(dataDir, "shard-2"));
-  renameSync(join(dataDir, "away"), join(dataDir, "shard-1"));
 }, 120_000);
+
+test.skipIf(!await hasEtcd())(
+  "shards of a cluster in etcd are members like any other",
+  async () => {
+    const etcd = await EtcdServers.start(ETCD, { members: 1 });
+    const metadata = `etcd://${new URL(etcd.urls[0] ?? "").host}`;
+    const cluster = ["--cluster", "shop", "--metadata", metadata, "--gossip-port", "0"];
+    const secret = join(freshDir("secret"), "secret");
+    writeFileSync(secret, "a secret that two machines share\n", { mode: 0o600 });
+    const flags = (host: string, nodeId: number) => [
+      ...cluster,
+      ...["--host", host, "--node-id", String(nodeId), "--secret-file", secret],
+    ];
+    try {
+      await withShards(
+        newDir(),
+        async (here) => {
+          await withShards(
+            newDir(),
+            async ({ bootstrap: brokers }) => {
+              await ok(["topic", "create", "orders", "-p", "4", "-r", "2"], { brokers });
+              // No partition has both of its replicas on one machine.
+              const told = await ok(["topic", "describe", "orders", "--json"], { brokers });
+              const replicas = [...told.matchAll(/"replicas":\s*\[\s*(\d+),\s*(\d+)\s*\]/g)];
+              expect(replicas.length).toBe(4);
+              for (const [, a, b] of replicas) expect(Number(a) < 20).toBe(Number(b) >= 20);
+              await produce(brokers, 0, 100);
+            },
+            2,
+            flags("there", 20),
+          );
+          // The other machine has handed over what it led.
+          expect(await readAll(here.bootstrap)).toEqual(numbers(0, 100));
+        },
+        2,
+        flags("here", 10),
+      );
+    } finally {
+      await etcd.close();
+    }
+  },
+  120_000,
+);
 
 test("what shards cannot be started with is refused in a line", async () => {
   const alone = newDir();

@@ -1,0 +1,80 @@
+/**
+ * What shards cost: the same records into one broker and into two shards of one machine, in turn. Shards
+ * have the processors of their clients besides, so throughput scales only where there are four or more.
+ */
+import { availableParallelism } from "node:os";
+import { ratios, type Spread, spread } from "./measure.ts";
+import { startOurs, startOurShards, type Target } from "./targets.ts";
+import { createTopic, deleteTopic, produce, type Sample } from "./workloads.ts";
+
+const SHARDS = 2;
+const PARTITIONS = 12;
+const RECORD_BYTES = 1000;
+const RECORDS = 500_000;
+
+/** Of one pass through both. */
+interface Pass {
+  readonly one: Sample;
+  readonly shards: Sample;
+}
+
+/** What came of it. */
+export interface ShardsResult {
+  readonly processors: number;
+  readonly recordBytes: number;
+  readonly recordsPerSecond: Readonly<Record<keyof Pass, Spread>>;
+  /** Of all processes of brokers, for a GB that was produced. */
+  readonly cpuSecondsPerGb: Readonly<Record<keyof Pass, Spread>>;
+  /** Two shards over one broker; at most 1.15 is the aim. */
+  readonly cpuRatio: Spread;
+  /** As `cpuRatio`; null where too few processors make it say nothing. */
+  readonly throughputRatio: Spread | null;
+}
+
+const PROCESSORS_TO_SCALE = 4;
+
+async function onePass(target: Target, scale: number): Promise<Sample> {
+  const topic = `bench-${Bun.nanoseconds()}`;
+  await createTopic(target, topic, PARTITIONS);
+  const sample = await produce(target, topic, {
+    partitions: PARTITIONS,
+    recordBytes: RECORD_BYTES,
+    compression: "none",
+    acks: "all",
+    records: Math.round(RECORDS * scale),
+  });
+  await deleteTopic(target, topic);
+  return sample;
+}
+
+/** Runs `pairs` passes after one that is not counted. */
+export async function shards(pairs: number, scale: number): Promise<ShardsResult> {
+  const one = await startOurs("os");
+  const divided = await startOurShards("os", SHARDS);
+  const passes: Pass[] = [];
+  try {
+    for (let pair = -1; pair < pairs; pair++) {
+      const pass = { one: await onePass(one, scale), shards: await onePass(divided, scale) };
+      if (pair >= 0) passes.push(pass);
+    }
+  } finally {
+    await Promise.all([one.stop(), divided.stop()]);
+  }
+  const pick = (key: keyof Pass, of: keyof Sample) => passes.map((pass) => pass[key][of]);
+  const both = (of: keyof Sample) => ({
+    one: spread(pick("one", of)),
+    shards: spread(pick("shards", of)),
+  });
+  const ratio = (of: keyof Sample) => ratios(pick("shards", of), pick("one", of));
+  const processors = availableParallelism();
+  const result = {
+    processors,
+    recordBytes: RECORD_BYTES,
+    recordsPerSecond: both("recordsPerSecond"),
+    cpuSecondsPerGb: both("cpuSecondsPerGb"),
+    cpuRatio: ratio("cpuSecondsPerGb"),
+    throughputRatio: processors < PROCESSORS_TO_SCALE ? null : ratio("recordsPerSecond"),
+  };
+  console.log(JSON.stringify(result, null, 1));
+  return result;
+}

@@ -7,17 +7,17 @@ import type { BrokerConfig } from "./config/broker-config.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 
 /**
- * Who may do what: `given`, else what `authorizer.class.name` says, without it everybody everything. With
- * the cluster's secrets there are things that its nodes alone may do.
+ * Who may do what: `given`, else what `authorizer.class.name` says, without it everybody everything. Where
+ * nodes of the cluster are told from others there are things that they alone may do.
  */
 export function authorizerOf(
   given: Authorizer | undefined,
   config: BrokerConfig,
   metadata: MetadataCache,
-  secrets: readonly string[],
+  areNodesKnown: boolean,
 ): Authorizer {
   const ofClients = given ?? (hasAcls(config) ? new AclAuthorizer(metadata) : allowAll);
-  return secrets.length > 0 ? peersOnly(ofClients) : ofClients;
+  return areNodesKnown ? peersOnly(ofClients) : ofClients;
 }
 
 /** Lets in who knows one of the cluster's secrets; null if there are none. */

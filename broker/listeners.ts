@@ -3,15 +3,31 @@
  */
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import type { ListenerTls } from "./tls/listener-tls.ts";
 
 /** Kafka's port for plaintext. */
 export const DEFAULT_PORT = 9092;
 /** The name of a listener that was given none. */
 export const DEFAULT_LISTENER = "PLAINTEXT";
 
+/** Kafka's security protocols by their numbers (`SecurityProtocol`). */
+export const SecurityProtocols = {
+  PLAINTEXT: 0,
+  SSL: 1,
+  SASL_PLAINTEXT: 2,
+  SASL_SSL: 3,
+} as const;
+
+/** The name of one of them. */
+export type SecurityProtocol = keyof typeof SecurityProtocols;
+
 /** A listener as it is asked for. */
 export interface ListenerSpec {
   readonly name: string;
+  /** Default: PLAINTEXT. */
+  readonly protocol?: SecurityProtocol;
+  /** Where the protocol is SSL or SASL_SSL. */
+  readonly tls?: ListenerTls;
   /** Where to bind; port 0 lets the system choose. */
   readonly bind: HostPort;
   /** What clients of this listener are told, or null: the address that they came in on. */
@@ -21,6 +37,8 @@ export interface ListenerSpec {
 /** A listener that is bound: `bound.port` is never 0. */
 export interface ListenerInfo {
   readonly name: string;
+  /** Default: PLAINTEXT. */
+  readonly protocol?: SecurityProtocol;
   readonly bound: HostPort;
   readonly advertised: HostPort | null;
 }
@@ -59,10 +77,11 @@ export { isLoopback } from "../core/ip-address.ts";
 export function parseNamedAddress(
   text: string,
   flag: string,
+  defaultName: string = DEFAULT_LISTENER,
 ): { readonly name: string; readonly address: HostPort } {
   const match = /^(?:([A-Za-z][\w-]*)(?:=|:\/\/))?(.*)$/s.exec(text);
   return {
-    name: (match?.[1] ?? DEFAULT_LISTENER).toUpperCase(),
+    name: (match?.[1] ?? defaultName).toUpperCase(),
     address: parseAddress(match?.[2] ?? "", flag),
   };
 }
@@ -87,15 +106,17 @@ function parseAddress(text: string, flag: string): HostPort {
 
 /**
  * The listeners from their flags: each `--advertise` goes to the listener of its name; a name is
- * used once. Without `--listen` the broker listens on loopback, port 9092.
+ * used once, and `defaultName` is that of whoever has none. Without `--listen` the broker listens on
+ * loopback, port 9092.
  */
 export function listenerSpecs(
   listen: readonly string[],
   advertise: readonly string[],
+  defaultName: string = DEFAULT_LISTENER,
 ): ListenerSpec[] {
   const specs = new Map<string, ListenerSpec>();
   for (const text of listen.length === 0 ? [`127.0.0.1:${DEFAULT_PORT}`] : listen) {
-    const { name, address } = parseNamedAddress(text, "--listen");
+    const { name, address } = parseNamedAddress(text, "--listen", defaultName);
     if (specs.has(name)) {
       throw new OperatorError(
         `two listeners are named ${name}`,
@@ -107,7 +128,7 @@ export function listenerSpecs(
     specs.set(name, { name, bind: address, advertised: null });
   }
   for (const text of advertise) {
-    const { name, address } = parseNamedAddress(text, "--advertise");
+    const { name, address } = parseNamedAddress(text, "--advertise", defaultName);
     const spec = specs.get(name);
     if (spec === undefined) {
       throw new OperatorError(

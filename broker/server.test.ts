@@ -7,6 +7,7 @@ import { bunRandom } from "../core/io/bun/random.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { noDatagrams } from "../core/io/no-datagrams.test-helper.ts";
 import type { Clock, Io } from "../core/io.ts";
+import { HandClock } from "./hand-clock.test-helper.ts";
 import { Errors } from "../core/errors.ts";
 import { createLogger } from "../core/logger.ts";
 import { apiVersions } from "../core/protocol/18-api-versions.ts";
@@ -81,26 +82,6 @@ function createProbe(): Probe {
         else watchers.set(number, resolve);
       }),
   };
-}
-
-/** A clock whose timers fire by hand. */
-class HandClock implements Clock {
-  #nowMs = 0;
-  readonly #timers = new Set<{ dueMs: number; callback: () => void }>();
-  wallMs = () => 1_700_000_000_000 + this.#nowMs;
-  monotonicMs = () => this.#nowMs;
-  setTimer(delayMs: number, callback: () => void) {
-    const timer = { dueMs: this.#nowMs + delayMs, callback };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  }
-  advance(ms: number): void {
-    this.#nowMs += ms;
-    for (const timer of [...this.#timers].sort((a, b) => a.dueMs - b.dueMs)) {
-      if (timer.dueMs > this.#nowMs || !this.#timers.delete(timer)) continue;
-      timer.callback();
-    }
-  }
 }
 
 const cleanups: (() => Promise<void> | void)[] = [];

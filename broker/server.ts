@@ -1,6 +1,7 @@
 /**
  * The listeners and their connections: binds, accepts within bounds, and ends in good order.
  */
+import { assert } from "../core/assert.ts";
 import type {
   HostPort,
   Network,
@@ -13,6 +14,8 @@ import { OperatorError } from "../core/operator-error.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import type { ConnectionRates } from "./quotas/connection-rates.ts";
 import { formatAddress, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
+import { HandshakeTroubles, TlsHandshake } from "./tls/handshake.ts";
+import type { ListenerTls } from "./tls/listener-tls.ts";
 
 /** How many connections there may be. */
 export interface ServerLimits {
@@ -30,6 +33,13 @@ export interface ServerServices {
   readonly connection: Omit<ConnectionServices, "onClosed">;
 }
 
+/** A listener with its socket; `tls` changes when certificates do. */
+interface Bound {
+  readonly info: ListenerInfo;
+  socket: NetworkListener;
+  tls: ListenerTls | null;
+}
+
 /** Sockets that wait to be closed; more are closed at once. */
 const REFUSED_MAX = 1000;
 /** Lines about refused connections are at least this far apart. */
@@ -39,10 +49,11 @@ const REFUSAL_LOG_INTERVAL_MS = 10_000;
 export class Server {
   readonly listeners: readonly ListenerInfo[];
   readonly #services: ServerServices;
-  readonly #bound: readonly NetworkListener[];
+  readonly #bound: readonly Bound[];
   readonly #connections = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
   readonly #connectionServices: ConnectionServices;
+  readonly #troubles: HandshakeTroubles;
   #nextId = 1;
   #draining = false;
   #onEmpty: (() => void) | null = null;
@@ -51,47 +62,68 @@ export class Server {
   #refusals = 0;
   #refusalsLoggedMs = -Infinity;
 
-  private constructor(
-    services: ServerServices,
-    listeners: readonly ListenerInfo[],
-    bound: readonly NetworkListener[],
-  ) {
-    this.listeners = listeners;
+  private constructor(services: ServerServices, bound: readonly Bound[]) {
+    this.listeners = bound.map(({ info }) => info);
     this.#services = services;
     this.#bound = bound;
     this.#connectionServices = {
       ...services.connection,
       onClosed: (connection) => this.#closed(connection),
     };
+    this.#troubles = new HandshakeTroubles(services.connection);
   }
 
   /** Binds every listener, or none: then it throws an `OperatorError`. */
   static async start(services: ServerServices, specs: readonly ListenerSpec[]): Promise<Server> {
-    const listeners: ListenerInfo[] = [];
-    const bound: NetworkListener[] = [];
+    const bound: Bound[] = [];
     let server: Server | null = null;
     for (const spec of specs) {
       try {
+        const { name, advertised, protocol } = spec;
+        const tls = spec.tls ?? null;
         const index = bound.length;
-        const listener = await services.network.listen(spec.bind, (socket) => {
-          const info = listeners[index];
+        const accept = (socket: Socket) => {
+          const listener = bound[index];
           // Nobody knows the address before all listeners are bound.
-          if (server === null || info === undefined) return refuse(socket);
-          return server.#accept(socket, info);
-        });
-        bound.push(listener);
-        listeners.push({
-          name: spec.name,
-          bound: listener.address,
-          advertised: spec.advertised,
-        });
+          if (server === null || listener === undefined) return refuse(socket);
+          return server.#accept(socket, listener);
+        };
+        const socket = await services.network.listen(spec.bind, accept, tls?.options);
+        const info = { name, bound: socket.address, advertised, ...(protocol && { protocol }) };
+        bound.push({ info, socket, tls });
       } catch (error) {
-        for (const listener of bound) listener.close();
+        for (const { socket } of bound) socket.close();
         throw bindError(spec.bind, error);
       }
     }
-    server = new Server(services, listeners, bound);
+    server = new Server(services, bound);
     return server;
+  }
+
+  /**
+   * Has a listener show another certificate from now on, and judge others. Connections that are there
+   * stay. The socket is bound anew for it; throws an `OperatorError` if that fails.
+   */
+  async renewTls(name: string, tls: ListenerTls): Promise<void> {
+    const listener = this.#bound.find(({ info }) => info.name === name);
+    assert(listener?.tls, "only a listener with TLS gets another certificate");
+    if (this.#draining) return;
+    const { bound } = listener.info;
+    const listen = (next: ListenerTls) =>
+      this.#services.network.listen(
+        bound,
+        (socket) => this.#accept(socket, listener),
+        next.options,
+      );
+    listener.socket.close();
+    try {
+      listener.socket = await listen(tls);
+      listener.tls = tls;
+    } catch (error) {
+      listener.socket = await listen(listener.tls).catch(() => listener.socket);
+      throw bindError(bound, error);
+    }
+    if (this.#draining) listener.socket.close();
   }
 
   /** The connections at the moment, in the order in which they came. */
@@ -110,7 +142,7 @@ export class Server {
    */
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
-    for (const listener of this.#bound) listener.close();
+    for (const { socket } of this.#bound) socket.close();
     if (this.#connections.size === 0) return;
     const empty = new Promise<void>((resolve) => this.#onEmpty = resolve);
     const timer = this.#services.connection.clock.setTimer(graceMs, () => {
@@ -121,7 +153,7 @@ export class Server {
     timer.cancel();
   }
 
-  #accept(socket: Socket, listener: ListenerInfo): SocketHandlers {
+  #accept(socket: Socket, { info, tls }: Bound): SocketHandlers {
     const host = socket.remote.host;
     const ofHost = this.#perHost.get(host) ?? 0;
     const limits = this.#services.limits();
@@ -141,10 +173,12 @@ export class Server {
       return this.#refuseLater(socket, admission.delayMs);
     }
     this.#perHost.set(host, ofHost + 1);
-    const connection = new Connection(this.#nextId++, listener, socket, this.#connectionServices);
+    const connection = new Connection(this.#nextId++, info, socket, this.#connectionServices);
     this.#connections.add(connection);
     if (admission.kind === "wait") connection.throttle(admission.delayMs);
-    return connection;
+    if (tls === null) return connection;
+    const { clock } = this.#services.connection;
+    return new TlsHandshake(connection, tls.identify, this.#troubles, clock);
   }
 
   /** Keeps a client waiting that connects too often: closed at once, it would come back at once. */

@@ -29,6 +29,7 @@ import { shareOfQuotas } from "./quotas/share-of-quotas.ts";
 import { openServices, type Services, type ServicesOptions } from "./services.ts";
 import type { Server } from "./server.ts";
 import { startServer } from "./serving.ts";
+import type { ListenerTls } from "./tls/listener-tls.ts";
 
 /** What a broker is started with. */
 export interface BrokerOptions {
@@ -71,6 +72,8 @@ export interface RunningBroker {
   readonly gossip: NodeGossip | null;
   /** Who is connected at the moment, the oldest connection first. */
   clients(): ConnectedClient[];
+  /** Has a listener show other certificates from now on. Throws an `OperatorError` if it cannot. */
+  renewTls(listener: string, tls: ListenerTls): Promise<void>;
   /**
    * Answers what is under way, flushes, and leaves the mark of a clean end. A member of a cluster hands
    * over before what it leads, unless it is told that nobody is there to take it.
@@ -133,6 +136,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     port: server.listeners[0]?.bound.port ?? 0,
     gossip,
     clients: () => connectedClients(server.connections, broker),
+    renewTls: (listener, tls) => server.renewTls(listener, tls),
     stop: async ({ handsOver = true } = {}) => {
       // Others take over while this broker still serves.
       if (handsOver) await services.cluster?.leave();
@@ -171,13 +175,14 @@ async function assemble(
   },
 ): Promise<Broker> {
   const { metadata, dataDirs, cluster } = services;
-  const secrets = options.cluster?.secrets ?? [];
+  const { secrets = [], believesCertificates = false } = options.cluster ?? {};
+  const areNodesKnown = secrets.length > 0 || believesCertificates;
   const shards = config.get("kstream.shards");
   return {
     io,
     logger: options.logger,
     config,
-    authorizer: authorizerOf(options.authorizer, config, metadata, secrets),
+    authorizer: authorizerOf(options.authorizer, config, metadata, areNodesKnown),
     peerAuthentication: peerAuthenticationOf(io, config, secrets),
     clusterId: dataDirs.clusterId,
     nodeId: dataDirs.nodeId,

@@ -2,17 +2,15 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
-import { formatAddress, isLoopback, type ListenerSpec } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
 import type { HttpListener } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import type { Clock, Disk, HostPort, Io } from "../core/io.ts";
+import type { Clock, Disk, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
-import { OperatorError } from "../core/operator-error.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
 import { addressJson, banner, durableOf, writeReadyFile } from "./serve/announce.ts";
@@ -25,11 +23,18 @@ import {
   parseShards,
   presetTimes,
 } from "./serve/cluster-flags.ts";
+import {
+  type ListenerSecurity,
+  refuseInsecure,
+  secureListeners,
+  type SecuritySources,
+} from "./serve/listener-security.ts";
 import { chooseListeners, configTexts, dataDirsOf, parseConfig } from "./serve/config-texts.ts";
 import { Parent } from "./serve/parent.ts";
 import { die, endOnStrayErrors, EXIT_FAILED, listenForSignals } from "./serve/process.ts";
 import { refuseShards } from "./serve/shards/layout.ts";
 import { workerOffload } from "./serve/offload.ts";
+import type { TlsFlags } from "./serve/tls.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
 import { readSettingsFile } from "./settings.ts";
 
@@ -40,6 +45,7 @@ Examples:
   kstream serve --memory --listen 127.0.0.1:0 --ready-file ready
   kstream serve --listen INSIDE=10.0.0.5:9092 --listen OUTSIDE=:9093 --insecure \\
     --advertise OUTSIDE=broker.example.org:9093
+  kstream serve --listen :9093 --tls-cert server.pem --tls-key server.key --tls-ca ca.pem
   kstream serve --durability os --set log.retention.hours=24 --config server.properties
   kstream serve --shards 4 --data /var/lib/kstream --listen 127.0.0.1:9092
   kstream serve --cluster shop --metadata etcd://10.0.0.2:2379 --node-id 1 --insecure \\
@@ -55,6 +61,18 @@ const MEMORY_DIR = "/memory";
 const TOPIC_HELP = "create name[:partitions[:config=value…]] (repeatable)";
 
 const gather = (value: string, before: string[]): string[] => [...before, value];
+
+// KSTREAM_ADMIN says where the clients of an admin API find it.
+const ADMIN = new Option(
+  "--admin <host:port|off>",
+  "where the admin API listens (default: 127.0.0.1:8080)",
+).env("KSTREAM_ADMIN_LISTEN");
+// KSTREAM_TLS_CERT and the like are those of clients.
+const TLS_CERT = new Option("--tls-cert <file>", "speak TLS with this certificate and chain (PEM)")
+  .env("KSTREAM_SERVE_TLS_CERT");
+const TLS_KEY = new Option("--tls-key <file>", "its key (PEM)").env("KSTREAM_SERVE_TLS_KEY");
+const TLS_CA = new Option("--tls-ca <file>", "let in only clients that these have signed (PEM)")
+  .env("KSTREAM_SERVE_TLS_CA");
 
 /** The command, to be added to the tree. */
 export function serveCommand() {
@@ -91,17 +109,16 @@ export function serveCommand() {
     .option("--host <name>", "the machine, no two replicas go to one (default: its host name)")
     .option("--gossip-port <port>", "UDP and TCP, among members (default: the listener's + 10000)")
     .addOption(timingsOption())
+    .addOption(TLS_CERT)
+    .addOption(TLS_KEY)
+    .addOption(TLS_CA)
     .option("--ready-file <file>", "write the addresses there once it can serve")
     .addOption(
       new Option("--print-addr <format>", "print the addresses on standard output").choices(
         ["json"] as const,
       ),
     )
-    .addOption(
-      // KSTREAM_ADMIN says where the clients of an admin API find it.
-      new Option("--admin <host:port|off>", "where the admin API listens (default: 127.0.0.1:8080)")
-        .env("KSTREAM_ADMIN_LISTEN"),
-    )
+    .addOption(ADMIN)
     .option("--shards <number>", "run so many brokers as one cluster, one per processor")
     .option("--until-eof", "end in good order when standard input ends")
     .addOption(new Option("--supervised <name>", "be a shard of the program above").hideHelp())
@@ -131,7 +148,7 @@ function timingsOption() {
 }
 
 /** The options of `serve`, as the command line gives them. */
-export interface ServeOptions extends ClusterFlags {
+export interface ServeOptions extends ClusterFlags, TlsFlags {
   /** Default: what the configs say. */
   readonly data?: string | undefined;
   readonly listen: readonly string[];
@@ -193,11 +210,13 @@ async function serveOne(
   const config = supervision === null
     ? await brokerConfig(options, system.disk, isClustered)
     : parseConfig(supervision.configs);
-  const { listeners, cluster } = isClustered
-    ? await memberOf(options, config, version, logger, supervision)
-    : { listeners: chooseListeners(options, config), cluster: undefined };
+  const sources = { config, flags: options, logger, nowMs: system.clock.wallMs, between: null };
+  const { security, cluster } = isClustered
+    ? await memberOf(options, sources, version, supervision)
+    : { security: await secureListeners(chooseListeners(options, config), sources) };
+  const { listeners } = security;
   const admin = parseAdminAddress(options.admin ?? null);
-  refuseInsecure([...listeners.map(({ bind }) => bind), admin], options.insecure === true);
+  refuseInsecure(listeners, admin, options.insecure === true);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   if (!isInMemory && supervision === null) refuseShards(system.disk, dataDir);
@@ -237,6 +256,7 @@ async function serveOne(
     onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
     onFailure: (error) => die(logger, "the cluster has sent this broker away", error),
   });
+  security.watch(running);
   announce(options, running, adminServer, version, supervision !== null);
   await Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
   // The controller of a cluster of shards goes with their supervisor.
@@ -250,17 +270,21 @@ async function serveOne(
 /** What makes a broker a member of a cluster. Loaded by members alone: a broker alone starts sooner. */
 async function memberOf(
   options: ServeOptions,
-  config: BrokerConfig,
+  sources: SecuritySources,
   version: string,
-  logger: Logger,
   supervision: Supervision | null,
-): Promise<{ readonly listeners: ListenerSpec[]; readonly cluster: ClusterOptions }> {
-  const { memberListeners, clusterOptions } = await import("./serve/cluster-member.ts");
-  const listeners = memberListeners(chooseListeners(options, config), options.join);
-  const interBrokerListener = config.get("inter.broker.listener.name");
+): Promise<{ readonly security: ListenerSecurity; readonly cluster: ClusterOptions }> {
+  const { memberListeners, listenerBetween, clusterOptions } = await import(
+    "./serve/cluster-member.ts"
+  );
+  const { config, logger } = sources;
+  const addressed = memberListeners(chooseListeners(options, config), options.join);
+  const between = listenerBetween(addressed, config).name;
+  const security = await secureListeners(addressed, { ...sources, between });
+  const { listeners, ofNodes: tls } = security;
   const cluster = supervision?.cluster ??
-    await clusterOptions(options, { logger, version, listeners, interBrokerListener });
-  return { listeners, cluster };
+    await clusterOptions(options, { logger, version, listeners, config, tls });
+  return { security, cluster };
 }
 
 /** Lines on standard error; those of a shard say which one it is. */
@@ -344,21 +368,4 @@ function announce(
     process.stdout.write(text);
   }
   if (options.readyFile !== undefined) writeReadyFile(options.readyFile, listeners, admin);
-}
-
-/** Without security only processes of this host may come in, unless the operator insists. */
-export function refuseInsecure(
-  addresses: readonly (HostPort | "off" | "default")[],
-  insecure: boolean,
-): void {
-  const open = addresses.find((each): each is HostPort =>
-    typeof each === "object" && !isLoopback(each.host)
-  );
-  if (open === undefined || insecure) return;
-  throw new OperatorError(
-    `refusing to listen on ${formatAddress(open)}`,
-    "anybody who reaches it could read and change everything",
-    "listen on 127.0.0.1, or say --insecure",
-    2,
-  );
 }

@@ -120,6 +120,11 @@ export interface HostPort {
 
 /** What the owner of a socket wants to hear. No callback comes after `onClose`. */
 export interface SocketHandlers {
+  /**
+   * The client of a listener with TLS has ended its handshake: nothing came before. `certificate`: the
+   * one that it has shown and that was found good, in DER; null: none.
+   */
+  onSecure?(certificate: Uint8Array | null): void;
   /** Bytes that arrived. The callee owns them: the array is never reused. */
   onData(bytes: Uint8Array): void;
   /** `pendingBytes` has come back to zero after a write left some. */
@@ -180,6 +185,25 @@ export interface TlsOptions {
   readonly serverName?: string;
   /** False takes any certificate from anybody. Default true. */
   readonly rejectUnauthorized?: boolean;
+  /** False takes a certificate that is trusted whatever its name. Default true. */
+  readonly checksName?: boolean;
+}
+
+/** Whether clients show a certificate: Kafka's `ssl.client.auth`. One that is not good is refused. */
+export type ClientAuth = "none" | "requested" | "required";
+
+/** The versions of TLS that there are, as Kafka names them. */
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** How a listener speaks TLS. Certificates and keys are PEM texts. */
+export interface ListenTlsOptions {
+  /** The listener's certificate with its chain, and its key. */
+  readonly cert: string;
+  readonly key: string;
+  /** Who is trusted to sign certificates of clients. */
+  readonly ca?: string;
+  readonly clientAuth: ClientAuth;
+  readonly versions: readonly TlsVersion[];
 }
 
 /** No TLS with the peer came about. `code` is the library's (`CERT_HAS_EXPIRED`, `ECONNRESET`, …). */
@@ -201,8 +225,16 @@ export interface ConnectOptions {
 
 /** TCP and TLS. */
 export interface Network {
-  /** Binds before it resolves. `accept` returns the handlers of the new connection. */
-  listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Promise<NetworkListener>;
+  /**
+   * Binds before it resolves. `accept` returns the handlers of the new connection. With `tls` it is
+   * called before the handshake, which is bounded by nobody but the owner of the socket; the handlers
+   * hear `onSecure` when it is done, or `onClose` with a `TlsError`.
+   */
+  listen(
+    at: HostPort,
+    accept: (socket: Socket) => SocketHandlers,
+    tls?: ListenTlsOptions,
+  ): Promise<NetworkListener>;
   /**
    * Resolves when connected; rejects on refusal, failure, abort or after `timeoutMs`, and with a
    * `TlsError` where the peer is there but TLS with it fails.

@@ -10,6 +10,8 @@ import { RE2JS, RE2JSException, RE2JSSyntaxException } from "re2js";
 export interface Regex {
   /** Whether all of the text matches. */
   matches(text: string): boolean;
+  /** All of the text and what its groups have matched ("": nothing); null: it does not match. */
+  groups(text: string): readonly string[] | null;
 }
 
 /** The compiled expression, or what is wrong with it, in RE2's words. */
@@ -29,7 +31,12 @@ export function compileRegex(source: string): CompiledRegex {
   }
   try {
     const compiled = RE2JS.compile(source);
-    return { ok: true, regex: { matches: (text) => compiled.matches(text) } };
+    const groups = (text: string) => {
+      const matcher = compiled.matcher(text);
+      if (!matcher.matches()) return null;
+      return Array.from({ length: matcher.groupCount() + 1 }, (_, at) => matcher.group(at) ?? "");
+    };
+    return { ok: true, regex: { matches: (text) => compiled.matches(text), groups } };
   } catch (error) {
     if (error instanceof RE2JSSyntaxException) return { ok: false, why: error.getDescription() };
     if (error instanceof RE2JSException) return { ok: false, why: error.message };

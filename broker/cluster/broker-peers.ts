@@ -35,7 +35,8 @@ export interface BrokerPeersOptions {
   readonly election: Pick<ControllerElection, "controller" | "onChange">;
   /** How this broker proves to others that it belongs to the cluster. */
   readonly authenticate?: Authenticate | undefined;
-  readonly tls?: TlsOptions | undefined;
+  /** Asked for each connection: certificates are renewed. */
+  readonly tls?: (() => TlsOptions) | undefined;
 }
 
 /** A connection that is open or being opened. */
@@ -201,7 +202,7 @@ export class BrokerPeers implements Peers {
       logger,
       signal: abort.signal,
       ...(authenticate === undefined ? {} : { authenticate }),
-      ...(tls === undefined ? {} : { tls }),
+      ...(tls === undefined ? {} : { tls: tls() }),
     });
     const opening: Opening = { address, brokerId, abort, connection, opened: null };
     this.#connections.set(key, opening);

@@ -35,5 +35,8 @@ export interface ClusterOptions {
   readonly secrets: readonly string[];
   /** Null: it does not gossip. */
   readonly gossip: ClusterGossip | null;
-  readonly tls?: TlsOptions;
+  /** Whether the listener between brokers takes some clients for brokers by their certificates. */
+  readonly believesCertificates?: boolean;
+  /** The TLS of that listener, for connections to others, as it is at the moment. */
+  readonly tls?: () => TlsOptions;
 }

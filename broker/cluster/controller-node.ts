@@ -127,7 +127,7 @@ async function startIn(
   const services = controllerServices({
     ...common,
     ...{ io, metadataSource, brokers, stopping: stopping.signal },
-    authorizer: authorizerOf(undefined, config, metadata, secrets),
+    authorizer: authorizerOf(undefined, config, metadata, secrets.length > 0),
     peerAuthentication: peerAuthenticationOf(io, config, secrets),
     apis: new ApiTable(controllerHandlers),
     quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),

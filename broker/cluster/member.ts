@@ -16,7 +16,7 @@ import {
   hostPartitions,
   openDataDirs,
 } from "../foundation.ts";
-import { advertisedAddress, type ListenerInfo } from "../listeners.ts";
+import { advertisedAddress, type ListenerInfo, SecurityProtocols } from "../listeners.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import type { PartitionSet } from "../partition-set.ts";
 import { TopicTrash } from "../topic-trash.ts";
@@ -51,8 +51,6 @@ export interface MemberOptions extends FoundationOptions {
 
 /** How long a broker that stops waits until others lead what it led. */
 const SHUTDOWN_MS = 30_000;
-/** Kafka's `SecurityProtocol`. */
-const PLAINTEXT = 0;
 
 /** A member's foundation, and the member itself. */
 export interface MemberFoundation extends Foundation {
@@ -252,5 +250,6 @@ export class Member implements ClusterServices {
 
 function endpointOf(listener: ListenerInfo): BrokerEndpoint {
   const { host, port } = advertisedAddress({ listener, localAddress: listener.bound });
-  return { name: listener.name, host, port, securityProtocol: PLAINTEXT };
+  const securityProtocol = SecurityProtocols[listener.protocol ?? "PLAINTEXT"];
+  return { name: listener.name, host, port, securityProtocol };
 }

@@ -5,6 +5,7 @@ import { STANDARD_AUTHORIZER, superUsersProblem } from "./access-configs.ts";
 import { BROKER_CONFIGS, type BrokerConfigName, isBrokerConfig } from "./broker-configs.ts";
 import type { ConfigDefinition, ConfigValue, ConfigValues } from "./definitions.ts";
 import { DEVIATING_DEFAULTS } from "./deviations.ts";
+import { listenerPrefix, ofListener, type SslConfigName } from "./ssl-configs.ts";
 import { parseConfigValue, type ParsedConfig } from "./values.ts";
 
 /** Names and value texts, as in a properties file. */
@@ -62,7 +63,7 @@ export class BrokerConfig {
       if (problem !== null) problems.push(problem);
     }
     if (problems.length > 0) return { ok: false, problems };
-    const config = new BrokerConfig(texts);
+    const config = new BrokerConfig(withSmallListeners(texts));
     const conflicts = conflictsOf(config);
     return conflicts.length > 0 ? { ok: false, problems: conflicts } : { ok: true, config };
   }
@@ -77,6 +78,19 @@ export class BrokerConfig {
   /** The value in force. */
   get<N extends BrokerConfigName>(name: N): BrokerConfigValue<N> {
     return this.#parsed(name).value as BrokerConfigValue<N>;
+  }
+
+  /** The value in force for a listener: what is set for it alone, else for all. */
+  ofListener<N extends SslConfigName>(listener: string, name: N): BrokerConfigValue<N> {
+    const text = this.#static.get(`${listenerPrefix(listener)}${name}`);
+    return text === undefined
+      ? this.get(name)
+      : canonical(name, text).value as BrokerConfigValue<N>;
+  }
+
+  /** Whether the value is set for that listener alone. */
+  isSetFor(listener: string, name: SslConfigName): boolean {
+    return this.#static.has(`${listenerPrefix(listener)}${name}`);
   }
 
   /** The canonical text of the value in force. */
@@ -149,6 +163,8 @@ export class BrokerConfig {
 
 /** What is wrong with one broker config, or null. Refused are also values that cannot be served. */
 export function checkBrokerConfig(name: string, text: string): string | null {
+  const shared = ofListener(name);
+  if (shared !== null) return checkBrokerConfig(shared, text);
   if (!isBrokerConfig(name)) {
     const near = didYouMean(name, Object.keys(BROKER_CONFIGS));
     return `Unknown broker config name: ${name}${near === null ? "" : ` (did you mean ${near}?)`}`;
@@ -256,6 +272,13 @@ function conflictsOf(config: BrokerConfig): string[] {
 
 /** As Kafka demands. */
 const DEDUPE_BYTES_PER_THREAD_MIN = 1024 * 1024;
+
+/** The names of listeners in the names of configs are those of the listeners in any case. */
+function withSmallListeners(texts: ConfigTexts): ConfigTexts {
+  const small = (name: string) =>
+    name.replace(/^listener\.name\.[\w-]+/i, (it) => it.toLowerCase());
+  return new Map(Array.from(texts, ([name, text]) => [small(name), text]));
+}
 
 function canonical(name: BrokerConfigName, text: string): ParsedConfig {
   const parsed = parseConfigValue(name, BROKER_CONFIGS[name], text);

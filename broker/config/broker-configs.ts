@@ -23,6 +23,7 @@ import {
   shortConfig,
   stringConfig,
 } from "./definitions.ts";
+import { SSL_CONFIGS } from "./ssl-configs.ts";
 
 const items = listOf({});
 const itemsOrNone = listOf({ mayBeEmpty: true });
@@ -416,7 +417,11 @@ export const KSTREAM_BROKER_CONFIGS = {
 } as const satisfies Record<string, ConfigDefinition>;
 
 /** All broker configs by name. */
-export const BROKER_CONFIGS = { ...KAFKA_BROKER_CONFIGS, ...KSTREAM_BROKER_CONFIGS };
+export const BROKER_CONFIGS = {
+  ...KAFKA_BROKER_CONFIGS,
+  ...SSL_CONFIGS,
+  ...KSTREAM_BROKER_CONFIGS,
+};
 
 /** The name of a broker config. */
 export type BrokerConfigName = keyof typeof BROKER_CONFIGS;

@@ -27,6 +27,8 @@ export const DEVIATING_DEFAULTS: Readonly<Partial<Record<BrokerConfigName, Devia
     reason: "without security, nobody but this host is served unless asked for",
   },
   "log.dir": { value: "data", reason: "data in /tmp is lost at a reboot" },
+  "ssl.keystore.type": { value: "PEM", reason: "no other form is read" },
+  "ssl.truststore.type": { value: "PEM", reason: "no other form is read" },
   "group.initial.rebalance.delay.ms": {
     value: "0",
     reason: "with one broker the first consumer of a group need not wait 3 s for others",

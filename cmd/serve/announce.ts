@@ -40,13 +40,16 @@ export function banner(options: {
   readonly dataDir: string | null;
   readonly durable: Durable;
 }): string {
-  const [first] = options.listeners;
+  const first = options.listeners.find(({ protocol }) => protocol === undefined) ??
+    options.listeners[0];
   const address = first === undefined ? "" : formatAddress(reachable(first));
+  const tls = first?.protocol === "SSL" ? " --tls" : "";
   const lines = [
     `kstream ${options.version} serves Kafka's protocol`,
     "",
     ...options.listeners.map((listener) => {
-      const name = options.listeners.length > 1 ? `${listener.name} ` : "";
+      const isNamed = options.listeners.length > 1 || listener.protocol !== undefined;
+      const name = isNamed ? `${listener.name} ` : "";
       const { bound } = listener;
       const at = formatAddress(reachable(listener));
       const on = formatAddress(bound) === at ? "" : ` (bound to ${formatAddress(bound)})`;
@@ -56,8 +59,8 @@ export function banner(options: {
     `  data            ${options.dataDir ?? "in memory"}`,
     `  acknowledged    ${MEANING[options.durable]}`,
     "",
-    `  try             echo hello | kstream produce greetings -b ${address}`,
-    `                  kstream consume greetings -e -b ${address}`,
+    `  try             echo hello | kstream produce greetings -b ${address}${tls}`,
+    `                  kstream consume greetings -e -b ${address}${tls}`,
     "",
   ];
   return lines.join("\n");

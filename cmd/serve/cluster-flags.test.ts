@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { type ListenerSpec, listenerSpecs } from "../../broker/listeners.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { createLogger, silentLogger } from "../../core/logger.ts";
@@ -29,7 +30,8 @@ const optionsOf = (flags: Partial<ClusterFlags>, listeners: readonly ListenerSpe
     logger: silentLogger,
     version: "1.2.3",
     listeners,
-    interBrokerListener: null,
+    config: BrokerConfig.of(),
+    tls: null,
   });
 
 /** The message of the refusal. */
@@ -105,17 +107,23 @@ test("gossip is told by address where the listener is advertised by name", async
 test("brokers meet, and gossip, on the first listener or the one that is named", async () => {
   const specs = listenerSpecs(["OUT=127.0.0.1:9092", "IN=127.0.0.1:9093"], []);
   const listeners = memberListeners(specs, []);
-  const between = (interBrokerListener: string | null) =>
+  const between = (configs: Parameters<typeof BrokerConfig.of>[0]) =>
     clusterOptions(FLAGS, {
       logger: silentLogger,
       version: "1",
-      listeners,
-      interBrokerListener,
+      listeners: listeners.map((each) => each.name === "IN" ? { ...each, protocol: "SSL" } : each),
+      config: BrokerConfig.of(configs),
+      tls: null,
     });
-  expect((await between(null)).interBrokerListener).toBe("OUT");
-  const named = await between("in");
+  expect((await between({})).interBrokerListener).toBe("OUT");
+  const bySsl = await between({ "security.inter.broker.protocol": "SSL" });
+  expect(bySsl.interBrokerListener).toBe("IN");
+  const named = await between({ "inter.broker.listener.name": "in" });
   expect([named.interBrokerListener, named.gossip?.bind.port]).toEqual(["IN", 19_093]);
-  await expect(between("NONE")).rejects.toThrow("cannot meet on the listener NONE");
+  await expect(between({ "inter.broker.listener.name": "NONE" }))
+    .rejects.toThrow("cannot meet on the listener NONE");
+  await expect(between({ "security.inter.broker.protocol": "SASL_SSL" }))
+    .rejects.toThrow("cannot meet on the listener with SASL_SSL: none has this protocol");
 });
 
 test("the secret is in a file or a variable, with old ones behind it", async () => {
@@ -130,7 +138,13 @@ test("the secret is in a file or a variable, with old ones behind it", async () 
     wallMs: () => 0,
     write: (line) => lines.push(line),
   });
-  const surroundings = { logger, version: "1", listeners: HERE, interBrokerListener: null };
+  const surroundings = {
+    logger,
+    version: "1",
+    listeners: HERE,
+    config: BrokerConfig.of(),
+    tls: null,
+  };
   await clusterOptions({ ...FLAGS, secretFile: file }, surroundings);
   expect(lines).toEqual([]);
   chmodSync(file, 0o644);
@@ -202,4 +216,26 @@ test("a member's number is given, or on its disk", async () => {
   expect(() => nodeIdOnDisk(disk, ["/data"])).toThrow("has no node id");
   await loadMetaProperties({ disk, random: new SimRandom(1) }, { path: "/data", nodeId: 7 });
   expect(nodeIdOnDisk(disk, ["/none", "/data"])).toBe(7);
+});
+
+test("nodes that know one another by certificates need no secret, but names", async () => {
+  const open = memberListeners(listenerSpecs(["10.0.0.5:9092"], []), []);
+  const tls = { options: () => ({}), isMutual: true, principal: "User:CN=node" };
+  const mutual = (superUsers: string, flags: Partial<ClusterFlags> = {}) =>
+    clusterOptions({ ...FLAGS, ...flags }, {
+      logger: silentLogger,
+      version: "1",
+      listeners: open,
+      config: BrokerConfig.of({ "super.users": superUsers }),
+      tls,
+    });
+  const options = await mutual("User:admin;User:CN=node");
+  expect(options).toMatchObject({ secrets: [], believesCertificates: true, gossip: null });
+  const both = await mutual("User:CN=node", { clusterSecret: SECRET, join: ["10.0.0.6:1"] });
+  expect(both.gossip?.join).toEqual([{ host: "10.0.0.6", port: 1 }]);
+  await expect(mutual("User:CN=other")).rejects.toThrow(
+    "the other nodes would not take this one for a node: its certificate is User:CN=node",
+  );
+  await expect(mutual("User:CN=node", { join: ["10.0.0.6:1"] }))
+    .rejects.toThrow("--join needs the cluster's secret");
 });

@@ -2,8 +2,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { hostname } from "node:os";
-import type { ClusterOptions } from "../../broker/cluster/cluster-options.ts";
+import type { ClusterGossip, ClusterOptions } from "../../broker/cluster/cluster-options.ts";
 import { checkSecrets } from "../../broker/cluster/cluster-secret.ts";
+import { superUsersOf } from "../../broker/config/access-configs.ts";
+import type { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { formatAddress, isLoopback, type ListenerSpec } from "../../broker/listeners.ts";
 import { etcdStoreAt, parseEtcdUrl } from "../../cluster/etcd/etcd-url.ts";
 import { isIpAddress } from "../../core/ip-address.ts";
@@ -11,6 +13,7 @@ import type { HostPort } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { reasonOf } from "../reason.ts";
 import { type ClusterFlags, refuse } from "./cluster-flags.ts";
+import type { NodesTls } from "./listener-security.ts";
 import { loadPercent } from "./load.ts";
 
 /** The port for gossip, from that of the first listener. */
@@ -32,14 +35,15 @@ export interface ClusterSurroundings {
   readonly version: string;
   /** As `memberListeners` gives them. */
   readonly listeners: readonly ListenerSpec[];
-  /** `inter.broker.listener.name` */
-  readonly interBrokerListener: string | null;
+  readonly config: BrokerConfig;
+  /** The TLS of the listener between nodes. */
+  readonly tls: NodesTls | null;
 }
 
 /** The options of a member. Throws an `OperatorError` (usage). */
 export async function clusterOptions(
   flags: ClusterFlags,
-  { logger, version, listeners, interBrokerListener }: ClusterSurroundings,
+  { logger, version, listeners, config, tls }: ClusterSurroundings,
 ): Promise<ClusterOptions> {
   const { cluster: name = "", metadata } = flags;
   if (metadata === undefined) {
@@ -51,11 +55,10 @@ export async function clusterOptions(
   }
   const store = etcdStoreAt(parseEtcdUrl(metadata), (path) => textOf(path, "--metadata"));
   const secrets = secretsOf(flags, logger);
-  refuseStrangers(listeners, secrets);
-  const between = listenerBetween(listeners, interBrokerListener);
-  const advertised = between.advertised?.host ?? between.bind.host;
-  const port = gossipPortOf(flags.gossipPort, between.bind.port);
-  const bindHost = await addressOf(between.bind.host, null);
+  const meeting = listenerBetween(listeners, config);
+  const isMutual = tls?.isMutual === true;
+  if (isMutual) refuseNameless(tls, config);
+  else refuseStrangers(listeners, secrets);
   return {
     name,
     quorum: {
@@ -64,28 +67,74 @@ export async function clusterOptions(
       ...(flags.timings === "lan" && { leaseTtlMs: LAN_LEASE_TTL_MS }),
     },
     host: flags.host ?? hostname(),
-    interBrokerListener: between.name,
+    interBrokerListener: meeting.name,
     secrets,
-    gossip: {
-      bind: { host: bindHost, port },
-      advertise: { host: await addressOf(advertised, bindHost), port },
-      join: flags.join.flatMap(joinAddresses),
-      version,
-      loadPercent: loadPercent(),
-      ...(flags.timings !== undefined && { timings: flags.timings }),
-    },
+    believesCertificates: isMutual,
+    ...(tls !== null && { tls: tls.options }),
+    gossip: isMutual && secrets.length === 0
+      ? withoutGossip(flags)
+      : await gossipOptions(flags, meeting, version),
   };
 }
 
-/** The listener that brokers use among themselves: the one that is named, else the first. */
-function listenerBetween(listeners: readonly ListenerSpec[], name: string | null): ListenerSpec {
-  const found = name === null
+async function gossipOptions(
+  flags: ClusterFlags,
+  { bind, advertised }: ListenerSpec,
+  version: string,
+): Promise<ClusterGossip> {
+  const port = gossipPortOf(flags.gossipPort, bind.port);
+  const bindHost = await addressOf(bind.host, null);
+  return {
+    bind: { host: bindHost, port },
+    advertise: { host: await addressOf(advertised?.host ?? bind.host, bindHost), port },
+    join: flags.join.flatMap(joinAddresses),
+    version,
+    loadPercent: loadPercent(),
+    ...(flags.timings !== undefined && { timings: flags.timings }),
+  };
+}
+
+/** Gossip's packets are sealed with keys from the secret; certificates seal none. */
+function withoutGossip({ join, gossipPort }: ClusterFlags): null {
+  if (join.length === 0 && gossipPort === undefined) return null;
+  throw refuse(
+    `${join.length > 0 ? "--join" : "--gossip-port"} needs the cluster's secret`,
+    "without it there are no keys for gossip; certificates are for calls between nodes",
+    "give all nodes --secret-file too, or leave it out: nodes find one another in etcd",
+  );
+}
+
+/** A node whose name the others do not take for a node's would be refused by all of them. */
+function refuseNameless({ principal }: NodesTls, config: BrokerConfig): void {
+  if (superUsersOf(config.get("super.users")).includes(principal ?? "")) return;
+  throw refuse(
+    "the other nodes would not take this one for a node",
+    `its certificate is ${principal ?? "nobody's"}, which is not in super.users`,
+    `give all nodes --set "super.users=${principal ?? "User:CN=…"}", separated by ; where they ` +
+      "have several names",
+  );
+}
+
+/**
+ * The listener that brokers use among themselves: `inter.broker.listener.name`, else the first of
+ * `security.inter.broker.protocol`, else the first.
+ */
+export function listenerBetween(
+  listeners: readonly ListenerSpec[],
+  config: BrokerConfig,
+): ListenerSpec {
+  const name = config.get("inter.broker.listener.name");
+  const isByProtocol = name === null && config.isSet("security.inter.broker.protocol");
+  const wanted = config.get("security.inter.broker.protocol");
+  const found = isByProtocol
+    ? listeners.find(({ protocol = "PLAINTEXT" }) => protocol === wanted)
+    : name === null
     ? listeners[0]
     : listeners.find((listener) => listener.name === name.toUpperCase());
   if (found !== undefined) return found;
   throw refuse(
-    `brokers cannot meet on the listener ${name}`,
-    "nothing listens by that name",
+    `brokers cannot meet on the listener ${isByProtocol ? `with ${wanted}` : name}`,
+    isByProtocol ? "none has this protocol" : "nothing listens by that name",
     `set inter.broker.listener.name to one of ${listeners.map((each) => each.name).join(", ")}`,
   );
 }
@@ -174,7 +223,8 @@ function refuseStrangers(listeners: readonly ListenerSpec[], secrets: readonly s
   throw refuse(
     "a cluster across hosts needs a secret",
     `whoever reaches ${formatAddress(open.bind)} could pass for one of its nodes`,
-    "make one with: openssl rand -base64 32 > secret; give all nodes --secret-file secret",
+    "make one with: openssl rand -base64 32 > secret; give all nodes --secret-file secret (or let " +
+      "them meet with certificates: --tls-cert, --tls-key, --tls-ca)",
   );
 }
 

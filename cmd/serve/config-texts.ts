@@ -7,7 +7,12 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
-import { type ListenerSpec, listenerSpecs } from "../../broker/listeners.ts";
+import {
+  DEFAULT_LISTENER,
+  type ListenerSpec,
+  listenerSpecs,
+  type SecurityProtocol,
+} from "../../broker/listeners.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { parseProperties } from "./properties.ts";
 import { reasonOf } from "../reason.ts";
@@ -88,9 +93,13 @@ function* flatten(table: object, prefix: string): Iterable<[string, string]> {
   }
 }
 
-/** The listeners from flags, else from `listeners` and `advertised.listeners`. */
+/** The listeners from flags, else from `listeners` and `advertised.listeners`, with their protocols. */
 export function chooseListeners(
-  flags: { readonly listen: readonly string[]; readonly advertise: readonly string[] },
+  flags: {
+    readonly listen: readonly string[];
+    readonly advertise: readonly string[];
+    readonly tlsCert?: string | undefined;
+  },
   config: BrokerConfig,
 ): ListenerSpec[] {
   const fromConfig = (name: "listeners" | "advertised.listeners"): string[] => {
@@ -101,27 +110,30 @@ export function chooseListeners(
       !controllers.some((controller) => text.startsWith(`${controller}://`))
     );
   };
-  const listeners = listenerSpecs(
+  return listenerSpecs(
     flags.listen.length > 0 ? flags.listen : fromConfig("listeners"),
     flags.advertise.length > 0 ? flags.advertise : fromConfig("advertised.listeners"),
-  );
-  for (const { name } of listeners) refuseSecurity(name, config);
-  return listeners;
+    flags.tlsCert === undefined ? DEFAULT_LISTENER : "SSL",
+  ).map((listener) => {
+    const protocol = protocolOf(listener.name, config);
+    return protocol === "PLAINTEXT" ? listener : { ...listener, protocol };
+  });
 }
 
-/** A listener that was to be encrypted or authenticated must not be served in plain text. */
-function refuseSecurity(name: string, config: BrokerConfig): void {
+/** What a listener speaks. One that was to be secured must not be served in plain text. */
+function protocolOf(name: string, config: BrokerConfig): SecurityProtocol {
+  const map = config.get("listener.security.protocol.map");
   const protocols = new Map(
-    config.get("listener.security.protocol.map").split(",").map((entry): [string, string] => {
+    map.split(",").map((entry): [string, string] => {
       const [listener = "", protocol = ""] = entry.split(":");
       return [listener.trim().toUpperCase(), protocol.trim().toUpperCase()];
     }),
   );
   const protocol = protocols.get(name.toUpperCase()) ?? "PLAINTEXT";
-  if (protocol === "PLAINTEXT") return;
+  if (protocol === "PLAINTEXT" || protocol === "SSL") return protocol;
   throw new OperatorError(
     `the listener ${name} wants ${protocol}`,
-    "there is no security yet, only PLAINTEXT",
+    "there are PLAINTEXT and SSL, no SASL for clients yet",
     "rename it, or change listener.security.protocol.map",
     2,
   );

@@ -111,7 +111,10 @@ test("listeners come from the flags, else from the configs, without a controller
 test("a listener that is to be secured is refused, not served in plain text", () => {
   const none = { listen: [], advertise: [] };
   const of = (...texts: [string, string][]) => parseConfig(new Map(texts));
-  expect(() => chooseListeners(none, of(["listeners", "SSL://127.0.0.1:9093"]))).toThrow("SSL");
+  const [ssl] = chooseListeners(none, of(["listeners", "SSL://127.0.0.1:9093"]));
+  expect(ssl).toMatchObject({ name: "SSL", protocol: "SSL" });
+  const [flagged] = chooseListeners({ ...none, listen: ["127.0.0.1:1"], tlsCert: "x" }, of());
+  expect(flagged).toMatchObject({ name: "SSL", protocol: "SSL" });
   const mapped = of(["listener.security.protocol.map", "IN:PLAINTEXT, OUT:SASL_SSL"]);
   expect(chooseListeners({ ...none, listen: ["IN=127.0.0.1:1"] }, mapped)[0]?.name).toBe("IN");
   expect(() => chooseListeners({ ...none, listen: ["OUT=127.0.0.1:1"] }, mapped)).toThrow(

@@ -12,6 +12,8 @@ export interface BrokerProcess {
   /** `host:port` of the first listener. */
   readonly bootstrap: string;
   readonly port: number;
+  /** `host:port` of all listeners. */
+  readonly addresses: readonly string[];
   /** The URL of the admin API, or null if it is off. */
   readonly admin: string | null;
   readonly pid: number;
@@ -22,7 +24,7 @@ export interface BrokerProcess {
    * The first match in what it has written, once there is one, or fails after 10 s. Being ready is
    * told by a file, and what it wrote before may come through the pipe after that.
    */
-  outputHas(pattern: RegExp): Promise<RegExpExecArray>;
+  outputHas(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
   /** SIGTERM (or `signal`), then waits for the end and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number>;
 }
@@ -34,6 +36,8 @@ export interface BrokerProcessOptions {
   readonly logDirs?: readonly string[];
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Values of `--listen`, in place of one on the port; empty: none. */
+  readonly listen?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** How long it may take until it can serve; default 30 s. */
@@ -58,8 +62,7 @@ export async function startBrokerProcess(
     ...(options.logDirs === undefined
       ? ["--data", dataDir]
       : ["--set", `log.dirs=${options.logDirs.join(",")}`]),
-    "--listen",
-    `127.0.0.1:${options.port ?? 0}`,
+    ...(options.listen ?? [`127.0.0.1:${options.port ?? 0}`]).flatMap((at) => ["--listen", at]),
     "--ready-file",
     readyFile,
     ...(options.args ?? []),
@@ -93,12 +96,13 @@ export async function startBrokerProcess(
   return {
     bootstrap: `127.0.0.1:${address[1]}`,
     port: Number(address[1]),
+    addresses: ready.split("\n").filter((line) => /^[^/]+:\d+$/.test(line)),
     admin: /^http:\/\/.+$/m.exec(ready)?.[0] ?? null,
     pid: child.pid,
     dataDir,
     output: () => output,
-    outputHas: async (pattern) => {
-      const deadline = Date.now() + 10_000;
+    outputHas: async (pattern, withinMs = 10_000) => {
+      const deadline = Date.now() + withinMs;
       for (;;) {
         const match = pattern.exec(output);
         if (match !== null) return match;

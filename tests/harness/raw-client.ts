@@ -3,7 +3,7 @@
  * it sends any bytes and reads responses in the order in which they come.
  */
 import { bunNetwork } from "../../core/io/bun/network.ts";
-import type { Socket } from "../../core/io.ts";
+import type { Socket, TlsOptions } from "../../core/io.ts";
 import {
   decodeResponse,
   decodeResponseHeader,
@@ -29,14 +29,18 @@ export class RawClient {
     this.closed = new Promise((resolve) => this.#onClosed = resolve);
   }
 
-  static async connect(port: number, host = "127.0.0.1"): Promise<RawClient> {
+  static async connect(
+    port: number,
+    host = "127.0.0.1",
+    tls?: TlsOptions,
+  ): Promise<RawClient> {
     const early: Uint8Array[] = [];
     let client: RawClient | null = null;
     const socket = await bunNetwork.connect({ host, port }, {
       onData: (bytes) => client === null ? early.push(bytes) : client.#onData(bytes),
       onDrain: () => {},
       onClose: () => client === null ? undefined : client.#onClose(),
-    }, { timeoutMs: 5_000 });
+    }, { timeoutMs: 5_000, ...(tls !== undefined && { tls }) });
     client = new RawClient(socket);
     for (const bytes of early) client.#onData(bytes);
     return client;

@@ -3,6 +3,7 @@ import type { BrokerConfigName } from "../broker-configs.ts";
 import { GROUP_BROKER_DEFAULTS } from "../group-configs.ts";
 import { TOPIC_SYNONYMS } from "../topic-configs.ts";
 import { GROUP_DOCUMENTATION } from "./groups.ts";
+import { SSL_DOCUMENTATION } from "./ssl.ts";
 import { TOPIC_DOCUMENTATION } from "./topics.ts";
 
 const NO_TIER =
@@ -21,6 +22,7 @@ const OTHERWISE = "For something that is built otherwise here: known and checked
 
 /** Texts of those that do not stand for a config of topics or groups, or bound one. */
 const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
+  ...SSL_DOCUMENTATION,
   "add.partitions.to.txn.retry.backoff.max.ms": OTHERWISE,
   "add.partitions.to.txn.retry.backoff.ms": OTHERWISE,
   "advertised.listeners":
@@ -106,7 +108,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "group.streams.max.size": "Most members of a streams group.",
   "group.streams.max.standby.replicas": "Most standby tasks that a streams group may ask for.",
   "initial.broker.registration.timeout.ms": QUORUM,
-  "inter.broker.listener.name": SECURITY,
+  "inter.broker.listener.name":
+    "The listener on which brokers of a cluster meet. Default: the first of the protocol in security.inter.broker.protocol where that is set, else the first.",
   "kafka.metrics.polling.interval.secs": METRICS,
   "kafka.metrics.reporters": METRICS,
   "kstream.shards":
@@ -119,8 +122,7 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "How long a deleted topic is kept, to be restored with `kstream topic undo`. 0 keeps nothing.",
   "leader.imbalance.check.interval.seconds":
     "How often it is looked for partitions that another replica should lead.",
-  "listener.security.protocol.map":
-    "Security protocol of each listener's name. Only PLAINTEXT is served yet.",
+  "listener.security.protocol.map": "Security protocol of each listener's name: PLAINTEXT or SSL.",
   "listeners":
     "Addresses that clients connect to, as NAME://host:port,…; port 0 takes any free one.",
   "log.cleaner.backoff.ms": "How long the cleaner sleeps when no log is dirty enough.",
@@ -230,7 +232,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "replication.quota.window.num": REPLICATION,
   "replication.quota.window.size.seconds": REPLICATION,
   "request.timeout.ms": OTHERWISE,
-  "security.inter.broker.protocol": SECURITY,
+  "security.inter.broker.protocol":
+    "The protocol of the listener on which brokers of a cluster meet, where inter.broker.listener.name does not say which it is.",
   "security.providers": SECURITY,
   "share.coordinator.append.linger.ms": OTHERWISE,
   "share.coordinator.cached.buffer.max.bytes": OTHERWISE,

@@ -106,6 +106,9 @@ function optionsOf(fields: Fields): ServeOptions {
     gossipPort: fields.optionalText("gossipPort"),
     secretFile: fields.optionalText("secretFile"),
     clusterSecret: fields.optionalText("clusterSecret"),
+    tlsCert: fields.optionalText("tlsCert"),
+    tlsKey: fields.optionalText("tlsKey"),
+    tlsCa: fields.optionalText("tlsCa"),
     timings: fields.optionalText("timings") === "lan" ? "lan" : undefined,
   };
 }

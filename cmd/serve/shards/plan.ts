@@ -79,7 +79,7 @@ function plan(
 /** What is the same for all; the rest is for the supervisor, or for one of them. */
 function flagsForAll(options: ServeOptions): ServeOptions {
   const { insecure, logLevel, logFormat, cluster, metadata, host } = options;
-  const { secretFile, clusterSecret, timings } = options;
+  const { secretFile, clusterSecret, timings, tlsCert, tlsKey, tlsCa } = options;
   return {
     ...{
       insecure,
@@ -91,6 +91,9 @@ function flagsForAll(options: ServeOptions): ServeOptions {
       secretFile,
       clusterSecret,
       timings,
+      tlsCert,
+      tlsKey,
+      tlsCa,
     },
     ...{ listen: [], advertise: [], topic: [], set: [], join: options.join },
   };

@@ -8,18 +8,18 @@ import {
   type ControllerNode,
   startControllerNode,
 } from "../../../broker/cluster/controller-node.ts";
-import { DEFAULT_LISTENER } from "../../../broker/listeners.ts";
 import { bunCodecs } from "../../../core/compression/bun.ts";
 import { bunIo } from "../../../core/io/bun/index.ts";
 import { type Io, sleep } from "../../../core/io.ts";
-import type { Logger } from "../../../core/logger.ts";
+import { type Logger, silentLogger } from "../../../core/logger.ts";
 import { OperatorError } from "../../../core/operator-error.ts";
 import { LOCK_FILE } from "../../../storage/names.ts";
-import { brokerConfigTexts, refuseInsecure, serveLogger, type ServeOptions } from "../../serve.ts";
+import { brokerConfigTexts, serveLogger, type ServeOptions } from "../../serve.ts";
 import { parseAdminAddress } from "../admin-address.ts";
 import { isMember, NODE_ID_MAX, nodeIdOnDisk, refuse } from "../cluster-flags.ts";
-import { memberListeners } from "../cluster-member.ts";
+import { listenerBetween, memberListeners } from "../cluster-member.ts";
 import { chooseListeners, dataDirsOf, parseConfig } from "../config-texts.ts";
+import { refuseInsecure, secureListeners, speaksTls } from "../listener-security.ts";
 import { workerOffload } from "../offload.ts";
 import type { Parent } from "../parent.ts";
 import { die, endOnStrayErrors, EXIT_FAILED, listenForSignals } from "../process.ts";
@@ -82,17 +82,17 @@ interface Prepared {
 }
 
 /** Says at once, in one line, what no shard could be started with. */
-async function prepare(options: ServeOptions, shards: number, { disk }: Io): Promise<Prepared> {
+async function prepare(
+  options: ServeOptions,
+  shards: number,
+  { clock, disk }: Io,
+): Promise<Prepared> {
   const isClustered = isMember(options);
   refuseForShards(options);
   const texts = await brokerConfigTexts(options);
   const config = parseConfig(texts);
   if (config.get("kstream.storage") === "memory") refuseMemory();
-  const listeners = memberListeners(chooseListeners(options, config), options.join);
-  refuseInsecure(
-    [...listeners.map(({ bind }) => bind), parseAdminAddress(options.admin ?? null)],
-    options.insecure === true,
-  );
+  await checkListeners(options, config, isClustered, clock);
   options.topic.forEach(parseTopicSpec);
   const dirs = dataDirsOf(config);
   checkLayout(disk, dirs, shards, !isClustered);
@@ -102,6 +102,27 @@ async function prepare(options: ServeOptions, shards: number, { disk }: Io): Pro
     : onDisk ?? nodeIdOnDisk(disk, dirs);
   const plans = planShards({ options, texts, config, shards, firstNodeId: first });
   return { config, texts, plans };
+}
+
+/** Each shard reads keys and certificates for itself; what is wrong with them is said once, before. */
+async function checkListeners(
+  options: ServeOptions,
+  config: BrokerConfig,
+  isClustered: boolean,
+  { wallMs: nowMs }: Io["clock"],
+): Promise<void> {
+  const addressed = memberListeners(chooseListeners(options, config), options.join);
+  const between = listenerBetween(addressed, config);
+  if (!isClustered && speaksTls(between.protocol)) {
+    throw refuse(
+      `shards cannot meet on the listener ${between.name}, which speaks TLS`,
+      "they are on one host, and know one another by a secret of their own",
+      "give them one more: --listen INSIDE=127.0.0.1:9192 --set inter.broker.listener.name=INSIDE",
+    );
+  }
+  const sources = { config, flags: options, logger: silentLogger, nowMs, between: between.name };
+  const { listeners } = await secureListeners(addressed, sources);
+  refuseInsecure(listeners, parseAdminAddress(options.admin ?? null), options.insecure === true);
 }
 
 function refuseForShards({ memory, dev }: ServeOptions): void {
@@ -150,8 +171,7 @@ async function startController(
   options: ServeOptions,
 ): Promise<StartedController> {
   const [dir = ""] = dataDirsOf(config);
-  const listener = config.get("inter.broker.listener.name")?.toUpperCase() ??
-    chooseListeners(options, config)[0]?.name ?? DEFAULT_LISTENER;
+  const listener = listenerBetween(chooseListeners(options, config), config).name;
   const secret = Buffer.from(io.random.bytes(SECRET_BYTES)).toString("base64url");
   const fatal = (error: Error) => die(logger, "the controller of the shards cannot go on", error);
   const node = await startControllerNode({

@@ -14,6 +14,7 @@ import type {
   Chunk,
   ConnectOptions,
   HostPort,
+  ListenTlsOptions,
   Network,
   NetworkListener,
   Socket,
@@ -42,8 +43,16 @@ class BunSocket implements Socket {
   #closed = false;
   /** Inside Bun's `open` callback, where closing a socket wedges the event loop (Bun 1.4.5). */
   #opening = true;
+  /** Of a listener with TLS: nothing may be written yet. */
+  #handshaking: boolean;
 
-  constructor(readonly raw: Bun.Socket<BunSocket | null>) {
+  /** `security`: how it is secured; `handshaking`: it will be, then by TLS. */
+  constructor(
+    readonly raw: Bun.Socket<BunSocket | null>,
+    private readonly security: "plain" | "tls",
+    handshaking = false,
+  ) {
+    this.#handshaking = handshaking;
     this.local = hostPort(raw.localAddress, raw.localPort);
     this.remote = hostPort(raw.remoteAddress, raw.remotePort);
     raw.setNoDelay(true);
@@ -76,6 +85,7 @@ class BunSocket implements Socket {
 
   end(): void {
     if (this.#closed || this.#ending) return;
+    if (this.#handshaking) return this.destroy();
     this.#ending = true;
     if (this.#opening) setImmediate(() => this.#flush());
     else this.#flush();
@@ -85,6 +95,15 @@ class BunSocket implements Socket {
     if (this.#closed) return;
     if (this.#opening) setImmediate(() => this.raw.terminate());
     else this.raw.terminate();
+  }
+
+  /** The handshake is done. */
+  secured(certificate: Uint8Array | null): void {
+    if (this.#closed) return;
+    this.#handshaking = false;
+    this.handlers?.onSecure?.(certificate);
+    this.#flush();
+    this.#reportDrained();
   }
 
   /** The system has room again. */
@@ -109,7 +128,7 @@ class BunSocket implements Socket {
   }
 
   #flush(): void {
-    if (this.#closed || this.#blocked) return;
+    if (this.#closed || this.#blocked || this.#handshaking) return;
     let next = 0;
     while (next < this.#queue.length && !this.#blocked) next = this.#writeFrom(next);
     if (next === this.#queue.length) this.#queue = [];
@@ -150,7 +169,7 @@ class BunSocket implements Socket {
 
   #sendRegion(region: OutgoingRegion, index: number): number {
     const before = region.length;
-    const outcome = region.send(this.raw);
+    const outcome = region.send(this.raw, this.security);
     this.pendingBytes -= before - region.length;
     if (outcome === "sent") return index + 1;
     this.#blocked = true;
@@ -181,17 +200,35 @@ const common = {
   binaryType: "uint8array",
 } as const;
 
-function listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): NetworkListener {
+function listen(
+  at: HostPort,
+  accept: (socket: Socket) => SocketHandlers,
+  tls?: ListenTlsOptions,
+): NetworkListener {
+  const security = tls === undefined ? "plain" : "tls";
   const server = Bun.listen<BunSocket | null>({
     hostname: at.host,
     port: at.port,
     data: null,
+    ...(tls === undefined ? {} : { tls: bunListenTls(tls) }),
     socket: {
       ...common,
       open(raw) {
-        const socket = new BunSocket(raw);
+        const socket = new BunSocket(raw, security, security === "tls");
         raw.data = socket;
         socket.handlers = accept(socket);
+      },
+      handshake(raw, success, error) {
+        if (tls === undefined) return;
+        const certificate = raw.getPeerX509Certificate()?.raw ?? null;
+        const failure = clientFailure(tls, raw.authorized, certificate, success, error);
+        if (failure === null) {
+          // What Bun gives out it may use again.
+          return raw.data?.secured(certificate === null ? null : new Uint8Array(certificate));
+        }
+        raw.data?.closed(failure);
+        // The alert that says why goes out first, where there is one.
+        setImmediate(() => raw.end());
       },
     },
   });
@@ -199,6 +236,36 @@ function listen(at: HostPort, accept: (socket: Socket) => SocketHandlers): Netwo
     address: { host: server.hostname, port: server.port },
     close: () => server.stop(false),
   };
+}
+
+/** Bits of OpenSSL's options that forbid a version. */
+const NO_TLS_1_2 = 0x0800_0000;
+const NO_TLS_1_3 = 0x2000_0000;
+
+function bunListenTls({ cert, key, ca, clientAuth, versions }: ListenTlsOptions): Bun.TLSOptions {
+  return {
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    requestCert: clientAuth !== "none",
+    rejectUnauthorized: clientAuth === "required",
+    secureOptions: (versions.includes("TLSv1.2") ? 0 : NO_TLS_1_2) |
+      (versions.includes("TLSv1.3") ? 0 : NO_TLS_1_3),
+  };
+}
+
+/** Why a client is not let in, or null. Who need show no certificate must not show a bad one. */
+function clientFailure(
+  { clientAuth }: ListenTlsOptions,
+  isAuthorized: boolean,
+  certificate: Uint8Array | null,
+  success: boolean,
+  error: Error | null,
+): TlsError | null {
+  const isRefused = clientAuth === "required" && !isAuthorized ||
+    clientAuth === "requested" && certificate !== null && !isAuthorized;
+  if (success && !isRefused) return null;
+  return new TlsError(codeOf(error), error?.message ?? "the handshake failed");
 }
 
 function connect(
@@ -231,7 +298,7 @@ function connect(
     signal?.addEventListener("abort", onAbort, { once: true });
     const use = (raw: Bun.Socket<BunSocket | null>) => {
       if (!settle()) return raw.terminate();
-      const socket = new BunSocket(raw);
+      const socket = new BunSocket(raw, options.tls === undefined ? "plain" : "tls");
       raw.data = socket;
       socket.handlers = handlers;
       resolve(socket);
@@ -275,9 +342,10 @@ function failureOf(error: unknown, tls: TlsOptions | undefined): Error {
 
 /** Never empty: Bun takes an empty object for no TLS at all. */
 function bunTls(tls: TlsOptions): Bun.TLSOptions {
-  const { ca, cert, key, serverName, rejectUnauthorized = true } = tls;
+  const { ca, cert, key, serverName, checksName = true, rejectUnauthorized = true } = tls;
   return {
-    rejectUnauthorized,
+    // What is wrong is told all the same: see `isAccepted`.
+    rejectUnauthorized: rejectUnauthorized && checksName,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
@@ -288,6 +356,7 @@ function bunTls(tls: TlsOptions): Bun.TLSOptions {
 /** Bun reports a bad certificate as a failed handshake also where any will do. */
 function isAccepted(tls: TlsOptions, failure: TlsError): boolean {
   const trouble = tlsTrouble(failure.code, failure.message);
+  if (tls.checksName === false && trouble === "wrong-name") return true;
   return tls.rejectUnauthorized === false &&
     (trouble === "untrusted" || trouble === "wrong-name" || trouble === "expired");
 }
@@ -299,6 +368,6 @@ function codeOf(error: Error | null): string {
 /** TCP and TLS of this host. Failures to bind or connect carry the system's `code` (`EADDRINUSE`, …). */
 export const bunNetwork: Network = {
   // Bun binds synchronously and throws; the seam answers with a promise.
-  listen: (at, accept) => Promise.try(() => listen(at, accept)),
+  listen: (at, accept, tls) => Promise.try(() => listen(at, accept, tls)),
   connect,
 };

@@ -37,14 +37,18 @@ export class OutgoingRegion {
     this.#opened = openOrNull(region);
   }
 
-  /** Sends as much as the socket takes. `full`: to be called again when it has room. */
-  send(socket: RawSocket): "sent" | "full" | "failed" {
+  /**
+   * Sends as much as the socket takes. `full`: to be called again when it has room. Under TLS the bytes
+   * have to pass through this process.
+   */
+  send(socket: RawSocket, security: "plain" | "tls"): "sent" | "full" | "failed" {
     try {
       if (this.#opened === null) return "failed";
       const { file } = this.#opened;
       while (this.length > 0) {
-        const sent = file instanceof BunDiskFile && socket.fd !== undefined
-          ? sendFile(socket.fd, file.fd, this.#position, this.length)
+        const { fd } = socket;
+        const sent = security === "plain" && file instanceof BunDiskFile && fd !== undefined
+          ? sendFile(fd, file.fd, this.#position, this.length)
           : 0;
         if (sent > 0) {
           this.#advance(sent);

@@ -206,7 +206,9 @@ export class BrokerLifecycle {
       return this.#take(response);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      const isRefused = error.failure === "authentication";
+      // Who has been a member may only have other certificates already than the controller.
+      const isRefused = error.failure === "authentication" ||
+        error.failure === "tls" && this.#epoch < 0;
       const code = isRefused ? Errors.CLUSTER_AUTHORIZATION_FAILED : Errors.NETWORK_EXCEPTION;
       return { error: code, why: error.message };
     }

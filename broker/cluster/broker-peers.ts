@@ -11,6 +11,7 @@ import {
   type RequestOptions,
   type VersionRange,
 } from "../../core/connection.ts";
+import type { ConnectionFailure } from "../../core/connection-error.ts";
 import {
   type Clock,
   type HostPort,
@@ -57,6 +58,8 @@ const BACKOFF_MS_MIN = 20;
 const BACKOFF_MS_MAX = 1000;
 /** The use of connections that have no use of their own. */
 const REQUESTS = "requests";
+/** What does not pass by itself. */
+const FINAL: ReadonlySet<ConnectionFailure> = new Set(["unsupported", "authentication", "tls"]);
 const NOWHERE: HostPort = { host: "", port: 0 };
 
 /** See the head of the file. `close` it. */
@@ -133,7 +136,7 @@ export class BrokerPeers implements Peers {
           if (!(error instanceof ConnectionError)) throw error;
           if (error.failure === "aborted" && signal?.aborted === true) throw error;
           // Another try says the same.
-          if (error.failure === "unsupported" || error.failure === "authentication") throw error;
+          if (FINAL.has(error.failure)) throw error;
           failure = error;
         }
       }

@@ -28,6 +28,7 @@ import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
 import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
+import { tlsListeners } from "./suites/tls-listeners.ts";
 import { topicOperations } from "./suites/topic-operations.ts";
 import { transactionSemantics } from "./suites/transaction-semantics.ts";
 
@@ -55,6 +56,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   streamsEos,
   connect,
   security,
+  tlsListeners,
   npmPackage,
   etcd,
 ];

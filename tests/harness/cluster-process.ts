@@ -19,6 +19,10 @@ export interface ClusterProcessOptions {
   readonly etcdMembers?: number;
   /** More flags of `serve`, for all brokers. */
   readonly args?: readonly string[];
+  /** More flags of one broker. */
+  readonly argsOf?: (nodeId: number) => readonly string[];
+  /** Whether nodes share a secret, and gossip. Default: true. */
+  readonly hasSecret?: boolean;
   readonly readyWithinMs?: number;
 }
 
@@ -81,23 +85,19 @@ export class ClusterProcess {
     const gossipPort = this.#gossipPorts.get(nodeId) ?? (await freePorts(1))[0] ?? 0;
     this.#gossipPorts.set(nodeId, gossipPort);
     const others = [...this.#gossipPorts.values()].filter((port) => port !== gossipPort);
+    const { hasSecret = true } = this.options;
     const broker = await startBrokerProcess({
       dataDir: join(this.dir, `node${nodeId}`),
       port: this.#ports.get(nodeId) ?? 0,
       readyWithinMs: this.options.readyWithinMs ?? 60_000,
-      env: { KSTREAM_CLUSTER_SECRET: secrets },
+      env: hasSecret ? { KSTREAM_CLUSTER_SECRET: secrets } : {},
       args: [
         ...["--cluster", "test", "--metadata", this.metadata, "--node-id", String(nodeId)],
-        ...[
-          "--host",
-          `machine${nodeId}`,
-          "--gossip-port",
-          String(gossipPort),
-          "--admin",
-          "127.0.0.1:0",
-        ],
-        ...others.flatMap((port) => ["--join", `127.0.0.1:${port}`]),
+        ...["--host", `machine${nodeId}`, "--admin", "127.0.0.1:0"],
+        ...(hasSecret ? ["--gossip-port", String(gossipPort)] : []),
+        ...(hasSecret ? others : []).flatMap((port) => ["--join", `127.0.0.1:${port}`]),
         ...this.options.args ?? [],
+        ...this.options.argsOf?.(nodeId) ?? [],
         ...args,
       ],
     });

@@ -116,9 +116,10 @@ export class TlsHandshake implements SocketHandlers {
 /** What the library's words mean; null: the client has only looked whether somebody listens. */
 export function troubleOf(error: TlsError): Trouble | null {
   const words = error.message.toUpperCase();
-  if (/ALERT.*(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)/.test(words)) {
+  // OpenSSL breaks off TLS 1.3 with an alert that BoringSSL cannot read.
+  if (/ALERT.*(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_UNKNOWN)|BAD_PACKET_LENGTH/.test(words)) {
     return {
-      what: "it does not trust this broker's certificate",
+      what: "it broke off, as who does not trust this broker's certificate",
       whatToDo: "give the client the CA that has signed it (ssl.truststore.location, --tls-ca)",
     };
   }

@@ -113,6 +113,7 @@ test("what cannot be served is refused in one line", async () => {
     [serve(...SHOWING, "--set", "ssl.principal.mapping.rules=RULE:("), ["there is no rule at"]],
     [["serve", "--listen", "0.0.0.0:0", ...SHOWING], ["refusing to listen on 0.0.0.0", "--tls-ca"]],
     [["serve", "--listen", "PLAINTEXT=127.0.0.1:0", ...SHOWING], ["no listener speaks TLS"]],
+    [serve("--shards", "2", ...SHOWING), ["shards cannot meet on the listener SSL", "INSIDE="]],
   ];
   for (const [args, words] of cases) await fails(args, 2, words);
 });

@@ -101,16 +101,16 @@ export async function missingTopic(
 
 function unreachable(error: ConnectionError): OperatorError {
   switch (error.failure) {
-    case "refused":
     case "timeout":
+      // It was there when it was asked, and waits for others itself.
+      if (/ did not answer (?!ApiVersions)\w+ within /.test(error.message)) {
+        return new OperatorError("gave up", error.message, "is the cluster well?", 3);
+      }
+      return noBroker(error);
+    case "refused":
     case "closed":
     case "aborted":
-      return new OperatorError(
-        "no broker answers",
-        error.message,
-        unreachableAdvice(error),
-        3,
-      );
+      return noBroker(error);
     case "tls":
       return new OperatorError("no trust in the broker", error.message, tlsAdvice(error), 1);
     case "authentication":
@@ -125,6 +125,10 @@ function unreachable(error: ConnectionError): OperatorError {
         1,
       );
   }
+}
+
+function noBroker(error: ConnectionError): OperatorError {
+  return new OperatorError("no broker answers", error.message, unreachableAdvice(error), 3);
 }
 
 function unreachableAdvice(error: ConnectionError): string {

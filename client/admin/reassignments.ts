@@ -35,6 +35,8 @@ export interface Reassignment {
 
 /** So many partitions go into one request. */
 const BATCH = 1000;
+/** The cluster gives up so much sooner than we do: else nobody would hear why. */
+const GRACE_MS = 2000;
 
 /** Starts moves and cancels them; answers when they have begun, in the order of `wanted`. */
 export async function alterReassignments(
@@ -55,15 +57,22 @@ async function alterBatch(
   options: OperationOptions,
 ): Promise<ReassignmentResult[]> {
   const subject = "reassign partitions";
-  const response = await onController(cluster, subject, alterPartitionReassignments, {
-    topics: [...groupBy(wanted, ({ topic }) => topic)].map(([name, partitions]) => ({
-      name,
-      partitions: partitions.map(({ partition, replicas }) => ({
-        partitionIndex: partition,
-        replicas: replicas === null ? null : [...replicas],
+  const response = await onController(
+    cluster,
+    subject,
+    alterPartitionReassignments,
+    (timeoutMs) => ({
+      timeoutMs,
+      topics: [...groupBy(wanted, ({ topic }) => topic)].map(([name, partitions]) => ({
+        name,
+        partitions: partitions.map(({ partition, replicas }) => ({
+          partitionIndex: partition,
+          replicas: replicas === null ? null : [...replicas],
+        })),
       })),
-    })),
-  }, options);
+    }),
+    options,
+  );
   const answers = new Map(
     response.responses.flatMap(({ name, partitions }) =>
       partitions.map((each) => [`${name}:${each.partitionIndex}`, each] as const)
@@ -86,9 +95,16 @@ export async function listReassignments(
   options: OperationOptions = {},
 ): Promise<Reassignment[]> {
   const subject = "list reassignments";
-  const response = await onController(cluster, subject, listPartitionReassignments, {
-    topics: null,
-  }, options);
+  const response = await onController(
+    cluster,
+    subject,
+    listPartitionReassignments,
+    (timeoutMs) => ({
+      timeoutMs,
+      topics: null,
+    }),
+    options,
+  );
   return response.topics.flatMap(({ name, partitions }) =>
     partitions.map((each) => ({
       topic: name,
@@ -107,7 +123,7 @@ export async function removeBroker(
   options: OperationOptions = {},
 ): Promise<void> {
   const subject = `unregister broker ${nodeId}`;
-  await onController(cluster, subject, unregisterBroker, { brokerId: nodeId }, options);
+  await onController(cluster, subject, unregisterBroker, () => ({ brokerId: nodeId }), options);
 }
 
 /** Throws what the whole request is answered; asks again where the controller has moved. */
@@ -115,12 +131,13 @@ async function onController<A extends Api>(
   cluster: Cluster,
   subject: string,
   api: A,
-  request: EncodableRequest<A>,
+  request: (timeoutMs: number) => EncodableRequest<A>,
   options: OperationOptions,
 ): Promise<ResponseOf<A>> {
   return await cluster.retry(subject, async ({ timeoutMs }) => {
     const connection = await cluster.controller(options.signal);
-    const response = await connection.request(api, request, { timeoutMs });
+    const asked = request(Math.max(1, timeoutMs - GRACE_MS));
+    const response = await connection.request(api, asked, { timeoutMs });
     if ("errorCode" in response && typeof response.errorCode === "number") {
       if (response.errorCode === Errors.NOT_CONTROLLER) {
         await cluster.refresh([], { signal: options.signal });

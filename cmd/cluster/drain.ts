@@ -108,10 +108,9 @@ export interface RemoveOptions extends AdminOptions {
 /** `kstream cluster remove`: the cluster forgets a broker that was drained and stopped. */
 export async function remove(nodeId: number, options: RemoveOptions): Promise<void> {
   await withAdmin(options, async (admin) => {
-    const { brokers, topics } = await readView(admin);
-    const broker = brokers.find(({ id }) => id === nodeId);
+    const [{ brokers }, { topics }] = await Promise.all([admin.describeCluster(), readView(admin)]);
     const cannot = `cannot remove broker ${nodeId}`;
-    if (broker?.isActive === true) {
+    if (brokers.some((broker) => broker.nodeId === nodeId)) {
       throw new OperatorError(cannot, "it is up, and would register again", "stop it first");
     }
     const kept = topics.flatMap(({ partitions }) => partitions)

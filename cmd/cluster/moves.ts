@@ -2,7 +2,7 @@
  * Moves of partitions: what the cluster looks like to a plan, how a plan is shown, and how it is done
  * while somebody looks on. Of any Kafka cluster.
  */
-import type { Admin, ClusterDescription } from "../../client/admin.ts";
+import type { Admin, ClusterDescription, ConfigEntry } from "../../client/admin.ts";
 import { alterReassignments, listReassignments } from "../../client/admin/reassignments.ts";
 import type { Reassignment, WantedReplicas } from "../../client/admin/reassignments.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
@@ -13,13 +13,15 @@ import { systemClock } from "../../core/io/system-clock.ts";
 import { sleep } from "../../core/io.ts";
 import { type AdminOptions, refusal, throwFailures } from "../admin-command.ts";
 import { count, formatTable, print } from "../output.ts";
-import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
+import { onInterrupt, progressOnTerminal, say, unlessInterrupted } from "../terminal.ts";
 import { liftThrottle, sayThrottleStays, setThrottle } from "./throttle.ts";
 
 /** The config that keeps new partitions off a broker (KIP-1066), and the value for all directories. */
 export const CORDON = "cordoned.log.dirs";
 export const ALL_DIRS = "*";
 
+/** Who says nothing for so long counts as one that is not there. */
+const SILENT_MS = 5000;
 /** How often it is looked how far moves are. */
 const LOOK_MS = 500;
 /** More are told in number. */
@@ -81,17 +83,28 @@ async function brokersOf(
       return new Set(known).size < known.length;
     })
   ) || (brokers.length > 1 && new Set(hosts.values()).size === 1);
-  return await Promise.all(brokers.map(async ({ nodeId, host, rack, fenced }) => ({
-    ...{ id: nodeId, rack, isActive: !fenced },
-    host: isShared ? "" : host,
-    isCordoned: !fenced && await isCordoned(admin, nodeId),
-  })));
+  return await Promise.all(brokers.map(async ({ nodeId, host, rack, fenced }) => {
+    const cordoned = fenced ? null : await isCordoned(admin, nodeId);
+    const own = { id: nodeId, rack, host: isShared ? "" : host };
+    return { ...own, isActive: cordoned !== null, isCordoned: cordoned === true };
+  }));
 }
 
-/** A broker that does not know the config is none. */
-async function isCordoned(admin: Admin, nodeId: number): Promise<boolean> {
+/** Null if the broker is silent. One that does not know the config is not cordoned. */
+async function isCordoned(admin: Admin, nodeId: number): Promise<boolean | null> {
   const resource = { type: "broker", name: String(nodeId) } as const;
-  const configs = await admin.describeConfigs(resource, { names: [CORDON] });
+  const signal = AbortSignal.timeout(SILENT_MS);
+  let configs: readonly ConfigEntry[];
+  try {
+    configs = await unlessInterrupted(
+      admin.describeConfigs(resource, { names: [CORDON], signal }),
+      signal,
+    );
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    say(`kstream: broker ${nodeId} is silent, and counts as down`);
+    return null;
+  }
   return configs.some(({ name, value }) => name === CORDON && value === ALL_DIRS);
 }
 

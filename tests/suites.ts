@@ -122,7 +122,10 @@ export const SUITES: readonly Suite[] = [
     name: "sim-mutants",
     proves: "the simulator notices builds that are broken on purpose",
     full: ["bun", "tests/sim/mutants.ts"],
-    sample: ["bun", "tests/sim/mutants.ts", "early-high-watermark"],
+    sample: [
+      ...["bun", "tests/sim/mutants.ts", "early-high-watermark"],
+      ...["cluster-no-truncation", "cluster-early-acknowledgement"],
+    ],
     minutesMax: 30,
   },
   sim(

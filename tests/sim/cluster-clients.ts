@@ -77,6 +77,16 @@ export abstract class Client {
     await sleep(this.options.io.clock, this.options.random.below(this.options.pauseMs) + 1);
   }
 
+  /** Ends a life after so long, or when all is to end. */
+  protected async endAfter(lifeMs: number, ending: AbortController): Promise<void> {
+    const { clock } = this.options.io;
+    const untilMs = clock.monotonicMs() + lifeMs;
+    while (!this.isStopped && !ending.signal.aborted && clock.monotonicMs() < untilMs) {
+      await sleep(clock, LOOK_MS);
+    }
+    ending.abort();
+  }
+
   protected get common() {
     const { brokers, name } = this.options;
     return { brokers, clientId: name, connectTimeoutMs: 3000, requestTimeoutMs: 5000 };
@@ -296,7 +306,7 @@ export class Member extends Client {
         askedMs = this.#nowMs();
       },
     });
-    void this.#endAfter(random.between(5000, 60_000), ending);
+    void this.endAfter(random.between(5000, 60_000), ending);
     try {
       await consumer.run({
         eachBatch: async ({ partition, records }) => {
@@ -328,14 +338,5 @@ export class Member extends Client {
 
   #nowMs(): number {
     return this.options.io.clock.monotonicMs();
-  }
-
-  async #endAfter(lifeMs: number, ending: AbortController): Promise<void> {
-    const { clock } = this.options.io;
-    const untilMs = clock.monotonicMs() + lifeMs;
-    while (!this.isStopped && !ending.signal.aborted && clock.monotonicMs() < untilMs) {
-      await sleep(clock, LOOK_MS);
-    }
-    ending.abort();
   }
 }

@@ -64,6 +64,8 @@ export class ClusterHistory {
   readonly transactions: Transaction[] = [];
   readonly offsets: OffsetEvent[] = [];
   readonly topics = new Map<string, TopicState>();
+  /** Records as `topic/index@offset` whose acceptance by a member of the share group was taken. */
+  readonly accepted = new Set<string>();
   /** What members of the group have been handed out, by partition. */
   readonly handled = new Map<PartitionKey, Set<number>>();
 

@@ -6,6 +6,7 @@
 import { drainMicrotasks } from "bun:jsc";
 // A broker loads these when it needs them: what comes from a disk does not come on virtual time.
 import "../../broker/cluster/member.ts";
+import "../../broker/cluster/node-gossip.ts";
 import "../../broker/handlers/cluster-handlers.ts";
 import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
@@ -22,6 +23,7 @@ import { SimRandom } from "./sim-random.ts";
 
 export const CLUSTER = "sim";
 export const BROKER_PORT = 9092;
+const GOSSIP_PORT = 9099;
 export const DATA_DIR = "/data";
 /** Where a broker has more than one data directory. */
 export const DATA_DIRS: readonly string[] = [DATA_DIR, "/more"];
@@ -39,6 +41,8 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly configs: Readonly<Partial<Record<BrokerConfigName, string>>>;
   readonly leaseTtlMs: number;
+  /** Hosts of all nodes; undefined: it does not gossip. */
+  readonly gossipsWith?: readonly string[];
   /** How many data directories it has, of `DATA_DIRS`. Default 1. */
   readonly dataDirs?: number;
   /** How long what watches over the process waits before it starts it again. */
@@ -108,7 +112,13 @@ export class ClusterNode {
         host: this.host.ip,
         // What proving costs is not what is simulated.
         secrets: [],
-        gossip: null,
+        gossip: this.options.gossipsWith === undefined ? null : {
+          bind: { host: this.host.ip, port: GOSSIP_PORT },
+          advertise: { host: this.host.ip, port: GOSSIP_PORT },
+          join: this.options.gossipsWith.map((host) => ({ host, port: GOSSIP_PORT })),
+          version: "1",
+          loadPercent: () => 0,
+        },
       },
       onFailure: (error) => {
         if (life === this.#life) this.#endBy(`the cluster sends it away: ${error.message}`);

@@ -39,6 +39,11 @@ export interface ClusterSimOptions {
   readonly writers: number;
   readonly transactors: number;
   readonly members: number;
+  /** Of a share group. */
+  readonly sharers: number;
+  /** Brokers are in two racks, and somebody reads from the replicas in his (KIP-392). */
+  readonly hasRacks: boolean;
+  readonly gossips: boolean;
   /** Somebody makes and deletes topics, and moves partitions as well. */
   readonly hasOperator: boolean;
   readonly reassigns: boolean;
@@ -80,6 +85,9 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
     writers: random.between(1, 3),
     transactors: random.between(0, 2),
     members: random.between(0, 3),
+    sharers: random.pick([0, 0, 0, 1, 2]),
+    hasRacks: random.chance(30),
+    gossips: random.chance(30),
     hasOperator: random.chance(50),
     reassigns: random.chance(50),
     losesOne: random.chance(50) && begins >= 3,
@@ -180,6 +188,9 @@ export function clusterConfigs(
     "offsets.topic.num.partitions": "2",
     "transaction.state.log.num.partitions": "2",
     "share.coordinator.state.topic.num.partitions": "1",
+    ...(options.hasRacks && {
+      "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    }),
     "replica.lag.time.max.ms": "3000",
     "kstream.durability": durability,
     "log.roll.ms": String(rollMs),

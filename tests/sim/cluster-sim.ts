@@ -21,13 +21,15 @@ import { partitionKey, type Reading, type Sighting } from "./cluster-history.ts"
 import type { ClusterNode } from "./cluster-node.ts";
 import { type ClusterSimOptions, drawClusterOptions } from "./cluster-options.ts";
 import { Operator, type OperatorTask } from "./cluster-operator.ts";
-import { ClusterWorld } from "./cluster-world.ts";
+import { Sharer } from "./cluster-sharers.ts";
+import { ClusterWorld, RACKS } from "./cluster-world.ts";
 import { SimRandom } from "./sim-random.ts";
 import { expect } from "./violation.ts";
 
 export const APPENDS = "appends";
 export const LISTS = "lists";
 const GROUP = "group";
+const SHARE_GROUP = "sharers";
 const FORM_MS = 60_000;
 const HEAL_MS = 180_000;
 /** What a failover may take beyond the session of the broker and the lease of the controller. */
@@ -133,6 +135,11 @@ export class ClusterSim {
       }
     };
     world.wait("the topics are made", FORM_MS, create());
+    const reset = { name: "share.auto.offset.reset", operation: "set", value: "earliest" } as const;
+    const group = { type: "group", name: SHARE_GROUP } as const;
+    if (options.sharers > 0) {
+      world.wait("a config", FORM_MS, admin.incrementalAlterConfigs(group, [reset]));
+    }
     admin.close();
   }
 
@@ -168,6 +175,13 @@ export class ClusterSim {
     }
     add(new Reader(world.clientOptions("reader", APPENDS), "read_uncommitted"));
     add(new Reader(world.clientOptions("lister", LISTS), "read_committed"));
+    for (const rackId of options.hasRacks ? RACKS : []) {
+      const client = world.clientOptions(`reader in rack ${rackId}`, APPENDS);
+      add(new Reader(client, "read_uncommitted", { rackId }));
+    }
+    for (let n = 0; n < options.sharers; n++) {
+      add(new Sharer(world.clientOptions(`sharer${n}`, APPENDS), SHARE_GROUP));
+    }
   }
 
   #protocol: ConstructorParameters<typeof Member>[2] = {};
@@ -188,11 +202,25 @@ export class ClusterSim {
     const acknowledged = () => world.history.appends.filter((each) => each.isAcknowledged).length;
     const before = acknowledged();
     world.until("records are acknowledged", HEAL_MS, () => acknowledged() > before);
+    if (this.options.gossips) {
+      world.until("all hear of all", HEAL_MS, () => world.nodes.every((node) => this.#hears(node)));
+    }
+    const { accepted } = world.history;
+    const taken = accepted.size;
+    if (this.options.sharers > 0) {
+      world.until("records are shared", HEAL_MS, () => accepted.size > taken);
+    }
     if (this.options.transactors === 0) return;
     const committed = () =>
       world.history.transactions.filter(({ outcome }) => outcome === "committed").length;
     const already = committed();
     world.until("transactions are committed", HEAL_MS, () => committed() > already);
+  }
+
+  /** By gossip, of all brokers. */
+  #hears({ running }: ClusterNode): boolean {
+    const alive = running?.gossip?.members().filter(({ state }) => state === "alive") ?? [];
+    return alive.length === this.world.nodes.length;
   }
 
   /** One broker goes for good: the others take over by themselves, and soon. */

@@ -17,6 +17,7 @@ import { LivenessError } from "./violation.ts";
 
 /** How often the logs of brokers are compared. */
 const SLICE_MS = 250;
+export const RACKS = ["a", "b"];
 
 /** See the head of this file. */
 export class ClusterWorld implements NodeWitness {
@@ -38,8 +39,9 @@ export class ClusterWorld implements NodeWitness {
     this.etcd = new SimEtcd(this.clock);
     this.etcdFaults = { ...options.etcdFaults };
     const configs = clusterConfigs(options);
+    const ips = Array.from({ length: options.brokers }, (_, index) => `10.0.0.${index + 1}`);
     this.nodes = Array.from({ length: options.brokers }, (_, index) => {
-      const host = this.hosts.host(`10.0.0.${index + 1}`);
+      const host = this.hosts.host(ips[index]!);
       const { dataDirs, driftPercent, leaseTtlMs, restartMs } = options;
       host.clockRate = 1 + this.random.between(-1000, 1000) / 1000 * driftPercent / 100;
       return new ClusterNode({
@@ -49,7 +51,10 @@ export class ClusterWorld implements NodeWitness {
         etcdFaults: this.etcdFaults,
         random: this.#fork(),
         logger: this.#loggerOf(index + 1),
-        configs,
+        configs: options.hasRacks
+          ? { ...configs, "broker.rack": RACKS[index % RACKS.length] }
+          : configs,
+        ...(options.gossips && { gossipsWith: ips }),
         leaseTtlMs,
         dataDirs,
         restartMs,

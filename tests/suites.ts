@@ -123,8 +123,7 @@ export const SUITES: readonly Suite[] = [
     proves: "the simulator notices builds that are broken on purpose",
     full: ["bun", "tests/sim/mutants.ts"],
     sample: [
-      ...["bun", "tests/sim/mutants.ts", "early-high-watermark"],
-      ...["cluster-no-truncation", "cluster-early-acknowledgement"],
+      ...["bun", "tests/sim/mutants.ts", "early-high-watermark", "cluster-early-acknowledgement"],
     ],
     minutesMax: 30,
   },

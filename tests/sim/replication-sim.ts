@@ -186,7 +186,7 @@ export class ReplicationSim {
       [crashWeight, () => this.#reset(broker)],
       [fenceWeight, () => this.#fence(broker)],
       [fenceWeight * 2, () => this.#unfence(broker)],
-      [5, () => this.#change("preferred", {})],
+      [20, () => this.#change("preferred", {})],
     ];
     let left = this.#random.below(kinds.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, happen] of kinds) {

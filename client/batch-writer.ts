@@ -41,11 +41,10 @@ export class BatchWriter {
   ): Promise<BatchWriter> {
     const subject = "get a producer id";
     const identity = await cluster.retry(subject, async ({ timeoutMs }) => {
-      const connection = await cluster.any(options.signal);
-      const response = await connection.request(initProducerId, {
+      const response = await cluster.ask(initProducerId, {
         transactionalId: null,
         transactionTimeoutMs: 0,
-      }, { timeoutMs });
+      }, { timeoutMs, signal: options.signal });
       throwOnError(response.errorCode, subject);
       return { producerId: Number(response.producerId), producerEpoch: response.producerEpoch };
     }, options);
@@ -93,6 +92,7 @@ export class BatchWriter {
     if (leader < 0) throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, where);
     const connection = await cluster.broker(leader, "main", signal);
     const { topicId } = metadata;
+    const isMoot = () => cluster.cached(topic)?.partitions[partition]?.leader !== leader;
     return await Promise.all(batches.map(async (records) => {
       try {
         const response = await connection.request(produce, {
@@ -103,7 +103,11 @@ export class BatchWriter {
             ...(topicId === null ? {} : { topicId }),
             partitionData: [{ index: partition, records }],
           }],
-        }, { timeoutMs: 2 * timeoutMs, maxVersion: topicId === null ? 12 : produce.maxVersion });
+        }, {
+          timeoutMs: 2 * timeoutMs,
+          maxVersion: topicId === null ? 12 : produce.maxVersion,
+          isMoot,
+        });
         const answer = response.responses[0]?.partitionResponses[0];
         const code = answer?.errorCode ?? Errors.UNKNOWN_SERVER_ERROR;
         if (code === Errors.NONE || code === Errors.DUPLICATE_SEQUENCE_NUMBER) return null;

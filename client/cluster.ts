@@ -3,8 +3,7 @@
  * coordinators, and the connections to them. Made fresh from the bootstrap addresses when all known
  * brokers are gone (as KIP-899 has it).
  */
-import { Connection, ConnectionError } from "../core/connection.ts";
-import type { Authenticate } from "../core/connection.ts";
+import { type Connection, ConnectionError } from "../core/connection.ts";
 import { addressText, seemsToWantSasl } from "../core/connection-error.ts";
 import { Errors } from "../core/errors.ts";
 import { sleep } from "../core/io.ts";
@@ -12,7 +11,9 @@ import type { HostPort } from "../core/io.ts";
 import { metadata as metadataApi } from "../core/protocol/03-metadata.ts";
 import { findCoordinator } from "../core/protocol/10-find-coordinator.ts";
 import { ZERO_UUID } from "../core/protocol/schema.ts";
-import type { ResponseOf } from "../core/protocol/schema.ts";
+import type { Api, EncodableRequest, ResponseOf } from "../core/protocol/schema.ts";
+import { firstAnswer } from "./first-answer.ts";
+import { type ConnectionPurpose, Links } from "./links.ts";
 import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "./errors.ts";
 import { resolveClientOptions } from "./options.ts";
 import type {
@@ -21,7 +22,6 @@ import type {
   OperationOptions,
   ResolvedClientOptions,
 } from "./options.ts";
-import { saslAuthenticator } from "../core/sasl/authenticate.ts";
 
 /** A broker of the cluster. */
 export interface BrokerNode {
@@ -56,9 +56,6 @@ export interface TopicMetadata {
 /** Which coordinator (KIP-890 and later have more). */
 export type CoordinatorType = "group" | "transaction";
 
-/** Connections of different purposes don't wait for one another's long polls. */
-export type ConnectionPurpose = "main" | "fetch" | "coordinator";
-
 const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
   group: 0,
   transaction: 1,
@@ -66,8 +63,9 @@ const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
 
 /** A broker on its way down may look once like one that wants to know who the client is. */
 const SASL_REFUSALS_MAX = 3;
-/** For so long a broker that did not answer is asked after the others. */
-const FAILED_MS = 30_000;
+/** After so long, or a fraction of the request timeout, another broker is asked, too. */
+const SILENCE_MS = 1000;
+const SILENCE_FRACTION = 0.25;
 
 /** A view of a cluster and the connections to it. */
 export class Cluster {
@@ -76,25 +74,25 @@ export class Cluster {
   #controllerId = -1;
   #closed = false;
   readonly #bootstrapNext: number;
-  /** When brokers were last found not to answer, by address. */
-  readonly #failedMs = new Map<string, number>();
-  /** How often metadata were asked for. */
-  #refreshes = 0;
+  #inquiring = false;
+  readonly #links: Links;
+  readonly #metadataListeners: (() => void)[] = [];
+  /** How often any broker was asked. */
+  #asked = 0;
   readonly #io: ClientIo;
-  readonly #authenticate: Authenticate | null;
   readonly #brokers = new Map<number, BrokerNode>();
   readonly #topics = new Map<string, TopicMetadata>();
   /** When each topic was asked for last, on the monotonic clock. */
   readonly #askedMs = new Map<string, number>();
   readonly #coordinators = new Map<string, BrokerNode>();
-  readonly #connections = new Map<string, Promise<Connection>>();
 
   constructor(io: ClientIo, options: ClientOptions) {
     this.#io = io;
     this.options = resolveClientOptions(options);
     this.#bootstrapNext = io.random.below(Math.max(1, options.brokers.length));
-    const { sasl } = this.options;
-    this.#authenticate = sasl === null ? null : saslAuthenticator(sasl, io.random);
+    const { requestTimeoutMs } = this.options;
+    const silenceMs = Math.min(SILENCE_MS, requestTimeoutMs * SILENCE_FRACTION);
+    this.#links = new Links(io, this.options, silenceMs, () => void this.#inquire());
   }
 
   get io(): ClientIo {
@@ -135,10 +133,7 @@ export class Cluster {
   async topicName(topicId: string, signal?: AbortSignal): Promise<string | null> {
     const known = [...this.#topics.values()].find((topic) => topic.topicId === topicId);
     if (known !== undefined) return known.name;
-    const connection = await this.any(signal);
-    const response = await connection.request(metadataApi, {
-      topics: [{ topicId, name: null }],
-    }, signal === undefined ? {} : { signal });
+    const response = await this.ask(metadataApi, { topics: [{ topicId, name: null }] }, { signal });
     const found = response.topics.find((topic) => topic.topicId === topicId);
     if (found === undefined || found.errorCode !== Errors.NONE) return null;
     for (const { nodeId, host, port, rack } of response.brokers) {
@@ -161,10 +156,12 @@ export class Cluster {
   /** Closes all connections; later use fails. */
   close(): void {
     this.#closed = true;
-    for (const connecting of this.#connections.values()) {
-      connecting.then((connection) => connection.close(), () => {});
-    }
-    this.#connections.clear();
+    this.#links.close();
+  }
+
+  /** Calls back after each answer that tells of the cluster. */
+  onMetadata(listener: () => void): void {
+    this.#metadataListeners.push(listener);
   }
 
   /**
@@ -208,31 +205,60 @@ export class Cluster {
 
   /** A connection to any broker. Throws the last `ConnectionError` if there is none. */
   async any(signal?: AbortSignal): Promise<Connection> {
-    const addresses: HostPort[] = [
-      ...beginningAt([...this.#brokers.values()], this.#refreshes),
-      ...beginningAt(this.options.brokers, this.#bootstrapNext),
-    ];
-    let last: unknown = new TimeoutError("no broker address is known");
-    for (const address of this.#answeringFirst(addresses)) {
-      try {
-        return await this.connect(address, "main", signal);
-      } catch (error) {
-        last = error;
-        if (signal?.aborted || this.#closed) break;
-      }
-    }
-    throw last;
+    return await firstAnswer(
+      this.#io.clock,
+      this.#addresses(),
+      (address, left) => this.connect(address, "main", left),
+      this.#patience(signal, () => true),
+    );
   }
 
-  /** Those that have not answered lately come last: each may cost the time of a request. */
-  #answeringFirst(addresses: readonly HostPort[]): HostPort[] {
-    const sinceMs = this.#io.clock.monotonicMs() - FAILED_MS;
-    const hasFailed = (address: HostPort) =>
-      (this.#failedMs.get(addressText(address)) ?? -Infinity) > sinceMs;
-    return [
-      ...addresses.filter((address) => !hasFailed(address)),
-      ...addresses.filter(hasFailed),
+  /**
+   * The answer of any broker, each time of another one: one that is cut off from the others does not
+   * know that it knows nothing new. While it keeps silent, or if it fails, the next one is asked, too.
+   * Throws the last `ConnectionError`.
+   */
+  async ask<A extends Api>(
+    api: A,
+    body: EncodableRequest<A> | ((connection: Connection) => EncodableRequest<A>),
+    options: { signal?: AbortSignal | undefined; timeoutMs?: number } = {},
+    addresses: readonly HostPort[] = this.#addresses(),
+  ): Promise<ResponseOf<A>> {
+    this.#asked++;
+    const { signal, timeoutMs = this.options.requestTimeoutMs } = options;
+    return await firstAnswer(
+      this.#io.clock,
+      addresses,
+      async (address, left) => {
+        const connection = await this.connect(address, "main", left);
+        const request = typeof body === "function" ? body(connection) : body;
+        return await connection.request(api, request, { timeoutMs, signal: left });
+      },
+      this.#patience(signal, isRetriableError),
+    );
+  }
+
+  #patience(signal: AbortSignal | undefined, goesOn: (error: unknown) => boolean) {
+    return {
+      patienceMs: this.#links.silenceMs,
+      signal,
+      goesOn: (error: unknown) => goesOn(error) && !this.#closed,
+      late: (address: HostPort) => this.#links.failed(address),
+    };
+  }
+
+  /** All that may be asked, in the order in which to do it. */
+  #addresses(): HostPort[] {
+    const known = new Map<string, HostPort>();
+    const all = [
+      ...beginningAt([...this.#brokers.values()], this.#asked),
+      ...beginningAt(this.options.brokers, this.#bootstrapNext),
     ];
+    for (const address of all) {
+      const text = addressText(address);
+      if (!known.has(text)) known.set(text, address);
+    }
+    return this.#links.answeringFirst([...known.values()]);
   }
 
   /** A connection to the broker with this id; asks for metadata if it is unknown. */
@@ -257,63 +283,76 @@ export class Cluster {
       : await this.any(signal);
   }
 
-  /** The shared connection to an address, opened if need be. */
-  connect(
-    address: HostPort,
+  /** The shared connection to an address, opened if need be. Throws a `ConnectionError`. */
+  async connect(
+    address: HostPort & { readonly nodeId?: number },
     purpose: ConnectionPurpose,
     signal?: AbortSignal,
   ): Promise<Connection> {
-    if (this.#closed) {
-      return Promise.reject(new ConnectionError("aborted", address, "the client is closed"));
+    return await this.#links.connect(address, purpose, signal);
+  }
+
+  /**
+   * Asks others whether a broker that keeps silent is still the one to wait for. It may be only slow, so
+   * silence alone ends no connection.
+   */
+  async #inquire(): Promise<void> {
+    if (this.#inquiring || this.#closed) return;
+    const silent = this.#links.silent();
+    const texts = new Set(silent.map(({ address }) => addressText(address)));
+    const others = this.#addresses().filter((address) => !texts.has(addressText(address)));
+    if (others.length === 0) return;
+    const nodes = new Set(silent.flatMap(({ nodeId }) => nodeId ?? []));
+    const topics = [...this.#topics.values()]
+      .filter(({ partitions }) => partitions.some(({ leader }) => nodes.has(leader)))
+      .map(({ name }) => name);
+    this.#inquiring = true;
+    try {
+      await this.#refreshFrom(others, topics, {});
+      const led = [...this.#coordinators].filter(([, { nodeId }]) => nodes.has(nodeId));
+      for (const [key, { nodeId }] of led) await this.#inquireCoordinator(key, nodeId);
+    } catch {
+      // Nobody else answers either: it is asked again, as long as the silence lasts.
+    } finally {
+      this.#inquiring = false;
     }
-    const key = `${address.host}:${address.port}/${purpose}`;
-    const known = this.#connections.get(key);
-    if (known !== undefined) return known;
-    const opening = Connection.open(this.#io, { host: address.host, port: address.port }, {
-      clientId: this.options.clientId,
-      connectTimeoutMs: this.options.connectTimeoutMs,
-      requestTimeoutMs: this.options.requestTimeoutMs,
-      ...(this.options.logger === undefined ? {} : { logger: this.options.logger }),
-      ...(signal === undefined ? {} : { signal }),
-      ...(this.options.tls === null ? {} : { tls: this.options.tls }),
-      ...(this.#authenticate === null ? {} : { authenticate: this.#authenticate }),
-    });
-    this.#connections.set(key, opening);
-    const forget = () => {
-      if (this.#connections.get(key) === opening) this.#connections.delete(key);
-    };
-    const fail = (error: unknown) => {
-      forget();
-      const isMute = error instanceof ConnectionError &&
-        (error.failure === "timeout" || error.failure === "refused");
-      if (isMute) this.#failedMs.set(addressText(address), this.#io.clock.monotonicMs());
-    };
-    opening.then((connection) => {
-      if (this.#closed) connection.close();
-      this.#failedMs.delete(addressText(address));
-      connection.onClose(fail);
-    }, fail);
-    return opening;
+  }
+
+  async #inquireCoordinator(typeAndKey: string, before: number): Promise<void> {
+    const slash = typeAndKey.indexOf("/");
+    const type = typeAndKey.slice(0, slash) === "group" ? "group" : "transaction";
+    const node = await this.#findCoordinator(type, typeAndKey.slice(slash + 1), {});
+    if (node.nodeId === before) return;
+    this.#coordinators.set(typeAndKey, node);
+    this.#links.giveUpCoordinator(before);
   }
 
   /**
    * Asks for metadata of these topics (null: all), remembers and returns it. Errors of topics are in
-   * the answer, not thrown. Each time another broker is asked: one that is cut off from the others does
-   * not know that it knows nothing new.
+   * the answer, not thrown.
    */
   async refresh(
     topics: readonly string[] | null,
     options: { signal?: AbortSignal | undefined; allowCreate?: boolean; timeoutMs?: number } = {},
   ): Promise<ResponseOf<typeof metadataApi>> {
-    const connection = await this.any(options.signal);
-    this.#refreshes++;
-    const response = await connection.request(metadataApi, {
-      topics: topics?.map((name) => ({ name })) ?? null,
-      allowAutoTopicCreation: options.allowCreate ?? false,
-    }, {
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
+    return await this.#refreshFrom(this.#addresses(), topics, options);
+  }
+
+  async #refreshFrom(
+    addresses: readonly HostPort[],
+    topics: readonly string[] | null,
+    options: { signal?: AbortSignal | undefined; allowCreate?: boolean; timeoutMs?: number },
+  ): Promise<ResponseOf<typeof metadataApi>> {
+    const { allowCreate, ...asking } = options;
+    const response = await this.ask(
+      metadataApi,
+      {
+        topics: topics?.map((name) => ({ name })) ?? null,
+        allowAutoTopicCreation: allowCreate ?? false,
+      },
+      asking,
+      addresses,
+    );
     this.#brokers.clear();
     for (const { nodeId, host, port, rack } of response.brokers) {
       this.#brokers.set(nodeId, { nodeId, host, port, rack });
@@ -321,6 +360,9 @@ export class Cluster {
     this.#clusterId = response.clusterId;
     this.#controllerId = response.controllerId;
     for (const topic of response.topics) this.#remember(topic);
+    // One that lists nobody knows nothing.
+    if (this.#brokers.size > 0) this.#links.giveUpMoot(this.#brokers);
+    for (const listener of this.#metadataListeners) listener();
     return response;
   }
 
@@ -361,20 +403,29 @@ export class Cluster {
     if (known !== undefined) return known;
     const { signal } = options;
     return await this.retry(`find the coordinator of ${type} "${key}"`, async ({ timeoutMs }) => {
-      const connection = await this.any(signal);
-      const response = await connection.request(
-        findCoordinator,
-        (connection.versionOf(findCoordinator) ?? 0) >= 4
-          ? { keyType: COORDINATOR_KEY_TYPE[type], coordinatorKeys: [key] }
-          : { keyType: COORDINATOR_KEY_TYPE[type], key },
-        { timeoutMs, ...(signal === undefined ? {} : { signal }) },
-      );
-      const found = response.coordinators[0] ?? response;
-      throwOnError(found.errorCode, `coordinator of ${type} "${key}"`, found.errorMessage);
-      const node = { nodeId: found.nodeId, host: found.host, port: found.port, rack: null };
+      const node = await this.#findCoordinator(type, key, { timeoutMs, signal });
       this.#coordinators.set(`${type}/${key}`, node);
       return node;
     }, options);
+  }
+
+  async #findCoordinator(
+    type: CoordinatorType,
+    key: string,
+    options: { signal?: AbortSignal | undefined; timeoutMs?: number },
+  ): Promise<BrokerNode> {
+    const keyType = COORDINATOR_KEY_TYPE[type];
+    const response = await this.ask(
+      findCoordinator,
+      (connection) =>
+        (connection.versionOf(findCoordinator) ?? 0) >= 4
+          ? { keyType, coordinatorKeys: [key] }
+          : { keyType, key },
+      options,
+    );
+    const found = response.coordinators[0] ?? response;
+    throwOnError(found.errorCode, `coordinator of ${type} "${key}"`, found.errorMessage);
+    return { nodeId: found.nodeId, host: found.host, port: found.port, rack: null };
   }
 
   /** After NOT_COORDINATOR and the like: the next `coordinator` asks again. */
@@ -398,7 +449,7 @@ export class Cluster {
     const known = this.#topics.get(topic.name);
     const before = topicId !== null && known?.topicId === topicId ? known.partitions : [];
     const partitions = topic.partitions
-      .map((partition) => ({
+      .map((partition): PartitionMetadata => ({
         partition: partition.partitionIndex,
         errorCode: partition.errorCode,
         leader: partition.leaderId,

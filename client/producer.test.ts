@@ -281,6 +281,26 @@ test("after records of unknown fate the next ones begin a new epoch, without dup
   expect(world.log("t", 0).values).toEqual(["a", "b", "c"]);
 });
 
+test("a batch in doubt that is refused as out of order fails, and is not sent under a new number", () => {
+  const world = new World();
+  const producer = world.producer({ requestTimeoutMs: 1000 });
+  const send = (text: string) => producer.send({ topic: "t", value: encode(text) });
+  world.clock.run(send("a"));
+  world.trouble = () => ({ before: "silence" });
+  const doubtful = send("b").catch((error) => error);
+  world.clock.advance(3000);
+  // As a leader that does not have what was acknowledged: where the first copy is it cannot know.
+  world.log("t", 0).forgetProducers();
+  world.trouble = () => null;
+  expect(world.clock.run(doubtful)).toMatchObject({ codeName: "OUT_OF_ORDER_SEQUENCE_NUMBER" });
+  world.clock.run(send("c"));
+  expect(world.log("t", 0).values).toEqual(["a", "c"]);
+  // One that was answered each time is stored nowhere: it goes on in a new epoch.
+  world.log("t", 0).forgetProducers();
+  world.clock.run(send("d"));
+  expect(world.log("t", 0).values).toEqual(["a", "c", "d"]);
+});
+
 test("acks=0 counts what was sent, acks=1 what the leader has", () => {
   for (const acks of [0, 1] as const) {
     const world = new World();

@@ -112,6 +112,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
       strictMaxRecords: options.strictMaxRecords ?? false,
     };
     this.#pumping = new WakeUp(io.clock, () => this.#pump());
+    this.cluster.onMetadata(() => this.#pumping.soon());
   }
 
   /** How many records are fetched, locked and not handed out yet. */
@@ -339,13 +340,18 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
   #wantedByNode(): Map<number, IdPartition[]> {
     const byNode = new Map<number, IdPartition[]>();
     for (const each of this.#assigned) {
-      const topic = this.#names.get(each.topicId);
-      const known = topic === undefined ? undefined : this.cluster.cached(topic);
-      const leader = known?.partitions[each.partition]?.leader ?? -1;
+      const leader = this.#leaderOf(each);
       if (leader < 0) this.#refresh();
       else byNode.set(leader, [...byNode.get(leader) ?? [], each]);
     }
     return byNode;
+  }
+
+  /** −1: not known. */
+  #leaderOf({ topicId, partition }: IdPartition): number {
+    const topic = this.#names.get(topicId);
+    const known = topic === undefined ? undefined : this.cluster.cached(topic);
+    return known?.partitions[partition]?.leader ?? -1;
   }
 
   #refresh(): void {
@@ -383,6 +389,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
           partitions,
           this.#settings,
           requestTimeoutMs,
+          () => partitions.every((each) => this.#leaderOf(each) !== session.nodeId),
         );
         this.#hasFetched = true;
         this.#judge(fetched.outcomes);

@@ -19,6 +19,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { TlsError } from "./io.ts";
 import type { Chunk, Clock, HostPort, Network, Socket, Timer, TlsOptions } from "./io.ts";
 import { silentLogger } from "./logger.ts";
+import { type Owed, SilenceWatch } from "./silence-watch.ts";
 import type { Logger } from "./logger.ts";
 import { apiVersions } from "./protocol/18-api-versions.ts";
 import {
@@ -54,6 +55,15 @@ export interface ConnectionOptions {
   readonly tls?: TlsOptions;
   /** Called once the versions are known, and again before the session that it began ends. */
   readonly authenticate?: Authenticate;
+  readonly silence?: SilenceOptions;
+}
+
+/** Who hears that the broker keeps silent, also while the connection is being opened. */
+export interface SilenceOptions {
+  /** Nothing was heard for so long beyond what the broker may take for the oldest request. */
+  readonly afterMs: number;
+  /** Called then, and again and again as long as it lasts. */
+  readonly tell: (connection: Connection) => void;
 }
 
 /** What an `Authenticate` may do with its connection while all others wait. */
@@ -73,6 +83,10 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** The newest version to use, where a caller wants less than this code speaks. */
   readonly maxVersion?: number;
+  /** The broker may hold back its answer for so long, as in a long poll: that is no silence yet. */
+  readonly mayWaitMs?: number;
+  /** Whether somebody else is to be asked by now, so that a silent broker need not be waited for. */
+  readonly isMoot?: () => boolean;
 }
 
 /** Versions of one API that a broker serves. */
@@ -95,6 +109,9 @@ interface Pending {
   /** Null once the caller has gone. */
   settle: ((result: { frame: Uint8Array } | { error: ConnectionError }) => void) | null;
   timer: Timer | null;
+  sentMs: number;
+  readonly mayWaitMs: number;
+  readonly isMoot: (() => boolean) | undefined;
 }
 
 /** Requests that wait until the connection has proved who it is: they go on in their order. */
@@ -120,6 +137,9 @@ export class Connection {
   readonly #logger: Logger;
   readonly #closeListeners: ((error: ConnectionError) => void)[] = [];
   readonly #drainWaiters: (() => void)[] = [];
+  readonly #openedMs: number;
+  readonly #opening = new AbortController();
+  readonly #watch: SilenceWatch | null;
 
   private constructor(clock: Clock, address: HostPort, options: ConnectionOptions) {
     this.#clock = clock;
@@ -130,6 +150,11 @@ export class Connection {
       options.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
       { roomBytes: RESPONSE_ROOM_BYTES },
     );
+    this.#openedMs = clock.monotonicMs();
+    const { silence } = options;
+    this.#watch = silence === undefined
+      ? null
+      : new SilenceWatch(clock, silence.afterMs, () => this.#owed(), () => silence.tell(this));
   }
 
   /** Connects and asks for the versions. Throws a `ConnectionError`. */
@@ -140,6 +165,8 @@ export class Connection {
   ): Promise<Connection> {
     const connection = new Connection(io.clock, address, options);
     const timeoutMs = options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS;
+    const given = connection.#opening.signal;
+    connection.#watch?.expect();
     try {
       connection.#socket = await io.network.connect(address, {
         onData: (bytes) => connection.#onData(bytes),
@@ -147,13 +174,18 @@ export class Connection {
         onClose: (error) => connection.#onClose(error),
       }, {
         timeoutMs,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
+        signal: options.signal === undefined ? given : AbortSignal.any([given, options.signal]),
         ...(options.tls === undefined ? {} : { tls: options.tls }),
       });
     } catch (error) {
-      throw connectFailure(address, error, options.signal);
+      connection.#watch?.cancel();
+      throw connection.#failure ?? connectFailure(address, error, options.signal);
     }
     try {
+      if (connection.#failure !== null) {
+        connection.#socket.destroy();
+        throw connection.#failure;
+      }
       await connection.#negotiate();
       await connection.#authenticate();
     } catch (error) {
@@ -171,6 +203,22 @@ export class Connection {
   /** Requests that wait for an answer. */
   get inFlight(): number {
     return this.#pending.length + (this.#held?.length ?? 0);
+  }
+
+  /** Whether the broker owes an answer and has said nothing for `SilenceOptions.afterMs`. */
+  get isSilent(): boolean {
+    return this.#failure === null && this.#watch?.isSilent === true;
+  }
+
+  /** Whether nobody wants the oldest answer any more, for which all others wait. */
+  get isMoot(): boolean {
+    return this.#pending[0]?.isMoot?.() === true;
+  }
+
+  /** Ends it, also while it is being opened: what waits fails and may be tried elsewhere. */
+  giveUp(why: string): void {
+    this.#fail(new ConnectionError("timeout", this.address, why), false);
+    this.#opening.abort();
   }
 
   /** Calls back once when the connection has ended, for whatever reason. */
@@ -310,6 +358,9 @@ export class Connection {
           else reject(result.error);
         },
         timer: null,
+        sentMs: 0,
+        mayWaitMs: options.mayWaitMs ?? 0,
+        isMoot: options.isMoot,
       };
       signal?.addEventListener("abort", onAbort, { once: true });
       const send = () => {
@@ -317,6 +368,10 @@ export class Connection {
         if (this.#failure !== null) return pending.settle({ error: this.#failure });
         pending.timer = this.#clock.setTimer(timeoutMs, () => this.#timedOut(pending));
         this.#pending.push(pending);
+        if (this.#watch !== null) {
+          pending.sentMs = this.#clock.monotonicMs();
+          this.#watch.expect();
+        }
         this.#write(chunks);
       };
       if (held === null) send();
@@ -418,6 +473,7 @@ export class Connection {
 
   #onData(bytes: Uint8Array): void {
     if (this.#failure !== null) return;
+    this.#watch?.heard();
     if (this.#answered === "nothing" && bytes.length > 0) {
       const stranger = strangerOf(bytes);
       if (stranger !== null) {
@@ -451,6 +507,13 @@ export class Connection {
     else if (this.#answered === "nothing") this.#answered = "versions";
     pending.timer?.cancel();
     pending.settle?.({ frame });
+  }
+
+  #owed(): Owed | null {
+    if (this.#socket === null) return { sinceMs: this.#openedMs, mayWaitMs: 0 };
+    const [oldest] = this.#pending;
+    if (oldest === undefined) return null;
+    return { sinceMs: oldest.sentMs, mayWaitMs: oldest.mayWaitMs };
   }
 
   #onDrain(): void {
@@ -502,6 +565,7 @@ export class Connection {
     if (inGoodOrder) this.#socket?.end();
     else this.#socket?.destroy();
     this.#sessionTimer?.cancel();
+    this.#watch?.cancel();
     this.#logger.debug("connection ended", {
       address: addressText(this.address),
       why: error.message,

@@ -37,6 +37,8 @@ import { Session, unlessAborted } from "./session.ts";
 const PROTOCOL_TYPE = "consumer";
 /** A join is answered at the end of the rebalance; it is given this much longer. */
 const JOIN_SLACK_MS = 5000;
+/** After it others are asked, now and then, whether the coordinator is still there. */
+const JOIN_WAIT_MS = 3000;
 
 /** The member must join again; its partitions are lost if the group went on without it. */
 class RejoinError extends Error {
@@ -298,7 +300,11 @@ export class ClassicMembership implements Membership {
       ...(groupInstanceId === null ? {} : { groupInstanceId }),
       protocolType: PROTOCOL_TYPE,
       protocols: this.#protocols(),
-    }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
+    }, {
+      timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS,
+      mayWaitMs: JOIN_WAIT_MS,
+      signal: this.#stop.signal,
+    });
     if (response.errorCode === Errors.MEMBER_ID_REQUIRED) {
       // KIP-394: the id comes first, so that abandoned joins leave nothing behind.
       this.#memberId = response.memberId;
@@ -318,7 +324,11 @@ export class ClassicMembership implements Membership {
       protocolType: PROTOCOL_TYPE,
       protocolName: response.protocolName,
       assignments: response.skipAssignment ? [] : assignments,
-    }, { timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS, signal: this.#stop.signal });
+    }, {
+      timeoutMs: rebalanceTimeoutMs + JOIN_SLACK_MS,
+      mayWaitMs: JOIN_WAIT_MS,
+      signal: this.#stop.signal,
+    });
     this.#check(answer.errorCode, "sync with");
     // Who joins a stable group again gets what it has, but its session goes on from before.
     const code = await this.#heartbeat(connection);

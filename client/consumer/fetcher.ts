@@ -64,6 +64,8 @@ interface Assigned {
   retryAtMs: number;
   failures: number;
   failingSinceMs: number;
+  /** Epoch of the leader that was tried last: a newer one is asked without a pause. */
+  triedEpoch: number;
   /** The closest replica, as the leader has said (KIP-392). */
   preferred: { readonly nodeId: number; readonly untilMs: number } | null;
 }
@@ -109,6 +111,7 @@ export class Fetcher {
 
   constructor(readonly cluster: Cluster, readonly options: ResolvedConsumerOptions) {
     this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
+    cluster.onMetadata(() => this.#pumping.soon());
   }
 
   /** Whether a broker has answered a fetch, with or without records. */
@@ -146,6 +149,7 @@ export class Fetcher {
         retryAtMs: 0,
         failures: 0,
         failingSinceMs: 0,
+        triedEpoch: -1,
         preferred: null,
       });
     }
@@ -379,7 +383,7 @@ export class Fetcher {
     const full = new Set<number>();
     for (const assigned of this.#assigned.values()) {
       if (assigned.paused || assigned.held || assigned.inRequest !== null) continue;
-      if (assigned.retryAtMs > nowMs) {
+      if (assigned.retryAtMs > nowMs && !this.#hasNewLeader(assigned)) {
         this.#pumping.at(assigned.retryAtMs);
         continue;
       }
@@ -387,6 +391,7 @@ export class Fetcher {
       this.cluster.touch(topic);
       const leader = this.#nodeFor(assigned, nowMs);
       if (leader < 0 || !this.cluster.brokers.has(leader)) {
+        assigned.triedEpoch = this.#knownEpoch(assigned);
         this.#failed(assigned, new KafkaError(Errors.LEADER_NOT_AVAILABLE, name(assigned)), true);
       } else if (!assigned.checked) {
         add(unchecked, leader, assigned);
@@ -414,6 +419,15 @@ export class Fetcher {
     return this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
   }
 
+  #hasNewLeader(assigned: Assigned): boolean {
+    // Infinity: something is under way already.
+    return assigned.retryAtMs < Infinity && this.#knownEpoch(assigned) > assigned.triedEpoch;
+  }
+
+  #knownEpoch({ topic, partition }: Assigned): number {
+    return this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
+  }
+
   /** Takes note of a new leader: it is asked first whether it has what was read of others. */
   #learn(assigned: Assigned): void {
     const known = this.cluster.cached(assigned.topic);
@@ -432,7 +446,10 @@ export class Fetcher {
   }
 
   async #check(leader: number, list: readonly Assigned[]): Promise<void> {
-    for (const assigned of list) assigned.retryAtMs = Infinity;
+    for (const assigned of list) {
+      assigned.retryAtMs = Infinity;
+      assigned.triedEpoch = this.#knownEpoch(assigned);
+    }
     try {
       const verdicts = await checkPositions(this.cluster, leader, list);
       for (const [assigned, verdict] of verdicts) {
@@ -468,7 +485,10 @@ export class Fetcher {
 
   async #fetch(leader: number, list: readonly Assigned[]): Promise<void> {
     this.#busyLeaders.add(leader);
-    for (const assigned of list) assigned.inRequest = list;
+    for (const assigned of list) {
+      assigned.inRequest = list;
+      assigned.triedEpoch = this.#knownEpoch(assigned);
+    }
     const session = this.#sessions.get(leader) ?? new FetchSession();
     this.#sessions.set(leader, session);
     const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
@@ -489,6 +509,8 @@ export class Fetcher {
         ...(rackId === null ? {} : { rackId }),
       }, {
         timeoutMs: maxWaitMs + this.cluster.options.requestTimeoutMs,
+        mayWaitMs: maxWaitMs,
+        isMoot: () => list.every((assigned) => !this.#isReadFrom(assigned, leader)),
         // Version 13 names topics by id alone.
         maxVersion: list.some(({ topicId }) => topicId === null) ? 12 : fetchApi.maxVersion,
       });
@@ -504,6 +526,11 @@ export class Fetcher {
       for (const assigned of list) assigned.inRequest = null;
       this.#pumping.soon();
     }
+  }
+
+  #isReadFrom({ topic, partition, preferred }: Assigned, nodeId: number): boolean {
+    const { leader } = this.cluster.cached(topic)?.partitions[partition] ?? {};
+    return leader === nodeId || preferred?.nodeId === nodeId;
   }
 
   #arrived(list: readonly Assigned[], response: FetchResponse, session: FetchSession): void {

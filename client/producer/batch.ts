@@ -28,6 +28,8 @@ export class ProducerBatch {
   attempts = 0;
   /** Whether it was sent, and the broker has not said that it did not store it. */
   perhapsStored = false;
+  /** Whether an attempt went without an answer that would tell whether it was stored. */
+  inDoubt = false;
   /** Sequence of the first record within the producer's epoch; −1 until it is numbered. */
   sequence = -1;
   readonly createdMs: number;

@@ -40,8 +40,8 @@ export class PartitionQueue {
   open: ProducerBatch | null = null;
   /** Not to be sent before this time of the monotonic clock, unless another leader is known… */
   retryAtMs = 0;
-  /** …than the one of this epoch, to which was sent last. */
-  sentToEpoch = -1;
+  /** …than the one of this epoch, which was tried last. */
+  triedEpoch = -1;
   /** Whether the last batch was closed because it was full. */
   lastFull = false;
   readonly #pending: ProducerBatch[] = [];

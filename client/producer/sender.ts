@@ -73,6 +73,7 @@ export class Sender {
     readonly transactions: ProducerTransactions | null = null,
   ) {
     this.#pumping = new WakeUp(cluster.io.clock, () => this.#pump());
+    cluster.onMetadata(() => this.#pumping.soon());
   }
 
   /** The queue may have something to send. */
@@ -132,15 +133,19 @@ export class Sender {
   }
 
   /** Whether who leads now has not been asked yet, so that there is no need to wait (KIP-951). */
-  #hasNewLeader({ topic, partition, sentToEpoch }: PartitionQueue): boolean {
-    const known = this.cluster.cached(topic)?.partitions[partition];
-    return known !== undefined && known.leader >= 0 && known.leaderEpoch > sentToEpoch;
+  #hasNewLeader(queue: PartitionQueue): boolean {
+    const known = this.cluster.cached(queue.topic)?.partitions[queue.partition];
+    return known !== undefined && known.leader >= 0 && known.leaderEpoch > queue.triedEpoch;
   }
 
   #leaderOf(queue: PartitionQueue): number | null {
     this.cluster.touch(queue.topic);
     const leader = this.cluster.cached(queue.topic)?.partitions[queue.partition]?.leader ?? -1;
     return leader >= 0 && this.cluster.brokers.has(leader) ? leader : null;
+  }
+
+  #leaderEpoch({ topic, partition }: PartitionQueue): number {
+    return this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
   }
 
   #feed(leader: number, queues: PartitionQueue[]): void {
@@ -154,7 +159,8 @@ export class Sender {
     while (lane.inFlight < this.options.maxInFlight) {
       const taken = this.#take(queues);
       if (taken.length === 0) return;
-      void this.#send(lane, connection, taken);
+      const isMoot = () => taken.every(({ queue }) => this.#leaderOf(queue) !== leader);
+      void this.#send(lane, connection, taken, isMoot);
     }
   }
 
@@ -185,19 +191,23 @@ export class Sender {
       bytes += size;
       // The next request begins with those that found no room in this one.
       this.#ready.delete(queue);
+      queue.triedEpoch = this.#leaderEpoch(queue);
       const batch = queue.take(this.#identity, (stale) => this.#renew(stale));
-      const { topic, partition } = queue;
-      queue.sentToEpoch = this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
       taken.push({ queue, batch });
       if (queue.sendable !== null) this.#ready.add(queue);
     }
     return taken;
   }
 
-  async #send(lane: Lane, connection: Connection, taken: readonly Taken[]): Promise<void> {
+  async #send(
+    lane: Lane,
+    connection: Connection,
+    taken: readonly Taken[],
+    isMoot: () => boolean,
+  ): Promise<void> {
     lane.inFlight++;
     try {
-      const answers = await this.#request(connection, taken);
+      const answers = await this.#request(connection, taken, isMoot);
       for (const { queue, batch } of taken) {
         const answer = answers.get(`${queue.topic}/${queue.partition}`);
         if (answer === undefined) this.#refuse(queue, batch, noAnswer(queue));
@@ -208,10 +218,7 @@ export class Sender {
       const nowMs = this.cluster.io.clock.monotonicMs();
       for (const { queue, batch } of taken) {
         if (isRetriableError(failure)) this.#retryLater(queue, batch, nowMs, true);
-        else {
-          queue.abandoned(batch);
-          this.#giveUp(queue, batch, failure);
-        }
+        else this.#abandon(queue, batch, failure);
       }
     } finally {
       lane.inFlight--;
@@ -222,6 +229,7 @@ export class Sender {
   async #request(
     connection: Connection,
     taken: readonly Taken[],
+    isMoot: () => boolean,
   ): Promise<Map<string, Pick<PartitionResponse, "errorCode"> & Partial<PartitionResponse>>> {
     const names = new Map<string, string>();
     let idsKnown = true;
@@ -253,7 +261,7 @@ export class Sender {
       );
     }
     const timeoutMs = requestTimeoutMs + ANSWER_SLACK_MS;
-    const response = await connection.request(produce, body, { timeoutMs, maxVersion });
+    const response = await connection.request(produce, body, { timeoutMs, maxVersion, isMoot });
     const answers = new Map<string, PartitionResponse>();
     for (const { name, topicId, partitionResponses } of response.responses) {
       const topic = names.get(topicId) ?? name;
@@ -292,7 +300,11 @@ export class Sender {
         }
         // Behind a failed batch this is to be expected; the first one shows that the broker has
         // lost its state of this producer, or another one has our id.
-        if (queue.isFirst(batch)) queue.outOfOrder(batch);
+        if (queue.isFirst(batch)) {
+          // An earlier attempt may yet be stored, or is, where this leader cannot see it.
+          if (batch.inDoubt) return this.#abandon(queue, batch, errorOf(queue, batch, answer));
+          queue.outOfOrder(batch);
+        }
         return this.#retryLater(queue, batch, nowMs, false);
       default: {
         const error = errorOf(queue, batch, answer);
@@ -313,6 +325,11 @@ export class Sender {
     this.#giveUp(queue, batch, error);
   }
 
+  #abandon(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
+    queue.abandoned(batch);
+    this.#giveUp(queue, batch, error);
+  }
+
   #giveUp(queue: PartitionQueue, batch: ProducerBatch, error: Error): void {
     this.events.settled(queue, batch, { error, baseOffset: -1n, logAppendTimeMs: -1n });
   }
@@ -330,6 +347,7 @@ export class Sender {
     nowMs: number,
     leaderInDoubt: boolean,
   ): void {
+    batch.inDoubt ||= leaderInDoubt;
     queue.retry(batch);
     queue.retryAtMs = nowMs + this.cluster.backoffMs(batch.attempts - 1);
     if (leaderInDoubt) this.#refresh(queue.topic);
@@ -351,6 +369,7 @@ export class Sender {
   }
 
   #lookFor(queue: PartitionQueue, nowMs: number): void {
+    queue.triedEpoch = this.#leaderEpoch(queue);
     queue.retryAtMs = nowMs + this.cluster.backoffMs(queue.sendable?.attempts ?? 0);
     this.#pumping.at(queue.retryAtMs);
     this.#refresh(queue.topic);
@@ -375,8 +394,7 @@ export class Sender {
     if (this.#identityLoading || this.#closed || this.transactions !== null) return;
     this.#identityLoading = true;
     this.cluster.retry("get a producer id", async ({ timeoutMs }) => {
-      const connection = await this.cluster.any();
-      const response = await connection.request(initProducerId, {
+      const response = await this.cluster.ask(initProducerId, {
         transactionalId: null,
         transactionTimeoutMs: 60_000,
       }, { timeoutMs });

@@ -74,6 +74,7 @@ export class ShareSession {
     wanted: readonly IdPartition[],
     settings: ShareFetchSettings,
     timeoutMs: number,
+    isMoot: () => boolean,
   ): Promise<{ response: ShareFetchResponse; outcomes: AcknowledgeOutcome[] }> {
     const said = this.#take();
     const added = wanted.filter((each) => !this.#known.has(keyOf(each)));
@@ -95,7 +96,11 @@ export class ShareSession {
         forgottenTopicsData: [...groupBy(dropped, ({ topicId }) => topicId)].map(
           ([topicId, list]) => ({ topicId, partitions: list.map(({ partition }) => partition) }),
         ),
-      }, { timeoutMs: settings.maxWaitMs + timeoutMs });
+      }, {
+        timeoutMs: settings.maxWaitMs + timeoutMs,
+        mayWaitMs: settings.maxWaitMs,
+        isMoot,
+      });
       this.#answered(response.errorCode, response.errorMessage);
       for (const each of added) this.#known.set(keyOf(each), each);
       for (const each of dropped) this.#known.delete(keyOf(each));

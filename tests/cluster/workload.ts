@@ -7,7 +7,6 @@ import type { ClientIo } from "../../client/options.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { parseBroker } from "../../client/brokers.ts";
 import type { Operation } from "./history.ts";
-import { REQUEST_TIMEOUT_MS } from "./stage.ts";
 
 /** What is done, and to whom. */
 export interface WorkloadOptions {
@@ -89,7 +88,6 @@ export class Workload {
       ...this.#clientOptions(process),
       value: stringSerde,
       deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
-      requestTimeoutMs: REQUEST_TIMEOUT_MS,
       lingerMs: 0,
     });
     const under = new Set<Promise<void>>();

@@ -6,7 +6,7 @@
 import { expect, test } from "bun:test";
 import { alterReassignments } from "../../client/admin/reassignments.ts";
 import type { ClusterNode } from "./cluster-node.ts";
-import { REQUEST_TIMEOUT_MS, SESSION_MS, Story } from "./cluster-story.ts";
+import { SESSION_MS, Story } from "./cluster-story.ts";
 
 /** How a broker is lost, and comes back. */
 interface Loss {
@@ -30,14 +30,10 @@ const STOPPED: Loss = {
 };
 
 const KILLED_MS = 3000;
-/**
- * One that is killed is seen to be gone. Of one that is silent a session has to end; and a client gives
- * up a request that it has sent there at its timeout: to a leader, to the coordinator that it knows, to
- * the one that it is told of before the session has ended.
- */
+/** One that is killed is seen to be gone. Of one that is silent a session has to end. */
 const LOSSES = [
   ["killed", KILLED, KILLED_MS],
-  ["stopped", STOPPED, SESSION_MS + 3 * REQUEST_TIMEOUT_MS],
+  ["stopped", STOPPED, SESSION_MS + 2000],
 ] as const;
 
 for (const [how, loss, limitMs] of LOSSES) {

@@ -29,7 +29,6 @@ const TOPICS = [
   "__share_group_state",
 ];
 export const SESSION_MS = 9000;
-export const REQUEST_TIMEOUT_MS = 5000;
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes ?? undefined);
 
@@ -137,7 +136,7 @@ export class Story extends ClusterWorld {
   }
 
   get #client() {
-    return { brokers: this.brokers, connectTimeoutMs: 2000, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+    return { brokers: this.brokers };
   }
 
   async #transact(): Promise<void> {

@@ -37,6 +37,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "cluster drain": "cluster-moves.test.ts",
   "cluster rebalance": "cluster-moves.test.ts",
   "cluster remove": "cluster-moves.test.ts",
+  "cluster unthrottle": "cluster-moves.test.ts",
   "topic reassign": "cluster-moves.test.ts",
   "topic purge": "trash.test.ts",
   "topic undo": "trash.test.ts",

@@ -40,6 +40,19 @@ export function abortedBy(
 const ENTRY_BYTES = 34;
 const VERSION = 0;
 
+function bytesOf(entries: readonly AbortedTransaction[]): Uint8Array {
+  const bytes = new Uint8Array(entries.length * ENTRY_BYTES);
+  for (const [index, entry] of entries.entries()) {
+    const at = index * ENTRY_BYTES;
+    writeInt16(bytes, at, VERSION);
+    writeInt64(bytes, at + 2, entry.producerId);
+    writeInt64(bytes, at + 10, entry.firstOffset);
+    writeInt64(bytes, at + 18, entry.lastOffset);
+    writeInt64(bytes, at + 26, entry.lastStableOffset);
+  }
+  return bytes;
+}
+
 /** See the head of this file. Everything that reads or writes throws a `DiskError`. */
 export class AbortedIndex {
   private bytes: number;
@@ -69,14 +82,26 @@ export class AbortedIndex {
 
   append(entry: AbortedTransaction): void {
     this.ensureFile();
-    const bytes = new Uint8Array(ENTRY_BYTES);
-    writeInt16(bytes, 0, VERSION);
-    writeInt64(bytes, 2, entry.producerId);
-    writeInt64(bytes, 10, entry.firstOffset);
-    writeInt64(bytes, 18, entry.lastOffset);
-    writeInt64(bytes, 26, entry.lastStableOffset);
-    this.files.get(this.pathOf()).writeSync(bytes, this.bytes);
+    this.files.get(this.pathOf()).writeSync(bytesOf([entry]), this.bytes);
     this.bytes += ENTRY_BYTES;
+  }
+
+  /**
+   * Has these entries in place of all others. Until they are durable the file has a size that is not
+   * whole: who finds it so after a crash, or where the disk has refused, does it again.
+   */
+  async replace(
+    entries: readonly AbortedTransaction[],
+    sync: (path: string) => Promise<void>,
+  ): Promise<void> {
+    this.ensureFile();
+    const bytes = bytesOf(entries);
+    const path = this.pathOf();
+    this.files.get(path).truncateSync(bytes.length + 1);
+    this.files.get(path).writeSync(bytes, 0);
+    await sync(path);
+    this.files.get(path).truncateSync(bytes.length);
+    this.bytes = bytes.length;
   }
 
   /** Makes the file if there is none. */

@@ -34,6 +34,7 @@
  * folder in the data directory, which `DataDir` syncs once for all logs.
  */
 import { partitionLeaderEpoch } from "../core/records/batch-header.ts";
+import type { AbortedTransaction } from "./aborted-index.ts";
 import { formatEpochs, parseEpochs } from "./checkpoint-file.ts";
 import { fullScan, rebuildIndexes } from "./index-rebuild.ts";
 import { LeaderEpochs } from "./leader-epochs.ts";
@@ -255,8 +256,11 @@ class LogRecovery {
 
   private async scanSegment(segment: Segment): Promise<void> {
     segment.clearIndexes();
-    if (!segment.abortedIndex.isWhole) await this.remakeAborted(segment);
-    else segment.abortedIndex.truncate(this.producers.replayFrom);
+    const { abortedIndex } = segment;
+    // What is replayed from the segment's start on lists all of it while it is read.
+    const isRemade = !abortedIndex.isWhole && this.producers.replayFrom > segment.baseOffset;
+    if (isRemade) await this.remakeAborted(segment);
+    else abortedIndex.truncate(Math.max(segment.baseOffset, this.producers.replayFrom));
     this.scanned.add(segment);
     if (segment.baseOffset > this.endOffset && this.cut === null && segment !== this.segments[0]) {
       this.noteMissing(segment);
@@ -268,7 +272,7 @@ class LogRecovery {
     const { scan, release } = fullScan(this.context.files, segment, !this.hasGaps);
     try {
       for (let step = await scan.next(); step !== null; step = await scan.next()) {
-        if (step.kind === "batch") this.take(segment, step.bytes, step.at, step);
+        if (step.kind === "batch") this.take(segment, step.bytes, step.at, { ...step, isRemade });
         else this.noteDamage(segment, step);
       }
     } finally {
@@ -280,7 +284,7 @@ class LogRecovery {
     segment: Segment,
     bytes: Uint8Array,
     at: number,
-    batch: { position: number; sizeBytes: number },
+    batch: { position: number; sizeBytes: number; isRemade: boolean },
   ): void {
     if (this.isBehindCut) return;
     const facts = factsOf(bytes, at);
@@ -290,7 +294,7 @@ class LogRecovery {
     }
     this.producers.reach(facts.baseOffset, this.isBehindDamage);
     const aborted = this.producers.update(bytes, at);
-    if (aborted !== null && segment.abortedIndex.isWhole) segment.abortedIndex.append(aborted);
+    if (aborted !== null && !batch.isRemade) segment.abortedIndex.append(aborted);
     if (this.cut !== null) {
       const { offset } = this.cut;
       this.report("damaged batches are fenced", { from: offset, to: facts.baseOffset - 1 });
@@ -378,7 +382,7 @@ class LogRecovery {
   private async remakeAborted(segment: Segment): Promise<void> {
     this.report("aborted transactions are listed again", { segment: segment.baseOffset });
     const { files } = this.context;
-    segment.abortedIndex.truncate(segment.baseOffset);
+    const entries: AbortedTransaction[] = [];
     const producers = new ProducerRecovery(
       this.context,
       this.dir,
@@ -390,11 +394,12 @@ class LogRecovery {
     try {
       for (let step = await scan.next(); step !== null; step = await scan.next()) {
         const aborted = step.kind === "batch" ? producers.update(step.bytes, step.at) : null;
-        if (aborted !== null) segment.abortedIndex.append(aborted);
+        if (aborted !== null) entries.push(aborted);
       }
     } finally {
       release();
     }
+    await segment.abortedIndex.replace(entries, (path) => this.sync(path));
   }
 
   /** Makes everything complete and durable, as a clean shutdown does. */

@@ -154,6 +154,22 @@ describe("what a crash leaves", () => {
     expect(world.aborted()).toEqual(ABORTED);
   });
 
+  test("a list that is torn is made again, also of what began in a segment before", () => {
+    const world = new TxnWorld({ segmentBytes: 500 });
+    world.write(1);
+    for (let index = 0; index < 6; index++) world.append();
+    world.end(1, "abort");
+    const before = world.aborted();
+    expect(before.length).toBe(1);
+    world.kill(() => {
+      const names = [...world.disk.files()].map(([path]) => path.slice(path.lastIndexOf("/") + 1));
+      const lists = names.filter((name) => name.endsWith(".txnindex"));
+      expect(lists).toEqual(["00000000000000000006.txnindex"]);
+      for (const name of lists) world.damage(name, (bytes) => bytes.slice(0, 20));
+    });
+    expect(world.aborted()).toEqual(before);
+  });
+
   test("zeros where entries were to be are no entries", () => {
     const world = abortedAndOpen();
     world.restart();

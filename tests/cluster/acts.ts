@@ -1,5 +1,6 @@
 /** All that is played with clusters of real processes; see `stage.ts`. */
 import { appendWork } from "./append-work.ts";
+import { FULL_DISK } from "./full-disk.ts";
 import { LAN_ARGS, LAN_FAULTS } from "./lan.ts";
 import { FAULTS } from "./scenarios.ts";
 import type { Act } from "./stage.ts";
@@ -19,4 +20,5 @@ export const ACTS: readonly Act[] = [
     steady: 30,
     scenarios: LAN_FAULTS,
   },
+  FULL_DISK,
 ];

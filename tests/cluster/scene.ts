@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM } from "../harness/broker-process.ts";
 import { EtcdMember } from "../harness/etcd-process.ts";
+import { run } from "../harness/process.ts";
 import { TestNetwork } from "./network.ts";
 
 /** How the cluster is to be. */
@@ -14,6 +15,8 @@ export interface SceneOptions {
   readonly etcd: string;
   /** More flags of `serve`, for all brokers. */
   readonly args?: readonly string[];
+  /** The folder of this broker is on a disk of its own, of this size. */
+  readonly smallDisk?: { readonly nodeId: number; readonly bytes: number };
 }
 
 const READY_MS = 60_000;
@@ -105,6 +108,7 @@ export class ClusterScene {
     readonly etcd: readonly EtcdMember[],
     readonly brokers: readonly SceneBroker[],
     readonly dir: string,
+    private readonly mountedNode: number | null,
   ) {}
 
   static async start(options: SceneOptions): Promise<ClusterScene> {
@@ -113,6 +117,7 @@ export class ClusterScene {
     const etcdHosts = names("e", options.etcdMembers ?? 1);
     const brokerHosts = names("b", options.brokers);
     const dir = freshDir("cluster");
+    if (options.smallDisk !== undefined) await mountDisk(dir, options.smallDisk);
     const network = await TestNetwork.start([...etcdHosts, ...brokerHosts]);
     const etcd = etcdMembers(network, etcdHosts, dir, options.etcd);
     const scene = new ClusterScene(
@@ -120,6 +125,7 @@ export class ClusterScene {
       etcd,
       brokerHosts.map((host, index) => sceneBroker(network, host, index + 1, etcd, dir, options)),
       dir,
+      options.smallDisk?.nodeId ?? null,
     );
     try {
       for (const member of etcd) member.start();
@@ -149,8 +155,19 @@ export class ClusterScene {
     }
     for (const member of this.etcd) await member.kill();
     await this.network.close();
+    if (this.mountedNode !== null) await run(["umount", this.broker(this.mountedNode).dir]);
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+async function mountDisk(
+  dir: string,
+  { nodeId, bytes }: NonNullable<SceneOptions["smallDisk"]>,
+): Promise<void> {
+  const path = join(dir, `b${nodeId}`);
+  mkdirSync(path);
+  const mounted = await run(["mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
+  if (mounted.exitCode !== 0) throw new Error(`needs the right to mount: ${mounted.stderr.trim()}`);
 }
 
 function etcdMembers(

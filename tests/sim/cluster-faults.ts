@@ -1,4 +1,5 @@
 /** What happens to the nodes, links, clocks and disks of the simulated cluster, and how it ends. */
+import { flipBit } from "./cluster-damage.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import type { ClusterFault, ClusterSimOptions } from "./cluster-options.ts";
 import { type EtcdFaults, NO_ETCD_FAULTS, type SimEtcd } from "./sim-etcd.ts";
@@ -10,6 +11,7 @@ const CUT_MS_MAX = 30_000;
 const SLOW_MS_MAX = 30_000;
 const OUTAGE_MS_MAX = 30_000;
 const FULL_MS_MAX = 20_000;
+const DEAD_MS_MAX = 30_000;
 /** Beyond an hour brokers refuse the timestamps of clients. */
 const JUMP_MS_MAX = 3_000_000;
 const ROLL_MS = 8_000;
@@ -31,6 +33,8 @@ export interface FaultyWorld {
   mayLosePower(node: ClusterNode): boolean;
   /** Whether it covers that one more process ends. */
   mayEnd(): boolean;
+  /** Whether it covers that this node loses of its replicas what it has written long ago. */
+  mayLoseReplicas(node: ClusterNode): boolean;
   note(line: string): void;
 }
 
@@ -68,6 +72,7 @@ export class ClusterFaults {
       node.host.resume();
       node.cutFromEtcd(false);
       node.disk.faults.maxBytes = Infinity;
+      this.#mend(node);
       node.isHeldDown = false;
       node.start();
     }
@@ -110,7 +115,13 @@ export class ClusterFaults {
         node.host.wallAheadMs = random.between(-JUMP_MS_MAX, JUMP_MS_MAX);
         return;
       case "fullDisk":
-        return this.#fill(node);
+        return this.#world.mayEnd() ? this.#fill(node) : undefined;
+      case "deadDir":
+        return this.#world.mayEnd() ? this.#breakDir(node) : undefined;
+      case "lostDir":
+        return this.#world.mayLoseReplicas(node) ? this.#loseDir(node) : undefined;
+      case "flippedBit":
+        return this.#flipBit();
       case "join":
         return this.#join();
       case "etcdCut":
@@ -226,6 +237,44 @@ export class ClusterFaults {
       this.#note(`the disk of ${node.id} has room`);
       node.disk.faults.maxBytes = Infinity;
     });
+  }
+
+  /** Nothing can be written to a device, until somebody comes with a screwdriver. */
+  #breakDir(node: ClusterNode): void {
+    const { random } = this.#world;
+    const path = random.pick(node.dataDirs);
+    this.#note(`${path} of ${node.id} fails`);
+    node.disk.faults.deadPaths.add(path);
+    this.#after(DEAD_MS_MAX, () => this.#mend(node));
+  }
+
+  #mend(node: ClusterNode): void {
+    const { random, options } = this.#world;
+    const { deadPaths } = node.disk.faults;
+    if (deadPaths.size === 0) return;
+    this.#note(`the disks of ${node.id} are mended`);
+    node.cutPower(random.pick(options.lossModes));
+    deadPaths.clear();
+  }
+
+  /** An empty device stands where one was. */
+  #loseDir(node: ClusterNode): void {
+    const path = this.#world.random.pick(node.dataDirs);
+    node.kill();
+    node.disk.replaceDevice(path);
+    this.#note(`${path} of ${node.id} is empty`);
+  }
+
+  /** All in one run are on one broker: the same batch must not be damaged everywhere. */
+  #flipBit(): void {
+    const { random, nodes } = this.#world;
+    const node = nodes.find(({ wasDamaged }) => wasDamaged) ?? this.#pickNode();
+    if (!this.#world.mayLoseReplicas(node)) return;
+    node.kill();
+    const place = flipBit(node, random);
+    if (place === null) return;
+    node.wasDamaged = true;
+    this.#note(`a bit of ${node.id} flips: ${place}`);
   }
 
   #cutEtcd(node: ClusterNode): void {

@@ -70,6 +70,8 @@ export class ClusterNode {
   running: RunningBroker | null = null;
   /** Nothing starts it again before somebody says so. */
   isHeldDown = false;
+  /** Bits on its disk have flipped, and perhaps nobody has seen it. */
+  wasDamaged = false;
   #etcd: SimEtcdClient | null = null;
   #isCutFromEtcd = false;
   /** Counts processes; what an earlier one resolves concerns nobody. */
@@ -87,6 +89,10 @@ export class ClusterNode {
     return { host: this.host.ip, port: BROKER_PORT };
   }
 
+  get dataDirs(): readonly string[] {
+    return DATA_DIRS.slice(0, this.options.dataDirs ?? 1);
+  }
+
   /** Starts the process on what the disk holds, again and again until it is up. */
   start(): void {
     if (this.state !== "down" || this.isHeldDown) return;
@@ -99,7 +105,7 @@ export class ClusterNode {
       io: { ...process, random: this.#fork(), disk: this.disk, offload: inlineOffload() },
       logger: this.options.logger,
       dataDir: DATA_DIR,
-      furtherDataDirs: DATA_DIRS.slice(1, this.options.dataDirs ?? 1),
+      furtherDataDirs: this.dataDirs.slice(1),
       config: BrokerConfig.of({ ...this.options.configs, "node.id": String(this.id) }),
       listeners: [{ name: "PLAINTEXT", bind: this.address, advertised: this.address }],
       cluster: {

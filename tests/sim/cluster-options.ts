@@ -21,6 +21,9 @@ export type ClusterFault =
   | "clockJump"
   | "fullDisk"
   | "join"
+  | "deadDir"
+  | "lostDir"
+  | "flippedBit"
   | "etcdCut"
   | "etcdOutage"
   | "etcdCompact";
@@ -123,11 +126,15 @@ export function drawClusterOptions(random: SimRandom): ClusterSimOptions {
       slowNode: maybe(40, 2),
       clockJump: maybe(40, 1),
       // A process that ends for it must not be one too many.
-      fullDisk: durability === "os" ? 0 : maybe(20, 1),
+      fullDisk: durability === "os" ? 0 : maybe(30, 2),
       join: begins < brokers ? 6 : 0,
       etcdCut: maybe(40, 2),
       etcdOutage: maybe(40, 1),
       etcdCompact: maybe(40, 1),
+      // What a disk that fails has not synced is lost.
+      deadDir: durability === "os" ? 0 : maybe(30, 2),
+      lostDir: maybe(30, 2),
+      flippedBit: maybe(30, 2),
     },
     dataDirs: random.pick([1, 1, 2]),
   };

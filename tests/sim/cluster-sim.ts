@@ -71,6 +71,7 @@ export class ClusterSim {
       favourite: () => random.chance(50) ? this.controller() : this.#someLeader(),
       mayLosePower: (node) => this.#mayLosePower(node),
       mayEnd: () => this.#mayEnd(),
+      mayLoseReplicas: (node) => this.#mayLoseReplicas(node),
       note: (line) => this.world.note(line),
     });
   }
@@ -247,12 +248,20 @@ export class ClusterSim {
    * tell whether it has lost something.
    */
   #mayLosePower(node: ClusterNode): boolean {
-    const { durability, minInsync } = this.options;
-    if (durability === "fsync") return true;
-    if (minInsync < 2 || !this.#areUp() || !this.#mayEnd() || !this.#isWhole(minInsync)) {
-      return false;
-    }
-    this.#lastCut = { id: node.id, epoch: this.#brokerEpoch(node.id) };
+    return this.options.durability === "fsync" ? this.#mayEnd() : this.#mayLoseReplicas(node);
+  }
+
+  /** As for power with `os`, and no other disk may be about to end a process. */
+  #mayLoseReplicas(node: ClusterNode): boolean {
+    const { minInsync } = this.options;
+    const isWell = this.world.nodes.every(({ disk: { faults } }) =>
+      faults.deadPaths.size === 0 && faults.maxBytes === Infinity
+    );
+    if (minInsync < 2 || node.state !== "up" || !isWell || !this.#areUp()) return false;
+    // What is damaged elsewhere, and nobody has seen it, has to be on a third one.
+    const isDamaged = this.world.nodes.some((other) => other !== node && other.wasDamaged);
+    if (!this.#mayEnd() || !this.#isWhole(isDamaged ? 3 : minInsync)) return false;
+    this.#lastLoss = { id: node.id, epoch: this.#brokerEpoch(node.id) };
     return true;
   }
 
@@ -262,10 +271,10 @@ export class ClusterSim {
   }
 
   #mayEnd(): boolean {
-    const last = this.#lastCut;
+    const last = this.#lastLoss;
     if (last === null) return true;
     if (this.#brokerEpoch(last.id) <= last.epoch || !this.#isWhole()) return false;
-    this.#lastCut = null;
+    this.#lastLoss = null;
     return true;
   }
 
@@ -273,8 +282,8 @@ export class ClusterSim {
     return this.world.replicas.newest?.brokers.get(id)?.epoch ?? -1;
   }
 
-  /** Whose power was cut last, and the epoch of its registration then. */
-  #lastCut: { readonly id: number; readonly epoch: number } | null = null;
+  /** Who has lost something last, and the epoch of its registration then. */
+  #lastLoss: { readonly id: number; readonly epoch: number } | null = null;
 
   #isWhole(leastReplicas = 1): boolean {
     const topics = [...this.world.replicas.newest?.topics.values() ?? []];

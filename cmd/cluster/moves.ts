@@ -156,11 +156,13 @@ export async function execute(
   }
   const views = viewsOf(view, moves);
   const active = new Set(view.brokers.filter(({ isActive }) => isActive).map(({ id }) => id));
+  // From here on: who is interrupted is told that the rate stays.
+  const interrupted = onInterrupt();
   await setThrottle(admin, views, active, throttle);
   let isDone = false;
   try {
     await begin(admin, moves);
-    isDone = wait && await waitForMoves(admin, moves);
+    isDone = wait && await waitForMoves(admin, moves, interrupted);
     return isDone;
   } catch (error) {
     isDone = await movesLeft(admin, moves) === 0;
@@ -182,8 +184,11 @@ export async function begin(admin: Admin, moves: readonly WantedReplicas[]): Pro
 }
 
 /** Waits for these moves, or for all that there are; false if Ctrl-C came first. */
-export async function waitForMoves(admin: Admin, moves?: readonly Move[]): Promise<boolean> {
-  const interrupted = onInterrupt();
+export async function waitForMoves(
+  admin: Admin,
+  moves?: readonly Move[],
+  interrupted = onInterrupt(),
+): Promise<boolean> {
   const show = progressOnTerminal(false);
   let all = moves?.length ?? 0;
   for (;;) {

@@ -93,6 +93,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     file: CHANGE,
     find: "const elr = isEnough(isr) ? [] : candidates;",
     replace: "const elr = candidates;",
+    also: { "isEnough(led.isr) ? { ...led, elr: [] } : led": "led" },
   },
   "watermark-below-min-isr": {
     ...replication,

@@ -138,6 +138,8 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     };
     return {
       assigned: async (partitions, isStillMine, session) => {
+        // Who has not heard yet that they were lost for a while may commit what it is working on.
+        await this.#patiently(session, (signal) => this.#fetcher.finished(partitions, signal));
         const starts = this.#startPositions(groupId, byTopic(partitions));
         const positions = await unlessAborted(starts, session);
         if (positions === null || !isStillMine()) return false;
@@ -164,13 +166,21 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     workers: readonly Worker[],
     session?: AbortSignal,
   ): Promise<void> {
+    await this.#patiently(session, (signal) => this.#fetcher.hold(partitions, workers, signal));
+  }
+
+  /** For work that ends at once with the signal, which the session or the patience aborts. */
+  async #patiently(
+    session: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const enough = new AbortController();
     const { clock } = this.cluster.io;
     const timer = clock.setTimer(this.#options.revokePatienceMs, () => enough.abort());
     const signal = session === undefined
       ? enough.signal
       : AbortSignal.any([enough.signal, session]);
-    await this.#fetcher.hold(partitions, workers, signal).finally(() => timer.cancel());
+    await work(signal).finally(() => timer.cancel());
   }
 
   async #commitBeforeLoss(

@@ -184,7 +184,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: "cluster",
     proves:
-      "three brokers and real etcd lose nothing through crashes, sleep, cut links, loss, delay",
+      "brokers and real etcd lose nothing through crashes, sleep, cut links, loss, delay, wrong clocks",
     full: ["bun", "tests/cluster/run.ts"],
     sample: ["bun", "tests/cluster/run.ts", "--only", "appends: kill -9"],
     minutesMax: 30,

@@ -186,3 +186,16 @@ test("where nothing of the epoch is left it is as asked for positions that are g
   expect(seen).toEqual(values(1, 0, 40));
   end();
 });
+
+test("a leader from before the position is not asked: the one who says so is cut off", () => {
+  const log = new CutLog();
+  log.write(10);
+  const { seen, end } = log.read({}, { offset: 45n, leaderEpoch: 1 });
+  log.clock.advance(3000);
+  expect(seen).toEqual([]);
+  log.elect();
+  log.write(50);
+  log.clock.advance(3000);
+  expect(seen).toEqual(values(1, 45, 60));
+  end();
+});

@@ -94,6 +94,8 @@ export interface Lease {
 /** The fetching half of a consumer. */
 export class Fetcher {
   readonly #assigned = new Map<string, Assigned>();
+  /** Taken away while somebody worked on a record of them, who is not done yet. */
+  readonly #unfinished = new Set<Assigned>();
   readonly #busyLeaders = new Set<number>();
   /** By node. */
   readonly #sessions = new Map<number, FetchSession>();
@@ -210,6 +212,13 @@ export class Fetcher {
     while (!signal.aborted && isWorking()) await this.#changed(signal);
   }
 
+  /** Waits for who still works on records of these from before they were taken away. */
+  async finished(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+    const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
+    const isWorking = () => [...this.#unfinished].some(({ key }) => keys.has(key));
+    while (!signal.aborted && isWorking()) await this.#changed(signal);
+  }
+
   /** What is to be committed, by what was handed out or worked off; of these partitions or all. */
   uncommitted(
     by: "position" | "finished",
@@ -266,6 +275,7 @@ export class Fetcher {
       },
       release: () => {
         owner.leased = null;
+        this.#unfinished.delete(owner);
         if (!owner.dropped && owner.position < chunk.nextOffset) this.#putBack(taken);
         this.#wake();
         this.#pumping.soon();
@@ -361,6 +371,7 @@ export class Fetcher {
     if (assigned === undefined) return;
     this.#assigned.delete(partitionKey(topic, partition));
     assigned.dropped = true;
+    if (assigned.leased !== null) this.#unfinished.add(assigned);
     this.#dropChunks(assigned);
     // Who waits for its worker need not wait any more.
     this.#wake();
@@ -416,7 +427,12 @@ export class Fetcher {
       }
       assigned.preferred = null;
     }
-    return this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1;
+    const known = this.cluster.cached(topic)?.partitions[partition];
+    // Whoever still tells of a leader before the one that wrote what was read is cut off from the others;
+    // that leader may not even have this offset.
+    const isOld = known !== undefined && known.leaderEpoch >= 0 &&
+      known.leaderEpoch < assigned.offsetEpoch;
+    return isOld ? -1 : known?.leader ?? -1;
   }
 
   #hasNewLeader(assigned: Assigned): boolean {

@@ -1,5 +1,6 @@
 /** Members of groups against a whole broker on virtual time. */
 import { expect, test } from "bun:test";
+import { sleep } from "../../core/io.ts";
 import { ClientWorld, type SimClientIo } from "../../tests/sim/client-world.ts";
 import { Consumer, type ConsumerOptions, type RebalanceListener } from "../consumer.ts";
 import { partitionKey, type TopicPartition } from "../group-protocol.ts";
@@ -129,6 +130,39 @@ for (const [name, protocol] of Object.entries({ COOPERATIVE, MODERN })) {
     expect(ownership.events.length).toBe(1);
     expect(ownership.events[0]).toMatch(/^a \+ t\d t\d$/);
     leave("a");
+    world.stop();
+  });
+}
+
+for (const [name, protocol] of Object.entries({ COOPERATIVE, MODERN })) {
+  test(`${name}: who lost a partition gets it back when its handler is done, not before`, () => {
+    const world = new ClientWorld(1, { t: 1 });
+    const io = world.clientIo();
+    const consumer = new Consumer(io, {
+      ...{ brokers: world.brokers, groupId: "g", ...protocol },
+      // It ends here long before it ends for the broker, where the member stays the same.
+      ...{ sessionTimeoutMs: 6000, heartbeatIntervalMs: 500, revokePatienceMs: 60_000 },
+    });
+    const events: string[] = [];
+    consumer.subscribe(["t"], {
+      assigned: () => void events.push("assigned"),
+      revoked: (_, lost) => void events.push(lost ? "lost" : "revoked"),
+    });
+    consumer.run({
+      eachRecord: async () => {
+        events.push("begin");
+        await sleep(io.clock, 20_000);
+        events.push("end");
+      },
+    }).catch((error: unknown) => events.push(String(error)));
+    world.clock.run(world.produce("t", 1, 0, 1));
+    world.clock.advance(5000);
+    io.network.isolate();
+    world.clock.advance(9000);
+    io.network.heal();
+    world.clock.advance(30_000);
+    expect(events.slice(0, 5)).toEqual(["assigned", "begin", "lost", "end", "assigned"]);
+    world.clock.run(consumer.close());
     world.stop();
   });
 }

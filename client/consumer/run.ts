@@ -11,6 +11,11 @@ export interface RecordBatch<K, V> {
   readonly records: readonly ConsumerRecord<K, V>[];
   /** End of what consumers could see when this was fetched. */
   readonly highWatermark: bigint;
+  /**
+   * Under which leader the last of them were written, −1 if that is not known: to be committed with an
+   * offset behind them, so that nobody goes on with a leader from before (KIP-320).
+   */
+  readonly leaderEpoch: number;
 }
 
 /** What a handler may do besides. */
@@ -121,15 +126,15 @@ function* batchesOf<K, V>(
   { chunk }: Lease,
   recordsMax: number,
 ): Generator<RecordBatch<K, V> & { readonly next: number }> {
-  const { topic, partition } = chunk;
+  const { topic, partition, leaderEpoch } = chunk;
   const highWatermark = BigInt(chunk.highWatermark);
   let records: ConsumerRecord<K, V>[] = [];
   for (const cursor of chunk.each()) {
     if (records.length === recordsMax) {
-      yield { topic, partition, records, highWatermark, next: cursor.offset };
+      yield { topic, partition, records, highWatermark, leaderEpoch, next: cursor.offset };
       records = [];
     }
     records.push(reader.read(chunk, cursor));
   }
-  yield { topic, partition, records, highWatermark, next: chunk.nextOffset };
+  yield { topic, partition, records, highWatermark, leaderEpoch, next: chunk.nextOffset };
 }

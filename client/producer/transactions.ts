@@ -278,9 +278,10 @@ export class ProducerTransactions {
         groupInstanceId: group.groupInstanceId ?? null,
         topics: [...groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
           name,
-          partitions: list.map(({ partition, offset }) => ({
+          partitions: list.map(({ partition, offset, leaderEpoch = -1 }) => ({
             partitionIndex: partition,
             committedOffset: offset,
+            committedLeaderEpoch: leaderEpoch,
             committedMetadata: "",
           })),
         })),

@@ -7,8 +7,13 @@ import { Workload } from "./workload.ts";
 
 const PARTITIONS = 6;
 
-export async function appendWork(scene: ClusterScene, topic: string): Promise<Work> {
-  await createTopic(scene, topic, PARTITIONS);
+/** Prepares it on a topic with that many replicas, of which so many acknowledge. */
+export async function appendWork(
+  scene: ClusterScene,
+  topic: string,
+  replicas: Parameters<typeof createTopic>[3] = {},
+): Promise<Work> {
+  await createTopic(scene, topic, PARTITIONS, replicas);
   const workload = new Workload({
     brokers: scene.bootstrap,
     topic,
@@ -19,13 +24,13 @@ export async function appendWork(scene: ClusterScene, topic: string): Promise<Wo
   });
   return {
     get acknowledged() {
-      return workload.acknowledged;
+      return workload.strands.counts;
     },
     get longestPauseMs() {
-      return workload.longestPauseMs;
+      return workload.strands.longestPauseMs;
     },
     start: () => workload.start(),
-    measurePause: () => workload.measurePause(),
+    measurePause: () => workload.strands.measurePause(),
     async finish(keep) {
       const history = await workload.finish();
       keep(history);
@@ -34,8 +39,7 @@ export async function appendWork(scene: ClusterScene, topic: string): Promise<Wo
       const verdict = await linearizabilityProblem(history);
       if (verdict !== null) throw new Error(`Porcupine: ${verdict}`);
       const unknown = history.filter((each) => each.type === "append" && each.offset === null);
-      const acknowledged = workload.acknowledged.reduce((sum, count) => sum + count, 0);
-      return `${acknowledged} acknowledged, ${unknown.length} unknown`;
+      return `${workload.strands.total} acknowledged, ${unknown.length} unknown`;
     },
   };
 }

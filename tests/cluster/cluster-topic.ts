@@ -15,13 +15,14 @@ export async function createTopic(
   scene: ClusterScene,
   topic: string,
   partitions: number,
+  { replicationFactor = 3, minInsyncReplicas = 2 } = {},
 ): Promise<void> {
   const admin = adminOf(scene);
-  const configs = { "min.insync.replicas": "2" };
+  const configs = { "min.insync.replicas": String(minInsyncReplicas) };
   const [created] = await admin.createTopics([{
     name: topic,
     partitions,
-    replicationFactor: 3,
+    replicationFactor,
     configs,
   }]);
   await admin.close();

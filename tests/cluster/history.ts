@@ -39,7 +39,8 @@ export function problemsOf(history: readonly Operation[]): string[] {
   return problems.slice(0, PROBLEMS_MAX);
 }
 
-const PROBLEMS_MAX = 20;
+/** No more of them are told. */
+export const PROBLEMS_MAX = 20;
 
 function* partitionProblems(operations: readonly Operation[]): Generator<string> {
   const appends = operations.filter((each) => each.type === "append");
@@ -68,19 +69,27 @@ function* partitionProblems(operations: readonly Operation[]): Generator<string>
   if (final !== undefined && final.count !== valueAt.size) {
     yield `${valueAt.size} records were seen, ${final.count} are there in the end`;
   }
-  yield* orderProblems(appends, offsetOf);
+  yield* orderProblems(appends, (value) => offsetOf.get(value));
+}
+
+/** An append: when, and what is known of where. */
+interface Timed {
+  readonly value: string;
+  readonly offset: number | null;
+  readonly callNs: number;
+  readonly returnNs: number | null;
 }
 
 /** Who had an acknowledgement before another one began is before it in the log. */
-function* orderProblems(
-  appends: readonly Extract<Operation, { type: "append" }>[],
-  offsetOf: ReadonlyMap<string, number>,
+export function* orderProblems(
+  appends: readonly Timed[],
+  offsetOf: (value: string) => number | undefined,
 ): Generator<string> {
   const returned = appends.flatMap(({ offset, returnNs, value }) =>
     offset === null || returnNs === null ? [] : [{ offset, returnNs, value }]
   ).sort((a, b) => a.returnNs - b.returnNs);
   const called = appends.flatMap(({ callNs, offset, value }) => {
-    const at = offset ?? offsetOf.get(value);
+    const at = offset ?? offsetOf(value);
     return at === undefined ? [] : [{ callNs, offset: at, value }];
   }).sort((a, b) => a.callNs - b.callNs);
   let highest = { offset: -1, value: "" };
@@ -98,14 +107,15 @@ function* orderProblems(
 const CHECK_MS = 600_000;
 
 /**
- * The verdict of Porcupine: null if the history is linearizable, else what is not. Needs Go; throws if
- * there is no verdict.
+ * The verdict of Porcupine by one of its models (`linearizable/`): null if the history is linearizable,
+ * else what is not. Needs Go; throws if there is no verdict.
  */
 export async function linearizabilityProblem(
-  history: readonly Operation[],
+  history: readonly object[],
+  model: "log" | "lists" | "commits" = "log",
 ): Promise<string | null> {
   const input = history.map((each) => JSON.stringify(each)).join("\n");
-  const finished = await run(["go", "run", "."], {
+  const finished = await run(["go", "run", ".", model], {
     cwd: join(import.meta.dir, "linearizable"),
     input,
     timeoutMs: CHECK_MS,

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ETCD, needEtcd } from "../compat/install.ts";
+import { ETCD, needEtcd, needFaketime } from "../compat/install.ts";
 import { freshDir } from "../harness/broker-process.ts";
 import { optionAfter } from "../harness/flags.ts";
 import { ACTS } from "./acts.ts";
@@ -13,20 +13,15 @@ import { leaderOf } from "./cluster-topic.ts";
 import { networkProblem } from "./network.ts";
 import { ClusterScene } from "./scene.ts";
 import { type Act, type Scenario, type Stage, STEADY_MS, type Work } from "./stage.ts";
+import { until } from "./strands.ts";
 
-const POLL_MS = 20;
 const OUTPUT_SHOWN = 4000;
 
 async function progress(work: Work, more: number, withinMs: number): Promise<void> {
   const before = [...work.acknowledged];
   const got = () => work.acknowledged.map((count, index) => count - (before[index] ?? 0));
-  const until = performance.now() + withinMs;
-  while (Math.min(...got()) < more) {
-    if (performance.now() > until) {
-      throw new Error(`of ${more} each were acknowledged in ${withinMs} ms: ${got().join()}`);
-    }
-    await Bun.sleep(POLL_MS);
-  }
+  const what = () => `${more} in each strand acknowledged, it is ${got().join()}`;
+  await until(what, withinMs, () => Math.min(...got()) >= more);
 }
 
 /** One scenario; gives what it measured. Throws what was wrong. */
@@ -85,7 +80,7 @@ async function playAct(act: Act, chosen: readonly Scenario[]): Promise<number> {
 
 async function main(): Promise<number> {
   const only = optionAfter(process.argv, "--only", "");
-  const missing = networkProblem() ?? await needEtcd();
+  const missing = networkProblem() ?? await needEtcd() ?? await needFaketime();
   if (missing !== null) {
     console.log(`skip: ${missing}`);
     return process.env["CI"] ? 1 : 0;

@@ -1,6 +1,7 @@
 /** A cluster of real processes on hosts of its own: etcd and brokers of the built binary. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { faketimeLibrary } from "../compat/install.ts";
 import { freshDir, KSTREAM } from "../harness/broker-process.ts";
 import { EtcdMember } from "../harness/etcd-process.ts";
 import { run } from "../harness/process.ts";
@@ -17,6 +18,8 @@ export interface SceneOptions {
   readonly args?: readonly string[];
   /** The folder of this broker is on a disk of its own, of this size. */
   readonly smallDisk?: { readonly nodeId: number; readonly bytes: number };
+  /** Whether each broker has a wall clock of its own (libfaketime), which `setClock` sets. */
+  readonly hasClocks?: boolean;
 }
 
 const READY_MS = 60_000;
@@ -82,6 +85,11 @@ export class SceneBroker {
     this.#child = null;
     child?.kill("SIGTERM");
     return await child?.exited ?? 0;
+  }
+
+  /** So many seconds ahead of all others, within a second from now. Needs `hasClocks`. */
+  setClock(offsetSeconds: number): void {
+    writeFileSync(clockFile(this.dir), `${offsetSeconds < 0 ? "" : "+"}${offsetSeconds}`);
   }
 
   /** It goes on as if no time had passed. */
@@ -199,7 +207,7 @@ function sceneBroker(
   nodeId: number,
   etcd: readonly EtcdMember[],
   dir: string,
-  { args = [] }: SceneOptions,
+  { args = [], hasClocks = false }: SceneOptions,
 ): SceneBroker {
   const home = join(dir, host);
   mkdirSync(home, { recursive: true });
@@ -210,9 +218,23 @@ function sceneBroker(
   const address = `${network.addressOf(host)}:${PORT}`;
   const metadata = `etcd://${etcd.map(({ url }) => new URL(url).host).join(",")}`;
   const command = network.on(host, [
+    ...(hasClocks ? clockOf(home) : []),
     ...[KSTREAM, "serve", "--cluster", "proof", "--metadata", metadata, "--secret-file", secret],
     ...["--node-id", String(nodeId), "--host", host, "--data", join(home, "data")],
     ...["--listen", address, "--insecure", "--admin", "off", ...args],
   ]);
   return new SceneBroker(nodeId, host, address, home, command);
+}
+
+const clockFile = (home: string) => join(home, "clock");
+
+/** What runs a program with a clock of its own. */
+function clockOf(home: string): string[] {
+  const library = faketimeLibrary();
+  if (library === null) throw new Error("libfaketime is not there");
+  writeFileSync(clockFile(home), "+0");
+  return [
+    ...["env", `LD_PRELOAD=${library}`, `FAKETIME_TIMESTAMP_FILE=${clockFile(home)}`],
+    ...["FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"],
+  ];
 }

@@ -7,6 +7,7 @@ import type { ClientIo } from "../../client/options.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { parseBroker } from "../../client/brokers.ts";
 import type { Operation } from "./history.ts";
+import { Strands } from "./strands.ts";
 
 /** What is done, and to whom. */
 export interface WorkloadOptions {
@@ -30,19 +31,17 @@ const nowNs = () => Bun.nanoseconds();
 /** See the head of the file: `start`, let faults happen, `finish`. */
 export class Workload {
   readonly history: Operation[] = [];
-  /** The longest time in which nothing of some partition was acknowledged. */
-  longestPauseMs = 0;
+  /** Of each partition. */
+  readonly strands: Strands;
   readonly #options: WorkloadOptions;
   readonly #io: ClientIo = bunIo();
   readonly #stop = new AbortController();
   readonly #running: Promise<void>[] = [];
   #nextProcess = 0;
-  readonly #acknowledged: number[];
-  readonly #lastAckNs = new Map<number, number>();
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
-    this.#acknowledged = Array.from({ length: options.partitions }, () => 0);
+    this.strands = new Strands(options.partitions);
   }
 
   start(): void {
@@ -50,17 +49,6 @@ export class Workload {
       this.#running.push(this.#append());
     }
     for (let index = 0; index < this.#options.readers; index++) this.#running.push(this.#read());
-  }
-
-  /** How many appends were acknowledged so far, by partition. */
-  get acknowledged(): readonly number[] {
-    return this.#acknowledged;
-  }
-
-  /** Begins to measure `longestPauseMs` anew. */
-  measurePause(): void {
-    this.longestPauseMs = 0;
-    for (const partition of this.#lastAckNs.keys()) this.#lastAckNs.set(partition, nowNs());
   }
 
   /** Stops appending, reads everything once more, and gives the history. */
@@ -117,10 +105,7 @@ export class Workload {
     try {
       const { offset } = await producer.send({ topic, partition, value });
       const returnNs = nowNs();
-      const pauseNs = returnNs - (this.#lastAckNs.get(partition) ?? returnNs);
-      this.longestPauseMs = Math.max(this.longestPauseMs, pauseNs / 1e6);
-      this.#lastAckNs.set(partition, returnNs);
-      this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + 1;
+      this.strands.acknowledged(partition);
       this.history.push({ ...asked, offset: Number(offset), returnNs });
     } catch {
       this.history.push({ ...asked, offset: null, returnNs: null });

@@ -106,23 +106,46 @@ export const ETCD = Bun.which("etcd") ?? join(CACHE, "etcd/usr/bin/etcd");
 
 /** etcd. Its package is only unpacked, so that no service of it starts. */
 export async function needEtcd(): Promise<string | null> {
-  if (existsSync(ETCD)) return null;
-  if (!onPath("apt-get") || !onPath("dpkg-deb")) return "needs etcd (apt-get install etcd-server)";
-  const dir = join(CACHE, "etcd");
+  return existsSync(ETCD) ? null : await unpackDebian("etcd-server", "etcd", () => ETCD);
+}
+
+/** A library that gives a program another clock (libfaketime); null as long as it is not there. */
+export function faketimeLibrary(): string | null {
+  const cwd = join(CACHE, "faketime");
+  if (!existsSync(cwd)) return null;
+  const found = new Bun.Glob("usr/lib/*/faketime/libfaketime.so.1");
+  return [...found.scanSync({ cwd, absolute: true })][0] ?? null;
+}
+
+/** libfaketime, unpacked from Debian's package. */
+export async function needFaketime(): Promise<string | null> {
+  if (faketimeLibrary() !== null) return null;
+  return await unpackDebian("libfaketime", "faketime", faketimeLibrary);
+}
+
+/** Unpacks a package of Debian into a folder of the cache; what is sought has to be there then. */
+async function unpackDebian(
+  name: string,
+  folder: string,
+  sought: () => string | null,
+): Promise<string | null> {
+  if (!onPath("apt-get") || !onPath("dpkg-deb")) return `needs ${name} (apt-get install ${name})`;
+  const dir = join(CACHE, folder);
   mkdirSync(dir, { recursive: true });
   const download = () =>
-    run(["apt-get", "download", "-qq", "etcd-server"], { cwd: dir, timeoutMs: INSTALL_TIMEOUT_MS });
+    run(["apt-get", "download", "-qq", name], { cwd: dir, timeoutMs: INSTALL_TIMEOUT_MS });
   let downloaded = await download();
   if (downloaded.exitCode !== 0 && process.getuid?.() === 0) {
     await run(["apt-get", "update", "-qq"], { timeoutMs: INSTALL_TIMEOUT_MS });
     downloaded = await download();
   }
-  const archive = readdirSync(dir).find((name) => name.endsWith(".deb"));
+  const archive = readdirSync(dir).find((file) => file.endsWith(".deb"));
   if (downloaded.exitCode !== 0 || archive === undefined) {
-    return "needs etcd, and Debian's package etcd-server could not be downloaded";
+    return `needs ${name}, and Debian's package could not be downloaded`;
   }
   await run(["dpkg-deb", "-x", archive, dir], { cwd: dir });
-  return existsSync(ETCD) ? null : "needs etcd, and its package holds none";
+  const found = sought();
+  return found !== null && existsSync(found) ? null : `needs ${name}, and its package lacks it`;
 }
 
 /**

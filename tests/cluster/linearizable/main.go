@@ -1,10 +1,13 @@
-// Command linearizable checks a history of appends and reads against the model of an append-only log,
-// with Porcupine (a checker of others: the project's own is ../history.ts).
+// Command linearizable checks what clients did and saw against a model, with Porcupine (a checker of
+// others: the project's own are ../history.ts, ../lists-history.ts, ../groups-history.ts).
 //
-// Standard input has one JSON object a line, as ../history.ts writes them. An append whose outcome is
-// unknown has no offset; if the final read has its value, it was done at that offset at any time after
-// its call, else never. Exit code 0: linearizable. 1: not; standard output says which partition. 2: the
-// history cannot be read or the time was not enough.
+// Its argument names the model: log, an append-only log (here); lists, lists that transactions append to
+// (lists.go); commits, committed offsets of groups (commits.go). Standard input has one JSON object a line, as those files write them. Exit code 0: the
+// history is linearizable. 1: not; standard output says where. 2: the history cannot be read or the time
+// was not enough.
+//
+// In a log, an append whose outcome is unknown has no offset; if the final read has its value, it was done
+// at that offset at any time after its call, else never.
 package main
 
 import (
@@ -41,32 +44,58 @@ type input struct {
 const timeLimit = 4 * time.Minute
 
 func main() {
-	entries, err := readAll()
+	problem, err := check(os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "linearizable:", err)
 		os.Exit(2)
 	}
-	for partition, history := range byPartition(entries) {
-		operations, log := toOperations(history)
-		switch porcupine.CheckOperationsTimeout(model(log), operations, timeLimit) {
-		case porcupine.Illegal:
-			fmt.Printf("partition %d: no order of its %d operations explains what was seen\n",
-				partition, len(operations))
-			os.Exit(1)
-		case porcupine.Unknown:
-			fmt.Fprintf(os.Stderr, "linearizable: partition %d takes too long\n", partition)
-			os.Exit(2)
-		}
-		fmt.Printf("partition %d: %d operations are linearizable\n", partition, len(operations))
+	if problem != "" {
+		fmt.Println(problem)
+		os.Exit(1)
 	}
 }
 
-func readAll() ([]entry, error) {
-	var entries []entry
+// check gives what is wrong with the history on standard input, or nothing.
+func check(model string) (string, error) {
+	switch model {
+	case "log":
+		return with(checkLog)
+	case "lists":
+		return with(checkLists)
+	case "commits":
+		return with(checkCommits)
+	}
+	return "", fmt.Errorf("there is no model %q", model)
+}
+
+func with[Entry any](check func([]Entry) (string, error)) (string, error) {
+	entries, err := readAll[Entry]()
+	if err != nil {
+		return "", err
+	}
+	return check(entries)
+}
+
+func checkLog(entries []entry) (string, error) {
+	for partition, history := range byPartition(entries) {
+		operations, log := toOperations(history)
+		switch porcupine.CheckOperationsTimeout(logModel(log), operations, timeLimit) {
+		case porcupine.Illegal:
+			return fmt.Sprintf("partition %d: no order of its %d operations explains what was seen",
+				partition, len(operations)), nil
+		case porcupine.Unknown:
+			return "", fmt.Errorf("partition %d takes too long", partition)
+		}
+	}
+	return "", nil
+}
+
+func readAll[Entry any]() ([]Entry, error) {
+	var entries []Entry
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<28)
 	for lines.Scan() {
-		var one entry
+		var one Entry
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
 			return nil, err
 		}
@@ -134,7 +163,7 @@ func ranked(log map[int64]record) map[int64]record {
 
 // The state is how many records were appended. Offsets only grow, so that each append has one place among
 // all: a search that tried others would come to the same end, after a long time.
-func model(log map[int64]record) porcupine.Model {
+func logModel(log map[int64]record) porcupine.Model {
 	return porcupine.Model{
 		Init: func() interface{} { return 0 },
 		Step: func(before, in, _ interface{}) (bool, interface{}) {

@@ -9,8 +9,8 @@ const FULL_NODE = 1;
 const DISK_BYTES = 256 * 1024 * 1024;
 const PIECE_BYTES_MIN = 4096;
 const POLL_MS = 100;
-/** For the broker to see that there is room, to catch up and to be taken into the ISRs. */
-const RETURN_MS = 60_000;
+/** For the broker to see that there is no room, or that there is, and to be back in the ISRs. */
+const WAIT_MS = 60_000;
 
 /** See the head of the file. */
 export const FULL_DISK: Act = {
@@ -26,22 +26,27 @@ export const FULL_DISK: Act = {
       const broker = scene.broker(FULL_NODE);
       const ballast = join(broker.dir, "ballast");
       fill(ballast);
-      await stage.steady();
-      if (!broker.output.includes("the data directory is full")) {
-        throw new Error("the broker has not seen that its disk is full");
-      }
-      if ((await leadersOf(stage)).includes(FULL_NODE)) throw new Error("it goes on leading");
+      // A page that a file has begun takes some records yet.
+      await until(
+        "has not seen that its disk is full",
+        () => Promise.resolve(broker.output.includes("the data directory is full")),
+      );
+      await until("goes on leading", async () => !(await leadersOf(stage)).includes(FULL_NODE));
       await stage.steady();
       if (!broker.isRunning) throw new Error("the broker has ended");
       rmSync(ballast);
-      const until = performance.now() + RETURN_MS;
-      while (!await isWhole(stage)) {
-        if (performance.now() > until) throw new Error("the broker does not come back");
-        await Bun.sleep(POLL_MS);
-      }
+      await until("does not come back", () => isWhole(stage));
     },
   }],
 };
+
+async function until(problem: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + WAIT_MS;
+  while (!await holds()) {
+    if (performance.now() > deadline) throw new Error(`the broker ${problem}`);
+    await Bun.sleep(POLL_MS);
+  }
+}
 
 /** Takes all the room that there is. */
 function fill(path: string): void {

@@ -56,7 +56,7 @@ serve: build
 check: deps
 	deno fmt --check --quiet
 	deno lint --quiet
-	deno check --quiet $(ENTRIES)
+	@deno check --quiet $(ENTRIES)
 	bun --bun run oxlint --quiet --type-aware -A all -D typescript/no-floating-promises \
 	  -D typescript/no-misused-promises $(PRODUCT_DIRS) tests bench main.ts
 	bun test tests/tidy.test.ts

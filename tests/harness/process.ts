@@ -5,8 +5,6 @@ export interface Finished {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Processor time that it took, which other work on the machine hardly changes. */
-  readonly cpuMs: number;
 }
 
 export interface RunOptions {
@@ -43,8 +41,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
       `${command.join(" ")} did not end within ${timeoutMs} ms\n${stderr.slice(-2000)}`,
     );
   }
-  const cpuMs = Number(child.resourceUsage()?.cpuTime.total ?? 0n) / 1000;
-  return { exitCode, stdout, stderr, cpuMs };
+  return { exitCode, stdout, stderr };
 }
 
 /** As `run`, but any exit code other than 0 is an error that shows the command's output. */

@@ -42,6 +42,8 @@ interface Options {
   readonly deliverWeight: number;
   readonly diskLossPercent: number;
   readonly fenceWeight: number;
+  /** How often each further broker is fenced in the same change. */
+  readonly togetherPercent: number;
 }
 
 /** A record is a number that nobody else has. */
@@ -134,6 +136,7 @@ export class ReplicationSim {
       crashWeight: random.pick([0, 1, 10, 30]),
       diskLossPercent: random.pick([0, 30, 90]),
       fenceWeight: random.pick([0, 2, 10, 30]),
+      togetherPercent: random.pick([0, 50]),
     };
     const ids = Array.from({ length: replicas }, (_, id) => id);
     this.#state = {
@@ -412,11 +415,16 @@ export class ReplicationSim {
     broker.known = this.#state;
   }
 
+  /** It is silent for too long, perhaps with others: the controller fences them in one change. */
   #fence(broker: SimBroker): void {
     if (this.#fenced.has(broker.id)) return;
-    this.#fenced.add(broker.id);
-    this.#note(`${broker.id} is fenced`);
-    this.#change("online", { leaving: [broker.id] });
+    const leaving = this.#brokers.map(({ id }) => id).filter((id) =>
+      id === broker.id ||
+      (!this.#fenced.has(id) && this.#random.chance(this.options.togetherPercent))
+    );
+    for (const id of leaving) this.#fenced.add(id);
+    this.#note(`${leaving.join()} fenced`);
+    this.#change("online", { leaving });
   }
 
   #unfence(broker: SimBroker): void {

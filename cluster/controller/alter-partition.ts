@@ -58,7 +58,7 @@ export function planProposal(
   const partition = topic.partitions[proposed.partition];
   if (partition === undefined) return refused(Errors.UNKNOWN_TOPIC_OR_PARTITION, null);
   const state = stateOf(partition);
-  const error = check(state, leader, proposed);
+  const error = proposalError(state, leader, proposed);
   if (error !== Errors.NONE) return refused(error, partition);
   const written = (next: PartitionState, code: ErrorCode): ProposalOutcome => ({
     records: [partitionRecord(topic.id, proposed.partition, imageOf(next))],
@@ -102,10 +102,14 @@ function refused(error: ErrorCode, state: PartitionImage | null): ProposalOutcom
   return { records: [], error, state };
 }
 
-function check(
+/** Why `leader` may not propose this now, if it may not: others lead, or it does not know the latest. */
+export function proposalError(
   state: PartitionState,
   leader: number,
-  { leaderEpoch, partitionEpoch, isr, isRecovering }: ProposedPartition,
+  { leaderEpoch, partitionEpoch, isr, isRecovering }: Omit<
+    ProposedPartition,
+    "topicId" | "partition"
+  >,
 ): ErrorCode {
   // Who knows of later epochs has heard of them from a later controller.
   if (leaderEpoch > state.leaderEpoch) return Errors.NOT_CONTROLLER;

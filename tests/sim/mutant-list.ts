@@ -16,6 +16,7 @@ export interface Mutant {
 
 const LEADER = "cluster/replication/leader-replicas.ts";
 const CHANGE = "cluster/controller/partition-change.ts";
+const ALTER = "cluster/controller/alter-partition.ts";
 const DIVERGENCE = "cluster/replication/divergence.ts";
 const replication = { world: "replication", seeds: 10_000 };
 const PARTITION = "broker/partition.ts";
@@ -69,7 +70,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     ...replication,
     breaks:
       "the controller takes a broker into the ISR for the one that it was before it restarted",
-    file: "cluster/controller/alter-partition.ts",
+    file: ALTER,
     find: "return named < 0 || named === registered;",
     replace: "return true;",
   },
@@ -79,6 +80,20 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     file: CHANGE,
     find: "return { ...before, partitionEpoch: before.partitionEpoch + 1 };",
     replace: "return before;",
+  },
+  "late-proposal": {
+    ...replication,
+    breaks: "a proposal is accepted though the partition has changed since",
+    file: ALTER,
+    find: "if (partitionEpoch < state.partitionEpoch) return Errors.INVALID_UPDATE_VERSION;",
+    replace: "",
+  },
+  "stale-proposal": {
+    ...replication,
+    breaks: "a proposal is accepted of an earlier time in office",
+    file: ALTER,
+    find: "if (leaderEpoch < state.leaderEpoch) return Errors.FENCED_LEADER_EPOCH;",
+    replace: "if (leaderEpoch < state.leaderEpoch) partitionEpoch = state.partitionEpoch;",
   },
   "unclean-stays-eligible": {
     ...replication,

@@ -1,13 +1,13 @@
 /**
  * One partition through everything that brokers, links and the controller do to it, in the abstract:
  * logs are lists, messages are calls in any order. What decides is the real code: `LeaderReplicas`,
- * `changePartition`, `divergingEpoch`, `truncationOffset`. Leaders are deposed without knowing it,
- * living brokers are fenced, brokers lose what they had not synced.
+ * `changePartition`, `proposalError`, `divergingEpoch`, `truncationOffset`. Leaders are deposed without
+ * knowing it, living brokers are fenced, brokers lose what they had not synced.
  *
  * It is held that who can be elected cleanly has all that was acknowledged, that a high watermark never
  * stands where logs differ, and that in the end all is replicated again.
  */
-import { isSameRegistration } from "../../cluster/controller/alter-partition.ts";
+import { isSameRegistration, proposalError } from "../../cluster/controller/alter-partition.ts";
 import {
   changePartition,
   type Election,
@@ -21,6 +21,7 @@ import {
   type IsrSettings,
   LeaderReplicas,
 } from "../../cluster/replication/leader-replicas.ts";
+import { Errors } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { LeaderEpochs } from "../../storage/leader-epochs.ts";
 import { SimRandom } from "./sim-random.ts";
@@ -305,9 +306,8 @@ export class ReplicationSim {
 
   /** The controller's answer to AlterPartition. */
   #decide(broker: SimBroker, proposal: IsrProposal): void {
-    const { leader, leaderEpoch, partitionEpoch } = this.#state;
-    if (leader !== broker.id || proposal.leaderEpoch !== leaderEpoch) return;
-    if (proposal.partitionEpoch !== partitionEpoch) return;
+    const proposed = { ...proposal, isRecovering: false };
+    if (proposalError(this.#state, broker.id, proposed) !== Errors.NONE) return;
     const isFit = proposal.isr.every(({ brokerId, brokerEpoch }) =>
       !this.#fenced.has(brokerId) &&
       isSameRegistration(brokerEpoch, this.#brokers[brokerId]?.epoch)

@@ -32,7 +32,7 @@ export const ACTS: readonly Act[] = [
     name: "transactions",
     cluster: { brokers: 3, etcdMembers: 3, args: GROUP_SESSIONS },
     prepare: listsWork,
-    steady: 10,
+    steady: 5,
     scenarios: FAULTS_OF_LONG_WORK,
   },
   {
@@ -54,7 +54,7 @@ export const ACTS: readonly Act[] = [
     name: "clocks",
     cluster: { brokers: 3, etcdMembers: 3, args: GROUP_SESSIONS, hasClocks: true },
     prepare: listsWork,
-    steady: 10,
+    steady: 5,
     scenarios: CLOCKS,
   },
   FULL_DISK,

@@ -1,8 +1,11 @@
 /** Topics of a cluster under test. */
-import { Admin } from "../../client/index.ts";
+import { Admin, KafkaError } from "../../client/index.ts";
 import { parseBroker } from "../../client/brokers.ts";
+import { Errors } from "../../core/errors.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import type { ClusterScene } from "./scene.ts";
+
+const POLL_MS = 20;
 
 /** An administrator of the cluster, to be closed. */
 export function adminOf(scene: ClusterScene, bootstrap = scene.bootstrap): Admin {
@@ -10,7 +13,10 @@ export function adminOf(scene: ClusterScene, bootstrap = scene.bootstrap): Admin
   return new Admin(bunIo(), { brokers, clientId: "proof" });
 }
 
-/** Makes a topic that survives the loss of one broker: three replicas, of which two acknowledge. */
+/**
+ * Makes a topic that survives the loss of one broker: three replicas, of which two acknowledge. All
+ * brokers have heard of it then.
+ */
 export async function createTopic(
   scene: ClusterScene,
   topic: string,
@@ -26,8 +32,13 @@ export async function createTopic(
     configs,
   }]);
   await admin.close();
-  if (created === undefined || created.error !== null) {
+  // The answer to a first attempt may be lost on the way: then it is there.
+  const code = created?.error instanceof KafkaError ? created.error.code : null;
+  if (created === undefined || (created.error !== null && code !== Errors.TOPIC_ALREADY_EXISTS)) {
     throw created?.error ?? new Error("no topic");
+  }
+  for (const address of scene.bootstrap) {
+    while (await leaderOf(scene, topic, [address]) < 0) await Bun.sleep(POLL_MS);
   }
 }
 

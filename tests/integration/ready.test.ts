@@ -52,7 +52,7 @@ test("wait ready waits for leaders that answer and groups that are loaded", asyn
       ] as const
     ) {
       await ok(["dev", "fault", "add", api, `error=${error}`], at);
-      await fails(["wait", "ready", "--timeout", "1"], 1, [error], at);
+      await fails(["wait", "ready", "--timeout", "3"], 1, [error], at);
       await ok(["dev", "fault", "clear"], at);
     }
     await ok(["wait", "ready", "--timeout", "5"], at);

@@ -382,7 +382,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     try {
       const connection = await this.cluster.broker(session.nodeId, "fetch");
       if (partitions === null) {
-        this.#judge(await session.acknowledge(connection, requestTimeoutMs));
+        this.#heard(session, await session.acknowledge(connection, requestTimeoutMs));
       } else {
         const fetched = await session.fetch(
           connection,
@@ -392,7 +392,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
           () => partitions.every((each) => this.#leaderOf(each) !== session.nodeId),
         );
         this.#hasFetched = true;
-        this.#judge(fetched.outcomes);
+        this.#heard(session, fetched.outcomes);
         this.#arrived(session, fetched.response);
       }
       session.failures = 0;
@@ -474,6 +474,18 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
     }
   }
 
+  /** What a broker said to what it was told. Where it has no locks left, nor has what waits here. */
+  #heard(session: ShareSession, outcomes: readonly AcknowledgeOutcome[]): void {
+    this.#judge(outcomes);
+    for (const { topicId, partition, error } of outcomes) {
+      if (!(error instanceof KafkaError) || !isLockless(error.code)) continue;
+      this.#buffer = this.#buffer.filter((each) =>
+        each.session !== session || each.record.topicId !== topicId ||
+        each.record.partition !== partition
+      );
+    }
+  }
+
   #judge(outcomes: readonly AcknowledgeOutcome[]): void {
     for (const { topicId, partition, offsets, error } of outcomes) {
       if (error === null || offsets.length === 0) continue;
@@ -503,6 +515,11 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
   #wake(): void {
     for (const waiter of this.#waiters.splice(0)) waiter();
   }
+}
+
+/** Whether a broker that says so leads no more, or leads anew: others get what was locked there. */
+function isLockless(code: number): boolean {
+  return code === Errors.NOT_LEADER_OR_FOLLOWER || code === Errors.UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 function recordKey(

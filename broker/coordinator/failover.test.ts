@@ -432,7 +432,8 @@ test("a leader of share partitions that was deposed without knowing it takes no 
     { type: "config", version: 1, resourceType: "group", resourceName: "g", ...reset },
   ]);
   const producer = new Producer(cluster.clientIo(), { brokers: cluster.brokers });
-  clock.run(producer.send({ topic: "t", partition: 0, value: encode("a") }));
+  const values = ["a", "b"].map((text) => ({ topic: "t", partition: 0, value: encode(text) }));
+  clock.run(Promise.all(values.map((each) => producer.send(each))));
   const consumer = new ShareConsumer(cluster.clientIo(), {
     brokers: cluster.brokers,
     groupId: "g",
@@ -457,11 +458,14 @@ test("a leader of share partitions that was deposed without knowing it takes no 
   });
   expect(responses[0]!.partitions[0]).toMatchObject({
     errorCode: 0,
-    acquiredRecords: [{ firstOffset: 0n, lastOffset: 0n }],
+    acquiredRecords: [{ firstOffset: 0n, lastOffset: 1n }],
   });
+  expect(consumer.buffered).toBe(1);
   consumer.acknowledge(taken);
   const [failure] = clock.run(consumer.commit());
   expect(failure?.error).toMatchObject({ code: Errors.NOT_LEADER_OR_FOLLOWER });
+  // The other record is not handed out any more: somebody else has it.
+  expect(consumer.buffered).toBe(0);
   clock.run(consumer.close());
   clock.run(producer.close());
   cluster.stop();

@@ -7,6 +7,7 @@ import {
   checkTopics,
   checkTransactions,
 } from "./cluster-checks.ts";
+import { Acceptances } from "./cluster-history.ts";
 import type { Append, OffsetEvent, Reading, TransactionOutcome } from "./cluster-history.ts";
 
 const log = (...values: (string | null)[]) =>
@@ -98,4 +99,14 @@ test("topics stay as they were left", () => {
   checkTopics(known, new Set(["a", "c"]));
   expect(() => checkTopics(known, new Set())).toThrow("the topic a was made and is lost");
   expect(() => checkTopics(known, new Set(["a", "b"]))).toThrow("the topic b was deleted and is");
+});
+
+test("who fetches a record after it was accepted must not have it accepted again", () => {
+  const accepted = new Acceptances();
+  for (const key of ["t/0@0", "t/0@1"]) accepted.add(key, 0);
+  // It had the record from a leader that has been followed by another.
+  accepted.add("t/0@1", 1);
+  accepted.add("t/0@2", 2);
+  expect(accepted.size).toBe(3);
+  expect(() => accepted.add("t/0@1", 2)).toThrow("t/0@1 was accepted, and is so again");
 });

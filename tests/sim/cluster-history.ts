@@ -2,6 +2,7 @@
  * What the clients of the simulated cluster have done and seen, as they know it: the material of the
  * checkers in `cluster-checks.ts`. Times are true milliseconds of the simulation.
  */
+import { Violation } from "./violation.ts";
 
 /** A partition as `topic/index`. */
 export type PartitionKey = string;
@@ -57,6 +58,29 @@ export interface OffsetEvent {
 /** What an operator knows of a topic that it has made, or has tried to. */
 export type TopicState = "there" | "gone" | "unknown";
 
+/**
+ * Records as `topic/index@offset` whose acceptance by a member of the share group was taken, in the
+ * order in which the members heard so. That a record comes again is no fault by itself: a member
+ * may still have it from a leader that has been followed by another, and a leader that has not heard
+ * of its successor knows nothing of what was accepted there. But who has asked for records after
+ * an acceptance was answered must not get that one and have it accepted as well.
+ */
+export class Acceptances {
+  readonly #places = new Map<string, number>();
+
+  /** How many there are. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** Accepted, and that by a member which had fetched it when `before` others were known. */
+  add(key: string, before: number): void {
+    const place = this.#places.get(key);
+    if (place === undefined) this.#places.set(key, this.#places.size);
+    else if (place < before) throw new Violation(`${key} was accepted, and is so again`);
+  }
+}
+
 /** See the head of this file. */
 export class ClusterHistory {
   readonly appends: Append[] = [];
@@ -64,8 +88,7 @@ export class ClusterHistory {
   readonly transactions: Transaction[] = [];
   readonly offsets: OffsetEvent[] = [];
   readonly topics = new Map<string, TopicState>();
-  /** Records as `topic/index@offset` whose acceptance by a member of the share group was taken. */
-  readonly accepted = new Set<string>();
+  readonly accepted = new Acceptances();
   /** What members of the group have been handed out, by partition. */
   readonly handled = new Map<PartitionKey, Set<number>>();
 

@@ -228,6 +228,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   "cluster-holes-stay": {
     ...cluster,
+    focus: ["--faults", "reset,powerCut,flippedBit", "--durability", "os"],
     breaks: "a replica that recovers goes on behind a hole",
     file: "broker/foundation.ts",
     find: "cutsDamage: true",

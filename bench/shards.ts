@@ -5,7 +5,7 @@
 import { availableParallelism } from "node:os";
 import { ratios, type Spread, spread } from "./measure.ts";
 import { startOurs, startOurShards, type Target } from "./targets.ts";
-import { createTopic, deleteTopic, produce, type Sample } from "./workloads.ts";
+import { createTopic, deleteTopic, produce, type ProduceSample } from "./workloads.ts";
 
 const SHARDS = 2;
 const PARTITIONS = 12;
@@ -14,8 +14,8 @@ const RECORDS = 500_000;
 
 /** Of one pass through both. */
 interface Pass {
-  readonly one: Sample;
-  readonly shards: Sample;
+  readonly one: ProduceSample;
+  readonly shards: ProduceSample;
 }
 
 /** What came of it. */
@@ -23,6 +23,9 @@ export interface ShardsResult {
   readonly processors: number;
   readonly recordBytes: number;
   readonly recordsPerSecond: Readonly<Record<keyof Pass, Spread>>;
+  /** What the producer made of the same records: means, of a batch and of a request. */
+  readonly batchBytes: Readonly<Record<keyof Pass, Spread>>;
+  readonly requestBytes: Readonly<Record<keyof Pass, Spread>>;
   /** Of all processes of brokers, for a GB that was produced. */
   readonly cpuSecondsPerGb: Readonly<Record<keyof Pass, Spread>>;
   /** Two shards over one broker; at most 1.15 is the aim. */
@@ -33,7 +36,7 @@ export interface ShardsResult {
 
 const PROCESSORS_TO_SCALE = 4;
 
-async function onePass(target: Target, scale: number): Promise<Sample> {
+async function onePass(target: Target, scale: number): Promise<ProduceSample> {
   const topic = `bench-${Bun.nanoseconds()}`;
   await createTopic(target, topic, PARTITIONS);
   const sample = await produce(target, topic, {
@@ -47,12 +50,16 @@ async function onePass(target: Target, scale: number): Promise<Sample> {
   return sample;
 }
 
-/** Runs `pairs` passes after one that is not counted. */
+/**
+ * Runs `pairs` passes after one that is not counted; before that the shards have one more for each
+ * further process, since each compiles its code for itself after so many records.
+ */
 export async function shards(pairs: number, scale: number): Promise<ShardsResult> {
   const one = await startOurs("os");
   const divided = await startOurShards("os", SHARDS);
   const passes: Pass[] = [];
   try {
+    for (let more = 1; more < SHARDS; more++) await onePass(divided, scale);
     for (let pair = -1; pair < pairs; pair++) {
       const pass = { one: await onePass(one, scale), shards: await onePass(divided, scale) };
       if (pair >= 0) passes.push(pass);
@@ -60,17 +67,19 @@ export async function shards(pairs: number, scale: number): Promise<ShardsResult
   } finally {
     await Promise.all([one.stop(), divided.stop()]);
   }
-  const pick = (key: keyof Pass, of: keyof Sample) => passes.map((pass) => pass[key][of]);
-  const both = (of: keyof Sample) => ({
+  const pick = (key: keyof Pass, of: keyof ProduceSample) => passes.map((pass) => pass[key][of]);
+  const both = (of: keyof ProduceSample) => ({
     one: spread(pick("one", of)),
     shards: spread(pick("shards", of)),
   });
-  const ratio = (of: keyof Sample) => ratios(pick("shards", of), pick("one", of));
+  const ratio = (of: keyof ProduceSample) => ratios(pick("shards", of), pick("one", of));
   const processors = availableParallelism();
   const result = {
     processors,
     recordBytes: RECORD_BYTES,
     recordsPerSecond: both("recordsPerSecond"),
+    batchBytes: both("batchBytes"),
+    requestBytes: both("requestBytes"),
     cpuSecondsPerGb: both("cpuSecondsPerGb"),
     cpuRatio: ratio("cpuSecondsPerGb"),
     throughputRatio: processors < PROCESSORS_TO_SCALE ? null : ratio("recordsPerSecond"),

@@ -22,6 +22,12 @@ export interface Sample {
   readonly p99Ms: number;
 }
 
+/** As `Sample`, with what the producer made of the records: brokers pay for batches and requests too. */
+export interface ProduceSample extends Sample {
+  readonly batchBytes: number;
+  readonly requestBytes: number;
+}
+
 const PERF = "org.apache.kafka.tools.";
 const TOOL_TIMEOUT_MS = 300_000;
 
@@ -67,7 +73,11 @@ export async function deleteTopic(target: Target, topic: string) {
 }
 
 /** producer-perf-test without a rate limit. */
-export async function produce(target: Target, topic: string, workload: Workload): Promise<Sample> {
+export async function produce(
+  target: Target,
+  topic: string,
+  workload: Workload,
+): Promise<ProduceSample> {
   const command = perfTool(
     "ProducerPerformance",
     "--topic",
@@ -78,6 +88,7 @@ export async function produce(target: Target, topic: string, workload: Workload)
     String(workload.recordBytes),
     "--throughput",
     "-1",
+    "--print-metrics",
     "--producer-props",
     `bootstrap.servers=${target.bootstrap}`,
     `acks=${workload.acks}`,
@@ -90,11 +101,16 @@ export async function produce(target: Target, topic: string, workload: Workload)
     target,
     () => runOk(command, { timeoutMs: TOOL_TIMEOUT_MS }),
   );
-  const summary = stdout.trim().split("\n").at(-1) ?? "";
-  const perSecond = /([\d.]+) records\/sec/.exec(summary);
-  const p99 = /([\d.]+) ms 99th/.exec(summary);
-  if (perSecond === null) throw new Error(`producer-perf-test said: ${stdout}`);
-  return sample(workload, Number(perSecond[1]), cpu, Number(p99?.[1] ?? NaN));
+  // Lines of progress have no percentiles.
+  const summary = /([\d.]+) records\/sec.* ([\d.]+) ms 99th/.exec(stdout);
+  if (summary === null) throw new Error(`producer-perf-test said: ${stdout}`);
+  const metric = (name: string) =>
+    Number(new RegExp(`producer-metrics:${name}:[^:]*: *([\\d.]+)`).exec(stdout)?.[1] ?? NaN);
+  return {
+    ...sample(workload, Number(summary[1]), cpu, Number(summary[2])),
+    batchBytes: metric("batch-size-avg"),
+    requestBytes: metric("request-size-avg"),
+  };
 }
 
 /** consumer-perf-test over everything in the topic; the rate is that of fetching alone. */

@@ -51,6 +51,11 @@ export interface MemberOptions extends FoundationOptions {
 
 /** How long a broker that stops waits until others lead what it led. */
 const SHUTDOWN_MS = 30_000;
+/**
+ * For so long a controller on this host keeps who follows its metadata waiting where there is no news: no
+ * connection to it can be lost unnoticed, and each answer costs both of them.
+ */
+const LOCAL_WAIT_MS = 10_000;
 
 /** A member's foundation, and the member itself. */
 export interface MemberFoundation extends Foundation {
@@ -117,6 +122,7 @@ export class Member implements ClusterServices {
     const follower = new MetadataFollower({
       ...common,
       onBug,
+      maxWaitMs: this.#isControllerElsewhere ? LOCAL_WAIT_MS : undefined,
       connect: async (elected, signal) => {
         const connection = await peers.connectController(elected, "metadata", signal);
         this.role.watch(elected, connection);
@@ -168,7 +174,7 @@ export class Member implements ClusterServices {
    * given this one, which passes on to it what they ask (Kafka gives them any).
    */
   get controllerId(): number {
-    return this.#options.cluster.quorum.kind === "fixed"
+    return this.#isControllerElsewhere
       ? this.foundation.dataDirs.nodeId
       : this.#quorum.election.controller?.nodeId ?? -1;
   }
@@ -183,7 +189,9 @@ export class Member implements ClusterServices {
     assert(own !== undefined, "brokers meet at a listener that there is");
     this.role.start({ host: own.host, port: own.port });
     const { io: { clock }, logger } = this.#options;
-    this.#tasks = new ControllerTasks({ clock, logger, ...this.foundation });
+    if (!this.#isControllerElsewhere) {
+      this.#tasks = new ControllerTasks({ clock, logger, ...this.foundation });
+    }
     await this.lifecycle.start(endpoints);
     await this.lifecycle.active;
   }
@@ -218,6 +226,11 @@ export class Member implements ClusterServices {
     this.replication.start(this.#partitions);
     this.#dirReports.start(this.#partitions);
     await this.foundation.trash.start(null);
+  }
+
+  /** Whether the controller is a process of its own on this host, so that this node never is. */
+  get #isControllerElsewhere(): boolean {
+    return this.#options.cluster.quorum.kind === "fixed";
   }
 
   /** The name of the listener that brokers use among themselves. */

@@ -57,6 +57,27 @@ test("a change is in force on followers within a round trip, not at the end of a
   expect(world.nodes.map(({ follower }) => follower.isCaughtUp).slice(1)).toEqual([true, true]);
 });
 
+test("who lets the controller wait for longer asks less often, and hears of a change as soon", () => {
+  const world = new MetadataWorld();
+  world.maxWaitMs = 10_000;
+  const controller = three(world);
+  const asked = () =>
+    [...controller.broker.cluster?.metadataSource.followers ?? []].map(({ fetchedMs }) =>
+      fetchedMs
+    );
+  const before = asked();
+  expect(before).toHaveLength(2);
+  world.clock.advance(9000);
+  expect(asked()).toEqual(before);
+  world.clock.run(controller.change(...topic("a")));
+  const startMs = world.clock.monotonicMs();
+  settle(world);
+  expect(world.clock.monotonicMs() - startMs).toBeLessThan(50);
+  const after = asked();
+  world.clock.advance(15_000);
+  for (const [index, ms] of asked().entries()) expect(ms).toBeGreaterThan(after[index] ?? ms);
+});
+
 test("followers go to the next controller, which has what they lack", () => {
   const world = new MetadataWorld();
   const first = three(world);

@@ -30,13 +30,14 @@ export interface MetadataFollowerOptions {
   readonly metadata: MetadataCache;
   readonly recent: RecentChanges;
   readonly election: Pick<ControllerElection, "controller" | "onChange">;
+  /** A controller without news answers after so long. Default: 500. */
+  readonly maxWaitMs?: number;
   /** A connection to the controller that nothing else waits for, an open one if there is one. */
   connect(controller: ElectedController, signal: AbortSignal): Promise<Connection>;
   /** An invariant is broken: what was put in force may have reached some of its listeners only. */
   onBug(error: Error): void;
 }
 
-/** A controller without news answers after so long. */
 const MAX_WAIT_MS = 500;
 /** For an answer, beyond the wait. */
 const TIMEOUT_MS = 4500;
@@ -189,12 +190,12 @@ export class MetadataFollower {
     controller: ElectedController,
     signal: AbortSignal,
   ): Promise<Partition> {
-    const { nodeId, clusterId } = this.#options;
+    const { nodeId, clusterId, maxWaitMs = MAX_WAIT_MS } = this.#options;
     const { topic, topicId, partition } = METADATA_LOG_ID;
     const response = await connection.request(fetch, {
       clusterId,
       replicaState: { replicaId: nodeId, replicaEpoch: -1n },
-      maxWaitMs: MAX_WAIT_MS,
+      maxWaitMs,
       minBytes: 1,
       maxBytes: PART_BYTES,
       topics: [{
@@ -209,7 +210,7 @@ export class MetadataFollower {
         }],
       }],
       forgottenTopicsData: [],
-    }, { timeoutMs: MAX_WAIT_MS + TIMEOUT_MS, signal });
+    }, { timeoutMs: maxWaitMs + TIMEOUT_MS, signal });
     const answer = response.responses[0]?.partitions[0];
     if (response.errorCode !== Errors.NONE || answer === undefined) {
       throw new RefusedError(`it answers ${errorName(response.errorCode)}`);

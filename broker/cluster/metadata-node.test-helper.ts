@@ -56,6 +56,8 @@ export class MetadataWorld {
   tailor: (nodeId: number, handler: AnyHandler) => AnyHandler | null = (_, handler) => handler;
   /** What becomes of the changes that a controller sends. */
   damage: (records: Uint8Array) => Uint8Array = (records) => records;
+  /** For so long followers let the controller wait for news; undefined: as they do by themselves. */
+  maxWaitMs: number | undefined = undefined;
   /** What went wrong where nobody waits for it. */
   readonly bugs: Error[] = [];
 
@@ -185,6 +187,7 @@ export class MetadataNode {
       metadata,
       recent,
       election,
+      maxWaitMs: world.maxWaitMs,
       onBug: (error) => void world.bugs.push(error),
       connect: (to, signal) => peers.connectController(to, "metadata", signal),
     });

@@ -1,4 +1,19 @@
-/** Builds that are broken on purpose, one line at a time: what the simulator has to notice. */
+/**
+ * Builds that are broken on purpose, one line at a time: what the simulator has to notice.
+ *
+ * Four checks are not here, since no world gets anywhere without the others that stand beside them:
+ *
+ * - AlterPartition of an earlier registration of the leader: the epochs of the partition have gone on
+ *   since. The world `replication` does not compare it at all; without those epochs, see `late-proposal`
+ *   and `stale-proposal`.
+ * - A heartbeat of an earlier registration: its process has ended, and has not applied the next
+ *   registration, without which nobody is unfenced. `broker-sessions.test.ts` fails without the check.
+ * - The end of a transaction from a coordinator that was deposed: what it has decided was committed, so
+ *   the next one has decided the same; with `transaction.version` 2 the producer's epoch refuses it as
+ *   well. `storage/transactions.test.ts` fails without the check.
+ * - Metadata from a controller of an older term: an image holds what is in etcd, which has one history
+ *   (`metadata-deposed-controller`). `metadata-fetch.test.ts` fails without the check.
+ */
 
 /** A line of the code that is broken on purpose, and who has to notice. */
 export interface Mutant {

@@ -59,7 +59,7 @@ check: deps
 	@deno check --quiet $(ENTRIES)
 	bun --bun run oxlint --quiet --type-aware -A all -D typescript/no-floating-promises \
 	  -D typescript/no-misused-promises $(PRODUCT_DIRS) tests bench main.ts
-	bun test tests/tidy.test.ts
+	bun test --timeout 60000 tests/tidy.test.ts
 
 fmt: deps
 	deno fmt --quiet

@@ -182,8 +182,8 @@ export const SUITES: readonly Suite[] = [
     name: "cluster-tools",
     proves:
       "the checkers of histories see what must not be, the tests' network does what it is told",
-    full: ["bun", "test", "tests/cluster"],
-    sample: ["bun", "test", "tests/cluster"],
+    full: ["bun", "test", "--timeout", "60000", "tests/cluster"],
+    sample: ["bun", "test", "--timeout", "60000", "tests/cluster"],
     minutesMax: 5,
   },
   {

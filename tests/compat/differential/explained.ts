@@ -111,6 +111,13 @@ export const EXPLAINED: readonly Explained[] = [
       ours === NOTHING && /"name":"s(sl|asl)\./.test(JSON.stringify(theirs)),
   },
   {
+    name: "TLS changes by its files",
+    deviation: "`ssl.*` cannot be changed by IncrementalAlterConfigs",
+    matches: ({ step, path, theirStruct }) =>
+      step.api === describeConfigs && path.endsWith(".readOnly") &&
+      String(theirStruct["name"]).startsWith("ssl."),
+  },
+  {
     name: "the authorizer's configs are the broker's",
     deviation: "`super.users` and `allow.everyone.if.no.acl.found` are configs of the broker",
     matches: ({ ours, theirStruct }) =>

@@ -179,12 +179,19 @@ export class ScaleNode {
     return this.#started.follower;
   }
 
-  /** Whether the metadata here say that this broker leads nothing and is fenced. */
+  /**
+   * Whether the metadata here say that this broker is fenced and leads nothing, and that all have a
+   * leader but those of whose replicas none runs: of the brokers that were killed one after the
+   * other, three may have been all the replicas that there were.
+   */
   isWithout(broker: ScaleNode): boolean {
     const { image } = this.metadata;
-    if (isActive(image, broker.id)) return false;
+    const runs = (id: number) => isActive(image, id);
+    if (runs(broker.id)) return false;
     for (const { partitions } of image.topics.values()) {
-      if (partitions.some(({ leader }) => leader === broker.id || leader < 0)) return false;
+      for (const { leader, replicas } of partitions) {
+        if (leader === broker.id || (leader < 0 && replicas.some(runs))) return false;
+      }
     }
     return true;
   }

@@ -21,6 +21,18 @@ interface Result {
   readonly tail: readonly string[];
 }
 
+/** A suite that failed, and what of its output says why. */
+interface Failure {
+  readonly suite: string;
+  readonly excerpt: string;
+}
+
+/** As much of what a suite prints is looked at when it failed. */
+const OUTPUT_CHARS_MAX = 16 << 20;
+/** Failed tests of a suite whose output is shown again, and lines before and with each. */
+const FAILURES_SHOWN = 8;
+const FAILURE_LINES = 40;
+
 const ROOT = join(import.meta.dir, "..");
 const OUT = join(ROOT, "tests/out");
 const LOG = join(OUT, "prove.json");
@@ -41,35 +53,54 @@ function readLog(): Result[] {
   }
 }
 
+/** What failed tests printed before they failed, or the end of an output that names none. */
+function excerptOf(output: string): string {
+  const lines = output.trimEnd().split("\n");
+  const failed = lines.flatMap((line, at) => line.startsWith("(fail)") ? [at] : []);
+  if (failed.length === 0) return lines.slice(-FAILURE_LINES).join("\n");
+  const shown = failed.slice(0, FAILURES_SHOWN).map((at, nth) => {
+    const first = Math.max(at + 1 - FAILURE_LINES, nth === 0 ? 0 : (failed[nth - 1] ?? 0) + 1);
+    return lines.slice(first, at + 1).filter((line) => !line.startsWith("(pass)")).join("\n");
+  });
+  return shown.join("\n");
+}
+
+/** Passes on what a suite prints, at once or not at all, and gives the end of it. */
+async function read(
+  from: ReadableStream<Uint8Array>,
+  to: NodeJS.WriteStream | null,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of from) {
+    to?.write(chunk);
+    text = (text + decoder.decode(chunk, { stream: true })).slice(-OUTPUT_CHARS_MAX);
+  }
+  return text;
+}
+
 /** Runs a suite to its end. What it prints is shown at once, or where others print, when it is over. */
 async function run(
   suite: Suite,
   command: readonly string[],
   tree: string,
   shows: "at once" | "at the end" = "at once",
-): Promise<Result> {
+): Promise<Result & Failure> {
   const startedAt = new Date();
   const title = `── ${suite.name}: ${suite.proves}\n   ${command.join(" ")}\n`;
   if (shows === "at once") process.stdout.write(title);
-  const child = Bun.spawn([...command], {
-    cwd: ROOT,
-    stdout: "pipe",
-    stderr: shows === "at once" ? "inherit" : "pipe",
-  });
+  const child = Bun.spawn([...command], { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
   const timer = setTimeout(() => child.kill("SIGKILL"), suite.minutesMax * 60_000);
-  const errors = child.stderr === undefined ? "" : new Response(child.stderr).text();
-  let shown = title;
-  let tail = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) {
-    if (shows === "at once") process.stdout.write(chunk);
-    const text = decoder.decode(chunk, { stream: true });
-    if (shows === "at the end") shown += text;
-    tail = (tail + text).slice(-4096);
-  }
+  const isShown = shows === "at once";
+  // Bun's test runner prints its results to the error output, most other suites to the output.
+  const [output, errors] = await Promise.all([
+    read(child.stdout, isShown ? process.stdout : null),
+    read(child.stderr, isShown ? process.stderr : null),
+  ]);
   const exitCode = await child.exited;
   clearTimeout(timer);
-  if (shows === "at the end") process.stdout.write(shown + await errors);
+  if (!isShown) process.stdout.write(title + output + errors);
+  const ended = child.signalCode === null ? `exit code ${exitCode}` : `${child.signalCode}`;
   return {
     suite: suite.name,
     tree,
@@ -77,7 +108,8 @@ async function run(
     exitCode,
     startedAt: startedAt.toISOString(),
     seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    tail: tail.trimEnd().split("\n").slice(-12),
+    tail: output.trimEnd().split("\n").slice(-12),
+    excerpt: `${excerptOf(output + errors)}\n${ended}`,
   };
 }
 
@@ -88,17 +120,21 @@ function save(results: readonly Result[]): void {
 
 /** What came of suites, and who failed. */
 class Score {
-  readonly failed: string[] = [];
+  readonly failed: Failure[] = [];
   held = 0;
 
-  count({ suite, held, seconds }: Result): void {
+  count({ suite, held, seconds, excerpt }: Result & Failure): void {
     if (held) this.held++;
-    else this.failed.push(suite);
+    else this.failed.push({ suite, excerpt });
     console.log(`── ${suite}: ${held ? "held" : "FAILED"} in ${seconds} s\n`);
   }
 
+  /** Says again at the end what failed and how: a long output is seldom read from its beginning. */
   print(): number {
-    if (this.failed.length > 0) console.log(`failed: ${this.failed.join(", ")}`);
+    for (const { suite, excerpt } of this.failed) console.log(`── ${suite} failed:\n${excerpt}\n`);
+    if (this.failed.length > 0) {
+      console.log(`failed: ${this.failed.map(({ suite }) => suite).join(", ")}`);
+    }
     console.log(`${this.held} passed, ${this.failed.length} failed`);
     return this.failed.length === 0 ? 0 : 1;
   }
@@ -134,9 +170,10 @@ async function runInFull(suites: readonly Suite[], tree: string, fresh: boolean)
       score.held++;
       continue;
     }
-    const result = await run(suite, suite.full, tree);
+    const ended = await run(suite, suite.full, tree);
+    const { excerpt: _, ...result } = ended;
     save([...readLog().filter((other) => other.suite !== suite.name), result]);
-    score.count(result);
+    score.count(ended);
   }
   return score.print();
 }

@@ -77,3 +77,18 @@ test("a region cannot be opened after the log has been cut: its bytes may be oth
   if (!found.ok || found.records instanceof Uint8Array) throw new Error("no region was found");
   expect(found.records.open).toThrow(DiskError);
 });
+
+test("segments that go in front of a read make it miss nothing", () => {
+  const world = new SimWorld({ segmentBytes: 3 * (61 + 109) });
+  for (let index = 0; index < 10; index++) expect(world.append().ok).toBe(true);
+  world.settle();
+  world.config = { ...world.config, cleanupPolicy: { delete: true, compact: true } };
+  world.kill(() => {
+    world.damage("00000000000000000003.log", (bytes) => bytes.slice(0, 2 * (61 + 109)));
+  });
+  // Offset 5 is missing, which a compacted log may lack: the next batch is in the segment behind.
+  const reading = world.log.read(5, 1, Infinity, true);
+  expect(world.log.deleteRecordsBefore(3)).toBe(Errors.NONE);
+  expect(world.names()).not.toContain(LOG);
+  expect(world.clock.run(reading)).toMatchObject({ ok: true, nextOffset: 7 });
+});

@@ -4,7 +4,8 @@
  * as a rule: what it costs does not depend on how much is stored.
  *
  * Bytes below `trustedFrom` were there when the log was opened: their CRC is checked before they
- * are handed out. A damaged batch answers CORRUPT_MESSAGE for its own offsets only.
+ * are handed out. A damaged batch answers CORRUPT_MESSAGE for its own offsets only, and so do lost
+ * ones: offsets below the log's end behind all batches, or in a dense log between them.
  *
  * `read` gives the bytes; `locate` only checks them, in memory that is used again, and answers with
  * the region of the file: the page cache has it then, and a slow client holds no memory.
@@ -110,19 +111,23 @@ export class LogReader {
   }
 
   private async find(range: ReadRange, memory: Memory): Promise<Finding> {
-    let index = this.log.segments.indexFor(range.offset);
-    while (index >= 0 && index < this.log.segments.count) {
-      const segment = this.log.segments.at(index)!;
+    const { segments } = this.log;
+    let index = segments.indexFor(range.offset);
+    while (index >= 0 && index < segments.count) {
+      const segment = segments.at(index)!;
       const found = await this.tryFind(segment, range, memory);
       // What was in a segment stays true if it is cleaned meanwhile; what was not may be elsewhere.
       if (found?.kind === "found" || !segment.isGone) {
         if (found !== null) return found;
-        index++;
+        // Segments in front of it may have come or gone meanwhile.
+        index = segments.indexFor(segment.baseOffset) + 1;
       } else {
-        index = this.log.segments.indexFor(range.offset);
+        index = segments.indexFor(range.offset);
       }
     }
-    return { kind: "nothing" };
+    // Cleaning keeps the last batch of a log: where the log ends later than its batches, some were
+    // lost. Below all segments nothing is asked for unless they have gone under the read.
+    return index < 0 ? { kind: "nothing" } : CORRUPT;
   }
 
   /** As `findInSegment`; null also if the segment's files have gone under the read. */

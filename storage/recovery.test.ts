@@ -102,14 +102,19 @@ describe("after a clean shutdown", () => {
   });
 
   test("data that is missing at the end keeps its offsets", () => {
-    const world = worldOfTen();
-    world.clock.run(world.dir.close());
-    world.damage(LOG, (bytes) => bytes.slice(0, 8 * BATCH_BYTES));
-    world.disk.remove("/data/.kafka_cleanshutdown");
-    world.dir = world.open();
-    expect(world.log.logEndOffset).toBe(10);
-    expect(world.append()).toMatchObject({ ok: true, baseOffset: 10 });
-    expect(offsets(world)).toBe("++++++++xx+");
+    for (const compact of [false, true]) {
+      const world = worldOfTen();
+      world.clock.run(world.dir.close());
+      world.damage(LOG, (bytes) => bytes.slice(0, 8 * BATCH_BYTES));
+      world.disk.remove("/data/.kafka_cleanshutdown");
+      world.config = { ...world.config, cleanupPolicy: { delete: true, compact } };
+      world.dir = world.open();
+      expect(world.log.logEndOffset).toBe(10);
+      expect(offsets(world)).toBe("++++++++xx");
+      if (compact) continue; // it takes records with keys only
+      expect(world.append()).toMatchObject({ ok: true, baseOffset: 10 });
+      expect(offsets(world)).toBe("++++++++xx+");
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 /** Logs of followers: cut where they differ from their leader's, begun anew where they share nothing. */
 import { describe, expect, test } from "bun:test";
+import { Errors } from "../core/errors.ts";
 import { DiskError } from "../core/io.ts";
 import { flip, SimWorld } from "../tests/sim/sim-world.ts";
 
@@ -67,6 +68,18 @@ describe("a cut", () => {
     expect(bounds(world)).toEqual([0, 5]);
     expect(world.read(2).ok).toBe(false);
     expect(world.read(3).ok).toBe(true);
+  });
+
+  test("right behind a segment whose end is missing leaves an end that says so", () => {
+    const world = worldOfTen({ segmentBytes: 3 * BATCH_BYTES });
+    world.kill(() => {
+      world.damage("00000000000000000003.log", (bytes) => bytes.slice(0, 2 * BATCH_BYTES));
+    });
+    world.clock.run(world.log.truncateTo(6));
+    expect(bounds(world)).toEqual([0, 6]);
+    expect(world.read(4).ok).toBe(true);
+    expect(world.read(5)).toEqual({ ok: false, error: Errors.CORRUPT_MESSAGE });
+    expect(world.read(6)).toMatchObject({ ok: true, nextOffset: 6 });
   });
 
   test("changes nothing where the disk is too full to begin it", () => {

@@ -93,9 +93,10 @@ export class StorageChecks {
       return (batch?.lastOffset ?? offset) + 1;
     }
     if (result.records.length === 0) {
-      const mayBeEmpty = batch === undefined || batch.lastOffset >= end ||
+      const mayBeEmpty = offset >= Math.min(end, model.endOffset) ||
+        (batch !== undefined && batch.lastOffset >= end) ||
         // What a damaged header says of its size may be too much as well.
-        (!minOneBatch && (batch.bytes.length > maxBytes || batch.damaged));
+        (!minOneBatch && batch !== undefined && (batch.bytes.length > maxBytes || batch.damaged));
       expect(mayBeEmpty, `${where}: nothing was read`);
       return minOneBatch ? model.endOffset : offset + 1;
     }

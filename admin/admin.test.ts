@@ -29,14 +29,7 @@ beforeAll(async () => {
   server = startAdminServer({
     serveHttp: bunServeHttp,
     at: { host: "127.0.0.1", port: 0 },
-    services: () =>
-      isStarted
-        ? {
-          broker: running.broker,
-          clients: () => running.clients(),
-          members: () => running.gossip?.members() ?? null,
-        }
-        : null,
+    running: () => isStarted ? running : null,
   });
 });
 afterAll(async () => {
@@ -148,8 +141,7 @@ test("clients are listed with what they are, what they touch, and their last err
 });
 
 test("a port that is taken is an error where it was asked for", () => {
-  const services = () => null;
   const at = server.address;
-  expect(() => startAdminServer({ serveHttp: bunServeHttp, at, services }))
+  expect(() => startAdminServer({ serveHttp: bunServeHttp, at, running: () => null }))
     .toThrow(/cannot listen on 127.0.0.1:\d+ for administration: the port is in use/);
 });

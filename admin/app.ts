@@ -3,13 +3,12 @@
  * are JSON. A part of the API is a file in `routes/` that adds its routes, listed in `ROUTES`.
  */
 import { Hono } from "hono";
-import type { ConnectedClient } from "../broker/connected-clients.ts";
-import type { Broker } from "../broker/broker.ts";
-import type { Member } from "../cluster/gossip/member.ts";
+import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
+import type { AdminServices } from "./services.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
@@ -17,17 +16,18 @@ import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { trashRoutes } from "./routes/trash.ts";
 
-/** What the admin API stands on. */
-export interface AdminServices {
-  readonly broker: Broker;
-  /** Who is connected. */
-  clients(): ConnectedClient[];
-  /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
-  members(): Member[] | null;
+/** What a request comes with, and what the app adds before a route sees it. */
+export interface AdminEnv {
+  readonly Bindings: { readonly peer: HostPort };
+  readonly Variables: {
+    /** In whose name the cluster is asked. */
+    principal: Principal;
+  };
 }
 
-/** The app; requests come with who sends them. */
-export type AdminApp = Hono<{ Bindings: { readonly peer: HostPort } }>;
+export type AdminApp = Hono<AdminEnv>;
+
+export type { AdminServices } from "./services.ts";
 
 /** Adds the routes of one part of the API. */
 export type Routes = (app: AdminApp, services: AdminServices) => void;
@@ -53,6 +53,7 @@ export function adminApp(services: AdminServices, ownName: string): AdminApp {
     if (services.broker.stopping.aborted && !HEALTH_PATHS.includes(context.req.path)) {
       return new Problem(503, "stopping", "the broker is stopping").response();
     }
+    context.set("principal", ANONYMOUS);
     await next();
     context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");

@@ -31,11 +31,7 @@ beforeAll(async () => {
   server = startAdminServer({
     serveHttp: bunServeHttp,
     at: { host: "127.0.0.1", port: 0 },
-    services: () => ({
-      broker: running.broker,
-      clients: () => running.clients(),
-      members: () => null,
-    }),
+    running: () => running,
   });
 });
 afterAll(async () => {

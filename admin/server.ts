@@ -6,9 +6,10 @@ import type { HttpHandler, HttpListener, ServeHttp } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { formatAddress } from "../broker/listeners.ts";
-import type { AdminApp, AdminServices } from "./app.ts";
+import type { AdminApp } from "./app.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
+import type { AdminServices, AdminSource } from "./services.ts";
 
 /** Where the admin server listens unless it is told. */
 export const DEFAULT_ADMIN: HostPort = { host: "127.0.0.1", port: 8080 };
@@ -21,26 +22,45 @@ export interface AdminServerOptions {
   /** Where it was told to listen; null: at the default, or on any free port if that is taken. */
   readonly at: HostPort | null;
   /** Null as long as the broker starts. */
-  readonly services: () => AdminServices | null;
+  readonly running: () => AdminSource | null;
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
-export function startAdminServer({ serveHttp, at, services }: AdminServerOptions): HttpListener {
+export function startAdminServer({ serveHttp, at, running }: AdminServerOptions): HttpListener {
   const host = (at ?? DEFAULT_ADMIN).host;
   let app: Promise<AdminApp["fetch"]> | null = null;
+  let services: AdminServices | null = null;
   // What the app is made of takes longer to load than the rest of the start takes.
-  const load = async (started: AdminServices) =>
-    (await import("./app.ts")).adminApp(started, host).fetch;
+  const load = async (started: AdminSource) => {
+    const [{ adminApp }, { adminServices }] = await Promise.all([
+      import("./app.ts"),
+      import("./services.ts"),
+    ]);
+    services = adminServices(started);
+    return adminApp(services, host).fetch;
+  };
   const handler: HttpHandler = async (request, peer) => {
-    const started = services();
+    const started = running();
     if (started === null) return startingAnswer(request, host);
     return await (await (app ??= load(started)))(request, { peer });
   };
-  const listen = (address: HostPort) => serveHttp(address, LIMITS, handler);
+  const listener = listen(serveHttp, at, handler);
+  return {
+    address: listener.address,
+    close: async () => {
+      await listener.close();
+      services?.close();
+    },
+  };
+}
+
+function listen(serveHttp: ServeHttp, at: HostPort | null, handler: HttpHandler): HttpListener {
   try {
-    return listen(at ?? DEFAULT_ADMIN);
+    return serveHttp(at ?? DEFAULT_ADMIN, LIMITS, handler);
   } catch (error) {
-    if (at === null && codeOf(error) === "EADDRINUSE") return listen({ host, port: 0 });
+    if (at === null && codeOf(error) === "EADDRINUSE") {
+      return serveHttp({ host: DEFAULT_ADMIN.host, port: 0 }, LIMITS, handler);
+    }
     throw bindError(at ?? DEFAULT_ADMIN, error);
   }
 }

@@ -11,6 +11,7 @@ import type {
   Timer,
 } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import type { Principal } from "./authorizer.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import type { ConnectionRates } from "./quotas/connection-rates.ts";
 import { formatAddress, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
@@ -51,6 +52,8 @@ export class Server {
   readonly #services: ServerServices;
   readonly #bound: readonly Bound[];
   readonly #connections = new Set<Connection>();
+  /** Those of them that have come by no socket. */
+  readonly #adopted = new Set<Connection>();
   readonly #perHost = new Map<string, number>();
   readonly #connectionServices: ConnectionServices;
   readonly #troubles: HandshakeTroubles;
@@ -158,7 +161,7 @@ export class Server {
     const ofHost = this.#perHost.get(host) ?? 0;
     const limits = this.#services.limits();
     if (this.#draining) return refuse(socket);
-    if (this.#connections.size >= limits.connectionsMax) {
+    if (this.#connections.size - this.#adopted.size >= limits.connectionsMax) {
       this.#logRefusal(socket, `max.connections=${limits.connectionsMax}`);
       return refuse(socket);
     }
@@ -197,13 +200,30 @@ export class Server {
     return { onData: () => {}, onDrain: () => {}, onClose: forget };
   }
 
+  /**
+   * Serves a connection that was made within this process, by somebody who is known, as if it had come
+   * by `listener`. The bounds on connections are for others.
+   */
+  adopt(socket: Socket, listener: ListenerInfo, principal: Principal): SocketHandlers {
+    if (this.#draining) return refuse(socket);
+    const connection = new Connection(this.#nextId++, listener, socket, this.#connectionServices);
+    connection.principal = principal;
+    this.#connections.add(connection);
+    this.#adopted.add(connection);
+    return connection;
+  }
+
   #closed(connection: Connection): void {
     this.#connections.delete(connection);
+    if (!this.#adopted.delete(connection)) this.#countDown(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #countDown(connection: Connection): void {
     const host = connection.peerAddress.host;
     const left = (this.#perHost.get(host) ?? 1) - 1;
     if (left === 0) this.#perHost.delete(host);
     else this.#perHost.set(host, left);
-    if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
   #logRefusal(socket: Socket, limit: string): void {

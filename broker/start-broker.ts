@@ -4,12 +4,12 @@
  */
 import { bunCodecs } from "../core/compression/bun.ts";
 import { Errors } from "../core/errors.ts";
-import type { Io } from "../core/io.ts";
+import type { Io, Socket, SocketHandlers } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { ApiTable } from "./api-table.ts";
 import { authorizerOf, peerAuthenticationOf } from "./access.ts";
-import type { Authorizer } from "./authorizer.ts";
+import type { Authorizer, Principal } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import type { NodeGossip } from "./cluster/node-gossip.ts";
 import type { Peers } from "./cluster/peers.ts";
@@ -72,6 +72,8 @@ export interface RunningBroker {
   readonly gossip: NodeGossip | null;
   /** Who is connected at the moment, the oldest connection first. */
   clients(): ConnectedClient[];
+  /** Serves a connection from within this process: see `Server.adopt`. */
+  adopt(socket: Socket, listener: ListenerInfo, principal: Principal): SocketHandlers;
   /** Has a listener show other certificates from now on. Throws an `OperatorError` if it cannot. */
   renewTls(listener: string, tls: ListenerTls): Promise<void>;
   /**
@@ -136,6 +138,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     port: server.listeners[0]?.bound.port ?? 0,
     gossip,
     clients: () => connectedClients(server.connections, broker),
+    adopt: (socket, listener, principal) => server.adopt(socket, listener, principal),
     renewTls: (listener, tls) => server.renewTls(listener, tls),
     stop: async ({ handsOver = true } = {}) => {
       // Others take over while this broker still serves.

@@ -229,18 +229,10 @@ async function serveOne(
     if (running === null) process.exit(EXIT_FAILED);
     logger.info("stopping: the program that started this one is gone");
   });
-  const services = () => {
-    const started = running;
-    return started && {
-      broker: started.broker,
-      clients: () => started.clients(),
-      members: () => started.gossip?.members() ?? null,
-    };
-  };
   const adminServer = admin === "off" ? null : startAdminServer({
     serveHttp: bunServeHttp,
     at: admin === "default" ? null : admin,
-    services,
+    running: () => running,
   });
   running = await startBroker({
     io: isInMemory ? inMemory(system) : system,

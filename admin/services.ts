@@ -1,0 +1,39 @@
+/** What the routes of the admin API stand on. */
+import type { Principal } from "../broker/authorizer.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { ConnectedClient } from "../broker/connected-clients.ts";
+import type { RunningBroker } from "../broker/start-broker.ts";
+import type { Member } from "../cluster/gossip/member.ts";
+import type { OwnClient } from "./own-connection.ts";
+import { OwnClients } from "./own-connection.ts";
+
+/** What the admin server needs of the broker that it belongs to. */
+export type AdminSource = Pick<
+  RunningBroker,
+  "broker" | "listeners" | "clients" | "gossip" | "adopt"
+>;
+
+/** See the head of the file. */
+export interface AdminServices {
+  readonly broker: Broker;
+  /** Who is connected. */
+  clients(): ConnectedClient[];
+  /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
+  members(): Member[] | null;
+  /** The cluster by Kafka's protocol, in the name of a user; one for each, to be closed by nobody. */
+  client(principal: Principal): OwnClient;
+  /** Ends what they hold open. */
+  close(): void;
+}
+
+/** The services of a broker that runs. */
+export function adminServices(running: AdminSource): AdminServices {
+  const own = new OwnClients(running);
+  return {
+    broker: running.broker,
+    clients: () => running.clients(),
+    members: () => running.gossip?.members() ?? null,
+    client: (principal) => own.of(principal),
+    close: () => own.close(),
+  };
+}

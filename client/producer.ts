@@ -273,6 +273,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
     const hint = queue.lastFull ? batchBytes : Math.min(batchBytes, FIRST_BUFFER_BYTES);
     const buffer = queue.lastFull ? this.#buffers.pop() : undefined;
     const batch = new ProducerBatch(this.#options, nowMs, hint, buffer);
+    batch.recordsBefore = queue.recordsBefore;
     queue.open = batch;
     this.#unsettled.add(batch);
     this.#bufferedBytes += batch.sizeBytes;
@@ -326,8 +327,8 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
       this.#transactions?.failed(error);
       batch.fail(error);
     }
-    const { recordCount } = batch;
-    this.#options.onBatch?.({ topic, partition, recordCount, baseOffset, error });
+    const { recordCount, recordsBefore } = batch;
+    this.#options.onBatch?.({ topic, partition, recordCount, recordsBefore, baseOffset, error });
     this.#keepBuffer(batch);
     for (const { left } of this.#flushes) left.delete(batch);
     this.#endFlushes();

@@ -14,9 +14,9 @@ import {
 } from "./consume/flags.ts";
 import type { ConsumeFlags } from "./consume/flags.ts";
 import { GROUP_PROTOCOLS, groupOptions } from "./consume/group.ts";
-import { FRAMES } from "./produce/framing.ts";
-import { PAYLOADS } from "./produce/parse-record.ts";
-import type { PayloadKind } from "./produce/parse-record.ts";
+import { FRAMES } from "../core/text/framing.ts";
+import { PAYLOADS } from "../core/text/parse-record.ts";
+import type { PayloadKind } from "../core/text/parse-record.ts";
 import { withHeader } from "./consume/format/record-format.ts";
 import { SkippedRecords } from "./consume/bad-records.ts";
 import { LatestByKey } from "./consume/latest-by-key.ts";

@@ -3,7 +3,11 @@
  * loaded only by those who use it.
  */
 import { Option } from "@commander-js/extra-typings";
-import type { SelectRecord, TransformRecord } from "./expressions.ts";
+import type {
+  RecordExpressions,
+  SelectRecord,
+  TransformRecord,
+} from "../core/expression/record-expressions.ts";
 
 /** The help of the flags; commands put it behind their own. */
 export const EXPRESSIONS_HELP = `
@@ -13,11 +17,7 @@ docs/expressions.md has the methods and functions.
 `;
 
 /** The flags as they were given. */
-export interface ExpressionFlags {
-  readonly where?: string | undefined;
-  readonly map?: string | undefined;
-  readonly keyBy?: string | undefined;
-}
+export type ExpressionFlags = RecordExpressions;
 
 export const whereOption = () =>
   new Option("--where <expression>", "only records for which it holds: 'v.total > 100'");
@@ -29,7 +29,7 @@ export const keyByOption = () =>
 /** What `consume` does to each record, or null. Throws `OperatorError`. */
 export async function selectRecords(flags: ExpressionFlags): Promise<SelectRecord | null> {
   if (flags.where === undefined && flags.map === undefined) return null;
-  return (await import("./expressions.ts")).recordSelector(flags);
+  return (await import("../core/expression/record-expressions.ts")).recordSelector(flags);
 }
 
 /** What `produce` does to each record, or null. Throws `OperatorError`. */
@@ -37,5 +37,5 @@ export async function transformRecords(flags: ExpressionFlags): Promise<Transfor
   if (flags.where === undefined && flags.map === undefined && flags.keyBy === undefined) {
     return null;
   }
-  return (await import("./expressions.ts")).recordTransform(flags);
+  return (await import("../core/expression/record-expressions.ts")).recordTransform(flags);
 }

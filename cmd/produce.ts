@@ -5,7 +5,7 @@ import type { CompressionName } from "../core/compression/codec.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { clientIo, clientOptions } from "./client.ts";
-import type { HeaderEntry } from "./envelope.ts";
+import type { HeaderEntry } from "../core/text/envelope.ts";
 import type { ExpressionFlags } from "./expression-flags.ts";
 import {
   EXPRESSIONS_HELP,
@@ -17,9 +17,9 @@ import {
 import { printJson } from "./output.ts";
 import { checkResume, inputSettings, onErrorOf } from "./produce/flags.ts";
 import type { InputFlags } from "./produce/flags.ts";
-import { FRAMES } from "./produce/framing.ts";
+import { FRAMES } from "../core/text/framing.ts";
 import { inputsOf, totalBytes } from "./produce/inputs.ts";
-import { PAYLOADS } from "./produce/parse-record.ts";
+import { PAYLOADS } from "../core/text/parse-record.ts";
 import { runProduce } from "./produce/run.ts";
 import type { ProduceCounts, ProduceSettings } from "./produce/run.ts";
 import { onInterrupt, progressOnTerminal, say } from "./terminal.ts";

@@ -9,9 +9,9 @@ import type { RecordPlace } from "../core/expression/expression.ts";
 import { sleep } from "../core/io.ts";
 import type { RecordCursor } from "../core/records/record-cursor.ts";
 import { clientIo, clientOptions, missingTopic } from "./client.ts";
-import type { OffsetPoint } from "./consume/offset-range.ts";
-import { resolveRanges } from "./consume/ranges.ts";
-import type { PartitionRange } from "./consume/ranges.ts";
+import type { OffsetPoint } from "../core/text/offset-range.ts";
+import { resolveRanges } from "../client/consumer/partition-ranges.ts";
+import type { PartitionRange } from "../client/consumer/partition-ranges.ts";
 import type { Look, Patience } from "./patience.ts";
 
 /** What to read. */

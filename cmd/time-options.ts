@@ -2,8 +2,8 @@
 import { Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
 import { clientIo } from "./client.ts";
-import { OffsetSyntaxError, parseOffsetPoint } from "./consume/offset-range.ts";
-import type { OffsetPoint } from "./consume/offset-range.ts";
+import { OffsetSyntaxError, parseOffsetPoint } from "../core/text/offset-range.ts";
+import type { OffsetPoint } from "../core/text/offset-range.ts";
 
 /** Help on times, for the end of a command's own. */
 export const TIMES_HELP = `

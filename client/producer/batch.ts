@@ -32,6 +32,8 @@ export class ProducerBatch {
   inDoubt = false;
   /** Sequence of the first record within the producer's epoch; −1 until it is numbered. */
   sequence = -1;
+  /** How many records were given to the partition before its first one. */
+  recordsBefore = 0;
   readonly createdMs: number;
   #builder: BatchBuilder | null;
   #bytes: Uint8Array | null = null;
@@ -131,6 +133,8 @@ export class ProducerBatch {
     const hint = bytes.length >> 1;
     const first = new ProducerBatch(this.#options, this.createdMs, hint);
     const second = new ProducerBatch(this.#options, this.createdMs, hint);
+    first.recordsBefore = this.recordsBefore;
+    second.recordsBefore = this.recordsBefore + half;
     const cursor = new RecordCursor(bytes, 0, this.#options.codecs, 0x7fff_ffff);
     for (let i = 0; cursor.next(); i++) {
       (i < half ? first : second).append(

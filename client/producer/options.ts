@@ -6,6 +6,8 @@ export interface BatchReport {
   readonly topic: string;
   readonly partition: number;
   readonly recordCount: number;
+  /** How many records this producer was given for the partition before the batch's first one. */
+  readonly recordsBefore: number;
   /** Of the first record; −1 with acks=0 and where the broker had the batch already. */
   readonly baseOffset: bigint;
   /** Null if the batch was acknowledged. */

@@ -44,6 +44,8 @@ export class PartitionQueue {
   triedEpoch = -1;
   /** Whether the last batch was closed because it was full. */
   lastFull = false;
+  /** How many records were in its batches before the open one. */
+  recordsBefore = 0;
   readonly #pending: ProducerBatch[] = [];
   #isDue = false;
   #slots: Slot[] = [];
@@ -74,6 +76,7 @@ export class PartitionQueue {
   closeOpen(): void {
     if (this.open === null) return;
     this.#pending.push(this.open);
+    this.recordsBefore += this.open.recordCount;
     this.open = null;
     this.#isDue = false;
   }

@@ -1,6 +1,6 @@
 /** `consume --on-error`: what becomes of records that expressions or the format cannot take. */
 import { OperatorError } from "../../core/operator-error.ts";
-import type { SelectRecord } from "../expressions.ts";
+import type { SelectRecord } from "../../core/expression/record-expressions.ts";
 import type { RecordFormat } from "./format/record-format.ts";
 
 /** How many are printed; the others only count. */

@@ -5,14 +5,14 @@ import type { ExpressionFlags } from "../expression-flags.ts";
 import { parseNumbers } from "../group/numbers.ts";
 import type { SecurityFlags } from "../security.ts";
 import { unescape } from "../escapes.ts";
-import type { FrameName } from "../produce/framing.ts";
-import type { PayloadKind } from "../produce/parse-record.ts";
+import type { FrameName } from "../../core/text/framing.ts";
+import type { PayloadKind } from "../../core/text/parse-record.ts";
 import { FormatSyntaxError } from "./format/printer.ts";
 import { recordFormat } from "./format/record-format.ts";
 import type { RecordFormat } from "./format/record-format.ts";
 import type { GroupFlags } from "./group.ts";
-import { OffsetSyntaxError, parseOffsetRange } from "./offset-range.ts";
-import type { OffsetRange } from "./offset-range.ts";
+import { OffsetSyntaxError, parseOffsetRange } from "../../core/text/offset-range.ts";
+import type { OffsetRange } from "../../core/text/offset-range.ts";
 import type { TopicChoice } from "./topics.ts";
 
 /** As commander gives them. */

@@ -2,7 +2,7 @@
 import type { Cluster, TopicMetadata } from "../../client/cluster.ts";
 import { ConnectionError, KafkaError, TimeoutError } from "../../client/errors.ts";
 import type { Timer } from "../../core/io.ts";
-import type { OffsetRange } from "./offset-range.ts";
+import type { OffsetRange } from "../../core/text/offset-range.ts";
 import { matchingTopics } from "./topics.ts";
 
 /** How often it is asked what topics there are. */

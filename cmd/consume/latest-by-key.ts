@@ -2,7 +2,7 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import type { Printer } from "./format/printer.ts";
 import type { RecordFormat } from "./format/record-format.ts";
-import { Output } from "./output.ts";
+import { Output } from "../../core/text/output.ts";
 
 /** What may be kept: keys and printed records, and what a map takes for them. */
 export const LATEST_BYTES_MAX = 256 * 1024 * 1024;

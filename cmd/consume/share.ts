@@ -14,7 +14,7 @@ import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { unlessInterrupted } from "../terminal.ts";
 import { nextUnlessIdle } from "./idle.ts";
 import { LateTopics } from "./late-topics.ts";
-import { Output } from "./output.ts";
+import { Output } from "../../core/text/output.ts";
 import type { ConsumeIo, ConsumeSettings } from "./run.ts";
 import { findTopics } from "./topics.ts";
 

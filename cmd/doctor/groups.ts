@@ -7,7 +7,7 @@ import type { Admin, GroupDescription } from "../../client/admin.ts";
 import { KafkaError } from "../../client/errors.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo } from "../client.ts";
-import { formatEnvelope } from "../envelope.ts";
+import { formatEnvelope } from "../../core/text/envelope.ts";
 import { count } from "../output.ts";
 import { lagOf, readEndOffsets } from "../group/lag.ts";
 import { readPositions } from "../group/positions.ts";

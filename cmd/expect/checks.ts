@@ -2,8 +2,8 @@
 import type { RecordPlace, RecordScope } from "../../core/expression/expression.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { RecordCursor } from "../../core/records/record-cursor.ts";
-import { runFlag } from "../expressions.ts";
-import type { Flag } from "../expressions.ts";
+import { runFlag } from "../../core/expression/record-expressions.ts";
+import type { Flag } from "../../core/expression/record-expressions.ts";
 
 /** A record as checks see it; valid during the call. */
 export interface SeenRecord {

@@ -5,7 +5,7 @@ import type {
   RecordScope,
 } from "../../core/expression/expression.ts";
 import type { RecordCursor } from "../../core/records/record-cursor.ts";
-import { formatEnvelope } from "../envelope.ts";
+import { formatEnvelope } from "../../core/text/envelope.ts";
 import { nameOf } from "./checks.ts";
 
 /** A record that does not match. */

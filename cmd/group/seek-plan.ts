@@ -1,5 +1,5 @@
 /** Where `group seek` moves each partition: pure, from what the brokers have told. */
-import type { OffsetPoint } from "../consume/offset-range.ts";
+import type { OffsetPoint } from "../../core/text/offset-range.ts";
 
 /** Where to go: a place, a distance from where the group is, or what a file says. */
 export type Destination =

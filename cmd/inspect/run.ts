@@ -1,7 +1,7 @@
 import { BunDisk } from "../../core/io/bun/disk.ts";
 import { DiskError } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { Output } from "../consume/output.ts";
+import { Output } from "../../core/text/output.ts";
 import { reasonOf } from "../reason.ts";
 import { writeStdout } from "../stdout.ts";
 import { say } from "../terminal.ts";

@@ -1,8 +1,9 @@
 /** `--on-error`: what becomes of input that cannot be written. */
 import type { Clock } from "../../core/io.ts";
 import type { TopicWriter } from "../../client/producer.ts";
-import type { HeaderEntry } from "../envelope.ts";
-import type { RecordError } from "./parse-record.ts";
+import type { HeaderEntry } from "../../core/text/envelope.ts";
+import type { BadRecordPlace } from "../../core/text/feeder.ts";
+import type { RecordError } from "../../core/text/parse-record.ts";
 
 /** Stop at the first, leave them out, or write them to a topic of dead letters. */
 export type OnError =
@@ -20,15 +21,6 @@ export class InputError extends Error {
   ) {
     super(message);
   }
-}
-
-/** Where a bad record stands. */
-export interface BadRecordPlace {
-  /** As in messages. */
-  readonly text: string;
-  readonly input: string | null;
-  /** Its number in the input. */
-  readonly number: number;
 }
 
 /** How many are printed; the others only count. */

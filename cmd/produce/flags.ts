@@ -2,10 +2,15 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import { unescape } from "../escapes.ts";
 import type { OnError } from "./bad-records.ts";
-import { CsvFraming } from "./csv.ts";
-import { delimited, type FrameName, type Framing, lengthPrefixed } from "./framing.ts";
-import type { ParserSettings, PayloadKind } from "./parse-record.ts";
-import { RECORD_BYTES_MAX } from "./record-blocks.ts";
+import { CsvFraming } from "../../core/text/csv.ts";
+import {
+  delimited,
+  type FrameName,
+  type Framing,
+  lengthPrefixed,
+} from "../../core/text/framing.ts";
+import type { ParserSettings, PayloadKind } from "../../core/text/parse-record.ts";
+import { RECORD_BYTES_MAX } from "../../core/text/record-blocks.ts";
 
 /** As commander gives them. */
 export interface InputFlags {

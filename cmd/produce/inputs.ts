@@ -4,7 +4,7 @@ import { open, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { OperatorError } from "../../core/operator-error.ts";
-import type { ReadInto } from "./record-blocks.ts";
+import type { ReadInto } from "../../core/text/record-blocks.ts";
 import { reasonOf } from "../reason.ts";
 
 const read = promisify(readCallback);

@@ -9,17 +9,17 @@ import { BadRecords, InputError } from "./bad-records.ts";
 import type { OnError } from "./bad-records.ts";
 import { Delivery } from "./delivery.ts";
 import { INGEST_TOPIC } from "./ingest-topic.ts";
-import { Feeder } from "./feeder.ts";
-import type { FeedHooks, FeedSettings } from "./feeder.ts";
-import { FramingError } from "./framing.ts";
+import { Feeder } from "../../core/text/feeder.ts";
+import type { FeedHooks, FeedSettings } from "../../core/text/feeder.ts";
+import { FramingError } from "../../core/text/framing.ts";
 import type { Ingest, SavedIngest } from "./ingest.ts";
 import { ReplacedInputError } from "./inputs.ts";
 import type { OpenInput, OpenInputs } from "./inputs.ts";
 import { openTopic } from "./open-topic.ts";
 import { Progress } from "../progress.ts";
 import { unlessInterrupted } from "../terminal.ts";
-import { RECORD_BYTES_MAX, RecordBlocks } from "./record-blocks.ts";
-import type { RecordBlock } from "./record-blocks.ts";
+import { RECORD_BYTES_MAX, RecordBlocks } from "../../core/text/record-blocks.ts";
+import type { RecordBlock } from "../../core/text/record-blocks.ts";
 
 /** What the command line asks for. */
 export interface ProduceSettings extends FeedSettings {

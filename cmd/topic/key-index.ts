@@ -6,7 +6,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { isIpAddress } from "../../core/ip-address.ts";
 import { type AdminRequest, DEFAULT_ADMIN_URL, requestAdmin } from "../admin-client.ts";
 import { parseBrokers } from "../client.ts";
-import { type EnvelopeRecord, parseEnvelope } from "../envelope.ts";
+import { type EnvelopeRecord, parseEnvelope } from "../../core/text/envelope.ts";
 import { progressOnTerminal } from "../terminal.ts";
 
 /** Whether there is an admin API is known after so many seconds. */

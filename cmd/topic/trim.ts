@@ -2,7 +2,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import type { Admin, OffsetSpec } from "../../client/admin.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
-import type { OffsetPoint } from "../consume/offset-range.ts";
+import type { OffsetPoint } from "../../core/text/offset-range.ts";
 import { findTargets } from "../group/seek-targets.ts";
 import type { Target } from "../group/seek-targets.ts";
 import { count, formatTable, print, printJson } from "../output.ts";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import { durationMs } from "../time.ts";
+import { durationMs } from "../../core/text/time.ts";
 
 /** An argument parser for durations as 90s, 10m or 1h30m, in milliseconds. */
 export function parseDuration(text: string): number {

@@ -19,7 +19,9 @@ export interface WaitRecordsOptions extends WaitOptions, SecurityFlags, Expressi
 /** `kstream wait records`: so many are there, or come. */
 export async function waitRecords(topic: string, options: WaitRecordsOptions): Promise<void> {
   const from = parsePlace(options.from, options.utc ?? false);
-  const { compileFlag, newScope, runFlag } = await import("../expressions.ts");
+  const { compileFlag, newScope, runFlag } = await import(
+    "../../core/expression/record-expressions.ts"
+  );
   const where = compileFlag("--where", options.where);
   const scope: RecordScope = newScope();
   const patience = new Patience(options.timeout * 1000);

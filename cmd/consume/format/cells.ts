@@ -1,8 +1,8 @@
 /** Keys and values as cells of a table or of CSV. */
-import type { PrintableRecord } from "../../expressions.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
 import { payloadText } from "./payload.ts";
 import type { Part } from "./payload.ts";
-import type { PayloadKind } from "../../produce/parse-record.ts";
+import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import type { RecordPlace } from "./printer.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -2,10 +2,10 @@
  * CSV by RFC 4180, but with "\n" at line ends, as tools of Unix have them. Null is nothing and an
  * empty text is `""`, as in PostgreSQL's; with a marker, null is that.
  */
-import { bytesToJson } from "../../envelope.ts";
-import { compileColumn } from "../../expressions.ts";
-import type { PrintableRecord } from "../../expressions.ts";
-import type { Output } from "../output.ts";
+import { bytesToJson } from "../../../core/text/envelope.ts";
+import { compileColumn } from "../../../core/expression/record-expressions.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
+import type { Output } from "../../../core/text/output.ts";
 import { payloadCell } from "./cells.ts";
 import { FormatSyntaxError, isoTime } from "./printer.ts";
 import type { RecordPlace } from "./printer.ts";

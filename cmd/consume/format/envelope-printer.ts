@@ -1,8 +1,8 @@
 import { isLogAppendTime } from "../../../core/records/batch-header.ts";
-import { formatEnvelope } from "../../envelope.ts";
+import { formatEnvelope } from "../../../core/text/envelope.ts";
 import { payloadJson } from "./payload.ts";
 import type { Part } from "./payload.ts";
-import type { PayloadKind } from "../../produce/parse-record.ts";
+import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import type { Printer } from "./printer.ts";
 
 /**

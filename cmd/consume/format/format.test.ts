@@ -3,7 +3,7 @@ import { NO_CODECS } from "../../../core/compression/codec.ts";
 import { BatchBuilder } from "../../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../../core/records/record-cursor.ts";
 import type { RecordHeader } from "../../../core/records/record-cursor.ts";
-import { Output } from "../output.ts";
+import { Output } from "../../../core/text/output.ts";
 import { parseFormat } from "./format.ts";
 import { FormatSyntaxError } from "./printer.ts";
 import type { Printer, RecordPlace } from "./printer.ts";

@@ -27,11 +27,11 @@ import {
   producerId,
 } from "../../../core/records/batch-header.ts";
 import { unescape } from "../../escapes.ts";
-import type { PrintableRecord } from "../../expressions.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
 import { HeaderRecord } from "./header-record.ts";
 import { numberPrinter } from "./numbers.ts";
 import { payloadPrinter } from "./payload.ts";
-import type { PayloadKind } from "../../produce/parse-record.ts";
+import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import { FormatSyntaxError, isoTime, keyLength, valueLength } from "./printer.ts";
 import type { Printer, RecordPlace } from "./printer.ts";
 import { goLayout, strftime } from "./strftime.ts";

@@ -1,6 +1,6 @@
 /** Records behind their length, as `produce --frame` takes them. */
-import type { FrameName } from "../../produce/framing.ts";
-import { Output } from "../output.ts";
+import type { FrameName } from "../../../core/text/framing.ts";
+import { Output } from "../../../core/text/output.ts";
 import type { Printer } from "./printer.ts";
 
 const COMMA = 44;

@@ -1,4 +1,4 @@
-import type { PrintableRecord } from "../../expressions.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array();

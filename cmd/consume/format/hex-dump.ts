@@ -1,4 +1,4 @@
-import type { Output } from "../output.ts";
+import type { Output } from "../../../core/text/output.ts";
 import { isoTime } from "./printer.ts";
 import type { Printer } from "./printer.ts";
 

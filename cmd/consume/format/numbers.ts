@@ -1,5 +1,5 @@
 /** Numbers in formats: as digits, or as rpk's modifiers (`big32`, `hex8`, `byte`, …) say. */
-import type { Output } from "../output.ts";
+import type { Output } from "../../../core/text/output.ts";
 
 /** Prints a number. */
 export type NumberPrinter = (output: Output, value: number) => void;

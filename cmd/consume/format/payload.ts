@@ -3,10 +3,10 @@
  * direction. `int` and `long` are Java's serializers: 4 and 8 bytes, big-endian.
  */
 import { OperatorError } from "../../../core/operator-error.ts";
-import type { PrintableRecord } from "../../expressions.ts";
-import { findJsonFault } from "../../json-fault.ts";
-import { PAYLOADS } from "../../produce/parse-record.ts";
-import type { PayloadKind } from "../../produce/parse-record.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
+import { findJsonFault } from "../../../core/text/json-fault.ts";
+import { PAYLOADS } from "../../../core/text/parse-record.ts";
+import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import { FormatSyntaxError } from "./printer.ts";
 import type { Printer, RecordPlace } from "./printer.ts";
 import { unpacker } from "./unpack.ts";

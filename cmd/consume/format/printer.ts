@@ -1,6 +1,6 @@
 /** What a format is made of: functions that print a record, and what they know of where it was. */
-import type { PrintableRecord } from "../../expressions.ts";
-import type { Output } from "../output.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
+import type { Output } from "../../../core/text/output.ts";
 
 /** Prints the record that the cursor stands on; false if it was left out. */
 export type Printer = (

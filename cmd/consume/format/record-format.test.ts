@@ -5,7 +5,7 @@ import { BatchBuilder } from "../../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../../core/records/record-cursor.ts";
 import { splitColumns } from "../flags.ts";
 import { LatestByKey } from "../latest-by-key.ts";
-import { Output } from "../output.ts";
+import { Output } from "../../../core/text/output.ts";
 import { FormatSyntaxError } from "./printer.ts";
 import { recordFormat, withHeader } from "./record-format.ts";
 import type { FormatFlags } from "./record-format.ts";

@@ -9,14 +9,14 @@
  *     table            for people; fits the terminal
  *     hex              a dump of key, headers and value
  */
-import type { Output } from "../output.ts";
+import type { Output } from "../../../core/text/output.ts";
 import { envelopePrinter } from "./envelope-printer.ts";
 import { parseFormat } from "./format.ts";
 import { framed } from "./frame.ts";
-import type { FrameName } from "../../produce/framing.ts";
+import type { FrameName } from "../../../core/text/framing.ts";
 import { hexPrinter } from "./hex-dump.ts";
 import { payloadPrinter } from "./payload.ts";
-import type { PayloadKind } from "../../produce/parse-record.ts";
+import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import { FormatSyntaxError } from "./printer.ts";
 import type { Printer } from "./printer.ts";
 import { tableFormat } from "./table.ts";

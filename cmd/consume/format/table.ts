@@ -1,4 +1,4 @@
-import type { PrintableRecord } from "../../expressions.ts";
+import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
 import { cutToWidth } from "../../output.ts";
 import { payloadCell } from "./cells.ts";
 import { isoTime } from "./printer.ts";

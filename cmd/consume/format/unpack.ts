@@ -1,5 +1,5 @@
 /** rpk's `%v{unpack[>iq$]}`: binary fields as text. */
-import type { Output } from "../output.ts";
+import type { Output } from "../../../core/text/output.ts";
 import { FormatSyntaxError } from "./printer.ts";
 
 /** How many bytes a letter takes, and its number. */

@@ -1,9 +1,8 @@
 /** What the bytes of a record in the input mean: key, value, headers, time and partition. */
 import { CsvError, splitCsv } from "./csv.ts";
-import { EnvelopeError, parseEnvelope } from "../envelope.ts";
-import type { EnvelopeInput, HeaderEntry } from "../envelope.ts";
-import { findJsonFault } from "../json-fault.ts";
-import { count } from "../output.ts";
+import { EnvelopeError, parseEnvelope } from "./envelope.ts";
+import type { EnvelopeInput, HeaderEntry } from "./envelope.ts";
+import { findJsonFault } from "./json-fault.ts";
 
 /** How `--key` and `--value` are written in the input. */
 export const PAYLOADS = ["string", "json", "int", "long", "base64", "hex"] as const;
@@ -261,4 +260,9 @@ function wholeNumber(bytes: Buffer, what: string, bits: 32 | 64): Buffer {
   if (bits === 32) encoded.writeInt32BE(Number(number));
   else encoded.writeBigInt64BE(number);
   return encoded;
+}
+
+/** `1 field`, `3 fields`. */
+function count(number: number, noun: string): string {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,13 +1,45 @@
-import type { TopicWriter } from "../../client/producer/topic-writer.ts";
-import type { RecordPlace, RecordSource } from "../../core/expression/expression.ts";
-import { OperatorError } from "../../core/operator-error.ts";
-import type { EnvelopeInput, HeaderEntry } from "../envelope.ts";
-import type { KeyAndValue, TransformRecord } from "../expressions.ts";
-import type { BadRecordPlace } from "./bad-records.ts";
+import type { RecordPlace, RecordSource } from "../expression/expression.ts";
+import { OperatorError } from "../operator-error.ts";
+import type { EnvelopeInput, HeaderEntry } from "./envelope.ts";
+import type { KeyAndValue, TransformRecord } from "../expression/record-expressions.ts";
 import type { Framing } from "./framing.ts";
 import { RecordError, recordParser } from "./parse-record.ts";
 import type { ParserSettings, RecordParser } from "./parse-record.ts";
 import type { RecordBlock } from "./record-blocks.ts";
+
+/** What takes the records: the producer's `TopicWriter` is one. */
+export interface RecordSink {
+  readonly topic: string;
+  readonly partitionCount: number;
+  /** As `TopicWriter.append`: the partition, or −1 if the buffer is full. */
+  append(
+    partition: number,
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly HeaderEntry[],
+    callback?: (error: Error | null) => void,
+  ): number;
+  /** As `TopicWriter.appendRange`. */
+  appendRange(
+    partition: number,
+    timestampMs: number,
+    source: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): number;
+}
+
+/** Where a bad record stands. */
+export interface BadRecordPlace {
+  /** As in messages. */
+  readonly text: string;
+  readonly input: string | null;
+  /** Its number in the input. */
+  readonly number: number;
+}
 
 /** How the input becomes records. */
 export interface FeedSettings extends ParserSettings {
@@ -54,7 +86,7 @@ export class Feeder {
   #passed = 0;
 
   constructor(
-    readonly writer: TopicWriter,
+    readonly writer: RecordSink,
     readonly settings: FeedSettings,
     readonly hooks: FeedHooks,
   ) {

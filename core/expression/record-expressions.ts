@@ -1,13 +1,8 @@
-/** What the flags of `expression-flags.ts` do to records. */
-import { compileExpression, ExpressionError, RecordScope } from "../core/expression/expression.ts";
-import type {
-  CompiledExpression,
-  RecordPlace,
-  RecordSource,
-} from "../core/expression/expression.ts";
-import { OperatorError } from "../core/operator-error.ts";
-import type { RecordCursor } from "../core/records/record-cursor.ts";
-import type { ExpressionFlags } from "./expression-flags.ts";
+/** What filters, maps and keys do to records, wherever people write them: as flags, in a query. */
+import { compileExpression, ExpressionError, RecordScope } from "./expression.ts";
+import type { CompiledExpression, RecordPlace, RecordSource } from "./expression.ts";
+import { OperatorError } from "../operator-error.ts";
+import type { RecordCursor } from "../records/record-cursor.ts";
 
 /** What is printed of a record: a cursor on it is one. */
 export type PrintableRecord = Pick<
@@ -36,6 +31,20 @@ export interface KeyAndValue {
   readonly value: Uint8Array | null;
 }
 
+/** Expressions as they were given. */
+export interface RecordExpressions {
+  readonly where?: string | undefined;
+  readonly map?: string | undefined;
+  readonly keyBy?: string | undefined;
+}
+
+/** What each is called in messages. */
+export type ExpressionNames = Readonly<Record<"where" | "map" | "keyBy", string>>;
+
+const FLAGS: ExpressionNames = { where: "--where", map: "--map", keyBy: "--key-by" };
+/** The names of query parameters. */
+export const PARAMETERS: ExpressionNames = { where: "where", map: "map", keyBy: "key-by" };
+
 /** One flag with its expression. */
 export interface Flag {
   readonly flag: string;
@@ -48,9 +57,12 @@ export function newScope(): RecordScope {
 }
 
 /** Throws `OperatorError` with the place in the expression. */
-export function recordSelector(flags: ExpressionFlags): SelectRecord {
-  const where = compileFlag("--where", flags.where);
-  const map = compileFlag("--map", flags.map);
+export function recordSelector(
+  flags: RecordExpressions,
+  names: ExpressionNames = FLAGS,
+): SelectRecord {
+  const where = compileFlag(names.where, flags.where);
+  const map = compileFlag(names.map, flags.map);
   const scope = new RecordScope();
   const mapped = new MappedRecord();
   return (record, place) => {
@@ -65,10 +77,13 @@ export function recordSelector(flags: ExpressionFlags): SelectRecord {
 }
 
 /** Throws `OperatorError` with the place in the expression. All expressions see the record as it was. */
-export function recordTransform(flags: ExpressionFlags): TransformRecord {
-  const where = compileFlag("--where", flags.where);
-  const map = compileFlag("--map", flags.map);
-  const keyBy = compileFlag("--key-by", flags.keyBy);
+export function recordTransform(
+  flags: RecordExpressions,
+  names: ExpressionNames = FLAGS,
+): TransformRecord {
+  const where = compileFlag(names.where, flags.where);
+  const map = compileFlag(names.map, flags.map);
+  const keyBy = compileFlag(names.keyBy, flags.keyBy);
   const scope = new RecordScope();
   return (record, place) => {
     scope.set(record, place);

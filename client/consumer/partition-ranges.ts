@@ -1,8 +1,8 @@
 /** Turns the points of `--offset` into offsets of each partition. */
-import { ListOffsetsQuery } from "../../client/admin/list-offsets.ts";
-import type { ListOffsetsOptions, OffsetSpec } from "../../client/admin/list-offsets.ts";
-import type { Cluster } from "../../client/cluster.ts";
-import type { OffsetPoint, OffsetRange } from "./offset-range.ts";
+import { ListOffsetsQuery } from "../admin/list-offsets.ts";
+import type { ListOffsetsOptions, OffsetSpec } from "../admin/list-offsets.ts";
+import type { Cluster } from "../cluster.ts";
+import type { OffsetPoint, OffsetRange } from "../../core/text/offset-range.ts";
 
 /** What to read of one partition. */
 export interface PartitionRange {

@@ -4,7 +4,7 @@
  *     start  end          the first record kept; the next one to arrive (also oldest, newest, …)
  *     +10    -10          ten after the start; ten before the end
  *     42                  that offset
- *     @TIME               the first record at or after TIME (`../time.ts`)
+ *     @TIME               the first record at or after TIME (`time.ts`)
  *     42:50  :end  +5:    from inclusive, until exclusive; a missing one is start, or no end
  *     42-50               the same between plain offsets, as rpk has it
  *     @TIME:TIME  @TIME:1h  @TIME:end  @:TIME
@@ -13,8 +13,8 @@
  * The @ may be missing where TIME is no plain number. Between times a duration on the right counts
  * from the time on its left. A time in the future is the end.
  */
-import { durationMs, parseTime, TIME_FORMS } from "../time.ts";
-import type { TimeContext } from "../time.ts";
+import { durationMs, parseTime, TIME_FORMS } from "./time.ts";
+import type { TimeContext } from "./time.ts";
 
 /** A place in a partition, not yet resolved to an offset. */
 export type OffsetPoint =

@@ -12,11 +12,11 @@
  * 1970, −1 for none) and `partition` may be missing there: then it is now, and the partitioner
  * chooses.
  */
-import type { HeaderEntry } from "../core/records/record-json.ts";
+import type { HeaderEntry } from "../records/record-json.ts";
 import { findJsonFault } from "./json-fault.ts";
 
-export { bytesToJson, formatEnvelope } from "../core/records/record-json.ts";
-export type { EnvelopeRecord, HeaderEntry } from "../core/records/record-json.ts";
+export { bytesToJson, formatEnvelope } from "../records/record-json.ts";
+export type { EnvelopeRecord, HeaderEntry } from "../records/record-json.ts";
 
 /** What `produce` takes from an envelope. */
 export interface EnvelopeInput {

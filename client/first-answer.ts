@@ -1,6 +1,6 @@
 /** Asks one after the other until somebody answers, and does not wait for those who keep silent. */
 import { deferred } from "../core/deferred.ts";
-import type { Clock, Timer } from "../core/io.ts";
+import type { Clock } from "../core/io.ts";
 import { TimeoutError } from "./errors.ts";
 
 /** How long one is waited for alone, and what comes of its failures. */
@@ -27,19 +27,20 @@ export async function firstAnswer<C, R>(
   const { promise, resolve, reject } = deferred<R>();
   const ended = new AbortController();
   const gone = signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
-  let timer: Timer | null = null;
+  let stopWaiting = () => {};
   let next = 0;
   let underWay = 0;
   const askNext = () => {
-    timer?.cancel();
+    stopWaiting();
     const candidate = candidates[next++];
     if (candidate === undefined) return;
     underWay++;
     if (next < candidates.length) {
-      timer = clock.setTimer(patienceMs, () => {
+      const timer = clock.setTimer(patienceMs, () => {
         late(candidate);
         askNext();
       });
+      stopWaiting = () => timer.cancel();
     }
     ask(candidate, gone).then(resolve, (error: unknown) => {
       underWay--;
@@ -53,13 +54,8 @@ export async function firstAnswer<C, R>(
   try {
     return await promise;
   } finally {
-    timer = cancelled(timer);
+    stopWaiting();
     next = candidates.length;
     ended.abort();
   }
-}
-
-function cancelled(timer: Timer | null): null {
-  timer?.cancel();
-  return null;
 }

@@ -61,6 +61,12 @@ const COORDINATOR_KEY_TYPE: Readonly<Record<CoordinatorType, number>> = {
   transaction: 1,
 };
 
+interface Coordinator {
+  readonly type: CoordinatorType;
+  readonly key: string;
+  readonly node: BrokerNode;
+}
+
 /** A broker on its way down may look once like one that wants to know who the client is. */
 const SASL_REFUSALS_MAX = 3;
 /** After so long, or a fraction of the request timeout, another broker is asked, too. */
@@ -84,7 +90,8 @@ export class Cluster {
   readonly #topics = new Map<string, TopicMetadata>();
   /** When each topic was asked for last, on the monotonic clock. */
   readonly #askedMs = new Map<string, number>();
-  readonly #coordinators = new Map<string, BrokerNode>();
+  /** By `coordinatorKey`. */
+  readonly #coordinators = new Map<string, Coordinator>();
 
   constructor(io: ClientIo, options: ClientOptions) {
     this.#io = io;
@@ -309,8 +316,8 @@ export class Cluster {
     this.#inquiring = true;
     try {
       await this.#refreshFrom(others, topics, {});
-      const led = [...this.#coordinators].filter(([, { nodeId }]) => nodes.has(nodeId));
-      for (const [key, { nodeId }] of led) await this.#inquireCoordinator(key, nodeId);
+      const led = [...this.#coordinators.values()].filter(({ node }) => nodes.has(node.nodeId));
+      for (const coordinator of led) await this.#inquireCoordinator(coordinator);
     } catch {
       // Nobody else answers either: it is asked again, as long as the silence lasts.
     } finally {
@@ -318,13 +325,11 @@ export class Cluster {
     }
   }
 
-  async #inquireCoordinator(typeAndKey: string, before: number): Promise<void> {
-    const slash = typeAndKey.indexOf("/");
-    const type = typeAndKey.slice(0, slash) === "group" ? "group" : "transaction";
-    const node = await this.#findCoordinator(type, typeAndKey.slice(slash + 1), {});
-    if (node.nodeId === before) return;
-    this.#coordinators.set(typeAndKey, node);
-    this.#links.giveUpCoordinator(before);
+  async #inquireCoordinator({ type, key, node: before }: Coordinator): Promise<void> {
+    const node = await this.#findCoordinator(type, key, {});
+    if (node.nodeId === before.nodeId) return;
+    this.#coordinators.set(coordinatorKey(type, key), { type, key, node });
+    this.#links.giveUpCoordinator(before.nodeId);
   }
 
   /**
@@ -399,12 +404,12 @@ export class Cluster {
     key: string,
     options: OperationOptions = {},
   ): Promise<BrokerNode> {
-    const known = this.#coordinators.get(`${type}/${key}`);
-    if (known !== undefined) return known;
+    const known = this.#coordinators.get(coordinatorKey(type, key));
+    if (known !== undefined) return known.node;
     const { signal } = options;
     return await this.retry(`find the coordinator of ${type} "${key}"`, async ({ timeoutMs }) => {
       const node = await this.#findCoordinator(type, key, { timeoutMs, signal });
-      this.#coordinators.set(`${type}/${key}`, node);
+      this.#coordinators.set(coordinatorKey(type, key), { type, key, node });
       return node;
     }, options);
   }
@@ -430,7 +435,7 @@ export class Cluster {
 
   /** After NOT_COORDINATOR and the like: the next `coordinator` asks again. */
   forgetCoordinator(type: CoordinatorType, key: string): void {
-    this.#coordinators.delete(`${type}/${key}`);
+    this.#coordinators.delete(coordinatorKey(type, key));
   }
 
   /** The next `topic` asks again. */
@@ -479,6 +484,10 @@ export class UnknownTopicError extends KafkaError {
   override get retriable(): boolean {
     return false;
   }
+}
+
+function coordinatorKey(type: CoordinatorType, key: string): string {
+  return `${type}/${key}`;
 }
 
 /** A broker that lags behind tells of an earlier leader; epochs that it does not tell are −1. */

@@ -92,7 +92,7 @@ export class BatchWriter {
     if (leader < 0) throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, where);
     const connection = await cluster.broker(leader, "main", signal);
     const { topicId } = metadata;
-    const isMoot = () => cluster.cached(topic)?.partitions[partition]?.leader !== leader;
+    const isMoot = () => cluster.leaderOf(topic, partition) !== leader;
     return await Promise.all(batches.map(async (records) => {
       try {
         const response = await connection.request(produce, {

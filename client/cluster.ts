@@ -126,6 +126,16 @@ export class Cluster {
     return this.#topics.get(topic);
   }
 
+  /** Node id of the leader as far as known, without asking; −1: there is none, or nobody knows. */
+  leaderOf(topic: string, partition: number): number {
+    return this.#topics.get(topic)?.partitions[partition]?.leader ?? -1;
+  }
+
+  /** Epoch of the leader that is known, without asking; −1: not known, or not told by old brokers. */
+  leaderEpochOf(topic: string, partition: number): number {
+    return this.#topics.get(topic)?.partitions[partition]?.leaderEpoch ?? -1;
+  }
+
   /** A broker has said who leads a partition. What is older than what is known changes nothing. */
   learnLeader(topic: string, partition: number, leader: number, leaderEpoch: number): void {
     const known = this.#topics.get(topic);

@@ -243,8 +243,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
     return {
       batchBytes: this.#options.batchBytes,
       partitionCount: (topic) => this.cluster.cached(topic)?.partitions.length ?? 0,
-      isAvailable: (topic, partition) =>
-        (this.cluster.cached(topic)?.partitions[partition]?.leader ?? -1) >= 0,
+      isAvailable: (topic, partition) => this.cluster.leaderOf(topic, partition) >= 0,
       below: (bound) => this.cluster.io.random.below(bound),
       batchFor: (queue, bytesMax) => this.#batchFor(queue, bytesMax),
       close: (queue) => this.#closeBatch(queue),

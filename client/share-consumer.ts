@@ -350,8 +350,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
   /** −1: not known. */
   #leaderOf({ topicId, partition }: IdPartition): number {
     const topic = this.#names.get(topicId);
-    const known = topic === undefined ? undefined : this.cluster.cached(topic);
-    return known?.partitions[partition]?.leader ?? -1;
+    return topic === undefined ? -1 : this.cluster.leaderOf(topic, partition);
   }
 
   #refresh(): void {

@@ -427,12 +427,11 @@ export class Fetcher {
       }
       assigned.preferred = null;
     }
-    const known = this.cluster.cached(topic)?.partitions[partition];
+    const leaderEpoch = this.cluster.leaderEpochOf(topic, partition);
     // Whoever still tells of a leader before the one that wrote what was read is cut off from the others;
     // that leader may not even have this offset.
-    const isOld = known !== undefined && known.leaderEpoch >= 0 &&
-      known.leaderEpoch < assigned.offsetEpoch;
-    return isOld ? -1 : known?.leader ?? -1;
+    const isOld = leaderEpoch >= 0 && leaderEpoch < assigned.offsetEpoch;
+    return isOld ? -1 : this.cluster.leaderOf(topic, partition);
   }
 
   #hasNewLeader(assigned: Assigned): boolean {
@@ -441,7 +440,7 @@ export class Fetcher {
   }
 
   #knownEpoch({ topic, partition }: Assigned): number {
-    return this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
+    return this.cluster.leaderEpochOf(topic, partition);
   }
 
   /** Takes note of a new leader: it is asked first whether it has what was read of others. */
@@ -545,8 +544,7 @@ export class Fetcher {
   }
 
   #isReadFrom({ topic, partition, preferred }: Assigned, nodeId: number): boolean {
-    const { leader } = this.cluster.cached(topic)?.partitions[partition] ?? {};
-    return leader === nodeId || preferred?.nodeId === nodeId;
+    return this.cluster.leaderOf(topic, partition) === nodeId || preferred?.nodeId === nodeId;
   }
 
   #arrived(list: readonly Assigned[], response: FetchResponse, session: FetchSession): void {

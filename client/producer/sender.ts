@@ -134,18 +134,18 @@ export class Sender {
 
   /** Whether who leads now has not been asked yet, so that there is no need to wait (KIP-951). */
   #hasNewLeader(queue: PartitionQueue): boolean {
-    const known = this.cluster.cached(queue.topic)?.partitions[queue.partition];
-    return known !== undefined && known.leader >= 0 && known.leaderEpoch > queue.triedEpoch;
+    const isLed = this.cluster.leaderOf(queue.topic, queue.partition) >= 0;
+    return isLed && this.#leaderEpoch(queue) > queue.triedEpoch;
   }
 
   #leaderOf(queue: PartitionQueue): number | null {
     this.cluster.touch(queue.topic);
-    const leader = this.cluster.cached(queue.topic)?.partitions[queue.partition]?.leader ?? -1;
+    const leader = this.cluster.leaderOf(queue.topic, queue.partition);
     return leader >= 0 && this.cluster.brokers.has(leader) ? leader : null;
   }
 
   #leaderEpoch({ topic, partition }: PartitionQueue): number {
-    return this.cluster.cached(topic)?.partitions[partition]?.leaderEpoch ?? -1;
+    return this.cluster.leaderEpochOf(topic, partition);
   }
 
   #feed(leader: number, queues: PartitionQueue[]): void {

@@ -71,6 +71,7 @@ test("a request without an answer times out and takes the connection with it", (
   const other = connection.request(metadata, {});
   const error = errorOf(clock, connection.request(metadata, {}, { timeoutMs: 500 }));
   expect(error.failure).toBe("timeout");
+  expect(error.unansweredApi).toBe("Metadata");
   expect(error.retriable).toBe(true);
   expect(errorOf(clock, other).failure).toBe("timeout");
   expect(connection.closed).toBe(true);
@@ -100,7 +101,9 @@ test("a connection that ends fails what waits, and says so", () => {
 test("nobody there is refused", () => {
   const { clock, broker, open } = setUp();
   broker.refusing = true;
-  expect(errorOf(clock, open()).failure).toBe("refused");
+  const error = errorOf(clock, open());
+  expect(error.failure).toBe("refused");
+  expect(error.unansweredApi).toBeNull();
 });
 
 test("servers that are no Kafka are named", () => {

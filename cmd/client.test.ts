@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { ConnectionError } from "../core/connection.ts";
 import { OperatorError } from "../core/operator-error.ts";
-import { parseBrokers } from "./client.ts";
+import { parseBrokers, toOperatorError } from "./client.ts";
 
 test("broker lists are parsed", () => {
   expect(parseBrokers("a:1,b, [::1]:9093,[fe80::1]")).toEqual([
@@ -15,4 +16,15 @@ test("what is no broker address is refused as usage", () => {
   for (const text of ["", ",", "a:0", "a:70000", "a:b", "::1", "http://a:1", "a b"]) {
     expect(() => parseBrokers(text)).toThrow(OperatorError);
   }
+});
+
+test("a broker that has not answered was there, unless it did not even tell its versions", () => {
+  const whatOf = (unansweredApi: string | null) => {
+    const options = unansweredApi === null ? {} : { unansweredApi };
+    const address = { host: "b", port: 9092 };
+    return toOperatorError(new ConnectionError("timeout", address, "b:9092 …", options))?.what;
+  };
+  expect(whatOf("Produce")).toBe("gave up");
+  expect(whatOf("ApiVersions")).toBe("no broker answers");
+  expect(whatOf(null)).toBe("no broker answers");
 });

@@ -7,6 +7,7 @@ import { ConnectionError } from "../core/connection.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { Errors } from "../core/errors.ts";
+import { apiVersions } from "../core/protocol/18-api-versions.ts";
 import { seemsToWantSasl, type TlsTrouble, tlsTrouble } from "../core/connection-error.ts";
 import { type HostPort, TlsError } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
@@ -103,7 +104,7 @@ function unreachable(error: ConnectionError): OperatorError {
   switch (error.failure) {
     case "timeout":
       // It was there when it was asked, and waits for others itself.
-      if (/ did not answer (?!ApiVersions)\w+ within /.test(error.message)) {
+      if (error.unansweredApi !== null && error.unansweredApi !== apiVersions.name) {
         return new OperatorError("gave up", error.message, "is the cluster well?", 3);
       }
       return noBroker(error);

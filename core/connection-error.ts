@@ -16,16 +16,26 @@ export type ConnectionFailure =
   | "unsupported"
   | "malformed";
 
+/** What may be known of a failure besides its words. */
+export interface ConnectionErrorOptions extends ErrorOptions {
+  /** See `ConnectionError.unansweredApi`. */
+  readonly unansweredApi?: string;
+}
+
 /** A request got no answer, because of the connection and not by a broker's decision. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
+  /** The API, by its name, of the request whose deadline has ended the connection; else null. */
+  readonly unansweredApi: string | null;
+
   constructor(
     readonly failure: ConnectionFailure,
     readonly address: HostPort,
     message: string,
-    options?: ErrorOptions,
+    options?: ConnectionErrorOptions,
   ) {
     super(message, options);
+    this.unansweredApi = options?.unansweredApi ?? null;
   }
 
   /** As other errors of the client have one. */

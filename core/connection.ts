@@ -548,9 +548,10 @@ export class Connection {
   }
 
   #timedOut(pending: Pending): void {
-    const message = `${addressText(this.address)} did not answer ${pending.api.name} within ` +
+    const unansweredApi = pending.api.name;
+    const message = `${addressText(this.address)} did not answer ${unansweredApi} within ` +
       `${pending.timeoutMs} ms`;
-    this.#fail(new ConnectionError("timeout", this.address, message), false);
+    this.#fail(new ConnectionError("timeout", this.address, message, { unansweredApi }), false);
   }
 
   #aborted(signal: AbortSignal | undefined): ConnectionError {

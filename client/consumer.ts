@@ -3,6 +3,7 @@
  * it (`subscribe`), and hands out records (`records`, `run`) or chunks of whole batches (`nextChunk`).
  * Nothing is committed but by `commit`, unless `autoCommitIntervalMs` is set.
  */
+import { nullIfAborted } from "../core/unless-aborted.ts";
 import { Cluster } from "./cluster.ts";
 import { ListOffsetsQuery } from "./admin/list-offsets.ts";
 import type { OffsetSpec } from "./admin/list-offsets.ts";
@@ -25,7 +26,6 @@ import { RecordLoop } from "./consumer/record-loop.ts";
 import { RecordReader } from "./consumer/record-reader.ts";
 import { runHandlers } from "./consumer/run.ts";
 import type { RecordHandler, RunOptions } from "./consumer/run.ts";
-import { unlessAborted } from "./consumer/session.ts";
 import { UnsupportedError } from "./errors.ts";
 import { byTopic, partitionKey } from "./group-protocol.ts";
 import type { TopicPartition, TopicPartitions } from "./group-protocol.ts";
@@ -141,7 +141,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
         // Who has not heard yet that they were lost for a while may commit what it is working on.
         await this.#patiently(session, (signal) => this.#fetcher.finished(partitions, signal));
         const starts = this.#startPositions(groupId, byTopic(partitions));
-        const positions = await unlessAborted(starts, session);
+        const positions = await nullIfAborted(starts, session);
         if (positions === null || !isStillMine()) return false;
         await listener.assigned?.(positions);
         this.#fetcher.assign(positions);
@@ -188,7 +188,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     session: AbortSignal,
   ): Promise<void> {
     try {
-      await unlessAborted(this.#commitNews("finished", partitions, { signal: session }), session);
+      await nullIfAborted(this.#commitNews("finished", partitions, { signal: session }), session);
     } catch (error) {
       if (!isTooLate(error) && !session.aborted) throw error;
     }

@@ -5,10 +5,10 @@
  */
 import { Connection, ConnectionError } from "../core/connection.ts";
 import type { Authenticate } from "../core/connection.ts";
-import { addressText } from "../core/connection-error.ts";
-import { deferred } from "../core/deferred.ts";
+import { addressText, connectFailure } from "../core/connection-error.ts";
 import type { HostPort } from "../core/io.ts";
 import { saslAuthenticator } from "../core/sasl/authenticate.ts";
+import { rejectIfAborted } from "../core/unless-aborted.ts";
 import type { ClientIo, ResolvedClientOptions } from "./options.ts";
 
 /** Connections of different purposes don't wait for one another's long polls. */
@@ -73,7 +73,12 @@ export class Links {
       this.#watch(key, link);
     }
     if (address.nodeId !== undefined) link.nodeId = address.nodeId;
-    return await unlessAborted(link.opening, address, signal);
+    if (signal === undefined) return await link.opening;
+    return await rejectIfAborted(
+      link.opening,
+      signal,
+      () => connectFailure(address, signal.reason, signal),
+    );
   }
 
   /** Those on which an answer is overdue. */
@@ -156,26 +161,5 @@ export class Links {
       this.#failedMs.delete(addressText(link.address));
       connection.onClose(fail);
     }, fail);
-  }
-}
-
-/** As `work`; who has an aborted signal does not wait for it. */
-async function unlessAborted<T>(
-  work: Promise<T>,
-  address: HostPort,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  if (signal === undefined) return await work;
-  const { promise, reject } = deferred<never>();
-  const leave = () => {
-    const cause: unknown = signal.reason;
-    reject(new ConnectionError("aborted", address, "connecting was aborted", { cause }));
-  };
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
-  try {
-    return await Promise.race([promise, work]);
-  } finally {
-    signal.removeEventListener("abort", leave);
   }
 }

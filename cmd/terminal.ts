@@ -39,19 +39,6 @@ export function onInterrupt(): AbortSignal {
   return controller.signal;
 }
 
-/** What the work comes to; rejects with the signal's reason once that is aborted. */
-export async function unlessInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
-    return await Promise.race([promise, work]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
-  }
-}
-
 function writeStderr(text: string): void {
   try {
     writeSync(STDERR, text);

@@ -13,6 +13,7 @@ import { heartbeat } from "../../core/protocol/12-heartbeat.ts";
 import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
 import { syncGroup } from "../../core/protocol/14-sync-group.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
+import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { assignableMember, assignorOf, isCooperative, memberMetadata } from "../assignors.ts";
 import type { BrokerNode, Cluster } from "../cluster.ts";
 import { commitOffsets } from "../commit-offsets.ts";
@@ -32,7 +33,7 @@ import {
 } from "./membership.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
 import { OwnedPartitions } from "./owned-partitions.ts";
-import { Session, unlessAborted } from "./session.ts";
+import { Session } from "./session.ts";
 
 const PROTOCOL_TYPE = "consumer";
 /** A join is answered at the end of the rebalance; it is given this much longer. */
@@ -437,7 +438,7 @@ export class ClassicMembership implements Membership {
     if (this.#owned.size === 0) return await joining;
     const { signal } = this.#session;
     const beating = this.#beatBeside(joining);
-    const joined = await unlessAborted(joining.then((value) => ({ value })), signal);
+    const joined = await nullIfAborted(joining.then((value) => ({ value })), signal);
     // The join would hold up the next one.
     if (joined === null) connection.close();
     await beating;
@@ -447,9 +448,9 @@ export class ClassicMembership implements Membership {
 
   async #beatBeside(joining: Promise<unknown>): Promise<void> {
     const { signal } = this.#session;
-    const ended = unlessAborted(joining, signal).then(() => {}, () => {});
+    const ended = nullIfAborted(joining, signal).then(() => {}, () => {});
     const connecting = this.#coordinatorNode().then((node) => this.cluster.connect(node, "main"));
-    const beside = await unlessAborted(connecting.catch(() => null), signal);
+    const beside = await nullIfAborted(connecting.catch(() => null), signal);
     if (beside !== null) await this.#beatDuring(beside, ended);
   }
 

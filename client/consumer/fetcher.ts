@@ -8,6 +8,7 @@ import { FetchSession } from "../../core/fetch-session.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { forEachBatch, lastOffset, partitionLeaderEpoch } from "../../core/records/batch-header.ts";
+import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { ListOffsetsQuery } from "../admin/list-offsets.ts";
 import type { Cluster } from "../cluster.ts";
 import { isRetriableError, KafkaError, LogTruncationError, TimeoutError } from "../errors.ts";
@@ -16,7 +17,6 @@ import { checkPositions, type Verdict } from "./check-positions.ts";
 import { FetchedChunk } from "./chunk.ts";
 import { FetchSize } from "./fetch-size.ts";
 import type { PartitionPosition, ResolvedConsumerOptions } from "./options.ts";
-import { unlessAborted } from "./session.ts";
 import { WakeUp } from "../wake-up.ts";
 
 type FetchResponse = ResponseOf<typeof fetchApi>;
@@ -297,7 +297,7 @@ export class Fetcher {
     this.#chunks = [];
     this.#wake();
     const ends = [...this.#sessions].map(([node, session]) => this.#end(node, session, signal));
-    await unlessAborted(Promise.allSettled(ends), signal);
+    await nullIfAborted(Promise.allSettled(ends), signal);
   }
 
   /** Ends a session, so that it takes no room in the broker's cache any more (KIP-227). */

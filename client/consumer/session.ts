@@ -1,5 +1,4 @@
 /** How long the group counts on a member that it no longer hears of. */
-import { deferred } from "../../core/deferred.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 
 /**
@@ -40,21 +39,5 @@ export class Session {
   end(): void {
     this.#timer?.cancel();
     this.#ended.abort();
-  }
-}
-
-/** The result, or null if the signal is aborted first: whatever the work comes to is dropped then. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  const { promise, resolve } = deferred<null>();
-  const giveUp = () => {
-    work.catch(() => {});
-    resolve(null);
-  };
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
-  try {
-    return await Promise.race([promise, work]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
   }
 }

@@ -1,11 +1,12 @@
 import { bunCodecs } from "../../core/compression/bun.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { UnknownTopicError } from "../../client/cluster.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt, unlessInterrupted } from "../terminal.ts";
+import { onInterrupt } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { report } from "./report.ts";
 
@@ -26,7 +27,7 @@ export async function benchConsume(topic: string, options: BenchConsumeOptions):
       throw error;
     }
   });
-  const bounds = await unlessInterrupted(finding, signal);
+  const bounds = await rejectIfAborted(finding, signal);
   const left = new Map(
     bounds.filter(({ startOffset, endOffset }) => startOffset < endOffset)
       .map(({ partition, endOffset }) => [partition, endOffset]),

@@ -1,10 +1,11 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { withAdmin } from "../admin-command.ts";
 import { clientIo, clientOptions } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt, unlessInterrupted } from "../terminal.ts";
+import { onInterrupt } from "../terminal.ts";
 import { readBounds } from "../topic/copy/source.ts";
 import { Histogram } from "./histogram.ts";
 import { Pace } from "./pace.ts";
@@ -26,7 +27,7 @@ export async function benchLatency(topic: string, options: BenchProduceOptions):
   try {
     const writer = await openWriter(producer, topic, interrupted);
     const seeking = seekToEnd(consumer, topic, writer.partitionCount, options);
-    await unlessInterrupted(seeking, interrupted);
+    await rejectIfAborted(seeking, interrupted);
     const pace = new Pace(options.rate);
     const stop = new AbortController();
     const reading = read(consumer, latency, stop.signal);

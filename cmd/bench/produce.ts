@@ -1,13 +1,14 @@
 import type { CompressionName } from "../../core/compression/codec.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { UnknownTopicError } from "../../client/cluster.ts";
 import { Producer } from "../../client/producer.ts";
 import type { TopicWriter } from "../../client/producer.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { clientIo, clientOptions, missingTopic } from "../client.ts";
 import { CountedProgress } from "../progress.ts";
-import { onInterrupt, unlessInterrupted } from "../terminal.ts";
+import { onInterrupt } from "../terminal.ts";
 import { Histogram } from "./histogram.ts";
 import { Pace } from "./pace.ts";
 import { report } from "./report.ts";
@@ -78,8 +79,8 @@ export async function openWriter(
 ): Promise<TopicWriter> {
   try {
     // A dead broker shows at once, without the patience of retries.
-    await unlessInterrupted(producer.cluster.any(), signal);
-    return await unlessInterrupted(producer.topic(topic), signal);
+    await rejectIfAborted(producer.cluster.any(), signal);
+    return await rejectIfAborted(producer.topic(topic), signal);
   } catch (error) {
     if (error instanceof UnknownTopicError) throw await missingTopic(producer.cluster, topic);
     throw error;

@@ -11,9 +11,10 @@ import type { ClusterView, Move } from "../../cluster/controller/rebalance.ts";
 import { targetOf } from "../../cluster/controller/reassignment.ts";
 import { systemClock } from "../../core/io/system-clock.ts";
 import { sleep } from "../../core/io.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { type AdminOptions, refusal, throwFailures } from "../admin-command.ts";
 import { count, formatTable, print } from "../output.ts";
-import { onInterrupt, progressOnTerminal, say, unlessInterrupted } from "../terminal.ts";
+import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { liftThrottle, sayThrottleStays, setThrottle } from "./throttle.ts";
 
 /** The config that keeps new partitions off a broker (KIP-1066), and the value for all directories. */
@@ -96,7 +97,7 @@ async function isCordoned(admin: Admin, nodeId: number): Promise<boolean | null>
   const signal = AbortSignal.timeout(SILENT_MS);
   let configs: readonly ConfigEntry[];
   try {
-    configs = await unlessInterrupted(
+    configs = await rejectIfAborted(
       admin.describeConfigs(resource, { names: [CORDON], signal }),
       signal,
     );

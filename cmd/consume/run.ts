@@ -9,7 +9,7 @@ import { sleep } from "../../core/io.ts";
 import type { Timer } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { SelectRecord } from "../../core/expression/record-expressions.ts";
-import { unlessInterrupted } from "../terminal.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { Commits, partitionKey } from "./commits.ts";
 import type { Printer } from "./format/printer.ts";
 import { nextUnlessIdle } from "./idle.ts";
@@ -141,7 +141,7 @@ class ConsumeRun {
       const found = await findTopics(this.#consumer.cluster, topics, { wait, signal, say });
       const isFollowed = "pattern" in topics && !this.#isBounded();
       if (group === null) {
-        await unlessInterrupted(this.#assign(found), signal);
+        await rejectIfAborted(this.#assign(found), signal);
         if (isFollowed) this.#follow(topics.pattern, found);
       } else this.#subscribe(group, isFollowed ? topics : found.map(({ name }) => name));
       this.#watchReader();

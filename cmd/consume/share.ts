@@ -11,7 +11,7 @@ import { NO_CODECS } from "../../core/compression/codec.ts";
 import type { Timer } from "../../core/io.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
-import { unlessInterrupted } from "../terminal.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { nextUnlessIdle } from "./idle.ts";
 import { LateTopics } from "./late-topics.ts";
 import { Output } from "../../core/text/output.ts";
@@ -78,7 +78,7 @@ class ShareRun {
     this.#watchReader();
     try {
       const found = await findTopics(this.#consumer.cluster, topics, { wait, signal, say });
-      await unlessInterrupted(this.#sayWhereItBegins(), signal);
+      await rejectIfAborted(this.#sayWhereItBegins(), signal);
       this.#consumer.subscribe(found.map(({ name }) => name));
       if ("pattern" in topics) this.#follow(topics.pattern, found);
       await this.#printAll();

@@ -4,8 +4,8 @@ import { UnknownTopicError } from "../../client/cluster.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { missingTopic } from "../client.ts";
-import { unlessInterrupted } from "../terminal.ts";
 
 /** Names, or an expression of RE2 that whole names match. */
 export type TopicChoice = readonly string[] | { readonly pattern: string };
@@ -28,14 +28,14 @@ export async function findTopics(
 ): Promise<TopicMetadata[]> {
   // A dead broker shows at once, without the patience of retries.
   const { signal } = options;
-  await unlessInterrupted(cluster.any(), signal);
+  await rejectIfAborted(cluster.any(), signal);
   const what = "pattern" in choice ? "a topic that matches" : `topic "${choice.join('", "')}"`;
   let isWaiting = false;
   for (;;) {
     const finding = "pattern" in choice
       ? matchingTopics(cluster, choice.pattern)
       : named(cluster, choice, options.wait);
-    const found = await unlessInterrupted(finding, signal);
+    const found = await rejectIfAborted(finding, signal);
     if (found !== null) return found;
     if (!options.wait) {
       const pattern = "pattern" in choice ? ` "${choice.pattern}"` : "";

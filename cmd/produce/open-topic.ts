@@ -3,8 +3,8 @@ import { UnknownTopicError } from "../../client/cluster.ts";
 import { TimeoutError } from "../../client/errors.ts";
 import { sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { missingTopic } from "../client.ts";
-import { unlessInterrupted } from "../terminal.ts";
 
 /** What is done about a topic that is missing. */
 export interface OpenTopicOptions {
@@ -29,7 +29,7 @@ export async function openTopic(
   const { cluster } = producer;
   // A dead broker shows at once, without the patience of retries.
   const { signal } = options;
-  await unlessInterrupted(cluster.any(), signal);
+  await rejectIfAborted(cluster.any(), signal);
   let created = false;
   if (!await exists(producer, topic, signal)) {
     if (options.wait) await waitFor(producer, topic, options);
@@ -38,7 +38,7 @@ export async function openTopic(
   }
   try {
     const opening = producer.topic(topic, { timeoutMs: CREATE_TIMEOUT_MS });
-    const writer = await unlessInterrupted(opening, signal);
+    const writer = await rejectIfAborted(opening, signal);
     if (created) {
       const count = writer.partitionCount;
       options.say(`created topic "${topic}" with ${count} partition${count === 1 ? "" : "s"}`);
@@ -57,7 +57,7 @@ async function exists(
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    await unlessInterrupted(cluster.topic(topic), signal);
+    await rejectIfAborted(cluster.topic(topic), signal);
     return true;
   } catch (error) {
     if (error instanceof UnknownTopicError) return false;

@@ -5,6 +5,7 @@ import type { ProducerOptions, TopicWriter } from "../../client/producer.ts";
 import type { Codecs, CompressionName } from "../../core/compression/codec.ts";
 import { type Clock, sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { nullIfAborted, rejectIfAborted } from "../../core/unless-aborted.ts";
 import { BadRecords, InputError } from "./bad-records.ts";
 import type { OnError } from "./bad-records.ts";
 import { Delivery } from "./delivery.ts";
@@ -17,7 +18,6 @@ import { ReplacedInputError } from "./inputs.ts";
 import type { OpenInput, OpenInputs } from "./inputs.ts";
 import { openTopic } from "./open-topic.ts";
 import { Progress } from "../progress.ts";
-import { unlessInterrupted } from "../terminal.ts";
 import { RECORD_BYTES_MAX, RecordBlocks } from "../../core/text/record-blocks.ts";
 import type { RecordBlock } from "../../core/text/record-blocks.ts";
 
@@ -212,7 +212,7 @@ class ProduceRun {
     const { client, codecs, topic, fromStart } = this.settings;
     const io = { client: this.io.client, say: this.#say };
     const opening = Ingest.open(name, this.#producer, io, client, codecs);
-    this.#ingest = await unlessInterrupted(opening, this.io.signal);
+    this.#ingest = await rejectIfAborted(opening, this.io.signal);
     const { saved } = this.#ingest;
     if (saved === null || fromStart || saved.topic === topic) return;
     throw new OperatorError(
@@ -317,7 +317,7 @@ class ProduceRun {
       if (block !== "late") return block;
       await this.#commit();
     }
-    return await raceAbort(next, this.#stop);
+    return await nullIfAborted(next, this.#stop);
   }
 
   /** When the open transaction is to be committed; Infinity if nothing is in it. */
@@ -360,7 +360,7 @@ class ProduceRun {
   }
 
   async #orGiveUp(room: Promise<void>): Promise<void> {
-    await raceAbort(room, this.#delivery.giveUp);
+    await nullIfAborted(room, this.#delivery.giveUp);
   }
 
   #showProgress(feeder: Feeder): Progress {
@@ -410,21 +410,8 @@ async function firstOf<T>(
   const { promise: late, resolve } = Promise.withResolvers<"late">();
   const timer = clock.setTimer(Math.max(0, delayMs), () => resolve("late"));
   try {
-    return await Promise.race([raceAbort(promise, signal), late]);
+    return await Promise.race([nullIfAborted(promise, signal), late]);
   } finally {
     timer.cancel();
   }
-}
-
-/** The promise's value, or null once the signal is aborted. */
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  if (signal.aborted) {
-    promise.catch(() => {});
-    return Promise.resolve(null);
-  }
-  return new Promise((resolve, reject) => {
-    const onAbort = () => resolve(null);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -206,7 +206,9 @@ async function serveOne(
 ): Promise<number> {
   const system: Io = bunIo(workerOffload());
   const logger = serveLogger(options, system.clock, supervision?.name ?? null);
-  const isClustered = isMember(options) || (supervision?.cluster ?? null) !== null;
+  // The controller of a cluster of shards is in their supervisor.
+  const isOfShards = supervision !== null && supervision.cluster !== null;
+  const isClustered = isMember(options) || isOfShards;
   const config = supervision === null
     ? await brokerConfig(options, system.disk, isClustered)
     : parseConfig(supervision.configs);
@@ -251,8 +253,8 @@ async function serveOne(
   security.watch(running);
   announce(options, running, adminServer, version, supervision !== null);
   await Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
-  // The controller of a cluster of shards goes with their supervisor.
-  const isDeserted = parent?.gone.aborted === true && supervision?.cluster !== null;
+  // Without its controller there is nobody who would move what it leads.
+  const isDeserted = isOfShards && parent?.gone.aborted === true;
   await running.stop({ handsOver: !isDeserted });
   await adminServer?.close();
   logger.info("the broker has stopped in good order");

@@ -3,9 +3,7 @@
  * program is gone, however it ended, and this process has to go as well. Nothing else does it for
  * processes that are killed.
  */
-import { assert } from "../../core/assert.ts";
-
-/** Most of what the first line may be. */
+/** Most of what the first line may be; what is longer is none that anybody waits for. */
 const LINE_BYTES_MAX = 1024 * 1024;
 const NEWLINE = 0x0a;
 
@@ -27,7 +25,7 @@ export class Parent {
     return this.#gone.signal;
   }
 
-  /** The first line that it sends; rejects if it goes before. */
+  /** The first line that it sends; rejects if it goes before, or sends very much without an end. */
   get firstLine(): Promise<string> {
     return this.#line.promise;
   }
@@ -43,10 +41,10 @@ export class Parent {
   #take(chunk: Buffer): void {
     if (this.#read === null) return;
     this.#read = Buffer.concat([this.#read, chunk]);
-    assert(this.#read.length <= LINE_BYTES_MAX, "a parent's line is short");
     const end = this.#read.indexOf(NEWLINE);
-    if (end < 0) return;
-    this.#line.resolve(this.#read.toString("utf8", 0, end));
+    if (end >= 0) this.#line.resolve(this.#read.toString("utf8", 0, end));
+    else if (this.#read.length <= LINE_BYTES_MAX) return;
+    else this.#line.reject(new Error(`a line of over ${LINE_BYTES_MAX} bytes`));
     this.#read = null;
   }
 

@@ -8,6 +8,7 @@ import { assert } from "../../../core/assert.ts";
 import type { ElectedController } from "../../../cluster/controller-election.ts";
 import type { ServeOptions, Supervision } from "../../serve.ts";
 import type { Parent } from "../parent.ts";
+import { Fields } from "./fields.ts";
 
 /** The controller that shards have where there is no etcd. */
 export interface ShardCluster {
@@ -111,57 +112,4 @@ function optionsOf(fields: Fields): ServeOptions {
     tlsCa: fields.optionalText("tlsCa"),
     timings: fields.optionalText("timings") === "lan" ? "lan" : undefined,
   };
-}
-
-/** An object of JSON, read field by field. */
-class Fields {
-  readonly #values: Map<string, unknown>;
-
-  constructor(value: unknown) {
-    assert(typeof value === "object" && value !== null, "a handover is an object");
-    this.#values = new Map(Object.entries(value));
-  }
-
-  text(name: string): string {
-    const value = this.#values.get(name);
-    assert(typeof value === "string", `a handover has the text ${name}`);
-    return value;
-  }
-
-  optionalText(name: string): string | undefined {
-    return this.#values.has(name) ? this.text(name) : undefined;
-  }
-
-  number(name: string): number {
-    const value = this.#values.get(name);
-    assert(typeof value === "number", `a handover has the number ${name}`);
-    return value;
-  }
-
-  flag(name: string): boolean {
-    return this.#values.get(name) === true;
-  }
-
-  list(name: string): string[] {
-    const value = this.#values.get(name);
-    assert(Array.isArray(value), `a handover has the list ${name}`);
-    return value.map(String);
-  }
-
-  pairs(name: string): [string, string][] {
-    const value = this.#values.get(name);
-    assert(Array.isArray(value), `a handover has the list ${name}`);
-    return value.map((pair: unknown) => {
-      assert(Array.isArray(pair) && pair.length === 2, `${name} are pairs`);
-      return [String(pair[0]), String(pair[1])];
-    });
-  }
-
-  inner(name: string): Fields {
-    return new Fields(this.#values.get(name));
-  }
-
-  optionalInner(name: string): Fields | null {
-    return this.#values.get(name) === null ? null : this.inner(name);
-  }
 }

@@ -2,6 +2,7 @@
 import { type Clock, sleep } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import { ownCommand } from "../../own-command.ts";
+import { Fields } from "./fields.ts";
 import { formatHandover, type Handover } from "./handover.ts";
 import { withPorts } from "./plan.ts";
 
@@ -157,14 +158,13 @@ export class ShardProcess {
 
 /** Reads what `addressJson` writes. */
 function parseAddresses(line: string): ShardAddresses {
-  const told = new Map<string, unknown>(Object.entries(JSON.parse(line)));
-  const addresses: unknown = told.get("addresses");
-  const admin = told.get("admin");
+  const told = new Fields(JSON.parse(line));
   return {
-    addresses: (Array.isArray(addresses) ? addresses : []).map((each: unknown) => {
-      const { listener, host, port } = Object(each);
-      return { listener: String(listener), host: String(host), port: Number(port) };
-    }),
-    admin: typeof admin === "string" ? admin : null,
+    addresses: told.inners("addresses").map((each) => ({
+      listener: each.text("listener"),
+      host: each.text("host"),
+      port: each.number("port"),
+    })),
+    admin: told.optionalText("admin") ?? null,
   };
 }

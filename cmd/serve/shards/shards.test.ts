@@ -131,6 +131,16 @@ test("a shard reads what its supervisor writes, and knows when that is gone", as
   await expect(orphan.firstLine).rejects.toThrow("is gone");
 });
 
+test("what is sent without an end is no line, and harms nobody who does not wait for one", async () => {
+  const input = new PassThrough();
+  const parent = new Parent(input);
+  for (let nth = 0; nth < 30; nth++) input.write(Buffer.alloc(100_000, "x"));
+  await expect(parent.firstLine).rejects.toThrow("a line of over 1048576 bytes");
+  expect(parent.gone.aborted).toBe(false);
+  input.end("\n");
+  await parent.whenGone();
+});
+
 test("data of one broker, of more shards and of another kind of cluster are left alone", () => {
   const disk = (...dirs: string[]) => {
     const memory = new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 20 });

@@ -135,19 +135,18 @@ function clientAuthOf(
 type ReadFile = (path: string, what: string) => string;
 
 function readKeys(name: string, what: string, sources: TlsSources, read: ReadFile): KeyStore {
-  const { config, flags, nowMs } = sources;
+  const { config, flags: { tlsCert, tlsKey }, nowMs } = sources;
   const password = config.ofListener(name, "ssl.key.password");
+  const isOwn = isSetForItAlone(
+    name,
+    config,
+    "ssl.keystore.location",
+    "ssl.keystore.certificate.chain",
+  );
   return judged(what, () => {
-    if (isFlagged(name, config, "ssl.keystore.location", "ssl.keystore.certificate.chain")) {
-      const { tlsCert, tlsKey } = flags;
-      if (tlsCert !== undefined && tlsKey !== undefined) {
-        const certText = read(tlsCert, "--tls-cert");
-        return readKeyStore(
-          `${certificatesOnly(certText)}\n${read(tlsKey, "--tls-key")}`,
-          password,
-          nowMs(),
-        );
-      }
+    if (!isOwn && tlsCert !== undefined && tlsKey !== undefined) {
+      const certificates = certificatesOnly(read(tlsCert, "--tls-cert"));
+      return readKeyStore(`${certificates}\n${read(tlsKey, "--tls-key")}`, password, nowMs());
     }
     refuseOtherForms(config.ofListener(name, "ssl.keystore.type"));
     refusePassword(config.ofListener(name, "ssl.keystore.password"), "ssl.keystore.password");
@@ -169,14 +168,14 @@ function readTrust(
   { config, flags }: TlsSources,
   read: ReadFile,
 ): string | null {
+  const isOwn = isSetForItAlone(
+    name,
+    config,
+    "ssl.truststore.location",
+    "ssl.truststore.certificates",
+  );
   return judged(what, () => {
-    const isFromFlag = isFlagged(
-      name,
-      config,
-      "ssl.truststore.location",
-      "ssl.truststore.certificates",
-    );
-    if (isFromFlag && flags.tlsCa !== undefined) {
+    if (!isOwn && flags.tlsCa !== undefined) {
       return readTrustStore(read(flags.tlsCa, "--tls-ca"));
     }
     const path = config.ofListener(name, "ssl.truststore.location");
@@ -189,12 +188,12 @@ function readTrust(
 }
 
 /** What is set for the listener alone wins over flags. */
-function isFlagged(
+function isSetForItAlone(
   name: string,
   config: BrokerConfig,
   ...names: Parameters<BrokerConfig["isSetFor"]>[1][]
 ): boolean {
-  return !names.some((each) => config.isSetFor(name, each));
+  return names.some((each) => config.isSetFor(name, each));
 }
 
 /** A key in the file of certificates is not meant. */

@@ -40,11 +40,6 @@ export interface TopicTrashOptions {
   readonly dataDirs: DataDirs;
   readonly metadata: MetadataCache;
   readonly partitions: PartitionSet;
-  /**
-   * Of a broker of several: then nothing can be taken back, since other replicas have deleted it, and
-   * only what it kept when it was alone is given up in time. Default false.
-   */
-  readonly isMember?: boolean;
 }
 
 /** Records of a topic as they were purged. */
@@ -75,6 +70,7 @@ const MEMORY_BYTES_MAX = 64 * 1024 * 1024;
 export class TopicTrash {
   readonly #options: TopicTrashOptions;
   readonly #purges: TopicPurges;
+  /** Null as in `start`. */
   #controller: Controller | null = null;
   #timer: Timer | null = null;
   #isClosed = false;
@@ -86,7 +82,11 @@ export class TopicTrash {
     this.#purges = new TopicPurges(options);
   }
 
-  /** Drops what a crash has left of topics that are there, and begins to look after the trash. */
+  /**
+   * Drops what a crash has left of topics that are there, and begins to look after the trash. Without
+   * a controller of its own, in a broker of several, nothing can be taken back, since other replicas
+   * have deleted it, and only what it kept when it was alone is given up in time.
+   */
   async start(controller: Controller | null): Promise<void> {
     this.#controller = controller;
     const { dataDirs, metadata, logger } = this.#options;
@@ -153,7 +153,7 @@ export class TopicTrash {
     partitions: readonly number[] | null,
   ): Promise<Outcome<readonly PurgedPartition[]>> {
     return await this.#inTurn(() => {
-      if (this.#options.isMember) return Promise.resolve(ofMember());
+      if (this.#controller === null) return Promise.resolve(ofMember());
       if (this.#options.config.get("kstream.trash.ms") > 0) {
         return this.#purges.purge(topic, partitions);
       }
@@ -165,16 +165,15 @@ export class TopicTrash {
   /** Puts purged records back. */
   async restorePurged(id: string): Promise<Outcome<PurgedTopic>> {
     return await this.#inTurn(() =>
-      this.#options.isMember ? Promise.resolve(ofMember()) : this.#purges.restore(id)
+      this.#controller === null ? Promise.resolve(ofMember()) : this.#purges.restore(id)
     );
   }
 
   /** Restores a topic with its id, records, offsets and configs, under `name`. */
   async restore({ id, configs, partitions }: TrashedTopic, name: string) {
     return await this.#inTurn(async (): Promise<Outcome<TopicImage>> => {
-      if (this.#options.isMember) return ofMember();
       const controller = this.#controller;
-      assert(controller !== null, "restored after the start");
+      if (controller === null) return ofMember();
       const topic: TopicImage = {
         name,
         id,

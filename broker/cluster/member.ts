@@ -157,7 +157,7 @@ export class Member implements ClusterServices {
     const { surroundings } = this.replication;
     const partitions = hostPartitions(options, dataDirs, metadata, surroundings, "member");
     const changes = new ClusterChanges({ ...common, peers });
-    const trash = new TopicTrash({ ...common, io, dataDirs, partitions, isMember: true });
+    const trash = new TopicTrash({ ...common, io, dataDirs, partitions });
     this.foundation = {
       cluster: this,
       dataDirs,

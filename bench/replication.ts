@@ -3,13 +3,10 @@
  * of ours and of Apache Kafka, in turn, acks=all.
  */
 import { ratios, type Spread, spread } from "./measure.ts";
-import { startKafkaCluster, startOurCluster, type Target } from "./targets.ts";
-import { createTopic, deleteTopic, produce, type Sample } from "./workloads.ts";
+import { startKafkaCluster, startOurCluster } from "./targets.ts";
+import { PASS, producePass, type Sample } from "./workloads.ts";
 
 const KAFKA_PORT = 29292;
-const PARTITIONS = 12;
-const RECORD_BYTES = 1000;
-const RECORDS = 500_000;
 
 /** Of one pass through all four. */
 interface Pass {
@@ -33,20 +30,6 @@ export interface ReplicationResult {
   readonly kafkaCostOfReplicas: Spread;
 }
 
-async function onePass(target: Target, replicas: number, scale: number): Promise<Sample> {
-  const topic = `bench-${Bun.nanoseconds()}`;
-  await createTopic(target, topic, PARTITIONS, replicas);
-  const sample = await produce(target, topic, {
-    partitions: PARTITIONS,
-    recordBytes: RECORD_BYTES,
-    compression: "none",
-    acks: "all",
-    records: Math.round(RECORDS * scale),
-  });
-  await deleteTopic(target, topic);
-  return sample;
-}
-
 /** Runs `pairs` passes after one that is not counted. */
 export async function replication(pairs: number, scale: number): Promise<ReplicationResult> {
   const ours = await startOurCluster("os");
@@ -55,10 +38,10 @@ export async function replication(pairs: number, scale: number): Promise<Replica
   try {
     for (let pair = -1; pair < pairs; pair++) {
       const pass = {
-        oursOnce: await onePass(ours, 1, scale),
-        kafkaOnce: await onePass(kafka, 1, scale),
-        ours: await onePass(ours, 3, scale),
-        kafka: await onePass(kafka, 3, scale),
+        oursOnce: await producePass(ours, 1, scale),
+        kafkaOnce: await producePass(kafka, 1, scale),
+        ours: await producePass(ours, 3, scale),
+        kafka: await producePass(kafka, 3, scale),
       };
       if (pair >= 0) passes.push(pass);
     }
@@ -81,7 +64,7 @@ function resultOf(passes: readonly Pass[]): ReplicationResult {
   const cost = (thrice: keyof Pass, once: keyof Pass) =>
     ratios(pick(thrice, "cpuSecondsPerGb").map((cpu) => cpu / 3), pick(once, "cpuSecondsPerGb"));
   return {
-    recordBytes: RECORD_BYTES,
+    recordBytes: PASS.recordBytes,
     recordsPerSecond: all("recordsPerSecond"),
     cpuSecondsPerGb: all("cpuSecondsPerGb"),
     throughputRatio: ratios(pick("ours", "recordsPerSecond"), pick("kafka", "recordsPerSecond")),

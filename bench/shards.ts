@@ -4,13 +4,10 @@
  */
 import { availableParallelism } from "node:os";
 import { ratios, type Spread, spread } from "./measure.ts";
-import { startOurs, startOurShards, type Target } from "./targets.ts";
-import { createTopic, deleteTopic, produce, type ProduceSample } from "./workloads.ts";
+import { startOurs, startOurShards } from "./targets.ts";
+import { PASS, producePass, type ProduceSample } from "./workloads.ts";
 
 const SHARDS = 2;
-const PARTITIONS = 12;
-const RECORD_BYTES = 1000;
-const RECORDS = 500_000;
 
 /** Of one pass through both. */
 interface Pass {
@@ -36,20 +33,6 @@ export interface ShardsResult {
 
 const PROCESSORS_TO_SCALE = 4;
 
-async function onePass(target: Target, scale: number): Promise<ProduceSample> {
-  const topic = `bench-${Bun.nanoseconds()}`;
-  await createTopic(target, topic, PARTITIONS);
-  const sample = await produce(target, topic, {
-    partitions: PARTITIONS,
-    recordBytes: RECORD_BYTES,
-    compression: "none",
-    acks: "all",
-    records: Math.round(RECORDS * scale),
-  });
-  await deleteTopic(target, topic);
-  return sample;
-}
-
 /**
  * Runs `pairs` passes after one that is not counted; before that the shards have one more for each
  * further process, since each compiles its code for itself after so many records.
@@ -59,9 +42,12 @@ export async function shards(pairs: number, scale: number): Promise<ShardsResult
   const divided = await startOurShards("os", SHARDS);
   const passes: Pass[] = [];
   try {
-    for (let more = 1; more < SHARDS; more++) await onePass(divided, scale);
+    for (let more = 1; more < SHARDS; more++) await producePass(divided, 1, scale);
     for (let pair = -1; pair < pairs; pair++) {
-      const pass = { one: await onePass(one, scale), shards: await onePass(divided, scale) };
+      const pass = {
+        one: await producePass(one, 1, scale),
+        shards: await producePass(divided, 1, scale),
+      };
       if (pair >= 0) passes.push(pass);
     }
   } finally {
@@ -76,7 +62,7 @@ export async function shards(pairs: number, scale: number): Promise<ShardsResult
   const processors = availableParallelism();
   const result = {
     processors,
-    recordBytes: RECORD_BYTES,
+    recordBytes: PASS.recordBytes,
     recordsPerSecond: both("recordsPerSecond"),
     batchBytes: both("batchBytes"),
     requestBytes: both("requestBytes"),

@@ -162,3 +162,22 @@ export async function latency(
   if (mean === null || tail === null) throw new Error(`e2e-latency said: ${stdout}`);
   return { meanMs: Number(mean[1]), p50Ms: Number(tail[1]), p99Ms: Number(tail[2]) };
 }
+
+/** How many partitions, and how large records, `producePass` writes. */
+export const PASS = { partitions: 12, recordBytes: 1000, records: 500_000 };
+
+/** One pass of a comparison: records of `PASS` into a topic of its own, which goes again. */
+export async function producePass(
+  target: Target,
+  replicas: number,
+  scale: number,
+): Promise<ProduceSample> {
+  const topic = `bench-${Bun.nanoseconds()}`;
+  await createTopic(target, topic, PASS.partitions, replicas);
+  const sample = await produce(target, topic, {
+    ...{ partitions: PASS.partitions, recordBytes: PASS.recordBytes },
+    ...{ compression: "none", acks: "all", records: Math.round(PASS.records * scale) },
+  });
+  await deleteTopic(target, topic);
+  return sample;
+}

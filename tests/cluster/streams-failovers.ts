@@ -8,7 +8,7 @@ import { Admin } from "../../client/index.ts";
 import { parseBroker } from "../../client/brokers.ts";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { ETCD, needEtcd } from "../compat/install.ts";
-import { javaProgram, needJavaPrograms } from "../compat/java-programs.ts";
+import { javaProgram, needJavaPrograms, SOON } from "../compat/java-programs.ts";
 import { freshDir } from "../harness/broker-process.ts";
 import { ClusterProcess } from "../harness/cluster-process.ts";
 import { linesOf, runOk } from "../harness/process.ts";
@@ -26,17 +26,7 @@ const PATIENCE_MS = 120_000;
 const END_MS = 300_000;
 const POLL_MS = 50;
 
-const SETTINGS = {
-  "default.replication.factor": "3",
-  "min.insync.replicas": "2",
-  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-  "group.min.session.timeout.ms": "1000",
-  "group.streams.min.session.timeout.ms": "1000",
-  "group.streams.session.timeout.ms": "3000",
-  "group.streams.min.heartbeat.interval.ms": "100",
-  "group.streams.heartbeat.interval.ms": "500",
-  "group.streams.initial.rebalance.delay.ms": "0",
-};
+const SETTINGS = { ...SOON, "default.replication.factor": "3", "min.insync.replicas": "2" };
 
 /** One of the Java programs at work. */
 class Program {

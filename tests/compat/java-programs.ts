@@ -65,3 +65,14 @@ export async function runScenarios(
     throw new Error(`${failed.join("").slice(0, 6000)}\n${finished.stderr.slice(-1500)}`);
   }
 }
+
+/** Configs of brokers on which sessions of applications that were killed end soon. */
+export const SOON = {
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
+  "group.min.session.timeout.ms": "1000",
+  "group.streams.min.session.timeout.ms": "1000",
+  "group.streams.session.timeout.ms": "3000",
+  "group.streams.min.heartbeat.interval.ms": "100",
+  "group.streams.heartbeat.interval.ms": "500",
+  "group.streams.initial.rebalance.delay.ms": "0",
+};

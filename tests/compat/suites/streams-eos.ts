@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
-import { javaProgram, needJavaPrograms } from "../java-programs.ts";
+import { javaProgram, needJavaPrograms, SOON } from "../java-programs.ts";
 import type { CompatSuite } from "../suite.ts";
 import { withTarget } from "../target.ts";
 
@@ -15,16 +15,6 @@ const WITH_BROKER = new Set([5]);
 /** How often the output must have grown before the process is killed. */
 const PROGRESS = 3;
 const RUN_TIMEOUT_MS = 120_000;
-
-const SETTINGS = {
-  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
-  "group.min.session.timeout.ms": "1000",
-  "group.streams.min.session.timeout.ms": "1000",
-  "group.streams.session.timeout.ms": "3000",
-  "group.streams.min.heartbeat.interval.ms": "100",
-  "group.streams.heartbeat.interval.ms": "500",
-  "group.streams.initial.rebalance.delay.ms": "0",
-};
 
 /** Runs the application until its output has grown `progress` times, or to its end. */
 async function runApp(command: readonly string[], progress: number): Promise<boolean> {
@@ -76,7 +66,7 @@ function killedTenTimes(protocol: "classic" | "streams"): () => Promise<void> {
       } finally {
         rmSync(scratch, { recursive: true, force: true });
       }
-    }, SETTINGS);
+    }, SOON);
 }
 
 export const streamsEos: CompatSuite = {

@@ -19,10 +19,11 @@ export interface Watch {
 export type Wake = "data" | "deadline" | "aborted";
 
 /**
- * Parks a fetch until the watched partitions together hold `minBytes` for it, one of them is
- * closed or changes its leader, `deadlineMs` (monotonic) has come, `signal` is aborted, or the `session`
- * of a follower ends. When the broker stops, `stopping` is aborted and the partitions wake their listeners: thousands of waits
- * need not listen to one signal. It never polls. Kafka's `DelayedFetch`.
+ * Parks a fetch until the watched partitions together hold `minBytes` for it, one of them is closed
+ * or changes its leader, `deadlineMs` (monotonic) has come, `signal` is aborted, or the `session`
+ * of a follower ends. When the broker stops, `stopping` is aborted and the partitions wake their
+ * listeners: thousands of waits need not listen to one signal. It never polls. Kafka's
+ * `DelayedFetch`.
  */
 export function waitForData(
   clock: Clock,

@@ -196,8 +196,8 @@ export class BatchScan {
 
   /**
    * The right batch at `position`, if there is one and its offset can be believed, which no CRC
-   * covers: the skipped bytes could hold the skipped records, unless some may be missing, and a good batch behind it, if there
-   * is one, does not have a smaller offset.
+   * covers: the skipped bytes could hold the skipped records, unless some may be missing, and a
+   * good batch behind it, if there is one, does not have a smaller offset.
    */
   private async chained(
     position: number,

@@ -21,12 +21,13 @@
  * it leaves their records out by itself (KIP-98).
  *
  * A follower (`replicaId`, from version 15 on `replicaState` with its broker epoch, KIP-903) needs
- * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log, and
- * what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas, or its
- * broker has begun anew since. With OFFSET_OUT_OF_RANGE it is told where the log starts, where it then
- * begins anew; Kafka's followers ask for that with ListOffsets. A follower that closes its session over
- * another connection is answered at once, for it wants to follow something else as well. Of `__cluster_metadata` a member of a
- * cluster gives the controller's changes (`cluster/metadata-fetch.ts`).
+ * CLUSTER_ACTION, else TOPIC_AUTHORIZATION_FAILED everywhere. It reads up to the end of the log,
+ * and what it asks for counts as what it has: NOT_LEADER_OR_FOLLOWER if it is none of the replicas,
+ * or its broker has begun anew since. With OFFSET_OUT_OF_RANGE it is told where the log starts,
+ * where it then begins anew; Kafka's followers ask for that with ListOffsets. A follower that
+ * closes its session over another connection is answered at once, for it wants to follow something
+ * else as well. Of `__cluster_metadata` a member of a cluster gives the controller's changes
+ * (`cluster/metadata-fetch.ts`).
  */
 import { Errors } from "../../core/errors.ts";
 import { fetch } from "../../core/protocol/01-fetch.ts";

@@ -82,7 +82,10 @@ class History {
     this.#change({ isr, isRecovered: true });
   }
 
-  /** A replica's directory is full for a while, or fails; its broker goes on without, and comes back with it or an empty one. */
+  /**
+   * A replica's directory is full for a while, or fails; its broker goes on without, and comes back
+   * with it or an empty one.
+   */
   #failDisk(id: number): void {
     if (!this.#alive.has(id) || !this.state.replicas.includes(id)) return;
     const isFull = this.#random.below(2) === 0;

@@ -54,10 +54,10 @@ export type RegistrationOutcome =
 const NOTHING: ReadonlyMap<number, RegisteredState> = new Map();
 
 /**
- * A registration of the same process again keeps its epoch, since an answer may have been lost. Another
- * one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in good order, was
- * unregistered meanwhile, or comes without a data directory that it had, the ELRs too. Then it has to say what it has lost before it
- * is unfenced (`planAssignments`).
+ * A registration of the same process again keeps its epoch, since an answer may have been lost.
+ * Another one gets a new epoch and begins fenced, so it leaves ISRs, and if it has not stopped in
+ * good order, was unregistered meanwhile, or comes without a data directory that it had, the ELRs
+ * too. Then it has to say what it has lost before it is unfenced (`planAssignments`).
  */
 export function* planRegistration(
   image: MetadataImage,

@@ -11,8 +11,8 @@
  *     6 ping     u32 sequence, u32 node id that is meant
  *     7 ack      u32 sequence
  *
- * A state exchange (SWIM calls it push/pull; the digests are Dynamo's anti-entropy): hello →,
- * ← welcome, and unless nothing differs ← entries … → entries … ← done. So members that agree, which
+ * A state exchange (SWIM calls it push/pull; the digests are Dynamo's anti-entropy): hello →, ←
+ * welcome, and unless nothing differs ← entries … → entries … ← done. So members that agree, which
  * is the rule, exchange some 400 bytes, however many they are.
  *
  * Who cannot open the first frame answers with four bytes that are not sealed, so that the other side

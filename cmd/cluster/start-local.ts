@@ -1,7 +1,7 @@
 /**
- * `kstream cluster start-local`: processes of this program, and etcd if it is asked for, until somebody
- * stops them or this process ends. They have process groups of their own: Ctrl-C reaches this process alone, which stops
- * them in good order, the brokers first.
+ * `kstream cluster start-local`: processes of this program, and etcd if it is asked for, until
+ * somebody stops them or this process ends. They have process groups of their own: Ctrl-C reaches
+ * this process alone, which stops them in good order, the brokers first.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { writeFileSync } from "node:fs";

@@ -21,7 +21,10 @@ export interface Framing {
    * at `from` can never be read.
    */
   wholeUntil(bytes: Buffer, from: number, searched: number, filled: number): number;
-  /** Whether what is left at the end of the input, without an end of its own, is a record. Throws `FramingError`. */
+  /**
+   * Whether what is left at the end of the input, without an end of its own, is a record. Throws
+   * `FramingError`.
+   */
   isRecord(bytes: Buffer, from: number, filled: number): boolean;
   /**
    * Goes over the record at `position`; returns where the next one begins, which is not before `end`

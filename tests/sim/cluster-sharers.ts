@@ -1,4 +1,7 @@
-/** Members of a share group of the simulated cluster, which accept what they get, one record after the other. */
+/**
+ * Members of a share group of the simulated cluster, which accept what they get, one record after
+ * the other.
+ */
 import { ShareConsumer } from "../../client/share-consumer.ts";
 import { Client, type ClientOptions } from "./cluster-clients.ts";
 import { partitionKey } from "./cluster-history.ts";

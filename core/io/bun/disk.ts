@@ -1,7 +1,8 @@
 /**
  * The disk of the operating system. Calls that only touch the page cache are synchronous (a 4 KB
- * write costs 1 µs, through the pool 12: `bench/disk-calls.ts`); what may wait for the device goes through the runtime's
- * thread pool. Directory locks are `flock`: the kernel drops them with the process, however it ends.
+ * write costs 1 µs, through the pool 12: `bench/disk-calls.ts`); what may wait for the device goes
+ * through the runtime's thread pool. Directory locks are `flock`: the kernel drops them with the
+ * process, however it ends.
  */
 import * as fs from "node:fs";
 import type { Disk, DiskEntry, DiskFile, DiskLock, Offload, OpenMode } from "../../io.ts";

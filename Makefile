@@ -29,7 +29,8 @@ ROUNDS ?= 100
 
 PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
 PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts' 2>/dev/null)
-ENTRIES := main.ts $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
+PAGES := $(shell find admin/ui -not -path '*/server/*' -type f 2>/dev/null)
+ENTRIES := main.ts admin/ui/main.tsx $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
 .PHONY: package tools deps build serve test check fmt compat cluster faults bench sim prove docs man install clean
@@ -43,9 +44,12 @@ node_modules/.installed: deno.json deno.lock | tools
 
 deps: tools node_modules/.installed
 
-dist/kstream: $(PRODUCT) node_modules/.installed
+dist/ui/pages.bundle: $(PAGES) scripts/build-ui.ts node_modules/.installed
+	@bun scripts/build-ui.ts
+
+dist/kstream: $(PRODUCT) dist/ui/pages.bundle node_modules/.installed
 	@mkdir -p dist
-	@bun build --compile --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts >/dev/null
+	@bun build --compile --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./dist/ui/pages.bundle >/dev/null
 	@mv dist/kstream.new dist/kstream
 
 build: deps dist/kstream

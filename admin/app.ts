@@ -15,6 +15,7 @@ import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { trashRoutes } from "./routes/trash.ts";
+import { uiRoutes } from "./ui/server/routes.ts";
 
 /** What a request comes with, and what the app adds before a route sees it. */
 export interface AdminEnv {
@@ -39,6 +40,7 @@ const ROUTES: readonly Routes[] = [
   trashRoutes,
   keyRoutes,
   memberRoutes,
+  uiRoutes,
 ];
 
 /** What is answered also while the broker stops. */
@@ -55,7 +57,7 @@ export function adminApp(services: AdminServices, ownName: string): AdminApp {
     }
     context.set("principal", ANONYMOUS);
     await next();
-    context.header("cache-control", "no-store");
+    if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");
     // Says to clients that this is no other program's server.
     context.header("server", "kstream");

@@ -5,7 +5,8 @@
  * - DNS rebinding: a page whose name was made to resolve to 127.0.0.1 sends its own name as Host.
  *   Only addresses, `localhost` and the name that `--admin` gives are taken.
  * - Cross-site requests: browsers name the page in Origin and Sec-Fetch-Site. What changes something
- *   has to be `application/json` besides, which no form can send.
+ *   has to be `application/json` besides, which no form can send. Links from elsewhere may open our
+ *   pages, which hold nothing before they have asked for it themselves.
  */
 import { isIpAddress } from "../core/ip-address.ts";
 import { Problem } from "./problem.ts";
@@ -27,7 +28,8 @@ export function refusal(request: Request, ownName: string): Problem | null {
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");
   const isForeign = origin !== null && origin !== `http://${host}`;
-  if (isForeign || site === "cross-site" || site === "same-site") {
+  const isOthers = site === "cross-site" || site === "same-site";
+  if (isForeign || (isOthers && !opensPage(request))) {
     return new Problem(
       403,
       "cross-site request",
@@ -42,6 +44,17 @@ export function refusal(request: Request, ownName: string): Problem | null {
     "wrong content type",
     "what changes something is sent as application/json",
   );
+}
+
+/**
+ * Whether somebody follows a link to a page of ours: the document has no data in it, and no page can
+ * read or frame it.
+ */
+function opensPage(request: Request): boolean {
+  const { pathname } = new URL(request.url);
+  return request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate" &&
+    request.headers.get("sec-fetch-dest") === "document" &&
+    (pathname === "/" || pathname === "/ui" || pathname.startsWith("/ui/"));
 }
 
 function isOwnHost(header: string, ownName: string): boolean {

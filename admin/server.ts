@@ -3,6 +3,7 @@
  * started. Until then it answers that the process lives and is not ready: recovery may take long.
  */
 import type { HttpHandler, HttpListener, ServeHttp } from "../core/io/http.ts";
+import type { LoadPages } from "../core/io/web-pages.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { formatAddress } from "../broker/listeners.ts";
@@ -23,10 +24,13 @@ export interface AdminServerOptions {
   readonly at: HostPort | null;
   /** Null as long as the broker starts. */
   readonly running: () => AdminSource | null;
+  /** Default: there are no web pages. */
+  readonly loadPages?: LoadPages;
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
-export function startAdminServer({ serveHttp, at, running }: AdminServerOptions): HttpListener {
+export function startAdminServer(options: AdminServerOptions): HttpListener {
+  const { serveHttp, at, running, loadPages = () => Promise.resolve(null) } = options;
   const host = (at ?? DEFAULT_ADMIN).host;
   let app: Promise<AdminApp["fetch"]> | null = null;
   let services: AdminServices | null = null;
@@ -36,7 +40,7 @@ export function startAdminServer({ serveHttp, at, running }: AdminServerOptions)
       import("./app.ts"),
       import("./services.ts"),
     ]);
-    services = adminServices(started);
+    services = adminServices(started, loadPages);
     return adminApp(services, host).fetch;
   };
   const handler: HttpHandler = async (request, peer) => {

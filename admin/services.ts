@@ -4,6 +4,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { ConnectedClient } from "../broker/connected-clients.ts";
 import type { RunningBroker } from "../broker/start-broker.ts";
 import type { Member } from "../cluster/gossip/member.ts";
+import type { LoadPages } from "../core/io/web-pages.ts";
 import type { OwnClient } from "./own-connection.ts";
 import { OwnClients } from "./own-connection.ts";
 
@@ -22,17 +23,19 @@ export interface AdminServices {
   members(): Member[] | null;
   /** The cluster by Kafka's protocol, in the name of a user; one for each, to be closed by nobody. */
   client(principal: Principal): OwnClient;
+  readonly loadPages: LoadPages;
   /** Ends what they hold open. */
   close(): void;
 }
 
 /** The services of a broker that runs. */
-export function adminServices(running: AdminSource): AdminServices {
+export function adminServices(running: AdminSource, loadPages: LoadPages): AdminServices {
   const own = new OwnClients(running);
   return {
     broker: running.broker,
     clients: () => running.clients(),
     members: () => running.gossip?.members() ?? null,
+    loadPages,
     client: (principal) => own.of(principal),
     close: () => own.close(),
   };

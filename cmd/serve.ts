@@ -6,6 +6,7 @@ import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
+import { bunLoadPages } from "../core/io/bun/web-pages.ts";
 import type { HttpListener } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
 import type { Clock, Disk, Io } from "../core/io.ts";
@@ -233,6 +234,7 @@ async function serveOne(
   });
   const adminServer = admin === "off" ? null : startAdminServer({
     serveHttp: bunServeHttp,
+    loadPages: bunLoadPages,
     at: admin === "default" ? null : admin,
     running: () => running,
   });

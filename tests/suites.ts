@@ -165,6 +165,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "ui",
+    proves: "the web pages work in a real browser, for everybody, and ask no other host",
+    full: ["bun", "test", "--timeout", "120000", "tests/ui"],
+    sample: ["bun", "test", "--timeout", "120000", "tests/ui"],
+    minutesMax: 10,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

@@ -40,6 +40,7 @@ const ENTRIES = [
   "client/package/node.ts",
   "testing/index.ts",
   "cmd/serve/offload-worker.ts",
+  "admin/ui/main.tsx",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

@@ -1,0 +1,87 @@
+/** What a page says instead of data: nothing there, not yet there, or an error. */
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import type { Problem } from "../data/api.ts";
+
+/** There is nothing: what it would be, and how to get some. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** A command to type next; a click copies it. */
+export function Command({ text }: { text: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+    } catch {
+      setCopied(false);
+    }
+  };
+  return (
+    <p class="command">
+      <code>{text}</code>
+      <button type="button" class="quiet" onClick={() => void copy()}>
+        {isCopied ? "Copied" : "Copy"}
+      </button>
+    </p>
+  );
+}
+
+/** An error of the server in its own words. */
+export function ProblemNote({ problem, onRetry }: {
+  problem: Problem | null;
+  onRetry?: () => void;
+}) {
+  if (problem === null) return null;
+  return (
+    <div class="problem" role="alert">
+      <p>
+        <strong>{sentence(problem.title)}</strong> {sentence(problem.detail)}
+      </p>
+      {onRetry !== undefined && <button type="button" onClick={onRetry}>Try again</button>}
+    </div>
+  );
+}
+
+function sentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
+
+/** Until the first answer. */
+export function Loading() {
+  return <p class="loading" role="status">Loading…</p>;
+}
+
+/** A figure with its name. */
+export function Figure({ name, value, note, tone }: {
+  name: string;
+  value: ComponentChildren;
+  note?: ComponentChildren;
+  tone?: "bad" | "warn";
+}) {
+  return (
+    <div class="figure">
+      <dt>{name}</dt>
+      <dd class={tone ?? ""}>
+        {value}
+        {note !== undefined && <span class="note">{note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+/** A short word about the state of something. */
+export function Badge({ text, tone = "plain" }: {
+  text: string;
+  tone?: "plain" | "good" | "warn" | "bad";
+}) {
+  return <span class={`badge ${tone}`}>{text}</span>;
+}

@@ -4,22 +4,30 @@
  */
 import { Hono } from "hono";
 import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
+import { bodyLimit } from "hono/body-limit";
+import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
+import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
+import { recordRoutes } from "./routes/records.ts";
 import { trashRoutes } from "./routes/trash.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
 
 /** What a request comes with, and what the app adds before a route sees it. */
 export interface AdminEnv {
-  readonly Bindings: { readonly peer: HostPort };
+  readonly Bindings: {
+    readonly peer: HostPort;
+    /** Left out: the request came over no connection. */
+    readonly exchange?: HttpExchange;
+  };
   readonly Variables: {
     /** In whose name the cluster is asked. */
     principal: Principal;
@@ -41,10 +49,16 @@ const ROUTES: readonly Routes[] = [
   keyRoutes,
   memberRoutes,
   uiRoutes,
+  recordRoutes,
 ];
 
 /** What is answered also while the broker stops. */
 const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];
+
+function tooLarge(): Response {
+  const detail = `the body has more than ${BODY_BYTES_MAX} bytes`;
+  return new Problem(413, "too large", detail).response();
+}
 
 /** The app; `ownName` is the host that the server was told to bind. */
 export function adminApp(services: AdminServices, ownName: string): AdminApp {
@@ -62,6 +76,11 @@ export function adminApp(services: AdminServices, ownName: string): AdminApp {
     // Says to clients that this is no other program's server.
     context.header("server", "kstream");
     return undefined;
+  });
+  const bounded = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge });
+  app.use(async (context, next) => {
+    const { method, path } = context.req;
+    return streamsBody(method, path) ? await next() : await bounded(context, next);
   });
   for (const add of ROUTES) add(app, services);
   app.notFound(({ req }) => {

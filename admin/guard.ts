@@ -6,10 +6,12 @@
  *   Only addresses, `localhost` and the name that `--admin` gives are taken.
  * - Cross-site requests: browsers name the page in Origin and Sec-Fetch-Site. What changes something
  *   has to be `application/json` besides, which no form can send. Links from elsewhere may open our
- *   pages, which hold nothing before they have asked for it themselves.
+ *   pages, which hold nothing before they have asked for it themselves. Records have many types: but
+ *   each POST of a form names its Origin (Fetch standard), and each PUT of a page is asked for first.
  */
 import { isIpAddress } from "../core/ip-address.ts";
 import { Problem } from "./problem.ts";
+import { streamsBody } from "./streams.ts";
 
 /** Methods that change nothing. */
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
@@ -37,6 +39,7 @@ export function refusal(request: Request, ownName: string): Problem | null {
     );
   }
   if (SAFE_METHODS.includes(request.method)) return null;
+  if (streamsBody(request.method, new URL(request.url).pathname)) return null;
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
   if (type === "application/json") return null;
   return new Problem(

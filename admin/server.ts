@@ -15,7 +15,12 @@ import type { AdminServices, AdminSource } from "./services.ts";
 /** Where the admin server listens unless it is told. */
 export const DEFAULT_ADMIN: HostPort = { host: "127.0.0.1", port: 8080 };
 
-const LIMITS = { bodyBytesMax: 1024 * 1024, idleSeconds: 60 };
+/** Records come in bodies of any length; other bodies are bounded by the app. */
+const LIMITS = {
+  bodyBytesMax: Number.MAX_SAFE_INTEGER,
+  idleSeconds: 60,
+  frameBytesMax: 4 * 1024 * 1024,
+};
 
 /** What the admin server is started with. */
 export interface AdminServerOptions {
@@ -43,10 +48,10 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
     services = adminServices(started, loadPages);
     return adminApp(services, host).fetch;
   };
-  const handler: HttpHandler = async (request, peer) => {
+  const handler: HttpHandler = async (request, peer, exchange) => {
     const started = running();
     if (started === null) return startingAnswer(request, host);
-    return await (await (app ??= load(started)))(request, { peer });
+    return await (await (app ??= load(started)))(request, { peer, exchange });
   };
   const listener = listen(serveHttp, at, handler);
   return {

@@ -1,7 +1,7 @@
 /** Keys and values as cells of a table or of CSV. */
 import type { PrintableRecord } from "../../../core/expression/record-expressions.ts";
-import { payloadText } from "./payload.ts";
-import type { Part } from "./payload.ts";
+import { payloadText } from "../../../core/text/payload.ts";
+import type { Part } from "../../../core/text/payload.ts";
 import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import type { RecordPlace } from "./printer.ts";
 

@@ -1,7 +1,7 @@
 import { isLogAppendTime } from "../../../core/records/batch-header.ts";
 import { formatEnvelope } from "../../../core/text/envelope.ts";
-import { payloadJson } from "./payload.ts";
-import type { Part } from "./payload.ts";
+import { payloadJson } from "../../../core/text/payload.ts";
+import type { Part } from "../../../core/text/payload.ts";
 import type { PayloadKind } from "../../../core/text/parse-record.ts";
 import type { Printer } from "./printer.ts";
 

@@ -1,0 +1,32 @@
+/** The answer to a body of records. */
+import { Problem } from "../problem.ts";
+import type { IngestOutcome } from "./ingest-body.ts";
+
+/**
+ * 200 with what was stored where, if all of it is acknowledged:
+ *
+ *     {"topic": "orders", "records": 3, "leftOut": 0, "skipped": 0,
+ *      "partitions": [{"partition": 0, "records": 3, "firstOffset": 7, "lastOffset": 9}]}
+ *
+ * else the problem, with the same and how far one can rely on it: `acknowledged`, `failed`,
+ * `firstUnsafeLine` (all before it are acknowledged) and `noneFromLine` (from it on none is).
+ */
+export function ingestAnswer(outcome: IngestOutcome): Response {
+  const { topic, problem, acknowledged, leftOut, skipped, partitions } = outcome;
+  if (problem === null) {
+    return Response.json({ topic, records: acknowledged, leftOut, skipped, partitions });
+  }
+  const { failed, firstUnsafeLine, noneFromLine } = outcome;
+  return problemResponse(problem, {
+    ...{ topic, acknowledged, failed, leftOut, skipped, firstUnsafeLine, noneFromLine },
+    partitions,
+  });
+}
+
+function problemResponse(problem: Problem, members: Readonly<Record<string, unknown>>): Response {
+  const { status, title, detail } = problem;
+  return new Response(
+    JSON.stringify({ type: "about:blank", title, status, detail, ...members }, null, 2) + "\n",
+    { status, headers: { "content-type": "application/problem+json" } },
+  );
+}

@@ -1,0 +1,136 @@
+/** Hooks that read the API: once, again and again, or page after page. */
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { asProblem, get, type Problem } from "./api.ts";
+
+/** What is known of a resource. */
+export interface Resource<T> {
+  /** The latest answer; null until there is one. */
+  readonly data: T | null;
+  /** Why the latest request failed, or null. */
+  readonly problem: Problem | null;
+  reload(): void;
+}
+
+/**
+ * Reads `url` (null: nothing), and again each `everyMs` while the page is looked at. One request is
+ * under way at a time: a slow server is not asked faster than it answers.
+ */
+export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
+  const [state, setState] = useState<{ url: string | null; data: T | null; problem: Problem | null }>(
+    { url, data: null, problem: null },
+  );
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((before) => before + 1), []);
+  useEffect(() => {
+    if (url === null) return;
+    const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const read = async () => {
+      try {
+        const data = await get<T>(url, abort.signal);
+        setState((before) => {
+          const isSame = before.data === data && before.url === url && before.problem === null;
+          return isSame ? before : { url, data, problem: null };
+        });
+      } catch (error) {
+        if (abort.signal.aborted) return;
+        const problem = asProblem(error);
+        setState((before) => ({ url, data: before.url === url ? before.data : null, problem }));
+      }
+      if (everyMs > 0 && !abort.signal.aborted) timer = setTimeout(next, everyMs);
+    };
+    const next = () => {
+      if (document.hidden) document.addEventListener("visibilitychange", next, { once: true });
+      else void read();
+    };
+    void read();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", next);
+    };
+  }, [url, everyMs, round]);
+  const isOther = state.url !== url;
+  return { data: isOther ? null : state.data, problem: isOther ? null : state.problem, reload };
+}
+
+/** A page of a list as the API answers it, once what it lists has been picked out. */
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  /** How many there are in all, where the server says. */
+  readonly total: number | null;
+  /** Where the next page begins; null at the end. */
+  readonly cursor: string | null;
+}
+
+/** A list that is read page by page. */
+export interface PagedList<T> {
+  readonly items: readonly T[];
+  readonly total: number | null;
+  readonly isComplete: boolean;
+  readonly isLoading: boolean;
+  readonly problem: Problem | null;
+  /** Reads the next page, if none is under way. */
+  more(): void;
+  reload(): void;
+}
+
+/** Reads a list from `urlOf(cursor)`; begins anew when `key` changes. */
+export function usePagedList<T>(
+  key: string,
+  read: (cursor: string | null, signal: AbortSignal) => Promise<ListPage<T>>,
+): PagedList<T> {
+  const empty = { items: [] as readonly T[], total: null, cursor: null, problem: null };
+  const [state, setState] = useState<
+    Omit<ListPage<T>, "items"> & { items: readonly T[]; problem: Problem | null; key: string | null }
+  >({ ...empty, key: null });
+  const [round, setRound] = useState(0);
+  const under = useRef<AbortController | null>(null);
+  const [isLoading, setLoading] = useState(true);
+  const load = async (cursor: string | null) => {
+    const abort = new AbortController();
+    under.current = abort;
+    setLoading(true);
+    try {
+      const page = await read(cursor, abort.signal);
+      if (abort.signal.aborted) return;
+      setState((before) => {
+        const items = cursor === null ? page.items : [...before.items, ...page.items];
+        return { ...page, items, total: page.total ?? before.total, problem: null, key };
+      });
+    } catch (error) {
+      if (abort.signal.aborted) return;
+      setState((before) => ({ ...before, problem: asProblem(error), key }));
+    } finally {
+      if (under.current === abort) {
+        under.current = null;
+        setLoading(false);
+      }
+    }
+  };
+  useEffect(() => {
+    void load(null);
+    return () => under.current?.abort();
+  }, [key, round]);
+  return {
+    items: state.items,
+    total: state.total,
+    problem: state.problem,
+    isComplete: state.key === key && state.cursor === null && state.problem === null,
+    isLoading,
+    more: () => {
+      if (under.current === null && state.cursor !== null) void load(state.cursor);
+    },
+    reload: () => setRound((before) => before + 1),
+  };
+}
+
+/** The value as it was `ms` ago at the latest: what is typed is not searched at each key. */
+export function useSettled<T>(value: T, ms: number): T {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), ms);
+    return () => clearTimeout(timer);
+  }, [value, ms]);
+  return settled;
+}

@@ -292,6 +292,7 @@ class LogRecovery {
     if (facts.baseOffset >= this.epochsFrom) {
       this.epochs.assign(partitionLeaderEpoch(bytes, at), facts.baseOffset);
     }
+    if (this.cut !== null) this.snapshotBehind(this.cut, segment);
     this.producers.reach(facts.baseOffset, this.isBehindDamage);
     const aborted = this.producers.update(bytes, at);
     if (aborted !== null && !batch.isRemade) segment.abortedIndex.append(aborted);
@@ -302,6 +303,20 @@ class LogRecovery {
     this.cut = null;
     this.foundEnd = facts.lastOffset + 1;
     this.endOffset = Math.max(this.endOffset, this.foundEnd);
+  }
+
+  /**
+   * Damage that stays reaches to `segment`, or into it: the segments that begin behind its start get the
+   * snapshots without which the log could not be cut there once those before them have gone.
+   */
+  private snapshotBehind(damage: Cut, segment: Segment): void {
+    const last = this.segments.indexOf(segment);
+    for (let index = this.segments.indexOf(damage.segment) + 1; index <= last; index++) {
+      const base = this.segments[index]!.baseOffset;
+      if (base < this.trusted) continue;
+      this.producers.reach(base, this.isBehindDamage);
+      this.producers.write(base);
+    }
   }
 
   /** Whether what is read goes, good as it may be (`DataDirOptions.cutsDamage`). */

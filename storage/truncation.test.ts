@@ -82,6 +82,24 @@ describe("a cut", () => {
     expect(world.read(6)).toMatchObject({ ok: true, nextOffset: 6 });
   });
 
+  test("knows all producers where the segments before it have gone, damaged at their end", () => {
+    const world = new SimWorld({ segmentBytes: 3 * BATCH_BYTES });
+    const append = (baseSequence: number) =>
+      world.append(1, 100, { producerId: 7, producerEpoch: 0, baseSequence });
+    for (const sequence of [0, 1, 2, 3]) expect(append(sequence).ok).toBe(true);
+    for (let index = 4; index < 10; index++) expect(world.append().ok).toBe(true);
+    world.settle();
+    world.kill(() => {
+      world.disk.remove("/data/recovery-point-offset-checkpoint");
+      world.damage("00000000000000000003.log", flip(2 * BATCH_BYTES + 80));
+    });
+    expect(world.log.deleteRecordsBefore(6)).toBe(Errors.NONE);
+    expect(world.names()).not.toContain("00000000000000000003.log");
+    world.clock.run(world.log.truncateTo(6));
+    expect(append(3)).toMatchObject({ ok: true, duplicate: true, baseOffset: 3 });
+    expect(append(4)).toMatchObject({ ok: true, duplicate: false, baseOffset: 6 });
+  });
+
   test("changes nothing where the disk is too full to begin it", () => {
     const world = worldOfTen({}, { checkpointMs: 1 });
     world.restart();

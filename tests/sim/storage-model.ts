@@ -78,16 +78,20 @@ export class ModelLog {
     this.restartProducers(gone, false);
   }
 
-  /** After a power cut: the log ends at `endOffset`, which may be what it was before it began anew. */
-  noteComeBack(endOffset: number): void {
-    const { former } = this;
+  /**
+   * After a power cut: the log ends at `endOffset`, which may be what it was before it began anew.
+   * Returns what was appended since then, and so is gone.
+   */
+  noteComeBack(endOffset: number): ModelBatch[] {
+    const { former, batches } = this;
     this.former = null;
-    if (former === null || endOffset >= former.at) return;
+    if (former === null || endOffset >= former.at) return [];
     this.batches = former.batches.filter((batch) => batch.lastOffset < endOffset);
     for (const batch of this.batches) batch.safe = false;
     this.startOffset = former.startOffset;
     this.endOffset = Math.min(endOffset, former.endOffset);
     this.hasComeBack = true;
+    return batches;
   }
 
   /** The latest five batches of a producer in its epoch: what has to be known as duplicates. */

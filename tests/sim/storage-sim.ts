@@ -173,7 +173,7 @@ export class StorageSim {
     this.world.models.forEach((model, partition) => {
       const log = this.world.log(partition);
       const where = `${log.name} after ${after}`;
-      model.noteComeBack(log.logEndOffset);
+      const undone = model.noteComeBack(log.logEndOffset);
       expect(
         log.logEndOffset <= model.endOffset,
         `${where}: end ${log.logEndOffset} is beyond ` +
@@ -188,7 +188,7 @@ export class StorageSim {
       const wasSafe = model.batches.filter((batch) =>
         !batch.damaged && !batch.wasHit && mustSurvive(batch)
       );
-      const gone = new Set(model.cut(log.logEndOffset));
+      const gone = new Set([...undone, ...model.cut(log.logEndOffset)]);
       expect(
         model.batches.at(-1) === undefined || model.endOffset >= model.batches.at(-1)!.lastOffset,
         `${where}: the log ends inside a batch`,

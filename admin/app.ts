@@ -8,6 +8,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import type { Authentication } from "./authentication.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
@@ -52,7 +53,7 @@ const ROUTES: readonly Routes[] = [
   recordRoutes,
 ];
 
-/** What is answered also while the broker stops. */
+/** What is answered also while the broker stops, and to everybody. */
 const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];
 
 function tooLarge(): Response {
@@ -60,8 +61,15 @@ function tooLarge(): Response {
   return new Problem(413, "too large", detail).response();
 }
 
-/** The app; `ownName` is the host that the server was told to bind. */
-export function adminApp(services: AdminServices, ownName: string): AdminApp {
+/**
+ * The app; `ownName` is the host that the server was told to bind. Without an authentication all may
+ * do what the authorizer allows nobody in particular.
+ */
+export function adminApp(
+  services: AdminServices,
+  ownName: string,
+  authentication: Authentication | null,
+): AdminApp {
   const app: AdminApp = new Hono();
   app.use(async (context, next) => {
     const problem = refusal(context.req.raw, ownName);
@@ -69,7 +77,11 @@ export function adminApp(services: AdminServices, ownName: string): AdminApp {
     if (services.broker.stopping.aborted && !HEALTH_PATHS.includes(context.req.path)) {
       return new Problem(503, "stopping", "the broker is stopping").response();
     }
-    context.set("principal", ANONYMOUS);
+    const principal = authentication === null || HEALTH_PATHS.includes(context.req.path)
+      ? ANONYMOUS
+      : await authentication.check(context.req.header("authorization") ?? null);
+    if (principal instanceof Problem) return challenge(principal);
+    context.set("principal", principal);
     await next();
     if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");
@@ -97,4 +109,14 @@ export function adminApp(services: AdminServices, ownName: string): AdminApp {
       .response();
   });
   return app;
+}
+
+/** Browsers ask for name and password then. */
+function challenge(problem: Problem): Response {
+  const response = problem.response();
+  if (problem.status === 401) {
+    response.headers.set("www-authenticate", 'Basic realm="kstream", charset="UTF-8"');
+  }
+  if (problem.status === 429) response.headers.set("retry-after", "1");
+  return response;
 }

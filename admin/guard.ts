@@ -1,6 +1,7 @@
 /**
- * Who may talk to the admin server. It has no passwords and listens on loopback, where every web
- * page that somebody of this host looks at can reach it too. So it answers no page but its own:
+ * Who may talk to the admin server. It has no passwords unless it is told to, and listens on
+ * loopback, where every web page that somebody of this host looks at can reach it too; and a browser
+ * sends a password that it knows by itself. So it answers no page but its own:
  *
  * - DNS rebinding: a page whose name was made to resolve to 127.0.0.1 sends its own name as Host.
  *   Only addresses, `localhost` and the name that `--admin` gives are taken.
@@ -29,7 +30,7 @@ export function refusal(request: Request, ownName: string): Problem | null {
   }
   const origin = request.headers.get("origin");
   const site = request.headers.get("sec-fetch-site");
-  const isForeign = origin !== null && origin !== `http://${host}`;
+  const isForeign = origin !== null && origin !== `http://${host}` && origin !== `https://${host}`;
   const isOthers = site === "cross-site" || site === "same-site";
   if (isForeign || (isOthers && !opensPage(request))) {
     return new Problem(

@@ -2,12 +2,13 @@
  * Serves the admin API: binds at once, and loads the app with the first request after the broker has
  * started. Until then it answers that the process lives and is not ready: recovery may take long.
  */
-import type { HttpHandler, HttpListener, ServeHttp } from "../core/io/http.ts";
+import type { HttpHandler, HttpListener, HttpTls, ServeHttp } from "../core/io/http.ts";
 import type { LoadPages } from "../core/io/web-pages.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { formatAddress } from "../broker/listeners.ts";
 import type { AdminApp } from "./app.ts";
+import type { Authentication } from "./authentication.ts";
 import { refusal } from "./guard.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices, AdminSource } from "./services.ts";
@@ -27,6 +28,10 @@ export interface AdminServerOptions {
   readonly serveHttp: ServeHttp;
   /** Where it was told to listen; null: at the default, or on any free port if that is taken. */
   readonly at: HostPort | null;
+  /** Null: it speaks plain HTTP. Default null. */
+  readonly tls?: HttpTls | null;
+  /** Whether it lets in only users of the cluster. Default false. */
+  readonly authenticates?: boolean;
   /** Null as long as the broker starts. */
   readonly running: () => AdminSource | null;
   /** Default: there are no web pages. */
@@ -35,7 +40,7 @@ export interface AdminServerOptions {
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
 export function startAdminServer(options: AdminServerOptions): HttpListener {
-  const { serveHttp, at, running, loadPages = () => Promise.resolve(null) } = options;
+  const { at, running, loadPages = () => Promise.resolve(null) } = options;
   const host = (at ?? DEFAULT_ADMIN).host;
   let app: Promise<AdminApp["fetch"]> | null = null;
   let services: AdminServices | null = null;
@@ -46,14 +51,15 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
       import("./services.ts"),
     ]);
     services = adminServices(started, loadPages);
-    return adminApp(services, host).fetch;
+    const isOpen = options.authenticates !== true;
+    return adminApp(services, host, isOpen ? null : await authentication(started)).fetch;
   };
   const handler: HttpHandler = async (request, peer, exchange) => {
     const started = running();
     if (started === null) return startingAnswer(request, host);
     return await (await (app ??= load(started)))(request, { peer, exchange });
   };
-  const listener = listen(serveHttp, at, handler);
+  const listener = listen(options, handler);
   return {
     address: listener.address,
     close: async () => {
@@ -63,12 +69,20 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
   };
 }
 
-function listen(serveHttp: ServeHttp, at: HostPort | null, handler: HttpHandler): HttpListener {
+async function authentication({ broker }: AdminSource): Promise<Authentication> {
+  const { Authentication } = await import("./authentication.ts");
+  return new Authentication(broker.io.clock, () => broker.metadata.image);
+}
+
+function listen(
+  { serveHttp, at, tls = null }: AdminServerOptions,
+  handler: HttpHandler,
+): HttpListener {
   try {
-    return serveHttp(at ?? DEFAULT_ADMIN, LIMITS, handler);
+    return serveHttp(at ?? DEFAULT_ADMIN, LIMITS, handler, tls);
   } catch (error) {
     if (at === null && codeOf(error) === "EADDRINUSE") {
-      return serveHttp({ host: DEFAULT_ADMIN.host, port: 0 }, LIMITS, handler);
+      return serveHttp({ host: DEFAULT_ADMIN.host, port: 0 }, LIMITS, handler, tls);
     }
     throw bindError(at ?? DEFAULT_ADMIN, error);
   }

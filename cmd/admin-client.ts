@@ -15,7 +15,8 @@ export interface AdminApiOptions {
 
 /** `--admin`. */
 export function adminUrlOption() {
-  return new Option("--admin <url>", "where the broker's admin API is").default(DEFAULT_ADMIN_URL);
+  const what = "where the broker's admin API is: http(s)://[user:password@]host:port";
+  return new Option("--admin <url>", what).default(DEFAULT_ADMIN_URL);
 }
 
 /** A request to the admin API. */
@@ -43,7 +44,8 @@ export async function requestAdmin(
   options: AdminApiOptions,
   request: AdminRequest,
 ): Promise<{ readonly status: number; readonly json: unknown }> {
-  const base = parseAdminUrl(options.admin);
+  const url = parseAdminUrl(options.admin);
+  const base = new URL(url.origin);
   const late = AbortSignal.timeout(options.timeout * 1000);
   let answer: Response;
   let text: string;
@@ -52,10 +54,11 @@ export async function requestAdmin(
       method: request.method,
       redirect: "manual",
       signal: AbortSignal.any([late, ...request.signal === undefined ? [] : [request.signal]]),
-      ...(request.method !== "GET" && {
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(request.body ?? {}),
-      }),
+      headers: {
+        ...basicAuth(url),
+        ...(request.method !== "GET" && { "content-type": "application/json" }),
+      },
+      ...(request.method !== "GET" && { body: JSON.stringify(request.body ?? {}) }),
     });
     text = await answer.text();
   } catch (error) {
@@ -75,13 +78,21 @@ export async function requestAdmin(
 
 function parseAdminUrl(text: string): URL {
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  if (url !== null && url.protocol === "http:" && url.hostname !== "" && text !== "off") return url;
+  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  if (url !== null && isHttp && url.hostname !== "" && text !== "off") return url;
   throw new OperatorError(
     `--admin cannot be read: "${text}"`,
     "it is no address of an admin API",
     `write it as ${DEFAULT_ADMIN_URL}`,
     2,
   );
+}
+
+/** Name and password of the URL, which are no part of what is asked. */
+function basicAuth({ username, password }: URL): Record<string, string> {
+  if (username === "") return {};
+  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(text).toString("base64")}` };
 }
 
 function unreachable(base: URL, timeoutSeconds: number, error: unknown): OperatorError {

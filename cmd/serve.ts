@@ -7,13 +7,14 @@ import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
 import { bunLoadPages } from "../core/io/bun/web-pages.ts";
-import type { HttpListener } from "../core/io/http.ts";
+import type { HttpListener, HttpTls } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
 import type { Clock, Disk, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
+import type { AdminFlags } from "./serve/admin-security.ts";
 import { addressJson, banner, durableOf, writeReadyFile } from "./serve/announce.ts";
 import {
   type ClusterFlags,
@@ -68,6 +69,11 @@ const ADMIN = new Option(
   "--admin <host:port|off>",
   "where the admin API listens (default: 127.0.0.1:8080)",
 ).env("KSTREAM_ADMIN_LISTEN");
+const ADMIN_CERT = new Option(
+  "--admin-cert <file>",
+  "have it speak TLS with this certificate (PEM)",
+);
+const ADMIN_KEY = new Option("--admin-key <file>", "its key (PEM)");
 // KSTREAM_TLS_CERT and the like are those of clients.
 const TLS_CERT = new Option("--tls-cert <file>", "speak TLS with this certificate and chain (PEM)")
   .env("KSTREAM_SERVE_TLS_CERT");
@@ -120,6 +126,9 @@ export function serveCommand() {
       ),
     )
     .addOption(ADMIN)
+    .option("--admin-auth", "let only users of the cluster ask it, by name and password")
+    .addOption(ADMIN_CERT)
+    .addOption(ADMIN_KEY)
     .option("--shards <number>", "run so many brokers as one cluster, one per processor")
     .option("--until-eof", "end in good order when standard input ends")
     .addOption(new Option("--supervised <name>", "be a shard of the program above").hideHelp())
@@ -149,7 +158,7 @@ function timingsOption() {
 }
 
 /** The options of `serve`, as the command line gives them. */
-export interface ServeOptions extends ClusterFlags, TlsFlags {
+export interface ServeOptions extends ClusterFlags, TlsFlags, AdminFlags {
   /** Default: what the configs say. */
   readonly data?: string | undefined;
   readonly listen: readonly string[];
@@ -162,8 +171,6 @@ export interface ServeOptions extends ClusterFlags, TlsFlags {
   readonly printAddr?: string | undefined;
   readonly insecure?: boolean | undefined;
   readonly dev?: boolean | undefined;
-  /** `off`, or where the admin API listens; default: at its usual address, or nearby. */
-  readonly admin?: string | undefined;
   /** How many brokers; default one. */
   readonly shards?: string | undefined;
   /** The end of standard input is that of the broker. */
@@ -219,7 +226,8 @@ async function serveOne(
     : { security: await secureListeners(chooseListeners(options, config), sources) };
   const { listeners } = security;
   const admin = parseAdminAddress(options.admin ?? null);
-  refuseInsecure(listeners, admin, options.insecure === true);
+  refuseInsecure(listeners, admin, options);
+  const tls = await adminTls(options, system.clock);
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   if (!isInMemory && supervision === null) refuseShards(system.disk, dataDir);
@@ -236,6 +244,8 @@ async function serveOne(
     serveHttp: bunServeHttp,
     loadPages: bunLoadPages,
     at: admin === "default" ? null : admin,
+    tls,
+    authenticates: options.adminAuth === true,
     running: () => running,
   });
   running = await startBroker({
@@ -261,6 +271,12 @@ async function serveOne(
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
+}
+
+/** Its certificate, with code that is loaded only then. */
+async function adminTls(options: ServeOptions, { wallMs }: Clock): Promise<HttpTls | null> {
+  if (options.adminCert === undefined && options.adminKey === undefined) return null;
+  return (await import("./serve/admin-tls.ts")).adminTls(options, wallMs());
 }
 
 /** What makes a broker a member of a cluster. Loaded by members alone: a broker alone starts sooner. */

@@ -2,6 +2,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import type { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { formatAddress, type ListenerInfo } from "../../broker/listeners.ts";
+import type { HttpAddress } from "../../core/io/http.ts";
 import type { HostPort } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { reasonOf } from "../reason.ts";
@@ -35,7 +36,7 @@ export function banner(options: {
   readonly version: string;
   readonly listeners: readonly ListenerInfo[];
   /** Where the admin API is; null: nowhere. */
-  readonly admin: HostPort | null;
+  readonly admin: HttpAddress | null;
   /** Null: in memory. */
   readonly dataDir: string | null;
   readonly durable: Durable;
@@ -67,16 +68,16 @@ export function banner(options: {
 }
 
 /** Where a program on this host asks the admin API. */
-export function adminUrl({ host, port }: HostPort): string {
+export function adminUrl({ host, port, isTls }: HttpAddress): string {
   const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${formatAddress({ host: reached, port })}`;
+  return `${isTls ? "https" : "http"}://${formatAddress({ host: reached, port })}`;
 }
 
 /**
  * One line of JSON: `{"addresses":[{"listener":"PLAINTEXT","host":"127.0.0.1","port":9092}],
  * "admin":"http://127.0.0.1:8080"}`; `admin` is null if there is none.
  */
-export function addressJson(listeners: readonly ListenerInfo[], admin: HostPort | null): string {
+export function addressJson(listeners: readonly ListenerInfo[], admin: HttpAddress | null): string {
   return JSON.stringify({
     addresses: listeners.map((listener) => ({
       listener: listener.name,
@@ -93,7 +94,7 @@ export function addressJson(listeners: readonly ListenerInfo[], admin: HostPort 
 export function writeReadyFile(
   path: string,
   listeners: readonly ListenerInfo[],
-  admin: HostPort | null,
+  admin: HttpAddress | null,
 ): void {
   const lines = listeners.map((listener) => formatAddress(reachable(listener)));
   if (admin !== null) lines.push(adminUrl(admin));

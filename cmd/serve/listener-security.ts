@@ -5,6 +5,7 @@ import type { RunningBroker } from "../../broker/start-broker.ts";
 import type { HostPort, TlsOptions } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { type AdminFlags, isAdminSafe } from "./admin-security.ts";
 import type { TlsSources } from "./tls.ts";
 
 /** The listeners with what they need for TLS, and what goes with it. */
@@ -68,13 +69,23 @@ export function superUserSet({ config }: TlsSources): ReadonlySet<string> {
 export function refuseInsecure(
   listeners: readonly ListenerSpec[],
   admin: HostPort | "default" | "off",
-  insists: boolean,
+  { insecure, ...flags }: AdminFlags & { readonly insecure?: boolean | undefined },
 ): void {
   const open = [
     ...listeners.filter((listener) => !authenticates(listener)).map(({ bind }) => bind),
-    ...(typeof admin === "object" ? [admin] : []),
+    ...(typeof admin === "object" && !isAdminSafe(flags) ? [admin] : []),
   ].find(({ host }) => !isLoopback(host));
-  if (open === undefined || insists) return;
+  if (open === undefined || insecure === true) return;
+  if (open === admin) {
+    throw new OperatorError(
+      `refusing to listen on ${formatAddress(open)} for administration`,
+      flags.adminAuth === true
+        ? "passwords would be sent for all on the way to read"
+        : "anybody who reaches it could read and change everything",
+      "listen on 127.0.0.1, say --admin-auth with --admin-cert and --admin-key, or --insecure",
+      2,
+    );
+  }
   throw new OperatorError(
     `refusing to listen on ${formatAddress(open)}`,
     "anybody who reaches it could read and change everything",

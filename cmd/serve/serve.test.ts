@@ -128,7 +128,7 @@ test("the addresses told are ones that a client can connect to", () => {
     { name: "OUT", bound: { host: "::", port: 2 }, advertised: { host: "broker", port: 0 } },
     { name: "SIX", bound: { host: "::", port: 3 }, advertised: null },
   ];
-  const admin = { host: "0.0.0.0", port: 8080 };
+  const admin = { host: "0.0.0.0", port: 8080, isTls: false };
   expect(JSON.parse(addressJson(listeners, admin))).toEqual({
     addresses: [
       { listener: "IN", host: "127.0.0.1", port: 1 },

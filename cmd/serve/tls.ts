@@ -196,8 +196,8 @@ function isSetForItAlone(
   return names.some((each) => config.isSetFor(name, each));
 }
 
-/** A key in the file of certificates is not meant. */
-function certificatesOnly(text: string): string {
+/** What is in a file of certificates without a key, which is not meant there. */
+export function certificatesOnly(text: string): string {
   return text.replace(/-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----/gs, "");
 }
 
@@ -215,7 +215,8 @@ function refusePassword(password: string | null, name: string): void {
   );
 }
 
-function judged<T>(what: string, read: () => T): T {
+/** Turns what is wrong with certificates into an `OperatorError` (usage) that begins with `what`. */
+export function judged<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -224,7 +225,8 @@ function judged<T>(what: string, read: () => T): T {
   }
 }
 
-function fileText(path: string, what: string): string {
+/** The text of a file of certificates. Throws a `CertificateProblem`. */
+export function fileText(path: string, what: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {

@@ -37,9 +37,14 @@ export type HttpHandler = (
   exchange: HttpExchange,
 ) => Promise<Response>;
 
-/** A bound HTTP server; `address.port` is never 0. */
+/** Where an HTTP server listens; the port is never 0. */
+export interface HttpAddress extends HostPort {
+  readonly isTls: boolean;
+}
+
+/** A bound HTTP server. */
 export interface HttpListener {
-  readonly address: HostPort;
+  readonly address: HttpAddress;
   /** Takes no more, and cuts the connections that are open. */
   close(): Promise<void>;
 }
@@ -54,5 +59,16 @@ export interface HttpLimits {
   readonly frameBytesMax: number;
 }
 
+/** What a server proves itself with, in PEM. */
+export interface HttpTls {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** Binds at once, or throws an error with the system's `code` (EADDRINUSE, EACCES, …). */
-export type ServeHttp = (at: HostPort, limits: HttpLimits, handler: HttpHandler) => HttpListener;
+export type ServeHttp = (
+  at: HostPort,
+  limits: HttpLimits,
+  handler: HttpHandler,
+  tls: HttpTls | null,
+) => HttpListener;

@@ -1,6 +1,10 @@
 /** The admin API of the built binary, and the commands that ask it. */
 import { expect, test } from "bun:test";
+import { pbkdf2Sync } from "node:crypto";
+import { alterUserScramCredentials } from "../../core/protocol/51-alter-user-scram-credentials.ts";
 import { withBroker } from "../harness/broker-process.ts";
+import { TestAuthority } from "../harness/certificates.ts";
+import { RawClient } from "../harness/raw-client.ts";
 import { fails, ok, shell } from "./cli.ts";
 
 test("clients says who is connected, for people and scripts", () =>
@@ -98,3 +102,31 @@ test("the second broker of a host finds another port, unless it was told one", (
       ]);
     })
   ));
+
+test("beyond this host the admin API has users and TLS, and commands ask it so", async () => {
+  const authority = new TestAuthority();
+  const { certFile, keyFile } = authority.sign("admin");
+  const flags = ["--admin-auth", "--admin-cert", certFile, "--admin-key", keyFile];
+  await withBroker(async ({ port, admin }) => {
+    expect(admin).toStartWith("https://");
+    const client = await RawClient.connect(port);
+    const salt = new TextEncoder().encode("some salt");
+    const saltedPassword = pbkdf2Sync("p@ss", salt, 4096, 32, "sha256");
+    await client.request(alterUserScramCredentials, 0, {
+      deletions: [],
+      upsertions: [{ name: "alice", mechanism: 1, iterations: 4096, salt, saltedPassword }],
+    });
+    client.close();
+    const env = { NODE_EXTRA_CA_CERTS: authority.caFile };
+    const of = (user: string) => (admin ?? "").replace("://", `://${user}@`);
+    expect(JSON.parse(await ok(["clients", "--json", "--admin", of("alice:p%40ss")], { env })))
+      .toBeArray();
+    await fails(["clients", "--admin", of("alice:pass")], 1, ["another password"], { env });
+    await fails(["clients", "--admin", admin ?? ""], 1, ["asks who you are"], { env });
+  }, { args: ["--memory", "--admin", "127.0.0.1:0", ...flags] });
+  const wide = ["serve", "--memory", "--listen", "127.0.0.1:0", "--admin", "0.0.0.0:0"];
+  await fails([...wide, "--admin-auth"], 2, ["passwords would be sent", "--admin-cert"]);
+  await fails([...wide, "--admin-auth", "--admin-cert", certFile], 2, ["its key"]);
+  await fails([...wide, ...flags.with(2, keyFile)], 2, ["the admin API cannot speak TLS"]);
+  authority.dispose();
+});

@@ -16,7 +16,9 @@ export interface Resource<T> {
  * under way at a time: a slow server is not asked faster than it answers.
  */
 export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
-  const [state, setState] = useState<{ url: string | null; data: T | null; problem: Problem | null }>(
+  const [state, setState] = useState<
+    { url: string | null; data: T | null; problem: Problem | null }
+  >(
     { url, data: null, problem: null },
   );
   const [round, setRound] = useState(0);
@@ -82,7 +84,11 @@ export function usePagedList<T>(
 ): PagedList<T> {
   const empty = { items: [] as readonly T[], total: null, cursor: null, problem: null };
   const [state, setState] = useState<
-    Omit<ListPage<T>, "items"> & { items: readonly T[]; problem: Problem | null; key: string | null }
+    Omit<ListPage<T>, "items"> & {
+      items: readonly T[];
+      problem: Problem | null;
+      key: string | null;
+    }
   >({ ...empty, key: null });
   const [round, setRound] = useState(0);
   const under = useRef<AbortController | null>(null);

@@ -80,6 +80,7 @@ function plan(
 function flagsForAll(options: ServeOptions): ServeOptions {
   const { insecure, logLevel, logFormat, cluster, metadata, host } = options;
   const { secretFile, clusterSecret, timings, tlsCert, tlsKey, tlsCa } = options;
+  const { adminAuth, adminCert, adminKey } = options;
   return {
     ...{
       insecure,
@@ -94,6 +95,9 @@ function flagsForAll(options: ServeOptions): ServeOptions {
       tlsCert,
       tlsKey,
       tlsCa,
+      adminAuth: adminAuth === true,
+      adminCert,
+      adminKey,
     },
     ...{ listen: [], advertise: [], topic: [], set: [], join: options.join },
   };

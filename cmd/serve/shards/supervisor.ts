@@ -122,7 +122,7 @@ async function checkListeners(
   }
   const sources = { config, flags: options, logger: silentLogger, nowMs, between: between.name };
   const { listeners } = await secureListeners(addressed, sources);
-  refuseInsecure(listeners, parseAdminAddress(options.admin ?? null), options.insecure === true);
+  refuseInsecure(listeners, parseAdminAddress(options.admin ?? null), options);
 }
 
 function refuseForShards({ memory, dev }: ServeOptions): void {

@@ -4,6 +4,7 @@ import type {
   HttpHandler,
   HttpLimits,
   HttpListener,
+  HttpTls,
   WebSocketHandlers,
   WebSocketPeer,
 } from "../http.ts";
@@ -15,7 +16,12 @@ interface SocketState {
 }
 
 /** See `ServeHttp`. */
-export function bunServeHttp(at: HostPort, limits: HttpLimits, handler: HttpHandler): HttpListener {
+export function bunServeHttp(
+  at: HostPort,
+  limits: HttpLimits,
+  handler: HttpHandler,
+  tls: HttpTls | null,
+): HttpListener {
   const server = Bun.serve<SocketState>({
     hostname: at.host,
     port: at.port,
@@ -24,6 +30,7 @@ export function bunServeHttp(at: HostPort, limits: HttpLimits, handler: HttpHand
     maxRequestBodySize: limits.bodyBytesMax,
     idleTimeout: limits.idleSeconds,
     development: false,
+    ...(tls !== null && { tls: { cert: tls.cert, key: tls.key } }),
     fetch: async (request, self) => {
       const { address = "", port = 0 } = self.requestIP(request) ?? {};
       let isUpgraded = false;
@@ -56,7 +63,7 @@ export function bunServeHttp(at: HostPort, limits: HttpLimits, handler: HttpHand
     },
   });
   return {
-    address: { host: at.host, port: server.port ?? at.port },
+    address: { host: at.host, port: server.port ?? at.port, isTls: tls !== null },
     close: () => server.stop(true),
   };
 }

@@ -2,7 +2,7 @@
  * The admin API as a Hono app: what is no Kafka API. Errors are problem details (RFC 9457), bodies
  * are JSON. A part of the API is a file in `routes/` that adds its routes, listed in `ROUTES`.
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
 import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
@@ -71,23 +71,27 @@ export function adminApp(
   authentication: Authentication | null,
 ): AdminApp {
   const app: AdminApp = new Hono();
-  app.use(async (context, next) => {
-    const problem = refusal(context.req.raw, ownName);
-    if (problem !== null) return problem.response();
-    if (services.broker.stopping.aborted && !HEALTH_PATHS.includes(context.req.path)) {
-      return new Problem(503, "stopping", "the broker is stopping").response();
+  const enter = async ({ req }: Context<AdminEnv>): Promise<Principal | Problem> => {
+    const problem = refusal(req.raw, ownName);
+    if (problem !== null) return problem;
+    const isProbe = HEALTH_PATHS.includes(req.path);
+    if (services.broker.stopping.aborted && !isProbe) {
+      return new Problem(503, "stopping", "the broker is stopping");
     }
-    const principal = authentication === null || HEALTH_PATHS.includes(context.req.path)
-      ? ANONYMOUS
-      : await authentication.check(context.req.header("authorization") ?? null);
-    if (principal instanceof Problem) return challenge(principal);
-    context.set("principal", principal);
-    await next();
+    if (authentication === null || isProbe) return ANONYMOUS;
+    return await authentication.check(req.header("authorization") ?? null);
+  };
+  app.use(async (context, next) => {
+    const principal = await enter(context);
+    if (principal instanceof Problem) context.res = challenge(principal);
+    else {
+      context.set("principal", principal);
+      await next();
+    }
     if (!context.res.headers.has("cache-control")) context.header("cache-control", "no-store");
     context.header("x-content-type-options", "nosniff");
     // Says to clients that this is no other program's server.
     context.header("server", "kstream");
-    return undefined;
   });
   const bounded = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLarge });
   app.use(async (context, next) => {

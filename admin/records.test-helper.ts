@@ -37,7 +37,7 @@ export async function startTestApp(
     })),
   });
   const services = adminServices(running, () => Promise.reject(new Error("no pages here")));
-  const app = adminApp(services, "127.0.0.1");
+  const app = adminApp(services, "127.0.0.1", null);
   return {
     running,
     ask: async (path, init = {}) => {

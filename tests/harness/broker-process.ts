@@ -97,7 +97,7 @@ export async function startBrokerProcess(
     bootstrap: `127.0.0.1:${address[1]}`,
     port: Number(address[1]),
     addresses: ready.split("\n").filter((line) => /^[^/]+:\d+$/.test(line)),
-    admin: /^http:\/\/.+$/m.exec(ready)?.[0] ?? null,
+    admin: /^https?:\/\/.+$/m.exec(ready)?.[0] ?? null,
     pid: child.pid,
     dataDir,
     output: () => output,

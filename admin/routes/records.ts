@@ -6,11 +6,20 @@
  *
  * The content type or `format` says how: `json` (a line is an envelope, as `consume -f json` prints
  * it: also what has no type), `lines` (a line is a value: `text/plain`), `csv`, or `one`, where the
- * body is one value: all other types. `docs/admin.md` has the parameters.
+ * body is one value: all other types.
+ *
+ * `GET /v1/topics/TOPIC/records?from=-1h&where=…&follow=true`: records as NDJSON, or as Server-Sent
+ * Events whose id is where to go on. `docs/admin.md` has the parameters of both.
  */
 import type { Context } from "hono";
 import { assert } from "../../core/assert.ts";
 import type { AdminEnv, AdminServices, Routes } from "../app.ts";
+import { runBrowse } from "../browse/browse.ts";
+import { browseQuery } from "../browse/browse-query.ts";
+import { BROWSE_LIMITS, BrowseAdmission } from "../browse/limits.ts";
+import { streamFormat } from "../browse/record-lines.ts";
+import { ResponseWriter } from "../browse/response-writer.ts";
+import { TopicScan } from "../browse/topic-scan.ts";
 import { clientProblem } from "../client-problem.ts";
 import { ingestAnswer } from "../ingest/answer.ts";
 import { BodyReader } from "../ingest/body-reader.ts";
@@ -25,17 +34,61 @@ export const recordRoutes: Routes = (app, services) => {
   const pool = new ProducerPool(broker.io.clock);
   broker.stopping.addEventListener("abort", () => pool.close(), { once: true });
   const write = async (context: Context<AdminEnv>): Promise<Response> => {
-    const topic = context.req.param("topic");
-    assert(topic !== undefined, "the route has a topic");
+    const topic = topicOf(context);
     // Reads of the body have a bound of their own, and an answer waits for acknowledgements.
     context.env.exchange?.setIdleSeconds(0);
     const query = ingestQuery(context.req.raw, context.req.param("key") ?? null);
     await requireDurability(services, context, topic, query);
     return await writeBody(services, pool, context, topic, query);
   };
+  const admission = new BrowseAdmission(broker.io.clock);
+  app.get("/v1/topics/:topic/records", (context) => read(services, admission, context));
   app.on(["POST", "PUT"], ["/v1/topics/:topic/records"], write);
   app.on(["POST", "PUT"], ["/v1/topics/:topic/records/:key{.+}"], write);
 };
+
+/** Fetched and not sent yet, of one answer. */
+const QUEUED_BYTES = 4 * 1024 * 1024;
+
+async function read(
+  services: AdminServices,
+  admission: BrowseAdmission,
+  context: Context<AdminEnv>,
+): Promise<Response> {
+  const topic = topicOf(context);
+  const { clock } = services.broker.io;
+  const { stopping } = services.broker;
+  const lastId = context.req.header("last-event-id");
+  const given = { ...context.req.query(), ...(lastId && { "last-event-id": lastId }) };
+  const query = browseQuery(given, clock.wallMs());
+  const format = streamFormat(context.req.header("accept"));
+  const permit = admission.enter(context.env.peer.host, "stream");
+  const writer = new ResponseWriter(clock, permit, BROWSE_LIMITS.slowReaderMs);
+  const { signal } = context.req.raw;
+  signal.addEventListener("abort", writer.drop, { once: true });
+  try {
+    const client = services.client(context.get("principal"));
+    const open = AbortSignal.any([signal, stopping]);
+    const scan = await TopicScan.open(client, topic, query, QUEUED_BYTES, open);
+    // Records may be long in coming.
+    context.env.exchange?.setIdleSeconds(0);
+    runBrowse(scan, query, format, writer, stopping).catch((error: unknown) => {
+      services.broker.logger.error("reading records by HTTP failed by an internal error", {
+        stack: error instanceof Error ? error.stack ?? error.message : String(error),
+      });
+    });
+    return new Response(writer.stream, { headers: { "content-type": format.contentType } });
+  } catch (error) {
+    permit.leave();
+    throw clientProblem(error) ?? error;
+  }
+}
+
+function topicOf(context: Context<AdminEnv>): string {
+  const topic = context.req.param("topic");
+  assert(topic !== undefined, "the route has a topic");
+  return topic;
+}
 
 async function writeBody(
   services: AdminServices,

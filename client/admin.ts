@@ -18,6 +18,7 @@ import { ListOffsetsQuery } from "./admin/list-offsets.ts";
 import type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
 import { QuotaAdmin } from "./admin/quotas.ts";
 import { TransactionAdmin } from "./admin/transactions.ts";
+import { UserAdmin } from "./admin/users.ts";
 import { Cluster } from "./cluster.ts";
 import type { BrokerNode, TopicMetadata } from "./cluster.ts";
 import { KafkaError, UnsupportedError } from "./errors.ts";
@@ -27,6 +28,7 @@ export type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/li
 export type * from "./admin/groups.ts";
 export type { QuotaEntity, QuotaEntry } from "./admin/quotas.ts";
 export type * from "./admin/transactions.ts";
+export type { PasswordOptions, ScramMechanism, ScramUserInfo } from "./admin/users.ts";
 
 /** What one item of a bulk call came to. */
 export interface ItemResult {
@@ -140,6 +142,7 @@ export class Admin {
   readonly acls: AclAdmin;
   readonly quotas: QuotaAdmin;
   readonly transactions: TransactionAdmin;
+  readonly users: UserAdmin;
 
   constructor(io: ClientIo, options: ClientOptions) {
     this.cluster = new Cluster(io, options);
@@ -147,6 +150,7 @@ export class Admin {
     this.acls = new AclAdmin(this.cluster);
     this.quotas = new QuotaAdmin(this.cluster);
     this.transactions = new TransactionAdmin(this.cluster);
+    this.users = new UserAdmin(this.cluster, io);
   }
 
   close(): void {

@@ -69,6 +69,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./quota.ts")).quotaCommand(),
   },
   {
+    name: "user",
+    summary: "list users, set their passwords and delete them",
+    load: async () => (await import("./user.ts")).userCommand(),
+  },
+  {
     name: "cluster",
     summary: "see how a cluster is, take brokers out, start one here, move a node into one",
     load: async () => (await import("./cluster.ts")).clusterCommand(),

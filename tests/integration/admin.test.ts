@@ -147,6 +147,29 @@ test("quotas are set, listed and removed", async () => {
   await fails(["quota", "set", ...alice, "--ip", "10.0.0.1", "a=1"], 2, ["of its own"], at);
 });
 
+test("users are added, listed and deleted, and nobody reads a password", async () => {
+  const secret = { ...at, input: "a secret\n" };
+  await ok(["user", "set", "alice", "--password-file", "-"], secret);
+  const long = ["--mechanism", "SCRAM-SHA-512", "--iterations", "4096", "--password-file", "-"];
+  await ok(["user", "set", "alice", ...long], secret);
+  await ok(["user", "set", "bob"], { ...at, env: { KSTREAM_USER_PASSWORD: "another" } });
+  expect(await ok(["user", "list"], at)).toBe(
+    "USER   MECHANISM      ITERATIONS\n" +
+      "alice  SCRAM-SHA-256        8192\n" +
+      "alice  SCRAM-SHA-512        4096\n" +
+      "bob    SCRAM-SHA-256        8192\n",
+  );
+  expect(JSON.parse(await ok(["user", "list", "carol", "bob", "--json"], at)))
+    .toEqual([{ name: "bob", iterations: { "SCRAM-SHA-256": 8192 } }]);
+  await ok(["user", "delete", "alice", "--mechanism", "SCRAM-SHA-512"], at);
+  expect(await ok(["user", "delete", "alice", "bob"], at)).toContain("deleted user bob");
+  expect(JSON.parse(await ok(["user", "list", "--json"], at))).toEqual([]);
+  await fails(["user", "delete", "alice"], 1, ["there is no user alice"], at);
+  await fails(["user", "set", "alice", "--password-file", "-"], 2, ["no password"], at);
+  await fails(["user", "set", "alice", "--password-file", "/nowhere"], 2, ["cannot read"], at);
+  await fails(["user", "set", "alice", "--iterations", "1"], 2, ["from 4096 to 16384"], at);
+});
+
 test("without an authorizer there are no rules", async () => {
   const open = await startBrokerProcess({ args: ["--memory"] });
   try {

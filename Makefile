@@ -95,7 +95,7 @@ prove: build
 
 docs: deps
 	bun scripts/reference.ts docs
-	deno fmt --quiet docs/commands.md
+	deno fmt --quiet docs/commands.md docs/metrics.md
 
 man: deps
 	bun scripts/reference.ts man dist/man

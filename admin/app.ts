@@ -19,6 +19,7 @@ import { devRoutes } from "./routes/dev.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { recordRoutes } from "./routes/records.ts";
+import { metricRoutes } from "./routes/metrics.ts";
 import { trashRoutes } from "./routes/trash.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
 
@@ -49,6 +50,7 @@ const ROUTES: readonly Routes[] = [
   trashRoutes,
   keyRoutes,
   memberRoutes,
+  metricRoutes,
   uiRoutes,
   recordRoutes,
 ];

@@ -36,11 +36,13 @@ export interface AdminServerOptions {
   readonly running: () => AdminSource | null;
   /** Default: there are no web pages. */
   readonly loadPages?: LoadPages;
+  /** Of this program, for those who ask. */
+  readonly version?: string;
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
 export function startAdminServer(options: AdminServerOptions): HttpListener {
-  const { at, running, loadPages = () => Promise.resolve(null) } = options;
+  const { at, running, loadPages = () => Promise.resolve(null), version = "" } = options;
   const host = (at ?? DEFAULT_ADMIN).host;
   let app: Promise<AdminApp["fetch"]> | null = null;
   let services: AdminServices | null = null;
@@ -50,7 +52,7 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
       import("./app.ts"),
       import("./services.ts"),
     ]);
-    services = adminServices(started, loadPages);
+    services = adminServices(started, loadPages, version);
     const isOpen = options.authenticates !== true;
     return adminApp(services, host, isOpen ? null : await authentication(started)).fetch;
   };

@@ -17,6 +17,8 @@ export type AdminSource = Pick<
 /** See the head of the file. */
 export interface AdminServices {
   readonly broker: Broker;
+  /** Of this program. */
+  readonly version: string;
   /** Who is connected. */
   clients(): ConnectedClient[];
   /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
@@ -29,10 +31,15 @@ export interface AdminServices {
 }
 
 /** The services of a broker that runs. */
-export function adminServices(running: AdminSource, loadPages: LoadPages): AdminServices {
+export function adminServices(
+  running: AdminSource,
+  loadPages: LoadPages,
+  version: string,
+): AdminServices {
   const own = new OwnClients(running);
   return {
     broker: running.broker,
+    version,
     clients: () => running.clients(),
     members: () => running.gossip?.members() ?? null,
     loadPages,

@@ -13,6 +13,7 @@ import type { Controller } from "./controller.ts";
 import type { DevServices } from "./dev/dev-services.ts";
 import type { FetchSessions } from "./fetch-session.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
+import type { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import type { MetadataChanges } from "./metadata-changes.ts";
 import type { PartitionSet } from "./partition-set.ts";
 import type { FinalizedFeature } from "./features.ts";
@@ -69,6 +70,8 @@ export interface Broker extends Transactions {
   readonly shareStates: ShareCoordinator;
   /** Sessions of share consumers, and what they have in hand. */
   readonly shares: ShareService;
+  /** What it counts. */
+  readonly metrics: BrokerMetrics;
   /** What clients tell of themselves. */
   readonly telemetry: ClientTelemetry;
   /** The features of this cluster (KIP-584) and the levels in force, in the order of their names. */

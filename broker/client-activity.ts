@@ -85,12 +85,13 @@ export class ClientActivity {
     }
   }
 
-  /** A request is answered; `wallMs` is called if there is an error in the answer. */
-  answered(api: Api, response: EncodableResponse<Api>, wallMs: () => number): void {
+  /** A request is answered; gives the first error in it. `wallMs` is called if there is one. */
+  answered(api: Api, response: EncodableResponse<Api>, wallMs: () => number): ErrorCode {
     const code = firstError(api, response);
-    if (code === Errors.NONE) return;
+    if (code === Errors.NONE) return code;
     this.errors++;
     this.lastError = { api: api.name, code, atMs: wallMs() };
+    return code;
   }
 
   /** Per second, over the last ten seconds or so; `nowMs` is monotonic. */

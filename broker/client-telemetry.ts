@@ -88,6 +88,8 @@ export class ClientTelemetry {
   readonly #watched = new WeakSet<AbortSignal>();
   readonly #pushes = new Map<string, LatestPush>();
   #pushedBytes = 0;
+  /** Pushes that were taken, since the start. */
+  pushCount = 0;
   #subscriptions: ReadonlyMap<string, MetricsSubscription>;
   #version = 0;
 
@@ -225,6 +227,7 @@ export class ClientTelemetry {
   }
 
   #keep(push: Push, client: TelemetryClient): void {
+    this.pushCount++;
     const { clientInstanceId, compressionType } = push;
     this.#forgetPush(clientInstanceId);
     const { clientId, clientSoftware } = client;

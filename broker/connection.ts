@@ -20,6 +20,7 @@ import { ConnectionError } from "./connection-error.ts";
 import { describeBadStream } from "./bad-stream.ts";
 import { formatAddress, type ListenerInfo } from "./listeners.ts";
 import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
+import type { ApiMetrics } from "./metrics/api-metrics.ts";
 import type { ClientSoftware, ConnectionState } from "./request-context.ts";
 
 /** A response as it goes to the socket: the whole frame, cut where bytes are held by reference. */
@@ -27,6 +28,8 @@ export type ResponseChunks = readonly Chunk[];
 
 /** A request whose header has been read. */
 export interface ParsedRequest {
+  /** Where it is counted. */
+  readonly metrics: ApiMetrics;
   /** Whether it may start while earlier ones, all of which may, are under way. */
   readonly pipelined: boolean;
   /** Whether nothing of its frame is looked at once it is answered. */
@@ -74,10 +77,16 @@ interface Received {
   readonly heldBytes: number;
   /** The pool's buffer that its frame lies in, if it does. */
   readonly buffer: Uint8Array | null;
+  /** When the bytes came that were last to come before it was read. */
+  readonly receivedMs: number;
 }
 
 /** A request that was started; its response leaves when it is first in the queue. */
 interface UnderWay extends Received {
+  readonly startedMs: number;
+  /** How long the handler was busy before it waited; −1: it did not wait, or nobody looked. */
+  localMs: number;
+  waits: boolean;
   done: boolean;
   response: ResponseChunks | null;
 }
@@ -109,6 +118,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   #throttledUntilMs = 0;
   #idleTimer: Timer | null = null;
   #lastActiveMs: number;
+  /** When bytes came last, and when the clock was read last: times of requests rest on these. */
+  #receivedMs: number;
+  #knownMs: number;
 
   constructor(
     readonly id: number,
@@ -124,6 +136,8 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       pool: services.buffers,
     });
     this.#lastActiveMs = services.clock.monotonicMs();
+    this.#receivedMs = this.#lastActiveMs;
+    this.#knownMs = this.#lastActiveMs;
     this.activity = new ClientActivity(services.clock.wallMs(), this.#lastActiveMs);
     if (services.limits.idleMs >= 0) this.#armIdle(services.limits.idleMs);
   }
@@ -163,7 +177,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     this.#throttleTimer?.cancel();
     this.#throttleTimer = clock.setTimer(delayMs, () => {
       this.#throttleTimer = null;
-      this.#pump();
+      this.#pumpLater();
     });
   }
 
@@ -188,8 +202,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   onData(bytes: Uint8Array): void {
     if (this.#state !== "open") return;
-    this.#lastActiveMs = this.#services.clock.monotonicMs();
-    this.activity.received(bytes.length, this.#lastActiveMs);
+    const nowMs = this.#services.clock.monotonicMs();
+    this.#lastActiveMs = this.#receivedMs = this.#knownMs = nowMs;
+    this.activity.received(bytes.length, nowMs);
     this.#heldBytes += bytes.length;
     this.#services.memory.hold(bytes.length);
     this.#reader.push(bytes);
@@ -197,8 +212,8 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   }
 
   onDrain(): void {
-    this.#lastActiveMs = this.#services.clock.monotonicMs();
-    this.#pump();
+    this.#pumpLater();
+    this.#lastActiveMs = this.#knownMs;
   }
 
   onClose(error: Error | null): void {
@@ -224,7 +239,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   onRoom(): void {
     this.#waitsForMemory = false;
-    this.#pump();
+    this.#pumpLater();
   }
 
   onFavourExpired(): void {
@@ -242,6 +257,12 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   #finishClosing(): void {
     if (this.#state === "closing" && this.#underWay.length === 0) this.#socket.end();
+  }
+
+  /** As `#pump`, where time has passed. */
+  #pumpLater(): void {
+    this.#knownMs = this.#services.clock.monotonicMs();
+    this.#pump();
   }
 
   /** Starts what may start, then reads on or pauses. */
@@ -266,7 +287,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       if (started === REQUESTS_PER_TURN) {
         this.#turnTimer ??= this.#services.clock.setTimer(0, () => {
           this.#turnTimer = null;
-          this.#pump();
+          this.#pumpLater();
         });
         return;
       }
@@ -281,7 +302,8 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     if (frame !== null) {
       const buffer = this.#reader.takeBuffer();
       const request = this.#services.parse(frame, this);
-      return { request, heldBytes: frame.length + LENGTH_BYTES, buffer };
+      const heldBytes = frame.length + LENGTH_BYTES;
+      return { request, heldBytes, buffer, receivedMs: this.#receivedMs };
     }
     const { badLength } = this.#reader;
     if (badLength === null) return null;
@@ -301,7 +323,17 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   #start(received: Received): void {
     const { request } = received;
-    const slot: UnderWay = { ...received, done: false, response: null };
+    const { metrics } = request;
+    const slot: UnderWay = {
+      ...received,
+      startedMs: this.#knownMs,
+      localMs: -1,
+      waits: false,
+      done: false,
+      response: null,
+    };
+    metrics.started++;
+    metrics.requestBytes += received.heldBytes;
     this.#underWay.push(slot);
     this.#services.memory.requestStarted(this);
     let result: ResponseChunks | null | Promise<ResponseChunks | null>;
@@ -312,6 +344,10 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       throw error;
     }
     if (result instanceof Promise) {
+      slot.waits = true;
+      if (metrics.samplesLocal) {
+        slot.localMs = this.#services.clock.monotonicMs() - slot.startedMs;
+      }
       result.then(
         (response) => this.#finish(slot, response),
         (error: unknown) => {
@@ -335,8 +371,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     while (head?.done) {
       this.#underWay.shift();
       if (head.response !== null && this.#state !== "closed") {
-        this.#send(head.response);
+        this.#send(head.response, head.request.metrics);
       }
+      this.#count(head);
       this.#free(head.heldBytes);
       this.#services.memory.requestFinished();
       head = this.#underWay[0];
@@ -345,12 +382,25 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     else this.#pump();
   }
 
-  #send(response: ResponseChunks): void {
+  #send(response: ResponseChunks, metrics: ApiMetrics): void {
+    let bytes = 0;
     for (const chunk of response) {
       this.#socket.write(chunk);
-      this.activity.bytesOut += chunk.length;
+      bytes += chunk.length;
     }
-    this.#lastActiveMs = this.#services.clock.monotonicMs();
+    this.activity.bytesOut += bytes;
+    metrics.responseBytes += bytes;
+    this.#lastActiveMs = this.#knownMs = this.#services.clock.monotonicMs();
+  }
+
+  /** The request is done with; one without an answer takes the time that was last read. */
+  #count({ request: { metrics }, receivedMs, startedMs, localMs, waits }: UnderWay): void {
+    const doneMs = this.#knownMs;
+    metrics.finished++;
+    metrics.total.record(Math.max(0, doneMs - receivedMs));
+    metrics.queueMs += Math.max(0, startedMs - receivedMs);
+    if (!waits) metrics.busy(Math.max(0, doneMs - startedMs));
+    else if (localMs >= 0) metrics.busy(localMs);
   }
 
   #free(bytes: number): void {

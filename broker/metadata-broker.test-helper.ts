@@ -1,4 +1,5 @@
 import { ClientQuotaManager } from "./quotas/client-quota-manager.ts";
+import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import type { Io } from "../core/io.ts";
@@ -74,6 +75,7 @@ export async function metadataBroker(
     controller,
     changes: controller,
     producerIds: new ProducerIds(controller),
+    metrics: new BrokerMetrics(),
     quotas: ClientQuotaManager.of(bunClock, config, () => metadata.image.quotas),
   };
   const broker = parts as Broker;

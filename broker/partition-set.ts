@@ -5,6 +5,7 @@ import type { MetadataDelta, PartitionImage, TopicImage } from "../cluster/metad
 import type { LogConfig } from "../storage/log-config.ts";
 import type { LogIdentity, PartitionLog } from "../storage/partition-log.ts";
 import { Partition, type PartitionConfig, type PartitionSurroundings } from "./partition.ts";
+import { Traffic } from "./metrics/traffic.ts";
 import { CLUSTER_METADATA_TOPIC } from "./topic-names.ts";
 
 /** Where logs are kept: one data directory, or several. */
@@ -24,7 +25,12 @@ interface HostedTopic {
   config: PartitionConfig | null;
   /** Alone, opened at first use: a broker of 10,000 idle partitions is cheap. */
   readonly partitions: (Partition | undefined)[];
+  /** Of partitions that were hosted here before. */
+  readonly departed: Traffic;
 }
+
+/** A topic as its metrics see it. */
+export type TopicTraffic = Pick<HostedTopic, "image" | "partitions" | "departed">;
 
 /**
  * Whether the broker is a cluster by itself, or one of several: then it hosts nothing before `adoptLogs`,
@@ -46,6 +52,8 @@ export class PartitionSet {
   readonly #byId = new Map<string, HostedTopic>();
   readonly #deletions = new Set<Promise<void>>();
   readonly #mode: HostMode;
+  /** Of topics that are gone. */
+  readonly departed = new Traffic();
   #isReady: boolean;
 
   /** `configOf` gives a topic's configuration: its own settings over the broker's. */
@@ -93,6 +101,11 @@ export class PartitionSet {
     }
   }
 
+  /** All topics, with what was counted in them. */
+  topics(): Iterable<TopicTraffic> {
+    return this.#byName.values();
+  }
+
   /** Follows one change: when it returns, new partitions can be written. */
   apply(delta: MetadataDelta): void {
     for (const topic of delta.deletedTopics) this.#remove(topic.id);
@@ -109,7 +122,12 @@ export class PartitionSet {
   #put(image: TopicImage, before?: TopicImage): void {
     const hosted = this.#byId.get(image.id);
     if (hosted === undefined) {
-      const fresh: HostedTopic = { image, config: null, partitions: [] };
+      const fresh: HostedTopic = {
+        image,
+        config: null,
+        partitions: [],
+        departed: new Traffic(),
+      };
       this.#byName.set(image.name, fresh);
       this.#byId.set(image.id, fresh);
       this.#host(fresh);
@@ -142,6 +160,7 @@ export class PartitionSet {
     const partition = hosted.partitions[index];
     if (partition === undefined) return;
     hosted.partitions[index] = undefined;
+    hosted.departed.add(partition.traffic);
     partition.close(Errors.NOT_LEADER_OR_FOLLOWER);
     const { topic, topicId } = partition;
     this.#logger.info("removing a replica that is elsewhere", { topic, topicId, partition: index });
@@ -163,8 +182,10 @@ export class PartitionSet {
     if (hosted === undefined) return;
     this.#byId.delete(topicId);
     this.#byName.delete(hosted.image.name);
+    this.departed.add(hosted.departed);
     for (const partition of hosted.partitions) {
       if (partition === undefined) continue;
+      this.departed.add(partition.traffic);
       partition.close();
       this.#deleteLog(partition);
     }

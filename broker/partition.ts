@@ -10,6 +10,7 @@ import {
   LeaderReplicas,
 } from "../cluster/replication/leader-replicas.ts";
 import type { LogConfig } from "../storage/log-config.ts";
+import { Traffic } from "./metrics/traffic.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import type {
   AbortedTransaction,
@@ -108,6 +109,8 @@ export class Partition {
   #visible: ByteProgress;
   #stable: ByteProgress;
   #writtenBytes = 0;
+  /** Since it was opened. */
+  readonly traffic = new Traffic();
 
   constructor(
     surroundings: PartitionSurroundings,
@@ -458,6 +461,8 @@ export class Partition {
     this.#appending = false;
     if (result.ok && !result.duplicate) {
       this.#noteWritten(result.lastOffset + 1, records.length);
+      this.traffic.appendedRecords += result.lastOffset - result.baseOffset + 1;
+      this.traffic.appendedBytes += records.length;
       // Followers read what nobody else may see yet.
       if (!this.#advance() && this.#followers !== null) this.#notify();
     }
@@ -480,7 +485,10 @@ export class Partition {
     const { leaderEpoch } = this;
     const result = this.log.append(records, { leaderEpoch, origin: "replication" });
     this.#appending = false;
-    if (result.ok) this.#noteWritten(result.lastOffset + 1, records.length);
+    if (result.ok) {
+      this.#noteWritten(result.lastOffset + 1, records.length);
+      this.traffic.followedBytes += records.length;
+    }
     return result;
   }
 

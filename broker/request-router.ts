@@ -58,10 +58,12 @@ export class RequestRouter {
     }
     const { handler } = served;
     const { apiVersion } = header;
+    const metrics = this.#broker.metrics.apis.of(handler.api);
     if (apiVersion < served.minVersion || apiVersion > served.maxVersion) {
       return this.#unsupported(header, served);
     }
     return {
+      metrics,
       pipelined: handler.pipelined === true,
       releasesFrame: handler.releasesFrame === true,
       run: () => {
@@ -100,6 +102,7 @@ export class RequestRouter {
   #unsupported(header: RequestHeader, served: ServedApi): ParsedRequest {
     if (header.apiKey === apiVersions.key) {
       return {
+        metrics: this.#broker.metrics.apis.of(apiVersions),
         pipelined: false,
         releasesFrame: false,
         run: () =>
@@ -169,7 +172,8 @@ export class RequestRouter {
   ): ResponseChunks | null {
     if (response === null) return null;
     const { activity } = context.connection;
-    activity.answered(handler.api, response, () => this.#broker.io.clock.wallMs());
+    const code = activity.answered(handler.api, response, () => this.#broker.io.clock.wallMs());
+    if (code !== Errors.NONE) this.#broker.metrics.apis.of(handler.api).failed(code);
     return encode(handler, header, response);
   }
 

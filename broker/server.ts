@@ -14,6 +14,7 @@ import { OperatorError } from "../core/operator-error.ts";
 import type { Principal } from "./authorizer.ts";
 import { Connection, type ConnectionServices } from "./connection.ts";
 import type { ConnectionRates } from "./quotas/connection-rates.ts";
+import type { NetworkMetrics } from "./metrics/network-metrics.ts";
 import { formatAddress, type ListenerInfo, type ListenerSpec } from "./listeners.ts";
 import { HandshakeTroubles, TlsHandshake } from "./tls/handshake.ts";
 import type { ListenerTls } from "./tls/listener-tls.ts";
@@ -31,6 +32,7 @@ export interface ServerServices {
   readonly network: Network;
   readonly limits: () => ServerLimits;
   readonly rates: ConnectionRates;
+  readonly metrics: NetworkMetrics;
   readonly connection: Omit<ConnectionServices, "onClosed">;
 }
 
@@ -74,6 +76,8 @@ export class Server {
       onClosed: (connection) => this.#closed(connection),
     };
     this.#troubles = new HandshakeTroubles(services.connection);
+    const { memory, buffers } = services.connection;
+    services.metrics.watch({ connections: this.#connections, memory, buffers });
   }
 
   /** Binds every listener, or none: then it throws an `OperatorError`. */
@@ -162,22 +166,23 @@ export class Server {
     const limits = this.#services.limits();
     if (this.#draining) return refuse(socket);
     if (this.#connections.size - this.#adopted.size >= limits.connectionsMax) {
-      this.#logRefusal(socket, `max.connections=${limits.connectionsMax}`);
+      this.#logRefusal(info, socket, `max.connections=${limits.connectionsMax}`);
       return refuse(socket);
     }
     const ofHostMax = limits.connectionsPerIpMax(host);
     if (ofHost >= ofHostMax) {
-      this.#logRefusal(socket, `max.connections.per.ip=${ofHostMax}`);
+      this.#logRefusal(info, socket, `max.connections.per.ip=${ofHostMax}`);
       return refuse(socket);
     }
     const admission = this.#services.rates.admit(host);
     if (admission.kind === "refuse") {
-      this.#logRefusal(socket, "connection_creation_rate");
+      this.#logRefusal(info, socket, "connection_creation_rate");
       return this.#refuseLater(socket, admission.delayMs);
     }
     this.#perHost.set(host, ofHost + 1);
     const connection = new Connection(this.#nextId++, info, socket, this.#connectionServices);
     this.#connections.add(connection);
+    this.#services.metrics.accepted(info.name);
     if (admission.kind === "wait") connection.throttle(admission.delayMs);
     if (tls === null) return connection;
     const { clock } = this.#services.connection;
@@ -210,11 +215,12 @@ export class Server {
     connection.principal = principal;
     this.#connections.add(connection);
     this.#adopted.add(connection);
+    this.#services.metrics.accepted(listener.name);
     return connection;
   }
 
   #closed(connection: Connection): void {
-    this.#connections.delete(connection);
+    if (this.#connections.delete(connection)) this.#services.metrics.closed(connection);
     if (!this.#adopted.delete(connection)) this.#countDown(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
   }
@@ -226,7 +232,8 @@ export class Server {
     else this.#perHost.set(host, left);
   }
 
-  #logRefusal(socket: Socket, limit: string): void {
+  #logRefusal({ name }: ListenerInfo, socket: Socket, limit: string): void {
+    this.#services.metrics.refused(name);
     this.#refusals++;
     const { clock, logger } = this.#services.connection;
     const nowMs = clock.monotonicMs();

@@ -82,6 +82,7 @@ function start(
   const queuedBytes = configured > 0 ? configured : REQUEST_BYTES_DEFAULT;
   return Server.start({
     network: io.network,
+    metrics: broker.metrics.network,
     rates,
     limits,
     connection: {

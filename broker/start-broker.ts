@@ -19,6 +19,7 @@ import { ClientTelemetry } from "./client-telemetry.ts";
 import type { ClusterOptions } from "./cluster/cluster-options.ts";
 import { DevClock } from "./dev/dev-clock.ts";
 import { devServices } from "./dev/dev-services.ts";
+import { BrokerMetrics } from "./metrics/broker-metrics.ts";
 import { featuresInForce } from "./features.ts";
 import type { AnyHandler } from "./handler.ts";
 import { handlers as allHandlers } from "./handlers/index.ts";
@@ -181,6 +182,8 @@ async function assemble(
   const { secrets = [], believesCertificates = false } = options.cluster ?? {};
   const areNodesKnown = secrets.length > 0 || believesCertificates;
   const shards = config.get("kstream.shards");
+  const metrics = new BrokerMetrics();
+  metadata.onChange((delta) => metrics.noteChange(delta, dataDirs.nodeId));
   return {
     io,
     logger: options.logger,
@@ -199,6 +202,7 @@ async function assemble(
       config,
       () => shareOfQuotas(metadata.image.quotas, shards),
     ),
+    metrics,
     telemetry: new ClientTelemetry(io.clock, io.random, metadata),
     get features() {
       return featuresInForce(metadata.image);

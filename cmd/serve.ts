@@ -243,6 +243,7 @@ async function serveOne(
   const adminServer = admin === "off" ? null : startAdminServer({
     serveHttp: bunServeHttp,
     loadPages: bunLoadPages,
+    version,
     at: admin === "default" ? null : admin,
     tls,
     authenticates: options.adminAuth === true,

@@ -13,6 +13,11 @@ export class BufferPool {
   readonly #free: Uint8Array[][] = [];
   #keptBytes = 0;
 
+  /** Bytes that are kept for later. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
   /** Keeps at most `keptBytesMax` for later. */
   constructor(private readonly keptBytesMax: number) {
     for (let shelf = 0; shelf < SHELVES; shelf++) this.#free.push([]);

@@ -1,10 +1,11 @@
 /**
  * Writes what is made from the command tree: `bun scripts/reference.ts man DIR` the man pages, `docs`
- * docs/commands.md.
+ * docs/commands.md, and docs/metrics.md from the registry of metrics.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
+import { metricsMarkdown } from "./reference/metrics.ts";
 import { manPages } from "./reference/man.ts";
 import { commandsMarkdown } from "./reference/markdown.ts";
 import { referencePages } from "./reference/pages.ts";
@@ -18,6 +19,7 @@ if (what === "man") {
   }
 } else if (what === "docs") {
   writeFileSync("docs/commands.md", commandsMarkdown(pages));
+  writeFileSync("docs/metrics.md", metricsMarkdown());
 } else {
   console.error("say man or docs");
   process.exitCode = 2;

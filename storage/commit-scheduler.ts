@@ -4,6 +4,8 @@
  * appended goes along with its next one: that is the group commit.
  */
 import { assert } from "../core/assert.ts";
+import { Histogram } from "../core/histogram.ts";
+import type { Clock } from "../core/io.ts";
 
 /** Something that can be made durable. */
 export interface Committable {
@@ -19,8 +21,10 @@ export class CommitScheduler {
   private readonly states = new Map<Committable, "waiting" | "running" | "again">();
   private inFlight = 0;
   private idleListeners: (() => void)[] = [];
+  /** How long commits take, milliseconds. */
+  readonly times = new Histogram();
 
-  constructor(private readonly maxInFlight: number) {
+  constructor(private readonly clock: Clock, private readonly maxInFlight: number) {
     assert(maxInFlight > 0, "at least one sync can be in flight");
   }
 
@@ -67,7 +71,9 @@ export class CommitScheduler {
   private async run(log: Committable): Promise<void> {
     // What else is appended in this turn of the event loop goes along.
     await null;
+    const startMs = this.clock.monotonicMs();
     await log.commit();
+    this.times.record(this.clock.monotonicMs() - startMs);
     this.inFlight--;
     const again = this.states.get(log) === "again";
     this.states.delete(log);

@@ -17,6 +17,7 @@
 import { BufferPool } from "../core/buffer-pool.ts";
 import type { DiskLock, Timer } from "../core/io.ts";
 import { DiskError } from "../core/io.ts";
+import type { Histogram } from "../core/histogram.ts";
 import type { Logger } from "../core/logger.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { Checkpoints } from "./checkpoints.ts";
@@ -118,7 +119,7 @@ export class DataDir {
       codecs: options.codecs,
       files,
       buffers: new BufferPool(READ_BYTES_KEPT),
-      scheduler: new CommitScheduler(this.limits.syncsInFlight),
+      scheduler: new CommitScheduler(io.clock, this.limits.syncsInFlight),
       keyIndexing: new KeyIndexing(io.clock, this.limits.keyIndex),
       retentionByAppendTime: options.retentionByAppendTime === true,
       cutsDamage: options.cutsDamage === true,
@@ -219,6 +220,11 @@ export class DataDir {
   /** All logs. */
   logs(): Iterable<PartitionLog> {
     return this.byName.values();
+  }
+
+  /** How long its syncs take, milliseconds. */
+  get syncTimes(): Histogram {
+    return this.context.scheduler.times;
   }
 
   /** How many logs there are. */

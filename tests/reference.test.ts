@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { metricsMarkdown } from "../scripts/reference/metrics.ts";
 import { manPages } from "../scripts/reference/man.ts";
 import { commandsMarkdown } from "../scripts/reference/markdown.ts";
 import { referencePages } from "../scripts/reference/pages.ts";
@@ -28,6 +29,12 @@ test("docs/commands.md is what the commands say: make docs", () => {
   const written = readFileSync(join(import.meta.dir, "../docs/commands.md"), "utf8");
   const normal = (text: string) => text.replace(/\\/g, "").replace(/\s+/g, " ").trim();
   expect(normal(written)).toBe(normal(commandsMarkdown(pages)));
+});
+
+test("docs/metrics.md is what the registry says: make docs", () => {
+  const written = readFileSync(join(import.meta.dir, "../docs/metrics.md"), "utf8");
+  const normal = (text: string) => text.replace(/\\/g, "").replace(/\s+/g, " ").trim();
+  expect(normal(written)).toBe(normal(metricsMarkdown()));
 });
 
 test.skipIf(Bun.which("groff") === null)("man pages are what groff expects, whole", async () => {

@@ -2,6 +2,7 @@
  * What handlers see of a controller that is no broker: who it is, the metadata and their changes. What only
  * a broker has is not there, and none of the handlers that it serves asks for it (`controller-node.ts`).
  */
+import { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { assert } from "../../core/assert.ts";
 import { ConnectionError } from "../../core/connection-error.ts";
 import type { Authorizer } from "../authorizer.ts";
@@ -64,6 +65,7 @@ export function controllerServices(parts: ControllerParts): Broker {
     cluster,
     changes: controller,
     controllerId: nodeId,
+    metrics: new BrokerMetrics(),
     dev: null,
     get features() {
       return featuresInForce(metadata.image);

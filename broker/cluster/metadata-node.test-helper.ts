@@ -2,6 +2,7 @@
  * Nodes of a cluster as far as metadata go, on the hosts of the simulator: the log and the election in a
  * simulated etcd, a controller, a follower, a server that answers what is asked of the controller.
  */
+import { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { etcdControllerElection, openEtcdMetadataLog } from "../../cluster/etcd/open-etcd.ts";
 import type { EtcdControllerElection } from "../../cluster/etcd/etcd-controller-election.ts";
 import type { EtcdMetadataLog } from "../../cluster/etcd/etcd-metadata-log.ts";
@@ -171,6 +172,7 @@ export class MetadataNode {
       metadata,
       controller,
       cluster: cluster as ClusterServices,
+      metrics: new BrokerMetrics(),
       quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),
       features: [],
       stopping,
@@ -269,6 +271,7 @@ async function serve(broker: Broker, bind: HostPort): Promise<void> {
   const router = new RequestRouter(broker);
   await Server.start({
     network: io.network,
+    metrics: broker.metrics.network,
     rates: new ConnectionRates({
       clock: io.clock,
       quotas: () => broker.metadata.image.quotas,

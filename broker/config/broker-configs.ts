@@ -411,6 +411,9 @@ export const KSTREAM_BROKER_CONFIGS = {
   // How long a deleted topic can be restored (0: not at all), and what all of them may take on disk.
   "kstream.trash.ms": longConfig("86400000", atLeast(0), "MEDIUM"),
   "kstream.trash.bytes": longConfig("10737418240", atLeast(0), "MEDIUM"),
+  // How many topics, and pairs of group and topic, `/metrics` shows by name; the rest is summed up.
+  "kstream.metrics.topics.max": intConfig("500", between(0, 100_000), "LOW"),
+  "kstream.metrics.groups.max": intConfig("1000", between(0, 100_000), "LOW"),
   // Kafka documents these two with its authorizer, not among the configs.
   "super.users": stringConfig("", nonNullString, "MEDIUM"),
   "allow.everyone.if.no.acl.found": booleanConfig("false", null, "MEDIUM"),

@@ -184,6 +184,11 @@ function respond(
   const responses: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = [];
   for (const entry of entries) {
     const changed = noteSent(entry);
+    const traffic = entry.partition?.traffic;
+    if (traffic !== undefined && entry.records.length > 0) {
+      if (follower === null) traffic.fetchedBytes += entry.records.length;
+      else traffic.servedBytes += entry.records.length;
+    }
     if (plan.kind === "incremental") {
       if (!changed) continue;
       if (entry.records.length > 0) plan.session.rotate(entry.session);

@@ -1,4 +1,5 @@
 /** A broker's services on a virtual clock and a faulty disk, asked through its handlers. */
+import { BrokerMetrics } from "../../broker/metrics/broker-metrics.ts";
 import { drainMicrotasks } from "bun:jsc";
 import { allowAll, ANONYMOUS } from "../../broker/authorizer.ts";
 import type { Broker } from "../../broker/broker.ts";
@@ -89,6 +90,7 @@ export class BrokerWorld {
       config,
       authorizer: allowAll,
       cluster: null,
+      metrics: new BrokerMetrics(),
       nodeId: this.services.dataDirs.nodeId,
       stopping: new AbortController().signal,
     };

@@ -3,6 +3,7 @@
  * metadata and how they spread are the real ones, over hosts, a network and an etcd that are simulated.
  * No partition is hosted. What a node computes takes it as long as it took this machine.
  */
+import { BrokerMetrics } from "../../broker/metrics/broker-metrics.ts";
 import { etcdControllerElection, openEtcdMetadataLog } from "../../cluster/etcd/open-etcd.ts";
 import { newPartition } from "../../cluster/controller/partition-change.ts";
 import { isActive, type MetadataDelta, topicRecords } from "../../cluster/metadata-image.ts";
@@ -253,6 +254,7 @@ export class ScaleNode {
       apis: new ApiTable([...handlers, ...clusterHandlers]),
       cluster: cluster as ClusterServices,
       quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),
+      metrics: new BrokerMetrics(),
       features: [],
       dev: null,
     }, this.address);
@@ -274,6 +276,7 @@ async function serve(parts: Partial<Broker>, bind: HostPort): Promise<void> {
   const router = new RequestRouter(broker);
   await Server.start({
     network: io.network,
+    metrics: broker.metrics.network,
     rates: new ConnectionRates({
       clock: io.clock,
       quotas: () => broker.metadata.image.quotas,

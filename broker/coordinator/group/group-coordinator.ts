@@ -26,7 +26,8 @@ import type { ConsumerGroupConfig, GroupConfig, StreamsGroupConfig } from "./gro
 import { groupRecordCodec } from "./group-codec.ts";
 import type { GroupRecord } from "./group-records.ts";
 import type { GroupDescription } from "./classic/classic-groups.ts";
-import type { Topics, TopicsChange } from "./group.ts";
+import type { Group, Topics, TopicsChange } from "./group.ts";
+import type { GroupOffsets } from "./offsets/group-offsets.ts";
 import { type GroupListing, GroupShard } from "./group-shard.ts";
 import type { JoinRequest } from "./classic/join.ts";
 import type {
@@ -284,6 +285,13 @@ export class GroupCoordinator {
       else if (outcome.error !== Errors.NOT_COORDINATOR) return outcome;
     }
     return { ok: true, value: groups };
+  }
+
+  /** Shows all groups that are coordinated here with what they have committed, committed by the log or not. */
+  visit(look: (group: Group, offsets: GroupOffsets) => void): void {
+    for (const partition of this.#runtime.partitions()) {
+      this.#runtime.now(partition, (shard) => shard.visit(look));
+    }
   }
 
   /** A group, undefined if there is none of that id. */

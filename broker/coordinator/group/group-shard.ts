@@ -218,6 +218,11 @@ export class GroupShard implements CoordinatorShard<GroupRecord> {
     }));
   }
 
+  /** Shows every group. */
+  visit(look: (group: Group, offsets: GroupOffsets) => void): void {
+    for (const group of this.#context.groups.values()) look(group, this.offsets);
+  }
+
   /** Removes the groups that are empty, with their offsets. */
   deleteGroups(
     groupIds: readonly string[],

@@ -18,6 +18,7 @@ import type { TransactionConfig } from "./transaction-config.ts";
 import {
   type TransactionRecord,
   transactionRecordCodec,
+  type TransactionState,
   type TransactionValue,
   type TxnPartitions,
 } from "./transaction-records.ts";
@@ -241,6 +242,19 @@ export class TransactionCoordinator {
       else if (outcome.error !== Errors.NOT_COORDINATOR) return outcome;
     }
     return { ok: true, value: all };
+  }
+
+  /** How many ids are coordinated here, by the state of their transactions. */
+  countByState(): ReadonlyMap<TransactionState, number> {
+    const counts = new Map<TransactionState, number>();
+    for (const partition of this.#runtime.partitions()) {
+      this.#runtime.now(partition, (shard) => {
+        for (const [, { state }] of shard.entries()) {
+          counts.set(state, (counts.get(state) ?? 0) + 1);
+        }
+      });
+    }
+    return counts;
   }
 
   /** Whether a decided transaction waits for its markers. */

@@ -1,0 +1,47 @@
+/**
+ * `GET /metrics`: what the broker counts, for Prometheus, as text 0.0.4 or OpenMetrics by Accept;
+ * `?aliases=1` adds the names of other exporters. `GET /metrics/detail`: each partition, each partition
+ * of each group. `docs/metrics.md` lists the names.
+ */
+import { type Clock, sleep } from "../../core/io.ts";
+import type { Routes } from "../app.ts";
+import { DETAIL_METRICS } from "../metrics/detail.ts";
+import { ALIASES, DETAIL_ALIASES } from "../metrics/aliases.ts";
+import { METRICS } from "../metrics/registry.ts";
+import { Scraper } from "../metrics/scrape.ts";
+import { metricsText, TEXT_FORMATS, textFormatFor } from "../metrics/text.ts";
+
+/** Characters of text that are made in one turn of the event loop. */
+const PIECE_CHARS = 64 * 1024;
+
+export const metricRoutes: Routes = (app, { broker, version }) => {
+  const scraper = new Scraper(broker, version);
+  broker.stopping.addEventListener("abort", () => scraper.close(), { once: true });
+  app.get("/metrics", async ({ req, body }) => {
+    const format = textFormatFor(req.header("accept") ?? "");
+    const families = req.query("aliases") === "1" ? [...METRICS, ...ALIASES] : METRICS;
+    const text = [...metricsText(families, await scraper.scrape(), format)].join("");
+    return body(text, 200, { "content-type": TEXT_FORMATS[format] });
+  });
+  app.get("/metrics/detail", async ({ req, body }) => {
+    const format = textFormatFor(req.header("accept") ?? "");
+    const families = req.query("aliases") === "1"
+      ? [...DETAIL_METRICS, ...DETAIL_ALIASES]
+      : DETAIL_METRICS;
+    const pieces = metricsText(families, await scraper.scrape(true), format, PIECE_CHARS);
+    return body(streamOf(pieces, broker.io.clock), 200, { "content-type": TEXT_FORMATS[format] });
+  });
+};
+
+/** One piece as the reader takes it. */
+function streamOf(pieces: Iterator<string>, clock: Clock): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(encoder.encode(value));
+      await sleep(clock, 0);
+    },
+  });
+}

@@ -23,7 +23,7 @@ import type {
 
 /** What it is made of. */
 export interface ShareGroupCoordinatorOptions {
-  readonly groups: GroupCoordinator;
+  readonly groups: Pick<GroupCoordinator, "run" | "fetchOffsets" | "shareHeartbeatIntervalMs">;
   readonly persister: SharePersister;
   /** The offsets of the group have changed or it is gone: nobody goes on with what is in memory. */
   readonly forgetGroup: (groupId: string) => void;
@@ -95,7 +95,10 @@ export class ShareGroupCoordinator {
     return this.#options.persister.summary(key);
   }
 
-  /** Sets start offsets of an empty group; a group that is not there is made. */
+  /**
+   * Sets start offsets of an empty group; a group that is not there is made. If the group cannot note
+   * that it was done, the next member may have a partition begin elsewhere, so that counts as an error.
+   */
   async alterOffsets(
     groupId: string,
     offsets: ReadonlyMap<string, readonly PartitionOffset[]>,
@@ -118,8 +121,17 @@ export class ShareGroupCoordinator {
         startOffset,
       ),
     }));
-    await this.#endInitialization(begun.value, answers);
-    return accept(answers);
+    // Somebody who is no member any more may have had it read again meanwhile.
+    this.#options.forgetGroup(groupId);
+    const done = new Map(
+      [...answers].flatMap(([topicId, ofTopic]) => {
+        const ofThese = ofTopic.filter(({ errorCode }) => errorCode === Errors.NONE);
+        if (ofThese.length === 0) return [];
+        return [[topicId, new Set(ofThese.map(({ partition }) => partition))] as const];
+      }),
+    );
+    const ended = await this.#endInitialization(begun.value, done);
+    return ended.ok ? accept(answers) : refuse(ended.error, errorName(ended.error));
   }
 
   /** Forgets the offsets of an empty group in these topics; tells of those that it had. */
@@ -179,23 +191,19 @@ export class ShareGroupCoordinator {
       partition,
       ...await persister.initialize({ groupId, topicId, partition }, stateEpoch, -1),
     }));
-    return await this.#endInitialization(initialization, answers);
-  }
-
-  /** Partitions of which one has failed are tried again as a whole, with the next heartbeat. */
-  async #endInitialization(
-    initialization: Initialization,
-    answers: ReadonlyMap<string, readonly PartitionOutcome[]>,
-  ): Promise<boolean> {
+    // Partitions of which one has failed are tried again as a whole, with the next heartbeat.
     const isDone = [...answers.values()].every((ofTopic) =>
       ofTopic.every(({ errorCode }) => errorCode === Errors.NONE)
     );
-    const { groupId } = initialization;
-    const ended = await this.#options.groups.run(
-      groupId,
-      (shard) => shard.share.endInitialization(initialization, isDone),
-    );
+    const ended = await this.#endInitialization(initialization, isDone ? partitions : new Map());
     return ended.ok && isDone;
+  }
+
+  #endInitialization(initialization: Initialization, done: PartitionsById) {
+    return this.#options.groups.run(
+      initialization.groupId,
+      (shard) => shard.share.endInitialization(initialization, done),
+    );
   }
 
   async #delete(

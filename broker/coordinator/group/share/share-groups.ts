@@ -175,12 +175,12 @@ export class ShareGroups implements GroupKindOperations<ShareGroupRecord> {
 
   // ---- What the share coordinator knows.
 
-  /** The initialization that a heartbeat or new offsets asked for has ended. */
-  endInitialization({ groupId, partitions }: Initialization, isDone: boolean): Step {
+  /** The initialization that a heartbeat or new offsets asked for has ended; `done`: well for these. */
+  endInitialization({ groupId, partitions }: Initialization, done: PartitionsById): Step {
     const group = this.find(groupId);
     if (group === undefined) return NO_STEP;
     for (const topicId of partitions.keys()) this.#parts.attempts.delete(`${groupId}:${topicId}`);
-    const known = group.known.end(partitions, isDone);
+    const known = group.known.end(done, true).end(partitions, false);
     return { records: [knownRecord(groupId, known)], response: undefined };
   }
 
@@ -193,7 +193,12 @@ export class ShareGroups implements GroupKindOperations<ShareGroupRecord> {
     }
     const group = known ?? new ShareGroup(groupId);
     if (group.members.size > 0) return no(refuse(Errors.NON_EMPTY_GROUP, NOT_EMPTY));
-    const { topics } = this.#context;
+    const { clock, config, topics } = this.#context;
+    // A member that joins meanwhile must not have them begin where the configuration says.
+    const untilMs = clock.monotonicMs() + config.share.initializeRetryIntervalMs;
+    for (const topicId of partitions.keys()) {
+      this.#parts.attempts.set(`${groupId}:${topicId}`, untilMs);
+    }
     const hash = group.hashOf(group.subscribedTopics, topics);
     const stateEpoch = group.groupEpoch + 1;
     const next = group.known.begin(partitions, (topicId) => topics.byId(topicId)?.name ?? "");

@@ -36,7 +36,11 @@ export async function startTestApp(
       configs: [...configs[name] ?? []],
     })),
   });
-  const services = adminServices(running, () => Promise.reject(new Error("no pages here")));
+  const services = adminServices(
+    running,
+    () => Promise.reject(new Error("no pages here")),
+    "1.2.3",
+  );
   const app = adminApp(services, "127.0.0.1", null);
   return {
     running,

@@ -109,6 +109,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./dev.ts")).devCommand(),
   },
   {
+    name: "generate",
+    summary: "print a dashboard for Grafana, and alerting rules for Prometheus",
+    load: async () => (await import("./generate.ts")).generateCommand(),
+  },
+  {
     name: "profile",
     summary: "keep clusters by name: where they are, how to get in, defaults",
     load: async () => (await import("./profile.ts")).profileCommand(),

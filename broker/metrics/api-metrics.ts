@@ -45,7 +45,7 @@ export class ApiMetrics {
 
   /** Whether the clock is to be read once more for the present request, which waits. */
   get samplesLocal(): boolean {
-    return this.started % LOCAL_SAMPLING === 0;
+    return this.started % LOCAL_SAMPLING === 1;
   }
 }
 

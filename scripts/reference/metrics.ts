@@ -26,6 +26,9 @@ scrape_configs:
       - targets: ["127.0.0.1:8080"]
 \`\`\`
 
+\`kstream generate dashboard\` prints a dashboard for Grafana, \`kstream generate alerts\` rules for
+Prometheus; both are made from these names.
+
 Times of requests are made of what the broker reads off the clock anyway. Bun tells nothing of garbage
 collections: their pauses are in \`kstream_event_loop_delay_seconds\`.
 `;

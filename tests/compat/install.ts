@@ -109,6 +109,17 @@ export async function needEtcd(): Promise<string | null> {
   return existsSync(ETCD) ? null : await unpackDebian("etcd-server", "etcd", () => ETCD);
 }
 
+const PROMETHEUS_DIR = join(CACHE, "prometheus");
+/** Prometheus and its tool: the system's, or those of Debian's package unpacked into the cache. */
+export const PROMETHEUS = Bun.which("prometheus") ?? join(PROMETHEUS_DIR, "usr/bin/prometheus");
+export const PROMTOOL = Bun.which("promtool") ?? join(PROMETHEUS_DIR, "usr/bin/promtool");
+
+/** Prometheus. Its package is only unpacked, so that no service of it starts. */
+export async function needPrometheus(): Promise<string | null> {
+  if (existsSync(PROMETHEUS) && existsSync(PROMTOOL)) return null;
+  return await unpackDebian("prometheus", "prometheus", () => PROMTOOL);
+}
+
 /** A library that gives a program another clock (libfaketime); null as long as it is not there. */
 export function faketimeLibrary(): string | null {
   const cwd = join(CACHE, "faketime");

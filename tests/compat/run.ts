@@ -21,6 +21,7 @@ import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kafkaStreams } from "./suites/kafka-streams.ts";
 import { kcat } from "./suites/kcat.ts";
 import { npmPackage } from "./suites/npm-package.ts";
+import { prometheus } from "./suites/prometheus.ts";
 import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { security } from "./suites/security.ts";
@@ -59,6 +60,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   tlsListeners,
   npmPackage,
   etcd,
+  prometheus,
 ];
 
 async function firstReason(suite: CompatSuite): Promise<string | null> {

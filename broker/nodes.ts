@@ -70,11 +70,22 @@ export function offlineReplicas(
   return replicas.every(isLive) ? [] : replicas.filter((id) => !isLive(id));
 }
 
-/** Why clients of this listener cannot reach a partition's leader, or NONE. */
-export function leaderError(context: ArrivalContext, broker: Here, leader: number): ErrorCode {
-  if (leader === broker.nodeId) return Errors.NONE;
+/**
+ * A partition's leader where clients of this listener can reach it, else −1 and why not: no answer
+ * names a leader whose address is not in it (`KRaftMetadataCache.partitionMetadata`).
+ */
+export function reachableLeader(
+  context: ArrivalContext,
+  broker: Here,
+  leader: number,
+): { readonly leaderId: number; readonly errorCode: ErrorCode } {
+  const found = { leaderId: leader, errorCode: Errors.NONE };
+  if (leader === broker.nodeId) return found;
   const node = leader < 0 ? null : findNode(context, broker, leader);
-  if (node !== null && !node.isFenced) return Errors.NONE;
+  if (node !== null && !node.isFenced) return found;
   const isThere = node === null && broker.metadata.image.brokers.has(leader);
-  return isThere ? Errors.LISTENER_NOT_FOUND : Errors.LEADER_NOT_AVAILABLE;
+  return {
+    leaderId: -1,
+    errorCode: isThere ? Errors.LISTENER_NOT_FOUND : Errors.LEADER_NOT_AVAILABLE,
+  };
 }

@@ -19,7 +19,7 @@ import type { TopicImage } from "../../cluster/metadata-image.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED, CLUSTER_NAME } from "../authorizer.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { leaderError, liveNodes, offlineReplicas } from "../nodes.ts";
+import { liveNodes, offlineReplicas, reachableLeader } from "../nodes.ts";
 import { operationsIfAsked, type RequestContext } from "../request-context.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 
@@ -183,9 +183,8 @@ function described(
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.map((partition, partitionIndex) => ({
-      errorCode: leaderError(context, broker, partition.leader),
+      ...reachableLeader(context, broker, partition.leader),
       partitionIndex,
-      leaderId: partition.leader,
       leaderEpoch: partition.leaderEpoch,
       replicaNodes: partition.replicas,
       isrNodes: partition.isr,

@@ -10,7 +10,7 @@ import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts
 import type { TopicImage } from "../../cluster/metadata-image.ts";
 import type { Broker } from "../broker.ts";
 import type { Handler } from "../handler.ts";
-import { leaderError, offlineReplicas } from "../nodes.ts";
+import { offlineReplicas, reachableLeader } from "../nodes.ts";
 import type { RequestContext } from "../request-context.ts";
 import { isInternalTopic, topicNameProblem } from "../topic-names.ts";
 
@@ -113,9 +113,8 @@ function described(
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
     partitions: topic.partitions.slice(first, end).map((partition, index) => ({
-      errorCode: leaderError(context, broker, partition.leader),
+      ...reachableLeader(context, broker, partition.leader),
       partitionIndex: first + index,
-      leaderId: partition.leader,
       leaderEpoch: partition.leaderEpoch,
       replicaNodes: partition.replicas,
       isrNodes: partition.isr,

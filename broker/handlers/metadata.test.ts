@@ -1,12 +1,15 @@
 /** Metadata, DescribeCluster, DescribeTopicPartitions, InitProducerId: through the handlers. */
 import { describe, expect, test } from "bun:test";
 import { errorName, Errors } from "../../core/errors.ts";
+import { newPartition } from "../../cluster/controller/partition-change.ts";
+import { topicRecords } from "../../cluster/metadata-image.ts";
 import { AUTHORIZED_OPERATIONS_OMITTED } from "../authorizer.ts";
 import {
   allowAllBut,
   type MetadataBroker,
   metadataBroker,
 } from "../metadata-broker.test-helper.ts";
+import { accept } from "../outcome.ts";
 import { metadataHandler } from "./03-metadata.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
@@ -42,6 +45,34 @@ describe("Metadata", () => {
         expect(response.topics[0]?.topicId).toBe(broker.metadata.topic("t")?.id ?? "");
       }
     }
+  });
+
+  test("names no leader whose address clients of the listener cannot be told", async () => {
+    const { call, broker } = await withTopics();
+    const other = {
+      ...{ type: "broker", version: 1, brokerId: 2, incarnationId: "", epoch: 5 } as const,
+      ...{ rack: null, host: "", features: [] },
+    };
+    const endpoint = { name: "ELSEWHERE", host: "10.0.0.2", port: 9092, securityProtocol: 0 };
+    const here = { ...endpoint, name: "PLAINTEXT" };
+    const partitions = [newPartition([2], () => true)];
+    const topic = { name: "t", id: "AAAAAAAAAAAAAAAAAAAAEQ", partitions, configs: new Map() };
+    const leaders = async (state: "active" | "fenced", endpoints: (typeof endpoint)[]) => {
+      const registered = { ...other, state, endpoints };
+      await broker.controller.change(1, (_, image = broker.metadata.image) => ({
+        records: [registered, ...image.topics.has("t") ? [] : topicRecords(topic)],
+        outcomes: [accept(null)],
+      }));
+      const { topics } = await call(metadataHandler, 13, { topics: [{ name: "t" }] });
+      const described = await call(describeTopicPartitionsHandler, 0, { topics: [{ name: "t" }] });
+      return [topics[0]?.partitions[0], described.topics[0]?.partitions[0]]
+        .map((found) => `${found?.leaderId} ${errorName(found?.errorCode ?? 0)}`);
+    };
+    expect(await leaders("active", [here])).toEqual(["2 NONE", "2 NONE"]);
+    expect(await leaders("active", [endpoint]))
+      .toEqual(["-1 LISTENER_NOT_FOUND", "-1 LISTENER_NOT_FOUND"]);
+    expect(await leaders("fenced", [here]))
+      .toEqual(["-1 LEADER_NOT_AVAILABLE", "-1 LEADER_NOT_AVAILABLE"]);
   });
 
   test("lists all topics for null, in version 0 for an empty list, else none", async () => {

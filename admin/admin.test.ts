@@ -70,7 +70,7 @@ test("what is not there is a problem in RFC 9457's form", async () => {
     status: 404,
     type: "application/problem+json",
     body: {
-      type: "about:blank",
+      type: "/problems/not-found",
       title: "not found",
       status: 404,
       detail: "there is nothing at GET /v1/nothing",

@@ -1,26 +1,30 @@
 /**
- * The admin API as a Hono app: what is no Kafka API. Errors are problem details (RFC 9457), bodies
- * are JSON. A part of the API is a file in `routes/` that adds its routes, listed in `ROUTES`.
+ * The admin API as a Hono app: what is no Kafka API, and the cluster for people, scripts and pages.
+ * Errors are problem details (RFC 9457), bodies are JSON. A part of the API is a file in `routes/`; what
+ * it describes is in `/openapi.json` (`openapi.ts`).
  */
-import { type Context, Hono } from "hono";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context, Hono } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
 import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
+import { adminApi } from "./api.ts";
 import type { Authentication } from "./authentication.ts";
+import { etags } from "./etag.ts";
 import { refusal } from "./guard.ts";
+import { idempotency } from "./idempotency.ts";
+import { kafkaProblem } from "./kafka-problem.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
 import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
-import { memberRoutes } from "./routes/members.ts";
-import { clientRoutes } from "./routes/clients.ts";
-import { devRoutes } from "./routes/dev.ts";
+import { documentRoutes } from "./routes/document.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { recordRoutes } from "./routes/records.ts";
 import { metricRoutes } from "./routes/metrics.ts";
-import { trashRoutes } from "./routes/trash.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
 
 /** What a request comes with, and what the app adds before a route sees it. */
@@ -40,16 +44,12 @@ export type AdminApp = Hono<AdminEnv>;
 
 export type { AdminServices } from "./services.ts";
 
-/** Adds the routes of one part of the API. */
+/** Adds the routes of one part of the API, of those that have other forms than JSON. */
 export type Routes = (app: AdminApp, services: AdminServices) => void;
 
 const ROUTES: readonly Routes[] = [
   healthRoutes,
-  clientRoutes,
-  devRoutes,
-  trashRoutes,
   keyRoutes,
-  memberRoutes,
   metricRoutes,
   uiRoutes,
   recordRoutes,
@@ -71,13 +71,14 @@ export function adminApp(
   services: AdminServices,
   ownName: string,
   authentication: Authentication | null,
-): AdminApp {
-  const app: AdminApp = new Hono();
+) {
+  const app = new OpenAPIHono<AdminEnv>();
+  const { broker } = services;
   const enter = async ({ req }: Context<AdminEnv>): Promise<Principal | Problem> => {
     const problem = refusal(req.raw, ownName);
     if (problem !== null) return problem;
     const isProbe = HEALTH_PATHS.includes(req.path);
-    if (services.broker.stopping.aborted && !isProbe) {
+    if (broker.stopping.aborted && !isProbe) {
       return new Problem(503, "stopping", "the broker is stopping");
     }
     if (authentication === null || isProbe) return ANONYMOUS;
@@ -100,15 +101,19 @@ export function adminApp(
     const { method, path } = context.req;
     return streamsBody(method, path) ? await next() : await bounded(context, next);
   });
+  app.use("/v1/*", etags, idempotency(broker.io.clock));
+  app.use("/kafka/*", etags, idempotency(broker.io.clock));
+  app.route("/", adminApi(services));
+  documentRoutes(app, services);
   for (const add of ROUTES) add(app, services);
   app.notFound(({ req }) => {
     const what = `there is nothing at ${req.method} ${req.path.slice(0, 200)}`;
     return new Problem(404, "not found", what).response();
   });
   app.onError((error) => {
-    if (error instanceof Problem) return error.response();
-    if (error instanceof OperatorError) return Problem.of(error).response();
-    services.broker.logger.error("an admin request failed by an internal error", {
+    const problem = problemOf(error);
+    if (problem !== null) return problem.response();
+    broker.logger.error("an admin request failed by an internal error", {
       stack: error.stack ?? error.message,
     });
     return new Problem(500, "internal error", "the broker's log says more: please report")
@@ -125,4 +130,19 @@ function challenge(problem: Problem): Response {
   }
   if (problem.status === 429) response.headers.set("retry-after", "1");
   return response;
+}
+
+/** What an error says to who has asked; null: it is a bug. */
+function problemOf(error: Error): Problem | null {
+  if (error instanceof Problem) return error;
+  if (error instanceof OperatorError) return Problem.of(error);
+  // What Hono itself refuses: bodies that are no JSON.
+  if (error instanceof HTTPException && error.status < 500) {
+    return new Problem(
+      error.status,
+      "bad request body",
+      `the request is refused: ${error.message}`,
+    );
+  }
+  return kafkaProblem(error);
 }

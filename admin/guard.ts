@@ -6,14 +6,17 @@
  * - DNS rebinding: a page whose name was made to resolve to 127.0.0.1 sends its own name as Host.
  *   Only addresses, `localhost` and the name that `--admin` gives are taken.
  * - Cross-site requests: browsers name the page in Origin and Sec-Fetch-Site. What changes something
- *   has to be `application/json` besides, which no form can send. Links from elsewhere may open our
- *   pages, which hold nothing before they have asked for it themselves. Records have many types: but
- *   each POST of a form names its Origin (Fetch standard), and each PUT of a page is asked for first.
+ *   has to be `application/json` besides, or have a header of our own: no form can send either. Links
+ *   from elsewhere may open our pages, which hold nothing before they have asked for it themselves.
+ *   Records have many types: but each POST of a form names its Origin (Fetch standard), and each PUT of a
+ *   page is asked for first.
  */
 import { isIpAddress } from "../core/ip-address.ts";
 import { Problem } from "./problem.ts";
 import { streamsBody } from "./streams.ts";
 
+/** With any value: no form can send it, and no page of another site may. */
+const REQUEST_HEADER = "X-Kstream-Request";
 /** Methods that change nothing. */
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
@@ -42,11 +45,11 @@ export function refusal(request: Request, ownName: string): Problem | null {
   if (SAFE_METHODS.includes(request.method)) return null;
   if (streamsBody(request.method, new URL(request.url).pathname)) return null;
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
-  if (type === "application/json") return null;
+  if (type === "application/json" || request.headers.has(REQUEST_HEADER)) return null;
   return new Problem(
     415,
     "wrong content type",
-    "what changes something is sent as application/json",
+    `what changes something is sent as application/json, or with a header ${REQUEST_HEADER}: 1`,
   );
 }
 

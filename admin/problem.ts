@@ -2,6 +2,16 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { OperatorError } from "../core/operator-error.ts";
 
+/** What a problem may say beyond its words. */
+export interface ProblemMore {
+  /** Kafka's name of the error, `UNKNOWN_TOPIC_OR_PARTITION`. */
+  readonly error?: string;
+  /** What of the request is wrong, each with its place: `configs[0].name`, `?limit`. */
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  /** Header fields of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** What went wrong with a request: thrown by routes, answered by the app. */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -11,6 +21,7 @@ export class Problem extends Error {
     readonly title: string,
     /** What, why, and what to do about it. */
     readonly detail: string,
+    readonly more: ProblemMore = {},
   ) {
     super(detail);
   }
@@ -20,11 +31,17 @@ export class Problem extends Error {
     return new Problem(error.exitCode === 2 ? 400 : 409, "refused", error.message);
   }
 
+  /** What programs tell kinds of problems by: `/problems/not-found`. */
+  get type(): string {
+    return `/problems/${this.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
+  }
+
   response(): Response {
-    const { status, title, detail } = this;
+    const { type, status, title, detail } = this;
+    const { error, errors, headers } = this.more;
     return new Response(
-      JSON.stringify({ type: "about:blank", title, status, detail }, null, 2) + "\n",
-      { status, headers: { "content-type": "application/problem+json" } },
+      JSON.stringify({ type, title, status, detail, error, errors }, null, 2) + "\n",
+      { status, headers: { "content-type": "application/problem+json", ...headers } },
     );
   }
 }

@@ -34,7 +34,7 @@ export interface AdminServices {
 export function adminServices(
   running: AdminSource,
   loadPages: LoadPages,
-  version: string,
+  version = "",
 ): AdminServices {
   const own = new OwnClients(running);
   return {

@@ -1,56 +1,130 @@
-/**
- * Purges, and `/v1/trash`: deleted topics and purged records that can come back.
- *
- * - `POST /v1/topics/TOPIC/purge`: deletes all records, with `{"partitions": [0, 2]}` of these alone;
- *   with a `topicId` only if it is the topic's.
- * - `GET /v1/trash`: all, the latest first; `id` is what the others take.
- * - `POST /v1/trash/ID/restore`: restores one, a topic under another name with `{"as": "NAME"}`.
- * - `DELETE /v1/trash`, `DELETE /v1/trash/ID`: gives up all, or one.
- */
+/** Purges, and `/v1/trash`: deleted topics and purged records that can come back. */
 import type { Broker } from "../../broker/broker.ts";
 import { Errors } from "../../core/errors.ts";
 import type { TrashedRecords, TrashedTopic } from "../../broker/topic-trash.ts";
-import type { Routes } from "../app.ts";
-import { badBody, jsonBody } from "../body.ts";
+import { body, count, createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
 import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
 
-export const trashRoutes: Routes = (app, { broker }) => {
-  app.post("/v1/topics/:topic/purge", async (context) => {
-    const { partitions, topicId } = await jsonBody(context, ["partitions", "topicId"]);
-    return context.json(await purge(broker, context.req.param("topic"), topicId, partitions));
-  });
-  app.get("/v1/trash", (context) => {
-    const topics = [...broker.trash.list().map(viewOf), ...broker.trash.purged().map(purgeViewOf)];
-    return context.json({ topics: topics.sort((a, b) => b.deletedMs - a.deletedMs) });
-  });
-  app.post("/v1/trash/:id/restore", async (context) => {
-    const { as } = await jsonBody(context, ["as"]);
-    if (as !== undefined && typeof as !== "string") throw badBody("as is no name of a topic");
-    return context.json(await restore(broker, context.req.param("id"), as));
-  });
-  app.delete(
-    "/v1/trash",
-    async (context) => context.json({ removed: await broker.trash.empty(null) }),
-  );
-  app.delete("/v1/trash/:id", async (context) => {
-    const id = context.req.param("id");
-    const removed = await broker.trash.empty([id]);
-    if (removed === 0) throw notInTrash(id);
-    return context.json({ removed });
-  });
-};
+const OFFSETS = z.object({
+  partition: count,
+  startOffset: count,
+  endOffset: count.describe("where the partition begins since"),
+});
+const TRASHED = z.object({
+  kind: z.enum(["deleted", "purged"]),
+  id: z.string(),
+  topic: z.string(),
+  topicId: z.string(),
+  deletedMs: timeMs,
+  untilMs: timeMs.describe("after it this is gone for good, in milliseconds since 1970"),
+  sizeBytes: count,
+  partitions: count,
+  configs: z.record(z.string(), z.string()).optional(),
+  offsets: list(OFFSETS).optional(),
+}).openapi("Trashed");
+const PURGE_BODY = z.strictObject({
+  partitions: z.array(z.int(), "is no list of numbers").max(100_000).optional().describe(
+    "of these alone; else of all",
+  ),
+  topicId: z.string().optional().describe("only if it is the topic's"),
+});
+const PURGED = z.object({
+  topic: z.string(),
+  topicId: z.string(),
+  partitions: list(OFFSETS),
+}).openapi("Purged");
 
-async function purge(broker: Broker, name: string, topicId: unknown, partitions: unknown) {
-  const isList = Array.isArray(partitions) &&
-    partitions.every((each) => Number.isSafeInteger(each));
-  if (partitions !== undefined && !isList) throw badBody("partitions is no list of numbers");
+const tags = ["trash"];
+const PURGE = createRoute({
+  method: "post",
+  path: "/v1/topics/{topic}/purge",
+  operationId: "purgeTopic",
+  tags: ["topics"],
+  summary: "Delete all records of a topic; they can come back for a while",
+  request: { params: z.object({ topic: z.string() }), body: body(PURGE_BODY) },
+  responses: { 200: json(PURGED, "What is gone") },
+});
+const LIST = createRoute({
+  method: "get",
+  path: "/v1/trash",
+  operationId: "listTrash",
+  tags,
+  summary: "Deleted topics and purged records that can come back, the latest first",
+  responses: { 200: json(z.object({ topics: list(TRASHED) }), "All of them") },
+});
+const RESTORE = createRoute({
+  method: "post",
+  path: "/v1/trash/{id}/restore",
+  operationId: "restoreTrashed",
+  tags,
+  summary: "Bring back a deleted topic, or purged records",
+  request: {
+    params: z.object({ id: z.string() }),
+    body: body(z.strictObject({ as: z.string().optional().describe("another name for a topic") })),
+  },
+  responses: { 200: json(TRASHED, "What is back") },
+});
+const EMPTY = createRoute({
+  method: "delete",
+  path: "/v1/trash",
+  operationId: "emptyTrash",
+  tags,
+  summary: "Give up all that could come back",
+  responses: { 200: json(z.object({ removed: count }), "How many") },
+});
+const GIVE_UP = createRoute({
+  method: "delete",
+  path: "/v1/trash/{id}",
+  operationId: "deleteTrashed",
+  tags,
+  summary: "Give up one",
+  request: { params: z.object({ id: z.string() }) },
+  responses: { 200: json(z.object({ removed: count }), "It is gone") },
+});
+
+export function trashRoutes({ broker }: AdminServices) {
+  return newRoutes()
+    .openapi(PURGE, async (context) => {
+      const { partitions, topicId } = context.req.valid("json");
+      const { topic } = context.req.valid("param");
+      return context.json(await purge(broker, topic, topicId, partitions ?? null), 200);
+    })
+    .openapi(LIST, (context) => {
+      const topics = [
+        ...broker.trash.list().map(viewOf),
+        ...broker.trash.purged().map(purgeViewOf),
+      ].sort((a, b) => b.deletedMs - a.deletedMs);
+      return context.json({ topics }, 200);
+    })
+    .openapi(RESTORE, async (context) => {
+      const { id } = context.req.valid("param");
+      return context.json(await restore(broker, id, context.req.valid("json").as), 200);
+    })
+    .openapi(EMPTY, async (context) => {
+      return context.json({ removed: await broker.trash.empty(null) }, 200);
+    })
+    .openapi(GIVE_UP, async (context) => {
+      const { id } = context.req.valid("param");
+      const removed = await broker.trash.empty([id]);
+      if (removed === 0) throw notInTrash(id);
+      return context.json({ removed }, 200);
+    });
+}
+
+async function purge(
+  broker: Broker,
+  name: string,
+  topicId: string | undefined,
+  partitions: readonly number[] | null,
+) {
   const topic = broker.metadata.image.topics.get(name);
   if (topic === undefined || (topicId !== undefined && topicId !== topic.id)) {
-    const which = topicId === undefined ? "" : ` with the id ${String(topicId).slice(0, 40)}`;
+    const which = topicId === undefined ? "" : ` with the id ${topicId.slice(0, 40)}`;
     const detail = `this broker has no topic ${name.slice(0, 249)}${which}`;
     throw new Problem(404, "not found", detail);
   }
-  const outcome = await broker.trash.purge(topic, isList ? partitions : null);
+  const outcome = await broker.trash.purge(topic, partitions);
   if (!outcome.ok) {
     const status = outcome.error === Errors.UNKNOWN_TOPIC_OR_PARTITION ? 404 : 409;
     throw new Problem(status, "not purged", outcome.message);
@@ -62,7 +136,10 @@ async function restore(broker: Broker, id: string, as: string | undefined) {
   const purged = broker.trash.purged().find((one) => one.id === id);
   const topic = broker.trash.list().find((one) => one.id === id);
   if (purged !== undefined) {
-    if (as !== undefined) throw badBody("purged records come back to their topic alone");
+    if (as !== undefined) {
+      const detail = "the request body is refused: purged records come back to their topic alone";
+      throw new Problem(400, "bad request body", detail);
+    }
     const outcome = await broker.trash.restorePurged(id);
     if (!outcome.ok) throw notRestored(outcome.message);
     return purgeViewOf(purged);
@@ -87,7 +164,7 @@ function notInTrash(id: string): Problem {
 
 function viewOf({ name, id, deletedMs, untilMs, sizeBytes, partitions, configs }: TrashedTopic) {
   return {
-    kind: "deleted",
+    kind: "deleted" as const,
     id,
     topic: name,
     topicId: id,
@@ -103,7 +180,7 @@ function purgeViewOf(
   { id, name, topicId, purgedMs, untilMs, sizeBytes, partitions }: TrashedRecords,
 ) {
   return {
-    kind: "purged",
+    kind: "purged" as const,
     id,
     topic: name,
     topicId,

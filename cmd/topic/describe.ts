@@ -1,8 +1,11 @@
 import { Errors } from "../../core/errors.ts";
 import type { Admin, ConfigEntry } from "../../client/admin.ts";
-import { replicaSizes } from "../../client/admin/log-dirs.ts";
+import {
+  orNothing,
+  type PartitionFacts,
+  partitionFacts,
+} from "../../client/admin/partition-facts.ts";
 import type { PartitionMetadata, TopicMetadata } from "../../client/cluster.ts";
-import { KafkaError, TimeoutError } from "../../client/errors.ts";
 import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
@@ -15,18 +18,13 @@ export interface DescribeOptions extends AdminOptions {
 }
 
 /** A partition as `topic describe --json` shows it; null where it could not be learnt. */
-interface PartitionView {
+interface PartitionView extends PartitionFacts {
   readonly partition: number;
   readonly leader: number | null;
   readonly leaderEpoch: number;
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
   readonly offlineReplicas: readonly number[];
-  readonly startOffset: number | null;
-  /** Where consumers with read_committed end; before `endOffset` while transactions are open. */
-  readonly stableOffset: number | null;
-  readonly endOffset: number | null;
-  readonly sizeBytes: number | null;
 }
 
 /** A topic as `topic describe --json` shows it. */
@@ -79,10 +77,8 @@ async function findTopics(
 
 async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<TopicView[]> {
   if (topics.length === 0) return [];
-  const [offsets, stable, sizes, configs, inMemory] = await Promise.all([
-    readOffsets(admin, topics, ["earliest", "latest"], "read_uncommitted"),
-    readOffsets(admin, topics, ["latest"], "read_committed"),
-    readSizes(admin, topics),
+  const [factsAt, configs, inMemory] = await Promise.all([
+    partitionFacts(admin, topics),
     readConfigs(admin, topics),
     brokersInMemory(admin, topics),
   ]);
@@ -95,16 +91,10 @@ async function viewsOf(admin: Admin, topics: readonly TopicMetadata[]): Promise<
       durability: topic.partitions.some(({ leader }) => inMemory.has(leader))
         ? "memory"
         : entries.find(({ name }) => name === "kstream.durability")?.value ?? null,
-      partitions: topic.partitions.map((partition) => {
-        const key = `${topic.name}/${partition.partition}`;
-        return {
-          ...viewOf(partition),
-          startOffset: offsets.get(`${key}/earliest`) ?? null,
-          stableOffset: stable.get(`${key}/latest`) ?? null,
-          endOffset: offsets.get(`${key}/latest`) ?? null,
-          sizeBytes: sizes.get(key) ?? null,
-        };
-      }),
+      partitions: topic.partitions.map((partition) => ({
+        ...viewOf(partition),
+        ...factsAt(topic.name, partition.partition),
+      })),
       configs: entries
         .filter(({ source }) => source !== "default")
         .map(({ name, value, source }) => ({ name, value, source }))
@@ -122,49 +112,6 @@ function viewOf(partition: PartitionMetadata) {
     isr: partition.isr,
     offlineReplicas: partition.offlineReplicas,
   };
-}
-
-/** Offsets by `topic/partition/earliest` and `…/latest`. */
-async function readOffsets(
-  admin: Admin,
-  topics: readonly TopicMetadata[],
-  wanted: readonly ("earliest" | "latest")[],
-  isolationLevel: "read_uncommitted" | "read_committed",
-): Promise<Map<string, number>> {
-  const queries = topics.flatMap(({ name, partitions }) =>
-    partitions.filter(({ leader }) => leader >= 0).flatMap(({ partition }) =>
-      wanted.map((at) => ({ topic: name, partition, at }))
-    )
-  );
-  const answers = await orNothing(() => admin.listOffsets(queries, { isolationLevel }), []);
-  const found = new Map<string, number>();
-  answers.forEach(({ topic, partition, offset, error }, i) => {
-    if (error === null) found.set(`${topic}/${partition}/${queries[i]!.at}`, Number(offset));
-  });
-  return found;
-}
-
-/** What the leaders' replicas take on disk, by `topic/partition`. */
-async function readSizes(
-  admin: Admin,
-  topics: readonly TopicMetadata[],
-): Promise<Map<string, number>> {
-  const all = topics.flatMap(({ name, partitions }) =>
-    partitions.map(({ partition, leader }) => ({ topic: name, partition, leader }))
-  ).filter(({ leader }) => leader >= 0);
-  const found = new Map<string, number>();
-  await Promise.all([...Map.groupBy(all, ({ leader }) => leader)].map(async ([leader, led]) => {
-    const byTopic = [...Map.groupBy(led, ({ topic }) => topic)].map(([topic, list]) => ({
-      topic,
-      partitions: list.map(({ partition }) => partition),
-    }));
-    const sizes = await orNothing(() => replicaSizes(admin.cluster, leader, byTopic), null);
-    if (sizes === null) return;
-    // A partition that was never written to may have no folder yet.
-    for (const { topic, partition } of led) found.set(`${topic}/${partition}`, 0);
-    for (const size of sizes) found.set(`${size.topic}/${size.partition}`, size.sizeBytes);
-  }));
-  return found;
 }
 
 async function readConfigs(
@@ -198,16 +145,6 @@ async function brokersInMemory(
     if (storage?.value === "memory") found.add(leader);
   }));
   return found;
-}
-
-/** A refusal (no right to ask, an older broker) costs that part of the picture, not all of it. */
-async function orNothing<T>(ask: () => Promise<T>, nothing: T): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof KafkaError || error instanceof TimeoutError) return nothing;
-    throw error;
-  }
 }
 
 function format(view: TopicView): string {

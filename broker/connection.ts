@@ -20,6 +20,7 @@ import { ConnectionError } from "./connection-error.ts";
 import { describeBadStream } from "./bad-stream.ts";
 import { formatAddress, type ListenerInfo } from "./listeners.ts";
 import type { BudgetHolder, MemoryBudget } from "./memory-budget.ts";
+import type { SlowRequests } from "./metrics/slow-requests.ts";
 import type { ApiMetrics } from "./metrics/api-metrics.ts";
 import type { ClientSoftware, ConnectionState } from "./request-context.ts";
 
@@ -46,6 +47,8 @@ export interface ConnectionServices {
   /** Memory of large requests, used again. */
   readonly buffers: BufferPool;
   readonly limits: ConnectionLimits;
+  /** Gets what was slow; left out: nothing is. */
+  readonly slow?: SlowRequests | null;
   /** Reads a request's header; throws a `ConnectionError` for one that cannot be answered. */
   readonly parse: (frame: Uint8Array, connection: ConnectionState) => ParsedRequest;
   /** Called once, when the connection is gone. */
@@ -394,13 +397,29 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   }
 
   /** The request is done with; one without an answer takes the time that was last read. */
-  #count({ request: { metrics }, receivedMs, startedMs, localMs, waits }: UnderWay): void {
+  #count(
+    { request: { metrics }, heldBytes, receivedMs, startedMs, localMs, waits }: UnderWay,
+  ): void {
     const doneMs = this.#knownMs;
+    const totalMs = Math.max(0, doneMs - receivedMs);
+    const queueMs = Math.max(0, startedMs - receivedMs);
+    const busyMs = waits ? localMs : Math.max(0, doneMs - startedMs);
     metrics.finished++;
-    metrics.total.record(Math.max(0, doneMs - receivedMs));
-    metrics.queueMs += Math.max(0, startedMs - receivedMs);
-    if (!waits) metrics.busy(Math.max(0, doneMs - startedMs));
-    else if (localMs >= 0) metrics.busy(localMs);
+    metrics.total.record(totalMs);
+    metrics.queueMs += queueMs;
+    if (busyMs >= 0) metrics.busy(busyMs);
+    const { slow } = this.#services;
+    if (slow === null || slow === undefined || totalMs < slow.limitMs) return;
+    slow.note({
+      api: metrics.name,
+      clientId: this.activity.clientId,
+      connection: this.id,
+      peer: formatAddress(this.peerAddress),
+      totalMs,
+      queueMs,
+      localMs: busyMs,
+      requestBytes: heldBytes,
+    });
   }
 
   #free(bytes: number): void {

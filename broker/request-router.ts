@@ -191,6 +191,7 @@ export class RequestRouter {
       api: handler.api.name,
       version: context.apiVersion,
       clientId: context.clientId,
+      connection: context.connection.id,
       stack: error instanceof Error ? error.stack ?? error.message : String(error),
     });
     if (error instanceof AssertionError) this.#broker.onBug(error);

@@ -7,6 +7,7 @@ import { BufferPool } from "../core/buffer-pool.ts";
 import type { Broker } from "./broker.ts";
 import type { ListenerSpec } from "./listeners.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { SlowRequests } from "./metrics/slow-requests.ts";
 import { clientWindows } from "./quotas/client-quota-manager.ts";
 import { ConnectionRates } from "./quotas/connection-rates.ts";
 import { shareOfQuotas } from "./quotas/share-of-quotas.ts";
@@ -77,6 +78,7 @@ function start(
 ): Promise<Server> {
   const { io, logger, config } = broker;
   const router = new RequestRouter(broker);
+  const slowMs = config.get("kstream.slow.request.ms");
   const shards = config.get("kstream.shards");
   const configured = config.get("queued.max.request.bytes");
   const queuedBytes = configured > 0 ? configured : REQUEST_BYTES_DEFAULT;
@@ -90,6 +92,7 @@ function start(
       logger,
       buffers: new BufferPool(Math.ceil(REQUEST_BYTES_KEPT / shards)),
       memory: new MemoryBudget(io.clock, Math.ceil(queuedBytes / shards)),
+      slow: slowMs > 0 ? new SlowRequests(io.clock, logger, slowMs) : null,
       limits: { requestBytesMax: config.get("socket.request.max.bytes"), idleMs },
       parse: (frame, connection) => router.parse(frame, connection),
     },

@@ -241,6 +241,23 @@ test("who asks for OpenMetrics gets it, and both formats are strict", async () =
     .toBe("prometheus");
 });
 
+test("what is wrong is said, with the reason and since when", async () => {
+  const ask = async () => {
+    const request = new Request("http://127.0.0.1/health", { headers: { host: "127.0.0.1" } });
+    const answer = await app.fetch(request, { peer: { host: "127.0.0.1", port: 1 } });
+    return [answer.status, await answer.json()];
+  };
+  const nearlyFull = {
+    what: "full-directory /data",
+    severity: "warning",
+    why: "the data directory /data has less than 1 GiB left",
+    since: expect.stringMatching(/^\d{4}-.*Z$/),
+  };
+  const first = await ask();
+  expect(first).toEqual([200, { healthy: true, findings: [nearlyFull] }]);
+  expect(await ask()).toEqual(first);
+});
+
 test("the strict parser refuses what is wrong", () => {
   const head = "# HELP a_total text\n# TYPE a_total counter\n";
   const good = `${head}a_total{x="1"} 1\n`;

@@ -414,6 +414,8 @@ export const KSTREAM_BROKER_CONFIGS = {
   // How many topics, and pairs of group and topic, `/metrics` shows by name; the rest is summed up.
   "kstream.metrics.topics.max": intConfig("500", between(0, 100_000), "LOW"),
   "kstream.metrics.groups.max": intConfig("1000", between(0, 100_000), "LOW"),
+  // From how many milliseconds on a request gets a line in the log; 0: none does.
+  "kstream.slow.request.ms": longConfig("0", atLeast(0), "LOW"),
   // Kafka documents these two with its authorizer, not among the configs.
   "super.users": stringConfig("", nonNullString, "MEDIUM"),
   "allow.everyone.if.no.acl.found": booleanConfig("false", null, "MEDIUM"),

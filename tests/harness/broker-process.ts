@@ -30,6 +30,8 @@ export interface BrokerProcess {
 }
 
 export interface BrokerProcessOptions {
+  /** In place of the one under test. */
+  readonly binary?: string;
   /** Default: a fresh directory under the system's temporary one, removed by `withBroker`. */
   readonly dataDir?: string;
   /** Several data directories, in place of `dataDir`. */
@@ -57,7 +59,7 @@ export async function startBrokerProcess(
   const dataDir = options.dataDir ?? join(scratch, "data");
   const readyFile = join(scratch, "ready");
   const child = Bun.spawn([
-    KSTREAM,
+    options.binary ?? KSTREAM,
     "serve",
     ...(options.logDirs === undefined
       ? ["--data", dataDir]

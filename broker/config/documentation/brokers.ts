@@ -118,6 +118,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "How many topics `/metrics` shows by name; the rest is summed up as other.",
   "kstream.shards":
     "How many brokers share this host's memory and quotas; `serve --shards` sets it. Read-only.",
+  "kstream.slow.request.ms":
+    "From how many milliseconds on a request gets a line in the log, with where the time went. 0: none does.",
   "kstream.storage":
     "Where the data is: disk, or memory for brokers that forget everything. Read-only.",
   "kstream.trash.bytes":

@@ -157,3 +157,38 @@ function isByteCached(system: ReturnType<typeof openLinux>, fd: number, at: numb
   const errno = system.calls.__errno_location();
   return errno === null || read.i32(errno, 0) !== EAGAIN;
 }
+
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 2 | 0x80000;
+/** `sun_path` with its end. */
+const SOCKET_PATH_BYTES_MAX = 108;
+
+/**
+ * One datagram to a Unix socket, which neither Bun nor Node can send. A path that begins with `@` is
+ * abstract. False if it could not be sent; Linux alone.
+ */
+export function sendUnixDatagram(path: string, message: Uint8Array): boolean {
+  if (process.platform !== "linux" || message.length === 0) return false;
+  const name = new TextEncoder().encode(path.startsWith("@") ? `\0${path.slice(1)}` : path);
+  if (name.length === 0 || name.length >= SOCKET_PATH_BYTES_MAX) return false;
+  const { i32, u32, u64, i64_fast, ptr: pointer } = FFIType;
+  const calls = open({
+    socket: { args: [i32, i32, i32], returns: i32 },
+    sendto: { args: [i32, pointer, u64, i32, pointer, u32], returns: i64_fast },
+    close: { args: [i32], returns: i32 },
+  });
+  // struct sockaddr_un: the family in the machine's order, then the path.
+  const address = new Uint8Array(2 + SOCKET_PATH_BYTES_MAX);
+  address[0] = AF_UNIX;
+  address.set(name, 2);
+  const isAbstract = path.startsWith("@");
+  const addressBytes = 2 + name.length + (isAbstract ? 0 : 1);
+  const fd = calls.socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+  if (fd < 0) return false;
+  try {
+    const sent = calls.sendto(fd, message, message.length, 0, address, addressBytes);
+    return Number(sent) === message.length;
+  } finally {
+    calls.close(fd);
+  }
+}

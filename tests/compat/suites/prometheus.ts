@@ -7,7 +7,7 @@ import { run, runOk } from "../../harness/process.ts";
 import { needPrometheus, PROMETHEUS, PROMTOOL } from "../install.ts";
 import { type CompatSuite, expectContains, expectEqual, numberedLines } from "../suite.ts";
 
-const OPTIONS = { args: ["--admin", "127.0.0.1:0", "--topic", "orders:3"] };
+const OPTIONS = { args: ["--admin", "127.0.0.1:0", "--topic", "orders:1"] };
 
 /** Something of each kind to be shown. */
 async function use({ bootstrap }: BrokerProcess): Promise<void> {

@@ -29,6 +29,7 @@ export interface BrowseQuery extends BrowseRange {
   readonly select: SelectRecord | null;
   /** What becomes of a record that an expression or a kind cannot take. */
   readonly onError: "stop" | "skip";
+  readonly format: "json" | "csv";
   /** Records that are sent; null: all. */
   readonly limit: number | null;
 }
@@ -38,7 +39,7 @@ export type BrowseParameters = Readonly<Record<string, string | undefined>>;
 
 const NAMES = [
   ...["from", "to", "follow", "partitions", "isolation", "utc", "limit", "where", "map"],
-  ...["key-as", "value-as", "on-error", "last-event-id"],
+  ...["key-as", "value-as", "on-error", "last-event-id", "format"],
 ];
 const PARTITIONS_MAX = 1_000_000;
 
@@ -57,6 +58,7 @@ export function browseQuery(given: BrowseParameters, nowMs: number): BrowseQuery
       ? null
       : recordSelector({ where, map }, PARAMETERS),
     onError: oneOf(given, "on-error", ["stop", "skip"], "stop"),
+    format: oneOf(given, "format", ["json", "csv"], "json"),
     limit: given["limit"] === undefined ? null : wholeNumber("limit", given["limit"]),
   };
 }

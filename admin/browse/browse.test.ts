@@ -10,7 +10,7 @@ let app: TestApp;
 const EVENTS = { headers: { accept: "text/event-stream" } };
 
 beforeAll(async () => {
-  app = await startTestApp({ orders: 1, three: 3, tail: 2, empty: 1, raw: 1, big: 1 });
+  app = await startTestApp({ orders: 1, three: 3, tail: 2, empty: 1, raw: 1, csv: 1, big: 1 });
   await write("orders", Array.from({ length: 20 }, (_, n) => `{"n":${n}}`));
   await write("three", Array.from({ length: 30 }, (_, n) => String(n)));
 });
@@ -65,6 +65,26 @@ test("a range is read to its end as envelopes, which can be written again", asyn
   expect((await lines("/v1/topics/three/records")).length).toBe(30);
   const some = await lines("/v1/topics/three/records?partitions=0,2");
   expect(new Set(some.map(({ partition }) => partition))).toEqual(new Set([0, 2]));
+});
+
+test("as CSV it has the columns of the shell's, and null is not an empty text", async () => {
+  const body = '{"key":"a,b","value":"say \\"x\\"","headers":[["h","1"]]}\n' +
+    '{"key":"","value":null}\n{"value":{"base64":"/wA="}}\n';
+  await app.ask("/v1/topics/csv/records?partition=0", {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson" },
+    body,
+  });
+  const answer = await app.ask("/v1/topics/csv/records?format=csv");
+  expect(answer.headers.get("content-type")).toStartWith("text/csv");
+  const rows = (await answer.text()).replace(/(?<=^csv,0,\d,)\d+/gm, "T").split("\n");
+  expect(rows).toEqual([
+    "topic,partition,offset,timestamp,key,value,headers",
+    'csv,0,0,T,"a,b","say ""x""","[[""h"",""1""]]"',
+    'csv,0,1,T,"",,[]',
+    'csv,0,2,T,,"{""base64"":""/wA=""}",[]',
+    "",
+  ]);
 });
 
 test("expressions choose and change; what they cannot take ends it, or is skipped", async () => {

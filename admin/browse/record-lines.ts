@@ -5,6 +5,7 @@ import { isLogAppendTime } from "../../core/records/batch-header.ts";
 import { formatEnvelope } from "../../core/records/record-json.ts";
 import { payloadJson } from "../../core/text/payload.ts";
 import type { PayloadKind } from "../../core/text/parse-record.ts";
+import { csvLines } from "./csv-lines.ts";
 
 /** How an answer is written. */
 export interface StreamFormat {
@@ -37,8 +38,9 @@ export const EVENTS: StreamFormat = {
   heartbeat: (positions) => `id: ${positions}\n\n`,
 };
 
-/** The format that the request wants. */
-export function streamFormat(accept: string | undefined): StreamFormat {
+/** The format that the request wants, by its parameter `format` or the header Accept. */
+export function streamFormat(accept: string | undefined, format: "json" | "csv"): StreamFormat {
+  if (format === "csv") return csvLines();
   return (accept ?? "").includes("text/event-stream") ? EVENTS : NDJSON;
 }
 

@@ -61,7 +61,7 @@ async function read(
   const lastId = context.req.header("last-event-id");
   const given = { ...context.req.query(), ...(lastId && { "last-event-id": lastId }) };
   const query = browseQuery(given, clock.wallMs());
-  const format = streamFormat(context.req.header("accept"));
+  const format = streamFormat(context.req.header("accept"), query.format);
   const permit = admission.enter(context.env.peer.host, "stream");
   const writer = new ResponseWriter(clock, permit, BROWSE_LIMITS.slowReaderMs);
   const { signal } = context.req.raw;

@@ -4,7 +4,11 @@
  */
 import type { ComponentType } from "preact";
 import { ClientsPage } from "./pages/clients.tsx";
+import { GroupPage } from "./pages/group.tsx";
+import { GroupsPage } from "./pages/groups.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
+import { TopicPage } from "./pages/topic.tsx";
+import { TopicsPage } from "./pages/topics.tsx";
 
 /** A page and those below it. */
 export interface PageEntry {
@@ -19,5 +23,17 @@ export interface PageEntry {
 
 export const PAGES: readonly PageEntry[] = [
   { title: "Overview", path: "/", letter: "o", routes: [["/", OverviewPage]] },
+  {
+    title: "Topics",
+    path: "/topics",
+    letter: "t",
+    routes: [["/topics", TopicsPage], ["/topics/:topic/:tab?", TopicPage]],
+  },
+  {
+    title: "Groups",
+    path: "/groups",
+    letter: "c",
+    routes: [["/groups", GroupsPage], ["/groups/:group", GroupPage]],
+  },
   { title: "Clients", path: "/clients", letter: "l", routes: [["/clients", ClientsPage]] },
 ];

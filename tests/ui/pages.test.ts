@@ -1,6 +1,5 @@
 /** The web pages in a real browser: each of them, in light, dark and on a phone. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import type { Page } from "playwright-core";
 import { type Look, LOOKS, Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -26,16 +25,9 @@ for (const [name, path, sign] of PAGES) {
       await page.waitForSelector(sign);
       await scene.picture(page, `${name}-${look}`);
       expect(await scene.inaccessible(page)).toEqual([]);
-      expect(await widthOver(page)).toBe(0);
+      expect(await scene.widthOver(page)).toBe(0);
     }, 120_000);
   }
-}
-
-/** By how much the page is wider than the window. */
-async function widthOver(page: Page): Promise<number> {
-  return await page.evaluate(
-    "Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)",
-  );
 }
 
 test("keys lead to pages, to the filter and to the help", async () => {

@@ -69,6 +69,15 @@ export class Scene {
     return page;
   }
 
+  /** Writes records, as `consume -f json` shows them. */
+  async produce(topic: string, records: readonly Readonly<Record<string, unknown>>[]) {
+    const body = records.map((record) => JSON.stringify(record) + "\n").join("");
+    const headers = { "content-type": "application/x-ndjson" };
+    const url = `${this.admin.replace(/\/$/, "")}/v1/topics/${topic}/records`;
+    const answer = await fetch(url, { method: "POST", headers, body });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
   /** Keeps a picture. */
   async picture(page: Page, name: string): Promise<void> {
     mkdirSync(PICTURES, { recursive: true });
@@ -78,6 +87,13 @@ export class Scene {
   /** What axe-core finds that is serious or critical, as lines. */
   async inaccessible(page: Page): Promise<string[]> {
     return await violationsOf(page);
+  }
+
+  /** By how much the page is wider than the window. */
+  async widthOver(page: Page): Promise<number> {
+    return await page.evaluate(
+      "Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth)",
+    );
   }
 
   /** What went wrong so far, and forgets it. */

@@ -37,8 +37,8 @@ export interface TableOptions<T> {
 const ROW_PX = 34;
 const AHEAD_ROWS = 12;
 
-/** The rows that can be seen, of so many. */
-function useWindow(rows: number, onEnd: (() => void) | undefined) {
+/** The rows that can be seen, of so many; what is sorted has to be there as a whole. */
+function useWindow(rows: number, onEnd: (() => void) | undefined, isAllWanted: boolean) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [first, setFirst] = useState(0);
   const [height, setHeight] = useState(innerHeight);
@@ -49,18 +49,18 @@ function useWindow(rows: number, onEnd: (() => void) | undefined) {
       setHeight(innerHeight);
     };
     look();
-    addEventListener("scroll", look, { passive: true });
+    addEventListener("scroll", look, { passive: true, capture: true });
     addEventListener("resize", look);
     return () => {
-      removeEventListener("scroll", look);
+      removeEventListener("scroll", look, { capture: true });
       removeEventListener("resize", look);
     };
   }, [rows]);
   const start = Math.min(first, rows);
   const end = Math.min(rows, first + Math.ceil(height / ROW_PX) + 2 * AHEAD_ROWS);
   useEffect(() => {
-    if (end >= rows) onEnd?.();
-  }, [end, rows]);
+    if (end >= rows || isAllWanted) onEnd?.();
+  }, [end, rows, isAllWanted]);
   return { body, start, end };
 }
 
@@ -73,7 +73,7 @@ export function Table<T>(options: TableOptions<T>) {
     columns.find(({ name }) => name === sort?.name),
     sort?.isDown,
   );
-  const { body, start, end } = useWindow(items.length, onEnd);
+  const { body, start, end } = useWindow(items.length, onEnd, sort !== null);
   const open = (item: T) => {
     if (onOpen !== undefined) onOpen(item);
     else if (linkOf !== undefined) navigate(linkOf(item));

@@ -13,7 +13,8 @@ export interface Resource<T> {
 
 /**
  * Reads `url` (null: nothing), and again each `everyMs` while the page is looked at. One request is
- * under way at a time: a slow server is not asked faster than it answers.
+ * under way at a time: a slow server is not asked faster than it answers. What is not there is not
+ * asked for again.
  */
 export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
   const [state, setState] = useState<
@@ -26,6 +27,7 @@ export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
   useEffect(() => {
     if (url === null) return;
     const abort = new AbortController();
+    let isGone = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const read = async () => {
       try {
@@ -37,9 +39,10 @@ export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
       } catch (error) {
         if (abort.signal.aborted) return;
         const problem = asProblem(error);
+        isGone = problem.status === 404;
         setState((before) => ({ url, data: before.url === url ? before.data : null, problem }));
       }
-      if (everyMs > 0 && !abort.signal.aborted) timer = setTimeout(next, everyMs);
+      if (everyMs > 0 && !isGone && !abort.signal.aborted) timer = setTimeout(next, everyMs);
     };
     const next = () => {
       if (document.hidden) document.addEventListener("visibilitychange", next, { once: true });

@@ -4,6 +4,12 @@
  */
 import { newRoutes } from "./openapi.ts";
 import type { AdminServices } from "./services.ts";
+import { clusterRoutes } from "./routes/cluster.ts";
+import { configRoutes } from "./routes/configs.ts";
+import { confluentRoutes } from "./routes/confluent.ts";
+import { groupRoutes } from "./routes/groups.ts";
+import { securityRoutes } from "./routes/security.ts";
+import { transactionRoutes } from "./routes/transactions.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { devRoutes } from "./routes/dev.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -17,7 +23,13 @@ export function adminApi(services: AdminServices) {
     .route("/", memberRoutes(services))
     .route("/", devRoutes(services))
     .route("/", trashRoutes(services))
-    .route("/", topicRoutes(services));
+    .route("/", topicRoutes(services))
+    .route("/", configRoutes(services))
+    .route("/", clusterRoutes(services))
+    .route("/", groupRoutes(services))
+    .route("/", transactionRoutes(services))
+    .route("/", securityRoutes(services))
+    .route("/", confluentRoutes(services));
 }
 
 /** What the typed client is made of. */

@@ -81,6 +81,8 @@ export interface ConfigEntry {
   readonly source: ConfigSource;
   readonly readOnly: boolean;
   readonly sensitive: boolean;
+  /** What it is for (KIP-569); null where the broker does not say, left out where it was not asked. */
+  readonly documentation?: string | null;
 }
 
 /** One change: a value, or null to go back to the default. */
@@ -248,7 +250,7 @@ export class Admin {
   /** Configs with their sources. `names` null: all. */
   async describeConfigs(
     resource: ConfigResource,
-    options: OperationOptions & { names?: readonly string[] | null } = {},
+    options: OperationOptions & { names?: readonly string[] | null; documentation?: boolean } = {},
   ): Promise<ConfigEntry[]> {
     const subject = `configs of ${resource.type} "${resource.name}"`;
     const response = await this.#onResource(resource, subject, describeConfigs, {
@@ -257,6 +259,7 @@ export class Admin {
         resourceName: resource.name,
         configurationKeys: options.names ?? null,
       }],
+      ...(options.documentation === true && { includeDocumentation: true }),
     }, options);
     const result = response.results[0];
     if (result === undefined) throw new KafkaError(Errors.UNKNOWN_SERVER_ERROR, subject);
@@ -268,6 +271,7 @@ export class Admin {
       source: SOURCES[config.configSource] ?? "other",
       readOnly: config.readOnly,
       sensitive: config.isSensitive,
+      ...(options.documentation === true && { documentation: config.documentation }),
     }));
   }
 

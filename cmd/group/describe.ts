@@ -5,9 +5,9 @@ import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { print, printJson } from "../output.ts";
 import { formatGroup } from "./describe-text.ts";
-import { type EndOffsets, lagOf, readEndOffsets, totalLag } from "./lag.ts";
+import { type EndOffsets, lagOf, readEndOffsets, totalLag } from "../../client/admin/group-lag.ts";
 import { missingGroup } from "./missing.ts";
-import { type Position, readPositions } from "./positions.ts";
+import { type Position, readPositions } from "../../client/admin/positions.ts";
 
 /** Options of `group describe`. */
 export interface DescribeOptions extends AdminOptions {

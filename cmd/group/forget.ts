@@ -5,7 +5,7 @@ import { refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import { print, printJson } from "../output.ts";
 import { readDescription } from "./describe.ts";
-import { type Position, readPositions } from "./positions.ts";
+import { type Position, readPositions } from "../../client/admin/positions.ts";
 
 /** Options of `group forget`. */
 export interface ForgetOptions extends AdminOptions {

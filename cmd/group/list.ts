@@ -4,8 +4,8 @@ import { withAdmin } from "../admin-command.ts";
 import type { AdminOptions } from "../admin-command.ts";
 import type { Tone } from "../color.ts";
 import { formatTable, print, printJson } from "../output.ts";
-import { lagOf, readEndOffsets, totalLag } from "./lag.ts";
-import { type Position, readPositions } from "./positions.ts";
+import { lagOf, readEndOffsets, totalLag } from "../../client/admin/group-lag.ts";
+import { type Position, readPositions } from "../../client/admin/positions.ts";
 
 /** Options of `group list`. */
 export interface ListOptions extends AdminOptions {

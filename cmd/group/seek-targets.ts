@@ -1,14 +1,13 @@
 /** Which partitions `group seek` moves, and what the brokers know of them. */
 import { Errors } from "../../core/errors.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import type { Admin, OffsetSpec } from "../../client/admin.ts";
+import type { Admin } from "../../client/admin.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
 import { refusal, throwFailures } from "../admin-command.ts";
 import { missingTopic } from "../client.ts";
 import { parseTopicPartitions } from "./numbers.ts";
 import type { WantedOffset } from "./offsets-file.ts";
-import type { Position } from "./positions.ts";
-import type { Destination, SeekFacts } from "./seek-plan.ts";
+import type { Position } from "../../client/admin/positions.ts";
 
 /** A partition that is there. */
 export interface Target {
@@ -75,44 +74,4 @@ async function findTopics(
   }
   throwFailures(failures);
   return new Map(described.flatMap(({ name, topic }) => topic === null ? [] : [[name, topic]]));
-}
-
-/** Bounds of the targets, with the offsets of the time that is asked for. */
-export async function readSeekFacts(
-  admin: Admin,
-  targets: readonly Target[],
-  positions: readonly Position[],
-  wanted: readonly WantedOffset[] | null,
-  destination: Destination,
-): Promise<SeekFacts[]> {
-  const keyOf = ({ topic, partition }: Target) => `${topic}:${partition}`;
-  const current = new Map(positions.map((each) => [keyOf(each), each.offset]));
-  const fromFile = new Map(wanted?.map((each) => [keyOf(each), each.offset]));
-  const ask = async (at: OffsetSpec) => {
-    const found = new Map<string, number>();
-    for (const each of await admin.listOffsets(targets.map((target) => ({ ...target, at })))) {
-      if (each.error !== null) {
-        throw refusal(`cannot get the offsets of ${keyOf(each)}`, each.error);
-      }
-      found.set(keyOf(each), Number(each.offset));
-    }
-    return found;
-  };
-  const [starts, ends, times] = await Promise.all([
-    ask("earliest"),
-    ask("latest"),
-    destination.kind === "time" ? ask(destination.timestampMs) : new Map<string, number>(),
-  ]);
-  return targets.map((target) => {
-    const key = keyOf(target);
-    const atTime = times.get(key) ?? -1;
-    return {
-      ...target,
-      currentOffset: current.get(key) ?? null,
-      startOffset: starts.get(key) ?? 0,
-      endOffset: ends.get(key) ?? 0,
-      timeOffset: atTime < 0 ? null : atTime,
-      fileOffset: fromFile.get(key) ?? null,
-    };
-  });
 }

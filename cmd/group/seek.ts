@@ -9,10 +9,11 @@ import { parsePlace } from "../time-options.ts";
 import { readDescription } from "./describe.ts";
 import { OffsetsFileError, parseOffsetsFile } from "./offsets-file.ts";
 import type { WantedOffset } from "./offsets-file.ts";
-import { readPositions } from "./positions.ts";
+import { readPositions } from "../../client/admin/positions.ts";
 import { readSmallFile } from "./small-file.ts";
-import { type Destination, type Move, planMove } from "./seek-plan.ts";
-import { findTargets, readSeekFacts } from "./seek-targets.ts";
+import { type Destination, type Move, planMove } from "../../client/admin/seek-plan.ts";
+import { readSeekFacts } from "../../client/admin/seek-facts.ts";
+import { findTargets } from "./seek-targets.ts";
 
 /** Options of `group seek`. */
 export interface SeekOptions extends AdminOptions {

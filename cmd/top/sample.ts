@@ -1,9 +1,9 @@
 /** What `kstream top` asks for, and what it makes of two answers. */
 import type { Admin, GroupListing } from "../../client/admin.ts";
 import { KafkaError } from "../../client/errors.ts";
-import { lagOf, readEndOffsets, totalLag } from "../group/lag.ts";
-import { readPositions } from "../group/positions.ts";
-import type { Position } from "../group/positions.ts";
+import { lagOf, readEndOffsets, totalLag } from "../../client/admin/group-lag.ts";
+import { readPositions } from "../../client/admin/positions.ts";
+import type { Position } from "../../client/admin/positions.ts";
 
 /** The cluster at a moment. */
 export interface Sample {

@@ -8,7 +8,7 @@ import { Consumer } from "../../../client/consumer.ts";
 import { KafkaError } from "../../../client/errors.ts";
 import { clientIo, clientOptions } from "../../client.ts";
 import type { AdminOptions } from "../../admin-command.ts";
-import { readPositions } from "../../group/positions.ts";
+import { readPositions } from "../../../client/admin/positions.ts";
 import type { DumpHeader, DumpPartition, GroupOffsets } from "./dump-file.ts";
 
 /** Batches of one partition, in the order of offsets. */

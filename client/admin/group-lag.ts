@@ -1,6 +1,6 @@
 /** How far groups are behind: committed offsets against the ends of their partitions. */
-import type { Admin } from "../../client/admin.ts";
-import { KafkaError, TimeoutError } from "../../client/errors.ts";
+import type { Admin } from "../admin.ts";
+import { KafkaError, TimeoutError } from "../errors.ts";
 import type { Position } from "./positions.ts";
 
 /** The ends of partitions by `topic/partition`; what could not be learnt is missing. */

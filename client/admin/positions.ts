@@ -1,5 +1,5 @@
 /** Where a group is in its partitions, whatever its type: committed or start offsets. */
-import type { Admin } from "../../client/admin.ts";
+import type { Admin } from "../admin.ts";
 
 /** A group's place in a partition. */
 export interface Position {

@@ -1,0 +1,85 @@
+/** `/v1/transactions`: transactional ids and what they have open. */
+import type { Context } from "hono";
+import type { AdminEnv } from "../app.ts";
+import { createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
+import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
+import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
+import { DRY_RUN } from "./topics.ts";
+
+const LISTING = {
+  transactionalId: z.string(),
+  producerId: z.int(),
+  state: z.string().describe("Ongoing, CompleteCommit, …"),
+  coordinator: z.int(),
+};
+const TRANSACTION = z.object(LISTING).openapi("Transaction");
+const DESCRIPTION = z.object({
+  ...LISTING,
+  producerEpoch: z.int(),
+  timeoutMs: z.int(),
+  startTimeMs: timeMs.nullable().describe("null while none is running"),
+  partitions: list(z.object({ topic: z.string(), partitions: list(z.int()) })),
+}).openapi("TransactionDescription");
+const ID = z.object({ id: z.string().min(1).max(500) });
+
+const tags = ["transactions"];
+const LIST = createRoute({
+  method: "get",
+  path: "/v1/transactions",
+  operationId: "listTransactions",
+  tags,
+  summary: "The transactional ids",
+  request: { query: LIST_QUERY },
+  responses: {
+    200: json(z.object({ transactions: list(TRANSACTION), nextCursor }), "A page of them"),
+  },
+});
+const DESCRIBE = createRoute({
+  method: "get",
+  path: "/v1/transactions/{id}",
+  operationId: "describeTransaction",
+  tags,
+  summary: "A transactional id and its transaction",
+  request: { params: ID },
+  responses: { 200: json(DESCRIPTION, "The transaction") },
+});
+const ABORT = createRoute({
+  method: "post",
+  path: "/v1/transactions/{id}/abort",
+  operationId: "abortTransaction",
+  tags,
+  summary: "Abort the open transaction of an id, and fence its producer",
+  request: { params: ID, query: DRY_RUN },
+  responses: { 200: json(DESCRIPTION, "What is aborted, as it was before") },
+});
+
+export function transactionRoutes(services: AdminServices) {
+  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const read = async (context: Context<AdminEnv>, id: string) => {
+    const { producerId, ...rest } = await adminOf(context).transactions.describe(id);
+    return { producerId: Number(producerId), ...rest };
+  };
+  return newRoutes()
+    .openapi(LIST, async (context) => {
+      const listed = (await adminOf(context).transactions.list()).map((each) => ({
+        ...each,
+        producerId: Number(each.producerId),
+      }));
+      const page = pageOfItems(listed, context.req.valid("query"), (each) => each.transactionalId);
+      return context.json({ transactions: page.items, nextCursor: page.nextCursor }, 200);
+    })
+    .openapi(DESCRIBE, async (context) => {
+      return context.json(await read(context, context.req.valid("param").id), 200);
+    })
+    .openapi(ABORT, async (context) => {
+      const { id } = context.req.valid("param");
+      const before = await read(context, id);
+      if (before.state !== "Ongoing") {
+        const detail = `"${id}" has no open transaction: its state is ${before.state}`;
+        throw new Problem(409, "conflict", detail);
+      }
+      if (!context.req.valid("query").dryRun) await adminOf(context).transactions.terminate(id);
+      return context.json(before, 200);
+    });
+}

@@ -79,7 +79,7 @@ const ITEMS_MAX = 500;
 
 /** A JSON value; what is deep is closed at first. */
 function Tree({ name, value, depth }: { name?: string; value: unknown; depth: number }) {
-  const label = name === undefined ? null : <span class="name">{name}:{" "}</span>;
+  const label = name === undefined ? null : <span class="name">{`${name}: `}</span>;
   if (typeof value !== "object" || value === null) {
     return (
       <div class="leaf">

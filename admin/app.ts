@@ -17,6 +17,7 @@ import { etags } from "./etag.ts";
 import { refusal } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { kafkaProblem } from "./kafka-problem.ts";
+import { forbidden } from "./permission.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
 import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
@@ -74,7 +75,7 @@ export function adminApp(
 ) {
   const app = new OpenAPIHono<AdminEnv>();
   const { broker } = services;
-  const enter = async ({ req }: Context<AdminEnv>): Promise<Principal | Problem> => {
+  const enter = async ({ req, env }: Context<AdminEnv>): Promise<Principal | Problem> => {
     const problem = refusal(req.raw, ownName);
     if (problem !== null) return problem;
     const isProbe = HEALTH_PATHS.includes(req.path);
@@ -82,7 +83,9 @@ export function adminApp(
       return new Problem(503, "stopping", "the broker is stopping");
     }
     if (authentication === null || isProbe) return ANONYMOUS;
-    return await authentication.check(req.header("authorization") ?? null);
+    const principal = await authentication.check(req.header("authorization") ?? null);
+    if (principal instanceof Problem) return principal;
+    return forbidden(services.broker.authorizer, principal, env.peer, req) ?? principal;
   };
   app.use(async (context, next) => {
     const principal = await enter(context);

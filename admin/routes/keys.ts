@@ -17,7 +17,7 @@ import { Errors } from "../../core/errors.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import { formatEnvelope } from "../../core/records/record-json.ts";
 import type { HostPort } from "../../core/io.ts";
-import { ANONYMOUS } from "../../broker/authorizer.ts";
+import type { Principal } from "../../broker/authorizer.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Partition } from "../../broker/partition.ts";
 import {
@@ -41,7 +41,7 @@ export const keyRoutes: Routes = (app, { broker }) => {
   app.get("/v1/topics/:topic/keys/:key{.*}", async (context) => {
     const topic = context.req.param("topic");
     const query = parseQuery(context, context.req.param("key"));
-    const partition = find(broker, topic, query, context.env.peer);
+    const partition = find(broker, topic, query, context.var.principal, context.env.peer);
     if (searches >= SEARCHES_MAX) {
       throw new Problem(503, "busy", "too many keys are being looked for: try again later");
     }
@@ -113,12 +113,18 @@ function badQuery(why: string): Problem {
   return new Problem(400, "bad request", `the request is refused: ${why}`);
 }
 
-/** The partition, if who asks may read it: as a Kafka client of that address without credentials. */
-function find(broker: Broker, topic: string, query: Query, peer: HostPort): Partition {
+/** The partition, if who asks may read it. */
+function find(
+  broker: Broker,
+  topic: string,
+  query: Query,
+  principal: Principal,
+  peer: HostPort,
+): Partition {
   const wanted = { operation: "READ", resourceType: "TOPIC", name: topic } as const;
   const name = topic.slice(0, 249);
-  if (!broker.authorizer.authorize(ANONYMOUS, peer, wanted)) {
-    throw new Problem(403, "not authorized", `User:ANONYMOUS may not read topic "${name}"`);
+  if (!broker.authorizer.authorize(principal, peer, wanted)) {
+    throw new Problem(403, "not authorized", `User:${principal.name} may not read topic "${name}"`);
   }
   const image = broker.metadata.image.topics.get(topic);
   if (image === undefined) {

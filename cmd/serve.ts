@@ -2,7 +2,6 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
-import { formatAddress } from "../broker/listeners.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
@@ -37,7 +36,7 @@ import { Parent } from "./serve/parent.ts";
 import { die, endOnStrayErrors, EXIT_FAILED, listenForSignals } from "./serve/process.ts";
 import { refuseShards } from "./serve/shards/layout.ts";
 import { workerOffload } from "./serve/offload.ts";
-import type { SystemdNotices } from "./serve/systemd.ts";
+import { startReports } from "./serve/reporting.ts";
 import type { TlsFlags } from "./serve/tls.ts";
 import { parseTopicSpec } from "./serve/topic-spec.ts";
 import { readSettingsFile } from "./settings.ts";
@@ -267,30 +266,16 @@ async function serveOne(
   });
   security.watch(running);
   announce(options, running, adminServer, version, supervision !== null);
-  const systemd = supervision === null ? await systemdNotices(system.clock) : null;
-  systemd?.ready(`serving on ${running.listeners.map(({ bound }) => formatAddress(bound)).join()}`);
+  const reports = await startReports(running, system.clock, version, supervision !== null);
   await Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
   // Without its controller there is nobody who would move what it leads.
   const isDeserted = isOfShards && parent?.gone.aborted === true;
-  systemd?.stopping();
+  reports.stopping();
   await running.stop({ handsOver: !isDeserted });
+  await reports.ended;
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
-}
-
-/** Where systemd listens; programs that this one starts must not speak for it. */
-async function systemdNotices(clock: Clock): Promise<SystemdNotices | null> {
-  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
-  if (!NOTIFY_SOCKET) return null;
-  for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete process.env[name];
-  const { SystemdNotices } = await import("./serve/systemd.ts");
-  const environment = {
-    NOTIFY_SOCKET,
-    ...(WATCHDOG_USEC !== undefined && { WATCHDOG_USEC }),
-    ...(WATCHDOG_PID !== undefined && { WATCHDOG_PID }),
-  };
-  return new SystemdNotices(clock, environment, process.pid);
 }
 
 /** Its certificate, with code that is loaded only then. */

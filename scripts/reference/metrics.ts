@@ -29,6 +29,9 @@ scrape_configs:
 \`kstream generate dashboard\` prints a dashboard for Grafana, \`kstream generate alerts\` rules for
 Prometheus; both are made from these names.
 
+With \`kstream.otlp.endpoint\` the broker sends all of \`/metrics\` to an OpenTelemetry collector each
+\`kstream.otlp.interval.ms\`, by OTLP over HTTP in JSON, cumulative.
+
 Times of requests are made of what the broker reads off the clock anyway. Bun tells nothing of garbage
 collections: their pauses are in \`kstream_event_loop_delay_seconds\`.
 `;

@@ -116,6 +116,9 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "How many pairs of group and topic `/metrics` shows by name; the rest is summed up as other.",
   "kstream.metrics.topics.max":
     "How many topics `/metrics` shows by name; the rest is summed up as other.",
+  "kstream.otlp.endpoint":
+    "The base URL of an OpenTelemetry collector that gets all metrics by OTLP over HTTP (JSON), as http://127.0.0.1:4318. Empty: none does.",
+  "kstream.otlp.interval.ms": "How often it gets them.",
   "kstream.shards":
     "How many brokers share this host's memory and quotas; `serve --shards` sets it. Read-only.",
   "kstream.slow.request.ms":

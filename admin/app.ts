@@ -26,6 +26,9 @@ import { healthRoutes } from "./routes/health.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { recordRoutes } from "./routes/records.ts";
 import { metricRoutes } from "./routes/metrics.ts";
+import { confluentRecordRoutes } from "./routes/confluent-records.ts";
+import { recordSocketRoutes } from "./routes/record-socket.ts";
+import { searchRoutes } from "./routes/search.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
 
 /** What a request comes with, and what the app adds before a route sees it. */
@@ -54,6 +57,9 @@ const ROUTES: readonly Routes[] = [
   metricRoutes,
   uiRoutes,
   recordRoutes,
+  searchRoutes,
+  recordSocketRoutes,
+  confluentRecordRoutes,
 ];
 
 /** What is answered also while the broker stops, and to everybody. */

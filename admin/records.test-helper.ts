@@ -3,7 +3,7 @@ import { bunIo } from "../core/io/bun/index.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { silentLogger } from "../core/logger.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
-import { adminApp } from "./app.ts";
+import { adminApp, type AdminEnv } from "./app.ts";
 import { adminServices } from "./services.ts";
 
 const PEER = { host: "127.0.0.1", port: 4242 };
@@ -13,7 +13,8 @@ export interface TestApp {
   readonly running: RunningBroker;
   /** Sends a request; `init.duplex` is set where the body streams. */
   ask(path: string, init?: RequestInit): Promise<Response>;
-  /** The records of a topic as envelopes, by the route that reads them. */
+  /** The app as a server calls it. */
+  readonly fetch: (request: Request, env: AdminEnv["Bindings"]) => Promise<Response>;
   stop(): Promise<void>;
 }
 
@@ -44,6 +45,7 @@ export async function startTestApp(
   const app = adminApp(services, "127.0.0.1", null);
   return {
     running,
+    fetch: async (request, env) => await app.fetch(request, env),
     ask: async (path, init = {}) => {
       const headers = new Headers(init.headers);
       headers.set("host", "127.0.0.1");

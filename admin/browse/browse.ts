@@ -60,8 +60,8 @@ class Browse {
       else await this.#fail(error);
     } finally {
       heart();
-      await this.scan.close();
       this.writer.permit.leave();
+      await this.scan.close();
     }
   }
 

@@ -10,6 +10,7 @@ import { type Clock, sleep } from "../../core/io.ts";
 import { Problem } from "../problem.ts";
 import type { BrowseRange } from "./browse-query.ts";
 import { BROWSE_LIMITS } from "./limits.ts";
+import type { LocalReader } from "./local-reader.ts";
 
 /** Who reads. */
 export interface ScanClient {
@@ -29,6 +30,8 @@ export interface ScanPartition {
   next: number;
 }
 
+/** An answer that fits one turn of the pipe to this broker is read where it lies, without a copy. */
+const FETCH_BYTES = 960 * 1024;
 /** How often it is looked whether what is awaited was deleted meanwhile. */
 const DELETED_CHECK_MS = 1000;
 
@@ -39,13 +42,17 @@ export class TopicScan {
   readonly #parts: string[] = [];
   readonly #slots = new Map<number, number>();
   #turnBeganMs: number;
+  /** Reads what the consumer does not, as long as it can. */
+  #local: LocalReader | null;
 
   private constructor(
     readonly topic: string,
     readonly partitions: readonly ScanPartition[],
     readonly clock: Clock,
     readonly consumer: Consumer,
+    local: LocalReader | null,
   ) {
+    this.#local = local;
     for (const each of partitions) {
       this.#slots.set(each.partition, this.#parts.length);
       this.#parts.push(`${each.partition}:${each.next}`);
@@ -61,6 +68,7 @@ export class TopicScan {
     range: BrowseRange,
     queuedBytes: number,
     signal: AbortSignal,
+    local: LocalReader | null = null,
   ): Promise<TopicScan> {
     const { isolationLevel, follow, from, to, resume } = range;
     const consumer = new Consumer(client.io, {
@@ -68,8 +76,8 @@ export class TopicScan {
       codecs: bunCodecs,
       isolationLevel,
       queuedBytes,
-      maxBytes: queuedBytes >> 1,
-      partitionMaxBytes: queuedBytes >> 2,
+      maxBytes: FETCH_BYTES,
+      partitionMaxBytes: FETCH_BYTES,
     });
     try {
       const known = (await consumer.cluster.topic(topic, { signal })).partitions.length;
@@ -93,11 +101,11 @@ export class TopicScan {
           ? { partition, from, until, skipBelow, next: from }
           : { partition, from: at, until, skipBelow: at, next: at };
       });
-      const scan = new TopicScan(topic, partitions, client.io.clock, consumer);
-      await consumer.assign([...scan.#open.values()].map(({ partition, from }) => ({
-        ...{ topic, partition },
-        offset: BigInt(from),
-      })));
+      const isLocal = local !== null && !follow && isolationLevel === "read_uncommitted" &&
+        local.mayRead(topic);
+      const { clock } = client.io;
+      const scan = new TopicScan(topic, partitions, clock, consumer, isLocal ? local : null);
+      if (!isLocal) await scan.#leaveToConsumer();
       return scan;
     } catch (error) {
       await consumer.close();
@@ -121,6 +129,9 @@ export class TopicScan {
    */
   async next(signal: AbortSignal): Promise<{ chunk: FetchedChunk; of: ScanPartition } | null> {
     while (!this.isDone) {
+      signal.throwIfAborted();
+      const near = await this.#readLocal();
+      if (near !== null) return near;
       const chunk = await this.#nextChunk(signal);
       if (chunk === "none") {
         this.#passOverDeleted();
@@ -153,6 +164,23 @@ export class TopicScan {
 
   close(): Promise<void> {
     return this.consumer.close();
+  }
+
+  async #readLocal(): Promise<{ chunk: FetchedChunk; of: ScanPartition } | null> {
+    const [of] = this.#open.values();
+    if (this.#local === null || of === undefined) return null;
+    const chunk = await this.#local.read(this.topic, of.partition, of.next);
+    if (chunk !== null) return { chunk, of };
+    this.#local = null;
+    await this.#leaveToConsumer();
+    return null;
+  }
+
+  async #leaveToConsumer(): Promise<void> {
+    await this.consumer.assign([...this.#open.values()].map(({ partition, next }) => ({
+      ...{ topic: this.topic, partition },
+      offset: BigInt(next),
+    })));
   }
 
   async #nextChunk(signal: AbortSignal): Promise<FetchedChunk | null | "none"> {

@@ -24,9 +24,10 @@ export function ingestAnswer(outcome: IngestOutcome): Response {
 }
 
 function problemResponse(problem: Problem, members: Readonly<Record<string, unknown>>): Response {
-  const { status, title, detail } = problem;
+  const { type, status, title, detail } = problem;
+  const { error, headers } = problem.more;
   return new Response(
-    JSON.stringify({ type: "about:blank", title, status, detail, ...members }, null, 2) + "\n",
-    { status, headers: { "content-type": "application/problem+json" } },
+    JSON.stringify({ type, title, status, detail, error, ...members }, null, 2) + "\n",
+    { status, headers: { "content-type": "application/problem+json", ...headers } },
   );
 }

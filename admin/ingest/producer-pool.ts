@@ -8,6 +8,7 @@ import { bunCodecs } from "../../core/compression/bun.ts";
 import type { CompressionName } from "../../core/compression/codec.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
 
 /** What producers are told apart by. */
 export interface ProducerKind {
@@ -31,6 +32,18 @@ const BUFFER_BYTES = 16 * 1024 * 1024;
 const DELIVERY_TIMEOUT_MS = 30_000;
 const KEPT_MAX = 8;
 const KEPT_MS = 30_000;
+
+const pools = new WeakMap<AdminServices, ProducerPool>();
+
+/** The pool of this server. */
+export function poolOf(services: AdminServices): ProducerPool {
+  const known = pools.get(services);
+  if (known !== undefined) return known;
+  const pool = new ProducerPool(services.broker.io.clock);
+  pools.set(services, pool);
+  services.broker.stopping.addEventListener("abort", () => pool.close(), { once: true });
+  return pool;
+}
 
 /** A producer in use by one body. */
 export class LeasedProducer {

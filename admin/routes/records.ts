@@ -12,27 +12,21 @@
  * Events whose id is where to go on. `docs/admin.md` has the parameters of both.
  */
 import type { Context } from "hono";
-import { assert } from "../../core/assert.ts";
 import type { AdminEnv, AdminServices, Routes } from "../app.ts";
+import { answerStream, type StreamAnswer, topicOf } from "../browse/answer-stream.ts";
 import { runBrowse } from "../browse/browse.ts";
 import { browseQuery } from "../browse/browse-query.ts";
-import { BROWSE_LIMITS, BrowseAdmission } from "../browse/limits.ts";
-import { streamFormat } from "../browse/record-lines.ts";
-import { ResponseWriter } from "../browse/response-writer.ts";
-import { TopicScan } from "../browse/topic-scan.ts";
 import { clientProblem } from "../client-problem.ts";
 import { ingestAnswer } from "../ingest/answer.ts";
 import { BodyReader } from "../ingest/body-reader.ts";
 import { ingestBody, LINE_BYTES_MAX } from "../ingest/ingest-body.ts";
 import { type IngestQuery, ingestQuery } from "../ingest/ingest-query.ts";
 import { ingestOne } from "../ingest/ingest-one.ts";
-import { ProducerPool } from "../ingest/producer-pool.ts";
+import { poolOf, type ProducerPool } from "../ingest/producer-pool.ts";
 import { Problem } from "../problem.ts";
 
 export const recordRoutes: Routes = (app, services) => {
-  const { broker } = services;
-  const pool = new ProducerPool(broker.io.clock);
-  broker.stopping.addEventListener("abort", () => pool.close(), { once: true });
+  const pool = poolOf(services);
   const write = async (context: Context<AdminEnv>): Promise<Response> => {
     const topic = topicOf(context);
     // Reads of the body have a bound of their own, and an answer waits for acknowledgements.
@@ -41,8 +35,7 @@ export const recordRoutes: Routes = (app, services) => {
     await requireDurability(services, context, topic, query);
     return await writeBody(services, pool, context, topic, query);
   };
-  const admission = new BrowseAdmission(broker.io.clock);
-  app.get("/v1/topics/:topic/records", (context) => read(services, admission, context));
+  app.get("/v1/topics/:topic/records", (context) => read(services, context));
   app.on(["POST", "PUT"], ["/v1/topics/:topic/records"], write);
   app.on(["POST", "PUT"], ["/v1/topics/:topic/records/:key{.+}"], write);
 };
@@ -50,44 +43,19 @@ export const recordRoutes: Routes = (app, services) => {
 /** Fetched and not sent yet, of one answer. */
 const QUEUED_BYTES = 4 * 1024 * 1024;
 
-async function read(
-  services: AdminServices,
-  admission: BrowseAdmission,
-  context: Context<AdminEnv>,
-): Promise<Response> {
-  const topic = topicOf(context);
-  const { clock } = services.broker.io;
-  const { stopping } = services.broker;
+async function read(services: AdminServices, context: Context<AdminEnv>): Promise<Response> {
   const lastId = context.req.header("last-event-id");
   const given = { ...context.req.query(), ...(lastId && { "last-event-id": lastId }) };
-  const query = browseQuery(given, clock.wallMs());
-  const format = streamFormat(context.req.header("accept"), query.format);
-  const permit = admission.enter(context.env.peer.host, "stream");
-  const writer = new ResponseWriter(clock, permit, BROWSE_LIMITS.slowReaderMs);
-  const { signal } = context.req.raw;
-  signal.addEventListener("abort", writer.drop, { once: true });
-  try {
-    const client = services.client(context.get("principal"));
-    const open = AbortSignal.any([signal, stopping]);
-    const scan = await TopicScan.open(client, topic, query, QUEUED_BYTES, open);
-    // Records may be long in coming.
-    context.env.exchange?.setIdleSeconds(0);
-    runBrowse(scan, query, format, writer, stopping).catch((error: unknown) => {
-      services.broker.logger.error("reading records by HTTP failed by an internal error", {
-        stack: error instanceof Error ? error.stack ?? error.message : String(error),
-      });
-    });
-    return new Response(writer.stream, { headers: { "content-type": format.contentType } });
-  } catch (error) {
-    permit.leave();
-    throw clientProblem(error) ?? error;
-  }
-}
-
-function topicOf(context: Context<AdminEnv>): string {
-  const topic = context.req.param("topic");
-  assert(topic !== undefined, "the route has a topic");
-  return topic;
+  const query = browseQuery(given, services.broker.io.clock.wallMs());
+  const answer: StreamAnswer = {
+    kind: "stream",
+    range: query,
+    format: query.format,
+    queuedBytes: QUEUED_BYTES,
+  };
+  return await answerStream(services, context, answer, (scan, format, writer, stopping) => {
+    return runBrowse(scan, query, format, writer, stopping);
+  });
 }
 
 async function writeBody(

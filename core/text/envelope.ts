@@ -42,7 +42,11 @@ const encoder = new TextEncoder();
 
 /** Parses a line. Throws `EnvelopeError`. */
 export function parseEnvelope(line: Uint8Array): EnvelopeInput {
-  const parsed = parseLine(line);
+  return envelopeOf(parseLine(line));
+}
+
+/** What is said by an envelope that is parsed already. Throws `EnvelopeError`. */
+export function envelopeOf(parsed: unknown): EnvelopeInput {
   if (!isObject(parsed)) throw new EnvelopeError("it is no JSON object");
   for (const name of Object.keys(parsed)) {
     if (!FIELDS.has(name)) throw new EnvelopeError(`it has an unknown field "${name}"`);

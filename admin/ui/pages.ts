@@ -3,6 +3,7 @@
  * product that has pages adds a line.
  */
 import type { ComponentType } from "preact";
+import { BrokerPage, BrokersPage } from "./pages/brokers.tsx";
 import { ClientsPage } from "./pages/clients.tsx";
 import { GroupPage } from "./pages/group.tsx";
 import { GroupsPage } from "./pages/groups.tsx";
@@ -34,6 +35,12 @@ export const PAGES: readonly PageEntry[] = [
     path: "/groups",
     letter: "c",
     routes: [["/groups", GroupsPage], ["/groups/:group", GroupPage]],
+  },
+  {
+    title: "Brokers",
+    path: "/brokers",
+    letter: "b",
+    routes: [["/brokers", BrokersPage], ["/brokers/:broker", BrokerPage]],
   },
   { title: "Clients", path: "/clients", letter: "l", routes: [["/clients", ClientsPage]] },
 ];

@@ -41,21 +41,37 @@ for (const look of Object.keys(LOOKS) as Look[]) {
 test("the lag of a group is that of all its topics, and grows without a reload", async () => {
   const page = await scene.open("/groups");
   const row = page.locator("tbody tr").filter({ hasText: "billing" });
-  await row.filter({ hasText: "15" }).waitFor();
+  await row.filter({ hasText: "Empty" }).filter({ hasText: "15" }).waitFor();
   await page.locator("tbody tr").filter({ hasText: "shipping" }).click();
   await page.waitForSelector("h1:text('shipping')");
   const lag = page.locator(".figure").filter({ hasText: /^Lag\d/ });
   await lag.filter({ hasText: "0records" }).waitFor();
   await scene.produce("orders", [{ value: "a" }, { value: "b" }, { value: "c" }]);
   await lag.filter({ hasText: "3records" }).waitFor();
-  await page.getByRole("link", { name: "orders" }).click();
+  await page.getByRole("link", { name: "orders" }).first().click();
   await page.getByRole("navigation", { name: "Parts of the topic" }).getByText("Groups").click();
   await page.locator("tbody tr").filter({ hasText: "shipping" }).waitFor();
   expect(page.url()).toEndWith("/ui/topics/orders/groups");
 }, 120_000);
 
+test("a group is sent elsewhere once one has seen what would change", async () => {
+  const page = await scene.open("/groups/billing");
+  await page.getByRole("button", { name: "Seek…" }).click();
+  await page.getByLabel("To:").fill("start");
+  await page.getByLabel("Topic").selectOption("orders");
+  await page.getByRole("button", { name: "Preview" }).click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.locator("tbody tr").filter({ hasText: "-5" }).waitFor();
+  await scene.picture(page, "seek-light");
+  expect(await scene.inaccessible(page)).toEqual([]);
+  await dialog.getByRole("button", { name: "Move 1 partition" }).click();
+  await page.waitForSelector("dialog", { state: "detached" });
+  await page.locator("tbody tr").filter({ hasText: /^orders00/ }).waitFor();
+}, 120_000);
+
 test("a group that is not there is said, with what to type", async () => {
   const page = await scene.open("/groups/nobody");
-  await page.getByText("This broker knows no offsets of such a group").waitFor();
-  await page.getByText("kstream group describe nobody").waitFor();
+  await page.getByText("There is no such group").waitFor();
+  await page.getByText("kstream consume TOPIC --group nobody").waitFor();
+  expect(scene.faults().length).toBe(1);
 }, 120_000);

@@ -17,6 +17,8 @@ afterEach(async () => {
 const PAGES: readonly (readonly [name: string, path: string, sign: string])[] = [
   ["topics", "/topics", "text=payments.eu"],
   ["partitions", "/topics/orders/partitions", "tbody tr[data-index='2']"],
+  ["configs", "/topics/orders/configs", "text=retention.ms"],
+  ["brokers", "/brokers", "text=controller"],
 ];
 
 for (const [name, path, sign] of PAGES) {
@@ -84,6 +86,19 @@ test("a topic is created, grown, purged and deleted; errors are in words", async
   await page.waitForSelector("h1:text('Topics')");
   await page.waitForSelector("text=audit");
   expect(await page.getByText("made.here").count()).toBe(0);
+}, 120_000);
+
+test("a config is explained, set, and given up again", async () => {
+  const page = await scene.open("/topics/audit/configs");
+  await page.getByLabel("Filter configs").fill("retention.ms");
+  const row = page.locator("tbody tr").filter({ hasText: /^(?!delete|local)retention.ms/ });
+  await row.click();
+  await page.getByLabel("Value").fill("12345678");
+  await page.getByRole("button", { name: "Set", exact: true }).click();
+  await row.filter({ hasText: "12345678topic" }).waitFor();
+  await row.click();
+  await page.getByRole("button", { name: "Back to the default" }).click();
+  await row.filter({ hasNotText: "12345678" }).waitFor();
 }, 120_000);
 
 test("a topic that is not there is said in words", async () => {

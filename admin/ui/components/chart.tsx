@@ -23,7 +23,12 @@ export function Chart({ label, times, lines, show, heightPx = 180 }: {
   const plot = useRef<uPlot | null>(null);
   const [round, setRound] = useState(0);
   const shape = lines.map(({ name }) => name).join("\n");
-  const data = () => [times.map((ms) => ms / 1000), ...lines.map(({ values }) => [...values])];
+  // Of a single point no range can be made.
+  const isOne = times.length === 1;
+  const data = () => [
+    [...isOne ? [(times[0] ?? 0) - 1000] : [], ...times].map((ms) => ms / 1000),
+    ...lines.map(({ values }) => isOne ? [null, ...values] : [...values]),
+  ];
   useEffect(() => {
     const again = () => setRound((before) => before + 1);
     addEventListener(THEME_CHANGED, again);

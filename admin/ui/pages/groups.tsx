@@ -1,28 +1,36 @@
-/** The groups that this broker coordinates, and how far behind they are. */
+/** All groups, of every kind, and how far behind they are. */
 import { FilterBar } from "../components/filter.tsx";
-import { Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
+import { Badge, Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { path } from "../data/api.ts";
 import { count, span } from "../data/format.ts";
-import { groupSummaries, type GroupSummary } from "../data/groups.ts";
+import { groupSummaries } from "../data/groups.ts";
+import type { GroupItem } from "../data/model.ts";
 import { useMetrics } from "../data/use-metrics.ts";
+import { useResource, useSettled } from "../data/use-resource.ts";
 import { href, useQueryState } from "../router.ts";
 
 const EVERY_MS = 2000;
-const linkOf = ({ group }: GroupSummary) => path(["groups", group]);
+const LIST_EVERY_MS = 5000;
+const GROUPS_MAX = 1000;
 
-const COLUMNS: readonly Column<GroupSummary>[] = [
+/** A group with its lag, where this broker coordinates it. */
+interface GroupRow extends GroupItem {
+  readonly lag: number | null;
+  readonly lagMs: number | null;
+}
+
+const linkOf = ({ group }: GroupItem) => path(["groups", group]);
+
+const COLUMNS: readonly Column<GroupRow>[] = [
   {
     name: "Group",
     show: (group) => <a href={href(linkOf(group))} tabIndex={-1}>{group.group}</a>,
     by: ({ group }) => group,
   },
-  {
-    name: "Topics",
-    show: ({ topics }) => topics.map(({ topic }) => topic).join(", "),
-    isMinor: true,
-  },
-  { name: "Lag", show: ({ lag }) => count(lag), by: ({ lag }) => lag, isNumber: true },
+  { name: "State", show: ({ state }) => <GroupState state={state} />, by: ({ state }) => state },
+  { name: "Kind", show: ({ type }) => type, by: ({ type }) => type, isMinor: true },
+  { name: "Lag", show: ({ lag }) => count(lag), by: ({ lag }) => lag ?? -1, isNumber: true },
   {
     name: "In time",
     show: ({ lagMs }) => span(lagMs),
@@ -31,42 +39,66 @@ const COLUMNS: readonly Column<GroupSummary>[] = [
   },
 ];
 
+/** A state in its colour. */
+export function GroupState({ state }: { state: string }) {
+  const tone = state === "Stable"
+    ? "good"
+    : state === "Dead" || state === "NotReady"
+    ? "bad"
+    : state === "Empty"
+    ? "plain"
+    : "warn";
+  return <Badge tone={tone} text={state === "" ? "unknown" : state} />;
+}
+
 export function GroupsPage() {
   const [filter, setFilter] = useQueryState("filter");
-  const { now, problem } = useMetrics(EVERY_MS);
-  const groups = now === null ? [] : groupSummaries(now);
-  const wanted = filter.toLowerCase();
-  const shown = groups.filter(({ group, topics }) =>
-    [group, ...topics.map(({ topic }) => topic)].some((name) => name.toLowerCase().includes(wanted))
+  const wanted = useSettled(filter, 150);
+  const query = { limit: GROUPS_MAX, lag: false, filter: wanted };
+  const { data, problem, reload } = useResource<
+    { readonly groups: readonly GroupItem[]; readonly nextCursor: string | null }
+  >(path(["v1", "groups"], query), LIST_EVERY_MS);
+  const { now } = useMetrics(EVERY_MS);
+  const known = new Map(
+    now === null ? [] : groupSummaries(now).map((each) => [each.group, each] as const),
   );
+  const rows = (data?.groups ?? []).map((item) => {
+    const { lag = null, lagMs = null } = known.get(item.group) ?? {};
+    return { ...item, lag, lagMs };
+  });
+  const more = data !== null && data.nextCursor !== null;
   return (
     <>
       <h1>Groups</h1>
       <FilterBar
         label="Filter groups"
-        placeholder="A part of the group's id or of a topic's name"
+        placeholder="A part of the group's id"
         value={filter}
         onChange={setFilter}
-        count={now === null ? "" : `${count(shown.length)} of ${count(groups.length)}`}
+        count={data === null ? "" : `${count(rows.length)}${more ? ", and more: filter" : ""}`}
       />
-      <ProblemNote problem={problem} />
-      {now === null && problem === null && <Loading />}
-      {now !== null && groups.length === 0 && (
-        <Empty title="No group has committed anything yet">
-          <p>A group is there as soon as somebody reads in its name:</p>
-          <Command text="kstream consume TOPIC --group readers" />
-        </Empty>
-      )}
-      {groups.length > 0 && shown.length === 0 && <Empty title="No group matches the filter" />}
-      {shown.length > 0 && (
+      <ProblemNote problem={problem} onRetry={reload} />
+      {data === null && problem === null && <Loading />}
+      {data !== null && rows.length === 0 && <NoGroups filter={wanted} />}
+      {rows.length > 0 && (
         <Table
           label="Groups"
-          items={shown}
+          items={rows}
           columns={COLUMNS}
           keyOf={({ group }) => group}
           linkOf={linkOf}
         />
       )}
     </>
+  );
+}
+
+function NoGroups({ filter }: { filter: string }) {
+  if (filter !== "") return <Empty title={`No group has “${filter}” in its id`} />;
+  return (
+    <Empty title="There are no groups yet">
+      <p>A group is there as soon as somebody reads in its name:</p>
+      <Command text="kstream consume TOPIC --group readers" />
+    </Empty>
   );
 }

@@ -1,18 +1,28 @@
 /** The groups that read a topic. */
 import { Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
-import { Table } from "../components/table.tsx";
+import { type Column, Table } from "../components/table.tsx";
 import { path } from "../data/api.ts";
-import { groupTopics } from "../data/groups.ts";
+import { count, span } from "../data/format.ts";
+import { type GroupTopic, groupTopics } from "../data/groups.ts";
 import { useMetrics } from "../data/use-metrics.ts";
 import { href } from "../router.ts";
-import { lagColumns } from "./group.tsx";
 
 const EVERY_MS = 2000;
-const COLUMNS = lagColumns({
-  name: "Group",
-  show: ({ group }) => <a href={href(path(["groups", group]))} tabIndex={-1}>{group}</a>,
-  by: ({ group }) => group,
-});
+const COLUMNS: readonly Column<GroupTopic>[] = [
+  {
+    name: "Group",
+    show: ({ group }) => <a href={href(path(["groups", group]))} tabIndex={-1}>{group}</a>,
+    by: ({ group }) => group,
+  },
+  { name: "Partitions", show: ({ partitions }) => count(partitions), isNumber: true },
+  { name: "Lag", show: ({ lag }) => count(lag), by: ({ lag }) => lag, isNumber: true },
+  {
+    name: "In time",
+    show: ({ lagMs }) => span(lagMs),
+    by: ({ lagMs }) => lagMs ?? -1,
+    isNumber: true,
+  },
+];
 
 export function TopicGroups({ topic }: { topic: string }) {
   const { now, problem } = useMetrics(EVERY_MS);

@@ -9,6 +9,7 @@ import { bytes, count, plural } from "../data/format.ts";
 import type { TopicView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
 import { href, navigate, useRoute } from "../router.ts";
+import { ConfigList } from "./config-list.tsx";
 import { Messages } from "./messages.tsx";
 import { TopicGroups } from "./topic-groups.tsx";
 import { TopicPartitions } from "./topic-partitions.tsx";
@@ -16,6 +17,7 @@ import { TopicPartitions } from "./topic-partitions.tsx";
 const TABS = [
   ["messages", "Messages"],
   ["partitions", "Partitions"],
+  ["configs", "Configs"],
   ["groups", "Groups"],
 ] as const;
 
@@ -48,6 +50,9 @@ export function TopicPage() {
             tabs={TABS}
           />
           {tab === "messages" && <Messages topic={data} />}
+          {tab === "configs" && (
+            <ConfigList url={path(["v1", "topics", name, "configs"])} own="topic" />
+          )}
           {tab === "groups" && <TopicGroups topic={name} />}
           {tab === "partitions" && <TopicPartitions topic={data} />}
         </>

@@ -1,0 +1,72 @@
+/** The brokers of the cluster, and the configs of each. */
+import { Badge, Loading, ProblemNote } from "../components/notes.tsx";
+import { type Column, Table } from "../components/table.tsx";
+import { path } from "../data/api.ts";
+import type { BrokerView, ClusterView } from "../data/model.ts";
+import { useResource } from "../data/use-resource.ts";
+import { href, useRoute } from "../router.ts";
+import { ConfigList } from "./config-list.tsx";
+
+const EVERY_MS = 3000;
+const linkOf = ({ nodeId }: BrokerView) => path(["brokers", nodeId]);
+
+function columnsOf({ controllerId, nodeId: self }: ClusterView): readonly Column<BrokerView>[] {
+  return [
+    {
+      name: "Broker",
+      show: (broker) => <a href={href(linkOf(broker))} tabIndex={-1}>{broker.nodeId}</a>,
+      by: ({ nodeId }) => nodeId,
+    },
+    { name: "Address", show: ({ host, port }) => <span class="mono">{`${host}:${port}`}</span> },
+    {
+      name: "State",
+      show: ({ nodeId, fenced }) => (
+        <>
+          <Badge tone={fenced ? "bad" : "good"} text={fenced ? "fenced" : "alive"} />
+          {nodeId === controllerId && <span class="note">controller</span>}
+          {nodeId === self && <span class="note">answers here</span>}
+        </>
+      ),
+    },
+    { name: "Rack", show: ({ rack }) => rack ?? "", isMinor: true },
+  ];
+}
+
+export function BrokersPage() {
+  const { data, problem, reload } = useResource<ClusterView>("/v1/cluster", EVERY_MS);
+  return (
+    <>
+      <h1>Brokers</h1>
+      {data !== null && (
+        <p class="crumbs">
+          Cluster <span class="mono">{data.clusterId}</span>, kstream {data.version}
+        </p>
+      )}
+      <ProblemNote problem={problem} onRetry={reload} />
+      {data === null && problem === null && <Loading />}
+      {data !== null && (
+        <Table
+          label="Brokers"
+          items={data.brokers}
+          columns={columnsOf(data)}
+          keyOf={({ nodeId }) => nodeId}
+          linkOf={linkOf}
+        />
+      )}
+    </>
+  );
+}
+
+export function BrokerPage() {
+  const { params } = useRoute();
+  const id = params["broker"] ?? "";
+  return (
+    <>
+      <p class="crumbs">
+        <a href={href("/brokers")}>Brokers</a>
+      </p>
+      <h1>Broker {id}</h1>
+      <ConfigList url={path(["v1", "brokers", id, "configs"])} own="broker" />
+    </>
+  );
+}

@@ -10,16 +10,20 @@ import { Problem } from "./problem.ts";
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1000;
-/** What one evaluation of `where` may look at. */
-const FILTER_CHARS_MAX = 1000;
+/** Together with the other parameters they have to fit into the 16 KiB that a server takes of a URL. */
+const FILTER_CHARS_MAX = 250;
+const WHERE_CHARS_MAX = 500;
+const CURSOR_WRONG = "is none that this server has given";
 
 /** The parameters of every list. */
 export const LIST_QUERY = z.strictObject({
   limit: wholeNumber(1, LIMIT_MAX).optional().describe(`at most so many; default ${LIMIT_DEFAULT}`),
-  cursor: z.string().max(2000).optional().describe("nextCursor of the page before"),
+  cursor: z.string().regex(/^[\w-]{0,1000}$/, CURSOR_WRONG).optional().describe(
+    "nextCursor of the page before",
+  ),
   filter: z.string().max(FILTER_CHARS_MAX).optional()
     .describe("only what has this in its name, in upper or lower case"),
-  where: z.string().max(FILTER_CHARS_MAX).optional()
+  where: z.string().max(WHERE_CHARS_MAX).optional()
     .describe("only what this expression is true for; v is the item: v.partitions > 10"),
 });
 
@@ -133,8 +137,8 @@ function nameOfCursor(cursor: string): string {
     const bytes = Uint8Array.fromBase64(cursor, { alphabet: "base64url" });
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Problem(400, "bad request", "?cursor is none that this server has given", {
-      errors: [{ path: "?cursor", message: "is none that this server has given" }],
+    throw new Problem(400, "bad request", `the request is refused: ?cursor ${CURSOR_WRONG}`, {
+      errors: [{ path: "?cursor", message: CURSOR_WRONG }],
     });
   }
 }

@@ -175,6 +175,16 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 10,
   },
   {
+    name: "openapi",
+    proves: "the admin API is as its OpenAPI document says, whatever it is asked, and never fails",
+    full: ["bun", "tests/admin/run.ts", "--examples", "100"],
+    sample: [
+      ...["bun", "tests/admin/run.ts", "--phases", "fuzzing"],
+      ...["--examples", "5", "--seed", "1"],
+    ],
+    minutesMax: 25,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

@@ -37,11 +37,11 @@ const ACL = z.strictObject({
 }).openapi("Acl");
 const ACL_FILTER = z.strictObject({
   resourceType: resourceType.optional(),
-  resourceName: z.string().max(500).optional(),
+  resourceName: z.string().max(300).optional(),
   patternType: z.enum(["LITERAL", "PREFIXED", "MATCH"]).optional()
     .describe("MATCH: all that apply to the resource of this name"),
-  principal: z.string().max(500).optional(),
-  host: z.string().max(300).optional(),
+  principal: z.string().max(300).optional(),
+  host: z.string().max(100).optional(),
   operation: operation.optional(),
   permission: permission.optional(),
 });

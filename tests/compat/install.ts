@@ -88,6 +88,24 @@ export async function needPython(): Promise<string | null> {
   );
 }
 
+/** Programs that know OpenAPI, in a virtual environment of their own. */
+export const OPENAPI_PROGRAMS = join(CACHE, "openapi/bin");
+const OPENAPI_PACKAGES = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+
+/** schemathesis and openapi-spec-validator. */
+export async function needOpenApiPrograms(): Promise<string | null> {
+  const folder = join(CACHE, "openapi");
+  const stamp = join(folder, `.complete-${Bun.hash(OPENAPI_PACKAGES.join())}`);
+  if (existsSync(stamp)) return null;
+  if (!onPath("python3")) return "needs Python 3";
+  mkdirSync(CACHE, { recursive: true });
+  const made = await run(["python3", "-m", "venv", folder], { timeoutMs: 120_000 });
+  if (made.exitCode !== 0) return `no virtual environment: ${made.stderr.trim()}`;
+  const python = join(folder, "bin/python");
+  const command = [python, "-m", "pip", "install", "-q", ...OPENAPI_PACKAGES];
+  return await install(command, stamp, "the OpenAPI programs");
+}
+
 /** kcat; installed from Debian's packages where this process may do so. */
 export async function needKcat(): Promise<string | null> {
   if (onPath("kcat")) return null;

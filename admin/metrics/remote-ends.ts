@@ -5,6 +5,7 @@
 import type { Broker } from "../../broker/broker.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
 import { Errors } from "../../core/errors.ts";
+import { sleep } from "../../core/io.ts";
 import { groupBy } from "../../core/group-by.ts";
 
 /** Between two rounds, and how long the leaders have to answer. */
@@ -38,7 +39,7 @@ export class RemoteEnds {
     return this.#ends.get(keyOf(topic, partition)) ?? null;
   }
 
-  /** Asks again if that is due; waits at most for the answers of one round. */
+  /** Asks again if that is due; waits for the answers a second at most. */
   async refresh(): Promise<void> {
     const { cluster, io } = this.broker;
     if (cluster === null) return;
@@ -46,7 +47,8 @@ export class RemoteEnds {
       this.#askedMs = io.clock.monotonicMs();
       this.#round = this.#ask().finally(() => this.#round = null);
     }
-    await this.#round;
+    // A leader that is gone takes longer to be given up than anybody waits for metrics.
+    if (this.#round !== null) await Promise.race([this.#round, sleep(io.clock, TIMEOUT_MS)]);
   }
 
   async #ask(): Promise<void> {

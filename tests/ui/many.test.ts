@@ -64,6 +64,8 @@ test("pages of lists come within 200 ms, and asking again and again takes no mem
     "/v1/topics?limit=100",
     "/v1/topics?limit=1000",
     "/v1/topics?limit=1000&filter=9",
+    "/v1/groups?limit=100",
+    "/v1/groups?limit=1000&lag=false",
     "/metrics",
   ];
   const taken: string[] = [];

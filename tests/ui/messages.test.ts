@@ -96,6 +96,27 @@ test("rows are walked with j and k, opened with Enter, and the focus comes back"
   await page.waitForSelector('tr[data-index="2"]:focus');
 }, 120_000);
 
+test("a search by text or expression says how far it is, and what it found", async () => {
+  const page = await scene.open("/topics/orders");
+  await page.waitForSelector(ROW);
+  await page.keyboard.press("/");
+  await page.keyboard.type("Ada 29");
+  await page.keyboard.press("Enter");
+  await statusHas(page, "Done: 11 records found, scanned 300 of 300");
+  expect(page.url()).toEndWith("?q=Ada+29");
+  expect(await page.locator("mark").first().textContent()).toBe("Ada 29");
+  await scene.picture(page, "search-light");
+  expect(await scene.inaccessible(page)).toEqual([]);
+  await page.getByRole("combobox", { name: "Search" }).selectOption("where");
+  await page.getByLabel("True for the record").fill('v.total > 97 && h.trace === "t99"');
+  await page.getByRole("button", { name: "Search" }).click();
+  await statusHas(page, "Done: 1 record found, scanned 300 of 300");
+  await page.getByLabel("True for the record").fill("v.total >");
+  await page.getByRole("button", { name: "Search" }).click();
+  await page.locator("[role=alert]").filter({ hasText: "where" }).waitFor();
+  expect(scene.faults().length).toBe(1);
+}, 120_000);
+
 test(
   "a live tail shows what comes, and goes on where it was when the connection broke",
   async () => {

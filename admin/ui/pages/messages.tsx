@@ -107,7 +107,7 @@ function Toolbar({ topic, scope, onRead, onProduce }: {
           ))}
         </select>
       </label>
-      <FilterFields draft={draft} change={change} changeAtOnce={changeAtOnce} />
+      <FilterFields draft={draft} change={change} />
       <button type="submit" class="main">{draft.filter === "" ? "Read" : "Search"}</button>
       <button type="button" onClick={() => setExporting(true)}>Export</button>
       <button type="button" onClick={onProduce}>Produce</button>
@@ -168,7 +168,7 @@ function StartFields({ draft, change, changeAtOnce }: DraftProps) {
   );
 }
 
-function FilterFields({ draft, change, changeAtOnce }: DraftProps) {
+function FilterFields({ draft, change }: Omit<DraftProps, "changeAtOnce">) {
   const isText = draft.filterKind === "text";
   return (
     <>
@@ -177,9 +177,7 @@ function FilterFields({ draft, change, changeAtOnce }: DraftProps) {
         <select
           value={draft.filterKind}
           onChange={(event) => {
-            const filterKind = event.currentTarget.value === "where" ? "where" : "text";
-            if (draft.filter === "") change({ filterKind });
-            else changeAtOnce({ filterKind });
+            change({ filterKind: event.currentTarget.value === "where" ? "where" : "text" });
           }}
         >
           <option value="text">Text</option>

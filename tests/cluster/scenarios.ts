@@ -3,6 +3,8 @@ import type { ClusterScene, SceneBroker } from "./scene.ts";
 import { type Scenario, type Stage, STEADY_MS, UNNOTICED_MS } from "./stage.ts";
 
 const BEYOND_MS = 2000;
+/** Between two heartbeats of a broker. */
+const HEARTBEAT_MS = 2000;
 /** How long a controller that is gone keeps its office; the next one gives all others a session. */
 const LEASE_MS = 6000;
 /** Clients still reach a leader that nobody else does. */
@@ -53,7 +55,8 @@ export const FAULTS: readonly Scenario[] = [
   },
   {
     name: "a leader that hears nobody but is heard",
-    pauseMaxMs: UNNOTICED_MS,
+    // The heartbeat that goes out last is heard, and only then is it silent.
+    pauseMaxMs: UNNOTICED_MS + HEARTBEAT_MS,
     run: (stage) =>
       cutOff(stage, async ({ network }, { host }, others) => {
         for (const other of others) await network.set(other, host, { isCut: true });

@@ -20,9 +20,11 @@ export function newRoutes() {
 
 /** The problem of a request that is not as its route describes. */
 function invalid(target: string, error: z.ZodError): Problem {
-  const errors = error.issues.slice(0, 20).map(({ path, message }) => ({
-    path: placeOf(target, path),
-    message,
+  const errors = error.issues.slice(0, 20).map((issue) => ({
+    path: placeOf(target, issue.path),
+    message: issue.code === "unrecognized_keys"
+      ? `${issue.keys.join(", ")}: not known here`
+      : issue.message,
   }));
   const [first] = errors;
   const where = first === undefined || first.path === "" ? "" : `${first.path}: `;

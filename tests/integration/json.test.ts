@@ -14,6 +14,8 @@ const NO_JSON: Readonly<Record<string, string>> = {
   serve: "--print-addr json and --log-format json are its own",
   consume: "-f json prints records",
   completion: "a shell reads what it prints",
+  "generate dashboard": "it prints Grafana's JSON",
+  "generate alerts": "it prints Prometheus's YAML",
 };
 
 /** Commands whose document other tests look at, since they need more than one broker's data. */

@@ -4,7 +4,7 @@
  * make sense all the time; at the end all trouble stops, and then all have to agree on who is there.
  */
 import { TIMINGS, type TimingsName } from "../../cluster/gossip/timings.ts";
-import type { GossipEvent, MemberState } from "../../cluster/gossip/member.ts";
+import type { GossipEvent, Member, MemberState } from "../../cluster/gossip/member.ts";
 import type { Logger } from "../../core/logger.ts";
 import { addressOf, GossipWorld, metaOf, type SimMember } from "./gossip-world.ts";
 import { FAIR } from "./sim-hosts.ts";
@@ -37,6 +37,8 @@ interface Fact {
   seen: Map<number, MemberState>;
   /** Those that left for good, as it has heard: they must stay so. */
   farewells: Set<number>;
+  /** With what it said good-bye, if it has: who was stopped meanwhile may hear of an earlier one. */
+  leftWith: number | null;
 }
 
 /** Trouble has stopped: so many times the longest interval until all agree. */
@@ -94,6 +96,7 @@ export class GossipSim {
       load: 0,
       seen: new Map(),
       farewells: new Set(),
+      leftWith: null,
     };
     this.#facts.push(fact);
     this.#follow(fact);
@@ -151,7 +154,10 @@ export class GossipSim {
     if (fact.truth !== "runs") return;
     const { nodeId, gossip, host } = fact.member;
     this.#say(`${nodeId} ${how}`);
-    if (how === "left") this.#world.clock.run(gossip.leave());
+    if (how === "left") {
+      this.#world.clock.run(gossip.leave());
+      fact.leftWith = gossip.members()[0]?.incarnation ?? null;
+    }
     gossip.close();
     fact.truth = how;
     if (losesPower) host.cutPower();
@@ -209,12 +215,18 @@ export class GossipSim {
         expect(isPresent || before === "left", `failed while gone: ${line}`);
         break;
       case "left":
-        if (this.#facts[nodeId]?.truth === "left") fact.farewells.add(nodeId);
+        if (this.#isLast(event.member)) fact.farewells.add(nodeId);
         break;
       case "conflict":
         expect(false, `a conflict with nobody: ${line}`);
     }
     fact.seen.set(nodeId, state);
+  }
+
+  /** Whether it is the good-bye after which the member was not started again. */
+  #isLast({ nodeId, incarnation }: Member): boolean {
+    const { truth, leftWith } = this.#facts[nodeId]!;
+    return truth === "left" && incarnation === leftWith;
   }
 
   /** No more trouble; all who do not run for good go on. */

@@ -190,7 +190,10 @@ describe("an election", () => {
     expect(winner?.heard).toEqual(["elected 1", "lost: it has resigned"]);
     const next = losers.find(({ election }) => election.term === 2);
     expect(await next?.log.append(1, [aloneBroker(2)])).toEqual({ ok: true, position: 2 });
-    expect(losers.every(({ election }) => election.controller?.term === 2)).toBeTrue();
+    await until("all know it", () =>
+      losers.every(({ election }) => {
+        return election.controller?.term === 2;
+      }));
   });
 
   test("a controller that cannot reach etcd for its lease's time stops, and can win again", async () => {

@@ -10,13 +10,12 @@ import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
 import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
-import { OperatorError } from "../core/operator-error.ts";
 import { adminApi } from "./api.ts";
+import { clientProblem } from "./client-problem.ts";
 import type { Authentication } from "./authentication.ts";
 import { etags } from "./etag.ts";
 import { refusal } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
-import { kafkaProblem } from "./kafka-problem.ts";
 import { forbidden } from "./permission.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
@@ -91,7 +90,7 @@ export function adminApp(
     if (authentication === null || isProbe) return ANONYMOUS;
     const principal = await authentication.check(req.header("authorization") ?? null);
     if (principal instanceof Problem) return principal;
-    return forbidden(services.broker.authorizer, principal, env.peer, req) ?? principal;
+    return forbidden(broker.authorizer, principal, env.peer, req) ?? principal;
   };
   app.use(async (context, next) => {
     const principal = await enter(context);
@@ -143,8 +142,6 @@ function challenge(problem: Problem): Response {
 
 /** What an error says to who has asked; null: it is a bug. */
 function problemOf(error: Error): Problem | null {
-  if (error instanceof Problem) return error;
-  if (error instanceof OperatorError) return Problem.of(error);
   // What Hono itself refuses: bodies that are no JSON.
   if (error instanceof HTTPException && error.status < 500) {
     return new Problem(
@@ -153,5 +150,5 @@ function problemOf(error: Error): Problem | null {
       `the request is refused: ${error.message}`,
     );
   }
-  return kafkaProblem(error);
+  return clientProblem(error);
 }

@@ -1,4 +1,4 @@
-/** What may go wrong with records, as the problem of a request. */
+/** What may go wrong with a request, as its problem. */
 import { OperatorError } from "../core/operator-error.ts";
 import { kafkaProblem } from "./kafka-problem.ts";
 import { Problem } from "./problem.ts";

@@ -4,16 +4,16 @@
  * memory; a restart forgets them. Of failures of the server nothing is remembered: those may be tried again.
  */
 import type { MiddlewareHandler } from "hono";
+import { principalName } from "../broker/authorizer.ts";
 import type { Clock } from "../core/io.ts";
 import type { AdminEnv } from "./app.ts";
 import { Problem } from "./problem.ts";
-import { streamsBody } from "./streams.ts";
+import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
 
 const KEPT_MS = 600_000;
 const KEPT_MAX = 1000;
 /** A longer answer is given once and not remembered: then the key is, and the same again is refused. */
 const ANSWER_CHARS_MAX = 64 * 1024;
-const BODY_BYTES_MAX = 1024 * 1024;
 const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 interface Kept {
@@ -40,7 +40,7 @@ export function idempotency(clock: Clock): MiddlewareHandler<AdminEnv> {
     if (key === undefined || isOther) return await next();
     if (!/^[!-~]{1,200}$/.test(key)) throw badKey("has 1 to 200 characters of ASCII, no spaces");
     const { principal } = context.var;
-    const id = `${principal.type}:${principal.name} ${key}`;
+    const id = `${principalName(principal)} ${key}`;
     const request = await fingerprint(context.req.raw);
     const nowMs = clock.monotonicMs();
     forget(entries, nowMs);

@@ -3,7 +3,7 @@
  * a client of Kafka's protocol, in the name of its own user, so that ACLs, quotas and the list of
  * clients hold for it. To this broker it is connected by a pipe, to others by their listeners.
  */
-import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
+import { ANONYMOUS, type Principal, principalName } from "../broker/authorizer.ts";
 import { advertisedAddress, type ListenerInfo } from "../broker/listeners.ts";
 import type { RunningBroker } from "../broker/start-broker.ts";
 import { Admin } from "../client/admin.ts";
@@ -40,7 +40,7 @@ export class OwnClients {
 
   /** The client of a user, made when it is first asked for. */
   of(principal: Principal = ANONYMOUS): OwnClient {
-    const key = `${principal.type}:${principal.name}`;
+    const key = principalName(principal);
     const client = this.#clients.get(key) ?? this.#make(principal);
     // The last one in the map was used last.
     this.#clients.delete(key);

@@ -6,6 +6,7 @@ import {
   type Authorizer,
   CLUSTER_NAME,
   type Principal,
+  principalName,
   type ResourceOperation,
 } from "../broker/authorizer.ts";
 import type { HostPort } from "../core/io.ts";
@@ -30,7 +31,7 @@ export function forbidden(
   if (wanted === null || authorizer.authorize(principal, peer, wanted)) return null;
   const { operation, resourceType, name } = wanted;
   const what = resourceType === "CLUSTER" ? "the cluster" : `topic "${name.slice(0, 249)}"`;
-  const who = `${principal.type}:${principal.name}`;
+  const who = principalName(principal);
   return new Problem(403, "not authorized", `${who} has no ${operation} on ${what}`);
 }
 

@@ -36,11 +36,12 @@ export class Problem extends Error {
     return `/problems/${this.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
   }
 
-  response(): Response {
+  /** The answer; `members` are further ones of its body. */
+  response(members: Readonly<Record<string, unknown>> = {}): Response {
     const { type, status, title, detail } = this;
     const { error, errors, headers } = this.more;
     return new Response(
-      JSON.stringify({ type, title, status, detail, error, errors }, null, 2) + "\n",
+      JSON.stringify({ type, title, status, detail, error, errors, ...members }, null, 2) + "\n",
       { status, headers: { "content-type": "application/problem+json", ...headers } },
     );
   }

@@ -6,7 +6,12 @@
 import { AclIndex, type AclOperation, type ResourceType } from "../core/acl.ts";
 import type { HostPort } from "../core/io.ts";
 import { javaHost } from "../core/ip-address.ts";
-import type { Authorizer, Principal, ResourceOperation } from "./authorizer.ts";
+import {
+  type Authorizer,
+  type Principal,
+  principalName,
+  type ResourceOperation,
+} from "./authorizer.ts";
 import { superUsersOf } from "./config/access-configs.ts";
 import type { BrokerConfig } from "./config/broker-config.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
@@ -70,8 +75,4 @@ export class AclAuthorizer implements Authorizer {
       resourceType,
     });
   }
-}
-
-function principalName({ type, name }: Principal): string {
-  return `${type}:${name}`;
 }

@@ -21,6 +21,11 @@ export interface Principal {
   readonly name: string;
 }
 
+/** As ACLs and `super.users` write it: `User:alice`. */
+export function principalName({ type, name }: Principal): string {
+  return `${type}:${name}`;
+}
+
 /** The principal of every connection that has not authenticated. */
 export const ANONYMOUS: Principal = { type: "User", name: "ANONYMOUS" };
 

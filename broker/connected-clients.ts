@@ -1,5 +1,6 @@
 /** Who is connected to a broker, and what they do: one entry per connection. */
 import { errorName } from "../core/errors.ts";
+import { principalName } from "./authorizer.ts";
 import type { Broker } from "./broker.ts";
 import type { ActivityTotals } from "./client-activity.ts";
 import type { Connection } from "./connection.ts";
@@ -56,7 +57,7 @@ export function connectedClients(
       clientId: activity.clientId,
       software: clientSoftware?.name ?? null,
       softwareVersion: clientSoftware?.version ?? null,
-      principal: `${principal.type}:${principal.name}`,
+      principal: principalName(principal),
       address: formatAddress(connection.peerAddress),
       listener: connection.listener.name,
       connectedMs: activity.connectedMs,

@@ -1,5 +1,4 @@
 /** The answer to a body of records. */
-import { Problem } from "../problem.ts";
 import type { IngestOutcome } from "./ingest-body.ts";
 
 /**
@@ -17,17 +16,8 @@ export function ingestAnswer(outcome: IngestOutcome): Response {
     return Response.json({ topic, records: acknowledged, leftOut, skipped, partitions });
   }
   const { failed, firstUnsafeLine, noneFromLine } = outcome;
-  return problemResponse(problem, {
+  return problem.response({
     ...{ topic, acknowledged, failed, leftOut, skipped, firstUnsafeLine, noneFromLine },
     partitions,
   });
-}
-
-function problemResponse(problem: Problem, members: Readonly<Record<string, unknown>>): Response {
-  const { type, status, title, detail } = problem;
-  const { error, headers } = problem.more;
-  return new Response(
-    JSON.stringify({ type, title, status, detail, error, ...members }, null, 2) + "\n",
-    { status, headers: { "content-type": "application/problem+json", ...headers } },
-  );
 }

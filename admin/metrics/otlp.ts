@@ -22,7 +22,7 @@ export interface OtlpOptions {
   readonly version: string;
 }
 
-/** Sends until the broker stops, once more at the end; resolves then. Never rejects. */
+/** Sends until the broker stops; resolves then. Never rejects. */
 export async function exportMetrics(broker: Broker, options: OtlpOptions): Promise<void> {
   const { io: { clock }, logger, stopping } = broker;
   const url = `${options.endpoint.replace(/\/+$/, "")}/v1/metrics`;

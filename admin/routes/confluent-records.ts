@@ -6,6 +6,7 @@
  *
  * Types are BINARY (base64), JSON and STRING.
  */
+import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
 import { topicOf } from "../browse/answer-stream.ts";
 import type { AdminEnv, AdminServices, Routes } from "../app.ts";
@@ -33,7 +34,7 @@ async function produce(services: AdminServices, context: Context<AdminEnv>): Pro
   const principal = context.get("principal");
   const pool = poolOf(services);
   const kind = { acks: "all", compression: "none", create: false } as const;
-  const user = `${principal.type}:${principal.name}`;
+  const user = principalName(principal);
   const leased = pool.lease(services.client(principal), user, kind);
   const release = (isGood: boolean) => {
     pool.release(leased, isGood).catch((failure: unknown) => {

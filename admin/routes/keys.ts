@@ -17,7 +17,7 @@ import { Errors } from "../../core/errors.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import { formatEnvelope } from "../../core/records/record-json.ts";
 import type { HostPort } from "../../core/io.ts";
-import type { Principal } from "../../broker/authorizer.ts";
+import { type Principal, principalName } from "../../broker/authorizer.ts";
 import type { Broker } from "../../broker/broker.ts";
 import type { Partition } from "../../broker/partition.ts";
 import {
@@ -124,7 +124,11 @@ function find(
   const wanted = { operation: "READ", resourceType: "TOPIC", name: topic } as const;
   const name = topic.slice(0, 249);
   if (!broker.authorizer.authorize(principal, peer, wanted)) {
-    throw new Problem(403, "not authorized", `User:${principal.name} may not read topic "${name}"`);
+    throw new Problem(
+      403,
+      "not authorized",
+      `${principalName(principal)} may not read topic "${name}"`,
+    );
   }
   const image = broker.metadata.image.topics.get(topic);
   if (image === undefined) {

@@ -1,4 +1,5 @@
 /** `GET /v1/topics/TOPIC/ws`: a WebSocket that writes and reads records (`browse/record-socket.ts`). */
+import { principalName } from "../../broker/authorizer.ts";
 import { admissionOf, topicOf } from "../browse/answer-stream.ts";
 import { RecordSocket } from "../browse/record-socket.ts";
 import { TopicScan } from "../browse/topic-scan.ts";
@@ -16,7 +17,7 @@ export const recordSocketRoutes: Routes = (app, services) => {
     const { exchange, peer } = context.env;
     const topic = topicOf(context);
     const principal = context.get("principal");
-    const user = `${principal.type}:${principal.name}`;
+    const user = principalName(principal);
     const failed = (error: unknown) =>
       broker.logger.error("a WebSocket failed by an internal error", {
         stack: error instanceof Error ? error.stack ?? error.message : String(error),

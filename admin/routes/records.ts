@@ -11,6 +11,7 @@
  * `GET /v1/topics/TOPIC/records?from=-1h&where=…&follow=true`: records as NDJSON, or as Server-Sent
  * Events whose id is where to go on. `docs/admin.md` has the parameters of both.
  */
+import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
 import type { AdminEnv, AdminServices, Routes } from "../app.ts";
 import { answerStream, type StreamAnswer, topicOf } from "../browse/answer-stream.ts";
@@ -68,7 +69,7 @@ async function writeBody(
   const { clock } = services.broker.io;
   const principal = context.get("principal");
   const { acks, compression, create } = query;
-  const user = `${principal.type}:${principal.name}`;
+  const user = principalName(principal);
   const leased = pool.lease(services.client(principal), user, { acks, compression, create });
   const body = new BodyReader(clock, context.req.raw);
   let isGood = false;

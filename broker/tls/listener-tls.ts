@@ -1,7 +1,7 @@
 /** How a listener of the broker speaks TLS, and who its clients are by their certificates. */
 import type { ListenTlsOptions } from "../../core/io.ts";
 import { subjectOf } from "../../core/x500-name.ts";
-import { ANONYMOUS, type Principal } from "../authorizer.ts";
+import { ANONYMOUS, type Principal, principalName } from "../authorizer.ts";
 import { CLUSTER_PRINCIPAL } from "../cluster/cluster-secret.ts";
 import type { PrincipalMapping } from "./principal-mapping.ts";
 
@@ -32,7 +32,7 @@ export function withNodes(tls: ListenerTls, nodes: ReadonlySet<string>): Listene
     identify: (certificate) => {
       const principal = tls.identify(certificate);
       if (principal === null) return null;
-      return nodes.has(`${principal.type}:${principal.name}`) ? CLUSTER_PRINCIPAL : principal;
+      return nodes.has(principalName(principal)) ? CLUSTER_PRINCIPAL : principal;
     },
   };
 }

@@ -41,6 +41,9 @@ const ENTRIES = [
   "testing/index.ts",
   "cmd/serve/offload-worker.ts",
   "admin/ui/main.tsx",
+  // What connectors are written with, and what the parts of the runtime have in common.
+  "connect/index.ts",
+  "connect/worker/worker.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

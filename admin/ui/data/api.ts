@@ -2,6 +2,7 @@
  * Requests to the server that these pages come from. Script and server are built as one, so answers
  * have the types that their routes declare; what fails is a `Problem` in words.
  */
+import type { Answer, ApiPath, Body, ParamOf, QueryOf, WriteMethod } from "./model.ts";
 
 /** What the server says of an error (RFC 9457), or what the browser knows of it. */
 export class Problem extends Error {
@@ -22,6 +23,27 @@ export function path(parts: readonly (string | number)[], query: Query = {}): st
   }
   const tail = search.size === 0 ? "" : `?${search}`;
   return `/${parts.map((part) => encodeURIComponent(part)).join("/")}${tail}`;
+}
+
+declare const PATH: unique symbol;
+
+/** An address of the API, which knows by its type what is answered there. */
+export type Url<P extends ApiPath> = string & { readonly [PATH]: P };
+
+/** What fills the names of a path, and then the query; those without names have the query alone. */
+type Arguments<P extends ApiPath> = [ParamOf<P>] extends [never]
+  ? [query?: Partial<Pick<Query, QueryOf<P>>>]
+  : [
+    params: Readonly<Record<ParamOf<P>, string | number>>,
+    query?: Partial<Pick<Query, QueryOf<P>>>,
+  ];
+
+/** The address of `pattern`: `at("/v1/topics/:topic", { topic })`. */
+export function at<P extends ApiPath>(pattern: P, ...given: Arguments<P>): Url<P> {
+  const [first = {}, second]: readonly (Query | undefined)[] = given;
+  const parts = pattern.split("/").slice(1);
+  const filled = parts.map((part) => part.startsWith(":") ? String(first[part.slice(1)]) : part);
+  return path(filled, pattern.includes("/:") ? second : first) as Url<P>;
 }
 
 /** Sends a request; anything but success is thrown as a `Problem`. */
@@ -62,14 +84,17 @@ export function parseJson(text: string): unknown {
 const tagged = new Map<string, { readonly tag: string; readonly body: unknown }>();
 const TAGGED_MAX = 64;
 
-/** Reads a resource, whose type its route declares. */
-export async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
+/** Reads a resource. */
+export async function get<P extends ApiPath>(
+  url: Url<P>,
+  signal?: AbortSignal,
+): Promise<Answer<P>> {
   const known = tagged.get(url);
   const response = await request(url, {
     headers: known === undefined ? {} : { "if-none-match": known.tag },
     ...(signal === undefined ? {} : { signal }),
   });
-  if (response.status === 304 && known !== undefined) return known.body as T;
+  if (response.status === 304 && known !== undefined) return known.body as Answer<P>;
   const body = await response.json();
   const tag = response.headers.get("etag");
   tagged.delete(url);
@@ -78,22 +103,22 @@ export async function get<T>(url: string, signal?: AbortSignal): Promise<T> {
     if (tagged.size <= TAGGED_MAX) break;
     tagged.delete(oldest);
   }
-  return body as T;
+  return body as Answer<P>;
 }
 
 /** Changes something; `body` is sent as JSON. Two clicks that are sent twice change it once. */
-export async function send<T>(
-  method: "POST" | "PUT" | "PATCH" | "DELETE",
-  url: string,
-  body: unknown = {},
-): Promise<T> {
+export async function send<M extends WriteMethod, P extends ApiPath>(
+  method: M,
+  url: Url<P>,
+  ...[body]: undefined extends Body<P, M> ? [] : [body: Body<P, M>]
+): Promise<Answer<P, M>> {
   const response = await request(url, {
     method,
     headers: { "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
-    body: JSON.stringify(body),
+    body: JSON.stringify(body ?? {}),
   });
   const text = await response.text();
-  return parseJson(text) as T;
+  return parseJson(text) as Answer<P, M>;
 }
 
 /** Any error as a `Problem`. */

@@ -1,118 +1,49 @@
-/** What the API answers, as far as the pages show it; `/openapi.json` describes all of it. */
+/**
+ * What the API answers and takes, as its routes declare it: types alone, so that nothing of the server
+ * comes along. `/openapi.json` describes the same in words.
+ */
+import type { ExtractSchema } from "hono/types";
+import type { AdminApi } from "../../api.ts";
 
-/** An item of `GET /v1/topics`. */
-export interface TopicItem {
-  readonly name: string;
-  readonly topicId: string;
-  readonly internal: boolean;
-  readonly partitions: number;
-  readonly replicationFactor: number;
-  readonly underReplicated: number;
-  readonly leaderless: number;
-}
+type Schema = ExtractSchema<AdminApi>;
 
-/** `GET /v1/topics`. */
-export interface TopicList {
-  readonly topics: readonly TopicItem[];
-  readonly total: number;
-  readonly nextCursor: string | null;
-}
+/** The paths of the API, as `/v1/topics/:topic`. */
+export type ApiPath = keyof Schema & string;
+/** Methods that change something. */
+export type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** A partition of a topic. */
-export interface PartitionView {
-  readonly partition: number;
-  readonly leader: number | null;
-  readonly leaderEpoch: number;
-  readonly replicas: readonly number[];
-  readonly isr: readonly number[];
-  readonly offlineReplicas: readonly number[];
-  readonly startOffset: number | null;
-  readonly stableOffset: number | null;
-  readonly endOffset: number | null;
-  readonly sizeBytes: number | null;
-}
+type Endpoint<P extends ApiPath, M extends string> = P extends ApiPath
+  ? Schema[P] extends Readonly<Record<`$${Lowercase<M>}`, infer E>> ? E : never
+  : never;
 
-/** `GET /v1/topics/{topic}`. */
-export interface TopicView {
-  readonly name: string;
-  readonly topicId: string | null;
-  readonly internal: boolean;
-  readonly records: number | null;
-  readonly sizeBytes: number | null;
-  readonly partitions: readonly PartitionView[];
-}
+/** What a request is answered. */
+export type Answer<P extends ApiPath, M extends string = "GET"> = Endpoint<P, M> extends
+  { readonly output: infer Output } ? Output : never;
 
-/** An item of `GET /v1/groups`. */
-export interface GroupItem {
-  readonly group: string;
-  readonly state: string;
-  readonly type: string;
-}
+/** The JSON that a request comes with; `undefined`: none. */
+export type Body<P extends ApiPath, M extends string> = Endpoint<P, M> extends
+  { readonly input: { readonly json: infer Json } } ? Json : undefined;
 
-/** A member of a group. */
-export interface GroupMember {
-  readonly memberId: string;
-  readonly groupInstanceId: string | null;
-  readonly clientId: string;
-  readonly clientHost: string;
-  readonly assignment: readonly {
-    readonly topic: string;
-    readonly partitions: readonly number[];
-  }[];
-}
+/** The parameters of the query that any method of a path takes. */
+export type QueryOf<P extends ApiPath> = Schema[P][keyof Schema[P]] extends infer E
+  ? E extends { readonly input: { readonly query: infer Q } } ? keyof Q & string : never
+  : never;
 
-/** Where a group is in a partition. */
-export interface GroupPartition {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number | null;
-  readonly endOffset: number | null;
-  readonly lag: number | null;
-  readonly memberId: string | null;
-}
+/** The names in a path: `topic` of `/v1/topics/:topic`. */
+export type ParamOf<P extends string> = P extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamOf<`/${Rest}`>
+  : P extends `${string}:${infer Name}` ? Name
+  : never;
 
-/** `GET /v1/groups/{group}`. */
-export interface GroupView extends GroupItem {
-  readonly protocol: string;
-  readonly coordinator: number;
-  readonly lag: number | null;
-  readonly members: readonly GroupMember[];
-  readonly partitions: readonly GroupPartition[];
-}
-
-/** A move of a group in a partition: `POST /v1/groups/{group}/seek`. */
-export interface SeekMove {
-  readonly topic: string;
-  readonly partition: number;
-  readonly currentOffset: number | null;
-  readonly newOffset: number;
-  readonly note: string | null;
-}
-
-/** A config of a topic or a broker. */
-export interface ConfigView {
-  readonly name: string;
-  readonly value: string | null;
-  readonly source: string;
-  readonly readOnly: boolean;
-  readonly sensitive: boolean;
-  readonly documentation: string | null;
-}
-
-/** A broker. */
-export interface BrokerView {
-  readonly nodeId: number;
-  readonly host: string;
-  readonly port: number;
-  readonly rack: string | null;
-  readonly fenced: boolean;
-}
-
-/** `GET /v1/cluster`. */
-export interface ClusterView {
-  readonly clusterId: string | null;
-  readonly controllerId: number;
-  readonly nodeId: number;
-  readonly version: string;
-  readonly brokers: readonly BrokerView[];
-}
+export type TopicItem = Answer<"/v1/topics">["topics"][number];
+export type TopicView = Answer<"/v1/topics/:topic">;
+export type PartitionView = TopicView["partitions"][number];
+export type GroupItem = Answer<"/v1/groups">["groups"][number];
+export type GroupView = Answer<"/v1/groups/:group">;
+export type GroupMember = GroupView["members"][number];
+export type GroupPartition = GroupView["partitions"][number];
+export type SeekMove = Answer<"/v1/groups/:group/seek", "POST">["partitions"][number];
+export type ConfigView = Answer<"/v1/topics/:topic/configs">["configs"][number];
+export type ClusterView = Answer<"/v1/cluster">;
+export type BrokerView = ClusterView["brokers"][number];
+export type ClientView = Answer<"/v1/clients">["clients"][number];

@@ -1,6 +1,7 @@
 /** Hooks that read the API: once, again and again, or page after page. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { asProblem, get, type Problem } from "./api.ts";
+import { asProblem, get, type Problem, type Url } from "./api.ts";
+import type { Answer, ApiPath } from "./model.ts";
 
 /** What is known of a resource. */
 export interface Resource<T> {
@@ -16,9 +17,12 @@ export interface Resource<T> {
  * under way at a time: a slow server is not asked faster than it answers. What is not there is not
  * asked for again.
  */
-export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
+export function useResource<P extends ApiPath>(
+  url: Url<P> | null,
+  everyMs = 0,
+): Resource<Answer<P>> {
   const [state, setState] = useState<
-    { url: string | null; data: T | null; problem: Problem | null }
+    { url: string | null; data: Answer<P> | null; problem: Problem | null }
   >(
     { url, data: null, problem: null },
   );
@@ -31,7 +35,7 @@ export function useResource<T>(url: string | null, everyMs = 0): Resource<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const read = async () => {
       try {
-        const data = await get<T>(url, abort.signal);
+        const data = await get(url, abort.signal);
         setState((before) => {
           const isSame = before.data === data && before.url === url && before.problem === null;
           return isSame ? before : { url, data, problem: null };

@@ -1,7 +1,7 @@
 /** The brokers of the cluster, and the configs of each. */
 import { Badge, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { path } from "../data/api.ts";
+import { at, path } from "../data/api.ts";
 import type { BrokerView, ClusterView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
 import { href, useRoute } from "../router.ts";
@@ -33,7 +33,7 @@ function columnsOf({ controllerId, nodeId: self }: ClusterView): readonly Column
 }
 
 export function BrokersPage() {
-  const { data, problem, reload } = useResource<ClusterView>("/v1/cluster", EVERY_MS);
+  const { data, problem, reload } = useResource(at("/v1/cluster"), EVERY_MS);
   return (
     <>
       <h1>Brokers</h1>
@@ -66,7 +66,7 @@ export function BrokerPage() {
         <a href={href("/brokers")}>Brokers</a>
       </p>
       <h1>Broker {id}</h1>
-      <ConfigList url={path(["v1", "brokers", id, "configs"])} own="broker" />
+      <ConfigList url={at("/v1/brokers/:broker/configs", { broker: id })} own="broker" />
     </>
   );
 }

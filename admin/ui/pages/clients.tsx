@@ -1,12 +1,14 @@
 /** Who is connected to this broker, and what they do. */
-import type { ConnectedClient } from "../../../broker/connected-clients.ts";
 import { Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { byteRate, count, rate, span } from "../data/format.ts";
+import { at } from "../data/api.ts";
+import type { ClientView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
 import { useQueryState } from "../router.ts";
 
-const COLUMNS: readonly Column<ConnectedClient>[] = [
+const EVERY_MS = 2000;
+const COLUMNS: readonly Column<ClientView>[] = [
   {
     name: "Client id",
     show: ({ clientId }) => clientId ?? <span class="null">none</span>,
@@ -58,7 +60,7 @@ const COLUMNS: readonly Column<ConnectedClient>[] = [
   },
 ];
 
-function hasText(client: ConnectedClient, text: string): boolean {
+function hasText(client: ClientView, text: string): boolean {
   const { clientId, address, software, principal, topics } = client;
   return [clientId, address, software, principal, ...topics]
     .some((each) => each?.toLowerCase().includes(text.toLowerCase()));
@@ -66,10 +68,7 @@ function hasText(client: ConnectedClient, text: string): boolean {
 
 export function ClientsPage() {
   const [filter, setFilter] = useQueryState("filter");
-  const { data, problem, reload } = useResource<{ clients: ConnectedClient[] }>(
-    "/v1/clients",
-    2000,
-  );
+  const { data, problem, reload } = useResource(at("/v1/clients"), EVERY_MS);
   const clients = data?.clients ?? [];
   const shown = clients.filter((client) => filter === "" || hasText(client, filter));
   return (

@@ -5,7 +5,7 @@ import { FilterBar } from "../components/filter.tsx";
 import { Field, Form } from "../components/form.tsx";
 import { Badge, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { send } from "../data/api.ts";
+import { send, type Url } from "../data/api.ts";
 import { count } from "../data/format.ts";
 import type { ConfigView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
@@ -27,9 +27,12 @@ const COLUMNS: readonly Column<ConfigView>[] = [
   { name: "Meaning", show: ({ documentation }) => documentation ?? "", isMinor: true },
 ];
 
+/** The configs of a topic or of a broker. */
+export type ConfigUrl = Url<"/v1/topics/:topic/configs"> | Url<"/v1/brokers/:broker/configs">;
+
 /** `url`: of the configs, as `/v1/topics/orders/configs`. */
-export function ConfigList({ url, own }: { url: string; own: string }) {
-  const { data, problem, reload } = useResource<{ readonly configs: readonly ConfigView[] }>(url);
+export function ConfigList({ url, own }: { url: ConfigUrl; own: string }) {
+  const { data, problem, reload } = useResource(url);
   const [filter, setFilter] = useState("");
   const [edited, setEdited] = useState<ConfigView | null>(null);
   const all = data?.configs ?? [];
@@ -71,7 +74,7 @@ export function ConfigList({ url, own }: { url: string; own: string }) {
 }
 
 function EditConfig({ url, own, config, onClose, onDone }: {
-  url: string;
+  url: ConfigUrl;
   own: string;
   config: ConfigView;
   onClose: () => void;

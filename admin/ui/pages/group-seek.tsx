@@ -4,7 +4,7 @@ import { Dialog } from "../components/dialog.tsx";
 import { Field, Form } from "../components/form.tsx";
 import { Empty } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { path, send } from "../data/api.ts";
+import { at, send } from "../data/api.ts";
 import { count, plural } from "../data/format.ts";
 import type { GroupView, SeekMove } from "../data/model.ts";
 
@@ -34,9 +34,11 @@ export function SeekDialog({ group, onClose, onDone }: {
   const [moves, setMoves] = useState<readonly SeekMove[] | null>(null);
   const topics = [...new Set(group.partitions.map((each) => each.topic))].sort();
   const seek = async (dryRun: boolean) => {
-    const url = path(["v1", "groups", group.group, "seek"], { dryRun: dryRun || undefined });
+    const url = at("/v1/groups/:group/seek", { group: group.group }, {
+      dryRun: dryRun || undefined,
+    });
     const body = { to, ...(topic === "" ? {} : { topics: [topic] }) };
-    const answer = await send<{ partitions: readonly SeekMove[] }>("POST", url, body);
+    const answer = await send("POST", url, body);
     if (dryRun) setMoves(answer.partitions);
     else onDone();
   };

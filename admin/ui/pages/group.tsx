@@ -5,7 +5,7 @@ import { Dialog } from "../components/dialog.tsx";
 import { TypedConfirmation } from "../components/form.tsx";
 import { Command, Empty, Figure, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { path, send } from "../data/api.ts";
+import { at, path, send } from "../data/api.ts";
 import { count, span } from "../data/format.ts";
 import { groupTopics, totalOf } from "../data/groups.ts";
 import { useHistory } from "../data/history.ts";
@@ -22,7 +22,7 @@ const LAG_MS_EVERY_MS = 3000;
 export function GroupPage() {
   const { params } = useRoute();
   const id = params["group"] ?? "";
-  const { data, problem, reload } = useResource<GroupView>(path(["v1", "groups", id]), EVERY_MS);
+  const { data, problem, reload } = useResource(at("/v1/groups/:group", { group: id }), EVERY_MS);
   return (
     <>
       <p class="crumbs">
@@ -147,7 +147,7 @@ function Actions({ group, onDone }: { group: GroupView; onDone: () => void }) {
   const [action, setAction] = useState<"seek" | "delete" | null>(null);
   const close = () => setAction(null);
   const remove = async () => {
-    await send("DELETE", path(["v1", "groups", group.group]));
+    await send("DELETE", at("/v1/groups/:group", { group: group.group }));
     navigate("/groups");
   };
   return (

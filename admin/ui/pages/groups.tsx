@@ -2,7 +2,7 @@
 import { FilterBar } from "../components/filter.tsx";
 import { Badge, Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { path } from "../data/api.ts";
+import { at, path } from "../data/api.ts";
 import { count, span } from "../data/format.ts";
 import { groupSummaries } from "../data/groups.ts";
 import type { GroupItem } from "../data/model.ts";
@@ -16,7 +16,6 @@ const GROUPS_MAX = 1000;
 
 /** A group with its lag, where this broker coordinates it. */
 interface GroupRow extends GroupItem {
-  readonly lag: number | null;
   readonly lagMs: number | null;
 }
 
@@ -55,9 +54,7 @@ export function GroupsPage() {
   const [filter, setFilter] = useQueryState("filter");
   const wanted = useSettled(filter, 150);
   const query = { limit: GROUPS_MAX, lag: false, filter: wanted };
-  const { data, problem, reload } = useResource<
-    { readonly groups: readonly GroupItem[]; readonly nextCursor: string | null }
-  >(path(["v1", "groups"], query), LIST_EVERY_MS);
+  const { data, problem, reload } = useResource(at("/v1/groups", query), LIST_EVERY_MS);
   const { now } = useMetrics(EVERY_MS);
   const known = new Map(
     now === null ? [] : groupSummaries(now).map((each) => [each.group, each] as const),

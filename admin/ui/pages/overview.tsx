@@ -2,7 +2,7 @@
 import { Chart } from "../components/chart.tsx";
 import { Command, Empty, Figure, Loading, ProblemNote } from "../components/notes.tsx";
 import { Table } from "../components/table.tsx";
-import { path } from "../data/api.ts";
+import { at, path } from "../data/api.ts";
 import { byteRate, bytes, count, rate } from "../data/format.ts";
 import { useHistory } from "../data/history.ts";
 import { type Metrics, perSecond, perSecondBy, total } from "../data/metrics.ts";
@@ -14,7 +14,7 @@ const EVERY_MS = 2000;
 
 export function OverviewPage() {
   const samples = useMetrics(EVERY_MS);
-  const ready = useResource<{ clusterId: string; nodeId: number }>("/ready", 5000);
+  const ready = useResource(at("/v1/cluster"), 5000);
   const { now, problem } = samples;
   return (
     <>

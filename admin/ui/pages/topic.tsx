@@ -4,7 +4,7 @@ import { Dialog } from "../components/dialog.tsx";
 import { Field, Form, TypedConfirmation } from "../components/form.tsx";
 import { Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
 import { Tabs } from "../components/tabs.tsx";
-import { path, send } from "../data/api.ts";
+import { at, path, send } from "../data/api.ts";
 import { bytes, count, plural } from "../data/format.ts";
 import type { TopicView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
@@ -25,7 +25,7 @@ export function TopicPage() {
   const { params } = useRoute();
   const name = params["topic"] ?? "";
   const tab = params["tab"] ?? "messages";
-  const topic = useResource<TopicView>(path(["v1", "topics", name]), 3000);
+  const topic = useResource(at("/v1/topics/:topic", { topic: name }), 3000);
   const { data, problem, reload } = topic;
   return (
     <>
@@ -51,7 +51,7 @@ export function TopicPage() {
           />
           {tab === "messages" && <Messages topic={data} />}
           {tab === "configs" && (
-            <ConfigList url={path(["v1", "topics", name, "configs"])} own="topic" />
+            <ConfigList url={at("/v1/topics/:topic/configs", { topic: name })} own="topic" />
           )}
           {tab === "groups" && <TopicGroups topic={name} />}
           {tab === "partitions" && <TopicPartitions topic={data} />}
@@ -111,7 +111,8 @@ function AddPartitions({ topic, onClose, onDone }: {
   const now = topic.partitions.length;
   const [total, setTotal] = useState(String(now + 1));
   const add = async () => {
-    await send("POST", path(["v1", "topics", topic.name, "partitions"]), { count: Number(total) });
+    const url = at("/v1/topics/:topic/partitions", { topic: topic.name });
+    await send("POST", url, { count: Number(total) });
     onDone();
   };
   return (
@@ -142,7 +143,7 @@ function Purge({ topic, onClose, onDone }: {
 }) {
   const purge = async () => {
     const what = topic.topicId === null ? {} : { topicId: topic.topicId };
-    await send("POST", path(["v1", "topics", topic.name, "purge"]), what);
+    await send("POST", at("/v1/topics/:topic/purge", { topic: topic.name }), what);
     onDone();
   };
   return (
@@ -159,7 +160,7 @@ function Purge({ topic, onClose, onDone }: {
 
 function Delete({ topic, onClose }: { topic: TopicView; onClose: () => void }) {
   const remove = async () => {
-    await send("DELETE", path(["v1", "topics", topic.name]));
+    await send("DELETE", at("/v1/topics/:topic", { topic: topic.name }));
     onClose();
     navigate("/topics");
   };

@@ -5,9 +5,9 @@ import { FilterBar } from "../components/filter.tsx";
 import { Field, Form } from "../components/form.tsx";
 import { Badge, Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
-import { get, path, send } from "../data/api.ts";
+import { at, get, path, send } from "../data/api.ts";
 import { count } from "../data/format.ts";
-import type { TopicItem, TopicList } from "../data/model.ts";
+import type { TopicItem } from "../data/model.ts";
 import { usePagedList, useSettled } from "../data/use-resource.ts";
 import { href, navigate, useQueryState } from "../router.ts";
 
@@ -62,7 +62,7 @@ export function TopicsPage() {
   const wanted = useSettled(filter, 150);
   const list = usePagedList<TopicItem>(`${wanted}\n${internal}`, async (cursor, signal) => {
     const query = { limit: PAGE, filter: wanted, internal, cursor: cursor ?? "" };
-    const page = await get<TopicList>(path(["v1", "topics"], query), signal);
+    const page = await get(at("/v1/topics", query), signal);
     return { items: page.topics, total: page.total, cursor: page.nextCursor };
   });
   const { items, problem } = list;
@@ -127,7 +127,7 @@ function CreateTopic({ onClose }: { onClose: () => void }) {
   const [replicas, setReplicas] = useState("");
   const [configs, setConfigs] = useState("");
   const create = async () => {
-    await send("POST", "/v1/topics", {
+    await send("POST", at("/v1/topics"), {
       name,
       ...(partitions === "" ? {} : { partitions: Number(partitions) }),
       ...(replicas === "" ? {} : { replicationFactor: Number(replicas) }),

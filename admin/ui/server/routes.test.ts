@@ -60,6 +60,7 @@ test("all of it is small", async () => {
   expect(files.length).toBeGreaterThan(3);
   for (const encoding of ["gzip", "brotli"] as const) {
     const bytes = files.reduce((sum, file) => sum + file[encoding].length, 0);
+    console.log(`all files with ${encoding}: ${bytes} bytes`);
     expect(bytes).toBeLessThan(COMPRESSED_BYTES_MAX);
   }
 });

@@ -8,6 +8,8 @@ import { clusterRoutes } from "./routes/cluster.ts";
 import { configRoutes } from "./routes/configs.ts";
 import { confluentRoutes } from "./routes/confluent.ts";
 import { groupRoutes } from "./routes/groups.ts";
+import { hangingTransactionRoutes } from "./routes/hanging-transactions.ts";
+import { meRoutes } from "./routes/me.ts";
 import { securityRoutes } from "./routes/security.ts";
 import { transactionRoutes } from "./routes/transactions.ts";
 import { clientRoutes } from "./routes/clients.ts";
@@ -15,6 +17,7 @@ import { devRoutes } from "./routes/dev.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { trashRoutes } from "./routes/trash.ts";
+import { userRoutes } from "./routes/users.ts";
 
 /** All routes that speak JSON both ways. */
 export function adminApi(services: AdminServices) {
@@ -28,7 +31,10 @@ export function adminApi(services: AdminServices) {
     .route("/", clusterRoutes(services))
     .route("/", groupRoutes(services))
     .route("/", transactionRoutes(services))
+    .route("/", hangingTransactionRoutes(services))
     .route("/", securityRoutes(services))
+    .route("/", userRoutes(services))
+    .route("/", meRoutes(services))
     .route("/", confluentRoutes(services));
 }
 

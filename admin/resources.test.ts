@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { BrokerConfig } from "../broker/config/broker-config.ts";
 import { bunCodecs } from "../core/compression/bun.ts";
 import { Producer } from "../client/producer.ts";
+import { leaveOpen } from "../tests/harness/raw-transactions.ts";
 import { ApiWorld, topic } from "./api.test-helper.ts";
 import { OwnClients } from "./own-connection.ts";
 
@@ -13,6 +14,7 @@ beforeAll(async () => {
   const config = BrokerConfig.of({
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
+    "transaction.partition.verification.enable": "false",
   });
   world = await ApiWorld.start({ topics: [topic("orders", 2)], config });
   own = new OwnClients(world.running);
@@ -103,7 +105,7 @@ test("the cluster and its brokers", async () => {
     brokers: [{ nodeId, fenced: false }],
   });
   expect((await ask("GET", `/v1/brokers/${nodeId}/log-dirs`)).body)
-    .toMatchObject({ logDirs: [{ path: "/data", failed: false }] });
+    .toMatchObject({ logDirs: [{ path: "/data", failed: false, sizeBytes: expect.any(Number) }] });
   expect((await ask("GET", `/v1/brokers/${nodeId}/configs`)).status).toBe(200);
 });
 
@@ -114,7 +116,20 @@ test("a transaction is seen and aborted", async () => {
   producer.transactions.begin();
   await producer.send({ topic: "orders", partition: 1, value: new Uint8Array(1) });
   expect((await ask("GET", "/v1/transactions")).body)
-    .toMatchObject({ transactions: [{ transactionalId: "pay/1", state: "Ongoing" }] });
+    .toMatchObject({
+      transactions: [{
+        transactionalId: "pay/1",
+        state: "Ongoing",
+        startTimeMs: expect.any(Number),
+        timeoutMs: 60_000,
+      }],
+    });
+  // It is known to its coordinator, so it does not hang.
+  expect((await ask("GET", "/v1/hanging-transactions?longerMs=0")).body)
+    .toEqual({ transactions: [] });
+  const place = { topic: "orders", partition: 1, startOffset: 5 };
+  expect(await ask("POST", "/v1/hanging-transactions/abort", place))
+    .toMatchObject({ status: 409, body: { detail: 'it does not hang: it is one of "pay/1"' } });
   const producers = await ask("GET", "/v1/topics/orders/partitions/1/producers");
   expect(JSON.stringify(producers.body)).toContain('"txnStartOffset":5');
   const path = "/v1/transactions/pay%2F1";
@@ -123,6 +138,8 @@ test("a transaction is seen and aborted", async () => {
     partitions: [{ topic: "orders", partitions: [1] }],
   });
   expect((await ask("POST", `${path}/abort`)).status).toBe(409);
+  expect((await ask("GET", "/v1/transactions")).body)
+    .toMatchObject({ transactions: [{ transactionalId: "pay/1", startTimeMs: null }] });
   expect((await ask("GET", "/v1/transactions/none")).status).toBe(404);
   await producer.close().catch(() => {});
 });
@@ -152,6 +169,50 @@ test("ACLs, quotas and users; no secret comes back", async () => {
   expect(users.body).toEqual({
     users: [{ name: "alice", iterations: { "SCRAM-SHA-256": 8192 } }],
     nextCursor: null,
+  });
+});
+
+test("a transaction that no coordinator knows of is found and ended", async () => {
+  const port = world.running.listeners[0]?.bound.port ?? 0;
+  const lost = { topic: "orders", partition: 0, records: 3 };
+  await leaveOpen(port, { ...lost, transactionalId: "lost", known: false });
+  const list = "/v1/hanging-transactions";
+  expect((await ask("GET", list)).body).toEqual({ transactions: [] });
+  const found = { topic: "orders", partition: 0, startOffset: 5 };
+  expect((await ask("GET", `${list}?longerMs=0`)).body).toMatchObject({ transactions: [found] });
+  const abort = (startOffset: number, query = "") =>
+    ask("POST", `${list}/abort${query}`, { ...found, startOffset });
+  expect((await abort(4)).status).toBe(404);
+  expect(await abort(5, "?dryRun=true")).toMatchObject({ status: 200, body: found });
+  expect((await ask("GET", `${list}?longerMs=0`)).body).toMatchObject({ transactions: [found] });
+  expect((await abort(5)).status).toBe(200);
+  expect((await ask("GET", `${list}?longerMs=0`)).body).toEqual({ transactions: [] });
+});
+
+test("users are added, get other passwords and are deleted", async () => {
+  const log = (body: unknown) => ask("PUT", "/v1/users/bob", body);
+  expect(await log({ password: "first", mechanism: "SCRAM-SHA-512", iterations: 4096 }))
+    .toMatchObject({ status: 200, body: { name: "bob", iterations: { "SCRAM-SHA-512": 4096 } } });
+  // No older password stays: what is set is set for each mechanism that there is.
+  const { body } = await log({ password: "second" });
+  expect(body).toEqual({ name: "bob", iterations: { "SCRAM-SHA-512": 8192 } });
+  expect(JSON.stringify(body)).not.toContain("second");
+  expect((await log({ password: "third", mechanism: "SCRAM-SHA-256" })).body)
+    .toEqual({ name: "bob", iterations: { "SCRAM-SHA-256": 8192, "SCRAM-SHA-512": 8192 } });
+  expect((await log({ password: "" })).status).toBe(400);
+  expect((await log({ password: "a\nb" })).status).toBe(400);
+  expect((await ask("DELETE", "/v1/users/bob?mechanism=SCRAM-SHA-256")).status).toBe(200);
+  expect((await ask("DELETE", "/v1/users/bob?mechanism=SCRAM-SHA-256")).status).toBe(404);
+  expect((await ask("DELETE", "/v1/users/bob")).body).toEqual({ deleted: "bob" });
+  expect(await ask("DELETE", "/v1/users/bob"))
+    .toMatchObject({ status: 404, body: { detail: 'there is no user "bob"' } });
+});
+
+test("who asks is told who they are", async () => {
+  expect((await ask("GET", "/v1/me")).body).toMatchObject({
+    principal: "User:ANONYMOUS",
+    cluster: expect.arrayContaining(["DESCRIBE", "ALTER"]),
+    sees: { topics: true, groups: true, transactions: true },
   });
 });
 

@@ -88,11 +88,19 @@ export function authorizedOperations(
   resourceType: ResourceType,
   name: string,
 ): number {
-  let bits = 0;
-  for (const operation of SUPPORTED[resourceType]) {
-    if (authorizer.authorize(principal, peer, { operation, resourceType, name })) {
-      bits |= 1 << AclOperations[operation];
-    }
-  }
-  return bits;
+  return authorizedOperationNames(authorizer, principal, peer, resourceType, name)
+    .reduce((bits, operation) => bits | 1 << AclOperations[operation], 0);
+}
+
+/** The same by name. */
+export function authorizedOperationNames(
+  authorizer: Authorizer,
+  principal: Principal,
+  peer: HostPort,
+  resourceType: ResourceType,
+  name: string,
+): AclOperation[] {
+  return SUPPORTED[resourceType].filter((operation) =>
+    authorizer.authorize(principal, peer, { operation, resourceType, name })
+  );
 }

@@ -29,9 +29,11 @@ const CLUSTER = z.object({
 }).openapi("Cluster");
 const LOG_DIR = z.object({
   path: z.string(),
-  failed: z.boolean(),
-  totalBytes: z.int().nullable(),
-  usableBytes: z.int().nullable(),
+  failed: z.boolean().describe("whether the broker has given it up"),
+  sizeBytes: count.describe("of all partitions in it"),
+  partitions: count,
+  totalBytes: z.int().nullable().describe("of the disk; null: not known"),
+  usableBytes: z.int().nullable().describe("that are free; null: not known"),
 }).openapi("LogDir");
 
 const tags = ["cluster"];

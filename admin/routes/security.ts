@@ -1,4 +1,4 @@
-/** `/v1/acls`, `/v1/quotas`, `/v1/users`: who may do what, how much of it, and who can log in. */
+/** `/v1/acls`, `/v1/quotas`: who may do what, and how much of it. */
 import type { Context } from "hono";
 import {
   type AclOperation,
@@ -10,7 +10,6 @@ import {
 } from "../../core/acl.ts";
 import type { AdminEnv } from "../app.ts";
 import { body, createRoute, json, list, newRoutes, z } from "../openapi.ts";
-import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
 import { DRY_RUN } from "./topics.ts";
@@ -37,11 +36,11 @@ const ACL = z.strictObject({
 }).openapi("Acl");
 const ACL_FILTER = z.strictObject({
   resourceType: resourceType.optional(),
-  resourceName: z.string().max(300).optional(),
+  resourceName: z.string().max(500).optional(),
   patternType: z.enum(["LITERAL", "PREFIXED", "MATCH"]).optional()
     .describe("MATCH: all that apply to the resource of this name"),
-  principal: z.string().max(300).optional(),
-  host: z.string().max(100).optional(),
+  principal: z.string().max(500).optional(),
+  host: z.string().max(300).optional(),
   operation: operation.optional(),
   permission: permission.optional(),
 });
@@ -55,10 +54,6 @@ const QUOTA_CHANGE = z.strictObject({
   quotas: z.record(z.string().min(1).max(100), z.number().positive().nullable())
     .describe("new values; null removes one"),
 }).openapi("QuotaChange");
-const USER = z.object({
-  name: z.string(),
-  iterations: z.record(z.string(), z.int()).describe("of the hash, by mechanism"),
-}).openapi("User");
 
 const tags = ["security"];
 const LIST_ACLS = createRoute({
@@ -105,16 +100,6 @@ const CHANGE_QUOTAS = createRoute({
   request: { query: DRY_RUN, body: body(QUOTA_CHANGE) },
   responses: { 200: json(z.object({ changed: z.boolean() }), "They are changed, or would be") },
 });
-const LIST_USERS = createRoute({
-  method: "get",
-  path: "/v1/users",
-  operationId: "listUsers",
-  tags,
-  summary: "Who has a password (SCRAM); nothing of it is told",
-  request: { query: LIST_QUERY },
-  responses: { 200: json(z.object({ users: list(USER), nextCursor }), "A page of users") },
-});
-
 function filterOf(query: z.infer<typeof ACL_FILTER>) {
   return {
     resourceType: query.resourceType ?? null,
@@ -141,11 +126,6 @@ export function securityRoutes(services: AdminServices) {
       const validateOnly = context.req.valid("query").dryRun;
       await adminOf(context).quotas.alter(entity, quotas, { validateOnly });
       return context.json({ changed: !validateOnly }, 200);
-    })
-    .openapi(LIST_USERS, async (context) => {
-      const listed = await adminOf(context).users.list();
-      const page = pageOfItems(listed, context.req.valid("query"), ({ name }) => name);
-      return context.json({ users: page.items, nextCursor: page.nextCursor }, 200);
     });
 }
 

@@ -1,5 +1,6 @@
 /** `/v1/transactions`: transactional ids and what they have open. */
 import type { Context } from "hono";
+import type { Admin } from "../../client/admin.ts";
 import type { AdminEnv } from "../app.ts";
 import { createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
 import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
@@ -13,7 +14,11 @@ const LISTING = {
   state: z.string().describe("Ongoing, CompleteCommit, …"),
   coordinator: z.int(),
 };
-const TRANSACTION = z.object(LISTING).openapi("Transaction");
+const TRANSACTION = z.object({
+  ...LISTING,
+  startTimeMs: timeMs.nullable().describe("null while none is running"),
+  timeoutMs: z.int().nullable().describe("after which its coordinator aborts it; null as before"),
+}).openapi("Transaction");
 const DESCRIPTION = z.object({
   ...LISTING,
   producerEpoch: z.int(),
@@ -21,6 +26,8 @@ const DESCRIPTION = z.object({
   startTimeMs: timeMs.nullable().describe("null while none is running"),
   partitions: list(z.object({ topic: z.string(), partitions: list(z.int()) })),
 }).openapi("TransactionDescription");
+/** States with a transaction that has begun. */
+const RUNNING: readonly string[] = ["Ongoing", "PrepareCommit", "PrepareAbort"];
 const ID = z.object({ id: z.string().min(1).max(500) });
 
 const tags = ["transactions"];
@@ -67,7 +74,8 @@ export function transactionRoutes(services: AdminServices) {
         producerId: Number(each.producerId),
       }));
       const page = pageOfItems(listed, context.req.valid("query"), (each) => each.transactionalId);
-      return context.json({ transactions: page.items, nextCursor: page.nextCursor }, 200);
+      const transactions = await withTimes(adminOf(context), page.items);
+      return context.json({ transactions, nextCursor: page.nextCursor }, 200);
     })
     .openapi(DESCRIBE, async (context) => {
       return context.json(await read(context, context.req.valid("param").id), 200);
@@ -82,4 +90,18 @@ export function transactionRoutes(services: AdminServices) {
       if (!context.req.valid("query").dryRun) await adminOf(context).transactions.terminate(id);
       return context.json(before, 200);
     });
+}
+
+/** Since when those are running that are. */
+async function withTimes<T extends { transactionalId: string; coordinator: number; state: string }>(
+  admin: Admin,
+  listed: readonly T[],
+) {
+  const running = listed.filter(({ state }) => RUNNING.includes(state));
+  const described = await admin.transactions.describeAll(running);
+  const byId = new Map(described.map((each) => [each.transactionalId, each]));
+  return listed.map((each) => {
+    const { startTimeMs = null, timeoutMs = null } = byId.get(each.transactionalId) ?? {};
+    return { ...each, startTimeMs, timeoutMs: startTimeMs === null ? null : timeoutMs };
+  });
 }

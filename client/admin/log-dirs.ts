@@ -44,6 +44,10 @@ export interface LogDir {
   readonly path: string;
   /** Whether the broker has given it up. */
   readonly failed: boolean;
+  /** What all partitions in it take, those on their way there, too. */
+  readonly sizeBytes: number;
+  /** How many those are. */
+  readonly partitions: number;
   readonly totalBytes: number | null;
   readonly usableBytes: number | null;
 }
@@ -57,13 +61,20 @@ export async function logDirs(
   const subject = `describe the log directories of broker ${nodeId}`;
   return await cluster.retry(subject, async ({ timeoutMs }) => {
     const connection = await cluster.broker(nodeId, "main", options.signal);
-    const response = await connection.request(describeLogDirs, { topics: [] }, { timeoutMs });
+    const response = await connection.request(describeLogDirs, { topics: null }, { timeoutMs });
     throwOnError(response.errorCode, subject);
-    return response.results.map(({ logDir, errorCode, totalBytes, usableBytes }) => ({
-      path: logDir,
-      failed: errorCode !== 0,
-      totalBytes: totalBytes < 0n ? null : Number(totalBytes),
-      usableBytes: usableBytes < 0n ? null : Number(usableBytes),
-    }));
+    return response.results.map(({ logDir, errorCode, topics, totalBytes, usableBytes }) => {
+      const sizes = topics.flatMap(({ partitions }) =>
+        partitions.map(({ partitionSize }) => Number(partitionSize))
+      );
+      return {
+        path: logDir,
+        failed: errorCode !== 0,
+        sizeBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
+        partitions: sizes.length,
+        totalBytes: totalBytes < 0n ? null : Number(totalBytes),
+        usableBytes: usableBytes < 0n ? null : Number(usableBytes),
+      };
+    });
   }, options);
 }

@@ -1,9 +1,11 @@
 /** Administration of transactions (KIP-664): who has some, where they are open, how to end them. */
 import { Errors } from "../../core/errors.ts";
+import { groupBy } from "../../core/group-by.ts";
 import { describeProducers } from "../../core/protocol/61-describe-producers.ts";
 import { describeTransactions } from "../../core/protocol/65-describe-transactions.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
 import { listTransactions } from "../../core/protocol/66-list-transactions.ts";
+import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { writeTxnMarkers } from "../../core/protocol/27-write-txn-markers.ts";
 import type { Cluster } from "../cluster.ts";
 import { KafkaError, throwOnError, UnsupportedError } from "../errors.ts";
@@ -122,19 +124,30 @@ export class TransactionAdmin {
         const found = response.transactionStates[0];
         if (found === undefined) throw new KafkaError(Errors.UNKNOWN_SERVER_ERROR, subject);
         throwOnError(found.errorCode, subject);
-        const startTimeMs = Number(found.transactionStartTimeMs);
-        return {
-          transactionalId,
-          producerId: found.producerId,
-          producerEpoch: found.producerEpoch,
-          state: found.transactionState,
-          coordinator: nodeId,
-          timeoutMs: found.transactionTimeoutMs,
-          startTimeMs: startTimeMs < 0 ? null : startTimeMs,
-          partitions: found.topics.map(({ topic, partitions }) => ({ topic, partitions })),
-        };
+        return descriptionOf(found, nodeId);
       },
     );
+  }
+
+  /**
+   * As `describe`, of several ids by those who coordinate them: one request to each. An id that is
+   * gone meanwhile is left out.
+   */
+  async describeAll(
+    listed: readonly Pick<TransactionListing, "transactionalId" | "coordinator">[],
+    options: OperationOptions = {},
+  ): Promise<TransactionDescription[]> {
+    const byCoordinator = groupBy(listed, ({ coordinator }) => coordinator);
+    return await this.cluster.retry("describe transactions", async ({ timeoutMs }) => {
+      const answers = await Promise.all([...byCoordinator].map(async ([nodeId, ids]) => {
+        const connection = await this.cluster.broker(nodeId, "main", options.signal);
+        const request = { transactionalIds: ids.map(({ transactionalId }) => transactionalId) };
+        const response = await connection.request(describeTransactions, request, { timeoutMs });
+        return response.transactionStates.filter(({ errorCode }) => errorCode === Errors.NONE)
+          .map((state) => descriptionOf(state, nodeId));
+      }));
+      return answers.flat();
+    }, options);
   }
 
   /** Who writes to these partitions, as their leaders tell. Throws on the first that is refused. */
@@ -246,4 +259,20 @@ export class TransactionAdmin {
     }
     return byLeader;
   }
+}
+
+type DescribedState = ResponseOf<typeof describeTransactions>["transactionStates"][number];
+
+function descriptionOf(found: DescribedState, coordinator: number): TransactionDescription {
+  const startTimeMs = Number(found.transactionStartTimeMs);
+  return {
+    transactionalId: found.transactionalId,
+    producerId: found.producerId,
+    producerEpoch: found.producerEpoch,
+    state: found.transactionState,
+    coordinator,
+    timeoutMs: found.transactionTimeoutMs,
+    startTimeMs: startTimeMs < 0 ? null : startTimeMs,
+    partitions: found.topics.map(({ topic, partitions }) => ({ topic, partitions })),
+  };
 }

@@ -4,7 +4,7 @@ import { type LogDir, logDirs } from "../../client/admin/log-dirs.ts";
 import type { BrokerNode, TopicMetadata } from "../../client/cluster.ts";
 import { count, formatBytes } from "../output.ts";
 import { reasonOf } from "../reason.ts";
-import { findOpenTransactions } from "../txn/open-transactions.ts";
+import { findOpenTransactions } from "../../client/admin/open-transactions.ts";
 import type { Finding } from "./finding.ts";
 
 /** Less room than this is trouble soon; less than the other one is trouble. */

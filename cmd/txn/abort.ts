@@ -9,8 +9,8 @@ import { say } from "../terminal.ts";
 import { formatTransaction, viewOf } from "./describe.ts";
 import { formatDuration } from "./duration.ts";
 import { readTransaction } from "./missing.ts";
-import { findOpenTransactions, openTransactionJson } from "./open-transactions.ts";
-import type { OpenTransaction } from "./open-transactions.ts";
+import { findOpenTransactions, openTransactionJson } from "../../client/admin/open-transactions.ts";
+import type { OpenTransaction } from "../../client/admin/open-transactions.ts";
 
 /** Options of `txn abort`. */
 export interface AbortOptions extends AdminOptions {

@@ -6,7 +6,11 @@ import { clientIo } from "../client.ts";
 import { findTargets } from "../group/seek-targets.ts";
 import { formatTable, print, printJson } from "../output.ts";
 import { formatDuration } from "./duration.ts";
-import { findOpenTransactions, openTransactionJson } from "./open-transactions.ts";
+import {
+  findOpenTransactions,
+  openTransactionJson,
+  servedPartitions,
+} from "../../client/admin/open-transactions.ts";
 
 /** Options of `txn hanging`. */
 export interface HangingOptions extends AdminOptions {
@@ -46,9 +50,5 @@ async function partitionsOf(admin: Admin, specs: readonly string[]): Promise<Top
     const targets = await findTargets(admin, [], specs);
     return targets.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
   }
-  const topics = await admin.listTopics({ internal: true });
-  return topics.map(({ name, partitions }) => ({
-    topic: name,
-    partitions: partitions.filter(({ leader }) => leader >= 0).map(({ partition }) => partition),
-  }));
+  return await servedPartitions(admin);
 }

@@ -1,8 +1,8 @@
 /** Open transactions in partitions, and whether a coordinator still knows of them. */
 import { Errors } from "../../core/errors.ts";
-import type { ActiveProducer, Admin } from "../../client/admin.ts";
-import { KafkaError } from "../../client/errors.ts";
-import type { TopicPartitions } from "../../client/group-protocol.ts";
+import type { ActiveProducer, Admin } from "../admin.ts";
+import { KafkaError } from "../errors.ts";
+import type { TopicPartitions } from "../group-protocol.ts";
 
 /** A transaction that is open in a partition. */
 export interface OpenTransaction {
@@ -48,6 +48,15 @@ export async function findOpenTransactions(
   }));
 }
 
+/** All partitions that have a leader, also of internal topics. */
+export async function servedPartitions(admin: Admin): Promise<TopicPartitions[]> {
+  const topics = await admin.listTopics({ internal: true });
+  return topics.map(({ name, partitions }) => ({
+    topic: name,
+    partitions: partitions.filter(({ leader }) => leader >= 0).map(({ partition }) => partition),
+  }));
+}
+
 /** Transactional ids by producer id and partition that their running transaction has. */
 async function findOwners(
   admin: Admin,
@@ -74,7 +83,7 @@ async function findOwners(
   return owners;
 }
 
-/** An open transaction as `--json` shows it. */
+/** An open transaction as JSON. */
 export function openTransactionJson({ producer, startOffset, transactionalId }: OpenTransaction) {
   return {
     topic: producer.topic,

@@ -43,6 +43,7 @@ const ENTRIES = [
   "admin/ui/main.tsx",
   // What connectors are written with, and what the parts of the runtime have in common.
   "connect/index.ts",
+  "connect/testing/index.ts",
   "connect/worker/worker.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",

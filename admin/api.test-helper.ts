@@ -32,6 +32,11 @@ export class ApiWorld {
     });
   }
 
+  /** What the app answers. */
+  get routes(): readonly { readonly method: string; readonly path: string }[] {
+    return this.#app.routes;
+  }
+
   static async start(options: Partial<BrokerOptions> = {}): Promise<ApiWorld> {
     const io = { ...bunIo(), disk: new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 27 }) };
     return new ApiWorld(

@@ -11,8 +11,8 @@ import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
 import { adminApi } from "./api.ts";
-import { clientProblem } from "./client-problem.ts";
 import type { Authentication } from "./authentication.ts";
+import { clientProblem } from "./client-problem.ts";
 import { etags } from "./etag.ts";
 import { refusal } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
@@ -20,14 +20,6 @@ import { forbidden } from "./permission.ts";
 import { Problem } from "./problem.ts";
 import type { AdminServices } from "./services.ts";
 import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
-import { documentRoutes } from "./routes/document.ts";
-import { healthRoutes } from "./routes/health.ts";
-import { keyRoutes } from "./routes/keys.ts";
-import { recordRoutes } from "./routes/records.ts";
-import { metricRoutes } from "./routes/metrics.ts";
-import { confluentRecordRoutes } from "./routes/confluent-records.ts";
-import { recordSocketRoutes } from "./routes/record-socket.ts";
-import { searchRoutes } from "./routes/search.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
 
 /** What a request comes with, and what the app adds before a route sees it. */
@@ -46,20 +38,6 @@ export interface AdminEnv {
 export type AdminApp = Hono<AdminEnv>;
 
 export type { AdminServices } from "./services.ts";
-
-/** Adds the routes of one part of the API, of those that have other forms than JSON. */
-export type Routes = (app: AdminApp, services: AdminServices) => void;
-
-const ROUTES: readonly Routes[] = [
-  healthRoutes,
-  keyRoutes,
-  metricRoutes,
-  uiRoutes,
-  recordRoutes,
-  searchRoutes,
-  recordSocketRoutes,
-  confluentRecordRoutes,
-];
 
 /** What is answered also while the broker stops, and to everybody. */
 const HEALTH_PATHS: readonly string[] = ["/live", "/ready"];
@@ -111,9 +89,8 @@ export function adminApp(
   });
   app.use("/v1/*", etags, idempotency(broker.io.clock));
   app.use("/kafka/*", etags, idempotency(broker.io.clock));
-  app.route("/", adminApi(services));
-  documentRoutes(app, services);
-  for (const add of ROUTES) add(app, services);
+  app.route("/", adminApi(services, () => app));
+  uiRoutes(app, services);
   app.notFound(({ req }) => {
     const what = `there is nothing at ${req.method} ${req.path.slice(0, 200)}`;
     return new Problem(404, "not found", what).response();

@@ -8,13 +8,12 @@ import { principalName } from "../broker/authorizer.ts";
 import type { Clock } from "../core/io.ts";
 import type { AdminEnv } from "./app.ts";
 import { Problem } from "./problem.ts";
-import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
+import { BODY_BYTES_MAX, isSafe, takesIdempotencyKey } from "./streams.ts";
 
 const KEPT_MS = 600_000;
 const KEPT_MAX = 1000;
 /** A longer answer is given once and not remembered: then the key is, and the same again is refused. */
 const ANSWER_CHARS_MAX = 64 * 1024;
-const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 interface Kept {
   readonly status: number;
@@ -30,14 +29,14 @@ interface Entry {
   readonly answer: Promise<Kept | null>;
 }
 
-/** The middleware; bodies that stream are not looked at. */
+/** The middleware; what streams is refused, since nothing of it is kept. */
 export function idempotency(clock: Clock): MiddlewareHandler<AdminEnv> {
   const entries = new Map<string, Entry>();
   return async (context, next) => {
     const key = context.req.header("idempotency-key");
     const { method, path } = context.req;
-    const isOther = SAFE_METHODS.includes(method) || streamsBody(method, path);
-    if (key === undefined || isOther) return await next();
+    if (key === undefined || isSafe(method)) return await next();
+    if (!takesIdempotencyKey(method, path)) throw badKey("does not go with what streams");
     if (!/^[!-~]{1,200}$/.test(key)) throw badKey("has 1 to 200 characters of ASCII, no spaces");
     const { principal } = context.var;
     const id = `${principalName(principal)} ${key}`;

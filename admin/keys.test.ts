@@ -111,13 +111,13 @@ test("what cannot be answered is a problem that says why", async () => {
     .toEqual([404, 'topic "orders" has no partition 2 here']);
   for (
     const [query, why] of [
-      ["partition=x", "partition is a whole number up to 2147483647"],
-      ["partition=-1", "partition is a whole number up to 2147483647"],
-      ["history=yes", "history is true or false"],
-      ["from=3", "from goes with history=true"],
-      ["encoding=base64", "the key is no base64"],
-      ["encoding=hex", "encoding is utf8, base64 or base64url"],
-      ["offset=1", "offset is not known; known are encoding, partition, history, from"],
+      ["partition=x", "?partition: is no whole number"],
+      ["partition=-1", "?partition: Too small: expected number to be >=0"],
+      ["history=yes", '?history: Invalid option: expected one of "true"|"false"'],
+      ["from=3", "?from: goes with history=true"],
+      ["encoding=base64", "?encoding: the key is no base64"],
+      ["encoding=hex", '?encoding: Invalid option: expected one of "utf8"|"base64"|"base64url"'],
+      ["offset=1", "offset: not known here"],
     ]
   ) {
     expect(await refused(`orders/keys/k?${query}`))

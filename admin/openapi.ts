@@ -3,9 +3,10 @@
  * `newRoutes()`: path, parameters, bodies and answers of the route are zod schemas, which check what
  * comes, give handlers and the typed client (`api.ts`) their types, and make `/openapi.json`.
  */
-import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { createRoute, OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { AdminEnv } from "./app.ts";
 import { Problem } from "./problem.ts";
+import { takesIdempotencyKey } from "./streams.ts";
 
 export { createRoute, z };
 
@@ -18,8 +19,11 @@ export function newRoutes() {
   });
 }
 
-/** The problem of a request that is not as its route describes. */
-function invalid(target: string, error: z.ZodError): Problem {
+/** Such routes, whatever they are. */
+export type Routes = OpenAPIHono<AdminEnv>;
+
+/** The problem of a request that is not as its route describes; `target`: json, query, param, header. */
+export function invalid(target: string, error: z.ZodError): Problem {
   const errors = error.issues.slice(0, 20).map((issue) => ({
     path: placeOf(target, issue.path),
     message: issue.code === "unrecognized_keys"
@@ -43,6 +47,24 @@ function placeOf(target: string, path: readonly PropertyKey[]): string {
   return target === "param" ? `{${text}}` : text;
 }
 
+type Contents = Readonly<Record<string, z.ZodType>>;
+type BodyContent = NonNullable<NonNullable<RouteConfig["request"]>["body"]>["content"];
+
+/**
+ * An answer that the handler makes itself, by media type: it streams, or is no JSON. The schema of
+ * what streams as NDJSON or as events is that of one line or event.
+ */
+export function streamed(contents: Contents, description: string) {
+  const content: Record<string, { schema: z.ZodType }> = {};
+  for (const [type, schema] of Object.entries(contents)) content[type] = { schema };
+  return { description, content };
+}
+
+/** A body that nobody looks at before the handler reads it as it comes, by media type. */
+export function streamedBody(content: BodyContent, description: string) {
+  return { required: true, description, content };
+}
+
 /** A JSON answer. */
 export function json<S extends z.ZodType>(schema: S, description: string) {
   return { description, content: { "application/json": { schema } } };
@@ -51,6 +73,15 @@ export function json<S extends z.ZodType>(schema: S, description: string) {
 /** A JSON body, which has to come. */
 export function body<S extends z.ZodType>(schema: S) {
   return { required: true, content: { "application/json": { schema } } };
+}
+
+/** A problem with one parameter, or one place in a body. */
+export function badValue(target: "query" | "json", name: string, message: string): Problem {
+  const path = placeOf(target, [name]);
+  const title = target === "json" ? "bad request body" : "bad request";
+  return new Problem(400, title, `the request is refused: ${path}: ${message}`, {
+    errors: [{ path, message }],
+  });
 }
 
 /** A whole number in a query or a path; as a parameter it comes as text. */
@@ -80,6 +111,12 @@ export const PROBLEM = z.object({
     path: z.string().describe("a place in the request: configs[0].name, ?limit, {topic}"),
     message: z.string(),
   })).optional(),
+  acknowledged: z.int().optional().describe("records of the body that are stored"),
+  failed: z.int().optional().describe(
+    "records that were sent to the cluster and are not known to be",
+  ),
+  firstUnsafeLine: z.int().optional().describe("all lines of the body before it are stored"),
+  noneFromLine: z.int().optional().describe("of it and the lines behind it nothing is stored"),
 }).openapi("Problem");
 
 /** Milliseconds since 1970. */
@@ -93,7 +130,7 @@ const ABOUT = `The API of a kstream broker and the cluster that it belongs to.
 - Errors are problem details (RFC 9457), \`application/problem+json\`.
 - What changes something is sent as \`application/json\`, or with a header \`X-Kstream-Request: 1\`.
 - A write with an \`Idempotency-Key\` is done once: within ten minutes the same request gets the same
-  answer again.
+  answer again. It does not go with bodies of records and answers that stream.
 - Answers to GET have an \`ETag\`; with \`If-None-Match\` what has not changed is 304.
 - Lists have \`limit\` and \`cursor\`, and say \`nextCursor\` where there is more.`;
 
@@ -106,10 +143,12 @@ const IDEMPOTENCY_KEY = {
 } as const;
 
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
-type Document = ReturnType<OpenAPIHono<AdminEnv>["getOpenAPI31Document"]>;
+type Document = ReturnType<Routes["getOpenAPI31Document"]>;
+type Operation = NonNullable<NonNullable<Document["paths"]>[string]["get"]>;
+type Responses = NonNullable<Operation["responses"]>;
 
 /** The document of all routes; problems and the header of writes belong to each and are added here. */
-export function openApiDocument(app: OpenAPIHono<AdminEnv>, version: string): Document {
+export function openApiDocument(app: Routes, version: string): Document {
   app.openAPIRegistry.register("Problem", PROBLEM);
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -122,20 +161,36 @@ export function openApiDocument(app: OpenAPIHono<AdminEnv>, version: string): Do
     servers: [{ url: "/" }],
     security: [],
   });
-  for (const path of Object.values(document.paths ?? {})) {
+  document.paths = Object.fromEntries(
+    Object.entries(document.paths ?? {}).map(([path, item]) => [documented(path), item]),
+  );
+  for (const [name, path] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = path[method];
       if (operation === undefined) continue;
-      operation.responses ??= {};
-      operation.responses["default"] = {
-        description: "A problem",
-        content: {
-          "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } },
-        },
-      };
-      if (method === "get") continue;
+      addProblems(operation.responses ??= {});
+      if (!takesIdempotencyKey(method.toUpperCase(), name)) continue;
       operation.parameters = [...operation.parameters ?? [], { ...IDEMPOTENCY_KEY }];
     }
   }
   return document;
+}
+
+/** What every operation may be answered with. */
+function addProblems(responses: Responses): void {
+  const problem = { schema: { $ref: "#/components/schemas/Problem" } };
+  for (const [status, response] of Object.entries(responses)) {
+    if (!/^[45]/.test(status) || "$ref" in response) continue;
+    response.content = { ...response.content, "application/problem+json": problem };
+  }
+  responses["431"] = { description: "Path, query and headers have more than 16 KiB" };
+  responses["default"] = {
+    description: "A problem",
+    content: { "application/problem+json": problem },
+  };
+}
+
+/** `/keys/:key{.*}`, which takes slashes, too, is `/keys/{key}` in the document. */
+function documented(path: string): string {
+  return path.replaceAll(/\/:(\w+)\{[^}]*\}/g, "/{$1}");
 }

@@ -10,6 +10,8 @@ export interface ProblemMore {
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
   /** Header fields of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Further ones of its body. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** What went wrong with a request: thrown by routes, answered by the app. */
@@ -36,10 +38,15 @@ export class Problem extends Error {
     return `/problems/${this.title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
   }
 
-  /** The answer; `members` are further ones of its body. */
-  response(members: Readonly<Record<string, unknown>> = {}): Response {
+  /** The same with further members of its body. */
+  with(members: Readonly<Record<string, unknown>>): Problem {
+    return new Problem(this.status, this.title, this.detail, { ...this.more, members });
+  }
+
+  /** The answer. */
+  response(): Response {
     const { type, status, title, detail } = this;
-    const { error, errors, headers } = this.more;
+    const { error, errors, headers, members } = this.more;
     return new Response(
       JSON.stringify({ type, title, status, detail, error, errors, ...members }, null, 2) + "\n",
       { status, headers: { "content-type": "application/problem+json", ...headers } },

@@ -1,9 +1,8 @@
 /** What browse and search have in common: a scan, a place among the readers, and the answer's body. */
 import type { Context } from "hono";
-import { assert } from "../../core/assert.ts";
-import type { AdminEnv, AdminServices } from "../app.ts";
+import type { AdminEnv } from "../app.ts";
 import { clientProblem } from "../client-problem.ts";
-import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
 import type { BrowseRange } from "./browse-query.ts";
 import { BROWSE_LIMITS, BrowseAdmission } from "./limits.ts";
 import { LocalReader } from "./local-reader.ts";
@@ -14,6 +13,7 @@ import { TopicScan } from "./topic-scan.ts";
 /** What an answer reads. */
 export interface StreamAnswer {
   readonly kind: "stream" | "search";
+  readonly topic: string;
   readonly range: BrowseRange;
   readonly format: "json" | "csv";
   /** Fetched and not worked off yet. */
@@ -43,16 +43,9 @@ export function admissionOf(services: AdminServices): BrowseAdmission {
 export async function answerStream(
   services: AdminServices,
   context: Context<AdminEnv>,
-  { kind, range, format: named, queuedBytes }: StreamAnswer,
+  { kind, topic, range, format: named, queuedBytes }: StreamAnswer,
   run: RunAnswer,
 ): Promise<Response> {
-  if (context.req.header("idempotency-key") !== undefined) {
-    throw new Problem(
-      400,
-      "bad request",
-      "Idempotency-Key does not go with an answer that streams",
-    );
-  }
   const { broker } = services;
   const { clock } = broker.io;
   const format = streamFormat(context.req.header("accept"), named);
@@ -65,7 +58,6 @@ export async function answerStream(
     const principal = context.get("principal");
     const client = services.client(principal);
     const local = kind === "search" ? new LocalReader(broker, principal, context.env.peer) : null;
-    const topic = topicOf(context);
     const scan = await TopicScan.open(client, topic, range, queuedBytes, open, local);
     // Records may be long in coming.
     context.env.exchange?.setIdleSeconds(0);
@@ -79,11 +71,4 @@ export async function answerStream(
     permit.leave();
     throw clientProblem(error) ?? error;
   }
-}
-
-/** The topic that the route names. */
-export function topicOf(context: Context<AdminEnv>): string {
-  const topic = context.req.param("topic");
-  assert(topic !== undefined, "the route has a topic");
-  return topic;
 }

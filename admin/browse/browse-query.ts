@@ -7,7 +7,7 @@ import {
   parseOffsetPoint,
 } from "../../core/text/offset-range.ts";
 import { type PayloadKind, PAYLOADS } from "../../core/text/parse-record.ts";
-import { Problem } from "../problem.ts";
+import { badValue, flag, wholeNumber, z } from "../openapi.ts";
 
 /** Where to read, of which partitions, until when. */
 export interface BrowseRange {
@@ -34,105 +34,137 @@ export interface BrowseQuery extends BrowseRange {
   readonly limit: number | null;
 }
 
-/** The parameters by name, as a query or a message has them. */
-export type BrowseParameters = Readonly<Record<string, string | undefined>>;
+const PARTITIONS_MAX = 100_000;
+const POINT_CHARS_MAX = 100;
+/** Three of them fit into what a server takes of a URL, 16 KiB. */
+const EXPRESSION_CHARS_MAX = 2000;
+/** Of lists of partitions. */
+const LIST_CHARS_MAX = 100_000;
+const POINT = "start, end, 42, -10, -1h, a time as 2026-01-31T12:00Z";
 
-const NAMES = [
-  ...["from", "to", "follow", "partitions", "isolation", "utc", "limit", "where", "map"],
-  ...["key-as", "value-as", "on-error", "last-event-id", "format"],
-];
-const PARTITIONS_MAX = 1_000_000;
+/** An expression over records. */
+export const expression = z.string().max(EXPRESSION_CHARS_MAX);
+const point = z.string().max(POINT_CHARS_MAX);
+const partitions = z.string().transform((text, context) => {
+  const numbers = numbersOf(text);
+  if (numbers === null) context.addIssue("is a list of partitions as 0-2,5");
+  return numbers ?? z.NEVER;
+}).openapi({ type: "string", example: "0-2,5" });
+const positions = z.string().transform((text, context) => {
+  const found = parsePositions(text);
+  if (found === null) context.addIssue("is no list of PARTITION:OFFSET");
+  return found ?? z.NEVER;
+}).openapi({ type: "string", example: "0:41,1:17" });
 
-/** Throws a `Problem` and an `OperatorError`. */
-export function browseQuery(given: BrowseParameters, nowMs: number): BrowseQuery {
-  const unknown = Object.keys(given).find((name) => !NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw bad(`${unknown.slice(0, 40)} is not known; known are ${NAMES.join(", ")}`);
-  }
+/** Where to read: what queries and bodies have in common. */
+export const RANGE = {
+  from: point.default("start").describe(`the first one: ${POINT}`),
+  to: point.optional().describe("the first one not wanted; default: the end as it is now"),
+  partitions: partitions.optional().describe("default: all"),
+  isolation: z.enum(["read_uncommitted", "read_committed"]).default("read_uncommitted"),
+};
+const LAST_ID = positions.optional()
+  .describe("the id of an event: goes on behind it, where its partitions are named");
+
+/** The query of what reads records, and a `consume` message. */
+export const BROWSE_QUERY = z.strictObject({
+  ...RANGE,
+  follow: flag.describe("goes on with what comes"),
+  utc: flag.describe("times without a zone are in UTC"),
+  limit: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional().describe("records that are sent"),
+  where: expression.optional().describe("only records that this expression is true for"),
+  map: expression.optional().describe("an expression for the value that is sent"),
+  "key-as": z.enum(PAYLOADS).default("string"),
+  "value-as": z.enum(PAYLOADS).default("string"),
+  "on-error": z.enum(["stop", "skip"]).default("stop")
+    .describe("what becomes of what an expression or a kind cannot take"),
+  format: z.enum(["json", "csv"]).default("json"),
+  "last-event-id": LAST_ID,
+});
+/** The header that an `EventSource` sends when it goes on. */
+export const BROWSE_HEADERS = z.object({ "last-event-id": LAST_ID });
+
+/** Reads the query; `resume` goes before its own `last-event-id`. Throws a `Problem` and an `OperatorError`. */
+export function browseQuery(
+  given: z.output<typeof BROWSE_QUERY>,
+  resume: ReadonlyMap<number, number> | undefined,
+  nowMs: number,
+): BrowseQuery {
   const { where, map } = given;
   return {
-    ...browseRange(given, nowMs),
-    keyAs: oneOf(given, "key-as", PAYLOADS, "string"),
-    valueAs: oneOf(given, "value-as", PAYLOADS, "string"),
+    ...browseRange("query", { ...given, resume: resume ?? given["last-event-id"] }, nowMs),
+    keyAs: given["key-as"],
+    valueAs: given["value-as"],
     select: where === undefined && map === undefined
       ? null
       : recordSelector({ where, map }, PARAMETERS),
-    onError: oneOf(given, "on-error", ["stop", "skip"], "stop"),
-    format: oneOf(given, "format", ["json", "csv"], "json"),
-    limit: given["limit"] === undefined ? null : wholeNumber("limit", given["limit"]),
+    onError: given["on-error"],
+    format: given.format,
+    limit: given.limit ?? null,
   };
 }
 
-/** The part that says where. Throws a `Problem`. */
-export function browseRange(given: BrowseParameters, nowMs: number): BrowseRange {
-  const utc = oneOf(given, "utc", BOOLEANS, "false") === "true";
-  const point = (name: string, text: string) => {
+/** A range that is checked but for its points. */
+interface GivenRange {
+  readonly from: string;
+  readonly to?: string | undefined;
+  readonly follow: boolean;
+  readonly utc: boolean;
+  readonly partitions?: readonly number[] | undefined;
+  readonly isolation: BrowseRange["isolationLevel"];
+  readonly resume?: ReadonlyMap<number, number> | undefined;
+}
+
+/** The part that says where; `target`: where it stands. Throws a `Problem`. */
+export function browseRange(
+  target: "query" | "json",
+  given: GivenRange,
+  nowMs: number,
+): BrowseRange {
+  const pointOf = (name: string, text: string) => {
     try {
-      return parseOffsetPoint(text, nowMs, utc);
+      return parseOffsetPoint(text, nowMs, given.utc);
     } catch (error) {
-      if (error instanceof OffsetSyntaxError) throw bad(`${name}: ${error.message}`);
+      if (error instanceof OffsetSyntaxError) throw badValue(target, name, error.message);
       throw error;
     }
   };
-  const { to, partitions } = given;
-  const resume = given["last-event-id"];
+  const { to, resume } = given;
   return {
-    from: point("from", given["from"] ?? "start"),
-    to: to === undefined ? null : point("to", to),
-    follow: oneOf(given, "follow", BOOLEANS, "false") === "true",
-    partitions: partitions === undefined ? null : numbersOf(partitions),
-    isolationLevel: oneOf(given, "isolation", ISOLATION_LEVELS, "read_uncommitted"),
-    resume: resume === undefined || resume === "" ? null : parsePositions(resume),
+    from: pointOf("from", given.from),
+    to: to === undefined ? null : pointOf("to", to),
+    follow: given.follow,
+    partitions: given.partitions ?? null,
+    isolationLevel: given.isolation,
+    resume: resume === undefined || resume.size === 0 ? null : resume,
   };
 }
 
-const BOOLEANS = ["true", "false"] as const;
-const ISOLATION_LEVELS = ["read_uncommitted", "read_committed"] as const;
-
-/** `0:41,1:17`: the next offset of each partition. Throws a `Problem`. */
-export function parsePositions(text: string): Map<number, number> {
+/** `0:41,1:17`: the next offset of each partition; null: it is something else. */
+function parsePositions(text: string): Map<number, number> | null {
   const positions = new Map<number, number>();
+  if (text === "") return positions;
+  if (text.length > LIST_CHARS_MAX) return null;
   for (const part of text.split(",")) {
     const match = /^(\d{1,7}):(\d{1,16})$/.exec(part.trim());
-    if (match === null) throw bad(`"${part.slice(0, 40)}" is no PARTITION:OFFSET`);
+    if (match === null || !Number.isSafeInteger(Number(match[2]))) return null;
     positions.set(Number(match[1]), Number(match[2]));
   }
   return positions;
 }
 
-function numbersOf(text: string): number[] {
+/** The partitions of `0-2,5`, in their order; null: it is something else, or names too many. */
+function numbersOf(text: string): number[] | null {
+  if (text.length > LIST_CHARS_MAX) return null;
   const numbers = new Set<number>();
+  let left = PARTITIONS_MAX;
   for (const part of text.split(",")) {
     const match = /^(\d{1,7})(?:-(\d{1,7}))?$/.exec(part.trim());
     const first = Number(match?.[1]);
     const last = Number(match?.[2] ?? first);
-    if (match === null || last < first || last > PARTITIONS_MAX) {
-      throw bad("partitions are written as in 0-2,5");
-    }
+    left -= last - first + 1;
+    if (match === null || last < first || left < 0) return null;
     for (let number = first; number <= last; number++) numbers.add(number);
   }
   return [...numbers].toSorted((a, b) => a - b);
-}
-
-/** A positive whole number. Throws a `Problem`. */
-export function wholeNumber(name: string, text: string): number {
-  const number = Number(text);
-  if (/^\d{1,16}$/.test(text) && number >= 1 && Number.isSafeInteger(number)) return number;
-  throw bad(`${name} is a whole number from 1`);
-}
-
-function oneOf<C extends string>(
-  given: BrowseParameters,
-  name: string,
-  choices: readonly C[],
-  otherwise: C,
-): C {
-  const text = given[name] ?? otherwise;
-  const found = choices.find((choice) => choice === text);
-  if (found !== undefined) return found;
-  throw bad(`${name} is one of ${choices.join(", ")}`);
-}
-
-function bad(why: string): Problem {
-  return new Problem(400, "bad request", `the request is refused: ${why}`);
 }

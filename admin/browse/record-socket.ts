@@ -21,11 +21,18 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { EnvelopeError, envelopeOf as readEnvelope } from "../../core/text/envelope.ts";
 import { clientProblem } from "../client-problem.ts";
 import type { LeasedProducer } from "../ingest/producer-pool.ts";
-import { Problem } from "../problem.ts";
+import { invalid, z } from "../openapi.ts";
 import { type BrowseQuery, browseQuery } from "./browse-query.ts";
 import { isObject } from "./json-object.ts";
 import { BROWSE_LIMITS, type BrowsePermit } from "./limits.ts";
 import { envelopeOf } from "./record-lines.ts";
+import {
+  type ConsumeMessage,
+  consumeQuery,
+  CREDIT_MAX,
+  type ProduceMessage,
+  SOCKET_MESSAGE,
+} from "./socket-messages.ts";
 import type { ScanPartition, TopicScan } from "./topic-scan.ts";
 import type { FetchedChunk } from "../../client/consumer.ts";
 
@@ -48,7 +55,6 @@ export const PRODUCES_MAX = 256;
 /** What waits to be sent; beyond it nothing is read. */
 const PENDING_BYTES_MAX = 1024 * 1024;
 const CREDIT_DEFAULT = 100;
-const CREDIT_MAX = 1_000_000;
 const POLICY = 1008;
 const GOING_AWAY = 1001;
 
@@ -75,13 +81,22 @@ export class RecordSocket implements WebSocketHandlers {
     } catch {
       return this.#say({ error: { detail: "that is no JSON" } });
     }
-    if (!isObject(message)) return this.#say({ error: { detail: "that is no JSON object" } });
-    const { produce, consume, credit, stop } = message;
-    if (isObject(produce)) this.#run(this.#produce(produce));
-    else if (isObject(consume)) this.#run(this.#consume(consume));
-    else if (typeof credit === "number" && credit > 0) this.#addCredit(credit);
-    else if (stop === true) this.#consuming?.abort();
-    else this.#say({ error: { detail: "it is none of produce, consume, credit and stop" } });
+    const said = SOCKET_MESSAGE.safeParse(message);
+    if (!said.success) return this.#refuse(message);
+    if ("produce" in said.data) this.#run(this.#produce(said.data.produce));
+    else if ("consume" in said.data) this.#run(this.#consume(said.data.consume));
+    else if ("credit" in said.data) this.#addCredit(said.data.credit);
+    else this.#consuming?.abort();
+  }
+
+  /** What is no message; who sent one to produce waits for an answer with its id. */
+  #refuse(message: unknown): void {
+    const produce = isObject(message) ? message["produce"] : null;
+    if (!isObject(produce)) {
+      return this.#say({ error: { detail: "it is none of produce, consume, credit and stop" } });
+    }
+    const detail = "produce has an id, and records, which are a list that is not empty";
+    this.#say({ refused: { id: produce["id"] ?? null, detail, acknowledged: 0 } });
   }
 
   onDrain(): void {
@@ -104,7 +119,7 @@ export class RecordSocket implements WebSocketHandlers {
   }
 
   #addCredit(credit: number): void {
-    this.#credit = Math.min(CREDIT_MAX, this.#credit + Math.floor(credit));
+    this.#credit = Math.min(CREDIT_MAX, this.#credit + credit);
     this.#wake?.();
   }
 
@@ -113,17 +128,16 @@ export class RecordSocket implements WebSocketHandlers {
     this.#leased = null;
   }
 
-  async #produce({ id = null, records }: Readonly<Record<string, unknown>>): Promise<void> {
+  async #produce({ id = null, records }: ProduceMessage): Promise<void> {
     const refuse = (detail: string, acknowledged = 0) =>
       this.#say({ refused: { id, detail, acknowledged } });
-    if (!Array.isArray(records) || records.length === 0) return refuse("records is no list");
     if (this.#produces >= PRODUCES_MAX) {
       return refuse(`${PRODUCES_MAX} messages are not acknowledged yet: wait for them`);
     }
     this.#produces++;
     try {
       const { topic, clock } = this.services;
-      const read = records.map((record: unknown) => readEnvelope(record));
+      const read = records.map(readEnvelope);
       const { producer } = this.#leased ??= this.services.lease();
       const sent = await Promise.allSettled(read.map((record) => {
         const { key, value, headers, partition } = record;
@@ -148,19 +162,17 @@ export class RecordSocket implements WebSocketHandlers {
     }
   }
 
-  async #consume({ credit, ...rest }: Readonly<Record<string, unknown>>): Promise<void> {
+  async #consume(message: ConsumeMessage): Promise<void> {
     if (this.#consuming !== null) {
       return this.#say({ error: { detail: "it consumes already: stop that first" } });
     }
     const stop = this.#consuming = new AbortController();
-    this.#credit = typeof credit === "number" ? 0 : CREDIT_DEFAULT;
-    if (typeof credit === "number") this.#addCredit(credit);
+    this.#credit = message.credit ?? CREDIT_DEFAULT;
     const { stopping } = this.services;
     const signal = AbortSignal.any([stop.signal, this.#closed.signal, stopping]);
     let scan: TopicScan | null = null;
     try {
-      const given = parametersOf(rest);
-      const query = browseQuery(given, this.services.clock.wallMs());
+      const query = browseQuery(consumeQuery(message), undefined, this.services.clock.wallMs());
       scan = await this.services.openScan(query, signal);
       const reason = await this.#send(scan, query, signal);
       this.#say({ end: { reason, next: scan.positions } });
@@ -255,18 +267,8 @@ export class RecordSocket implements WebSocketHandlers {
 
 function detailOf(error: unknown): string {
   if (error instanceof OperatorError) return `${error.what}: ${error.why}`;
-  if (error instanceof Problem) return error.detail;
+  if (error instanceof z.ZodError) return invalid("query", error).detail;
   const problem = clientProblem(error);
   if (problem === null) throw error;
   return problem.detail;
-}
-
-function parametersOf(message: Readonly<Record<string, unknown>>): Record<string, string> {
-  const parameters: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message)) {
-    const isPlain = ["string", "number", "boolean"].includes(typeof value);
-    if (!isPlain) throw new Problem(400, "bad request", `${name} is neither text nor number`);
-    parameters[name] = String(value);
-  }
-  return parameters;
 }

@@ -4,8 +4,8 @@ import {
   compileExpression,
   ExpressionError,
 } from "../../core/expression/expression.ts";
-import { Problem } from "../problem.ts";
-import { type BrowseParameters, type BrowseRange, browseRange } from "./browse-query.ts";
+import { badValue, z } from "../openapi.ts";
+import { type BrowseRange, browseRange, expression, RANGE } from "./browse-query.ts";
 
 /** The parts of a record that a text is looked for in. */
 export const SEARCH_PARTS = ["key", "value", "headers"] as const;
@@ -22,66 +22,45 @@ export interface SearchQuery extends BrowseRange {
   readonly limit: number;
 }
 
-const NAMES = ["text", "in", "where", "limit"];
-const RANGE_NAMES = ["from", "to", "follow", "partitions", "isolation", "utc"];
 const LIMIT_DEFAULT = 1000;
 const LIMIT_MAX = 1_000_000;
 
-/** Throws a `Problem`. */
-export function searchQuery(body: Readonly<Record<string, unknown>>, nowMs: number): SearchQuery {
-  const range: Record<string, string> = {};
-  for (const [name, value] of Object.entries(body)) {
-    if (RANGE_NAMES.includes(name)) range[name] = String(value);
-    else if (!NAMES.includes(name)) {
-      const known = [...NAMES, ...RANGE_NAMES].join(", ");
-      throw bad(`"${name.slice(0, 40)}" is not known; known are ${known}`);
-    }
+const place = z.union([z.string().max(100), z.int()]).transform(String);
+
+/** The body of a search. */
+export const SEARCH_BODY = z.strictObject({
+  text: z.string().min(1).optional().describe("looked for as bytes of UTF-8"),
+  in: z.array(z.enum(SEARCH_PARTS)).min(1).max(SEARCH_PARTS.length).optional()
+    .describe("the parts that the text is looked for in; default: all"),
+  where: expression.optional().describe("only records that this expression is true for"),
+  limit: z.int().min(1).max(LIMIT_MAX).default(LIMIT_DEFAULT),
+  ...RANGE,
+  from: place.default("start").describe("as of GET …/records"),
+  to: place.optional(),
+  follow: z.boolean().default(false),
+  utc: z.boolean().default(false),
+}).openapi("Search");
+
+/** Reads the body. Throws a `Problem`. */
+export function searchQuery(given: z.output<typeof SEARCH_BODY>, nowMs: number): SearchQuery {
+  const { text, where } = given;
+  if (text === undefined && where === undefined) {
+    throw badValue("json", "text", "name a text to look for, or where");
   }
-  const text = textOf(body["text"]);
-  const where = whereOf(body["where"]);
-  if (text === null && where === null) throw bad("it says neither text nor where");
   return {
-    ...browseRange(range satisfies BrowseParameters, nowMs),
-    text,
-    where,
-    parts: partsOf(body["in"]),
-    limit: limitOf(body["limit"]),
+    ...browseRange("json", given, nowMs),
+    text: text === undefined ? null : new TextEncoder().encode(text),
+    where: where === undefined ? null : whereOf(where),
+    parts: new Set(given.in ?? SEARCH_PARTS),
+    limit: given.limit,
   };
 }
 
-function textOf(text: unknown): Uint8Array | null {
-  if (text === undefined) return null;
-  if (typeof text === "string" && text !== "") return new TextEncoder().encode(text);
-  throw bad("text is a string that is not empty");
-}
-
-function whereOf(where: unknown): CompiledExpression | null {
-  if (where === undefined) return null;
-  if (typeof where !== "string") throw bad("where is an expression as a string");
+function whereOf(where: string): CompiledExpression {
   try {
     return compileExpression(where);
   } catch (error) {
-    if (error instanceof ExpressionError) throw bad(`where cannot be read: ${error.message}`);
+    if (error instanceof ExpressionError) throw badValue("json", "where", error.message);
     throw error;
   }
-}
-
-function partsOf(parts: unknown): ReadonlySet<SearchPart> {
-  if (parts === undefined) return new Set(SEARCH_PARTS);
-  const named = Array.isArray(parts) ? parts : [];
-  const found = SEARCH_PARTS.filter((part) => named.includes(part));
-  if (found.length > 0 && found.length === named.length) return new Set(found);
-  throw bad(`in is a list of ${SEARCH_PARTS.join(", ")}`);
-}
-
-function limitOf(limit: unknown): number {
-  if (limit === undefined) return LIMIT_DEFAULT;
-  if (typeof limit === "number" && Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) {
-    return limit;
-  }
-  throw bad(`limit is a whole number from 1 to ${LIMIT_MAX}`);
-}
-
-function bad(why: string): Problem {
-  return new Problem(400, "bad request body", `the request body is refused: ${why}`);
 }

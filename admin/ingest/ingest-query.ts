@@ -6,8 +6,9 @@ import { CsvFraming } from "../../core/text/csv.ts";
 import type { HeaderEntry } from "../../core/text/envelope.ts";
 import type { FeedSettings } from "../../core/text/feeder.ts";
 import { delimited } from "../../core/text/framing.ts";
-import { type PayloadKind, PAYLOADS } from "../../core/text/parse-record.ts";
-import { Problem } from "../problem.ts";
+import { PAYLOADS } from "../../core/text/parse-record.ts";
+import { expression } from "../browse/browse-query.ts";
+import { badValue, flag, wholeNumber, z } from "../openapi.ts";
 
 /** How the body becomes records; `one`: it is one record's value. */
 export const BODY_FORMATS = ["json", "lines", "csv", "one"] as const;
@@ -27,56 +28,85 @@ export interface IngestQuery {
   readonly durability: "fsync" | "os" | null;
 }
 
-const PARAMETER_NAMES = [
-  ...["format", "key", "partition", "acks", "compression", "durability", "create", "on-error"],
-  ...["key-delimiter", "key-as", "value-as", "null-marker", "key-column", "value-column"],
-  ...["separator", "repartition", "where", "map", "key-by"],
-];
+const HEADER_PARAMETER = "header.";
+const separator = z.string().regex(/^[\0-\x7f]$/, "is no character of ASCII")
+  .refine((text) => text !== '"' && text !== "\n", "is a quote or the end of a line");
+
+const PARAMETERS_KNOWN = z.object({
+  format: z.enum(BODY_FORMATS).optional().describe("default: what the content type says"),
+  key: z.string().optional().describe("of every record"),
+  partition: wholeNumber(0, 0x7fff_ffff).optional().describe("default: where the key belongs"),
+  acks: z.enum(["all", "-1", "0", "1"]).default("all"),
+  compression: z.enum(COMPRESSION_NAMES).default("none").describe("of the batches"),
+  durability: z.enum(["fsync", "os"]).optional()
+    .describe("fsync refuses to write where the topic does not promise it"),
+  create: flag.describe("lets the broker make a topic that is missing"),
+  "on-error": z.enum(["stop", "skip"]).default("stop").describe(
+    "what becomes of what is no record",
+  ),
+  "key-delimiter": z.string().min(1).optional().describe("lines: what stands behind the key"),
+  "key-as": z.enum(PAYLOADS).default("string"),
+  "value-as": z.enum(PAYLOADS).default("string"),
+  "null-marker": z.string().optional().describe("lines, csv: the text that stands for null"),
+  "key-column": z.string().optional(),
+  "value-column": z.string().optional(),
+  separator: separator.default(",").describe("of columns"),
+  repartition: flag.describe("json: partitions that the records name do not count"),
+  where: expression.optional().describe("writes only records that this expression is true for"),
+  map: expression.optional().describe("an expression for the value"),
+  "key-by": expression.optional().describe("an expression for the key"),
+});
+
+/** The query of what writes records; `header.NAME=VALUE` is a header of each record. */
+export const INGEST_QUERY = PARAMETERS_KNOWN
+  .catchall(z.union([z.string(), z.array(z.string())]))
+  .superRefine((given, context) => {
+    const keys = Object.keys(given).filter((name) =>
+      !(name in PARAMETERS_KNOWN.shape) && !name.startsWith(HEADER_PARAMETER)
+    );
+    if (keys.length > 0) context.addIssue({ code: "unrecognized_keys", keys, input: given });
+  });
+/** HTTP headers that say something of the records. */
+export const INGEST_HEADERS = z.object({
+  "kstream-key": z.string().optional().describe("of every record, in place of the parameter"),
+});
+type GivenQuery = z.output<typeof INGEST_QUERY>;
+
 /** HTTP headers that go along as headers of the record, under their own names. */
 const KEPT_HEADERS = ["traceparent", "tracestate", "baggage"];
 const HEADER_PREFIX = "kstream-header-";
-const KEY_HEADER = "kstream-key";
-const DURABILITIES = ["fsync", "os"] as const;
 const encoder = new TextEncoder();
 
-/** `pathKey`: the key that the path names, or null. Throws a `Problem` or an `OperatorError`. */
-export function ingestQuery(request: Request, pathKey: string | null): IngestQuery {
-  const query = new URL(request.url).searchParams;
-  for (const name of query.keys()) {
-    if (PARAMETER_NAMES.includes(name) || name.startsWith("header.")) continue;
-    const known = PARAMETER_NAMES.join(", ");
-    throw badQuery(`${name.slice(0, 40)} is not known; known are ${known} and header.NAME`);
-  }
-  const format = formatOf(query.get("format"), request.headers.get("content-type"));
-  const key = pathKey ?? query.get("key") ?? request.headers.get(KEY_HEADER);
+/**
+ * Reads query and HTTP headers; `requestKey`: the key that the path or a header names, or null.
+ * Throws a `Problem` or an `OperatorError`.
+ */
+export function ingestQuery(
+  request: Request,
+  given: GivenQuery,
+  requestKey: string | null,
+): IngestQuery {
+  const format = given.format ?? formatOf(request.headers.get("content-type"));
+  const key = requestKey ?? given.key ?? null;
   const keyBytes = key === null ? null : encoder.encode(key);
-  if (keyBytes !== null && query.has("key-delimiter")) {
-    throw badQuery("key-delimiter does not go with a key of the request");
+  if (keyBytes !== null && given["key-delimiter"] !== undefined) {
+    throw badValue("query", "key-delimiter", "does not go with a key of the request");
   }
+  const { acks, compression, create, durability = null } = given;
   return {
     format,
     key: keyBytes,
-    feed: feedSettings(query, format, headersOf(request, query), keyBytes),
-    acks: acksOf(query),
-    compression: choice(query, "compression", COMPRESSION_NAMES, "none"),
-    create: choice(query, "create", ["true", "false"], "false") === "true",
-    onError: choice(query, "on-error", ["stop", "skip"], "stop"),
-    durability: query.has("durability") ? choice(query, "durability", DURABILITIES, "os") : null,
+    feed: feedSettings(given, format, headersOf(request), keyBytes),
+    acks: acks === "0" ? 0 : acks === "1" ? 1 : "all",
+    compression,
+    create,
+    onError: given["on-error"],
+    durability,
   };
 }
 
-function acksOf(query: URLSearchParams): 0 | 1 | "all" {
-  const acks = choice(query, "acks", ["0", "1", "all", "-1"], "all");
-  return acks === "0" ? 0 : acks === "1" ? 1 : "all";
-}
-
 /** What the content type says where nothing else does. */
-function formatOf(given: string | null, contentType: string | null): BodyFormat {
-  if (given !== null) {
-    const found = BODY_FORMATS.find((format) => format === given);
-    if (found !== undefined) return found;
-    throw badQuery(`format is one of ${BODY_FORMATS.join(", ")}`);
-  }
+function formatOf(contentType: string | null): BodyFormat {
   switch ((contentType ?? "").split(";")[0]?.trim().toLowerCase()) {
     // What curl -T sends: `kstream consume -f json | curl -T- …` works.
     case "":
@@ -96,60 +126,59 @@ function formatOf(given: string | null, contentType: string | null): BodyFormat 
 }
 
 function feedSettings(
-  query: URLSearchParams,
+  given: GivenQuery,
   format: BodyFormat,
   headers: readonly HeaderEntry[],
   key: Uint8Array | null,
 ): FeedSettings {
-  const delimiter = query.get("key-delimiter");
-  if (delimiter === "") throw badQuery("key-delimiter is empty");
-  const separator = query.get("separator") ?? ",";
-  if (!/^[\0-\x7f]$/.test(separator) || separator === '"' || separator === "\n") {
-    throw badQuery("separator is one character");
-  }
+  const { separator, partition = -1, repartition } = given;
+  const delimiter = given["key-delimiter"];
   return {
     format: format === "one" ? "lines" : format,
-    key: payloadKind(query, "key-as"),
-    value: payloadKind(query, "value-as"),
-    nullMarker: query.get("null-marker"),
-    keyDelimiter: delimiter === null ? null : encoder.encode(delimiter),
+    key: given["key-as"],
+    value: given["value-as"],
+    nullMarker: given["null-marker"] ?? null,
+    keyDelimiter: delimiter === undefined ? null : encoder.encode(delimiter),
     csv: {
       separator,
-      keyColumn: query.get("key-column"),
-      valueColumn: query.get("value-column"),
+      keyColumn: given["key-column"] ?? null,
+      valueColumn: given["value-column"] ?? null,
     },
     framing: format === "csv"
       ? new CsvFraming(separator.charCodeAt(0))
       : delimited(encoder.encode("\n")),
-    partition: partitionOf(query.get("partition")),
-    repartition: choice(query, "repartition", ["true", "false"], "false") === "true",
+    partition,
+    repartition,
     headers,
-    transform: transformOf(query, key),
+    transform: transformOf(given, key),
   };
 }
 
 /** What expressions and a key of the request make of a record; null: nothing. */
-function transformOf(query: URLSearchParams, key: Uint8Array | null): TransformRecord | null {
-  const where = query.get("where") ?? undefined;
-  const map = query.get("map") ?? undefined;
-  const keyBy = query.get("key-by") ?? undefined;
+function transformOf(
+  { where, map, "key-by": keyBy }: GivenQuery,
+  key: Uint8Array | null,
+): TransformRecord | null {
   const hasExpression = where !== undefined || map !== undefined || keyBy !== undefined;
   if (!hasExpression) {
     return key === null ? null : (record) => ({ key, value: record.value() });
   }
   const transform = recordTransform({ where, map, keyBy }, PARAMETERS);
   if (key === null) return transform;
-  if (keyBy !== undefined) throw badQuery("key-by does not go with a key of the request");
+  if (keyBy !== undefined) {
+    throw badValue("query", "key-by", "does not go with a key of the request");
+  }
   return (record, place) => {
     const made = transform(record, place);
     return made === null ? null : { key, value: made.value };
   };
 }
 
-function headersOf(request: Request, query: URLSearchParams): HeaderEntry[] {
+function headersOf(request: Request): HeaderEntry[] {
   const headers: HeaderEntry[] = [];
-  for (const [name, value] of query) {
-    if (name.startsWith("header.")) headers.push([name.slice(7), encoder.encode(value)]);
+  for (const [name, value] of new URL(request.url).searchParams) {
+    if (!name.startsWith(HEADER_PARAMETER)) continue;
+    headers.push([name.slice(HEADER_PARAMETER.length), encoder.encode(value)]);
   }
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
@@ -158,33 +187,4 @@ function headersOf(request: Request, query: URLSearchParams): HeaderEntry[] {
     } else if (KEPT_HEADERS.includes(lower)) headers.push([lower, encoder.encode(value)]);
   }
   return headers;
-}
-
-function payloadKind(query: URLSearchParams, name: string): PayloadKind {
-  return choice(query, name, PAYLOADS, "string");
-}
-
-function partitionOf(text: string | null): number {
-  if (text === null) return -1;
-  const partition = Number(text);
-  if (/^\d+$/.test(text) && partition <= 0x7fff_ffff) return partition;
-  throw badQuery("partition is a whole number");
-}
-
-/** The parameter, one of `choices`. Throws a `Problem`. */
-export function choice<C extends string>(
-  query: URLSearchParams,
-  name: string,
-  choices: readonly C[],
-  otherwise: C,
-): C {
-  const given = query.get(name) ?? otherwise;
-  const found = choices.find((each) => each === given);
-  if (found !== undefined) return found;
-  throw badQuery(`${name} is one of ${choices.join(", ")}`);
-}
-
-/** The problem of a query. */
-export function badQuery(why: string): Problem {
-  return new Problem(400, "bad request", `the request is refused: ${why}`);
 }

@@ -8,28 +8,86 @@
  */
 import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
-import { topicOf } from "../browse/answer-stream.ts";
-import type { AdminEnv, AdminServices, Routes } from "../app.ts";
+import type { AdminEnv } from "../app.ts";
 import { clientProblem } from "../client-problem.ts";
 import { BodyReader } from "../ingest/body-reader.ts";
 import { ConfluentStream } from "../ingest/confluent-stream.ts";
 import { openTopic } from "../ingest/ingest-body.ts";
 import { poolOf } from "../ingest/producer-pool.ts";
+import { createRoute, newRoutes, streamed, streamedBody, z } from "../openapi.ts";
+import type { AdminServices } from "../services.ts";
+import { requireCluster } from "./confluent.ts";
+import { TOPIC_PARAM } from "./topics.ts";
 
-export const confluentRecordRoutes: Routes = (app, services) => {
-  app.post(
-    "/kafka/v3/clusters/:cluster/topics/:topic/records",
-    (context) => produce(services, context),
-  );
-};
+const PAYLOAD = z.strictObject({
+  type: z.enum(["BINARY", "JSON", "STRING"]).optional().describe("default: JSON"),
+  data: z.unknown().optional().describe("BINARY: base64"),
+}).nullable().optional();
+const RECORD = z.strictObject({
+  partition_id: z.int().min(0).max(0x7fff_ffff).nullable().optional(),
+  timestamp: z.union([z.string(), z.int(), z.null()]).optional()
+    .describe("ISO 8601, or milliseconds since 1970"),
+  key: PAYLOAD,
+  value: PAYLOAD,
+  headers: z.array(z.object({
+    name: z.string(),
+    value: z.string().nullable().optional().describe("base64"),
+  })).nullable().optional(),
+}).openapi("ConfluentRecord");
+const SIZE = z.object({ type: z.string(), size: z.int() }).optional();
+const RESULT = z.union([
+  z.object({
+    error_code: z.literal(200),
+    cluster_id: z.string(),
+    topic_name: z.string(),
+    partition_id: z.int(),
+    offset: z.int(),
+    timestamp: z.string(),
+    key: SIZE,
+    value: SIZE,
+  }),
+  z.object({ error_code: z.int(), message: z.string() }),
+]).openapi("ConfluentResult");
+const RESULTS = { "application/json": RESULT };
+const PRODUCE = createRoute({
+  method: "post",
+  path: "/kafka/v3/clusters/{cluster}/topics/{topic}/records",
+  operationId: "confluentProduce",
+  tags: ["Confluent v3"],
+  summary: "Write records",
+  description: "Any number of objects one behind the other; each is answered in its order, while " +
+    "the body goes on. What is wrong with the first one is the status.",
+  request: {
+    params: TOPIC_PARAM.extend({ cluster: z.string() }),
+    body: streamedBody(
+      { "application/json": { schema: { $ref: "#/components/schemas/ConfluentRecord" } } },
+      "Records, one behind the other",
+    ),
+  },
+  responses: {
+    200: streamed(RESULTS, "What became of each record"),
+    "4XX": streamed(RESULTS, "The first record is refused"),
+    "5XX": streamed(RESULTS, "The first record is not stored"),
+  },
+});
 
-async function produce(services: AdminServices, context: Context<AdminEnv>): Promise<Response> {
+export function confluentRecordRoutes(services: AdminServices) {
+  const routes = newRoutes();
+  routes.openAPIRegistry.register("ConfluentRecord", RECORD);
+  return routes.openapi(PRODUCE, (context) => {
+    const { cluster, topic } = context.req.valid("param");
+    requireCluster(cluster, services.broker.clusterId);
+    return produce(services, context, topic);
+  });
+}
+
+async function produce(
+  services: AdminServices,
+  context: Context<AdminEnv>,
+  topic: string,
+): Promise<Response> {
   const { broker } = services;
   const { clusterId } = broker;
-  const topic = topicOf(context);
-  if (context.req.param("cluster") !== clusterId) {
-    return error(404, 40401, `the cluster's id is ${clusterId}`);
-  }
   context.env.exchange?.setIdleSeconds(0);
   const principal = context.get("principal");
   const pool = poolOf(services);

@@ -1,6 +1,6 @@
 /**
  * Paths of Confluent's REST API, version 3, so that scripts written for it work: clusters, topics,
- * partitions and configs, in its own words. Records come by `records.ts`.
+ * partitions and configs, in its own words. Records come by `confluent-records.ts`.
  */
 import type { Context } from "hono";
 import type { Admin } from "../../client/admin.ts";
@@ -187,7 +187,8 @@ function topicPaths(clusterId: string, adminOf: (context: Context<AdminEnv>) => 
     });
 }
 
-function requireCluster(wanted: string, clusterId: string): void {
+/** Throws a `Problem` for the id of another cluster. */
+export function requireCluster(wanted: string, clusterId: string): void {
   if (wanted === clusterId) return;
   throw new Problem(
     404,

@@ -5,19 +5,67 @@
  */
 import { unreadyReason } from "../../broker/readiness.ts";
 import { HealthWatch } from "../health.ts";
-import type { Routes } from "../app.ts";
+import { createRoute, json, list, newRoutes, z } from "../openapi.ts";
 import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
 
-export const healthRoutes: Routes = (app, { broker }) => {
+const HEALTH = z.object({
+  healthy: z.boolean().describe("whether nothing is critical"),
+  findings: list(z.object({
+    what: z.string().describe("the same word each time, for scripts"),
+    severity: z.enum(["critical", "warning"]),
+    why: z.string(),
+    since: z.string().describe("ISO 8601: when it was first seen"),
+  })),
+}).openapi("Health");
+
+const tags = ["health"];
+const LIVE = createRoute({
+  method: "get",
+  path: "/live",
+  operationId: "getLive",
+  tags,
+  summary: "Whether the process answers",
+  responses: { 200: json(z.object({ live: z.literal(true) }), "It does") },
+});
+const READY = createRoute({
+  method: "get",
+  path: "/ready",
+  operationId: "getReady",
+  tags,
+  summary: "Whether clients can produce and fetch",
+  description: "503 with the reason while they cannot.",
+  responses: {
+    200: json(
+      z.object({ ready: z.literal(true), clusterId: z.string(), nodeId: z.int() }),
+      "They can",
+    ),
+  },
+});
+const GET_HEALTH = createRoute({
+  method: "get",
+  path: "/health",
+  operationId: "getHealth",
+  tags,
+  summary: "All that is wrong, why and since when",
+  responses: {
+    200: json(HEALTH, "Nothing that keeps clients from their work"),
+    503: json(HEALTH, "Something keeps clients from their work"),
+  },
+});
+
+export function healthRoutes({ broker }: AdminServices) {
   const watch = new HealthWatch(broker);
-  app.get("/health", (context) => {
-    const health = watch.look();
-    return context.json(health, health.healthy ? 200 : 503);
-  });
-  app.get("/live", (context) => context.json({ live: true }));
-  app.get("/ready", (context) => {
-    const why = unreadyReason(broker);
-    if (why !== null) throw new Problem(503, "not ready", why);
-    return context.json({ ready: true, clusterId: broker.clusterId, nodeId: broker.nodeId });
-  });
-};
+  return newRoutes()
+    .openapi(GET_HEALTH, (context) => {
+      const health = watch.look();
+      return context.json(health, health.healthy ? 200 : 503);
+    })
+    .openapi(LIVE, (context) => context.json({ live: true as const }, 200))
+    .openapi(READY, (context) => {
+      const why = unreadyReason(broker);
+      if (why !== null) throw new Problem(503, "not ready", why);
+      const { clusterId, nodeId } = broker;
+      return context.json({ ready: true as const, clusterId, nodeId }, 200);
+    });
+}

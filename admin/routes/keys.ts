@@ -12,7 +12,6 @@
  * Segments are indexed when they are first looked at; while that takes longer than 15 s the answer
  * is 503 with the title "still indexing", and the next request goes on from there.
  */
-import type { Context } from "hono";
 import { Errors } from "../../core/errors.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import { formatEnvelope } from "../../core/records/record-json.ts";
@@ -25,10 +24,21 @@ import {
   KeyIndexUnfinished,
   KeySearchError,
 } from "../../storage/partition-log.ts";
-import type { Routes } from "../app.ts";
+import {
+  badValue,
+  count,
+  createRoute,
+  flag,
+  newRoutes,
+  streamed,
+  wholeNumber,
+} from "../openapi.ts";
+import { z } from "../openapi.ts";
 import { Problem } from "../problem.ts";
+import { RECORD } from "../record-schemas.ts";
+import type { AdminServices } from "../services.ts";
+import { TOPIC_PARAM } from "./topics.ts";
 
-const PARAMETERS: readonly string[] = ["encoding", "partition", "history", "from"];
 const DEADLINE_MS = 15_000;
 /** How many requests are served at a time. */
 const SEARCHES_MAX = 16;
@@ -36,11 +46,43 @@ const SEARCHES_MAX = 16;
 const RECORDS_MAX = 1000;
 const BYTES_MAX = 4 * 1024 * 1024;
 
-export const keyRoutes: Routes = (app, { broker }) => {
+const ENCODINGS = ["utf8", "base64", "base64url"] as const;
+const QUERY = z.strictObject({
+  encoding: z.enum(ENCODINGS).default("utf8").describe("how the key is written"),
+  partition: wholeNumber(0, 0x7fff_ffff).optional()
+    .describe("where to look; default: where Java's partitioner puts the key"),
+  history: flag.describe("all records that are kept, in their order; else the latest"),
+  from: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional()
+    .describe("the first offset of a history"),
+});
+const KEY = createRoute({
+  method: "get",
+  path: "/v1/topics/{topic}/keys/:key{.*}",
+  operationId: "getKey",
+  tags: ["records"],
+  summary:
+    "The latest record of a key, or all of them, as a read_committed consumer would see them",
+  description: "503 with the title `still indexing` while the topic's keys are being indexed, " +
+    "which goes on with the next request.",
+  request: { params: TOPIC_PARAM.extend({ key: z.string() }), query: QUERY },
+  responses: {
+    200: streamed({
+      "application/json": z.object({
+        clusterId: z.string(),
+        topic: z.string(),
+        partition: z.int(),
+        nextOffset: count.nullable().describe("where a history goes on; null: this is all of it"),
+        records: z.array(RECORD),
+      }).openapi("KeyRecords"),
+    }, "The records; none where there is no record of the key"),
+  },
+});
+
+export function keyRoutes({ broker }: AdminServices) {
   let searches = 0;
-  app.get("/v1/topics/:topic/keys/:key{.*}", async (context) => {
-    const topic = context.req.param("topic");
-    const query = parseQuery(context, context.req.param("key"));
+  return newRoutes().openapi(KEY, async (context) => {
+    const { topic, key } = context.req.valid("param");
+    const query = readQuery(key, context.req.valid("query"));
     const partition = find(broker, topic, query, context.var.principal, context.env.peer);
     if (searches >= SEARCHES_MAX) {
       throw new Problem(503, "busy", "too many keys are being looked for: try again later");
@@ -63,7 +105,7 @@ export const keyRoutes: Routes = (app, { broker }) => {
       searches--;
     }
   });
-};
+}
 
 interface Query {
   readonly key: Uint8Array;
@@ -73,44 +115,21 @@ interface Query {
   readonly historyFrom: number | null;
 }
 
-function parseQuery(context: Context, key: string): Query {
-  const given = context.req.query();
-  const unknown = Object.keys(given).find((name) => !PARAMETERS.includes(name));
-  if (unknown !== undefined) {
-    throw badQuery(`${unknown.slice(0, 40)} is not known; known are ${PARAMETERS.join(", ")}`);
+function readQuery(key: string, given: z.output<typeof QUERY>): Query {
+  const { encoding, partition = null, history, from } = given;
+  if (from !== undefined && !history) {
+    throw badValue("query", "from", "goes with history=true");
   }
-  const { encoding = "utf8", partition, history = "false", from } = given;
-  if (history !== "true" && history !== "false") throw badQuery("history is true or false");
-  if (from !== undefined && history === "false") throw badQuery("from goes with history=true");
-  return {
-    key: keyOf(key, encoding),
-    partition: partition === undefined ? null : wholeNumber("partition", partition, 0x7fff_ffff),
-    historyFrom: history === "false"
-      ? null
-      : wholeNumber("from", from ?? "0", Number.MAX_SAFE_INTEGER),
-  };
+  return { key: keyOf(key, encoding), partition, historyFrom: history ? from ?? 0 : null };
 }
 
-function keyOf(key: string, encoding: string): Uint8Array {
+function keyOf(key: string, encoding: (typeof ENCODINGS)[number]): Uint8Array {
   if (encoding === "utf8") return new TextEncoder().encode(key);
-  if (encoding !== "base64" && encoding !== "base64url") {
-    throw badQuery("encoding is utf8, base64 or base64url");
-  }
   try {
     return Uint8Array.fromBase64(key, { alphabet: encoding });
   } catch {
-    throw badQuery(`the key is no ${encoding}`);
+    throw badValue("query", "encoding", `the key is no ${encoding}`);
   }
-}
-
-function wholeNumber(name: string, text: string, max: number): number {
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number <= max) return number;
-  throw badQuery(`${name} is a whole number up to ${max}`);
-}
-
-function badQuery(why: string): Problem {
-  return new Problem(400, "bad request", `the request is refused: ${why}`);
 }
 
 /** The partition, if who asks may read it. */

@@ -1,21 +1,40 @@
 /** `GET /v1/topics/TOPIC/ws`: a WebSocket that writes and reads records (`browse/record-socket.ts`). */
 import { principalName } from "../../broker/authorizer.ts";
-import { admissionOf, topicOf } from "../browse/answer-stream.ts";
+import { admissionOf } from "../browse/answer-stream.ts";
 import { RecordSocket } from "../browse/record-socket.ts";
+import { SOCKET_ANSWER, SOCKET_MESSAGE } from "../browse/socket-messages.ts";
 import { TopicScan } from "../browse/topic-scan.ts";
-import type { Routes } from "../app.ts";
 import { poolOf } from "../ingest/producer-pool.ts";
+import { createRoute, newRoutes } from "../openapi.ts";
 import { Problem } from "../problem.ts";
+import type { AdminServices } from "../services.ts";
+import { TOPIC_PARAM } from "./topics.ts";
 
 /** Fetched and not sent yet, of one socket. */
 const QUEUED_BYTES = 4 * 1024 * 1024;
 
-export const recordSocketRoutes: Routes = (app, services) => {
+const OPEN = createRoute({
+  method: "get",
+  path: "/v1/topics/{topic}/ws",
+  operationId: "openRecordSocket",
+  tags: ["records"],
+  summary: "A WebSocket that writes and reads records",
+  description:
+    "Messages are JSON texts: those to the server are a `SocketMessage`, those from it a " +
+    "`SocketAnswer`. Without an upgrade the answer is 426.",
+  request: { params: TOPIC_PARAM },
+  responses: { 101: { description: "The connection is a WebSocket" } },
+});
+
+export function recordSocketRoutes(services: AdminServices) {
   const { broker } = services;
   const { clock } = broker.io;
-  app.get("/v1/topics/:topic/ws", (context) => {
+  const routes = newRoutes();
+  routes.openAPIRegistry.register("SocketMessage", SOCKET_MESSAGE);
+  routes.openAPIRegistry.register("SocketAnswer", SOCKET_ANSWER);
+  return routes.openapi(OPEN, (context) => {
     const { exchange, peer } = context.env;
-    const topic = topicOf(context);
+    const { topic } = context.req.valid("param");
     const principal = context.get("principal");
     const user = principalName(principal);
     const failed = (error: unknown) =>
@@ -40,4 +59,4 @@ export const recordSocketRoutes: Routes = (app, services) => {
     permit.leave();
     throw new Problem(426, "no WebSocket", "this is a WebSocket: ask for an upgrade");
   });
-};
+}

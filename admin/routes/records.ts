@@ -13,43 +13,143 @@
  */
 import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
-import type { AdminEnv, AdminServices, Routes } from "../app.ts";
-import { answerStream, type StreamAnswer, topicOf } from "../browse/answer-stream.ts";
+import type { AdminEnv } from "../app.ts";
+import { answerStream, type StreamAnswer } from "../browse/answer-stream.ts";
 import { runBrowse } from "../browse/browse.ts";
-import { browseQuery } from "../browse/browse-query.ts";
+import { BROWSE_HEADERS, BROWSE_QUERY, browseQuery } from "../browse/browse-query.ts";
 import { clientProblem } from "../client-problem.ts";
 import { ingestAnswer } from "../ingest/answer.ts";
 import { BodyReader } from "../ingest/body-reader.ts";
-import { ingestBody, LINE_BYTES_MAX } from "../ingest/ingest-body.ts";
-import { type IngestQuery, ingestQuery } from "../ingest/ingest-query.ts";
+import { ingestBody, type IngestOutcome, LINE_BYTES_MAX } from "../ingest/ingest-body.ts";
+import {
+  INGEST_HEADERS,
+  INGEST_QUERY,
+  type IngestQuery,
+  ingestQuery,
+} from "../ingest/ingest-query.ts";
 import { ingestOne } from "../ingest/ingest-one.ts";
-import { poolOf, type ProducerPool } from "../ingest/producer-pool.ts";
+import { poolOf } from "../ingest/producer-pool.ts";
+import { createRoute, json, newRoutes, streamed, streamedBody, z } from "../openapi.ts";
 import { Problem } from "../problem.ts";
-
-export const recordRoutes: Routes = (app, services) => {
-  const pool = poolOf(services);
-  const write = async (context: Context<AdminEnv>): Promise<Response> => {
-    const topic = topicOf(context);
-    // Reads of the body have a bound of their own, and an answer waits for acknowledgements.
-    context.env.exchange?.setIdleSeconds(0);
-    const query = ingestQuery(context.req.raw, context.req.param("key") ?? null);
-    await requireDurability(services, context, topic, query);
-    return await writeBody(services, pool, context, topic, query);
-  };
-  app.get("/v1/topics/:topic/records", (context) => read(services, context));
-  app.on(["POST", "PUT"], ["/v1/topics/:topic/records"], write);
-  app.on(["POST", "PUT"], ["/v1/topics/:topic/records/:key{.+}"], write);
-};
+import { END, NEW_RECORD, RECORD, WRITTEN } from "../record-schemas.ts";
+import type { AdminServices } from "../services.ts";
+import { TOPIC_PARAM } from "./topics.ts";
 
 /** Fetched and not sent yet, of one answer. */
 const QUEUED_BYTES = 4 * 1024 * 1024;
 
-async function read(services: AdminServices, context: Context<AdminEnv>): Promise<Response> {
-  const lastId = context.req.header("last-event-id");
-  const given = { ...context.req.query(), ...(lastId && { "last-event-id": lastId }) };
-  const query = browseQuery(given, services.broker.io.clock.wallMs());
+const tags = ["records"];
+const READ = createRoute({
+  method: "get",
+  path: "/v1/topics/{topic}/records",
+  operationId: "readRecords",
+  tags,
+  summary: "Records of a range, or as they come",
+  description:
+    "NDJSON ends with an `end` where it is not all that was asked for. Events have where " +
+    "to go on as their id; the last one is `end`.",
+  request: { params: TOPIC_PARAM, query: BROWSE_QUERY, headers: BROWSE_HEADERS },
+  responses: {
+    200: streamed({
+      "application/x-ndjson": z.union([RECORD, z.object({ end: END })]),
+      "text/event-stream": z.union([RECORD, END]),
+      "text/csv": z.string().describe("with a line of names: topic, partition, offset, …"),
+    }, "The records"),
+  },
+});
+
+const text = { type: "string" } as const;
+const BODY = streamedBody({
+  "application/x-ndjson": { schema: { $ref: "#/components/schemas/NewRecord" } },
+  "text/plain": { schema: { ...text, description: "a line is a value" } },
+  "text/csv": { schema: { ...text, description: "a row is a record" } },
+  "application/json": { schema: { description: "one value: the body, byte for byte" } },
+  "application/octet-stream": { schema: { ...text, description: "one value, as with all others" } },
+}, "The records; of NDJSON each line is one");
+const WRITE = {
+  tags,
+  summary: "Write the records of a body of any length",
+  description: "The content type, or `format`, says what a record is. HTTP headers " +
+    "`Kstream-Header-NAME` become headers of the records, and `traceparent`, `tracestate` and " +
+    "`baggage` under their own names. A problem says how much of the body is stored.",
+  // Any number of them, so that they are none of the schema's own.
+  parameters: [{
+    name: "headers",
+    in: "query" as const,
+    style: "form" as const,
+    explode: true,
+    description: "header.NAME=VALUE: a header of each record",
+    schema: {
+      type: "object" as const,
+      propertyNames: { pattern: "^header\\.[A-Za-z0-9_.-]{1,50}$" },
+      additionalProperties: text,
+    },
+  }],
+  responses: { 200: json(WRITTEN, "All of them are acknowledged") },
+};
+const REQUEST = { query: INGEST_QUERY, headers: INGEST_HEADERS, body: BODY };
+const TOPIC = {
+  path: "/v1/topics/{topic}/records",
+  request: { ...REQUEST, params: TOPIC_PARAM },
+} as const;
+const KEY = {
+  path: "/v1/topics/{topic}/records/:key{.+}",
+  request: { ...REQUEST, params: TOPIC_PARAM.extend({ key: z.string() }) },
+} as const;
+const POST = createRoute({ ...WRITE, ...TOPIC, method: "post", operationId: "writeRecords" });
+const PUT = createRoute({ ...WRITE, ...TOPIC, method: "put", operationId: "putRecords" });
+const POST_KEY = createRoute({
+  ...WRITE,
+  ...KEY,
+  method: "post",
+  operationId: "writeRecordsOfKey",
+});
+const PUT_KEY = createRoute({ ...WRITE, ...KEY, method: "put", operationId: "putRecordsOfKey" });
+
+export function recordRoutes(services: AdminServices) {
+  const routes = newRoutes();
+  routes.openAPIRegistry.register("NewRecord", NEW_RECORD);
+  return routes
+    .openapi(READ, (context) => {
+      const { topic } = context.req.valid("param");
+      const resume = context.req.valid("header")["last-event-id"];
+      return read(services, context, topic, context.req.valid("query"), resume);
+    })
+    .openapi(POST, async (context) => {
+      const { topic } = context.req.valid("param");
+      const { "kstream-key": key = null } = context.req.valid("header");
+      const query = ingestQuery(context.req.raw, context.req.valid("query"), key);
+      return context.json(ingestAnswer(await write(services, context, topic, query)), 200);
+    })
+    .openapi(PUT, async (context) => {
+      const { topic } = context.req.valid("param");
+      const { "kstream-key": key = null } = context.req.valid("header");
+      const query = ingestQuery(context.req.raw, context.req.valid("query"), key);
+      return context.json(ingestAnswer(await write(services, context, topic, query)), 200);
+    })
+    .openapi(POST_KEY, async (context) => {
+      const { topic, key } = context.req.valid("param");
+      const query = ingestQuery(context.req.raw, context.req.valid("query"), key);
+      return context.json(ingestAnswer(await write(services, context, topic, query)), 200);
+    })
+    .openapi(PUT_KEY, async (context) => {
+      const { topic, key } = context.req.valid("param");
+      const query = ingestQuery(context.req.raw, context.req.valid("query"), key);
+      return context.json(ingestAnswer(await write(services, context, topic, query)), 200);
+    });
+}
+
+async function read(
+  services: AdminServices,
+  context: Context<AdminEnv>,
+  topic: string,
+  given: z.output<typeof BROWSE_QUERY>,
+  resume: ReadonlyMap<number, number> | undefined,
+): Promise<Response> {
+  const query = browseQuery(given, resume, services.broker.io.clock.wallMs());
   const answer: StreamAnswer = {
     kind: "stream",
+    topic,
     range: query,
     format: query.format,
     queuedBytes: QUEUED_BYTES,
@@ -59,14 +159,17 @@ async function read(services: AdminServices, context: Context<AdminEnv>): Promis
   });
 }
 
-async function writeBody(
+async function write(
   services: AdminServices,
-  pool: ProducerPool,
   context: Context<AdminEnv>,
   topic: string,
   query: IngestQuery,
-): Promise<Response> {
+): Promise<IngestOutcome> {
+  // Reads of the body have a bound of their own, and an answer waits for acknowledgements.
+  context.env.exchange?.setIdleSeconds(0);
+  await requireDurability(services, context, topic, query);
   const { clock } = services.broker.io;
+  const pool = poolOf(services);
   const principal = context.get("principal");
   const { acks, compression, create } = query;
   const user = principalName(principal);
@@ -79,7 +182,7 @@ async function writeBody(
       : await ingestBody(topic, query, body, leased, clock);
     isGood = outcome.failed === 0;
     if (outcome.problem !== null) body.close();
-    return ingestAnswer(outcome);
+    return outcome;
   } catch (error) {
     body.close();
     throw clientProblem(error) ?? error;

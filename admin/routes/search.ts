@@ -6,27 +6,45 @@
  *
  * NDJSON or Server-Sent Events, as `GET …/records` has them: records, `progress` and `end`.
  */
-import { searchQuery } from "../browse/search-query.ts";
-import { runSearch } from "../browse/search.ts";
-import type { Routes } from "../app.ts";
-import { badBody, isObject } from "../browse/json-object.ts";
 import { answerStream, type StreamAnswer } from "../browse/answer-stream.ts";
+import { runSearch } from "../browse/search.ts";
+import { SEARCH_BODY, searchQuery } from "../browse/search-query.ts";
+import { body, createRoute, newRoutes, streamed, z } from "../openapi.ts";
+import { RECORD, SEARCH_END, SEARCH_PROGRESS } from "../record-schemas.ts";
+import type { AdminServices } from "../services.ts";
+import { TOPIC_PARAM } from "./topics.ts";
 
 /** Fetched and not looked at yet, of one search. */
 const QUEUED_BYTES = 32 * 1024 * 1024;
 
-export const searchRoutes: Routes = (app, services) => {
-  app.post("/v1/topics/:topic/search", async (context) => {
-    let body: unknown;
-    try {
-      body = JSON.parse(await context.req.text());
-    } catch (error) {
-      throw badBody(`it is no JSON: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    if (!isObject(body)) throw badBody("it is no JSON object");
-    const query = searchQuery(body, services.broker.io.clock.wallMs());
+const SEARCH = createRoute({
+  method: "post",
+  path: "/v1/topics/{topic}/search",
+  operationId: "searchTopic",
+  tags: ["records"],
+  summary: "Records that hold a text, or for which an expression is true, as they are found",
+  description: "Progress comes at least each 250 ms between them. Events with " +
+    "`Accept: text/event-stream`: `message`, `progress` and `end`. Of compressed records a text is " +
+    "looked for in what they are decompressed to.",
+  request: { params: TOPIC_PARAM, body: body(SEARCH_BODY) },
+  responses: {
+    200: streamed({
+      "application/x-ndjson": z.union([
+        RECORD,
+        z.object({ progress: SEARCH_PROGRESS }),
+        z.object({ end: SEARCH_END }),
+      ]),
+      "text/event-stream": z.union([RECORD, SEARCH_PROGRESS, SEARCH_END]),
+    }, "Records, progress, and the end"),
+  },
+});
+
+export function searchRoutes(services: AdminServices) {
+  return newRoutes().openapi(SEARCH, async (context) => {
+    const query = searchQuery(context.req.valid("json"), services.broker.io.clock.wallMs());
     const answer: StreamAnswer = {
       kind: "search",
+      topic: context.req.valid("param").topic,
       range: query,
       format: "json",
       queuedBytes: QUEUED_BYTES,
@@ -35,4 +53,4 @@ export const searchRoutes: Routes = (app, services) => {
       return runSearch(scan, query, format, writer, stopping);
     });
   });
-};
+}

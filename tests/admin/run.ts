@@ -4,7 +4,8 @@
  *
  *     bun tests/admin/run.ts [--examples 100] [--seed 1]
  *
- * Left out are bodies that stream, and the clock: that would make all that is under way expire.
+ * Reads end where the topic ends, for this alone (`bounded.py`). Left out is the clock: that would make
+ * all that is under way expire.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +21,8 @@ const CHECKS = [
   "response_headers_conformance",
   "response_schema_conformance",
 ];
-const LEFT_OUT = "/records|/search|/v1/dev/clock|/produce";
+const LEFT_OUT = "/v1/dev/clock";
+const LINES_SHOWN = 120;
 const TIMEOUT_MS = 1_200_000;
 
 const { values } = parseArgs({
@@ -61,9 +63,10 @@ async function fuzz(admin: string): Promise<void> {
     timeoutMs: TIMEOUT_MS,
     // It keeps what it found there.
     cwd: freshDir("schemathesis"),
+    env: { SCHEMATHESIS_HOOKS: "bounded", PYTHONPATH: import.meta.dir },
   });
   const shown = (stdout + stderr).split("\n").map((line) => line.slice(0, 300));
-  console.log(shown.slice(-60).join("\n"));
+  console.log(shown.slice(-LINES_SHOWN).join("\n"));
   if (exitCode !== 0) throw new Error(`schemathesis has found something (--seed ${values.seed})`);
 }
 

@@ -5,14 +5,14 @@
  */
 import type { Context } from "hono";
 import { gunzipSync } from "node:zlib";
-import type { Routes } from "../../app.ts";
+import type { AdminApp, AdminServices } from "../../app.ts";
 import { Problem } from "../../problem.ts";
 import type { PageFile } from "../../../core/io/web-pages.ts";
 
 const POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; " +
   "frame-ancestors 'none'; object-src 'none'";
 
-export const uiRoutes: Routes = (app, { loadPages }) => {
+export function uiRoutes(app: AdminApp, { loadPages }: AdminServices): void {
   let files: ReturnType<typeof loadPages> | null = null;
   const find = async (path: string): Promise<PageFile | undefined> => {
     const known = await (files ??= loadPages());
@@ -37,7 +37,7 @@ export const uiRoutes: Routes = (app, { loadPages }) => {
       "referrer-policy": "no-referrer",
     });
   });
-};
+}
 
 function answer(context: Context, file: PageFile, headers: Record<string, string>): Response {
   const accepted = (context.req.header("accept-encoding") ?? "").toLowerCase();

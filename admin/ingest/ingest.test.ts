@@ -9,7 +9,18 @@ let app: TestApp;
 beforeAll(async () => {
   const small = [{ name: "max.message.bytes", value: "1000" }];
   app = await startTestApp(
-    { one: 1, three: 3, small: 1, lazy: 1, lines: 1, csv: 1, hooks: 1, codecs: 1, parts: 3 },
+    {
+      one: 1,
+      three: 3,
+      small: 1,
+      lazy: 1,
+      lines: 1,
+      csv: 1,
+      hooks: 1,
+      codecs: 1,
+      parts: 3,
+      mixed: 3,
+    },
     { small, lazy: [{ name: "kstream.durability", value: "os" }] },
   );
 });
@@ -62,6 +73,34 @@ test("a body without type is envelopes, as curl -T sends them", async () => {
     { partition: 0, key: "k", value: "v", headers: "h=1,h=null" },
     { partition: 0, key: "x", value: null, headers: "" },
   ]);
+});
+
+test("plain envelopes and others side by side go where they say, as they are", async () => {
+  const lines = [
+    '{"key":"a\\"b","value":"{\\"n\\":1}\\n","partition":2,"offset":7}',
+    '{"value":"\\u00e4","partition":0,"headers":[["h","1"]]}',
+    '{"value":{"base64":"eA=="},"partition":1}',
+    '{"value":"","key":"ü","partition":2,"timestamp":1700000000000,"headers":[]}',
+    '{"value":null,"key":"","partition":2}',
+  ];
+  const answer = await write("/v1/topics/mixed/records", `${lines.join("\n")}\n`);
+  expect(answer).toMatchObject({ status: 200, body: { records: 5 } });
+  const found = await read("mixed", 5);
+  expect(found.toSorted((a, b) => a.partition - b.partition)).toEqual([
+    { partition: 0, key: null, value: "ä", headers: "h=1" },
+    { partition: 1, key: null, value: "x", headers: "" },
+    { partition: 2, key: 'a"b', value: '{"n":1}\n', headers: "" },
+    { partition: 2, key: "ü", value: "", headers: "" },
+    { partition: 2, key: "", value: null, headers: "" },
+  ]);
+  const [good] = lines;
+  const away = await write("/v1/topics/mixed/records", `${good}\n{"value":"x","partition":3}`);
+  expect(away).toMatchObject({ status: 400, body: { acknowledged: 1, firstUnsafeLine: 2 } });
+  expect(away.body.detail).toContain("line 2: partition 3");
+  const bytes = Buffer.from(`${good}\n{"value":"?"}\n${good}\n`);
+  bytes[bytes.indexOf("?")] = 0xff;
+  const broken = await write("/v1/topics/mixed/records?on-error=skip", bytes);
+  expect(broken).toMatchObject({ status: 200, body: { records: 2, skipped: 1 } });
 });
 
 test("lines, CSV and single bodies, with keys and headers from everywhere", async () => {

@@ -3,6 +3,7 @@
  * one growing buffer behind room for the header, which `build` fills in.
  */
 import { assert } from "../assert.ts";
+import { copyBytes } from "../copy-bytes.ts";
 import { codecFor, type Codecs, Compression, type CompressionName } from "../compression/codec.ts";
 import { sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from "../varint.ts";
 import {
@@ -51,8 +52,6 @@ const MAX_BATCH_BYTES = 0x7fff_ffff;
 /** Everything of a record but key, value and headers: six varints at their longest, attributes. */
 const RECORD_OVERHEAD_BYTES_MAX = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 const HEADER_OVERHEAD_BYTES_MAX = 5 + 5;
-/** Below this a loop over bytes beats a view and a copy. */
-const COPY_BY_LOOP_BYTES = 32;
 const NO_HEADERS: readonly RecordHeader[] = [];
 const EMPTY = new Uint8Array(0);
 
@@ -193,9 +192,11 @@ export class BatchBuilder {
     at = writeVarlong(bytes, at, timestampDelta);
     at = writeVarint(bytes, at, offsetDelta);
     at = writeVarint(bytes, at, keyBytes);
-    if (keyBytes > 0) at = copy(bytes, at, keySource, keyStart, keyEnd);
+    if (keyBytes > 0) copyBytes(bytes, at, keySource, keyStart, keyEnd);
+    at += Math.max(0, keyBytes);
     at = writeVarint(bytes, at, valueBytes);
-    if (valueBytes > 0) at = copy(bytes, at, valueSource, valueStart, valueEnd);
+    if (valueBytes > 0) copyBytes(bytes, at, valueSource, valueStart, valueEnd);
+    at += Math.max(0, valueBytes);
     if (headers.length === 0) bytes[at++] = 0;
     else at = writeHeaders(bytes, at, headers);
 
@@ -294,20 +295,4 @@ function nameBytes(name: string): Uint8Array {
     nameCache.set(name, encoded);
   }
   return encoded;
-}
-
-function copy(
-  into: Uint8Array,
-  at: number,
-  from: Uint8Array,
-  start: number,
-  end: number,
-): number {
-  const length = end - start;
-  if (length > COPY_BY_LOOP_BYTES) {
-    into.set(from.subarray(start, end), at);
-    return at + length;
-  }
-  for (let i = start; i < end; i++) into[at++] = from[i]!;
-  return at;
 }

@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import type { RecordPlace, RecordSource } from "../expression/expression.ts";
 import { OperatorError } from "../operator-error.ts";
 import type { EnvelopeInput, HeaderEntry } from "./envelope.ts";
 import type { KeyAndValue, TransformRecord } from "../expression/record-expressions.ts";
 import type { Framing } from "./framing.ts";
 import { RecordError, recordParser } from "./parse-record.ts";
+import { PlainEnvelope } from "./plain-envelope.ts";
 import type { ParserSettings, RecordParser } from "./parse-record.ts";
 import type { RecordBlock } from "./record-blocks.ts";
 
@@ -81,6 +83,8 @@ export class Feeder {
   readonly #parser: RecordParser;
   /** Whether a record is as its bytes are, or key and value at a delimiter. */
   readonly #plain: boolean;
+  /** Reads envelopes that need nothing else; null where all records do. */
+  readonly #envelope: PlainEnvelope | null;
   #input: string | null = null;
   /** Records of this input, those of CSV counted in lines, that were gone over. */
   #passed = 0;
@@ -93,8 +97,10 @@ export class Feeder {
     const { keyDelimiter, format, key, value, nullMarker, headers, transform } = settings;
     this.#delimiter = keyDelimiter === null ? null : Buffer.from(keyDelimiter);
     this.#parser = recordParser(settings);
-    this.#plain = format === "lines" && key === "string" && value === "string" &&
-      nullMarker === null && headers.length === 0 && transform === null;
+    const isAsItIs = headers.length === 0 && transform === null;
+    this.#plain = isAsItIs && format === "lines" && key === "string" && value === "string" &&
+      nullMarker === null;
+    this.#envelope = isAsItIs && format === "json" ? new PlainEnvelope() : null;
   }
 
   /** An input begins, or goes on behind what was passed of it. `input`: its name in messages. */
@@ -131,6 +137,9 @@ export class Feeder {
    * before the end of the block if the producer's buffer is full.
    */
   feed(block: RecordBlock, from: number, timestampMs: number): number {
+    if (this.#envelope !== null && isUtf8(block.bytes.subarray(from, block.end))) {
+      return this.#feedEnvelopes(block, from, timestampMs, this.#envelope);
+    }
     if (!this.#plain) return this.#feedParsed(block, from, timestampMs);
     return this.#delimiter === null
       ? this.#feedValues(block, from, timestampMs)
@@ -196,6 +205,39 @@ export class Feeder {
     return position;
   }
 
+  /** Plain envelopes without an object for each, the others as any record. */
+  #feedEnvelopes(
+    { bytes, end }: RecordBlock,
+    from: number,
+    timestampMs: number,
+    envelope: PlainEnvelope,
+  ): number {
+    const { framing } = this.settings;
+    const { largeBytes } = this.hooks;
+    let position = from;
+    while (position < end) {
+      const next = framing.next(bytes, position, end);
+      const { start, end: stop } = framing;
+      const partition = stop - start < largeBytes && envelope.read(bytes, start, stop)
+        ? this.#partitionOf(envelope.partition)
+        : null;
+      if (partition === null) {
+        this.stoppedAt = position;
+        if (!this.#takeParsed(bytes.subarray(start, stop), timestampMs)) return position;
+      } else {
+        const { source, keyStart, keyEnd, valueStart, valueEnd } = envelope;
+        const timestamp = envelope.timestampMs ?? timestampMs;
+        const taken = this.writer
+          .appendRange(partition, timestamp, source, keyStart, keyEnd, valueStart, valueEnd);
+        if (taken < 0) return position;
+        this.sent++;
+      }
+      this.#passed++;
+      position = next;
+    }
+    return position;
+  }
+
   #large(
     whole: Buffer,
     key: Uint8Array | null,
@@ -213,15 +255,19 @@ export class Feeder {
       const next = framing.next(bytes, position, end);
       const view = bytes.subarray(framing.start, framing.end);
       this.stoppedAt = position;
-      const take = () => {
-        const parsed = this.#parser.parse(view);
-        return parsed === null || this.#append(parsed, timestampMs);
-      };
-      if (!this.#orBad(view, take)) return position;
+      if (!this.#takeParsed(view, timestampMs)) return position;
       this.#passed += format === "csv" ? newlines(view) + 1 : 1;
       position = next;
     }
     return position;
+  }
+
+  /** False: the buffer is full. */
+  #takeParsed(record: Buffer, timestampMs: number): boolean {
+    return this.#orBad(record, () => {
+      const parsed = this.#parser.parse(record);
+      return parsed === null || this.#append(parsed, timestampMs);
+    });
   }
 
   #orBad(record: Uint8Array, take: () => boolean): boolean {
@@ -278,14 +324,20 @@ export class Feeder {
   }
 
   #partition(named: number | null): number {
-    const { partition, repartition } = this.settings;
-    if (partition >= 0) return partition;
-    if (named === null || repartition) return -1;
+    const partition = this.#partitionOf(named ?? -1);
+    if (partition !== null) return partition;
     const { topic, partitionCount } = this.writer;
-    if (named < partitionCount) return named;
     throw new RecordError(
       `partition ${named}, but topic "${topic}" has ${partitionCount} (--repartition ignores it)`,
     );
+  }
+
+  /** Where a record goes that names this partition, or −1; null: there is no such partition. */
+  #partitionOf(named: number): number | null {
+    const { partition, repartition } = this.settings;
+    if (partition >= 0) return partition;
+    if (named < 0 || repartition) return -1;
+    return named < this.writer.partitionCount ? named : null;
   }
 
   #transformed(

@@ -4,6 +4,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { ConnectedClient } from "../broker/connected-clients.ts";
 import type { RunningBroker } from "../broker/start-broker.ts";
 import type { Member } from "../cluster/gossip/member.ts";
+import type { HostPort } from "../core/io.ts";
 import type { LoadPages } from "../core/io/web-pages.ts";
 import type { OwnClient } from "./own-connection.ts";
 import { OwnClients } from "./own-connection.ts";
@@ -23,8 +24,8 @@ export interface AdminServices {
   clients(): ConnectedClient[];
   /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
   members(): Member[] | null;
-  /** The cluster by Kafka's protocol, in the name of a user; one for each, to be closed by nobody. */
-  client(principal: Principal): OwnClient;
+  /** The cluster by Kafka's protocol, in the name of a user at an address; to be closed by nobody. */
+  client(principal: Principal, peer: HostPort): OwnClient;
   readonly loadPages: LoadPages;
   /** Ends what they hold open. */
   close(): void;
@@ -43,7 +44,7 @@ export function adminServices(
     clients: () => running.clients(),
     members: () => running.gossip?.members() ?? null,
     loadPages,
-    client: (principal) => own.of(principal),
+    client: (principal, { host }) => own.of(principal, host),
     close: () => own.close(),
   };
 }

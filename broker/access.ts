@@ -20,13 +20,14 @@ export function authorizerOf(
   return areNodesKnown ? peersOnly(ofClients) : ofClients;
 }
 
-/** Lets in who knows one of the cluster's secrets; null if there are none. */
+/** Lets in who knows one of the cluster's secrets; null if nodes are not told from others. */
 export function peerAuthenticationOf(
   io: Pick<Io, "clock" | "random">,
   config: BrokerConfig,
   secrets: readonly string[],
+  areNodesKnown: boolean,
 ): PeerAuthentication | null {
-  if (secrets.length === 0) return null;
+  if (!areNodesKnown) return null;
   const delayMs = () => config.get("connection.failed.authentication.delay.ms");
   return new PeerAuthentication(io, secrets, delayMs);
 }

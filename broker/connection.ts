@@ -99,7 +99,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   principal: Principal = ANONYMOUS;
   clientSoftware: ClientSoftware | null = null;
   readonly localAddress: HostPort;
-  readonly peerAddress: HostPort;
+  /** Where the bytes come from, whoever they are from. */
+  readonly remoteAddress: HostPort;
+  peerAddress: HostPort;
   readonly activity: ClientActivity;
 
   readonly #socket: Socket;
@@ -132,6 +134,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
     services: ConnectionServices,
   ) {
     this.localAddress = socket.local;
+    this.remoteAddress = socket.remote;
     this.peerAddress = socket.remote;
     this.#socket = socket;
     this.#services = services;

@@ -23,7 +23,8 @@ export interface ConnectionState {
   readonly id: number;
   readonly listener: ListenerInfo;
   readonly localAddress: HostPort;
-  readonly peerAddress: HostPort;
+  /** The client's; of a node that acts for somebody that one's (`cluster/acting-for.ts`). */
+  peerAddress: HostPort;
   /** Aborted when the connection goes, in either direction. */
   readonly signal: AbortSignal;
   principal: Principal;

@@ -226,7 +226,7 @@ export class Server {
   }
 
   #countDown(connection: Connection): void {
-    const host = connection.peerAddress.host;
+    const host = connection.remoteAddress.host;
     const left = (this.#perHost.get(host) ?? 1) - 1;
     if (left === 0) this.#perHost.delete(host);
     else this.#perHost.set(host, left);

@@ -16,7 +16,7 @@ import type { Peers } from "./cluster/peers.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
-import type { ClusterOptions } from "./cluster/cluster-options.ts";
+import { areNodesKnownIn, type ClusterOptions } from "./cluster/cluster-options.ts";
 import { DevClock } from "./dev/dev-clock.ts";
 import { devServices } from "./dev/dev-services.ts";
 import { BrokerMetrics } from "./metrics/broker-metrics.ts";
@@ -179,8 +179,8 @@ async function assemble(
   },
 ): Promise<Broker> {
   const { metadata, dataDirs, cluster } = services;
-  const { secrets = [], believesCertificates = false } = options.cluster ?? {};
-  const areNodesKnown = secrets.length > 0 || believesCertificates;
+  const secrets = options.cluster?.secrets ?? [];
+  const areNodesKnown = options.cluster !== undefined && areNodesKnownIn(options.cluster);
   const shards = config.get("kstream.shards");
   const metrics = new BrokerMetrics();
   metadata.onChange((delta) => metrics.noteChange(delta, dataDirs.nodeId));
@@ -189,7 +189,7 @@ async function assemble(
     logger: options.logger,
     config,
     authorizer: authorizerOf(options.authorizer, config, metadata, areNodesKnown),
-    peerAuthentication: peerAuthenticationOf(io, config, secrets),
+    peerAuthentication: peerAuthenticationOf(io, config, secrets, areNodesKnown),
     clusterId: dataDirs.clusterId,
     nodeId: dataDirs.nodeId,
     get controllerId() {

@@ -43,6 +43,11 @@ export function isRetriableError(error: unknown): boolean {
   return (error instanceof KafkaError || error instanceof ConnectionError) && error.retriable;
 }
 
+/** Whether a broker does not take the client for who it says it is. */
+export function isAuthenticationError(error: unknown): error is ConnectionError {
+  return error instanceof ConnectionError && error.failure === "authentication";
+}
+
 /** Throws a `KafkaError` unless the code is NONE. */
 export function throwOnError(code: number, subject: string, detail: string | null = null): void {
   if (code !== 0) throw new KafkaError(code, subject, detail);

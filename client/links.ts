@@ -45,7 +45,8 @@ export class Links {
     readonly onSilence: () => void,
   ) {
     const { sasl } = options;
-    this.#authenticate = sasl === null ? null : saslAuthenticator(sasl, io.random);
+    this.#authenticate = io.authenticate ??
+      (sasl === null ? null : saslAuthenticator(sasl, io.random));
   }
 
   /** Ends all, also those that are being opened; later use fails. */

@@ -1,4 +1,5 @@
 import type { Clock, HostPort, Network, Random, TlsOptions } from "../core/io.ts";
+import type { Authenticate } from "../core/connection.ts";
 import type { Logger } from "../core/logger.ts";
 import { parseBroker } from "./brokers.ts";
 import type { SaslOptions } from "../core/sasl/options.ts";
@@ -8,6 +9,8 @@ export interface ClientIo {
   readonly clock: Clock;
   readonly random: Random;
   readonly network: Network;
+  /** Says on each connection who this client is, in place of `sasl`. */
+  readonly authenticate?: Authenticate;
 }
 
 /** Settings that producer, consumer and admin share. */

@@ -56,7 +56,7 @@ export async function answerStream(
   try {
     const open = AbortSignal.any([signal, broker.stopping]);
     const principal = context.get("principal");
-    const client = services.client(principal);
+    const client = services.client(principal, context.env.peer);
     const local = kind === "search" ? new LocalReader(broker, principal, context.env.peer) : null;
     const scan = await TopicScan.open(client, topic, range, queuedBytes, open, local);
     // Records may be long in coming.

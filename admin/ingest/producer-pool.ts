@@ -20,6 +20,7 @@ export interface ProducerKind {
 
 /** Who makes them. */
 export interface ProducerClient {
+  readonly user: string;
   readonly io: ClientIo;
   readonly options: ClientOptions;
 }
@@ -86,7 +87,7 @@ export class ProducerPool {
   constructor(readonly clock: Clock) {}
 
   /** One that nobody else uses. Throws a `Problem` if there are too many. */
-  lease(client: ProducerClient, user: string, kind: ProducerKind): LeasedProducer {
+  lease(client: ProducerClient, kind: ProducerKind): LeasedProducer {
     if (this.#inUse >= STREAMS_MAX) {
       throw new Problem(
         503,
@@ -95,7 +96,7 @@ export class ProducerPool {
       );
     }
     this.#inUse++;
-    const key = JSON.stringify([user, kind.acks, kind.compression, kind.create]);
+    const key = JSON.stringify([client.user, kind.acks, kind.compression, kind.create]);
     const found = this.#kept.findLastIndex(({ leased }) => leased.key === key);
     const [kept] = found < 0 ? [] : this.#kept.splice(found, 1);
     return kept?.leased ?? new LeasedProducer(client, kind, key);

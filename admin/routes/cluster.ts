@@ -65,7 +65,8 @@ const LOG_DIRS = createRoute({
 
 export function clusterRoutes(services: AdminServices) {
   const { broker, version } = services;
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   const readBrokers = (context: Context<AdminEnv>) =>
     adminOf(context).describeCluster({ includeFenced: true });
   return newRoutes()

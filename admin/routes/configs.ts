@@ -69,7 +69,8 @@ const CHANGE_BROKER = createRoute({
 });
 
 export function configRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(OF_TOPIC, async (context) => {
       const resource = topicResource(context.req.valid("param").topic);

@@ -6,7 +6,6 @@
  *
  * Types are BINARY (base64), JSON and STRING.
  */
-import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
 import type { AdminEnv } from "../app.ts";
 import { clientProblem } from "../client-problem.ts";
@@ -89,11 +88,10 @@ async function produce(
   const { broker } = services;
   const { clusterId } = broker;
   context.env.exchange?.setIdleSeconds(0);
-  const principal = context.get("principal");
   const pool = poolOf(services);
   const kind = { acks: "all", compression: "none", create: false } as const;
-  const user = principalName(principal);
-  const leased = pool.lease(services.client(principal), user, kind);
+  const client = services.client(context.get("principal"), context.env.peer);
+  const leased = pool.lease(client, kind);
   const release = (isGood: boolean) => {
     pool.release(leased, isGood).catch((failure: unknown) => {
       broker.logger.error("a producer could not be closed", { error: String(failure) });

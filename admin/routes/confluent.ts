@@ -105,7 +105,8 @@ const CONFIGS = createRoute({
 
 export function confluentRoutes(services: AdminServices) {
   const { clusterId } = services.broker;
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   const routes = newRoutes();
   routes.use(`${BASE}/:cluster/*`, async (context, next) => {
     requireCluster(context.req.param("cluster"), clusterId);

@@ -128,7 +128,8 @@ const FORGET = createRoute({
 });
 
 export function groupRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(LIST, async (context) => {
       const { lag, ...query } = context.req.valid("query");

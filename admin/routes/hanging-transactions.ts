@@ -70,7 +70,8 @@ const ABORT = createRoute({
 
 export function hangingTransactionRoutes(services: AdminServices) {
   const { clock } = services.broker.io;
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(LIST, async (context) => {
       const admin = adminOf(context);

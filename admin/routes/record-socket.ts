@@ -1,5 +1,4 @@
 /** `GET /v1/topics/TOPIC/ws`: a WebSocket that writes and reads records (`browse/record-socket.ts`). */
-import { principalName } from "../../broker/authorizer.ts";
 import { admissionOf } from "../browse/answer-stream.ts";
 import { RecordSocket } from "../browse/record-socket.ts";
 import { SOCKET_ANSWER, SOCKET_MESSAGE } from "../browse/socket-messages.ts";
@@ -36,21 +35,21 @@ export function recordSocketRoutes(services: AdminServices) {
     const { exchange, peer } = context.env;
     const { topic } = context.req.valid("param");
     const principal = context.get("principal");
-    const user = principalName(principal);
     const failed = (error: unknown) =>
       broker.logger.error("a WebSocket failed by an internal error", {
         stack: error instanceof Error ? error.stack ?? error.message : String(error),
       });
     const permit = admissionOf(services).enter(peer.host, "stream");
-    const client = services.client(principal);
+    // Asked anew each time: a socket may outlive the client that it began with.
+    const client = () => services.client(principal, peer);
     const isOpen = exchange?.upgrade((socket) =>
       new RecordSocket(socket, {
         ...{ clock, topic, permit, failed },
         stopping: broker.stopping,
-        openScan: (query, signal) => TopicScan.open(client, topic, query, QUEUED_BYTES, signal),
+        openScan: (query, signal) => TopicScan.open(client(), topic, query, QUEUED_BYTES, signal),
         lease: () => {
           const kind = { acks: "all", compression: "none", create: false } as const;
-          return poolOf(services).lease(client, user, kind);
+          return poolOf(services).lease(client(), kind);
         },
         release: (leased, isGood) => void poolOf(services).release(leased, isGood).catch(failed),
       })

@@ -11,7 +11,6 @@
  * `GET /v1/topics/TOPIC/records?from=-1h&where=…&follow=true`: records as NDJSON, or as Server-Sent
  * Events whose id is where to go on. `docs/admin.md` has the parameters of both.
  */
-import { principalName } from "../../broker/authorizer.ts";
 import type { Context } from "hono";
 import type { AdminEnv } from "../app.ts";
 import { answerStream, type StreamAnswer } from "../browse/answer-stream.ts";
@@ -170,10 +169,9 @@ async function write(
   await requireDurability(services, context, topic, query);
   const { clock } = services.broker.io;
   const pool = poolOf(services);
-  const principal = context.get("principal");
   const { acks, compression, create } = query;
-  const user = principalName(principal);
-  const leased = pool.lease(services.client(principal), user, { acks, compression, create });
+  const client = services.client(context.get("principal"), context.env.peer);
+  const leased = pool.lease(client, { acks, compression, create });
   const body = new BodyReader(clock, context.req.raw);
   let isGood = false;
   try {
@@ -200,7 +198,7 @@ async function requireDurability(
 ): Promise<void> {
   if (durability !== "fsync") return;
   if (acks !== "all") throw new Problem(400, "bad request", "durability=fsync needs acks=all");
-  const { admin } = services.client(context.get("principal"));
+  const { admin } = services.client(context.get("principal"), context.env.peer);
   const names = ["kstream.durability"];
   const configs = await admin.describeConfigs({ type: "topic", name: topic }, { names })
     .catch((error: unknown) => {

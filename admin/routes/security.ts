@@ -113,7 +113,8 @@ function filterOf(query: z.infer<typeof ACL_FILTER>) {
 }
 
 export function securityRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return aclRoutes(adminOf)
     .openapi(LIST_QUOTAS, async (context) => {
       return context.json({ quotas: await adminOf(context).quotas.describe({}) }, 200);

@@ -151,7 +151,8 @@ const PRODUCERS = createRoute({
 
 /** Topics, and what can be done with them. */
 export function topicRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return listRoutes(services)
     .route("/", changeRoutes(adminOf))
     .openapi(DESCRIBE, async (context) => {

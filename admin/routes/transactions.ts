@@ -62,7 +62,8 @@ const ABORT = createRoute({
 });
 
 export function transactionRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   const read = async (context: Context<AdminEnv>, id: string) => {
     const { producerId, ...rest } = await adminOf(context).transactions.describe(id);
     return { producerId: Number(producerId), ...rest };

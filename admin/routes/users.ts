@@ -53,7 +53,8 @@ const DELETE = createRoute({
 });
 
 export function userRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) => services.client(context.var.principal).admin;
+  const adminOf = (context: Context<AdminEnv>) =>
+    services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(LIST, async (context) => {
       const listed = await adminOf(context).users.list();

@@ -35,7 +35,7 @@ export interface BrokerPeersOptions {
   readonly metadata: Pick<MetadataCache, "image" | "onChange">;
   readonly election: Pick<ControllerElection, "controller" | "onChange">;
   /** How this broker proves to others that it belongs to the cluster. */
-  readonly authenticate?: Authenticate | undefined;
+  readonly proveNode?: Authenticate | undefined;
   /** Asked for each connection: certificates are renewed. */
   readonly tls?: (() => TlsOptions) | undefined;
 }
@@ -197,14 +197,14 @@ export class BrokerPeers implements Peers {
   }
 
   #open(key: string, brokerId: number | null, address: HostPort): Opening {
-    const { io, logger, nodeId, authenticate, tls } = this.#options;
+    const { io, logger, nodeId, proveNode, tls } = this.#options;
     const abort = new AbortController();
     const connection = Connection.open(io, address, {
       clientId: `broker-${nodeId}`,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       logger,
       signal: abort.signal,
-      ...(authenticate === undefined ? {} : { authenticate }),
+      ...(proveNode === undefined ? {} : { authenticate: proveNode }),
       ...(tls === undefined ? {} : { tls: tls() }),
     });
     const opening: Opening = { address, brokerId, abort, connection, opened: null };

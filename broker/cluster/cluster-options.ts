@@ -40,3 +40,10 @@ export interface ClusterOptions {
   /** The TLS of that listener, for connections to others, as it is at the moment. */
   readonly tls?: () => TlsOptions;
 }
+
+/** Whether nodes can tell one another from clients. Where they cannot, whoever reaches them is believed. */
+export function areNodesKnownIn(
+  { secrets, believesCertificates = false }: ClusterOptions,
+): boolean {
+  return secrets.length > 0 || believesCertificates;
+}

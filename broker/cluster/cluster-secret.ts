@@ -2,7 +2,8 @@
  * The secret that the nodes of a cluster share. With it they prove to one another who they are, by
  * SCRAM-SHA-256 as one user on whatever listener they come in (`PeerAuthentication`); that user alone
  * may then do what only brokers do (`peersOnly`). Gossip's keys are derived from it. A second and
- * third secret are for changing it: the first is used to prove, each lets in.
+ * third secret are for changing it: the first is used to prove, each lets in. A node, known by a secret
+ * or by its certificate, may also say by the same requests that it acts for somebody (`acting-for.ts`).
  */
 import { hkdfSync } from "node:crypto";
 import type { Authenticate } from "../../core/connection.ts";
@@ -13,6 +14,7 @@ import { saslAuthenticator } from "../../core/sasl/authenticate.ts";
 import { ScramServer, type ScramUser, scramUser } from "../../core/sasl/scram-server.ts";
 import type { Authorizer, Principal } from "../authorizer.ts";
 import type { ConnectionState } from "../request-context.ts";
+import { ACTING_MECHANISM, parseIdentity } from "./acting-for.ts";
 
 /** The user that all nodes of a cluster are to one another. */
 const CLUSTER_USER = "kstream-cluster";
@@ -95,9 +97,12 @@ export interface AuthenticationAnswer {
   readonly mechanisms?: string[];
 }
 
-/** Lets in who knows the secret, by the two SASL requests, on any connection at any time. */
+/**
+ * Lets in who knows the secret, by the two SASL requests, on any connection at any time; and lets nodes
+ * act for others. Without secrets, nodes are known by their certificates alone.
+ */
 export class PeerAuthentication {
-  readonly #attempts = new WeakMap<ConnectionState, ScramServer>();
+  readonly #attempts = new WeakMap<ConnectionState, ScramServer | typeof ACTING_MECHANISM>();
   #user: ScramUser | null = null;
 
   /** `failureDelayMs`: how long a failed attempt waits for its answer. */
@@ -111,6 +116,11 @@ export class PeerAuthentication {
   handshake(connection: ConnectionState, version: number, mechanism: string): AuthenticationAnswer {
     // After version 0 come bare messages of the mechanism, which no broker of ours sends.
     if (version === 0) return { errorCode: Errors.ILLEGAL_SASL_STATE };
+    if (mechanism === ACTING_MECHANISM && connection.principal === CLUSTER_PRINCIPAL) {
+      this.#attempts.set(connection, ACTING_MECHANISM);
+      return { errorCode: Errors.NONE, mechanisms: [ACTING_MECHANISM] };
+    }
+    if (this.secrets.length === 0) return { errorCode: Errors.ILLEGAL_SASL_STATE };
     if (mechanism !== MECHANISM) {
       return { errorCode: Errors.UNSUPPORTED_SASL_MECHANISM, mechanisms: [MECHANISM] };
     }
@@ -129,6 +139,7 @@ export class PeerAuthentication {
       const errorMessage = "SaslAuthenticate request received without a SaslHandshake before it";
       return { errorCode: Errors.ILLEGAL_SASL_STATE, errorMessage };
     }
+    if (attempt === ACTING_MECHANISM) return this.#actFor(connection, message);
     const step = attempt.step(message);
     if (step.kind === "answer") {
       if (step.isDone) {
@@ -144,6 +155,23 @@ export class PeerAuthentication {
       errorCode: Errors.SASL_AUTHENTICATION_FAILED,
       errorMessage: "the secret is not this cluster's",
     };
+  }
+
+  /** The connection is somebody else's from now on. */
+  #actFor(connection: ConnectionState, message: Uint8Array): AuthenticationAnswer {
+    this.#attempts.delete(connection);
+    const user = parseIdentity(message);
+    // It may have become another's since the handshake.
+    if (user === null || connection.principal !== CLUSTER_PRINCIPAL) {
+      connection.close("a node does not say for whom it acts");
+      return {
+        errorCode: Errors.SASL_AUTHENTICATION_FAILED,
+        errorMessage: "this is not User:NAME@ADDRESS",
+      };
+    }
+    connection.principal = user.principal;
+    connection.peerAddress = { host: user.host, port: 0 };
+    return { errorCode: Errors.NONE };
   }
 
   /** Made for the first peer: stretching the secrets takes a while. */

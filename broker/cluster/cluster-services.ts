@@ -1,4 +1,5 @@
 /** What a broker has as a member of a cluster of several (`Broker.cluster`). */
+import type { UserRoutes } from "./acting-for.ts";
 import type { ControllerRole } from "./controller-role.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import type { Peers } from "./peers.ts";
@@ -14,4 +15,6 @@ export interface ClusterServices {
   readonly role: Pick<ControllerRole, "brokers">;
   /** Its part in replication. */
   readonly replication: Pick<Replication, "throttleOf">;
+  /** The ways of the admin server's users to the others. */
+  readonly userRoutes: UserRoutes;
 }

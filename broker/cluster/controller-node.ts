@@ -128,7 +128,7 @@ async function startIn(
     ...common,
     ...{ io, metadataSource, brokers, stopping: stopping.signal },
     authorizer: authorizerOf(undefined, config, metadata, secrets.length > 0),
-    peerAuthentication: peerAuthenticationOf(io, config, secrets),
+    peerAuthentication: peerAuthenticationOf(io, config, secrets, secrets.length > 0),
     apis: new ApiTable(controllerHandlers),
     quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),
   });

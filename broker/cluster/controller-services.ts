@@ -59,6 +59,9 @@ export function controllerServices(parts: ControllerParts): Broker {
     metadataSource,
     role: { brokers },
     replication: { throttleOf: () => absent("replicas") },
+    get userRoutes() {
+      return absent("an admin server");
+    },
   };
   return {
     ...parts,

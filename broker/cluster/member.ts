@@ -3,9 +3,9 @@
  * cluster by itself. It is built in the order in which its parts need each other; `join` puts it to work
  * once the listeners are bound, `leave` hands over what it leads.
  */
-import type { ControllerElection } from "../../cluster/controller-election.ts";
 import type { BrokerEndpoint } from "../../cluster/metadata-records.ts";
 import { assert } from "../../core/assert.ts";
+import type { Authenticate } from "../../core/connection.ts";
 import { type DataDirs, knownClusterId } from "../../storage/data-dirs.ts";
 import { randomId } from "../../storage/meta-properties.ts";
 import { Controller } from "../controller.ts";
@@ -20,10 +20,11 @@ import { advertisedAddress, type ListenerInfo, SecurityProtocols } from "../list
 import { MetadataCache } from "../metadata-cache.ts";
 import type { PartitionSet } from "../partition-set.ts";
 import { TopicTrash } from "../topic-trash.ts";
+import { type UserRoutes, userRoutes } from "./acting-for.ts";
 import { BrokerLifecycle } from "./broker-lifecycle.ts";
 import { BrokerPeers } from "./broker-peers.ts";
 import { ClusterChanges } from "./cluster-changes.ts";
-import type { ClusterOptions } from "./cluster-options.ts";
+import { areNodesKnownIn, type ClusterOptions } from "./cluster-options.ts";
 import { peerAuthenticator } from "./cluster-secret.ts";
 import type { ClusterServices } from "./cluster-services.ts";
 import { DirectoryReports } from "./directory-reports.ts";
@@ -100,6 +101,7 @@ export class Member implements ClusterServices {
   readonly lifecycle: BrokerLifecycle;
   readonly replication: Replication;
   readonly metadataSource: MetadataSource;
+  readonly userRoutes: UserRoutes;
   readonly #dirReports: DirectoryReports;
   readonly #options: MemberOptions;
   readonly #quorum: Quorum;
@@ -116,8 +118,15 @@ export class Member implements ClusterServices {
     const recent = new RecentChanges();
     const common = { clock, random, logger, config, nodeId, clusterId, election, metadata, recent };
     const controller = Controller.candidate({ ...common, log: quorum.log });
-    this.peers = this.#makePeers(common);
+    const links = {
+      listener: this.#listener,
+      proveNode: this.#proof,
+      tls: cluster.tls,
+    };
+    this.peers = new BrokerPeers({ ...common, io, ...links });
     const { peers } = this;
+    const areNodesKnown = areNodesKnownIn(cluster);
+    this.userRoutes = userRoutes({ metadata, areNodesKnown, ...links });
     const { onBug } = options;
     const follower = new MetadataFollower({
       ...common,
@@ -243,21 +252,10 @@ export class Member implements ClusterServices {
     return this.foundation.partitions;
   }
 
-  #makePeers(common: {
-    readonly logger: FoundationOptions["logger"];
-    readonly nodeId: number;
-    readonly metadata: MetadataCache;
-    readonly election: ControllerElection;
-  }): BrokerPeers {
-    const { io, cluster } = this.#options;
-    const [secret] = cluster.secrets;
-    return new BrokerPeers({
-      ...common,
-      io,
-      listener: this.#listener,
-      authenticate: secret === undefined ? undefined : peerAuthenticator(secret, io.random),
-      tls: cluster.tls,
-    });
+  /** How this node proves to others that it is one; none: by its certificate, or not at all. */
+  get #proof(): Authenticate | undefined {
+    const { io, cluster: { secrets: [secret] } } = this.#options;
+    return secret === undefined ? undefined : peerAuthenticator(secret, io.random);
   }
 }
 

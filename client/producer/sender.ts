@@ -9,7 +9,13 @@ import { produce } from "../../core/protocol/00-produce.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import type { Cluster } from "../cluster.ts";
-import { isRetriableError, KafkaError, throwOnError, TimeoutError } from "../errors.ts";
+import {
+  isAuthenticationError,
+  isRetriableError,
+  KafkaError,
+  throwOnError,
+  TimeoutError,
+} from "../errors.ts";
 import type { ProducerBatch, ProducerIdentity } from "./batch.ts";
 import type { ResolvedProducerOptions } from "./options.ts";
 import type { ProducerTransactions } from "./transactions.ts";
@@ -169,7 +175,9 @@ export class Sender {
     lane.connecting = true;
     this.cluster.broker(leader).then((connection) => {
       lane.connection = connection;
-    }, () => {
+    }, (error: unknown) => {
+      // Waiting makes nobody of who is refused somebody else; Kafka's producer gives up as well.
+      if (isAuthenticationError(error)) this.drop(queues, error);
       // Perhaps another broker leads by now. Failures show when the batches are too old.
       const nowMs = this.cluster.io.clock.monotonicMs();
       for (const queue of queues) this.#lookFor(queue, nowMs);

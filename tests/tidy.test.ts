@@ -45,6 +45,11 @@ const ENTRIES = [
   "connect/index.ts",
   "connect/testing/index.ts",
   "connect/worker/worker.ts",
+  // What distributed workers are made of; nothing starts one yet.
+  "connect/log/topic-log.ts",
+  "connect/group/group-membership.ts",
+  "connect/herder/config-store.ts",
+  "connect/herder/status-store.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

@@ -3,13 +3,17 @@
  * product that has pages adds a line.
  */
 import type { ComponentType } from "preact";
+import { AccessPage } from "./pages/access.tsx";
 import { BrokerPage, BrokersPage } from "./pages/brokers.tsx";
 import { ClientsPage } from "./pages/clients.tsx";
+import { DisksPage } from "./pages/disks.tsx";
 import { GroupPage } from "./pages/group.tsx";
 import { GroupsPage } from "./pages/groups.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { TopicPage } from "./pages/topic.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
+import { TransactionPage } from "./pages/transaction.tsx";
+import { TransactionsPage } from "./pages/transactions.tsx";
 
 /** A page and those below it. */
 export interface PageEntry {
@@ -37,10 +41,18 @@ export const PAGES: readonly PageEntry[] = [
     routes: [["/groups", GroupsPage], ["/groups/:group", GroupPage]],
   },
   {
+    title: "Transactions",
+    path: "/transactions",
+    letter: "x",
+    routes: [["/transactions", TransactionsPage], ["/transactions/:transaction", TransactionPage]],
+  },
+  {
     title: "Brokers",
     path: "/brokers",
     letter: "b",
-    routes: [["/brokers", BrokersPage], ["/brokers/:broker", BrokerPage]],
+    routes: [["/brokers", BrokersPage], ["/brokers/:broker/:tab?", BrokerPage]],
   },
+  { title: "Disks", path: "/disks", letter: "d", routes: [["/disks", DisksPage]] },
   { title: "Clients", path: "/clients", letter: "l", routes: [["/clients", ClientsPage]] },
+  { title: "Access", path: "/access", letter: "a", routes: [["/access/:tab?", AccessPage]] },
 ];

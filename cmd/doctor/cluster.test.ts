@@ -33,7 +33,6 @@ test("a directory that is almost full, one that has failed, and one that tells n
   const dir = (usable: number | null, failed = false) =>
     diskFinding(1, {
       ...{ path: "/data", failed, totalBytes: usable === null ? null : 1e12 },
-      ...{ path: "/data", failed, totalBytes: usable === null ? null : 1e12 },
       ...{ sizeBytes: 0, partitions: 0, usableBytes: usable },
     });
   expect(dir(null)).toBeNull();

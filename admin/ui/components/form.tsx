@@ -14,6 +14,28 @@ export function Field({ name, children }: { name: string; children: ComponentChi
   );
 }
 
+/** A choice of a few, each with its value and what is said of it. */
+export function Select<T extends string>({ name, value, options, onChange }: {
+  name: string;
+  value: T;
+  options: readonly (readonly [value: T, words: string])[];
+  onChange: (value: T) => void;
+}) {
+  return (
+    <Field name={name}>
+      <select
+        value={value}
+        onChange={(event) => {
+          const chosen = options.find(([each]) => each === event.currentTarget.value);
+          if (chosen !== undefined) onChange(chosen[0]);
+        }}
+      >
+        {options.map(([each, words]) => <option key={each} value={each}>{words}</option>)}
+      </select>
+    </Field>
+  );
+}
+
 /** A form; while `onSubmit` is under way it cannot be sent again, and what it throws is shown. */
 export function Form({ action, onSubmit, children, isDanger = false, isDisabled = false }: {
   /** What the button says. */

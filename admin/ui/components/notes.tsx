@@ -2,6 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Problem } from "../data/api.ts";
+import { nameOf, useMe } from "../data/me.ts";
+import type { Me } from "../data/model.ts";
 
 /** There is nothing: what it would be, and how to get some. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
@@ -45,7 +47,9 @@ export function ProblemNote({ problem, onRetry }: {
       <p>
         <strong>{sentence(problem.title)}</strong> {sentence(problem.detail)}
       </p>
-      {onRetry !== undefined && <button type="button" onClick={onRetry}>Try again</button>}
+      {problem.status === 401
+        ? <button type="button" onClick={() => location.reload()}>Log in again</button>
+        : onRetry !== undefined && <button type="button" onClick={onRetry}>Try again</button>}
     </div>
   );
 }
@@ -53,6 +57,36 @@ export function ProblemNote({ problem, onRetry }: {
 function sentence(text: string): string {
   const first = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;
+}
+
+/** What lists may lack. */
+type Listed = keyof Me["sees"];
+
+/** A list that may lack what its reader may not see says so, rather than seem to be all there is. */
+export function NotForYou({ what }: { what: Listed }) {
+  const me = useMe();
+  if (me === null || me.sees[what]) return null;
+  return (
+    <p class="notice">
+      Only what {nameOf(me) ?? "you"} may describe is listed: other {what} may be there.
+    </p>
+  );
+}
+
+/** An empty list: `children` say so where the reader may see all there is. */
+export function NoneListed({ what, children }: { what: Listed; children: ComponentChildren }) {
+  const me = useMe();
+  if (me === null || me.sees[what]) return <>{children}</>;
+  const option = { topics: "topic", groups: "group", transactions: "transactional-id" }[what];
+  const name = nameOf(me);
+  return (
+    <Empty title={`There are no ${what} that ${name ?? "you"} may see`}>
+      <p>Others may be there. Who administers the cluster can allow more:</p>
+      <Command
+        text={`kstream acl add --allow ${me.principal} -o describe --${option} '*'`}
+      />
+    </Empty>
+  );
 }
 
 /** Until the first answer. */

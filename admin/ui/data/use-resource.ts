@@ -138,6 +138,13 @@ export function usePagedList<T>(
   };
 }
 
+/** The latest value that was there: a list stays while another one is on its way. */
+export function useLatest<T>(value: T | null): T | null {
+  const latest = useRef(value);
+  if (value !== null) latest.current = value;
+  return latest.current;
+}
+
 /** The value as it was `ms` ago at the latest: what is typed is not searched at each key. */
 export function useSettled<T>(value: T, ms: number): T {
   const [settled, setSettled] = useState(value);

@@ -1,14 +1,20 @@
 /** The brokers of the cluster, and the configs of each. */
 import { Badge, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
+import { Tabs } from "../components/tabs.tsx";
 import { at, path } from "../data/api.ts";
 import type { BrokerView, ClusterView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
 import { href, useRoute } from "../router.ts";
 import { ConfigList } from "./config-list.tsx";
+import { LogDirs } from "./disks.tsx";
 
 const EVERY_MS = 3000;
 const linkOf = ({ nodeId }: BrokerView) => path(["brokers", nodeId]);
+
+/** Configs that are set for all brokers at once have this in place of an id. */
+const DEFAULT = "default";
+const TABS = [["configs", "Configs"], ["disks", "Disks"]] as const;
 
 function columnsOf({ controllerId, nodeId: self }: ClusterView): readonly Column<BrokerView>[] {
   return [
@@ -39,7 +45,8 @@ export function BrokersPage() {
       <h1>Brokers</h1>
       {data !== null && (
         <p class="crumbs">
-          Cluster <span class="mono">{data.clusterId}</span>, kstream {data.version}
+          Cluster <span class="mono">{data.clusterId}</span>, kstream {data.version} ·{" "}
+          <a href={href(path(["brokers", DEFAULT]))}>Configs of all brokers</a>
         </p>
       )}
       <ProblemNote problem={problem} onRetry={reload} />
@@ -60,13 +67,20 @@ export function BrokersPage() {
 export function BrokerPage() {
   const { params } = useRoute();
   const id = params["broker"] ?? "";
+  const tab = params["tab"] ?? "configs";
   return (
     <>
       <p class="crumbs">
         <a href={href("/brokers")}>Brokers</a>
       </p>
-      <h1>Broker {id}</h1>
-      <ConfigList url={at("/v1/brokers/:broker/configs", { broker: id })} own="broker" />
+      <h1>{id === DEFAULT ? "Configs of all brokers" : `Broker ${id}`}</h1>
+      {id !== DEFAULT && (
+        <Tabs label="Parts of the broker" base={path(["brokers", id])} current={tab} tabs={TABS} />
+      )}
+      {tab === "configs" && (
+        <ConfigList url={at("/v1/brokers/:broker/configs", { broker: id })} own="broker" />
+      )}
+      {tab === "disks" && <LogDirs broker={id} />}
     </>
   );
 }

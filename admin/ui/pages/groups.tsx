@@ -1,13 +1,21 @@
 /** All groups, of every kind, and how far behind they are. */
 import { FilterBar } from "../components/filter.tsx";
-import { Badge, Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
+import {
+  Badge,
+  Command,
+  Empty,
+  Loading,
+  NoneListed,
+  NotForYou,
+  ProblemNote,
+} from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { at, path } from "../data/api.ts";
 import { count, span } from "../data/format.ts";
 import { groupSummaries } from "../data/groups.ts";
 import type { GroupItem } from "../data/model.ts";
 import { useMetrics } from "../data/use-metrics.ts";
-import { useResource, useSettled } from "../data/use-resource.ts";
+import { useLatest, useResource, useSettled } from "../data/use-resource.ts";
 import { href, useQueryState } from "../router.ts";
 
 const EVERY_MS = 2000;
@@ -54,7 +62,11 @@ export function GroupsPage() {
   const [filter, setFilter] = useQueryState("filter");
   const wanted = useSettled(filter, 150);
   const query = { limit: GROUPS_MAX, lag: false, filter: wanted };
-  const { data, problem, reload } = useResource(at("/v1/groups", query), LIST_EVERY_MS);
+  const { data: answered, problem, reload } = useResource(
+    at("/v1/groups", query),
+    LIST_EVERY_MS,
+  );
+  const data = useLatest(answered);
   const { now } = useMetrics(EVERY_MS);
   const known = new Map(
     now === null ? [] : groupSummaries(now).map((each) => [each.group, each] as const),
@@ -76,7 +88,12 @@ export function GroupsPage() {
       />
       <ProblemNote problem={problem} onRetry={reload} />
       {data === null && problem === null && <Loading />}
-      {data !== null && rows.length === 0 && <NoGroups filter={wanted} />}
+      {data !== null && rows.length === 0 && (
+        <NoneListed what="groups">
+          <NoGroups filter={wanted} />
+        </NoneListed>
+      )}
+      {rows.length > 0 && <NotForYou what="groups" />}
       {rows.length > 0 && (
         <Table
           label="Groups"

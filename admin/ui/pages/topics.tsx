@@ -3,7 +3,15 @@ import { useState } from "preact/hooks";
 import { Dialog } from "../components/dialog.tsx";
 import { FilterBar } from "../components/filter.tsx";
 import { Field, Form } from "../components/form.tsx";
-import { Badge, Command, Empty, Loading, ProblemNote } from "../components/notes.tsx";
+import {
+  Badge,
+  Command,
+  Empty,
+  Loading,
+  NoneListed,
+  NotForYou,
+  ProblemNote,
+} from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { at, get, path, send } from "../data/api.ts";
 import { count } from "../data/format.ts";
@@ -94,7 +102,12 @@ export function TopicsPage() {
       </FilterBar>
       <ProblemNote problem={problem} onRetry={list.reload} />
       {isFirst && <Loading />}
-      {!isFirst && problem === null && items.length === 0 && <NoTopics filter={wanted} />}
+      {!isFirst && problem === null && items.length === 0 && (
+        <NoneListed what="topics">
+          <NoTopics filter={wanted} />
+        </NoneListed>
+      )}
+      {items.length > 0 && <NotForYou what="topics" />}
       {items.length > 0 && (
         <Table
           label="Topics"

@@ -44,6 +44,7 @@ const ENTRIES = [
   // What connectors are written with, and what the parts of the runtime have in common.
   "connect/index.ts",
   "connect/testing/index.ts",
+  "connect/connectors/index.ts",
   "connect/worker/worker.ts",
   // What distributed workers are made of; nothing starts one yet.
   "connect/log/topic-log.ts",

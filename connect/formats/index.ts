@@ -1,0 +1,18 @@
+/** Formats of files, and what connectors that read and write files have in common. */
+export { COMPRESSION_SUFFIXES, compressPiece } from "./compress.ts";
+export type { FileCompression } from "./compress.ts";
+export { FormatError } from "./format-error.ts";
+export { jsonText } from "./json-text.ts";
+export { PATH_PLACEHOLDERS, pathTemplate, safePart } from "./path-template.ts";
+export { retriable, RollingFiles } from "./rolling.ts";
+export type { RollingTarget, StagedFile, TopicPartition } from "./rolling.ts";
+export {
+  checkFormat,
+  formatFields,
+  newWriter,
+  rollingFields,
+  rollingSettings,
+} from "./rolling-settings.ts";
+export type { RollingConfig, RollingSettings } from "./rolling-settings.ts";
+export { rowOf, TextLinesWriter } from "./writer.ts";
+export type { FormatWriter } from "./writer.ts";

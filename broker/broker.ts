@@ -24,6 +24,7 @@ import type { ProducerIds } from "./producer-ids.ts";
 import type { ReplicaMover } from "./replica-mover.ts";
 import type { TopicTrash } from "./topic-trash.ts";
 import type { ShareService } from "./share/share-service.ts";
+import type { Tracing } from "./tracing/tracing.ts";
 
 /**
  * The services of a running broker, as its handlers see them. `start-broker.ts` builds it; a part
@@ -74,6 +75,8 @@ export interface Broker extends Transactions {
   readonly metrics: BrokerMetrics;
   /** What clients tell of themselves. */
   readonly telemetry: ClientTelemetry;
+  /** What it tells of traces; null: nothing. */
+  readonly tracing: Tracing | null;
   /** The features of this cluster (KIP-584) and the levels in force, in the order of their names. */
   readonly features: readonly FinalizedFeature[];
   /** What a member of a cluster has; null: the broker is a cluster by itself. */

@@ -31,6 +31,7 @@ import { openServices, type Services, type ServicesOptions } from "./services.ts
 import type { Server } from "./server.ts";
 import { startServer } from "./serving.ts";
 import type { ListenerTls } from "./tls/listener-tls.ts";
+import { Tracing } from "./tracing/tracing.ts";
 
 /** What a broker is started with. */
 export interface BrokerOptions {
@@ -98,6 +99,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const devClock = options.dev === true ? new DevClock(options.io.clock) : null;
   const io = devClock === null ? options.io : { ...options.io, clock: devClock.clock };
   const config = options.config ?? BrokerConfig.of();
+  const tracing = Tracing.of(io, bunCodecs, config);
   const stopping = new AbortController();
   const listeners = options.listeners ?? [LOOPBACK];
   const services = await openServices({
@@ -120,6 +122,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     config,
     services,
     devClock,
+    tracing,
     stopping: stopping.signal,
   });
   const server = await startServing(broker, options, listeners).catch(async (error: unknown) => {
@@ -170,11 +173,12 @@ function memberOptions(
 /** What handlers see. */
 async function assemble(
   options: BrokerOptions,
-  { io, config, services, devClock, stopping }: {
+  { io, config, services, devClock, tracing, stopping }: {
     readonly io: Io;
     readonly config: BrokerConfig;
     readonly services: Services;
     readonly devClock: DevClock | null;
+    readonly tracing: Tracing | null;
     readonly stopping: AbortSignal;
   },
 ): Promise<Broker> {
@@ -204,6 +208,7 @@ async function assemble(
     ),
     metrics,
     telemetry: new ClientTelemetry(io.clock, io.random, metadata),
+    tracing,
     get features() {
       return featuresInForce(metadata.image);
     },

@@ -4,6 +4,7 @@ import { clusterFamilies } from "./families/cluster.ts";
 import { clientFamilies, groupFamilies } from "./families/groups.ts";
 import { processFamilies } from "./families/process.ts";
 import { networkFamilies, requestFamilies } from "./families/requests.ts";
+import { telemetryFamilies } from "./families/telemetry.ts";
 import { logFamilies, topicFamilies } from "./families/topics.ts";
 
 /** A part of the registry, with what it is about. */
@@ -20,6 +21,7 @@ export const METRIC_SECTIONS: readonly MetricSection[] = [
   { title: "Partitions, brokers, metadata", families: clusterFamilies },
   { title: "Groups and transactions", families: groupFamilies },
   { title: "Clients", families: clientFamilies },
+  { title: "Traces", families: telemetryFamilies },
   { title: "The process", families: processFamilies },
 ];
 

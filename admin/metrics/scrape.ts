@@ -4,7 +4,6 @@ import type { ListenerMetrics } from "../../broker/metrics/network-metrics.ts";
 import { type ClusterState, clusterState } from "./cluster-state.ts";
 import { GroupLags, type GroupsState } from "./group-lag.ts";
 import { type ProcessState, processState } from "../../core/io/process-state.ts";
-import { EventLoopWatch } from "./event-loop-watch.ts";
 import { RemoteEnds } from "./remote-ends.ts";
 import { sumTopics, TopicsMemory, type TopicsSums } from "./topics.ts";
 
@@ -18,7 +17,6 @@ export interface Scrape {
   readonly groups: GroupsState;
   readonly listeners: readonly ListenerMetrics[];
   readonly process: ProcessState;
-  readonly eventLoop: EventLoopWatch;
   /** Clients by `name`, tab and `version` of their software. */
   readonly software: ReadonlyMap<string, number>;
   readonly scrapes: ScrapeCounts;
@@ -34,21 +32,28 @@ export interface ScrapeCounts {
 /** Versions of clients' software that are shown; further ones count as `other`. */
 const SOFTWARE_MAX = 50;
 
-/** Reads the state of one broker, again and again. `close` it. */
-export class Scraper {
+const scrapers = new WeakMap<Broker, Scraper>();
+
+/** The one of a broker: who asks for its metrics, and who is sent them, share what it remembers. */
+export function scraperOf(broker: Broker, version: string): Scraper {
+  let scraper = scrapers.get(broker);
+  if (scraper === undefined) scrapers.set(broker, scraper = new Scraper(broker, version));
+  return scraper;
+}
+
+/** Reads the state of one broker, again and again. */
+class Scraper {
   readonly #lags: GroupLags;
   readonly #ends: RemoteEnds;
   readonly #memory = new TopicsMemory();
-  readonly #eventLoop: EventLoopWatch;
   readonly #startedMs: number;
   readonly #scrapes: ScrapeCounts = { count: 0, totalMs: 0 };
 
   constructor(private readonly broker: Broker, private readonly version: string) {
     this.#lags = new GroupLags(broker);
     this.#ends = new RemoteEnds(broker);
-    const { clock } = broker.io;
-    this.#startedMs = clock.wallMs() - processState().uptimeSeconds * 1000;
-    this.#eventLoop = new EventLoopWatch(clock);
+    broker.metrics.process.start(broker.io.clock, broker.stopping);
+    this.#startedMs = broker.io.clock.wallMs() - processState().uptimeSeconds * 1000;
   }
 
   /** Everything as it is now; `withPartitions`: each partition of each group, too. */
@@ -72,17 +77,12 @@ export class Scraper {
       groups,
       listeners,
       process: processState(),
-      eventLoop: this.#eventLoop,
       software: softwareOf(broker),
       scrapes: { ...this.#scrapes },
     };
     this.#scrapes.count++;
     this.#scrapes.totalMs += broker.io.clock.monotonicMs() - startMs;
     return scrape;
-  }
-
-  close(): void {
-    this.#eventLoop.stop();
   }
 }
 

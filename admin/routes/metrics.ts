@@ -7,7 +7,7 @@ import { type Clock, sleep } from "../../core/io.ts";
 import { DETAIL_METRICS } from "../metrics/detail.ts";
 import { ALIASES, DETAIL_ALIASES } from "../metrics/aliases.ts";
 import { METRICS } from "../metrics/registry.ts";
-import { Scraper } from "../metrics/scrape.ts";
+import { scraperOf } from "../metrics/scrape.ts";
 import { createRoute, newRoutes, streamed, z } from "../openapi.ts";
 import type { AdminServices } from "../services.ts";
 import { metricsText, TEXT_FORMATS, textFormatFor } from "../metrics/text.ts";
@@ -44,8 +44,7 @@ const DETAIL_ROUTE = createRoute({
 });
 
 export function metricRoutes({ broker, version }: AdminServices) {
-  const scraper = new Scraper(broker, version);
-  broker.stopping.addEventListener("abort", () => scraper.close(), { once: true });
+  const scraper = scraperOf(broker, version);
   return newRoutes()
     .openapi(METRICS_ROUTE, async ({ req, body }) => {
       const format = textFormatFor(req.header("accept") ?? "");

@@ -70,6 +70,7 @@ export function controllerServices(parts: ControllerParts): Broker {
     controllerId: nodeId,
     metrics: new BrokerMetrics(),
     dev: null,
+    tracing: null,
     get features() {
       return featuresInForce(metadata.image);
     },

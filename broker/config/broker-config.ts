@@ -267,7 +267,19 @@ function conflictsOf(config: BrokerConfig): string[] {
   if (dedupeBytes / Math.max(1, config.get("log.cleaner.threads")) < DEDUPE_BYTES_PER_THREAD_MIN) {
     problems.push("log.cleaner.dedupe.buffer.size must be at least 1 MiB for each cleaner thread");
   }
-  return problems;
+  return [...problems, ...collectorConflicts(config)];
+}
+
+function collectorConflicts(config: BrokerConfig): string[] {
+  const endpoint = config.get("kstream.otlp.endpoint");
+  if (endpoint === "") {
+    return config.get("kstream.otlp.traces") === "off"
+      ? []
+      : ["kstream.otlp.traces needs a collector: set kstream.otlp.endpoint"];
+  }
+  return URL.canParse(endpoint) && /^https?:/.test(endpoint)
+    ? []
+    : [`kstream.otlp.endpoint (${endpoint}) is no http or https URL`];
 }
 
 /** As Kafka demands. */

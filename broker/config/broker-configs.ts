@@ -417,6 +417,9 @@ export const KSTREAM_BROKER_CONFIGS = {
   // The OpenTelemetry collector that gets metrics, by OTLP over HTTP; empty: none does.
   "kstream.otlp.endpoint": stringConfig("", nonNullString, "LOW"),
   "kstream.otlp.interval.ms": longConfig("60000", atLeast(1000), "LOW"),
+  // Whether it gets spans of records that belong to a trace, and of which share of the sampled traces.
+  "kstream.otlp.traces": stringConfig("off", oneOf("off", "on"), "LOW"),
+  "kstream.otlp.traces.ratio": doubleConfig("1.0", between(0, 1), "LOW"),
   // From how many milliseconds on a request gets a line in the log; 0: none does.
   "kstream.slow.request.ms": longConfig("0", atLeast(0), "LOW"),
   // Kafka documents these two with its authorizer, not among the configs.

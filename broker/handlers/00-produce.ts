@@ -46,6 +46,7 @@ import {
 } from "../produce-transaction.ts";
 import type { ConnectionState, RequestContext } from "../request-context.ts";
 import { isInternalTopic } from "../topic-names.ts";
+import { TracedAppend } from "../tracing/traced-append.ts";
 
 /** Serves the API; see the head of this file. */
 export const produceHandler: Handler<typeof produce> = {
@@ -116,6 +117,7 @@ interface Unacknowledged {
   readonly partition: Partition;
   readonly endOffset: number;
   readonly response: PartitionResponse;
+  readonly traced: TracedAppend | null;
 }
 
 type ProduceResponse = EncodableResponse<typeof produce> & {
@@ -214,8 +216,9 @@ class ProduceRun {
     const timeoutMs = Math.max(0, this.#request.timeoutMs);
     const deadlineMs = this.#broker.io.clock.monotonicMs() + timeoutMs;
     const signal = this.#context.signal;
-    await Promise.all(this.#waits.map(async ({ partition, endOffset, response }) => {
+    await Promise.all(this.#waits.map(async ({ partition, endOffset, response, traced }) => {
       const error = await partition.waitForOffset(endOffset, deadlineMs, signal);
+      traced?.end(error);
       if (error === Errors.NONE) return;
       response.errorCode = error;
       if (error === Errors.NOT_LEADER_OR_FOLLOWER) this.#hint(response, partition, partition);
@@ -294,7 +297,16 @@ class ProduceRun {
       const error = found.checkInsync();
       if (error !== Errors.NONE) return failed(index, error, null);
     }
+    const { tracing } = this.#broker;
+    const startMs = tracing?.nowMs() ?? 0;
     const result = found.append(records, "client", transaction);
+    const traced = tracing === null
+      ? null
+      : TracedAppend.of(tracing, this.#context, this.#request.acks, found, {
+        bytes: records,
+        startMs,
+        result,
+      });
     const logStartOffset = BigInt(found.logStartOffset);
     if (result.ok) {
       const response: PartitionResponse = {
@@ -306,10 +318,11 @@ class ProduceRun {
       };
       const endOffset = result.lastOffset + 1;
       if (this.#request.acks === -1 && found.highWatermark < endOffset) {
-        this.#waits.push({ partition: found, endOffset, response });
-      }
+        this.#waits.push({ partition: found, endOffset, response, traced });
+      } else traced?.end(Errors.NONE);
       return response;
     }
+    traced?.end(result.error);
     const response = failed(index, result.error, result.message);
     if (result.error === Errors.NOT_LEADER_OR_FOLLOWER) this.#hint(response, topic, found);
     const isBatch = isWholeBatch(records);

@@ -5,11 +5,14 @@
 import type { MetadataDelta } from "../../cluster/metadata-image.ts";
 import { ApisMetrics } from "./api-metrics.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
+import { ProcessWatch } from "./process-watch.ts";
 
 /** See the head of the file. */
 export class BrokerMetrics {
   readonly apis = new ApisMetrics();
   readonly network = new NetworkMetrics();
+  /** Started by the program, or by who first asks for metrics. */
+  readonly process = new ProcessWatch();
   /** ISRs of partitions that are led here, which have lost or got back a replica. */
   isrShrinks = 0;
   isrExpands = 0;

@@ -1,4 +1,5 @@
-/** Whom a broker tells of itself unasked: systemd, and a collector of metrics. Loaded where they are. */
+/** Whom a broker tells of itself unasked: systemd, and an OpenTelemetry collector. Loaded where they are. */
+import type { Broker } from "../../broker/broker.ts";
 import type { RunningBroker } from "../../broker/start-broker.ts";
 import { formatAddress } from "../../broker/listeners.ts";
 import type { Clock } from "../../core/io.ts";
@@ -19,19 +20,19 @@ export async function startReports(
   version: string,
   isShard: boolean,
 ): Promise<Reports> {
+  const { broker } = running;
+  broker.metrics.process.start(clock, broker.stopping);
   const systemd = isShard ? null : await systemdNotices(clock);
   const addresses = running.listeners.map(({ bound }) => formatAddress(bound));
   systemd?.ready(`serving on ${addresses.join()}`);
-  return { stopping: () => systemd?.stopping(), ended: sendMetrics(running, version) };
+  return { stopping: () => systemd?.stopping(), ended: sendTelemetry(broker, version) };
 }
 
-/** Sends metrics to a collector where one is configured, until the broker stops. */
-async function sendMetrics({ broker }: RunningBroker, version: string): Promise<void> {
-  const endpoint = broker.config.get("kstream.otlp.endpoint");
-  if (endpoint === "") return;
-  const { exportMetrics } = await import("../../admin/metrics/otlp.ts");
-  const intervalMs = broker.config.get("kstream.otlp.interval.ms");
-  await exportMetrics(broker, { endpoint, intervalMs, version });
+/** Sends telemetry to a collector where one is configured, until the broker stops. */
+async function sendTelemetry(broker: Broker, version: string): Promise<void> {
+  if (broker.config.get("kstream.otlp.endpoint") === "") return;
+  const { exportTelemetry } = await import("../../admin/otlp/telemetry.ts");
+  await exportTelemetry(broker, version);
 }
 
 /** Where systemd listens; programs that this one starts must not speak for it. */

@@ -30,10 +30,9 @@ scrape_configs:
 Prometheus; both are made from these names.
 
 With \`kstream.otlp.endpoint\` the broker sends all of \`/metrics\` to an OpenTelemetry collector each
-\`kstream.otlp.interval.ms\`, by OTLP over HTTP in JSON, cumulative.
+\`kstream.otlp.interval.ms\`, by OTLP over HTTP in JSON, cumulative; telemetry.md says what else it sends.
 
-Times of requests are made of what the broker reads off the clock anyway. Bun tells nothing of garbage
-collections: their pauses are in \`kstream_event_loop_delay_seconds\`.
+Times of requests are made of what the broker reads off the clock anyway.
 `;
 
 /** The whole page. */

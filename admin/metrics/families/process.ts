@@ -78,7 +78,18 @@ export const processFamilies: readonly MetricFamily[] = [
     "How late the event loop comes to a timer, twice a second: everything waits for so long, garbage " +
       "collections included.",
     [],
-    ({ eventLoop }, sink) => sink.histogram(eventLoop.delays, 1 / 1000),
+    ({ broker }, sink) => sink.histogram(broker.metrics.process.delays, 1 / 1000),
+  ),
+  metric.summary(
+    "kstream_gc_seconds",
+    "Garbage collections and how long they took: of young objects alone, and full ones, which are " +
+      "partly done beside the event loop.",
+    ["kind"],
+    ({ broker }, sink) => {
+      const { young, full } = broker.metrics.process.collections;
+      sink.summary(young.seconds, young.count, "young");
+      sink.summary(full.seconds, full.count, "full");
+    },
   ),
   metric.summary(
     "kstream_scrape_seconds",

@@ -119,6 +119,10 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
   "kstream.otlp.endpoint":
     "The base URL of an OpenTelemetry collector that gets all metrics by OTLP over HTTP (JSON), as http://127.0.0.1:4318. Empty: none does.",
   "kstream.otlp.interval.ms": "How often it gets them.",
+  "kstream.otlp.traces":
+    "On: the collector also gets spans of records whose header traceparent says that their trace is sampled, and of such requests of the admin server.",
+  "kstream.otlp.traces.ratio":
+    "Of the sampled traces, the share that it gets spans of, by their ids: all brokers choose alike.",
   "kstream.shards":
     "How many brokers share this host's memory and quotas; `serve --shards` sets it. Read-only.",
   "kstream.slow.request.ms":

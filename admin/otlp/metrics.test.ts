@@ -7,7 +7,7 @@ import { deferred } from "../../core/deferred.ts";
 import { apiVersions } from "../../core/protocol/18-api-versions.ts";
 import { startBroker } from "../../broker/start-broker.ts";
 import { RawClient } from "../../tests/harness/raw-client.ts";
-import { exportMetrics } from "./otlp.ts";
+import { exportMetrics } from "./metrics.ts";
 
 interface Point {
   readonly attributes: readonly { readonly key: string; readonly value: { stringValue: string } }[];

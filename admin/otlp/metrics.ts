@@ -4,15 +4,15 @@
  */
 import type { Broker } from "../../broker/broker.ts";
 import type { Histogram } from "../../core/histogram.ts";
-import { type Clock, sleep } from "../../core/io.ts";
-import { type MetricFamily, type MetricSink, sampleName } from "./family.ts";
-import { METRICS } from "./registry.ts";
-import { type Scrape, Scraper } from "./scrape.ts";
+import { sleep } from "../../core/io.ts";
+import { type MetricFamily, type MetricSink, sampleName } from "../metrics/family.ts";
+import { METRICS } from "../metrics/registry.ts";
+import { type Scrape, scraperOf } from "../metrics/scrape.ts";
+import { Collector } from "./collector.ts";
+import { attribute, brokerResource, nanos } from "./encoding.ts";
 
 /** `AGGREGATION_TEMPORALITY_CUMULATIVE`. */
 const CUMULATIVE = 2;
-/** How long the collector has to answer. */
-const TIMEOUT_MS = 10_000;
 
 /** Where metrics go, and how often. */
 export interface OtlpOptions {
@@ -25,42 +25,13 @@ export interface OtlpOptions {
 /** Sends until the broker stops; resolves then. Never rejects. */
 export async function exportMetrics(broker: Broker, options: OtlpOptions): Promise<void> {
   const { io: { clock }, logger, stopping } = broker;
-  const url = `${options.endpoint.replace(/\/+$/, "")}/v1/metrics`;
-  const scraper = new Scraper(broker, options.version);
-  let isFailing = false;
+  const collector = new Collector(clock, logger, options.endpoint, "/v1/metrics", "metrics");
+  const scraper = scraperOf(broker, options.version);
   while (!stopping.aborted) {
     await sleep(clock, options.intervalMs, stopping).catch(() => {});
     if (stopping.aborted) break;
-    const problem = await send(clock, url, otlpRequest(await scraper.scrape(), clock.wallMs()));
-    if (problem !== null && !isFailing) {
-      logger.warn("metrics do not reach the collector; it is tried again", { url, problem });
-    } else if (problem === null && isFailing) {
-      logger.info("metrics reach the collector again", { url });
-    }
-    isFailing = problem !== null;
-  }
-  scraper.close();
-}
-
-/** Why it failed, or null. */
-async function send(clock: Clock, url: string, body: object): Promise<string | null> {
-  const abort = new AbortController();
-  const timer = clock.setTimer(TIMEOUT_MS, () => abort.abort(new Error("no answer in time")));
-  try {
-    const headers = { "content-type": "application/json" };
-    const { signal } = abort;
-    const answer = await fetch(url, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(body),
-      signal,
-    });
-    await answer.body?.cancel();
-    return answer.ok ? null : `it answered ${answer.status}`;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  } finally {
-    timer.cancel();
+    const request = otlpRequest(await scraper.scrape(), clock.wallMs());
+    await collector.send(JSON.stringify(request), "application/json");
   }
 }
 
@@ -70,24 +41,9 @@ export function otlpRequest(scrape: Scrape, nowMs: number): object {
   const metrics = METRICS.map((family) => sink.metric(family, scrape))
     .filter(({ hasPoints }) => hasPoints)
     .map(({ metric }) => metric);
-  const { broker: { clusterId, nodeId }, version } = scrape;
-  const attributes = [
-    attribute("service.name", "kstream"),
-    attribute("service.version", version),
-    attribute("service.namespace", clusterId),
-    attribute("service.instance.id", String(nodeId)),
-  ];
+  const { broker, version } = scrape;
   const scopeMetrics = [{ scope: { name: "kstream", version }, metrics }];
-  return { resourceMetrics: [{ resource: { attributes }, scopeMetrics }] };
-}
-
-/** Milliseconds as the text of nanoseconds, which no number holds exactly. */
-function nanos(ms: number): string {
-  return `${BigInt(Math.round(ms * 1000))}000`;
-}
-
-function attribute(key: string, value: string) {
-  return { key, value: { stringValue: value } };
+  return { resourceMetrics: [{ resource: brokerResource(broker, version), scopeMetrics }] };
 }
 
 const UNITS = { seconds: "s", bytes: "By" } as const;

@@ -18,6 +18,7 @@ import { refusal } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { forbidden } from "./permission.ts";
 import { Problem } from "./problem.ts";
+import { requestScope } from "./request-scope.ts";
 import type { AdminServices } from "./services.ts";
 import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
@@ -30,6 +31,8 @@ export interface AdminEnv {
     readonly exchange?: HttpExchange;
   };
   readonly Variables: {
+    /** What the client sees and the log names. */
+    requestId: string;
     /** In whose name the cluster is asked. */
     principal: Principal;
   };
@@ -70,6 +73,7 @@ export function adminApp(
     if (principal instanceof Problem) return principal;
     return forbidden(broker.authorizer, principal, env.peer, req) ?? principal;
   };
+  app.use(requestScope(broker));
   app.use(async (context, next) => {
     const principal = await enter(context);
     if (principal instanceof Problem) context.res = challenge(principal);
@@ -95,14 +99,16 @@ export function adminApp(
     const what = `there is nothing at ${req.method} ${req.path.slice(0, 200)}`;
     return new Problem(404, "not found", what).response();
   });
-  app.onError((error) => {
+  app.onError((error, context) => {
     const problem = problemOf(error);
     if (problem !== null) return problem.response();
+    const requestId = context.get("requestId");
     broker.logger.error("an admin request failed by an internal error", {
+      requestId,
       stack: error.stack ?? error.message,
     });
     return new Problem(500, "internal error", "the broker's log says more: please report")
-      .response();
+      .with({ requestId }).response();
   });
   return app;
 }

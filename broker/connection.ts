@@ -29,6 +29,7 @@ export type ResponseChunks = readonly Chunk[];
 
 /** A request whose header has been read. */
 export interface ParsedRequest {
+  readonly correlationId: number;
   /** Where it is counted. */
   readonly metrics: ApiMetrics;
   /** Whether it may start while earlier ones, all of which may, are under way. */
@@ -401,8 +402,9 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
 
   /** The request is done with; one without an answer takes the time that was last read. */
   #count(
-    { request: { metrics }, heldBytes, receivedMs, startedMs, localMs, waits }: UnderWay,
+    { request, heldBytes, receivedMs, startedMs, localMs, waits }: UnderWay,
   ): void {
+    const { metrics, correlationId } = request;
     const doneMs = this.#knownMs;
     const totalMs = Math.max(0, doneMs - receivedMs);
     const queueMs = Math.max(0, startedMs - receivedMs);
@@ -417,6 +419,8 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
       api: metrics.name,
       clientId: this.activity.clientId,
       connection: this.id,
+      correlationId,
+      listener: this.listener.name,
       peer: formatAddress(this.peerAddress),
       totalMs,
       queueMs,

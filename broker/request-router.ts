@@ -63,6 +63,7 @@ export class RequestRouter {
       return this.#unsupported(header, served);
     }
     return {
+      correlationId: header.correlationId,
       metrics,
       pipelined: handler.pipelined === true,
       releasesFrame: handler.releasesFrame === true,
@@ -102,6 +103,7 @@ export class RequestRouter {
   #unsupported(header: RequestHeader, served: ServedApi): ParsedRequest {
     if (header.apiKey === apiVersions.key) {
       return {
+        correlationId: header.correlationId,
         metrics: this.#broker.metrics.apis.of(apiVersions),
         pipelined: false,
         releasesFrame: false,

@@ -4,6 +4,7 @@ import { bunIo } from "../../core/io/bun/index.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { createLogger } from "../../core/logger.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
+import { apiVersions } from "../../core/protocol/18-api-versions.ts";
 import { RawClient } from "../../tests/harness/raw-client.ts";
 import { BrokerConfig } from "../config/broker-config.ts";
 import { faultSpec } from "../dev/fault-spec.ts";
@@ -24,6 +25,8 @@ const REQUEST: FinishedRequest = {
   api: "Produce",
   clientId: "writer",
   connection: 3,
+  correlationId: 4,
+  listener: "PLAINTEXT",
   peer: "127.0.0.1:5",
   totalMs: 150,
   queueMs: 0,
@@ -71,9 +74,11 @@ test("a broker logs what takes longer than kstream.slow.request.ms", async () =>
   const { broker } = running;
   broker.dev?.faults.add(faultSpec({ api: "Metadata", latencyMs: 40 }, broker.apis));
   const client = await RawClient.connect(running.port);
+  await client.request(apiVersions, 3, {});
   await client.request(metadata, 12, { topics: null });
   const found = lines.filter(({ message }) => message === "a slow request");
-  expect(found).toMatchObject([{ api: "Metadata", clientId: "raw", queueMs: 0 }]);
+  const where = { connection: expect.any(Number), correlationId: 2, listener: "PLAINTEXT" };
+  expect(found).toMatchObject([{ api: "Metadata", clientId: "raw", queueMs: 0, ...where }]);
   expect(Number(found[0]?.["totalMs"])).toBeGreaterThanOrEqual(39);
   client.close();
   await running.stop();

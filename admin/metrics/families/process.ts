@@ -82,8 +82,8 @@ export const processFamilies: readonly MetricFamily[] = [
   ),
   metric.summary(
     "kstream_gc_seconds",
-    "Garbage collections and how long they took: of young objects alone, and full ones, which are " +
-      "partly done beside the event loop.",
+    "Garbage collections and how long they took, as the engine notes them: of young objects alone, " +
+      "and full ones.",
     ["kind"],
     ({ broker }, sink) => {
       const { young, full } = broker.metrics.process.collections;

@@ -48,9 +48,12 @@ export type { HandlerContext, RecordBatch, RecordHandler, RunOptions } from "./c
 export interface RebalanceListener {
   /**
    * The partitions are this consumer's, beside those that it has, and where it goes on in them.
-   * Called also with none, at the end of a rebalance that brought none.
+   * Called also with none, at the end of a rebalance that brought none. What it gives back takes the
+   * place of these positions: those who keep offsets elsewhere begin there.
    */
-  assigned?(positions: readonly PartitionPosition[]): void | Promise<void>;
+  assigned?(
+    positions: readonly PartitionPosition[],
+  ): void | readonly PartitionPosition[] | Promise<void | undefined | readonly PartitionPosition[]>;
   /**
    * They go to others: commit what is done. Nothing more of them is handed out. `lost` says that it
    * is too late for a commit.
@@ -143,8 +146,7 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
         const starts = this.#startPositions(groupId, byTopic(partitions));
         const positions = await nullIfAborted(starts, session);
         if (positions === null || !isStillMine()) return false;
-        await listener.assigned?.(positions);
-        this.#fetcher.assign(positions);
+        this.#fetcher.assign(await listener.assigned?.(positions) ?? positions);
         this.#hasJoined = true;
         return true;
       },

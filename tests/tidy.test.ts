@@ -12,6 +12,7 @@ import {
   handlerShape,
   idleTests,
   importDirection,
+  isTest,
   parseSource,
   type Source,
 } from "./tidy/rules.ts";
@@ -41,16 +42,8 @@ const ENTRIES = [
   "testing/index.ts",
   "cmd/serve/offload-worker.ts",
   "admin/ui/main.tsx",
-  // What connectors are written with, and what the parts of the runtime have in common.
   "connect/index.ts",
   "connect/testing/index.ts",
-  "connect/connectors/index.ts",
-  "connect/worker/worker.ts",
-  // What distributed workers are made of; nothing starts one yet.
-  "connect/log/topic-log.ts",
-  "connect/group/group-membership.ts",
-  "connect/herder/config-store.ts",
-  "connect/herder/status-store.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",
@@ -81,7 +74,12 @@ function expectNone(findings: readonly Finding[]): void {
 
 test("imports go down only", () => expectNone(sources.flatMap(importDirection)));
 test("seamed folders use the seams", () => expectNone(sources.flatMap(bannedApis)));
-test("no file is dead", () => expectNone(deadFiles(sources, ENTRIES)));
+/** Folders that no command leads into yet: each of their files counts as an entry. */
+const UNFINISHED: readonly string[] = ["connect"];
+test("no file is dead", () => {
+  const unfinished = UNFINISHED.flatMap(listSources).filter((path) => !isTest(path));
+  expectNone(deadFiles(sources, [...ENTRIES, ...unfinished]));
+});
 test("every test is run by a suite", () => {
   const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
   const variable = (name: string) =>

@@ -35,4 +35,6 @@ export interface StatusListener {
   changed(name: string): void;
   /** A task used a topic for the first time (KIP-558). */
   topic(connector: string, topic: string, task: number): void;
+  /** A source has come to its end: nothing follows, and all is safe. */
+  finished?(id: TaskId): void;
 }

@@ -1,0 +1,116 @@
+/**
+ * Records first, offsets behind them: what a source has read is stored once it is acknowledged with
+ * all before it. After a crash what lies between comes again.
+ */
+import type { Producer } from "../../client/producer.ts";
+import type { Clock, Timer } from "../../core/io.ts";
+import { sourceRecord } from "../data/record.ts";
+import type { PartialSourceRecord } from "../data/record.ts";
+import type { OffsetStore } from "../offsets/offset-store.ts";
+import type { RecordSender } from "./record-sender.ts";
+import type { OnCommitted, OnLost, SourceDelivery } from "./source-delivery.ts";
+import { SubmittedBatches } from "./submitted-batches.ts";
+
+export interface AtLeastOnceOptions {
+  readonly connector: string;
+  readonly clock: Clock;
+  readonly producer: Producer;
+  readonly sender: RecordSender;
+  readonly offsets: OffsetStore;
+  readonly flushIntervalMs: number;
+  readonly onCommitted: OnCommitted;
+  readonly onLost: OnLost;
+}
+
+/** See the head of the file. */
+export class AtLeastOnceDelivery implements SourceDelivery {
+  readonly #options: AtLeastOnceOptions;
+  readonly #submitted = new SubmittedBatches();
+  #lost: Error | null = null;
+  #timer: Timer | null = null;
+  #storing: Promise<void> = Promise.resolve();
+  #records = 0;
+  #commits = 0;
+
+  constructor(options: AtLeastOnceOptions) {
+    this.#options = options;
+  }
+
+  begin(): Promise<void> {
+    this.#arm();
+    return Promise.resolve();
+  }
+
+  async take(records: readonly PartialSourceRecord[]): Promise<void> {
+    const batch = this.#submitted.begin();
+    const settled = (error: Error | null) => {
+      // What is lost must not be passed over: the batch is never done, and the task fails.
+      if (error === null) batch.settled();
+      else this.#fail(error);
+    };
+    for (const partial of records) {
+      const record = sourceRecord(partial);
+      const { sourcePartition, sourceOffset } = record;
+      if (sourcePartition !== null) batch.offsets.add(sourcePartition, sourceOffset);
+      batch.sent();
+      const sent = this.#options.sender.send(record, settled);
+      if (typeof sent === "boolean" ? !sent : !(await sent)) batch.settled();
+    }
+    this.#records += records.length;
+    batch.settled();
+  }
+
+  #fail(error: Error): void {
+    this.#lost ??= error;
+    this.#options.onLost(error);
+  }
+
+  async finish(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#options.producer.flush();
+    await this.#store();
+    if (this.#lost !== null) throw this.#lost;
+  }
+
+  abandon(reason: Error): void {
+    this.#timer?.cancel();
+    this.#options.producer.abort(reason);
+  }
+
+  figures(): Readonly<Record<string, number>> {
+    return {
+      "source-record-poll-total": this.#records,
+      "source-record-active-batches": this.#submitted.size,
+      "offset-commit-total": this.#commits,
+    };
+  }
+
+  #arm(): void {
+    this.#timer = this.#options.clock.setTimer(this.#options.flushIntervalMs, () => {
+      this.#store().then(() => this.#arm(), (error: unknown) => this.#fail(asError(error)));
+    });
+  }
+
+  /** One after the other, so that an older offset never comes last. */
+  #store(): Promise<void> {
+    const mine = this.#storing.then(() => this.#storeDone());
+    this.#storing = mine.catch(() => {});
+    return mine;
+  }
+
+  async #storeDone(): Promise<void> {
+    const done = this.#submitted.takeDone();
+    if (done.size === 0) return;
+    const { connector, offsets, onCommitted } = this.#options;
+    const list = done.list();
+    await offsets.set(connector, list);
+    this.#commits++;
+    await onCommitted(
+      list.flatMap(({ partition, offset }) => offset === null ? [] : [{ partition, offset }]),
+    );
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,315 @@
+import { expect, test } from "bun:test";
+import { defineSink, defineSource, RetriableError } from "../connector.ts";
+import type { SinkPosition, SourcePosition } from "../connector.ts";
+import { int, string } from "../config/fields.ts";
+import type { SinkRecord } from "../data/record.ts";
+import { WorkerScene } from "./worker.test-helper.ts";
+
+const COUNTER = { counter: "only" };
+
+/** Counts up to `to`, ten at a time; what is behind `onCommitted` is told to `heard`. */
+function counter(heard: SourcePosition[] = []) {
+  return defineSource({
+    name: "counter",
+    version: "1",
+    doc: "Counts.",
+    config: {
+      topic: string(),
+      to: int(),
+      "fails.at": int().default(-1),
+      poison: int().default(-1),
+    },
+    async *read({ config, offsets, onCommitted, clock, signal }) {
+      onCommitted((positions) => void heard.push(...positions));
+      const last = await offsets.get(COUNTER);
+      for (let n = Number(last?.["n"] ?? 0); n < config.to && !signal.aborted; n += 10) {
+        if (n === config["fails.at"]) throw new RetriableError("the source is away");
+        yield Array.from({ length: 10 }, (_, i) => ({
+          topic: config.topic,
+          value: n + i === config.poison ? "poison" : `${n + i}`,
+          sourcePartition: COUNTER,
+          sourceOffset: { n: n + i + 1 },
+        }));
+        await clock.sleep(1, signal);
+      }
+    },
+  });
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+
+const COUNTS = { name: "counts", "connector.class": "counter", topic: "numbers", to: "100" };
+
+test("a source's records are in the topic, and it goes on where it was", () => {
+  const scene = new WorkerScene({}, [counter()]);
+  scene.run(async () => {
+    scene.start(COUNTS);
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    expect(scene.said).toEqual(["counts-0 RUNNING", "counts uses numbers", "counts-0 finished"]);
+    await scene.worker.stopTask({ connector: "counts", task: 0 });
+    scene.start({ ...COUNTS, to: "150" });
+    await scene.until(() => scene.said.filter((line) => line.endsWith("finished")).length === 2);
+    expect(await scene.values("numbers")).toEqual(upTo(150));
+    expect(await scene.worker.offsets("counts", COUNTS)).toEqual([
+      { partition: COUNTER, offset: { n: 150 } },
+    ]);
+  });
+});
+
+test("a source hears what is safe, each place once and in order", () => {
+  const heard: SourcePosition[] = [];
+  const scene = new WorkerScene({ numbers: 3 }, [counter(heard)]);
+  scene.run(async () => {
+    scene.start({ ...COUNTS, to: "5000" });
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    const places = heard.map(({ offset }) => Number(offset["n"]));
+    expect(places.at(-1)).toBe(5000);
+    expect(places.length).toBeGreaterThan(0);
+    expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));
+  });
+});
+
+test("a source that is away is read again, from where it was", () => {
+  let isAway = true;
+  const definition = counter();
+  const flaky = {
+    ...definition,
+    async *read(context: Parameters<typeof definition.read>[0]) {
+      for await (const batch of definition.read(context)) {
+        if (isAway && batch[0]?.value === "50") {
+          isAway = false;
+          throw new RetriableError("the source is away");
+        }
+        yield batch;
+      }
+    },
+  };
+  const scene = new WorkerScene({}, [flaky]);
+  scene.run(async () => {
+    scene.start(COUNTS);
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    expect(await scene.values("numbers")).toEqual(upTo(100));
+    expect(scene.traces).toEqual([]);
+  });
+});
+
+test("a record that cannot be converted fails the task, with its place, and is not passed over", () => {
+  const scene = new WorkerScene({}, [counter()]);
+  scene.run(async () => {
+    scene.start({ ...COUNTS, poison: "42" });
+    await scene.until(() => scene.said.includes("counts-0 FAILED"));
+    expect(scene.traces[0]).toContain("a record for numbers: it is poison (VALUE_CONVERTER)");
+    const [stored] = await scene.offsets.list("counts");
+    expect(Number(stored?.offset?.["n"] ?? 0)).toBeLessThanOrEqual(40);
+  });
+});
+
+test("it is left out where that is wanted, with a dead letter", () => {
+  const scene = new WorkerScene({}, [counter()]);
+  scene.run(async () => {
+    scene.start({
+      ...COUNTS,
+      poison: "42",
+      "errors.deadletterqueue.topic.name": "dead",
+      "errors.deadletterqueue.topic.replication.factor": "1",
+    });
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    expect(await scene.values("numbers")).toEqual(upTo(100).filter((value) => value !== "42"));
+    expect(await scene.values("dead")).toEqual(['"poison"']);
+  });
+});
+
+test("a paused source brings nothing, and goes on", () => {
+  const scene = new WorkerScene({ numbers: 1 }, [counter()]);
+  scene.run(async () => {
+    scene.start(COUNTS, 1, "PAUSED");
+    await scene.until(() => scene.said.includes("counts-0 PAUSED"));
+    expect(await scene.values("numbers")).toEqual([]);
+    scene.worker.setTarget("counts", "STARTED");
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    expect(await scene.values("numbers")).toEqual(upTo(100));
+  });
+});
+
+/** A target that sinks of all tasks write to. */
+class Target {
+  values: string[] = [];
+  fails = 0;
+  refuses: string | null = null;
+  /** Where records are safe only with a flush. */
+  buffered: string[] | null = null;
+  positions: SinkPosition[] = [];
+
+  take(records: readonly SinkRecord[]): void {
+    if (this.fails > 0) {
+      this.fails--;
+      throw new RetriableError("the target is away");
+    }
+    const values = records.map(({ value }) => String(value));
+    if (this.buffered !== null) this.buffered.push(...values);
+    else this.values.push(...values);
+  }
+}
+
+function sinkTo(target: Target) {
+  return defineSink({
+    name: "target",
+    version: "1",
+    doc: "Writes into memory.",
+    config: {},
+    open: ({ reject }) => ({
+      write: async (records) => {
+        const refused = records.filter(({ value }) => value === target.refuses);
+        for (const record of refused) await reject(record, new Error("not this one"));
+        target.take(records.filter((record) => !refused.includes(record)));
+      },
+      ...(target.buffered === null ? {} : {
+        flush: (taken: readonly SinkPosition[]) => {
+          target.values.push(...target.buffered!.splice(0));
+          target.positions = [...taken];
+          return Promise.resolve(taken);
+        },
+      }),
+    }),
+  });
+}
+
+const SINK = { name: "sink", "connector.class": "target", topics: "t" };
+const sorted = (values: readonly string[]) => [...values].sort((a, b) => Number(a) - Number(b));
+
+test("a sink gets all records, and goes on behind what is committed", () => {
+  const target = new Target();
+  const scene = new WorkerScene({ t: 3 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 3, 0, 300);
+    scene.start(SINK, 2);
+    await scene.until(() => target.values.length === 300);
+    await scene.worker.stopTask({ connector: "sink", task: 0 });
+    await scene.worker.stopTask({ connector: "sink", task: 1 });
+    await scene.world.produce("t", 3, 300, 30);
+    scene.start(SINK);
+    await scene.until(() => target.values.length === 330);
+    expect(sorted(target.values)).toEqual(upTo(330));
+    const offsets = await scene.worker.offsets("sink", SINK);
+    expect(offsets).toHaveLength(3);
+  });
+});
+
+test("offsets of a sink are set and forgotten while it is stopped", () => {
+  const target = new Target();
+  const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 10);
+    const { worker } = scene;
+    const partition = { kafka_topic: "t", kafka_partition: 0 };
+    await worker.alterOffsets("sink", SINK, [{ partition, offset: { kafka_offset: 7 } }]);
+    expect(await worker.offsets("sink", SINK)).toEqual([
+      { partition, offset: { kafka_offset: 7 } },
+    ]);
+    scene.start(SINK);
+    await scene.until(() => target.values.length === 3);
+    expect(target.values).toEqual(["7", "8", "9"]);
+    await worker.stopTask({ connector: "sink", task: 0 });
+    await worker.alterOffsets("sink", SINK, []);
+    expect(await worker.offsets("sink", SINK)).toEqual([]);
+  });
+});
+
+test("a target that is away is tried again, and gets nothing twice or never", () => {
+  const target = new Target();
+  target.fails = 7;
+  const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 50);
+    scene.start(SINK);
+    await scene.until(() => target.values.length === 50);
+    expect(target.values).toEqual(upTo(50));
+    expect(scene.worker.figures({ connector: "sink", task: 0 })["sink-write-retries-total"]).toBe(
+      7,
+    );
+  });
+});
+
+test("partitions of a sink whose target is away can go to another task", () => {
+  const away = new Target();
+  away.fails = 1e9;
+  const scene = new WorkerScene({ t: 2 }, [sinkTo(away)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 2, 0, 50);
+    scene.start(SINK, 1);
+    await scene.until(() => away.fails < 1e9 - 2);
+    scene.worker.startTask({
+      id: { connector: "sink", task: 1 },
+      connectorConfig: SINK,
+      taskConfig: SINK,
+    }, "STARTED");
+    const owns = (task: number) =>
+      scene.worker.figures({ connector: "sink", task })["partition-count"] === 1;
+    await scene.until(() => owns(0) && owns(1));
+    away.fails = 0;
+    await scene.until(() => away.values.length >= 50);
+    expect(sorted(away.values)).toEqual(upTo(50));
+  });
+});
+
+test("only what a sink has flushed is committed", () => {
+  const target = new Target();
+  target.buffered = [];
+  const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 20);
+    scene.start(SINK);
+    await scene.until(() => target.values.length === 20);
+    expect(target.positions).toEqual([{ topic: "t", partition: 0, offset: 20n }]);
+  });
+});
+
+test("records that a sink cannot take go to the dead letters, with their places", () => {
+  const target = new Target();
+  target.refuses = "3";
+  const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 10);
+    scene.start({
+      ...SINK,
+      "errors.deadletterqueue.topic.name": "dead",
+      "errors.deadletterqueue.topic.replication.factor": "1",
+    });
+    await scene.until(() => target.values.length === 9);
+    expect(target.values).toEqual(upTo(10).filter((value) => value !== "3"));
+    expect(await scene.values("dead")).toEqual(["3"]);
+  });
+});
+
+test("without leave to leave them out the task fails, and nothing of the batch is committed", () => {
+  const target = new Target();
+  target.refuses = "3";
+  const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 10);
+    scene.start(SINK);
+    await scene.until(() => scene.said.includes("sink-0 FAILED"));
+    expect(scene.traces[0]).toContain("t-0 at offset 3: not this one (TASK_PUT)");
+    expect(await scene.worker.offsets("sink", SINK)).toEqual([]);
+  });
+});
+
+test("a config is checked as a whole, and secrets are asked for by name", () => {
+  const scene = new WorkerScene({}, [counter()]);
+  scene.run(async () => {
+    const messages = async (config: Record<string, string>) =>
+      (await scene.worker.validate(config)).map(({ message }) => message);
+    expect(await messages(COUNTS)).toEqual([]);
+    expect(await messages({ ...COUNTS, tpoic: "x" })).toEqual([
+      '"tpoic" is no field of this connector: did you mean "topic"?',
+    ]);
+    expect(await messages({ ...COUNTS, "connector.class": "conter" })).toEqual([
+      '"connector.class" names no connector that is here, "conter": did you mean "counter"?',
+    ]);
+    expect(await messages({ ...COUNTS, topic: "${env:TOPIC}" })).toEqual([
+      '"topic" asks for ${env:TOPIC}: there is no such variable in the worker\'s environment',
+    ]);
+    scene.start({ ...COUNTS, topic: "${env:TOPIC}" });
+    await scene.until(() => scene.said.includes("counts-0 FAILED"));
+  });
+});

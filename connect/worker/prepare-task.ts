@@ -1,0 +1,36 @@
+/** From the config of a task to all that it begins with. */
+import { CONNECTOR_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
+import { ConfigError, parseConfig } from "../config/parse.ts";
+import type { RawConfig } from "../config/parse.ts";
+import { resolveSecrets } from "../config/secrets.ts";
+import type { SecretSources } from "../config/secrets.ts";
+import type { ConnectorDefinition } from "../connector.ts";
+import type { Pipeline } from "../runtime/pipeline.ts";
+import type { PreparedSink, PreparedSource } from "../runtime/running-task.ts";
+import type { TaskSpec } from "./worker.ts";
+
+/** Throws `ConfigError` with all that is wrong with the fields of the connector and its tasks. */
+export function prepareTask(
+  spec: TaskSpec,
+  definition: ConnectorDefinition,
+  secrets: SecretSources,
+  pipelineOf: (raw: RawConfig) => Pipeline,
+): PreparedSource | PreparedSink {
+  const raw = resolveSecrets(spec.connectorConfig, secrets);
+  const taskRaw = resolveSecrets(spec.taskConfig, secrets);
+  const common = parseConfig(CONNECTOR_FIELDS, raw);
+  const config = parseConfig(definition.config, taskRaw);
+  const problems = definition.check?.(config) ?? [];
+  if (problems.length > 0) throw new ConfigError(problems);
+  const shared = { id: spec.id, common, pipeline: pipelineOf(raw), config, raw };
+  if (definition.kind === "sink") return { ...shared, definition };
+  const source = parseConfig(SOURCE_FIELDS, raw);
+  const exactlyOnce = source["exactly.once.support"] === "required";
+  if (exactlyOnce && definition.delivery !== "exactly-once") {
+    const message = `"exactly.once.support" cannot be required: ${definition.name} may read ` +
+      "records twice";
+    throw new ConfigError([{ field: "exactly.once.support", message }]);
+  }
+  const fence = spec.fence === undefined ? {} : { fence: () => spec.fence!() };
+  return { ...shared, definition, source, exactlyOnce, ...fence };
+}

@@ -1,0 +1,195 @@
+/** Puts a task together: clients, error policy, dead letters, delivery. */
+import { Admin } from "../../client/admin.ts";
+import { Consumer } from "../../client/consumer.ts";
+import { Producer } from "../../client/producer.ts";
+import type { ProducerOptions } from "../../client/producer.ts";
+import { SINK_FIELDS } from "../config/connector-fields.ts";
+import { ConfigError, parseConfig } from "../config/parse.ts";
+import type { RawConfig } from "../config/parse.ts";
+import { AtLeastOnceDelivery } from "../runtime/at-least-once-delivery.ts";
+import { consumerOverrides, producerOverrides } from "../runtime/client-overrides.ts";
+import { DeadLetters } from "../runtime/dead-letters.ts";
+import { ErrorPolicy } from "../runtime/error-policy.ts";
+import { RecordSender } from "../runtime/record-sender.ts";
+import type { PreparedSink, PreparedSource, RunningTask } from "../runtime/running-task.ts";
+import { SinkTask } from "../runtime/sink-task.ts";
+import type { SinkGroup } from "../runtime/sink-task.ts";
+import type { SourceDelivery } from "../runtime/source-delivery.ts";
+import { SourceTask } from "../runtime/source-task.ts";
+import type { TaskWorld } from "../runtime/task-world.ts";
+import { TopicCreation, topicGroups } from "../runtime/topic-creation.ts";
+
+/** Hears of every topic that the task uses, once. */
+export type OnTopic = (topic: string) => void;
+
+/** What a task has opened besides its way of records; closed when it has ended. */
+class Belongings {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+  readonly aborted = new AbortController();
+
+  add(close: () => Promise<void> | void): void {
+    this.#closers.push(close);
+  }
+
+  async close(): Promise<void> {
+    this.aborted.abort();
+    for (const close of this.#closers.splice(0).reverse()) await close();
+  }
+}
+
+/** A task that has not begun. Throws `ConfigError`, `KafkaError` and what clients throw. */
+export async function makeTask(
+  world: TaskWorld,
+  prepared: PreparedSource | PreparedSink,
+  onTopic: OnTopic,
+): Promise<RunningTask> {
+  const belongings = new Belongings();
+  try {
+    const task = "source" in prepared
+      ? await makeSource(world, prepared, belongings, onTopic)
+      : await makeSink(world, prepared, belongings, onTopic);
+    return withEnd(task, () => belongings.close());
+  } catch (error) {
+    await belongings.close();
+    throw error;
+  }
+}
+
+function withEnd(task: RunningTask, end: () => Promise<void>): RunningTask {
+  return {
+    run: async () => {
+      try {
+        await task.run();
+      } finally {
+        await end();
+      }
+    },
+    stop: (now) => task.stop(now),
+    pause: () => task.pause(),
+    resume: () => task.resume(),
+    figures: () => task.figures(),
+  };
+}
+
+function clientIdOf({ id }: PreparedSource | PreparedSink, role: string): string {
+  return `connector-${role}-${id.connector}-${id.task}`;
+}
+
+function adminOf(
+  world: TaskWorld,
+  prepared: PreparedSource | PreparedSink,
+  mine: Belongings,
+): Admin {
+  const admin = new Admin(world.io, {
+    ...world.client,
+    clientId: clientIdOf(prepared, "adminclient"),
+  });
+  mine.add(() => admin.close());
+  return admin;
+}
+
+async function errorPolicyOf(
+  world: TaskWorld,
+  prepared: PreparedSource | PreparedSink,
+  admin: Admin,
+  mine: Belongings,
+): Promise<ErrorPolicy> {
+  const { common, id } = prepared;
+  const topic = common["errors.deadletterqueue.topic.name"].trim();
+  let letters: DeadLetters | null = null;
+  if (topic !== "") {
+    const producer = new Producer(world.io, {
+      ...world.client,
+      codecs: world.codecs,
+      clientId: clientIdOf(prepared, "dlq-producer"),
+    });
+    mine.add(() => producer.close());
+    const withContext = common["errors.deadletterqueue.context.headers.enable"];
+    letters = new DeadLetters(producer, topic, id, withContext);
+    await letters.prepare(admin, common["errors.deadletterqueue.topic.replication.factor"]);
+  }
+  const log = world.log.with({ connector: id.connector, task: id.task });
+  const { clock, random } = world.io;
+  return new ErrorPolicy(clock, random, common, letters, log, mine.aborted.signal);
+}
+
+async function makeSource(
+  world: TaskWorld,
+  prepared: PreparedSource,
+  mine: Belongings,
+  onTopic: OnTopic,
+): Promise<RunningTask> {
+  const { id, raw, source } = prepared;
+  const admin = adminOf(world, prepared, mine);
+  const policy = await errorPolicyOf(world, prepared, admin, mine);
+  const groups = topicGroups(raw, source["topic.creation.groups"]);
+  const topics = new TopicCreation(admin, groups, world.log, onTopic);
+  const options: ProducerOptions = {
+    ...world.client,
+    codecs: world.codecs,
+    allowCreate: false,
+    ...producerOverrides(raw),
+    clientId: clientIdOf(prepared, "producer"),
+  };
+  if (prepared.exactlyOnce) {
+    const message = '"exactly.once.support" cannot be required here: this worker keeps offsets ' +
+      "outside of the cluster";
+    throw new ConfigError([{ field: "exactly.once.support", message }]);
+  }
+  const openDelivery: SourceTask["openDelivery"] = (onCommitted, onLost): SourceDelivery => {
+    const producer = new Producer(world.io, options);
+    mine.add(() => producer.close());
+    return new AtLeastOnceDelivery({
+      connector: id.connector,
+      clock: world.io.clock,
+      producer,
+      sender: new RecordSender(prepared.pipeline, producer, topics, policy),
+      offsets: world.offsets,
+      flushIntervalMs: world.settings.offsetFlushIntervalMs,
+      onCommitted,
+      onLost,
+    });
+  };
+  return new SourceTask(world, prepared, openDelivery);
+}
+
+async function makeSink(
+  world: TaskWorld,
+  prepared: PreparedSink,
+  mine: Belongings,
+  onTopic: OnTopic,
+): Promise<RunningTask> {
+  const { raw } = prepared;
+  const admin = adminOf(world, prepared, mine);
+  const policy = await errorPolicyOf(world, prepared, admin, mine);
+  const { options } = consumerOverrides(raw);
+  const group = sinkGroup(prepared.id.connector, raw);
+  const consumer = new Consumer(world.io, {
+    ...world.client,
+    codecs: world.codecs,
+    assignors: ["cooperative-sticky"],
+    ...options,
+    groupId: group.groupId,
+    clientId: clientIdOf(prepared, "consumer"),
+  });
+  return new SinkTask(world, prepared, consumer, group, policy, onTopic);
+}
+
+/** Of which group a sink is, and what it reads. Throws `ConfigError`. */
+export function sinkGroup(connector: string, raw: RawConfig): SinkGroup {
+  const { groupId, maxPollRecords } = consumerOverrides(raw);
+  const sink = parseConfig(SINK_FIELDS, raw);
+  const { topics } = sink;
+  const pattern = sink["topics.regex"].trim();
+  if ((topics.length === 0) === (pattern === "")) {
+    const message = topics.length === 0
+      ? '"topics" is missing: what the sink reads, or a pattern in "topics.regex"'
+      : '"topics" and "topics.regex" are both given: leave out one of them';
+    throw new ConfigError([{ field: "topics", message }]);
+  }
+  return {
+    groupId: groupId ?? `connect-${connector}`,
+    topics: pattern === "" ? topics : { pattern },
+    maxPollRecords,
+  };
+}

@@ -1,0 +1,150 @@
+/** A worker beside a whole broker, on virtual time. */
+import { Consumer } from "../../client/consumer.ts";
+import { sleep } from "../../core/io.ts";
+import { silentLogger } from "../../core/logger.ts";
+import { ClientWorld } from "../../tests/sim/client-world.ts";
+import type { ConnectorDefinition } from "../connector.ts";
+import { MemoryOffsetStore } from "../offsets/memory-offset-store.ts";
+import { Plugins } from "../plugins/plugins.ts";
+import { DataError } from "../converters/converter.ts";
+import type { Converter } from "../converters/converter.ts";
+import type { RawConfig } from "../config/parse.ts";
+import type { Pipeline } from "../runtime/pipeline.ts";
+import { LocalWorker } from "./local-worker.ts";
+import type { TargetState, TaskId } from "./status.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Text that must not be "poison". */
+const text: Converter = {
+  toBytes: (_topic, _schema, value) => {
+    if (value === "poison") throw new DataError("it is poison");
+    return value === null ? null : encoder.encode(String(value));
+  },
+  fromBytes: (_topic, bytes) => {
+    if (bytes === null) return { schema: null, value: null };
+    const value = decoder.decode(bytes);
+    if (value === "poison") throw new DataError("it is poison");
+    return { schema: null, value };
+  },
+};
+
+const pipeline: Pipeline = {
+  key: text,
+  value: text,
+  header: {
+    toBytes: (topic, _name, schema, value) => text.toBytes(topic, schema, value),
+    fromBytes: (topic, _name, bytes) => text.fromBytes(topic, bytes),
+  },
+  transform: null,
+};
+
+/** See the head of the file. */
+export class WorkerScene {
+  readonly world: ClientWorld;
+  readonly offsets = new MemoryOffsetStore();
+  /** `name RUNNING` of connectors, `name-0 RUNNING` of tasks, in their order. */
+  readonly said: string[] = [];
+  readonly traces: string[] = [];
+  readonly changed: string[] = [];
+  worker: LocalWorker;
+  readonly #definitions: readonly ConnectorDefinition[];
+
+  constructor(
+    topics: Readonly<Record<string, number>>,
+    definitions: readonly ConnectorDefinition[],
+  ) {
+    this.world = new ClientWorld(1, topics);
+    this.#definitions = definitions;
+    this.worker = this.newWorker();
+  }
+
+  newWorker(env: Readonly<Record<string, string>> = {}): LocalWorker {
+    const plugins = new Plugins(this.#definitions.map((definition) => ({
+      name: definition.name,
+      kind: definition.kind,
+      aliases: definition.aliases ?? [],
+      load: () => Promise.resolve(definition),
+    })));
+    return new LocalWorker({
+      world: {
+        io: this.world.clientIo(),
+        client: { brokers: this.world.brokers },
+        codecs: {},
+        offsets: this.offsets,
+        log: silentLogger,
+        settings: { groupId: "workers", offsetFlushIntervalMs: 1000, taskShutdownTimeoutMs: 5000 },
+      },
+      plugins,
+      secrets: {
+        env: (name) => env[name],
+        readFile: (path) => {
+          throw new Error(`${path} is not there`);
+        },
+      },
+      pipelineOf: () => pipeline,
+      listener: {
+        connector: (name, { state, trace }) => this.#hear(name, state, trace),
+        task: ({ connector, task }, { state, trace }) =>
+          this.#hear(`${connector}-${task}`, state, trace),
+        changed: (name) => void this.changed.push(name),
+        topic: (connector, topic) => void this.said.push(`${connector} uses ${topic}`),
+        finished: ({ connector, task }) => void this.said.push(`${connector}-${task} finished`),
+      },
+    });
+  }
+
+  #hear(who: string, state: string, trace: string | null): void {
+    this.said.push(`${who} ${state}`);
+    if (trace !== null) this.traces.push(trace);
+  }
+
+  /** Begins tasks of a connector, each with the connector's config. */
+  start(config: RawConfig, count = 1, target: TargetState = "STARTED"): void {
+    for (let task = 0; task < count; task++) {
+      const id: TaskId = { connector: config["name"] ?? "", task };
+      this.worker.startTask({ id, connectorConfig: config, taskConfig: config }, target);
+    }
+  }
+
+  /** Waits, in virtual time; throws after five minutes of it. */
+  async until(condition: () => boolean): Promise<void> {
+    const { clock } = this.world;
+    const startMs = clock.monotonicMs();
+    while (!condition()) {
+      if (clock.monotonicMs() - startMs > 300_000) {
+        throw new Error(
+          `it never came to be; heard: ${this.said.join(", ")} ${this.traces.join()}`,
+        );
+      }
+      await sleep(clock, 10);
+    }
+  }
+
+  /** The values of a topic's partition, from its start to its end as it is now. */
+  async values(topic: string, partition = 0): Promise<string[]> {
+    const consumer = new Consumer(this.world.clientIo(), {
+      brokers: this.world.brokers,
+      isolationLevel: "read_committed",
+    });
+    await consumer.assign([{ topic, partition, offset: 0n }]);
+    const values: string[] = [];
+    for (;;) {
+      const stop = new AbortController();
+      const timer = this.world.clock.setTimer(2000, () => stop.abort());
+      const chunk = await consumer.nextChunk(stop.signal).catch(() => null);
+      timer.cancel();
+      if (chunk === null) break;
+      for (const { value } of chunk.records()) values.push(decoder.decode(value ?? undefined));
+    }
+    await consumer.close();
+    return values;
+  }
+
+  /** Runs a story in virtual time, and ends the world. */
+  run(story: () => Promise<void>): void {
+    this.world.clock.run(story().finally(() => this.worker.close()));
+    this.world.stop();
+  }
+}

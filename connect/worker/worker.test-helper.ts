@@ -144,7 +144,15 @@ export class WorkerScene {
 
   /** Runs a story in virtual time, and ends the world. */
   run(story: () => Promise<void>): void {
-    this.world.clock.run(story().finally(() => this.worker.close()));
+    this.world.clock.run(this.#told(story));
     this.world.stop();
+  }
+
+  async #told(story: () => Promise<void>): Promise<void> {
+    try {
+      await story();
+    } finally {
+      await this.worker.close();
+    }
   }
 }

@@ -35,7 +35,7 @@ const ask = (method: string, path: string, body?: unknown, headers = {}) =>
 
 test("groups are listed and described with what they have yet to read", async () => {
   expect((await ask("GET", "/v1/groups")).body).toMatchObject({
-    groups: [{ group: "billing", state: "Empty", lag: 3 }],
+    groups: [{ group: "billing", state: "Empty", lag: 3, lagSeconds: expect.any(Number) }],
     nextCursor: null,
   });
   expect((await ask("GET", "/v1/groups/billing")).body).toMatchObject({
@@ -44,6 +44,8 @@ test("groups are listed and described with what they have yet to read", async ()
     members: [],
     partitions: [{ topic: "orders", partition: 0, offset: 2, endOffset: 5, lag: 3 }],
   });
+  expect((await ask("GET", "/v1/groups?lag=false")).body)
+    .toMatchObject({ groups: [{ group: "billing", lag: null, lagSeconds: null }] });
   expect(await ask("GET", "/v1/groups/none"))
     .toMatchObject({ status: 404, body: { error: "GROUP_ID_NOT_FOUND" } });
 });

@@ -185,6 +185,14 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 25,
   },
   {
+    name: "many-groups",
+    proves:
+      "pages of 1,000 groups over 10,000 topics come with their lag at once, and take no memory",
+    full: ["bun", "test", "--timeout", "600000", "tests/admin/many-groups.test.ts"],
+    sample: ["bun", "test", "--timeout", "600000", "tests/admin/many-groups.test.ts"],
+    minutesMax: 10,
+  },
+  {
     name: "compat",
     proves: "programs that nobody here wrote work with the binary, and its commands with Kafka",
     full: ["make", "compat"],

@@ -1,24 +1,30 @@
 /** `/v1/groups`: groups of every type, how far they are behind, and where they read next. */
 import type { Context } from "hono";
-import { lagOf, readEndOffsets, totalLag } from "../../client/admin/group-lag.ts";
+import { totalLag } from "../../client/admin/group-lag.ts";
 import { type Position, readPositions } from "../../client/admin/positions.ts";
 import { readSeekFacts } from "../../client/admin/seek-facts.ts";
 import { type Destination, type Move, planMove } from "../../client/admin/seek-plan.ts";
-import type { Admin, GroupListing } from "../../client/admin.ts";
+import type { Admin } from "../../client/admin.ts";
 import { KafkaError } from "../../client/errors.ts";
 import { Errors } from "../../core/errors.ts";
 import { OffsetSyntaxError, parseOffsetPoint } from "../../core/text/offset-range.ts";
 import type { AdminEnv } from "../app.ts";
+import { type GroupPlace, longestLag, readGroupLags } from "../group-lags.ts";
 import { body, createRoute, json, list, newRoutes, z } from "../openapi.ts";
 import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
 import { DRY_RUN, findTopic } from "./topics.ts";
 
-/** Groups whose offsets are asked for at a time. */
-const GROUPS_AT_ONCE = 16;
 const GROUP_PARAM = z.object({ group: z.string().min(1).max(500) });
 const lag = z.int().nullable().describe("records that are not read yet; null: not known");
+const lagSeconds = z.number().nullable().describe(
+  "since the record was written that is read next; 0: all is read; null: not known, or not yet",
+);
+const GROUPS_QUERY = LIST_QUERY.extend({
+  lag: z.enum(["true", "false"]).default("true").transform((text) => text === "true")
+    .openapi({ type: "boolean", default: true }),
+});
 
 const GROUP = z.object({
   group: z.string(),
@@ -26,6 +32,7 @@ const GROUP = z.object({
   type: z.string().describe("classic, consumer, share, streams"),
   protocolType: z.string(),
   lag,
+  lagSeconds: lagSeconds.describe("of the partition that is furthest behind; null: not known"),
 }).openapi("Group");
 const ASSIGNMENT = list(z.object({ topic: z.string(), partitions: list(z.int()) }));
 const TASKS = list(z.object({ subtopology: z.string(), partitions: list(z.int()) }));
@@ -35,6 +42,7 @@ const GROUP_PARTITION = z.object({
   offset: z.int().nullable().describe("where it reads next; null: it has not begun"),
   endOffset: z.int().nullable(),
   lag,
+  lagSeconds,
   memberId: z.string().nullable().describe("who reads it now"),
 }).openapi("GroupPartition");
 const GROUP_DESCRIPTION = z.object({
@@ -47,6 +55,7 @@ const GROUP_DESCRIPTION = z.object({
   groupEpoch: z.int().nullable(),
   assignmentEpoch: z.int().nullable(),
   lag,
+  lagSeconds: lagSeconds.describe("of the partition that is furthest behind; null: not known"),
   members: list(z.object({
     memberId: z.string(),
     groupInstanceId: z.string().nullable(),
@@ -87,7 +96,7 @@ const LIST = createRoute({
   operationId: "listGroups",
   tags,
   summary: "The groups, by name; with their lag unless ?lag=false",
-  request: { query: LIST_QUERY.extend({ lag: z.enum(["true", "false"]).default("true") }) },
+  request: { query: GROUPS_QUERY },
   responses: { 200: json(z.object({ groups: list(GROUP), nextCursor }), "A page of groups") },
 });
 const DESCRIBE = createRoute({
@@ -132,12 +141,11 @@ export function groupRoutes(services: AdminServices) {
     services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(LIST, async (context) => {
-      const { lag, ...query } = context.req.valid("query");
-      return context.json(await listGroups(adminOf(context), query, lag === "true"), 200);
+      return context.json(await listGroups(services, context, context.req.valid("query")), 200);
     })
     .openapi(DESCRIBE, async (context) => {
       const { group } = context.req.valid("param");
-      return context.json(await describeGroup(adminOf(context), group), 200);
+      return context.json(await describeGroup(services, context, group), 200);
     })
     .openapi(MOVE, async (context) => {
       const { group } = context.req.valid("param");
@@ -162,45 +170,32 @@ export function groupRoutes(services: AdminServices) {
 }
 
 async function listGroups(
-  admin: Admin,
-  query: z.infer<typeof LIST_QUERY>,
-  withLag: boolean,
+  services: AdminServices,
+  context: Context<AdminEnv>,
+  { lag: withLag, ...query }: z.infer<typeof GROUPS_QUERY>,
 ) {
-  const page = pageOfItems(await admin.groups.list(), query, ({ groupId }) => groupId);
-  const positions = withLag ? await readAllPositions(admin, page.items) : new Map();
-  const ends = await readEndOffsets(admin, [...positions.values()].flat());
+  const listed = await services.client(context.var.principal).admin.groups.list();
+  const page = pageOfItems(listed, query, ({ groupId }) => groupId);
+  const places = withLag
+    ? await readGroupLags(services, userOf(context), page.items)
+    : new Map<string, readonly GroupPlace[]>();
   const groups = page.items.map(({ groupId, state, type, protocolType }) => {
-    const known: readonly Position[] = positions.get(groupId) ?? [];
-    const lags = known.map((position) => lagOf(position, type, ends));
-    return { group: groupId, state, type, protocolType, lag: totalLag(lags) };
+    const known = places.get(groupId) ?? [];
+    const lag = totalLag(known.map(({ lag }) => lag));
+    return { group: groupId, state, type, protocolType, lag, lagSeconds: longestLag(known) };
   });
   return { groups, nextCursor: page.nextCursor };
 }
 
-async function readAllPositions(
-  admin: Admin,
-  groups: readonly GroupListing[],
-): Promise<Map<string, Position[]>> {
-  const found = new Map<string, Position[]>();
-  for (let from = 0; from < groups.length; from += GROUPS_AT_ONCE) {
-    const some = groups.slice(from, from + GROUPS_AT_ONCE);
-    await Promise.all(some.map(async ({ groupId, type }) => {
-      try {
-        found.set(groupId, await readPositions(admin, groupId, type));
-      } catch (error) {
-        // A group may just be deleted, or not be for this user's eyes.
-        if (!(error instanceof KafkaError)) throw error;
-      }
-    }));
-  }
-  return found;
+function userOf({ var: { principal }, env: { peer } }: Context<AdminEnv>) {
+  return { principal, peer };
 }
 
-async function describeGroup(admin: Admin, name: string) {
-  const described = await admin.groups.describe(name);
+async function describeGroup(services: AdminServices, context: Context<AdminEnv>, name: string) {
+  const described = await services.client(context.var.principal).admin.groups.describe(name);
   const { groupId: group, ...rest } = described;
-  const positions = await readPositions(admin, name, described.type);
-  const ends = await readEndOffsets(admin, positions);
+  const lags = await readGroupLags(services, userOf(context), [described]);
+  const places = lags.get(group) ?? [];
   const readers = new Map<string, string>(
     described.members.flatMap(({ memberId, assignment }) =>
       assignment.flatMap(({ topic, partitions }) =>
@@ -208,16 +203,12 @@ async function describeGroup(admin: Admin, name: string) {
       )
     ),
   );
-  const partitions = positions.map((position) => {
-    const key = `${position.topic}/${position.partition}`;
-    return {
-      ...position,
-      endOffset: ends.get(key) ?? null,
-      lag: lagOf(position, described.type, ends),
-      memberId: readers.get(key) ?? null,
-    };
+  const partitions = places.map((place) => {
+    const memberId = readers.get(`${place.topic}/${place.partition}`) ?? null;
+    return { ...place, memberId };
   });
-  return { group, ...rest, lag: totalLag(partitions.map(({ lag }) => lag)), partitions };
+  const lag = totalLag(places.map(({ lag }) => lag));
+  return { group, ...rest, lag, lagSeconds: longestLag(places), partitions };
 }
 
 function destinationOf(

@@ -29,7 +29,7 @@ export const groupFamilies: readonly MetricFamily[] = [
   metric.gauge(
     "kstream_group_lag_seconds",
     "How long ago the record was written that the group reads next, of the partition that is " +
-      "furthest behind; 0 if there is none. Of partitions of which the coordinator has a replica.",
+      "furthest behind; 0 if there is none, NaN as long as it is not known.",
     PAIR,
     lag(({ seconds }) => seconds),
   ),

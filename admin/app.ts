@@ -92,6 +92,7 @@ export function adminApp(
     return streamsBody(method, path) ? await next() : await bounded(context, next);
   });
   app.use("/v1/*", etags, idempotency(broker.io.clock));
+  app.use("/openapi.json", etags);
   app.use("/kafka/*", etags, idempotency(broker.io.clock));
   app.route("/", adminApi(services, () => app));
   uiRoutes(app, services);

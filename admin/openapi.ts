@@ -65,6 +65,8 @@ export function streamedBody(content: BodyContent, description: string) {
   return { required: true, description, content };
 }
 
+const COMMAS_MAX = 100;
+
 /** A JSON answer. */
 export function json<S extends z.ZodType>(schema: S, description: string) {
   return { description, content: { "application/json": { schema } } };
@@ -89,6 +91,20 @@ export function wholeNumber(min: number, max: number) {
   return z.string().regex(/^-?\d{1,16}$/, `is no whole number`).transform(Number)
     .pipe(z.number().min(min).max(max))
     .openapi({ type: "integer", minimum: min, maximum: max });
+}
+
+/** Several of these in a query, with commas between; `items`: each of them as a schema of JSON. */
+export function commaList<T>(
+  item: z.ZodType<T, string>,
+  items: { readonly type: "string"; readonly enum: string[] } | { readonly type: "integer" },
+) {
+  return z.string().transform((text) => text.split(",")).pipe(z.array(item).max(COMMAS_MAX))
+    .openapi({
+      type: "array",
+      items,
+      maxItems: COMMAS_MAX,
+      param: { style: "form", explode: false },
+    });
 }
 
 /** A list of any length. */

@@ -35,6 +35,9 @@ export interface ListQuery {
   readonly where?: string | undefined;
 }
 
+/** Of lists that are whole unless a limit is given. */
+export const WHOLE: ListQuery = { limit: Infinity };
+
 /** Where the next page begins; null: this is the last one. */
 export const nextCursor = z.string().nullable()
   .describe("where the next page begins; null: this is the last one");

@@ -134,6 +134,21 @@ test("a transaction is seen and aborted", async () => {
     .toMatchObject({ status: 409, body: { detail: 'it does not hang: it is one of "pay/1"' } });
   const producers = await ask("GET", "/v1/topics/orders/partitions/1/producers");
   expect(JSON.stringify(producers.body)).toContain('"txnStartOffset":5');
+  const idsOf = async (query: string) => {
+    const { body } = await ask("GET", `/v1/transactions?${query}`);
+    const { transactions } = body as { transactions: { transactionalId: string }[] };
+    return transactions.map(({ transactionalId }) => transactionalId);
+  };
+  expect(await idsOf("state=Ongoing,PrepareCommit&longerMs=0&pattern=pay.*")).toEqual(["pay/1"]);
+  expect(await idsOf("filter=PAY")).toEqual(["pay/1"]);
+  for (
+    const none of ["state=CompleteCommit", "longerMs=3600000", "pattern=pay", "producerId=9999"]
+  ) {
+    expect(await idsOf(none)).toEqual([]);
+  }
+  for (const wrong of ["state=Gone", "producerId=1,x", "longerMs=-1", "pattern=(", "pattern="]) {
+    expect((await ask("GET", `/v1/transactions?${wrong}`)).status).toBe(400);
+  }
   const path = "/v1/transactions/pay%2F1";
   expect((await ask("POST", `${path}/abort`)).body).toMatchObject({
     state: "Ongoing",
@@ -157,15 +172,20 @@ test("ACLs, quotas and users; no secret comes back", async () => {
     permission: "ALLOW",
   };
   expect((await ask("POST", "/v1/acls", acl)).status).toBe(201);
-  expect((await ask("GET", "/v1/acls?principal=User:alice")).body).toEqual({ acls: [acl] });
+  expect((await ask("GET", "/v1/acls?principal=User:alice")).body).toEqual({
+    acls: [acl],
+    nextCursor: null,
+  });
+  expect((await ask("GET", "/v1/acls?filter=nobody")).body).toMatchObject({ acls: [] });
   expect((await ask("DELETE", "/v1/acls?dryRun=true")).body).toEqual({ acls: [acl] });
   expect((await ask("DELETE", "/v1/acls?operation=READ")).body).toEqual({ acls: [acl] });
-  expect((await ask("GET", "/v1/acls")).body).toEqual({ acls: [] });
+  expect((await ask("GET", "/v1/acls")).body).toEqual({ acls: [], nextCursor: null });
   expect((await ask("POST", "/v1/acls", { ...acl, operation: "SING" })).status).toBe(400);
   const entity = { user: "alice" };
   const quotas = { producer_byte_rate: 1000 };
   expect((await ask("PATCH", "/v1/quotas", { entity, quotas })).status).toBe(200);
-  expect((await ask("GET", "/v1/quotas")).body).toEqual({ quotas: [{ entity, quotas }] });
+  expect((await ask("GET", "/v1/quotas")).body)
+    .toEqual({ quotas: [{ entity, quotas }], nextCursor: null });
   await own.of().admin.users.set("alice", "sesame", {});
   const users = await ask("GET", "/v1/users");
   expect(users.body).toEqual({

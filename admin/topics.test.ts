@@ -136,3 +136,22 @@ test("the API describes itself, for programs and for people", async () => {
   expect(page.body).toContain('id="createTopic"');
   expect(page.body).not.toMatch(/<script|src=|https?:\/\/(?!www\.apache)/);
 });
+
+test("the trash comes in pages, the latest first", async () => {
+  for (const name of ["gone-1", "gone-2", "gone-3"]) {
+    await world.ask("POST", "/v1/topics", { name });
+    await world.ask("DELETE", `/v1/topics/${name}`, {});
+  }
+  const trashed = async (query: string) => {
+    const { body } = await world.ask("GET", `/v1/trash?filter=gone-&${query}`);
+    return body as { topics: { topic: string; deletedMs: number }[]; nextCursor: string | null };
+  };
+  const all = await trashed("");
+  expect(all.topics.map(({ topic }) => topic).toSorted()).toEqual(["gone-1", "gone-2", "gone-3"]);
+  const times = all.topics.map(({ deletedMs }) => deletedMs);
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
+  const first = await trashed("limit=2");
+  const rest = await trashed(`limit=2&cursor=${first.nextCursor}`);
+  expect([...first.topics, ...rest.topics]).toEqual(all.topics);
+  expect(rest.nextCursor).toBe(null);
+});

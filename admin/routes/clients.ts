@@ -1,6 +1,6 @@
 /** `GET /v1/clients`: who is connected to this broker (`ConnectedClient`). */
 import { count, createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
-import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
+import { LIST_QUERY, nextCursor, pageOfItems, WHOLE } from "../paging.ts";
 import type { AdminServices } from "../services.ts";
 
 const TOTALS = z.object({ requests: z.number(), bytesIn: z.number(), bytesOut: z.number() });
@@ -37,12 +37,9 @@ const LIST = createRoute({
   responses: { 200: json(z.object({ clients: list(CLIENT), nextCursor }), "The connections") },
 });
 
-/** All of them unless a limit is given. */
-const ALL = { limit: Infinity };
-
 export function clientRoutes({ clients }: AdminServices) {
   return newRoutes().openapi(LIST, (context) => {
-    const query = { ...ALL, ...context.req.valid("query") };
+    const query = { ...WHOLE, ...context.req.valid("query") };
     const page = pageOfItems(clients(), query, nameOf);
     return context.json({ clients: page.items, nextCursor: page.nextCursor }, 200);
   });

@@ -10,6 +10,7 @@ import {
 } from "../../core/acl.ts";
 import type { AdminEnv } from "../app.ts";
 import { body, createRoute, json, list, newRoutes, z } from "../openapi.ts";
+import { LIST_QUERY, nextCursor, pageOfItems, WHOLE } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
 import { DRY_RUN } from "./topics.ts";
@@ -45,6 +46,7 @@ const ACL_FILTER = z.strictObject({
   permission: permission.optional(),
 });
 const ACLS = z.object({ acls: list(ACL) });
+const ACL_PAGE = ACLS.extend({ nextCursor });
 const QUOTA = z.object({
   entity: z.record(z.string(), z.string().nullable()),
   quotas: z.record(z.string(), z.number()),
@@ -62,8 +64,8 @@ const LIST_ACLS = createRoute({
   operationId: "listAcls",
   tags,
   summary: "The ACLs that a filter selects",
-  request: { query: ACL_FILTER },
-  responses: { 200: json(ACLS, "The ACLs") },
+  request: { query: ACL_FILTER.extend(LIST_QUERY.shape) },
+  responses: { 200: json(ACL_PAGE, "The ACLs") },
 });
 const CREATE_ACL = createRoute({
   method: "post",
@@ -88,8 +90,9 @@ const LIST_QUOTAS = createRoute({
   path: "/v1/quotas",
   operationId: "listQuotas",
   tags,
-  summary: "All quotas of clients",
-  responses: { 200: json(z.object({ quotas: list(QUOTA) }), "The quotas") },
+  summary: "The quotas of clients",
+  request: { query: LIST_QUERY },
+  responses: { 200: json(z.object({ quotas: list(QUOTA), nextCursor }), "The quotas") },
 });
 const CHANGE_QUOTAS = createRoute({
   method: "patch",
@@ -117,7 +120,10 @@ export function securityRoutes(services: AdminServices) {
     services.client(context.var.principal, context.env.peer).admin;
   return aclRoutes(adminOf)
     .openapi(LIST_QUOTAS, async (context) => {
-      return context.json({ quotas: await adminOf(context).quotas.describe({}) }, 200);
+      const quotas = await adminOf(context).quotas.describe({});
+      const query = { ...WHOLE, ...context.req.valid("query") };
+      const page = pageOfItems(quotas, query, ({ entity }) => JSON.stringify(entity));
+      return context.json({ quotas: page.items, nextCursor: page.nextCursor }, 200);
     })
     .openapi(CHANGE_QUOTAS, async (context) => {
       const { entity, quotas } = context.req.valid("json");
@@ -135,8 +141,10 @@ function aclRoutes(
 ) {
   return newRoutes()
     .openapi(LIST_ACLS, async (context) => {
-      const acls = await adminOf(context).acls.describe(filterOf(context.req.valid("query")));
-      return context.json({ acls }, 200);
+      const query = context.req.valid("query");
+      const acls = await adminOf(context).acls.describe(filterOf(query));
+      const page = pageOfItems(acls, { ...WHOLE, ...query }, (acl) => JSON.stringify(acl));
+      return context.json({ acls: page.items, nextCursor: page.nextCursor }, 200);
     })
     .openapi(CREATE_ACL, async (context) => {
       const entry = context.req.valid("json");

@@ -15,7 +15,7 @@ import {
   wholeNumber,
   z,
 } from "../openapi.ts";
-import { LIST_QUERY, nextCursor, pageOf } from "../paging.ts";
+import { LIST_QUERY, nextCursor, pageOf, pageOfItems, WHOLE } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
 import { topicItem, topicNames } from "../topic-views.ts";
@@ -131,7 +131,10 @@ const PRODUCERS = createRoute({
   operationId: "listProducers",
   tags,
   summary: "Idempotent and transactional producers that have written to a partition of late",
-  request: { params: TOPIC_PARAM.extend({ partition: wholeNumber(0, 0x7fff_ffff) }) },
+  request: {
+    params: TOPIC_PARAM.extend({ partition: wholeNumber(0, 0x7fff_ffff) }),
+    query: LIST_QUERY,
+  },
   responses: {
     200: json(
       z.object({
@@ -143,6 +146,7 @@ const PRODUCERS = createRoute({
           coordinatorEpoch: z.int(),
           txnStartOffset: z.int().nullable().describe("of its open transaction"),
         })),
+        nextCursor,
       }),
       "The producers",
     ),
@@ -164,7 +168,13 @@ export function topicRoutes(services: AdminServices) {
       const admin = adminOf(context);
       await requirePartition(admin, topic, partition);
       const found = await admin.transactions.producers([{ topic, partitions: [partition] }]);
-      return context.json({ producers: found.map(producerView) }, 200);
+      const query = { ...WHOLE, ...context.req.valid("query") };
+      const page = pageOfItems(
+        found.map(producerView),
+        query,
+        ({ producerId }) => String(producerId).padStart(16, "0"),
+      );
+      return context.json({ producers: page.items, nextCursor: page.nextCursor }, 200);
     });
 }
 

@@ -1,8 +1,18 @@
 /** `/v1/transactions`: transactional ids and what they have open. */
 import type { Context } from "hono";
+import { TRANSACTION_STATES } from "../../broker/coordinator/transaction/transaction-records.ts";
 import type { Admin } from "../../client/admin.ts";
 import type { AdminEnv } from "../app.ts";
-import { createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
+import {
+  commaList,
+  createRoute,
+  json,
+  list,
+  newRoutes,
+  timeMs,
+  wholeNumber,
+  z,
+} from "../openapi.ts";
 import { LIST_QUERY, nextCursor, pageOfItems } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
@@ -28,6 +38,19 @@ const DESCRIPTION = z.object({
 }).openapi("TransactionDescription");
 /** States with a transaction that has begun. */
 const RUNNING: readonly string[] = ["Ongoing", "PrepareCommit", "PrepareAbort"];
+const FILTERS = LIST_QUERY.extend({
+  state: commaList(z.enum(TRANSACTION_STATES), {
+    type: "string",
+    enum: [...TRANSACTION_STATES],
+  }).optional()
+    .describe("only those in one of these"),
+  producerId: commaList(wholeNumber(0, Number.MAX_SAFE_INTEGER), { type: "integer" }).optional()
+    .describe("only those of one of these producers"),
+  longerMs: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional()
+    .describe("only those whose last transaction began longer ago, as KIP-994 has it"),
+  pattern: z.string().min(1).max(250).optional()
+    .describe("only those whose whole id matches this, in RE2's syntax"),
+});
 const ID = z.object({ id: z.string().min(1).max(500) });
 
 const tags = ["transactions"];
@@ -37,7 +60,7 @@ const LIST = createRoute({
   operationId: "listTransactions",
   tags,
   summary: "The transactional ids",
-  request: { query: LIST_QUERY },
+  request: { query: FILTERS },
   responses: {
     200: json(z.object({ transactions: list(TRANSACTION), nextCursor }), "A page of them"),
   },
@@ -70,12 +93,17 @@ export function transactionRoutes(services: AdminServices) {
   };
   return newRoutes()
     .openapi(LIST, async (context) => {
-      const listed = (await adminOf(context).transactions.list()).map((each) => ({
-        ...each,
-        producerId: Number(each.producerId),
-      }));
-      const page = pageOfItems(listed, context.req.valid("query"), (each) => each.transactionalId);
-      const transactions = await withTimes(adminOf(context), page.items);
+      const { state, producerId, longerMs, pattern, ...query } = context.req.valid("query");
+      const admin = adminOf(context);
+      const found = await admin.transactions.list({
+        ...(state !== undefined && { states: state }),
+        ...(producerId !== undefined && { producerIds: producerId.map(BigInt) }),
+        ...(longerMs !== undefined && { longerThanMs: longerMs }),
+        ...(pattern !== undefined && { idPattern: pattern }),
+      });
+      const listed = found.map((each) => ({ ...each, producerId: Number(each.producerId) }));
+      const page = pageOfItems(listed, query, (each) => each.transactionalId);
+      const transactions = await withTimes(admin, page.items);
       return context.json({ transactions, nextCursor: page.nextCursor }, 200);
     })
     .openapi(DESCRIBE, async (context) => {

@@ -3,6 +3,7 @@ import type { Broker } from "../../broker/broker.ts";
 import { Errors } from "../../core/errors.ts";
 import type { TrashedRecords, TrashedTopic } from "../../broker/topic-trash.ts";
 import { body, count, createRoute, json, list, newRoutes, timeMs, z } from "../openapi.ts";
+import { LIST_QUERY, nextCursor, pageOfItems, WHOLE } from "../paging.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
 
@@ -51,7 +52,8 @@ const LIST = createRoute({
   operationId: "listTrash",
   tags,
   summary: "Deleted topics and purged records that can come back, the latest first",
-  responses: { 200: json(z.object({ topics: list(TRASHED) }), "All of them") },
+  request: { query: LIST_QUERY },
+  responses: { 200: json(z.object({ topics: list(TRASHED), nextCursor }), "What is there") },
 });
 const RESTORE = createRoute({
   method: "post",
@@ -94,8 +96,9 @@ export function trashRoutes({ broker }: AdminServices) {
       const topics = [
         ...broker.trash.list().map(viewOf),
         ...broker.trash.purged().map(purgeViewOf),
-      ].sort((a, b) => b.deletedMs - a.deletedMs);
-      return context.json({ topics }, 200);
+      ];
+      const page = pageOfItems(topics, { ...WHOLE, ...context.req.valid("query") }, latestFirst);
+      return context.json({ topics: page.items, nextCursor: page.nextCursor }, 200);
     })
     .openapi(RESTORE, async (context) => {
       const { id } = context.req.valid("param");
@@ -110,6 +113,12 @@ export function trashRoutes({ broker }: AdminServices) {
       if (removed === 0) throw notInTrash(id);
       return context.json({ removed }, 200);
     });
+}
+
+/** Names in whose order the latest comes first, with what one looks for. */
+function latestFirst({ deletedMs, topic, id }: z.output<typeof TRASHED>): string {
+  const before = String(Number.MAX_SAFE_INTEGER - deletedMs).padStart(16, "0");
+  return `${before} ${topic} ${id}`;
 }
 
 async function purge(

@@ -34,7 +34,7 @@ export async function readGroupLags(
   groups: readonly LaggingGroup[],
 ): Promise<ReadonlyMap<string, readonly GroupPlace[]>> {
   const positions = positionsHere(services, user, groups);
-  const { admin } = services.client(user.principal);
+  const { admin } = services.client(user.principal, user.peer);
   const elsewhere = groups.filter(({ groupId }) => !positions.has(groupId));
   for (let from = 0; from < elsewhere.length; from += GROUPS_AT_ONCE) {
     await Promise.all(

@@ -137,8 +137,6 @@ const FORGET = createRoute({
 });
 
 export function groupRoutes(services: AdminServices) {
-  const adminOf = (context: Context<AdminEnv>) =>
-    services.client(context.var.principal, context.env.peer).admin;
   return newRoutes()
     .openapi(LIST, async (context) => {
       return context.json(await listGroups(services, context, context.req.valid("query")), 200);
@@ -152,19 +150,19 @@ export function groupRoutes(services: AdminServices) {
       const { dryRun } = context.req.valid("query");
       const { to, shift, topics } = context.req.valid("json");
       const destination = destinationOf(to, shift, services.broker.io.clock.wallMs());
-      const admin = adminOf(context);
+      const admin = adminOf(services, context);
       const partitions = await seek(admin, group, destination, topics ?? null, !dryRun);
       return context.json({ group, executed: !dryRun, partitions }, 200);
     })
     .openapi(DELETE, async (context) => {
       const { group } = context.req.valid("param");
-      const [result] = await adminOf(context).groups.delete([group]);
+      const [result] = await adminOf(services, context).groups.delete([group]);
       if (result !== undefined && result.error !== null) throw result.error;
       return context.json({ deleted: group }, 200);
     })
     .openapi(FORGET, async (context) => {
       const { group, topic } = context.req.valid("param");
-      await forget(adminOf(context), group, topic);
+      await forget(adminOf(services, context), group, topic);
       return context.json({ forgotten: topic }, 200);
     });
 }
@@ -174,7 +172,7 @@ async function listGroups(
   context: Context<AdminEnv>,
   { lag: withLag, ...query }: z.infer<typeof GROUPS_QUERY>,
 ) {
-  const listed = await services.client(context.var.principal).admin.groups.list();
+  const listed = await adminOf(services, context).groups.list();
   const page = pageOfItems(listed, query, ({ groupId }) => groupId);
   const places = withLag
     ? await readGroupLags(services, userOf(context), page.items)
@@ -187,12 +185,16 @@ async function listGroups(
   return { groups, nextCursor: page.nextCursor };
 }
 
+function adminOf(services: AdminServices, context: Context<AdminEnv>): Admin {
+  return services.client(context.var.principal, context.env.peer).admin;
+}
+
 function userOf({ var: { principal }, env: { peer } }: Context<AdminEnv>) {
   return { principal, peer };
 }
 
 async function describeGroup(services: AdminServices, context: Context<AdminEnv>, name: string) {
-  const described = await services.client(context.var.principal).admin.groups.describe(name);
+  const described = await adminOf(services, context).groups.describe(name);
   const { groupId: group, ...rest } = described;
   const lags = await readGroupLags(services, userOf(context), [described]);
   const places = lags.get(group) ?? [];

@@ -44,7 +44,7 @@ export type CommonConfig = ConfigOf<typeof CONNECTOR_FIELDS>;
 export const SOURCE_FIELDS = {
   "exactly.once.support": choice("requested", "required").default("requested")
     .doc("`required`: refuse to begin unless records come exactly once (KIP-618)."),
-  "transaction.boundary": choice("poll", "interval", "connector").default("poll")
+  "transaction.boundary": choice("poll", "interval").default("poll")
     .doc("A transaction is a batch of the source, or what comes in an interval."),
   "transaction.boundary.interval.ms": long({ min: 1 }).optional()
     .doc("Length of such an interval; not given: `offset.flush.interval.ms`."),

@@ -27,6 +27,12 @@ export interface ConnectRecord {
 /** What a source remembers, and where: an object of strings, numbers, booleans and nulls. */
 export type SourceMap = Readonly<Record<string, string | number | boolean | null>>;
 
+/** Whether it is what a source may remember. */
+export function isSourceMap(value: unknown): value is SourceMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((part) => part === null || typeof part !== "object");
+}
+
 /** A record that a source has read. */
 export interface SourceRecord extends ConnectRecord {
   /** What it was read of: a file, a table, a stream. Null: this source remembers nothing. */

@@ -5,12 +5,14 @@
  */
 import type { Disk } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { isSourceMap } from "../data/record.ts";
 import type { SourceMap } from "../data/record.ts";
 import type { OffsetStore, StoredOffset } from "./offset-store.ts";
 import { OffsetTable } from "./offset-table.ts";
 
 /** See the head of the file. */
 export class FileOffsetStore implements OffsetStore {
+  readonly transactional = null;
   readonly #table = new OffsetTable();
   /** Writes one after the other. */
   #writing: Promise<void> = Promise.resolve();
@@ -85,10 +87,4 @@ function parseOffsets(path: string, text: string): [string, StoredOffset[]][] {
 function isStoredOffset(value: unknown): value is StoredOffset {
   return typeof value === "object" && value !== null && "partition" in value && "offset" in value &&
     isSourceMap(value.partition) && isSourceMap(value.offset);
-}
-
-/** Whether it is what a source may remember. */
-export function isSourceMap(value: unknown): value is SourceMap {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((part) => part === null || typeof part !== "object");
 }

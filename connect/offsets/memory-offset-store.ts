@@ -5,6 +5,7 @@ import { OffsetTable } from "./offset-table.ts";
 
 /** See the head of the file. */
 export class MemoryOffsetStore implements OffsetStore {
+  readonly transactional = null;
   readonly #table = new OffsetTable();
 
   get(connector: string, partitions: readonly SourceMap[]): Promise<(SourceMap | null)[]> {

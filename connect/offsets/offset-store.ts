@@ -15,7 +15,18 @@ export interface OffsetStore {
   list(connector: string): Promise<StoredOffset[]>;
   /** Resolves when all of them are safe. */
   set(connector: string, offsets: readonly StoredOffset[]): Promise<void>;
+  /** Where a producer can write offsets in the transaction of their records; null: not here. */
+  readonly transactional: TransactionalOffsets | null;
   close(): Promise<void>;
+}
+
+/** Offsets as records of a topic. */
+export interface TransactionalOffsets {
+  readonly topic: string;
+  entries(
+    connector: string,
+    offsets: readonly StoredOffset[],
+  ): { readonly key: Uint8Array; readonly value: Uint8Array | null }[];
 }
 
 /** The same text for equal partitions, whatever the order of their keys. */

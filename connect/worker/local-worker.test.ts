@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Consumer } from "../../client/consumer.ts";
 import { defineSink, defineSource, RetriableError } from "../connector.ts";
 import type { SinkPosition, SourcePosition } from "../connector.ts";
 import { int, string } from "../config/fields.ts";
@@ -116,6 +117,77 @@ test("it is left out where that is wanted, with a dead letter", () => {
     await scene.until(() => scene.said.includes("counts-0 finished"));
     expect(await scene.values("numbers")).toEqual(upTo(100).filter((value) => value !== "42"));
     expect(await scene.values("dead")).toEqual(['"poison"']);
+  });
+});
+
+test("an offset topic has Connect's records, and is read by the next worker", () => {
+  const scene = new WorkerScene({ numbers: 1 }, [counter()], "topic");
+  scene.run(async () => {
+    scene.start(COUNTS);
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    const keys: string[] = [];
+    const consumer = new Consumer(scene.world.clientIo(), { brokers: scene.world.brokers });
+    await consumer.assign(
+      [0, 1, 2, 3, 4].map((partition) => ({ topic: "connect-offsets", partition, offset: 0n })),
+    );
+    const chunk = await consumer.nextChunk();
+    for (const { key, value } of chunk?.records() ?? []) {
+      const text = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes ?? undefined);
+      keys.push(`${text(key)} ${text(value)}`);
+    }
+    await consumer.close();
+    expect(keys.at(-1)).toBe('["counts",{"counter":"only"}] {"n":100}');
+  });
+});
+
+const EXACTLY = { ...COUNTS, "exactly.once.support": "required", to: "2000" };
+
+test("exactly once: a task that is cut off and another that takes its place write all of it, once", () => {
+  const definition = { ...counter(), delivery: "exactly-once" as const };
+  const scene = new WorkerScene({ numbers: 1 }, [definition], "topic");
+  const io = scene.world.clientIo();
+  const first = scene.newWorker(io);
+  const id = { connector: "counts", task: 0 };
+  const spec = { id, connectorConfig: EXACTLY, taskConfig: EXACTLY };
+  scene.run(async () => {
+    first.startTask(spec, "STARTED");
+    await scene.until(() => (first.figures(id)["transaction-total"] ?? 0) > 20);
+    io.network.isolate();
+    scene.worker.startTask(spec, "STARTED");
+    await scene.until(() => (scene.worker.figures(id)["transaction-total"] ?? 0) > 20);
+    // It is back in the middle of a transaction, and must not get to commit it.
+    io.network.heal();
+    await scene.until(() =>
+      scene.said.includes("counts-0 finished") && scene.said.includes("counts-0 FAILED")
+    );
+    expect(scene.traces[0]).toMatch(/PRODUCER_FENCED|INVALID_PRODUCER_EPOCH/);
+    expect(await scene.values("numbers")).toEqual(upTo(2000));
+  });
+});
+
+test("exactly once in intervals: many batches are one transaction", () => {
+  const definition = { ...counter(), delivery: "exactly-once" as const };
+  const scene = new WorkerScene({ numbers: 1 }, [definition], "topic");
+  scene.run(async () => {
+    const config = {
+      ...EXACTLY,
+      "transaction.boundary": "interval",
+      "transaction.boundary.interval.ms": "100",
+    };
+    scene.start(config);
+    await scene.until(() => scene.said.includes("counts-0 finished"));
+    expect(scene.worker.figures({ connector: "counts", task: 0 })["transaction-total"])
+      .toBeLessThan(100);
+    expect(await scene.values("numbers")).toEqual(upTo(2000));
+  });
+});
+
+test("exactly once is refused where it cannot be had", () => {
+  const scene = new WorkerScene({ numbers: 1 }, [counter()]);
+  scene.run(async () => {
+    scene.start(EXACTLY);
+    await scene.until(() => scene.said.includes("counts-0 FAILED"));
+    expect(scene.traces[0]).toContain("counter may read records twice");
   });
 });
 

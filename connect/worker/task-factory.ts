@@ -7,6 +7,7 @@ import { SINK_FIELDS } from "../config/connector-fields.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { RawConfig } from "../config/parse.ts";
 import { AtLeastOnceDelivery } from "../runtime/at-least-once-delivery.ts";
+import { ExactlyOnceDelivery } from "../runtime/exactly-once-delivery.ts";
 import { consumerOverrides, producerOverrides } from "../runtime/client-overrides.ts";
 import { DeadLetters } from "../runtime/dead-letters.ts";
 import { ErrorPolicy } from "../runtime/error-policy.ts";
@@ -18,6 +19,7 @@ import type { SourceDelivery } from "../runtime/source-delivery.ts";
 import { SourceTask } from "../runtime/source-task.ts";
 import type { TaskWorld } from "../runtime/task-world.ts";
 import { TopicCreation, topicGroups } from "../runtime/topic-creation.ts";
+import type { TaskId } from "./status.ts";
 
 /** Hears of every topic that the task uses, once. */
 export type OnTopic = (topic: string) => void;
@@ -131,26 +133,51 @@ async function makeSource(
     ...producerOverrides(raw),
     clientId: clientIdOf(prepared, "producer"),
   };
-  if (prepared.exactlyOnce) {
+  const { transactional } = world.offsets;
+  if (prepared.exactlyOnce && transactional === null) {
     const message = '"exactly.once.support" cannot be required here: this worker keeps offsets ' +
       "outside of the cluster";
     throw new ConfigError([{ field: "exactly.once.support", message }]);
   }
   const openDelivery: SourceTask["openDelivery"] = (onCommitted, onLost): SourceDelivery => {
-    const producer = new Producer(world.io, options);
+    const isTransactional = prepared.exactlyOnce && transactional !== null;
+    const producer = new Producer(
+      world.io,
+      isTransactional ? { ...options, transactionalId: transactionalIdOf(world, id) } : options,
+    );
     mine.add(() => producer.close());
-    return new AtLeastOnceDelivery({
+    const shared = {
       connector: id.connector,
       clock: world.io.clock,
       producer,
       sender: new RecordSender(prepared.pipeline, producer, topics, policy),
-      offsets: world.offsets,
-      flushIntervalMs: world.settings.offsetFlushIntervalMs,
       onCommitted,
       onLost,
-    });
+    };
+    return isTransactional
+      ? new ExactlyOnceDelivery({
+        ...shared,
+        offsets: transactional,
+        intervalMs: transactionIntervalMs(world, prepared),
+      })
+      : new AtLeastOnceDelivery({
+        ...shared,
+        offsets: world.offsets,
+        flushIntervalMs: world.settings.offsetFlushIntervalMs,
+      });
   };
   return new SourceTask(world, prepared, openDelivery);
+}
+
+/** By the names that Connect has for them, so that its fencing and ours know the same producers. */
+function transactionalIdOf({ settings }: TaskWorld, { connector, task }: TaskId): string {
+  return `${settings.groupId}-${connector}-${task}`;
+}
+
+/** 0: each batch of the source is a transaction. */
+function transactionIntervalMs({ settings }: TaskWorld, { source }: PreparedSource): number {
+  if (source["transaction.boundary"] === "poll") return 0;
+  return source["transaction.boundary.interval.ms"] ?? settings.offsetFlushIntervalMs;
 }
 
 async function makeSink(

@@ -1,10 +1,14 @@
 /** A worker beside a whole broker, on virtual time. */
 import { Consumer } from "../../client/consumer.ts";
+import type { ClientIo } from "../../client/options.ts";
 import { sleep } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { ClientWorld } from "../../tests/sim/client-world.ts";
 import type { ConnectorDefinition } from "../connector.ts";
+import { TopicLog } from "../log/topic-log.ts";
 import { MemoryOffsetStore } from "../offsets/memory-offset-store.ts";
+import type { OffsetStore } from "../offsets/offset-store.ts";
+import { TopicOffsetStore } from "../offsets/topic-offset-store.ts";
 import { Plugins } from "../plugins/plugins.ts";
 import { DataError } from "../converters/converter.ts";
 import type { Converter } from "../converters/converter.ts";
@@ -43,7 +47,7 @@ const pipeline: Pipeline = {
 /** See the head of the file. */
 export class WorkerScene {
   readonly world: ClientWorld;
-  readonly offsets = new MemoryOffsetStore();
+  readonly offsets: OffsetStore;
   /** `name RUNNING` of connectors, `name-0 RUNNING` of tasks, in their order. */
   readonly said: string[] = [];
   readonly traces: string[] = [];
@@ -54,13 +58,33 @@ export class WorkerScene {
   constructor(
     topics: Readonly<Record<string, number>>,
     definitions: readonly ConnectorDefinition[],
+    storage: "memory" | "topic" = "memory",
   ) {
     this.world = new ClientWorld(1, topics);
     this.#definitions = definitions;
+    this.offsets = storage === "memory" ? new MemoryOffsetStore() : this.topicOffsets();
     this.worker = this.newWorker();
   }
 
-  newWorker(env: Readonly<Record<string, string>> = {}): LocalWorker {
+  topicOffsets(io: ClientIo = this.world.clientIo()): OffsetStore {
+    const log = new TopicLog(io, {
+      client: { brokers: this.world.brokers },
+      topic: "connect-offsets",
+      purpose: "offset",
+      partitions: 5,
+      replicationFactor: -1,
+      isCommittedOnly: true,
+      logger: silentLogger,
+    });
+    const store = new TopicOffsetStore(log, "connect-offsets", silentLogger);
+    this.world.clock.run(store.start());
+    return store;
+  }
+
+  newWorker(
+    io: ClientIo = this.world.clientIo(),
+    offsets: OffsetStore = this.offsets,
+  ): LocalWorker {
     const plugins = new Plugins(this.#definitions.map((definition) => ({
       name: definition.name,
       kind: definition.kind,
@@ -69,16 +93,16 @@ export class WorkerScene {
     })));
     return new LocalWorker({
       world: {
-        io: this.world.clientIo(),
+        io,
         client: { brokers: this.world.brokers },
         codecs: {},
-        offsets: this.offsets,
+        offsets,
         log: silentLogger,
         settings: { groupId: "workers", offsetFlushIntervalMs: 1000, taskShutdownTimeoutMs: 5000 },
       },
       plugins,
       secrets: {
-        env: (name) => env[name],
+        env: () => undefined,
         readFile: (path) => {
           throw new Error(`${path} is not there`);
         },

@@ -19,4 +19,9 @@ export const BUILT_IN: readonly BuiltIn[] = [
     kind: "sink",
     load: async () => (await import("./file-sink/file-sink.ts")).default,
   },
+  {
+    name: "file-source",
+    kind: "source",
+    load: async () => (await import("./file-source/file-source.ts")).default,
+  },
 ];

@@ -1,8 +1,13 @@
 /** Formats of files, and what connectors that read and write files have in common. */
+export { openBytes, streamed, transcoded } from "./byte-source.ts";
+export type { ByteSource } from "./byte-source.ts";
 export { COMPRESSION_SUFFIXES, compressPiece } from "./compress.ts";
 export type { FileCompression } from "./compress.ts";
 export { FormatError } from "./format-error.ts";
 export { jsonText } from "./json-text.ts";
+export { LineParser, LineReader, lineSchema, parseJson } from "./line-reader.ts";
+export type { Line, LineSettings } from "./line-reader.ts";
+export { parquetRows } from "./parquet-reader.ts";
 export { PATH_PLACEHOLDERS, pathTemplate, safePart } from "./path-template.ts";
 export { retriable, RollingFiles } from "./rolling.ts";
 export type { RollingTarget, StagedFile, TopicPartition } from "./rolling.ts";

@@ -57,7 +57,7 @@ function sample(workload: Workload, perSecond: number, cpu: number, p99Ms: numbe
 
 /** Makes the topic with our own command, which works with both brokers and starts at once. */
 export async function createTopic(
-  target: Target,
+  target: Pick<Target, "bootstrap">,
   topic: string,
   partitions: number,
   replicas: number | null = null,
@@ -68,7 +68,7 @@ export async function createTopic(
 }
 
 /** Deletes the topic. */
-export async function deleteTopic(target: Target, topic: string) {
+export async function deleteTopic(target: Pick<Target, "bootstrap">, topic: string) {
   await runOk([KSTREAM, "topic", "delete", topic, "-b", target.bootstrap]);
 }
 

@@ -4,6 +4,7 @@
  * regions of files are read when their turn comes.
  */
 import { assert } from "../assert.ts";
+import { allocateUncleared } from "../buffer-pool.ts";
 import { type Chunk, DiskError, type FileRegion, type HostPort } from "../io.ts";
 import type { Socket, SocketHandlers } from "../io.ts";
 
@@ -105,7 +106,7 @@ export class PipeEnd implements Socket {
 
   /** What goes in one turn, as a copy: both sides may hold on to their bytes. Null: it is closed. */
   #take(): Uint8Array | null {
-    const bytes = new Uint8Array(Math.min(this.pendingBytes, TURN_BYTES));
+    const bytes = allocateUncleared(Math.min(this.pendingBytes, TURN_BYTES));
     let filled = 0;
     while (filled < bytes.length) {
       const [head] = this.#queue;

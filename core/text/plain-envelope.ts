@@ -7,13 +7,15 @@
  * whole numbers of up to 15 digits; no headers.
  */
 import { copyBytes } from "../copy-bytes.ts";
-import { endOfRun } from "./string-run.ts";
+import { endOfRun, ENDS_RUN } from "./string-run.ts";
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [34, 92, 44, 58];
 const [OPEN, CLOSE, OPEN_LIST, CLOSE_LIST] = [123, 125, 91, 93];
 const [ZERO, NINE, MINUS, SPACE, TAB, CARRIAGE_RETURN] = [48, 57, 45, 32, 9, 13];
 /** Lines beyond this are left out: the copy of what has escapes stays small. */
 const LINE_BYTES_MAX = 1024 * 1024;
+/** Runs between escapes are short as a rule: beyond this the end is looked for. */
+const SHORT_RUN_BYTES = 16;
 /** More digits may be more than a number holds exactly. */
 const DIGITS_MAX = 15;
 
@@ -163,21 +165,28 @@ export class PlainEnvelope {
     let to = this.#copied;
     this.#start = to;
     this.#isCopied = true;
-    let at = start;
-    let stop = runEnd;
-    while (stop < end) {
-      copyBytes(copy, to, bytes, at, stop);
-      to += stop - at;
-      const byte = bytes[stop]!;
-      if (byte === QUOTE) {
+    copyBytes(copy, to, bytes, start, runEnd);
+    to += runEnd - start;
+    let at = runEnd;
+    let run = 0;
+    while (at < end) {
+      const byte = bytes[at++]!;
+      if (ENDS_RUN[byte] === 0) {
+        copy[to++] = byte;
+        if (++run < SHORT_RUN_BYTES) continue;
+        const stop = endOfRun(this.#view, bytes, at, end);
+        copyBytes(copy, to, bytes, at, stop);
+        to += stop - at;
+        at = stop;
+      } else if (byte === QUOTE) {
         this.#end = this.#copied = to;
-        return stop + 1;
+        return at;
+      } else {
+        const plain = byte === BACKSLASH && at < end ? UNESCAPED[bytes[at++]!]! : 0;
+        if (plain === 0) return -1;
+        copy[to++] = plain;
+        run = 0;
       }
-      const plain = byte === BACKSLASH && stop + 1 < end ? UNESCAPED[bytes[stop + 1]!]! : 0;
-      if (plain === 0) return -1;
-      copy[to++] = plain;
-      at = stop + 2;
-      stop = endOfRun(this.#view, bytes, at, end);
     }
     return -1;
   }

@@ -34,6 +34,27 @@ export function parseConfig<F extends Fields>(fields: F, raw: RawConfig): Config
   return config as ConfigOf<F>;
 }
 
+/** The fields as they are called in a config of which theirs is a part: `transforms.id.field`. */
+export function withPrefix(fields: Fields, prefix: string): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [`${prefix}${name}`, field]),
+  );
+}
+
+/** Parses the part of a config that is behind a prefix. Throws `ConfigError` with full names. */
+export function parsePart<F extends Fields>(
+  fields: F,
+  raw: RawConfig,
+  prefix: string,
+): ConfigOf<F> {
+  const parsed: Readonly<Record<string, unknown>> = parseConfig(withPrefix(fields, prefix), raw);
+  const config = Object.fromEntries(
+    Object.keys(fields).map((name) => [name, parsed[`${prefix}${name}`]]),
+  );
+  // As in `parseConfig`.
+  return config as ConfigOf<F>;
+}
+
 /** One field of a config: its value, or why it has none. */
 export function parseField(
   name: string,

@@ -1,16 +1,9 @@
 /** How values become bytes of records and back (Connect's `Converter` and `HeaderConverter`). */
-import type { Schema } from "../data/schema.ts";
+import type { Schema, SchemaAndValue } from "../data/schema.ts";
 import type { ConnectValue } from "../data/values.ts";
 
-export interface SchemaAndValue {
-  readonly schema: Schema | null;
-  readonly value: ConnectValue;
-}
-
-/** The bytes, or the value, are none that the converter knows. The message says which part and why. */
-export class DataError extends Error {
-  override readonly name: string = "DataError";
-}
+export { DataError } from "../data/data-error.ts";
+export type { SchemaAndValue } from "../data/schema.ts";
 
 /** Keys or values of one connector; made with its config once for keys and once for values. */
 export interface Converter {
@@ -29,6 +22,6 @@ export interface HeaderConverter {
     schema: Schema | null,
     value: ConnectValue,
   ): Uint8Array | null;
-  /** Throws `DataError`. */
+  /** Throws `DataError`. The bytes are a view that is used again: copy what stays. */
   fromBytes(topic: string, name: string, bytes: Uint8Array | null): SchemaAndValue;
 }

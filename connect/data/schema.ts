@@ -2,6 +2,7 @@
  * What connectors say of their data: Kafka Connect's schemas (`org.apache.kafka.connect.data.Schema`).
  * A schema is a plain, frozen value; two that say the same are equal by `sameSchema`.
  */
+import type { ConnectValue } from "./values.ts";
 
 /** The types of Connect by the names that its JSON has. */
 export type SchemaType =
@@ -26,7 +27,7 @@ interface SchemaBase {
   readonly doc: string | null;
   readonly parameters: Readonly<Record<string, string>> | null;
   /** What stands for null; undefined: nothing. */
-  readonly defaultValue: unknown;
+  readonly defaultValue: ConnectValue | undefined;
 }
 
 export interface PrimitiveSchema extends SchemaBase {
@@ -56,6 +57,12 @@ export type Schema = PrimitiveSchema | ArraySchema | MapSchema | StructSchema;
 export interface SchemaField {
   readonly name: string;
   readonly schema: Schema;
+}
+
+/** A value and what it is. */
+export interface SchemaAndValue {
+  readonly schema: Schema | null;
+  readonly value: ConnectValue;
 }
 
 /** What a schema may say besides its type. */
@@ -91,9 +98,24 @@ export function struct(
   const list = isList(fields)
     ? fields
     : Object.entries(fields).map(([name, schema]) => ({ name, schema }));
-  const twice = list.find(({ name }, i) => list.findIndex((other) => other.name === name) !== i);
-  if (twice !== undefined) throw new TypeError(`two fields are called "${twice.name}"`);
+  const names = new Set<string>();
+  for (const { name } of list) {
+    if (names.has(name)) throw new TypeError(`two fields are called "${name}"`);
+    names.add(name);
+  }
   return Object.freeze({ ...PLAIN, ...details, type: "struct", fields: Object.freeze([...list]) });
+}
+
+const fieldsByName = new WeakMap<StructSchema, ReadonlyMap<string, Schema>>();
+
+/** The schema of a field; undefined: there is none of that name. */
+export function fieldSchema(schema: StructSchema, name: string): Schema | undefined {
+  let byName = fieldsByName.get(schema);
+  if (byName === undefined) {
+    byName = new Map(schema.fields.map((field) => [field.name, field.schema]));
+    fieldsByName.set(schema, byName);
+  }
+  return byName.get(name);
 }
 
 function isList(
@@ -104,7 +126,9 @@ function isList(
 
 /** The same schema for values that may be null. */
 export function optional<S extends Schema>(schema: S): S {
-  return schema.optional ? schema : Object.freeze({ ...schema, optional: true });
+  if (schema.optional) return schema;
+  const copy: S = { ...schema, optional: true };
+  return Object.freeze(copy);
 }
 
 /** The names of Connect's logical types. */

@@ -79,3 +79,48 @@ export function isObject(value: ConnectValue | undefined): value is ConnectObjec
   return !(value instanceof Uint8Array || value instanceof Date || value instanceof Map ||
     value instanceof Decimal);
 }
+
+/** The field of an object; null where it has none: what objects inherit is no field of theirs. */
+export function fieldOf(object: ConnectObject, name: string): ConnectValue {
+  return Object.hasOwn(object, name) ? object[name] ?? null : null;
+}
+
+/** An object that is being made. */
+export type ObjectDraft = Record<string, ConnectValue>;
+
+/** Sets a field of an object that is being made; `__proto__` is a field like any other. */
+export function setField(object: ObjectDraft, name: string, value: ConnectValue): void {
+  if (name !== "__proto__") object[name] = value;
+  else Object.defineProperty(object, name, { value, ...OWN });
+}
+
+const OWN = { enumerable: true, configurable: true, writable: true };
+
+/** What a value is, for messages: "a string". */
+export function nameOfValue(value: ConnectValue | undefined): string {
+  switch (typeof value) {
+    case "boolean":
+    case "number":
+    case "string":
+      return `a ${typeof value}`;
+    case "bigint":
+      return "a whole number";
+    case "undefined":
+      return "null";
+    default:
+      if (value === null) return "null";
+      if (Array.isArray(value)) return "an array";
+      if (value instanceof Uint8Array) return "bytes";
+      if (value instanceof Date) return "a date";
+      if (value instanceof Decimal) return "a decimal number";
+      return value instanceof Map ? "a map" : "an object";
+  }
+}
+
+/** A whole number as values have it: `number` where that is exact, else `bigint`. */
+export function wholeNumber(value: bigint): number | bigint {
+  return value >= MIN_SAFE && value <= MAX_SAFE ? Number(value) : value;
+}
+
+const MIN_SAFE = BigInt(Number.MIN_SAFE_INTEGER);
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);

@@ -26,7 +26,10 @@ export {
   timestampSchema,
 } from "./data/schema.ts";
 export type { Schema, SchemaField } from "./data/schema.ts";
-export { Decimal, isObject } from "./data/values.ts";
+export { project } from "./data/project.ts";
+export { sameSchema, sameValue } from "./data/same-schema.ts";
+export { validate } from "./data/validate.ts";
+export { Decimal, fieldOf, isObject } from "./data/values.ts";
 export type { ConnectObject, ConnectValue } from "./data/values.ts";
 export type {
   ConnectHeader,

@@ -42,6 +42,9 @@ const ENTRIES = [
   "testing/index.ts",
   "cmd/serve/offload-worker.ts",
   "admin/ui/main.tsx",
+  // What records of connectors go through; no runtime stands yet.
+  "connect/converters/registry.ts",
+  "connect/transforms/chain.ts",
   "connect/index.ts",
   "connect/testing/index.ts",
   // Clusters, which no command starts yet.

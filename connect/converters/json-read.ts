@@ -154,11 +154,9 @@ function primitiveRead(schema: PrimitiveSchema): ReadThere {
     case "float64":
       return (json) => floatOf(schema, json);
     case "boolean":
+      return (json) => typeof json === "boolean" ? json : refuse(schema);
     case "string":
-      return (json) =>
-        typeof json === "boolean" || typeof json === "string"
-          ? typeof json === type ? json : refuse(schema)
-          : refuse(schema);
+      return (json) => typeof json === "string" ? json : refuse(schema);
     case "bytes":
       return (json) => typeof json === "string" ? guarded(() => base64(json)) : refuse(schema);
   }

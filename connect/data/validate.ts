@@ -37,6 +37,12 @@ function problemOf(schema: Schema, value: ConnectValue | undefined): Problem | n
     return { path: [], why: `null, but ${article(typeNameOf(schema))} is required` };
   }
   if (!isOfType(schema, value)) {
+    if (schema.type === "int64" && Number.isInteger(value)) {
+      return {
+        path: [],
+        why: `${String(value)} is beyond int64, or no exact number: use a bigint`,
+      };
+    }
     const named = typeof value === "number" || typeof value === "bigint"
       ? String(value)
       : nameOfValue(value);
@@ -132,8 +138,9 @@ function isOfPrimitive(schema: PrimitiveSchema, value: ConnectValue): boolean {
     case "float64":
       return typeof value === "number";
     case "boolean":
+      return typeof value === "boolean";
     case "string":
-      return typeof value === schema.type;
+      return typeof value === "string";
     case "bytes":
       return value instanceof Uint8Array;
   }

@@ -86,7 +86,7 @@ export function fieldOf(object: ConnectObject, name: string): ConnectValue {
 }
 
 /** An object that is being made. */
-export type ObjectDraft = Record<string, ConnectValue>;
+export type ObjectDraft = Record<string, ConnectValue | undefined>;
 
 /** Sets a field of an object that is being made; `__proto__` is a field like any other. */
 export function setField(object: ObjectDraft, name: string, value: ConnectValue): void {

@@ -12,6 +12,12 @@ export interface Regex {
   matches(text: string): boolean;
   /** All of the text and what its groups have matched ("": nothing); null: it does not match. */
   groups(text: string): readonly string[] | null;
+  /**
+   * The text with the first match of a part of it replaced: `$1` and `${name}` are what groups have
+   * matched, a backslash takes the meaning of what is behind it (Java's `Matcher.replaceFirst`).
+   * Null: the replacement names a group that there is not, or ends early.
+   */
+  replaceFirst(text: string, replacement: string): string | null;
 }
 
 /** The compiled expression, or what is wrong with it, in RE2's words. */
@@ -36,7 +42,15 @@ export function compileRegex(source: string): CompiledRegex {
       if (!matcher.matches()) return null;
       return Array.from({ length: matcher.groupCount() + 1 }, (_, at) => matcher.group(at) ?? "");
     };
-    return { ok: true, regex: { matches: (text) => compiled.matches(text), groups } };
+    const replaceFirst = (text: string, replacement: string) => {
+      try {
+        return compiled.matcher(text).replaceFirst(replacement, true);
+      } catch (error) {
+        if (error instanceof RE2JSException) return null;
+        throw error;
+      }
+    };
+    return { ok: true, regex: { matches: (text) => compiled.matches(text), groups, replaceFirst } };
   } catch (error) {
     if (error instanceof RE2JSSyntaxException) return { ok: false, why: error.getDescription() };
     if (error instanceof RE2JSException) return { ok: false, why: error.message };

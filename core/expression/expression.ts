@@ -23,7 +23,7 @@ export { DEFAULT_BUDGET } from "./budget.ts";
 export type { BudgetLimits } from "./budget.ts";
 export { ExpressionError } from "./expression-error.ts";
 export { RecordScope } from "./record-scope.ts";
-export type { RecordPlace, RecordSource } from "./record-scope.ts";
+export type { RecordPlace, RecordSource, RecordValues } from "./record-scope.ts";
 
 const encoder = new TextEncoder();
 

@@ -18,6 +18,17 @@ export interface RecordSource {
   headers(): readonly (readonly [name: string, value: Uint8Array | null])[];
 }
 
+/** A record whose parts are values already, as connectors have them. Each is asked for once. */
+export interface RecordValues {
+  /** −1 where it has none. */
+  readonly offset: number;
+  /** Milliseconds since 1970, or −1. */
+  readonly timestamp: number;
+  key(): unknown;
+  value(): unknown;
+  headers(): readonly (readonly [name: string, value: unknown])[];
+}
+
 /** The partition of a record; −1 where it has none yet. */
 export interface RecordPlace {
   readonly topic: string;
@@ -47,6 +58,8 @@ export class RecordScope {
   /** Variables of the arrows of the expression that runs. */
   readonly slots: unknown[] = [];
   #source: RecordSource = NO_RECORD;
+  /** In place of `#source`, where the parts are values already. */
+  #values: RecordValues | null = null;
   #place: RecordPlace = { topic: "", partition: -1 };
   #keyText: unknown = UNSEEN;
   #key: unknown = UNSEEN;
@@ -61,6 +74,18 @@ export class RecordScope {
   /** Goes to another record, whose bytes must stay until the next call. */
   set(source: RecordSource, place: RecordPlace): void {
     this.#source = source;
+    this.#values = null;
+    this.#forget(place);
+  }
+
+  /** Goes to a record of values: `keyText` and `valueText` are the JSON of what is no text. */
+  setValues(values: RecordValues, place: RecordPlace): void {
+    this.#source = NO_RECORD;
+    this.#values = values;
+    this.#forget(place);
+  }
+
+  #forget(place: RecordPlace): void {
     this.#place = place;
     this.#keyText = UNSEEN;
     this.#key = UNSEEN;
@@ -78,21 +103,24 @@ export class RecordScope {
   }
 
   get offset(): number {
-    return this.#source.offset;
+    return (this.#values ?? this.#source).offset;
   }
 
   get timestamp(): number {
-    return this.#source.timestamp;
+    return (this.#values ?? this.#source).timestamp;
   }
 
   /** The key as text; bytes if it is no UTF-8, null if there is none. */
   get keyText(): unknown {
-    if (this.#keyText === UNSEEN) this.#keyText = decode(this.#source.key());
+    if (this.#keyText === UNSEEN) {
+      this.#keyText = this.#values === null ? decode(this.#source.key()) : textOf(this.key);
+    }
     return this.#keyText;
   }
 
   /** As `keyText`, parsed if it is an object or array in JSON: a key 42 stays the text "42". */
   get key(): unknown {
+    if (this.#key === UNSEEN && this.#values !== null) this.#key = this.#values.key();
     if (this.#key === UNSEEN) {
       const text = this.keyText;
       this.#key = typeof text === "string" && /^\s*[[{]/.test(text) ? parseJson(text, text) : text;
@@ -102,12 +130,15 @@ export class RecordScope {
 
   /** The value as text; bytes if it is no UTF-8, null if it is null. */
   get valueText(): unknown {
-    if (this.#valueText === UNSEEN) this.#valueText = decode(this.#source.value());
+    if (this.#valueText === UNSEEN) {
+      this.#valueText = this.#values === null ? decode(this.#source.value()) : textOf(this.value);
+    }
     return this.#valueText;
   }
 
   /** As `valueText`, parsed if it is JSON of any kind. */
   get value(): unknown {
+    if (this.#value === UNSEEN && this.#values !== null) this.#value = this.#values.value();
     if (this.#value === UNSEEN) {
       const text = this.valueText;
       this.#value = typeof text === "string" && mayBeJson(text) ? parseJson(text, text) : text;
@@ -119,25 +150,41 @@ export class RecordScope {
   get headers(): PlainObject {
     if (this.#headers !== null) return this.#headers;
     const headers = emptyObject();
-    for (const [name, value] of this.#source.headers()) headers[name] = decode(value);
+    for (const [name, value] of this.headerList) headers[name] = value;
     return this.#headers = headers;
   }
 
   /** All headers in their order, as pairs of name and value. */
-  get headerList(): unknown[] {
+  get headerList(): (readonly [name: string, value: unknown])[] {
+    if (this.#values !== null) return [...this.#values.headers()];
     return this.#source.headers().map(([name, value]) => [name, decode(value)]);
   }
 
   /** The last value of that header, or undefined. */
   header(name: string): unknown {
+    if (this.#values !== null) return this.headersNamed(name).at(-1);
     return decode(this.#source.headers().findLast((header) => header[0] === name)?.[1]);
   }
 
   /** All values of that header in their order. */
   headersNamed(name: string): unknown[] {
+    if (this.#values !== null) {
+      return this.#values.headers().filter((header) => header[0] === name).map(([, value]) =>
+        value
+      );
+    }
     return this.#source.headers().filter((header) => header[0] === name)
       .map(([, value]) => decode(value));
   }
+}
+
+/** The text of a value: bytes stay bytes. */
+function textOf(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) {
+    return value === null || value instanceof Uint8Array ? value : String(value);
+  }
+  const plain = (_name: string, part: unknown) => typeof part === "bigint" ? String(part) : part;
+  return JSON.stringify(value, plain);
 }
 
 /** The text of bytes; a copy of them if they are no UTF-8. */

@@ -41,16 +41,28 @@ export function ProblemNote({ problem, onRetry }: {
   problem: Problem | null;
   onRetry?: () => void;
 }) {
+  const me = useMe();
   if (problem === null) return null;
+  const title = problem.status === 403 && me !== null
+    ? `${nameOf(me) ?? "You"} may not do this`
+    : problem.title;
   return (
     <div class="problem" role="alert">
       <p>
-        <strong>{sentence(problem.title)}</strong> {sentence(problem.detail)}
+        <strong>{sentence(title)}</strong> {sentence(inWords(problem.detail))}
       </p>
       {problem.status === 401
         ? <button type="button" onClick={() => location.reload()}>Log in again</button>
         : onRetry !== undefined && <button type="button" onClick={onRetry}>Try again</button>}
     </div>
+  );
+}
+
+/** Kafka's names of what is not allowed, in words. */
+function inWords(detail: string): string {
+  return detail.replaceAll(
+    /(TOPIC|GROUP|CLUSTER|TRANSACTIONAL_ID)_AUTHORIZATION_FAILED(?:, \1_AUTHORIZATION_FAILED)*/g,
+    (_all, type: string) => `no ACL of the ${type.toLowerCase().replace("_", " ")} allows it`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** The broker's counters, again and again. */
 import { useEffect, useState } from "preact/hooks";
 import { asProblem, type Problem } from "./api.ts";
+import { isFinal } from "./use-resource.ts";
 import { getMetrics, type Metrics } from "./metrics.ts";
 
 /** The latest samples. */
@@ -24,13 +25,15 @@ export function useMetrics(everyMs: number): Samples {
         setSamples((last) => ({ before: last.now, now, problem: null }));
       } catch (error) {
         if (abort.signal.aborted) return;
-        setSamples((last) => ({ ...last, problem: asProblem(error) }));
+        const problem = asProblem(error);
+        if (isFinal(problem)) clearInterval(timer);
+        setSamples((last) => ({ ...last, problem }));
       } finally {
         isUnderWay = false;
       }
     };
-    void sample();
     const timer = setInterval(() => void sample(), everyMs);
+    void sample();
     return () => {
       abort.abort();
       clearInterval(timer);

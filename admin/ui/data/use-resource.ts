@@ -12,10 +12,18 @@ export interface Resource<T> {
   reload(): void;
 }
 
+/** What asking again does not change: who one is, what one may, what there is. */
+const FINAL: readonly number[] = [401, 403, 404];
+
+/** Whether it is no use to ask again. */
+export function isFinal({ status }: Problem): boolean {
+  return FINAL.includes(status);
+}
+
 /**
  * Reads `url` (null: nothing), and again each `everyMs` while the page is looked at. One request is
- * under way at a time: a slow server is not asked faster than it answers. What is not there is not
- * asked for again.
+ * under way at a time: a slow server is not asked faster than it answers. What is not there, or not
+ * for this user, is not asked for again: a browser asks for the password at each 401.
  */
 export function useResource<P extends ApiPath>(
   url: Url<P> | null,
@@ -43,7 +51,7 @@ export function useResource<P extends ApiPath>(
       } catch (error) {
         if (abort.signal.aborted) return;
         const problem = asProblem(error);
-        isGone = problem.status === 404;
+        isGone = isFinal(problem);
         setState((before) => ({ url, data: before.url === url ? before.data : null, problem }));
       }
       if (everyMs > 0 && !isGone && !abort.signal.aborted) timer = setTimeout(next, everyMs);

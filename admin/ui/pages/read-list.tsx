@@ -96,7 +96,9 @@ export function ReadList({ topic, scope, onOpen }: {
       <p class="count" role="status">
         {isReading
           ? `Reading… ${plural(records.length, "record")}`
-          : `${plural(records.length, "record")}${next === null ? "" : ", and more below"}`}
+          : `${plural(records.length, "record")}${
+            next === null || problem !== null ? "" : ", and more below"
+          }`}
       </p>
       <ProblemNote problem={problem} onRetry={retry} />
       {isReading && records.length === 0 && <Loading />}

@@ -59,6 +59,13 @@ export function span(ms: number | null | undefined): string {
   return parts.filter(Boolean).join(" ");
 }
 
+/** A lag in seconds as a span; what has read all is `0 s` behind. */
+export function lagSpan(seconds: number | null | undefined): string {
+  return seconds === 0
+    ? "0 s"
+    : span(seconds === null || seconds === undefined ? null : seconds * 1000);
+}
+
 /** A time in the zone of who looks, to the millisecond: `2026-11-22 18:26:01.123`. */
 export function time(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || ms < 0) return "–";

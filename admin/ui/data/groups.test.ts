@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { groupSummaries } from "./groups.ts";
+import { groupTopics } from "./groups.ts";
 import { parseMetrics } from "./metrics.ts";
 
-test("a group's lag is that of all its topics, and as old as the oldest", () => {
+test("a group's lag in a topic has its age and its partitions, where they are known", () => {
   const metrics = parseMetrics(
     `kstream_group_lag_records{group="b",topic="x"} 5
 kstream_group_lag_records{group="a",topic="x"} 3
@@ -13,8 +13,9 @@ kstream_group_committed_partitions{group="a",topic="x"} 2
 `,
     0,
   );
-  expect(groupSummaries(metrics)).toMatchObject([
-    { group: "a", lag: 7, lagMs: 60_000, topics: [{ topic: "x", partitions: 2 }, { topic: "y" }] },
-    { group: "b", lag: 5, lagMs: null, topics: [{ topic: "x", partitions: null }] },
+  expect(groupTopics(metrics)).toEqual([
+    { group: "b", topic: "x", lag: 5, lagMs: null, partitions: null },
+    { group: "a", topic: "x", lag: 3, lagMs: 1500, partitions: 2 },
+    { group: "a", topic: "y", lag: 4, lagMs: 60_000, partitions: null },
   ]);
 });

@@ -12,14 +12,6 @@ export interface GroupTopic {
   readonly partitions: number | null;
 }
 
-/** A group over all its topics. */
-export interface GroupSummary {
-  readonly group: string;
-  readonly topics: readonly GroupTopic[];
-  readonly lag: number;
-  readonly lagMs: number | null;
-}
-
 const keyOf = ({ labels }: Series) => JSON.stringify([labels["group"], labels["topic"]]);
 
 /** All that this broker coordinates, as far as its counters have names for them. */
@@ -38,20 +30,4 @@ export function groupTopics({ byName }: Metrics): GroupTopic[] {
       partitions: partitions.get(keyOf(series)) ?? null,
     };
   });
-}
-
-/** The same by group. */
-export function groupSummaries(metrics: Metrics): GroupSummary[] {
-  const byGroup = Map.groupBy(groupTopics(metrics), ({ group }) => group);
-  return [...byGroup].map(([group, topics]) => ({ group, topics, ...totalOf(topics) }))
-    .sort((a, b) => a.group < b.group ? -1 : 1);
-}
-
-/** The sum of the records, and the oldest of all. */
-export function totalOf(topics: readonly GroupTopic[]): Pick<GroupSummary, "lag" | "lagMs"> {
-  const ages = topics.flatMap(({ lagMs }) => lagMs === null ? [] : [lagMs]);
-  return {
-    lag: topics.reduce((sum, { lag }) => sum + lag, 0),
-    lagMs: ages.length === 0 ? null : Math.max(...ages),
-  };
 }

@@ -42,11 +42,13 @@ export function BrokersPage() {
   const { data, problem, reload } = useResource(at("/v1/cluster"), EVERY_MS);
   return (
     <>
-      <h1>Brokers</h1>
+      <div class="row">
+        <h1>Brokers</h1>
+        <a class="button end" href={href(path(["brokers", DEFAULT]))}>Configs of all</a>
+      </div>
       {data !== null && (
         <p class="crumbs">
-          Cluster <span class="mono">{data.clusterId}</span>, kstream {data.version} ·{" "}
-          <a href={href(path(["brokers", DEFAULT]))}>Configs of all brokers</a>
+          Cluster <span class="mono">{data.clusterId}</span>, kstream {data.version}
         </p>
       )}
       <ProblemNote problem={problem} onRetry={reload} />

@@ -6,10 +6,8 @@ import { TypedConfirmation } from "../components/form.tsx";
 import { Command, Empty, Figure, Loading, ProblemNote } from "../components/notes.tsx";
 import { type Column, Table } from "../components/table.tsx";
 import { at, path, send } from "../data/api.ts";
-import { count, span } from "../data/format.ts";
-import { groupTopics, totalOf } from "../data/groups.ts";
+import { count, lagSpan } from "../data/format.ts";
 import { useHistory } from "../data/history.ts";
-import { useMetrics } from "../data/use-metrics.ts";
 import type { GroupMember, GroupPartition, GroupView } from "../data/model.ts";
 import { useResource } from "../data/use-resource.ts";
 import { href, navigate, useRoute } from "../router.ts";
@@ -17,7 +15,6 @@ import { SeekDialog } from "./group-seek.tsx";
 import { GroupState } from "./groups.tsx";
 
 const EVERY_MS = 1000;
-const LAG_MS_EVERY_MS = 3000;
 
 export function GroupPage() {
   const { params } = useRoute();
@@ -46,15 +43,8 @@ export function GroupPage() {
   );
 }
 
-/** How old the record is that the group reads next, where this broker coordinates it. */
-function useLagMs(id: string): number | null {
-  const { now } = useMetrics(LAG_MS_EVERY_MS);
-  return now === null ? null : totalOf(groupTopics(now).filter(({ group }) => group === id)).lagMs;
-}
-
 function Details({ group }: { group: GroupView }) {
   const { lag, members, partitions } = group;
-  const lagMs = useLagMs(group.group);
   const history = useHistory(group, { lag });
   return (
     <>
@@ -62,7 +52,7 @@ function Details({ group }: { group: GroupView }) {
         <Figure name="State" value={<GroupState state={group.state} />} />
         <Figure name="Kind" value={group.type} {...(group.protocol && { note: group.protocol })} />
         <Figure name="Lag" value={count(lag)} note="records" />
-        <Figure name="Lag in time" value={span(lagMs)} />
+        <Figure name="Lag in time" value={lagSpan(group.lagSeconds)} />
         <Figure name="Members" value={count(members.length)} />
         <Figure name="Coordinator" value={`broker ${group.coordinator}`} />
       </dl>
@@ -120,6 +110,12 @@ const PARTITION_COLUMNS: readonly Column<GroupPartition>[] = [
   },
   { name: "End", show: ({ endOffset }) => count(endOffset), isNumber: true, isMinor: true },
   { name: "Lag", show: ({ lag }) => count(lag), by: ({ lag }) => lag ?? -1, isNumber: true },
+  {
+    name: "In time",
+    show: ({ lagSeconds }) => lagSpan(lagSeconds),
+    by: ({ lagSeconds }) => lagSeconds ?? -1,
+    isNumber: true,
+  },
   {
     name: "Member",
     show: ({ memberId }) => memberId === null ? "" : <span class="mono">{memberId}</span>,

@@ -7,9 +7,10 @@ import { Badge, Empty, ProblemNote } from "../components/notes.tsx";
 import { asProblem, type Problem } from "../data/api.ts";
 import { count, plural } from "../data/format.ts";
 import type { TopicView } from "../data/model.ts";
-import { browse, type RecordView } from "../data/records.ts";
+import { browse, type RecordView, sizeOf } from "../data/records.ts";
 import { readQuery, type Scope, setScope, whereOf } from "../data/scope.ts";
 import { Tail } from "../data/tail.ts";
+import { isFinal } from "../data/use-resource.ts";
 import { RecordTable } from "./record-table.tsx";
 
 const RECORDS_MAX = 2000;
@@ -30,11 +31,13 @@ const NOTHING: Shown = { records: [], total: 0, dropped: 0, firstDropped: "" };
 /** Resolves after `ms`, or when the signal is aborted. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    const done = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", done);
       resolve();
-    }, { once: true });
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
   });
 }
 
@@ -59,11 +62,13 @@ function useTail(topic: TopicView, scope: Scope) {
     const { signal } = abort;
     const tail = new Tail(RECORDS_MAX, BYTES_MAX);
     let fresh: RecordView[] = [];
+    let freshBytes = 0;
     let total = 0;
     const flush = () => {
       if (paused.current || fresh.length === 0) return;
       tail.add(fresh);
       fresh = [];
+      freshBytes = 0;
       const { dropped, firstDropped } = tail;
       setShown({ records: tail.latestFirst(), total, dropped, firstDropped });
     };
@@ -84,14 +89,20 @@ function useTail(topic: TopicView, scope: Scope) {
             next = event.next;
             total++;
             fresh.push(event.record);
+            freshBytes += sizeOf(event.record);
             // What is not read stays at the server: reading goes on when there is room again.
-            while (fresh.length >= RECORDS_MAX && !signal.aborted) {
+            while (
+              (fresh.length >= RECORDS_MAX || freshBytes >= BYTES_MAX) && !signal.aborted
+            ) {
               await pause(SHOW_MS, signal);
               flush();
             }
           }
         } catch (error) {
-          if (!signal.aborted) setProblem(asProblem(error));
+          if (signal.aborted) return;
+          const problem = asProblem(error);
+          setProblem(problem);
+          if (isFinal(problem)) return;
         }
         await pause(AGAIN_MS, signal);
       }

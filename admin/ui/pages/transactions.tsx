@@ -103,8 +103,7 @@ export function TransactionsPage() {
   const [state, setState] = useQueryState("state");
   const nowMs = useNow(1000);
   const wanted = useSettled(filter, 150);
-  const where = state === "" ? "" : `v.state === ${JSON.stringify(state)}`;
-  const url = at("/v1/transactions", { limit: TRANSACTIONS_MAX, filter: wanted, where });
+  const url = at("/v1/transactions", { limit: TRANSACTIONS_MAX, filter: wanted, state });
   const { data: answered, problem, reload } = useResource(url, EVERY_MS);
   const data = useLatest(answered);
   const items = data?.transactions ?? [];

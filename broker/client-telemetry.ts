@@ -1,8 +1,10 @@
 /**
  * What clients tell of themselves (KIP-714, Kafka's `ClientMetricsManager`): who is asked for which
- * metrics by the subscriptions in the metadata, whether a push is in time, and the latest push of
- * each client as it came. Everything is in memory and bounded; who is dropped asks again.
+ * metrics by the subscriptions in the metadata, whether a push is in time and is metrics, and the latest
+ * push of each client as it came. Everything is in memory and bounded; who is dropped asks again. Where
+ * there is a collector all pushes go on to it.
  */
+import type { Codecs } from "../core/compression/codec.ts";
 import { crc32c } from "../core/crc32c.ts";
 import { type ErrorCode, Errors } from "../core/errors.ts";
 import type { Clock, HostPort, Random } from "../core/io.ts";
@@ -14,6 +16,10 @@ import {
   type MetricsSubscription,
   parseSubscription,
 } from "./config/client-metrics-configs.ts";
+import { type Principal, principalName } from "./authorizer.ts";
+import type { PushQueue } from "./client-metrics/push-queue.ts";
+import { type ResourceLabels, withLabels } from "./client-metrics/pushed-metrics.ts";
+import { readPush } from "./client-metrics/read-push.ts";
 import { kafkaUuid } from "./coordinator/group/uuid.ts";
 import type { MetadataCache } from "./metadata-cache.ts";
 import { accept, type Outcome, refuse } from "./outcome.ts";
@@ -27,6 +33,7 @@ const CLIENTS_MAX = 16_384;
 /** Bytes of the latest pushes of all clients. */
 const PUSHED_BYTES_MAX = 32 * 1024 * 1024;
 /** A client that is silent for three of its intervals, or so long, is forgotten. */
+const INTERVALS_MISSED_MAX = 3;
 const SILENT_MS_MIN = 60_000;
 /** `*`: all metrics; it makes every other name needless. */
 const ALL_METRICS = "*";
@@ -35,6 +42,7 @@ const ALL_METRICS = "*";
 export interface TelemetryClient {
   readonly clientId: string | null;
   readonly clientSoftware: ClientSoftware | null;
+  readonly principal: Principal;
   readonly peerAddress: HostPort;
   readonly signal: AbortSignal;
   readonly connection: Pick<ConnectionState, "id">;
@@ -61,10 +69,24 @@ export interface Push {
 export interface LatestPush {
   readonly clientInstanceId: string;
   readonly clientId: string | null;
-  readonly clientSoftware: ClientSoftware | null;
   readonly receivedMs: number;
+  /** When the next one is due after it. */
+  readonly intervalMs: number;
   readonly compressionType: number;
   readonly metrics: Uint8Array;
+}
+
+/** Whether a client has not missed its pushes since. */
+export function isFresh({ receivedMs, intervalMs }: LatestPush, nowMs: number): boolean {
+  return nowMs - receivedMs < Math.max(SILENT_MS_MIN, INTERVALS_MISSED_MAX * intervalMs);
+}
+
+/** What pushes need to be read and passed on. */
+export interface PushServices {
+  readonly nodeId: number;
+  readonly codecs: Codecs;
+  /** Null: nobody is told. */
+  readonly queue: PushQueue | null;
 }
 
 interface Instance {
@@ -88,8 +110,9 @@ export class ClientTelemetry {
   readonly #watched = new WeakSet<AbortSignal>();
   readonly #pushes = new Map<string, LatestPush>();
   #pushedBytes = 0;
-  /** Pushes that were taken, since the start. */
+  /** Pushes that were taken, and those that were no metrics, since the start. */
   pushCount = 0;
+  malformedCount = 0;
   #subscriptions: ReadonlyMap<string, MetricsSubscription>;
   #version = 0;
 
@@ -97,6 +120,7 @@ export class ClientTelemetry {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly metadata: MetadataCache,
+    private readonly services: PushServices,
   ) {
     this.#subscriptions = subscriptionsOf(metadata);
     metadata.onChange(({ changedConfigs }) => {
@@ -111,7 +135,12 @@ export class ClientTelemetry {
     return this.#instances.size;
   }
 
-  /** The latest push of each client. */
+  /** What goes on to a collector; null: nothing. */
+  get queue(): PushQueue | null {
+    return this.services.queue;
+  }
+
+  /** The latest push of each client, the oldest first. */
   latestPushes(): Iterable<LatestPush> {
     return this.#pushes.values();
   }
@@ -142,8 +171,20 @@ export class ClientTelemetry {
     const error = this.#check(push, instance);
     instance.isTerminating = push.terminating;
     instance.lastError = error;
-    if (error === Errors.NONE && push.metrics.length > 0) this.#keep(push, client);
-    return error;
+    if (error !== Errors.NONE || push.metrics.length === 0) return error;
+    return this.#take(push, client, instance.subscription.pushIntervalMs);
+  }
+
+  #take(push: Push, client: TelemetryClient, intervalMs: number): ErrorCode {
+    const { codecs, queue, nodeId } = this.services;
+    const read = readPush(push, codecs);
+    if (!read.ok) {
+      this.malformedCount++;
+      return read.error;
+    }
+    this.#keep(push, client.clientId, intervalMs);
+    queue?.add(withLabels(read.data, labelsOf(push.clientInstanceId, client, nodeId)));
+    return Errors.NONE;
   }
 
   #check(push: Push, instance: Instance): ErrorCode {
@@ -226,19 +267,18 @@ export class ClientTelemetry {
     return { clientInstanceId: id, subscriptionId, pushIntervalMs, requestedMetrics };
   }
 
-  #keep(push: Push, client: TelemetryClient): void {
+  #keep(push: Push, clientId: string | null, intervalMs: number): void {
     this.pushCount++;
     const { clientInstanceId, compressionType } = push;
     this.#forgetPush(clientInstanceId);
-    const { clientId, clientSoftware } = client;
     const receivedMs = this.clock.wallMs();
     // A copy: the request's memory is not held for some hundred bytes of it.
     const metrics = push.metrics.slice();
     this.#pushes.set(clientInstanceId, {
       clientInstanceId,
       clientId,
-      clientSoftware,
       receivedMs,
+      intervalMs,
       compressionType,
       metrics,
     });
@@ -256,7 +296,7 @@ export class ClientTelemetry {
 }
 
 function silentMs(instance: Instance): number {
-  return Math.max(SILENT_MS_MIN, 3 * instance.subscription.pushIntervalMs);
+  return Math.max(SILENT_MS_MIN, INTERVALS_MISSED_MAX * instance.subscription.pushIntervalMs);
 }
 
 function fieldsOf(id: string, client: TelemetryClient): Record<ClientField, string> {
@@ -267,6 +307,15 @@ function fieldsOf(id: string, client: TelemetryClient): Record<ClientField, stri
     client_software_version: client.clientSoftware?.version ?? "unknown",
     client_source_address: javaHost(client.peerAddress.host),
     client_source_port: String(client.peerAddress.port),
+  };
+}
+
+/** The labels that KIP-714 has the broker add. */
+function labelsOf(id: string, client: TelemetryClient, nodeId: number): ResourceLabels {
+  return {
+    ...fieldsOf(id, client),
+    principal: principalName(client.principal),
+    node_id: String(nodeId),
   };
 }
 

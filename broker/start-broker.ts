@@ -15,6 +15,7 @@ import type { NodeGossip } from "./cluster/node-gossip.ts";
 import type { Peers } from "./cluster/peers.ts";
 import { BrokerConfig } from "./config/broker-config.ts";
 import { type ConnectedClient, connectedClients } from "./connected-clients.ts";
+import { PushQueue } from "./client-metrics/push-queue.ts";
 import { ClientTelemetry } from "./client-telemetry.ts";
 import { areNodesKnownIn, type ClusterOptions } from "./cluster/cluster-options.ts";
 import { DevClock } from "./dev/dev-clock.ts";
@@ -207,7 +208,11 @@ async function assemble(
       () => shareOfQuotas(metadata.image.quotas, shards),
     ),
     metrics,
-    telemetry: new ClientTelemetry(io.clock, io.random, metadata),
+    telemetry: new ClientTelemetry(io.clock, io.random, metadata, {
+      nodeId: dataDirs.nodeId,
+      codecs: bunCodecs,
+      queue: config.get("kstream.otlp.endpoint") === "" ? null : new PushQueue(),
+    }),
     tracing,
     get features() {
       return featuresInForce(metadata.image);

@@ -15,8 +15,8 @@ export interface MetricSink {
   histogram(histogram: Histogram, factor: number, ...labels: readonly string[]): void;
 }
 
-/** One metric with all its labels. */
-export interface MetricFamily {
+/** One metric with all its labels, whose values are read off an `S`. */
+export interface MetricFamily<S = Scrape> {
   /** With its unit, without the `_total` of counters and the `_info` of infos. */
   readonly name: string;
   readonly type: MetricType;
@@ -26,7 +26,7 @@ export interface MetricFamily {
   readonly help: string;
   readonly labels: readonly string[];
   /** Gives all values. */
-  collect(scrape: Scrape, sink: MetricSink): void;
+  collect(source: S, sink: MetricSink): void;
 }
 
 const counter = define("counter");
@@ -42,12 +42,12 @@ export const metric = {
 };
 
 function define(type: MetricType) {
-  return (
+  return <S = Scrape>(
     name: string,
     help: string,
     labels: readonly string[],
-    collect: MetricFamily["collect"],
-  ): MetricFamily => ({ name, type, unit: unitOf(name), help, labels, collect });
+    collect: MetricFamily<S>["collect"],
+  ): MetricFamily<S> => ({ name, type, unit: unitOf(name), help, labels, collect });
 }
 
 function unitOf(name: string): MetricFamily["unit"] {
@@ -56,7 +56,7 @@ function unitOf(name: string): MetricFamily["unit"] {
 }
 
 /** The name under which values of the family are printed. */
-export function sampleName({ name, type }: MetricFamily): string {
+export function sampleName({ name, type }: Pick<MetricFamily, "name" | "type">): string {
   if (type === "counter") return `${name}_total`;
   return type === "info" ? `${name}_info` : name;
 }

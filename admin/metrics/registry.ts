@@ -21,7 +21,7 @@ export const METRIC_SECTIONS: readonly MetricSection[] = [
   { title: "Partitions, brokers, metadata", families: clusterFamilies },
   { title: "Groups and transactions", families: groupFamilies },
   { title: "Clients", families: clientFamilies },
-  { title: "Traces", families: telemetryFamilies },
+  { title: "What goes to a collector", families: telemetryFamilies },
   { title: "The process", families: processFamilies },
 ];
 

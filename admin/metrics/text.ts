@@ -4,7 +4,6 @@
  */
 import type { Histogram } from "../../core/histogram.ts";
 import { type MetricFamily, type MetricSink, sampleName } from "./family.ts";
-import type { Scrape } from "./scrape.ts";
 
 /** The formats with their media types. */
 export const TEXT_FORMATS = {
@@ -34,16 +33,16 @@ export function textFormatFor(accept: string): TextFormat {
 }
 
 /** The families as text, in pieces of one family or of about `pieceChars`. */
-export function* metricsText(
-  families: readonly MetricFamily[],
-  scrape: Scrape,
+export function* metricsText<S>(
+  families: readonly MetricFamily<S>[],
+  source: S,
   format: TextFormat,
   pieceChars = Infinity,
 ): Generator<string, void, void> {
   const writer = new TextWriter(format);
   for (const family of families) {
     writer.begin(family);
-    family.collect(scrape, writer);
+    family.collect(source, writer);
     if (writer.length >= pieceChars) yield writer.take();
   }
   yield writer.take() + (format === "openmetrics" ? "# EOF\n" : "");
@@ -67,7 +66,7 @@ class TextWriter implements MetricSink {
     return text;
   }
 
-  begin(family: MetricFamily): void {
+  begin(family: Omit<MetricFamily, "collect">): void {
     this.#name = sampleName(family);
     this.#prefixes = family.labels.map((label, index) => `${index === 0 ? "{" : ","}${label}="`);
     const isOpen = this.format === "openmetrics";

@@ -6,6 +6,7 @@ import type { Broker } from "../../broker/broker.ts";
 import type { Span, SpanKind } from "../../broker/tracing/span.ts";
 import type { Tracing } from "../../broker/tracing/tracing.ts";
 import { sleep } from "../../core/io.ts";
+import { Backoff } from "./backoff.ts";
 import { Collector } from "./collector.ts";
 import { attribute, brokerResource, nanos } from "./encoding.ts";
 
@@ -13,9 +14,6 @@ import { attribute, brokerResource, nanos } from "./encoding.ts";
 const INTERVAL_MS = 500;
 /** Spans of one request. */
 const BATCH_MAX = 512;
-/** Before a batch is sent again: twice as long after each time. */
-const BACKOFF_MS_MIN = 1_000;
-const BACKOFF_MS_MAX = 30_000;
 /** For what is left when the broker stops. */
 const FAREWELL_MS = 2_000;
 
@@ -44,18 +42,10 @@ export async function exportTraces(
   const { io: { clock }, logger, stopping } = broker;
   const collector = new Collector(clock, logger, endpoint, "/v1/traces", "spans");
   const exporter = new TraceExporter(tracing, collector, broker, version);
-  let waitMs = INTERVAL_MS;
-  let backoffMs = BACKOFF_MS_MIN;
+  const backoff = new Backoff(INTERVAL_MS);
   while (!stopping.aborted) {
-    await sleep(clock, waitMs, stopping).catch(() => {});
-    if (stopping.aborted) break;
-    if (await exporter.drain()) {
-      waitMs = INTERVAL_MS;
-      backoffMs = BACKOFF_MS_MIN;
-    } else {
-      waitMs = backoffMs;
-      backoffMs = Math.min(BACKOFF_MS_MAX, 2 * backoffMs);
-    }
+    await sleep(clock, backoff.waitMs, stopping).catch(() => {});
+    if (!stopping.aborted) backoff.note(await exporter.drain());
   }
   await exporter.drain(FAREWELL_MS);
 }

@@ -1,11 +1,13 @@
 /**
  * `GET /metrics`: what the broker counts, for Prometheus, as text 0.0.4 or OpenMetrics by Accept;
  * `?aliases=1` adds the names of other exporters. `GET /metrics/detail`: each partition, each partition
- * of each group. `docs/metrics.md` lists the names.
+ * of each group. `GET /metrics/clients`: what clients push of themselves (KIP-714). `docs/metrics.md`
+ * lists the names.
  */
 import { type Clock, sleep } from "../../core/io.ts";
 import { DETAIL_METRICS } from "../metrics/detail.ts";
 import { ALIASES, DETAIL_ALIASES } from "../metrics/aliases.ts";
+import { clientFamilies } from "../metrics/client-metrics.ts";
 import { METRICS } from "../metrics/registry.ts";
 import { scraperOf } from "../metrics/scrape.ts";
 import { createRoute, newRoutes, streamed, z } from "../openapi.ts";
@@ -42,6 +44,14 @@ const DETAIL_ROUTE = createRoute({
   request: { query: QUERY },
   responses: { 200: TEXT },
 });
+const CLIENTS_ROUTE = createRoute({
+  method: "get",
+  path: "/metrics/clients",
+  operationId: "getMetricsOfClients",
+  tags,
+  summary: "What clients push of themselves (KIP-714), the latest of each",
+  responses: { 200: TEXT },
+});
 
 export function metricRoutes({ broker, version }: AdminServices) {
   const scraper = scraperOf(broker, version);
@@ -51,6 +61,11 @@ export function metricRoutes({ broker, version }: AdminServices) {
       const families = req.valid("query").aliases === "1" ? [...METRICS, ...ALIASES] : METRICS;
       const text = [...metricsText(families, await scraper.scrape(), format)].join("");
       return body(text, 200, { "content-type": TEXT_FORMATS[format] });
+    })
+    .openapi(CLIENTS_ROUTE, async ({ req, body }) => {
+      const format = textFormatFor(req.header("accept") ?? "");
+      const pieces = metricsText(await clientFamilies(broker), undefined, format, PIECE_CHARS);
+      return body(streamOf(pieces, broker.io.clock), 200, { "content-type": TEXT_FORMATS[format] });
     })
     .openapi(DETAIL_ROUTE, async ({ req, body }) => {
       const format = textFormatFor(req.header("accept") ?? "");

@@ -414,6 +414,8 @@ export const KSTREAM_BROKER_CONFIGS = {
   // How many topics, and pairs of group and topic, `/metrics` shows by name; the rest is summed up.
   "kstream.metrics.topics.max": intConfig("500", between(0, 100_000), "LOW"),
   "kstream.metrics.groups.max": intConfig("1000", between(0, 100_000), "LOW"),
+  // How many clients `/metrics/clients` shows of those that push metrics of their own (KIP-714).
+  "kstream.metrics.clients.max": intConfig("100", between(0, 1_000), "LOW"),
   // The OpenTelemetry collector that gets metrics, by OTLP over HTTP; empty: none does.
   "kstream.otlp.endpoint": stringConfig("", nonNullString, "LOW"),
   "kstream.otlp.interval.ms": longConfig("60000", atLeast(1000), "LOW"),

@@ -1,6 +1,7 @@
 /**
  * GetTelemetrySubscriptions, version 0 (KIP-714): which of its metrics a client is to push, and how
- * often. A zero id asks for one. THROTTLING_QUOTA_EXCEEDED before the push interval is over.
+ * often. Counters are asked for cumulatively, so that a push that is lost loses nothing. A zero id asks
+ * for one. THROTTLING_QUOTA_EXCEEDED before the push interval is over.
  */
 import { Errors } from "../../core/errors.ts";
 import { getTelemetrySubscriptions } from "../../core/protocol/71-get-telemetry-subscriptions.ts";
@@ -18,7 +19,7 @@ export const getTelemetrySubscriptionsHandler: Handler<typeof getTelemetrySubscr
       ...outcome.value,
       acceptedCompressionTypes: ACCEPTED_COMPRESSION,
       telemetryMaxBytes: broker.config.get("telemetry.max.bytes"),
-      deltaTemporality: true,
+      deltaTemporality: false,
     };
   },
 };

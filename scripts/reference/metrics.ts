@@ -13,6 +13,7 @@ The admin server shows what a broker counts to Prometheus:
   and topic, the rest is one series, \`other\`. Who came first keeps its name until it is gone.
 - \`GET /metrics/detail\`: each partition of this broker, and each partition of the groups that it
   coordinates. Large with many partitions: scrape it seldom, or not at all.
+- \`GET /metrics/clients\`: what clients push of themselves (KIP-714), bounded, see telemetry.md.
 - \`?aliases=1\` adds the names of other exporters to either, for dashboards that people have.
 
 The text is Prometheus' format 0.0.4, or OpenMetrics 1.0 where the client asks for that. Counters begin

@@ -14,6 +14,7 @@ import { differential } from "./suites/differential.ts";
 import { etcd } from "./suites/etcd.ts";
 import { groupSemantics } from "./suites/group-semantics.ts";
 import { javaGroups } from "./suites/java-groups.ts";
+import { telemetry } from "./suites/telemetry.ts";
 import { javaShareGroups } from "./suites/java-share-groups.ts";
 import { javaTools } from "./suites/java-tools.ts";
 import { javaTransactions } from "./suites/java-transactions.ts";
@@ -53,6 +54,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   differential,
   javaTransactions,
   javaGroups,
+  telemetry,
   javaShareGroups,
   streamsEos,
   connect,

@@ -82,4 +82,10 @@ export const clientFamilies: readonly MetricFamily[] = [
     [],
     ({ broker }, sink) => sink.value(broker.telemetry.pushCount),
   ),
+  metric.counter(
+    "kstream_telemetry_pushes_malformed",
+    "Pushes of clients that were no metrics, or unpacked to too much.",
+    [],
+    ({ broker }, sink) => sink.value(broker.telemetry.malformedCount),
+  ),
 ];

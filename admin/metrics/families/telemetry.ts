@@ -3,6 +3,25 @@ import { metric, type MetricFamily } from "../family.ts";
 
 export const telemetryFamilies: readonly MetricFamily[] = [
   metric.counter(
+    "kstream_telemetry_pushes_exported",
+    "Pushes of clients' metrics (KIP-714) that the collector has taken.",
+    [],
+    ({ broker: { telemetry: { queue } } }, sink) => {
+      if (queue !== null) sink.value(queue.exported);
+    },
+  ),
+  metric.counter(
+    "kstream_telemetry_pushes_dropped",
+    "Pushes that it has not taken: there was no room for more that wait (queue), or it refused them " +
+      "(refused).",
+    ["reason"],
+    ({ broker: { telemetry: { queue } } }, sink) => {
+      if (queue === null) return;
+      sink.value(queue.dropped, "queue");
+      sink.value(queue.refused, "refused");
+    },
+  ),
+  metric.counter(
     "kstream_spans_exported",
     "Spans that the collector has taken.",
     [],
@@ -12,7 +31,7 @@ export const telemetryFamilies: readonly MetricFamily[] = [
   ),
   metric.counter(
     "kstream_spans_dropped",
-    "Spans that it has not: there was no room for more that wait (queue), or it refused them " +
+    "Spans that it has not taken: there was no room for more that wait (queue), or it refused them " +
       "(refused).",
     ["reason"],
     ({ broker: { tracing } }, sink) => {

@@ -112,6 +112,8 @@ const TEXTS: Readonly<Partial<Record<BrokerConfigName, string>>> = {
     "The listener on which brokers of a cluster meet. Default: the first of the protocol in security.inter.broker.protocol where that is set, else the first.",
   "kafka.metrics.polling.interval.secs": METRICS,
   "kafka.metrics.reporters": METRICS,
+  "kstream.metrics.clients.max":
+    "How many clients `/metrics/clients` shows, those that pushed metrics last (KIP-714).",
   "kstream.metrics.groups.max":
     "How many pairs of group and topic `/metrics` shows by name; the rest is summed up as other.",
   "kstream.metrics.topics.max":

@@ -13,23 +13,21 @@ import { Collector } from "./collector.ts";
 const INTERVAL_MS = 1_000;
 /** Of one request, unless a push alone has more. */
 const REQUEST_BYTES_MAX = 1024 * 1024;
-/** For what is left when the broker stops. */
-const FAREWELL_MS = 2_000;
 
 /** Sends until the broker stops, then what is left; resolves then. Never rejects. */
 export async function exportClientMetrics(
-  { io: { clock }, logger, stopping }: Broker,
+  broker: Broker,
   queue: PushQueue,
-  endpoint: string,
 ): Promise<void> {
-  const collector = new Collector(clock, logger, endpoint, "/v1/metrics", "clients' metrics");
+  const { io: { clock }, stopping } = broker;
+  const collector = new Collector(broker, "/v1/metrics", "clients' metrics");
   const exporter = new PushExporter(queue, collector);
   const backoff = new Backoff(INTERVAL_MS);
   while (!stopping.aborted) {
     await sleep(clock, backoff.waitMs, stopping).catch(() => {});
     if (!stopping.aborted) backoff.note(await exporter.drain());
   }
-  await exporter.drain(FAREWELL_MS);
+  await exporter.drain();
 }
 
 class PushExporter {
@@ -39,14 +37,14 @@ class PushExporter {
   constructor(private readonly queue: PushQueue, private readonly collector: Collector) {}
 
   /** Sends all that waits; false: the collector takes nothing at the moment. */
-  async drain(timeoutMs?: number): Promise<boolean> {
+  async drain(): Promise<boolean> {
     for (;;) {
       const pushes = this.#requests[0] ?? this.queue.take(REQUEST_BYTES_MAX);
       if (pushes.length === 0) return true;
       this.#requests[0] = pushes;
       // A request is a repeated field, of which each push has some: one behind the other they are one.
       const body = joined(pushes);
-      const delivery = await this.collector.send(body, "application/x-protobuf", timeoutMs);
+      const delivery = await this.collector.send(body, "application/x-protobuf");
       if (!delivery.ok && delivery.mayRetry) return false;
       this.#requests.shift();
       if (delivery.ok) this.queue.exported += pushes.length;

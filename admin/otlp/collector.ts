@@ -1,9 +1,15 @@
-/** An OpenTelemetry collector, by OTLP over HTTP: one request at a time for each kind of telemetry. */
+/**
+ * An OpenTelemetry collector, by OTLP over HTTP: one request at a time for each kind of telemetry. A
+ * broker that stops does not wait long for one that hangs.
+ */
+import type { Broker } from "../../broker/broker.ts";
 import type { Clock } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 
 /** How long the collector has to answer. */
 const TIMEOUT_MS = 10_000;
+/** How long all that is left may take once the broker stops. */
+const FAREWELL_MS = 2_000;
 /** Statuses after which the same may be sent again (OTLP, "Failures"). */
 const RETRYABLE: readonly number[] = [429, 502, 503, 504];
 /** Of an answer: the rest is not read. */
@@ -21,28 +27,34 @@ export type Delivery =
 /** One path of a collector; says in the log when it stops and starts to take what it is sent. */
 export class Collector {
   readonly #url: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  /** Aborted when the broker has stopped and waits no longer. */
+  readonly #over = new AbortController();
   #isFailing = false;
 
   constructor(
-    private readonly clock: Clock,
-    private readonly logger: Logger,
-    /** The base URL, as in OTEL_EXPORTER_OTLP_ENDPOINT. */
-    endpoint: string,
+    { io: { clock }, logger, config, stopping }: Broker,
     path: string,
     /** What is sent there, in the plural. */
     private readonly what: string,
   ) {
-    this.#url = endpoint.replace(/\/+$/, "") + path;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#url = config.get("kstream.otlp.endpoint").replace(/\/+$/, "") + path;
+    stopping.addEventListener("abort", () => {
+      clock.setTimer(FAREWELL_MS, () => this.#over.abort(new Error("the broker has stopped")));
+    }, { once: true });
   }
 
   /** Sends one request. Never rejects. */
   async send(
     body: string | Uint8Array<ArrayBuffer>,
     encoding: OtlpEncoding,
-    timeoutMs = TIMEOUT_MS,
   ): Promise<Delivery> {
-    const delivery = await this.#post(body, encoding, timeoutMs);
-    const { logger, what } = this;
+    const delivery = await this.#post(body, encoding);
+    const { what } = this;
+    const logger = this.#logger;
     const url = this.#url;
     if (!delivery.ok && !this.#isFailing) {
       const { problem } = delivery;
@@ -57,19 +69,18 @@ export class Collector {
   async #post(
     body: string | Uint8Array<ArrayBuffer>,
     encoding: OtlpEncoding,
-    timeoutMs: number,
   ): Promise<Delivery> {
-    const abort = new AbortController();
-    const timer = this.clock.setTimer(
-      timeoutMs,
-      () => abort.abort(new Error("no answer in time")),
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(
+      TIMEOUT_MS,
+      () => late.abort(new Error("no answer in time")),
     );
     try {
       const answer = await fetch(this.#url, {
         method: "POST",
         headers: { "content-type": encoding },
         body,
-        signal: abort.signal,
+        signal: AbortSignal.any([late.signal, this.#over.signal]),
       });
       const text = await beginningOf(answer);
       if (answer.ok) return { ok: true, answer: text };

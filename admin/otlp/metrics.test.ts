@@ -2,9 +2,11 @@
 import { expect, test } from "bun:test";
 import { bunIo } from "../../core/io/bun/index.ts";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
+import type { Clock } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { deferred } from "../../core/deferred.ts";
 import { apiVersions } from "../../core/protocol/18-api-versions.ts";
+import { BrokerConfig } from "../../broker/config/broker-config.ts";
 import { startBroker } from "../../broker/start-broker.ts";
 import { RawClient } from "../../tests/harness/raw-client.ts";
 import { exportMetrics } from "./metrics.ts";
@@ -59,6 +61,13 @@ function metricsOf(body: string): Map<string, readonly Point[]> {
   return found;
 }
 
+/** A clock on which the interval is over at once. */
+function hurried(clock: Clock): Clock {
+  const setTimer: Clock["setTimer"] = (delayMs, callback) =>
+    clock.setTimer(delayMs === 60_000 ? 1 : delayMs, callback);
+  return { ...clock, setTimer };
+}
+
 test("a collector gets all metrics again and again, and one that fails is said once", async () => {
   const bodies: string[] = [];
   const enough = deferred<void>();
@@ -84,11 +93,15 @@ test("a collector gets all metrics again and again, and one that fails is said o
     wallMs: () => 0,
     write: (line) => lines.push(line),
   });
-  const running = await startBroker({ io, logger, dataDir: "/data" });
+  const running = await startBroker({
+    io: { ...io, clock: hurried(io.clock) },
+    logger,
+    dataDir: "/data",
+    config: BrokerConfig.of({ "kstream.otlp.endpoint": `http://127.0.0.1:${collector.port}/` }),
+  });
   const client = await RawClient.connect(running.port);
   await client.request(apiVersions, 3, {});
-  const endpoint = `http://127.0.0.1:${collector.port}/`;
-  const exporting = exportMetrics(running.broker, { endpoint, intervalMs: 1, version: "1.2.3" });
+  const exporting = exportMetrics(running.broker, "1.2.3");
   await enough.promise;
   client.close();
   await running.stop();

@@ -14,21 +14,14 @@ import { attribute, brokerResource, nanos } from "./encoding.ts";
 /** `AGGREGATION_TEMPORALITY_CUMULATIVE`. */
 const CUMULATIVE = 2;
 
-/** Where metrics go, and how often. */
-export interface OtlpOptions {
-  /** The collector's base URL, as in OTEL_EXPORTER_OTLP_ENDPOINT: `/v1/metrics` is added. */
-  readonly endpoint: string;
-  readonly intervalMs: number;
-  readonly version: string;
-}
-
 /** Sends until the broker stops; resolves then. Never rejects. */
-export async function exportMetrics(broker: Broker, options: OtlpOptions): Promise<void> {
-  const { io: { clock }, logger, stopping } = broker;
-  const collector = new Collector(clock, logger, options.endpoint, "/v1/metrics", "metrics");
-  const scraper = scraperOf(broker, options.version);
+export async function exportMetrics(broker: Broker, version: string): Promise<void> {
+  const { io: { clock }, config, stopping } = broker;
+  const intervalMs = config.get("kstream.otlp.interval.ms");
+  const collector = new Collector(broker, "/v1/metrics", "metrics");
+  const scraper = scraperOf(broker, version);
   while (!stopping.aborted) {
-    await sleep(clock, options.intervalMs, stopping).catch(() => {});
+    await sleep(clock, intervalMs, stopping).catch(() => {});
     if (stopping.aborted) break;
     const request = otlpRequest(await scraper.scrape(), clock.wallMs());
     await collector.send(JSON.stringify(request), "application/json");

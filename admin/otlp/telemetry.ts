@@ -6,12 +6,10 @@ import { exportTraces } from "./traces.ts";
 
 /** Sends until the broker stops; resolves then. The broker has a collector. Never rejects. */
 export async function exportTelemetry(broker: Broker, version: string): Promise<void> {
-  const { config, tracing, telemetry: { queue } } = broker;
-  const endpoint = config.get("kstream.otlp.endpoint");
-  const intervalMs = config.get("kstream.otlp.interval.ms");
+  const { tracing, telemetry: { queue } } = broker;
   await Promise.all([
-    exportMetrics(broker, { endpoint, intervalMs, version }),
-    ...queue === null ? [] : [exportClientMetrics(broker, queue, endpoint)],
-    ...tracing === null ? [] : [exportTraces(broker, tracing, { endpoint, version })],
+    exportMetrics(broker, version),
+    ...queue === null ? [] : [exportClientMetrics(broker, queue)],
+    ...tracing === null ? [] : [exportTraces(broker, tracing, version)],
   ]);
 }

@@ -14,8 +14,6 @@ import { attribute, brokerResource, nanos } from "./encoding.ts";
 const INTERVAL_MS = 500;
 /** Spans of one request. */
 const BATCH_MAX = 512;
-/** For what is left when the broker stops. */
-const FAREWELL_MS = 2_000;
 
 /** The conventions of which the names of attributes are. */
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.45.0";
@@ -26,28 +24,21 @@ const FLAGS = 0x301;
 /** `Span.SpanKind` */
 const KINDS: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2 };
 
-/** Where spans go. */
-export interface TraceExportOptions {
-  /** The collector's base URL: `/v1/traces` is added. */
-  readonly endpoint: string;
-  readonly version: string;
-}
-
 /** Sends until the broker stops, then what is left; resolves then. Never rejects. */
 export async function exportTraces(
   broker: Broker,
   tracing: Tracing,
-  { endpoint, version }: TraceExportOptions,
+  version: string,
 ): Promise<void> {
-  const { io: { clock }, logger, stopping } = broker;
-  const collector = new Collector(clock, logger, endpoint, "/v1/traces", "spans");
+  const { io: { clock }, stopping } = broker;
+  const collector = new Collector(broker, "/v1/traces", "spans");
   const exporter = new TraceExporter(tracing, collector, broker, version);
   const backoff = new Backoff(INTERVAL_MS);
   while (!stopping.aborted) {
     await sleep(clock, backoff.waitMs, stopping).catch(() => {});
     if (!stopping.aborted) backoff.note(await exporter.drain());
   }
-  await exporter.drain(FAREWELL_MS);
+  await exporter.drain();
 }
 
 class TraceExporter {
@@ -62,13 +53,13 @@ class TraceExporter {
   ) {}
 
   /** Sends all that waits; false: the collector takes nothing at the moment. */
-  async drain(timeoutMs?: number): Promise<boolean> {
+  async drain(): Promise<boolean> {
     const { tracing, collector } = this;
     for (;;) {
       if (this.#batch.length === 0) this.#batch = tracing.take(BATCH_MAX);
       if (this.#batch.length === 0) return true;
       const body = JSON.stringify(traceRequest(this.#batch, this.broker, this.version));
-      const delivery = await collector.send(body, "application/json", timeoutMs);
+      const delivery = await collector.send(body, "application/json");
       if (!delivery.ok && delivery.mayRetry) return false;
       const refused = delivery.ok ? refusedOf(delivery.answer) : this.#batch.length;
       tracing.refused += refused;

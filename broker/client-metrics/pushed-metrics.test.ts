@@ -39,7 +39,10 @@ test("numbers are read with their attributes", () => {
 
 test("the broker's labels win over the client's, and nothing else changes", () => {
   const labels = { client_instance_id: "i-1", client_id: "shop", principal: "User:alice" };
-  const labelled = readMetrics(withLabels(PUSH, labels));
+  const bytes = withLabels(PUSH, labels);
+  // In their place, not behind them.
+  expect(Buffer.from(bytes).includes("somebody-else")).toBe(false);
+  const labelled = readMetrics(bytes);
   expect(labelled[0]?.resource).toEqual(
     new Map([
       ["group_id", "readers"],

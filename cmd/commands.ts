@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./consume.ts")).consumeCommand(),
   },
   {
+    name: "connect",
+    summary: "move data between topics and other systems",
+    load: async () => (await import("./connect.ts")).connectCommand(),
+  },
+  {
     name: "group",
     summary: "list, describe, seek and delete groups of every type",
     load: async () => (await import("./group.ts")).groupCommand(),

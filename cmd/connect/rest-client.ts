@@ -1,0 +1,134 @@
+/** Asks the REST API of a Connect worker, ours or another's, for the commands. */
+import { Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { OperatorError } from "../../core/operator-error.ts";
+import { reasonOf } from "../reason.ts";
+
+/** Where commands look for a worker unless told. */
+const DEFAULT_WORKER_URL = "http://127.0.0.1:8083";
+
+/** Options of every command that asks a worker. */
+export interface WorkerOptions {
+  readonly worker: string;
+  /** Seconds. */
+  readonly timeout: number;
+}
+
+/** `--worker`. */
+export function workerOption() {
+  const what = "where a worker's REST API is: http(s)://[user:password@]host:port";
+  return new Option("--worker <url>", what).default(DEFAULT_WORKER_URL);
+}
+
+/** A request to a worker. */
+export interface WorkerRequest {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+const refusal = z.object({ error_code: z.number(), message: z.string() });
+
+/** What a worker answers, and how. */
+export interface WorkerAnswer {
+  readonly status: number;
+  /** Undefined: nothing. */
+  readonly json: unknown;
+}
+
+/**
+ * The answer, of a good status or one of `allowed`. Throws an `OperatorError`: the worker's refusal in
+ * its words, or why there is no answer (exit code 3).
+ */
+export async function askWorker(
+  options: WorkerOptions,
+  request: WorkerRequest,
+  allowed: readonly number[] = [],
+): Promise<WorkerAnswer> {
+  const url = parseUrl(options.worker);
+  const { status, text } = await send(url, options, request);
+  const json = parse(text);
+  if ((status >= 200 && status < 300) || allowed.includes(status)) return { status, json };
+  const refused = refusal.safeParse(json);
+  if (refused.success) throw new OperatorError(refused.data.message, "", "", 1);
+  if (status === 401) {
+    const how = "give --worker as http://user:password@host:port";
+    throw new OperatorError(`the worker at ${url.host} asks who you are`, "", how);
+  }
+  throw new OperatorError(
+    `what answers at ${url.origin} is no Connect worker`,
+    `it answers ${request.path} with ${status}`,
+    "give the address of its REST API with --worker",
+  );
+}
+
+async function send(url: URL, { timeout }: WorkerOptions, { method, path, body }: WorkerRequest) {
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (url.username !== "") {
+    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
+  }
+  if (body !== undefined) headers["content-type"] = "application/json";
+  try {
+    const answer = await fetch(new URL(path, url.origin), {
+      method,
+      headers,
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeout * 1000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, text: await answer.text() };
+  } catch (error) {
+    throw new OperatorError(
+      `no worker answers at ${url.origin}`,
+      reasonOf(error),
+      'start one with "kstream connect worker", or say where it is with --worker',
+      3,
+    );
+  }
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isWeb = url !== null && (url.protocol === "http:" || url.protocol === "https:");
+  if (isWeb && canDecode(url.username) && canDecode(url.password)) return url;
+  throw new OperatorError(
+    `--worker "${text}" is no address`,
+    "",
+    "write http://host:port, as http://127.0.0.1:8083",
+    2,
+  );
+}
+
+function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parse(text: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The answer as the schema has it. Throws `OperatorError` for what no worker would say. */
+export function read<T>(schema: z.ZodType<T>, { json }: WorkerAnswer, path: string): T {
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = issue === undefined ? "" : `${issue.path.join(".")}: ${issue.message}`;
+  throw new OperatorError(`the worker's answer to ${path} is none of Connect's`, where, "");
+}
+
+/** The path of a connector. */
+export function pathOf(connector: string, rest = ""): string {
+  return `/connectors/${encodeURIComponent(connector)}${rest}`;
+}

@@ -1,6 +1,7 @@
 /** Takes records of a source to the producer's batches: transformed, converted, topics made. */
 import type { Producer, TopicWriter } from "../../client/producer.ts";
 import type { DeliveryCallback } from "../../client/producer/batch.ts";
+import { plainJson } from "../data/plain-json.ts";
 import type { SourceRecord } from "../data/record.ts";
 import type { ErrorPolicy } from "./error-policy.ts";
 import { encodeRecord, StageError } from "./pipeline.ts";
@@ -101,11 +102,5 @@ function refusedOf(record: SourceRecord): RefusedRecord {
 }
 
 function json(value: unknown): Uint8Array {
-  const plain = (_key: string, part: unknown): unknown => {
-    if (typeof part === "bigint") return part.toString();
-    if (part instanceof Uint8Array) return part.toBase64();
-    if (part instanceof Map) return [...part];
-    return part;
-  };
-  return encoder.encode(JSON.stringify(value, plain) ?? "null");
+  return encoder.encode(plainJson(value));
 }

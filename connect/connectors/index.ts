@@ -15,6 +15,16 @@ export const BUILT_IN: readonly BuiltIn[] = [
     load: async () => (await import("./datagen/datagen.ts")).default,
   },
   {
+    name: "exec-sink",
+    kind: "sink",
+    load: async () => (await import("./exec-sink/exec-sink.ts")).default,
+  },
+  {
+    name: "exec-source",
+    kind: "source",
+    load: async () => (await import("./exec-source/exec-source.ts")).default,
+  },
+  {
     name: "file-sink",
     kind: "sink",
     load: async () => (await import("./file-sink/file-sink.ts")).default,
@@ -23,5 +33,15 @@ export const BUILT_IN: readonly BuiltIn[] = [
     name: "file-source",
     kind: "source",
     load: async () => (await import("./file-source/file-source.ts")).default,
+  },
+  {
+    name: "stdin",
+    kind: "source",
+    load: async () => (await import("./stdin/stdin.ts")).default,
+  },
+  {
+    name: "stdout",
+    kind: "sink",
+    load: async () => (await import("./stdout/stdout.ts")).default,
   },
 ];

@@ -68,7 +68,7 @@ export function streamed(
     read: async (into, at) => {
       while (rest.length === 0) {
         const { done, value } = await chunks.next().catch((error: Error) => {
-          throw new FormatError(`cannot be unpacked: ${error.message}`);
+          throw new FormatError(`cannot be read: ${error.message}`);
         });
         if (done === true) return 0;
         rest = value;

@@ -1,10 +1,13 @@
 /** Formats of files, and what connectors that read and write files have in common. */
 export { openBytes, streamed, transcoded } from "./byte-source.ts";
 export type { ByteSource } from "./byte-source.ts";
+export { Command, describeEnding } from "./command.ts";
 export { COMPRESSION_SUFFIXES, compressPiece } from "./compress.ts";
 export type { FileCompression } from "./compress.ts";
 export { FormatError } from "./format-error.ts";
 export { jsonText } from "./json-text.ts";
+export { streamFields } from "./line-fields.ts";
+export { lineRecords } from "./line-records.ts";
 export { LineParser, LineReader, lineSchema, parseJson } from "./line-reader.ts";
 export type { Line, LineSettings } from "./line-reader.ts";
 export { parquetRows } from "./parquet-reader.ts";
@@ -19,5 +22,5 @@ export {
   rollingSettings,
 } from "./rolling-settings.ts";
 export type { RollingConfig, RollingSettings } from "./rolling-settings.ts";
-export { rowOf, TextLinesWriter } from "./writer.ts";
+export { JsonLinesWriter, rowOf, TextLinesWriter } from "./writer.ts";
 export type { FormatWriter } from "./writer.ts";

@@ -4,7 +4,20 @@ export type { ByteSource } from "./byte-source.ts";
 export { Command, describeEnding } from "./command.ts";
 export { COMPRESSION_SUFFIXES, compressPiece } from "./compress.ts";
 export type { FileCompression } from "./compress.ts";
+export { answerExpression } from "./expression.ts";
+export type { Answer, AnswerExpression } from "./expression.ts";
 export { FormatError } from "./format-error.ts";
+export {
+  call,
+  describeAnswer,
+  headerLines,
+  HttpTrouble,
+  httpUrl,
+  isSignature,
+  parseHeaders,
+  signatureOf,
+} from "./http-call.ts";
+export type { HttpAnswer } from "./http-call.ts";
 export { jsonText } from "./json-text.ts";
 export { streamFields } from "./line-fields.ts";
 export { lineRecords } from "./line-records.ts";

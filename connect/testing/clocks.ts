@@ -24,8 +24,11 @@ export class VirtualClock implements TaskClock {
   #sleepers: Sleeper[] = [];
   #isDue = false;
 
-  /** `startMs`: the first moment, in milliseconds since 1970. */
-  constructor(startMs: number = Date.UTC(2026, 0, 1)) {
+  /**
+   * `startMs`: the first moment, in milliseconds since 1970. `jumpMsMax`: who sleeps longer is not jumped
+   * to, only `advance` ends it: so deadlines of real calls, made long, stay away while pauses pass.
+   */
+  constructor(startMs: number = Date.UTC(2026, 0, 1), readonly jumpMsMax: number = Infinity) {
     this.#nowMs = startMs;
   }
 
@@ -66,7 +69,7 @@ export class VirtualClock implements TaskClock {
     systemClock.setTimer(0, () => {
       this.#isDue = false;
       const next = this.#sleepers.toSorted((a, b) => a.wakeMs - b.wakeMs)[0];
-      if (next === undefined) return;
+      if (next === undefined || next.wakeMs - this.#nowMs > this.jumpMsMax) return;
       this.#nowMs = Math.max(this.#nowMs, next.wakeMs);
       next.wake();
       if (this.#sleepers.length > 0) this.#jumpSoon();

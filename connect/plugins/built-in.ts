@@ -1,0 +1,60 @@
+/** The built-in connectors by name. Each is loaded when it is used: what it needs may be large. */
+import type { Plugin } from "./plugins.ts";
+
+/** In the order of their names. */
+export const BUILT_IN: readonly Plugin[] = [
+  {
+    name: "datagen",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/datagen/datagen.ts")).default,
+  },
+  {
+    name: "exec-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/exec-sink/exec-sink.ts")).default,
+  },
+  {
+    name: "exec-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/exec-source/exec-source.ts")).default,
+  },
+  {
+    name: "file-sink",
+    kind: "sink",
+    aliases: ["FileStreamSink", "org.apache.kafka.connect.file.FileStreamSinkConnector"],
+    load: async () => (await import("../connectors/file-sink/file-sink.ts")).default,
+  },
+  {
+    name: "file-source",
+    kind: "source",
+    aliases: ["FileStreamSource", "org.apache.kafka.connect.file.FileStreamSourceConnector"],
+    load: async () => (await import("../connectors/file-source/file-source.ts")).default,
+  },
+  {
+    name: "http-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/http-sink/http-sink.ts")).default,
+  },
+  {
+    name: "http-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/http-source/http-source.ts")).default,
+  },
+  {
+    name: "stdin",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/stdin/stdin.ts")).default,
+  },
+  {
+    name: "stdout",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/stdout/stdout.ts")).default,
+  },
+];

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -306,4 +307,27 @@ test("Parquet that the sink has written comes back, from any row", async () => {
   expect([...first.values().slice(0, 150), ...second.values()]).toEqual(rows);
   writeFileSync(join(directory, "in", "0"), "PAR1 not PAR1");
   await expect(spooled(config).take(1)).rejects.toThrow("is no Parquet");
+});
+
+test("a file that was removed is let go of; if it comes back, it goes on", async () => {
+  writeFileSync(file, "1\n");
+  const run = start();
+  await run.take(1);
+  const isOpen = () =>
+    readdirSync("/proc/self/fd").some((fd) => {
+      try {
+        return readlinkSync(join("/proc/self/fd", fd)).startsWith(file);
+      } catch {
+        return false;
+      }
+    });
+  expect(isOpen()).toBe(true);
+  renameSync(file, `${file}.away`);
+  rmSync(`${file}.away`);
+  const taking = run.take(1);
+  while (isOpen()) await new Promise((resolve) => setImmediate(resolve));
+  writeFileSync(file, "1\n2\n");
+  await taking;
+  await run.stop();
+  expect(run.values()).toEqual(["1", "2"]);
 });

@@ -1,12 +1,12 @@
 /** Lines of files: of those that grow, or of whole ones that are put into a folder. */
 import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { FormatError, lineSchema } from "../../formats/index.ts";
-import type { Line, LineSettings } from "../../formats/index.ts";
+import { batchesOf, spoolRecords } from "../../formats/index.ts";
+import type { LineSettings, RecordSettings } from "../../formats/index.ts";
 import { boolean, choice, defineSource, int, list, long, string } from "../../index.ts";
-import type { ConfigOf, PartialSourceRecord, SourceContext, SourceMap } from "../../index.ts";
+import type { ConfigOf, PartialSourceRecord, SourceContext } from "../../index.ts";
 import { leftAt } from "./identity.ts";
-import { DoneFiles, readSpooled, spoolOffset, spoolStart, versionOf } from "./spooled-files.ts";
+import { FolderSpool } from "./spooled-files.ts";
 import type { WhenDone } from "./spooled-files.ts";
 import { TailedFile } from "./tailed-file.ts";
 
@@ -126,8 +126,12 @@ export default defineSource({
   },
 });
 
-function settingsOf(config: Config): Omit<LineSettings, "format"> {
+function recordSettings(config: Config): RecordSettings {
   return {
+    topic: config.topic,
+    batchSize: config["batch.size"],
+    skipsBadRows: config["bad.rows"] === "skip",
+    format: config.format,
     encoding: config.encoding,
     separator: config["csv.separator"],
     hasHeader: config["csv.header"],
@@ -151,46 +155,14 @@ async function pathsOf({ file, exclude }: Config): Promise<string[]> {
   return paths.sort();
 }
 
-/** Records of lines, in batches. Throws where a line is bad and that is to fail. */
-function* batchesOf(
-  path: string,
-  lines: readonly Line[],
-  offsetOf: (line: Line) => SourceMap,
-  { config, log }: Context,
-): Generator<PartialSourceRecord[]> {
-  const sourcePartition = { filename: path };
-  const valueSchema = config.format === "parquet"
-    ? null
-    : lineSchema({ ...settingsOf(config), format: config.format });
-  let batch: PartialSourceRecord[] = [];
-  for (const line of lines) {
-    if (line.error !== null) {
-      const place = `${path}: what ends at ${line.end} ${line.error.message}`;
-      if (config["bad.rows"] === "fail") throw new Error(`${place} (bad.rows=skip leaves it out)`);
-      log.warn("left out", { file: path, position: line.end, why: line.error.message });
-      continue;
-    }
-    batch.push({
-      topic: config.topic,
-      value: line.value,
-      valueSchema,
-      sourcePartition,
-      sourceOffset: offsetOf(line),
-    });
-    if (batch.length < config["batch.size"]) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
-}
-
 /** Files that were seen under one name are not read again under another. */
 const INODES_MAX = 10_000;
 
 async function* tail(context: Context): AsyncGenerator<readonly PartialSourceRecord[]> {
-  const { config, clock, offsets, signal } = context;
+  const { config, clock, offsets, signal, log } = context;
+  const settings = recordSettings(config);
   const format = config.format === "parquet" ? "lines" : config.format;
-  const settings: LineSettings = { ...settingsOf(config), format };
+  const lineSettings: LineSettings = { ...settings, format };
   const files = new Map<string, TailedFile>();
   /** By inode, the name under which it was read. */
   const claimed = new Map<string, string>();
@@ -203,13 +175,13 @@ async function* tail(context: Context): AsyncGenerator<readonly PartialSourceRec
         const left = leftAt(stored[i] ?? null);
         if (left === null && await isClaimed(path, claimed)) continue;
         const fromEnd = isFirst && left === null && config["start.at"] === "end";
-        files.set(path, new TailedFile(path, settings, left, fromEnd, context));
+        files.set(path, new TailedFile(path, lineSettings, left, fromEnd, context));
       }
       isFirst = false;
       for (const [path, file] of files) {
         for await (const { lines, offsetOf } of file.advance()) {
           claim(claimed, file.inode, path);
-          yield* batchesOf(path, lines, offsetOf, context);
+          yield* batchesOf(path, { filename: path }, lines, offsetOf, settings, log);
         }
         claim(claimed, file.inode, path);
       }
@@ -233,50 +205,11 @@ function claim(claimed: Map<string, string>, inode: string, path: string): void 
   if (claimed.size > INODES_MAX) claimed.delete(claimed.keys().next().value!);
 }
 
-async function* spool(context: Context): AsyncGenerator<readonly PartialSourceRecord[]> {
-  const { config, clock, offsets, signal, log } = context;
-  const settings = {
-    ...settingsOf(config),
-    format: config.format,
-    batchSize: config["batch.size"],
-  };
-  const done = new DoneFiles(whenDone(config));
-  context.onCommitted((positions) => done.committed(positions));
-  /** Those that were given on, and what they were then. */
-  const given = new Map<string, string>();
-  while (!signal.aborted) {
-    const paths = await pathsOf(config);
-    const present = new Set(paths);
-    for (const path of given.keys()) if (!present.has(path)) given.delete(path);
-    for (const path of paths) {
-      const version = await versionOf(path);
-      if (version === null || given.get(path) === JSON.stringify(version)) continue;
-      if (clock.wallMs() - version.modifiedMs < config["settle.ms"]) continue;
-      const start = spoolStart(await offsets.get({ filename: path }), version);
-      let isEmpty = true;
-      try {
-        for await (const { lines, isLast } of readSpooled(path, start, settings)) {
-          const last = isLast ? lines.findLast(({ error }) => error === null) : undefined;
-          const offsetOf = (line: Line) => spoolOffset(line.end, version, line === last);
-          for (const batch of batchesOf(path, lines, offsetOf, context)) {
-            isEmpty = false;
-            yield batch;
-          }
-          if (signal.aborted) return;
-        }
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-        if (config["bad.rows"] === "fail") throw new Error(`${path} ${error.message}`);
-        log.warn("left in its place", { file: path, why: error.message });
-        isEmpty = false;
-      }
-      given.set(path, JSON.stringify(version));
-      // Of what gave nothing, nothing will be committed.
-      if (isEmpty) await done.finish(path);
-      log.info("read", { file: path });
-    }
-    await clock.sleep(config["poll.interval.ms"], signal);
-  }
+function spool(context: Context): AsyncGenerator<readonly PartialSourceRecord[]> {
+  const { config, clock } = context;
+  const paths = () => pathsOf(config);
+  const folder = new FolderSpool(paths, whenDone(config), config["settle.ms"], clock);
+  return spoolRecords(folder, recordSettings(config), config["poll.interval.ms"], context);
 }
 
 function whenDone(config: Config): WhenDone {

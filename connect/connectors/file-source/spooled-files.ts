@@ -1,13 +1,9 @@
-/**
- * A folder that whole files are put into: each is read once, in the order of their names, and removed
- * or moved away when all of its records are safe.
- */
+/** A folder that whole files are put into. */
 import { createHash } from "node:crypto";
-import { access, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { LineParser, LineReader, openBytes, parquetRows, transcoded } from "../../formats/index.ts";
-import type { Line, LineSettings } from "../../formats/index.ts";
-import type { SourceMap, SourcePosition } from "../../index.ts";
+import type { Spool, SpooledFile, Version } from "../../formats/index.ts";
+import type { SourceMap, TaskClock } from "../../index.ts";
 
 /** What becomes of a file whose records are all safe. */
 export type WhenDone =
@@ -15,48 +11,43 @@ export type WhenDone =
   | { readonly kind: "delete" }
   | { readonly kind: "move"; readonly directory: string };
 
-/** As the file was when it was read: another one may come under its name. */
-interface Version {
-  readonly size: number;
-  readonly modifiedMs: number;
-}
-
-/** Lines of a file in the making of records; `isLast`: nothing comes behind them. */
-export interface SpooledLines {
-  readonly lines: readonly Line[];
-  readonly isLast: boolean;
-}
-
 /** Null if it has gone. */
-export async function versionOf(path: string): Promise<Version | null> {
+async function versionOf(path: string): Promise<Version | null> {
   const stats = await stat(path).catch(() => null);
   if (stats?.isFile() !== true) return null;
   return { size: stats.size, modifiedMs: Math.floor(stats.mtimeMs) };
 }
 
-/** The offset behind a line: position, and which version of the file it is. */
-export function spoolOffset(position: number, version: Version, isDone: boolean): SourceMap {
-  return { position, size: version.size, modified: version.modifiedMs, done: isDone };
-}
+/** A folder as a spool. */
+export class FolderSpool implements Spool {
+  constructor(
+    readonly paths: () => Promise<string[]>,
+    readonly whenDone: WhenDone,
+    readonly settleMs: number,
+    readonly clock: TaskClock,
+  ) {}
 
-/** Where to go on in a file; null: all of it is read. */
-export function spoolStart(offset: SourceMap | null, version: Version): number | null {
-  if (offset === null) return 0;
-  const { position, size, modified, done } = offset;
-  const isSame = size === undefined || (size === version.size && modified === version.modifiedMs);
-  if (!isSame || typeof position !== "number") return 0;
-  return done === true ? null : position;
-}
-
-/** Takes care of files whose last records were committed. */
-export class DoneFiles {
-  constructor(readonly whenDone: WhenDone) {}
-
-  async committed(positions: readonly SourcePosition[]): Promise<void> {
-    for (const { partition, offset } of positions) {
-      const path = partition["filename"];
-      if (offset["done"] === true && typeof path === "string") await this.finish(path);
+  async *list() {
+    const files: SpooledFile[] = [];
+    for (const name of await this.paths()) {
+      const version = await versionOf(name);
+      const isSettled = version !== null &&
+        this.clock.wallMs() - version.modifiedMs >= this.settleMs;
+      if (isSettled) files.push({ name, version });
     }
+    yield files;
+  }
+
+  async fetch(path: string) {
+    return await versionOf(path) === null ? null : { path, release: () => Promise.resolve() };
+  }
+
+  partitionOf(filename: string): SourceMap {
+    return { filename };
+  }
+
+  nameOf({ filename }: SourceMap): string | null {
+    return typeof filename === "string" ? filename : null;
   }
 
   /** One that has gone is done. */
@@ -83,70 +74,4 @@ async function freeName(directory: string, path: string): Promise<string> {
 
 async function isThere(path: string): Promise<boolean> {
   return await access(path).then(() => true, () => false);
-}
-
-/** How files of a spool are read. */
-export interface SpoolSettings extends Omit<LineSettings, "format"> {
-  readonly format: LineSettings["format"] | "parquet";
-  readonly batchSize: number;
-}
-
-/** Lines, or rows, from a position on; null: nothing any more. Throws `FormatError` and what the system says. */
-export async function* readSpooled(
-  path: string,
-  start: number | null,
-  settings: SpoolSettings,
-): AsyncGenerator<SpooledLines> {
-  if (start === null) return;
-  const { format } = settings;
-  const parts = format === "parquet"
-    ? rowsOf(path, start, settings.batchSize)
-    : linesOf(path, start, { ...settings, format });
-  // One behind, as only the next one tells which is the last.
-  let before: readonly Line[] | null = null;
-  for await (const lines of parts) {
-    if (lines.length === 0) continue;
-    if (before !== null) yield { lines: before, isLast: false };
-    before = lines;
-  }
-  if (before !== null) yield { lines: before, isLast: true };
-}
-
-async function* rowsOf(path: string, start: number, batchSize: number) {
-  const file = await open(path, "r");
-  try {
-    const { size: byteLength } = await file.stat();
-    const slice = async (from: number, to = byteLength) => {
-      const bytes = new Uint8Array(to - from);
-      const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
-      return bytes.buffer.slice(0, bytesRead);
-    };
-    let row = start;
-    for await (const values of parquetRows({ byteLength, slice }, start, batchSize)) {
-      yield values.map((value): Line => ({ value, error: null, end: ++row }));
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-/** Encodings in which a line end is more than one byte. */
-const WIDE = /^utf-?16/i;
-
-async function* linesOf(path: string, start: number, settings: LineSettings) {
-  const isWide = WIDE.test(settings.encoding);
-  const isCsv = settings.format === "csv" && settings.hasHeader;
-  // In both cases what comes before has to be read: for the header, and as positions are of UTF-8.
-  const from = isWide || isCsv ? 0 : start;
-  const source = await openBytes(path, from);
-  const bytes = isWide ? transcoded(source, settings.encoding) : source;
-  try {
-    const parser = new LineParser(isWide ? { ...settings, encoding: "utf-8" } : settings);
-    const reader = new LineReader(bytes.read, parser, from, true);
-    for (let lines = await reader.next(); lines !== null; lines = await reader.next()) {
-      yield start === from ? lines : lines.filter(({ end }) => end > start);
-    }
-  } finally {
-    await bytes.close();
-  }
 }

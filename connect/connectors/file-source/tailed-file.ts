@@ -17,6 +17,8 @@ export interface Lines {
   readonly offsetOf: (line: Line) => SourceMap;
 }
 
+/** After so many looks at a file that nobody writes to and that has no name any more, it is closed. */
+const REMOVED_LOOKS = 20;
 const FINISHED_MAX = 100;
 
 export class TailedFile {
@@ -28,6 +30,8 @@ export class TailedFile {
   /** Files that were rotated away before they were read. */
   #backlog: { readonly path: string; readonly position: number }[] = [];
   #complaint = "";
+  #idleLooks = 0;
+  #wasRemoved = false;
   /** Inodes of files that were read to their end, the latest last. */
   #finished: string[] = [];
   /** Size and time of the file at the last look. */
@@ -52,14 +56,16 @@ export class TailedFile {
   /** Everything that is there now. */
   async *advance(): AsyncGenerator<Lines> {
     if (this.left !== null) {
+      if (this.#wasRemoved && !await isThere(this.path)) return;
       await this.#find(this.left);
       this.left = null;
+      this.#wasRemoved = false;
     }
     while (!this.context.signal.aborted) {
       if (this.#file === null && !await this.#openNext()) return;
       // Asked before the read: what was written up to there is read, too.
       const isOver = await this.#isReplaced();
-      if (!isOver && !await this.#hasChanged()) return;
+      if (!isOver && !await this.#hasChanged()) return await this.#letGoIfRemoved();
       if (await this.#isTruncated() || (yield* this.#read(isOver)) === "cut") {
         await this.#restart();
         continue;
@@ -133,6 +139,16 @@ export class TailedFile {
     while (this.#parser.columns === null && await reader.next() !== null);
   }
 
+  /** A file without a name keeps its room on the disk as long as it is open. */
+  async #letGoIfRemoved(): Promise<void> {
+    this.#idleLooks = await isThere(this.path) ? 0 : this.#idleLooks + 1;
+    if (this.#idleLooks < REMOVED_LOOKS) return;
+    this.#idleLooks = 0;
+    this.#wasRemoved = true;
+    this.left = { position: this.#position, inode: this.#inode, head: this.#head };
+    await this.close();
+  }
+
   async #hasChanged(): Promise<boolean> {
     const { size, mtimeMs } = await this.#file!.stat();
     const state = `${size} ${mtimeMs}`;
@@ -200,6 +216,10 @@ export class TailedFile {
       yield { lines, offsetOf: (line) => ({ position: line.end, ...known }) };
     }
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await stat(path).then(() => true, () => false);
 }
 
 async function holds(path: string, left: Left): Promise<boolean> {

@@ -202,6 +202,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 120,
   },
   {
+    name: "connect-servers",
+    proves: "connectors work with the servers that they are for, through outages",
+    full: ["bun", "test", "--timeout", "120000", "tests/connect"],
+    sample: ["bun", "test", "--timeout", "120000", "tests/connect"],
+    minutesMax: 20,
+  },
+  {
     name: "faults",
     proves: "kill -9, a full disk and hostile bytes lose nothing and hurt nobody else",
     full: ["bun", "tests/faults/run.ts", "--rounds", "100"],

@@ -40,3 +40,6 @@ export type { FormatWriter } from "./writer.ts";
 export { batchesOf, spoolRecords } from "./spool.ts";
 export type { RecordSettings, Spool, SpooledFile } from "./spool.ts";
 export type { Version } from "./whole-file.ts";
+export { S3Bucket, s3Fields } from "./s3-bucket.ts";
+export type { S3Object } from "./s3-bucket.ts";
+export { stagingFolder } from "./staging.ts";

@@ -46,6 +46,18 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/http-source/http-source.ts")).default,
   },
   {
+    name: "s3-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/s3-sink/s3-sink.ts")).default,
+  },
+  {
+    name: "s3-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/s3-source/s3-source.ts")).default,
+  },
+  {
     name: "stdin",
     kind: "source",
     aliases: [],

@@ -65,6 +65,7 @@ async function produce(
     framing: delimited(Buffer.from("\n")),
     partition: -1,
     repartition: false,
+    repartitionName: "--repartition",
     headers: [],
     transform: null,
     acks: "all",

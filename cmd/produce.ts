@@ -183,6 +183,7 @@ async function settingsOf(topic: string, flags: ProduceFlags): Promise<ProduceSe
     client: clientOptions(flags),
     partition: flags.partition ?? -1,
     repartition: flags.repartition ?? false,
+    repartitionName: "--repartition",
     headers: flags.header.map(parseHeader),
     transform: await transformRecords(flags),
     acks: acks === "0" ? 0 : acks === "1" ? 1 : "all",

@@ -8,72 +8,76 @@ import { ExpressionError, RecordScope } from "../../core/expression/expression.t
 import { batchSizeBytes, compressionId } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import type { SearchQuery } from "./search-query.ts";
+import type { TextFinder } from "./text-finder.ts";
 
 /** Records between two looks at the clock. */
 const TURN_RECORDS = 256;
+const encoder = new TextEncoder();
 
 /** See the head of the file. */
 export class ChunkSearch {
   /** Records that an expression has failed of. */
   failed = 0;
-  readonly #text: Buffer | null;
   readonly #scope = new RecordScope();
 
-  constructor(readonly query: Pick<SearchQuery, "text" | "parts" | "where">) {
-    this.#text = query.text === null ? null : Buffer.from(query.text);
-  }
+  constructor(readonly query: Pick<SearchQuery, "text" | "parts" | "where">) {}
 
   /**
    * A cursor on each record that is found; null now and then, where work may be interrupted. Throws
    * `CorruptRecordError`.
    */
   *found(chunk: FetchedChunk): Generator<RecordCursor | null> {
-    const text = this.#text;
-    const bytes = asBuffer(chunk.bytes);
-    let hit = text === null ? -1 : bytes.indexOf(text);
+    const raw = this.query.text?.raw ?? null;
+    const { bytes } = chunk;
+    const view = raw?.view(bytes) ?? null;
+    let hit = raw === null || view === null ? -1 : view.indexOf(raw.needle);
     for (const position of chunk.batches()) {
       chunk.batchStart = position;
-      if (text === null || compressionId(bytes, position) !== 0) {
-        yield* this.#inBatch(new RecordCursor(bytes, position, chunk.codecs), chunk);
+      if (raw === null || view === null || compressionId(bytes, position) !== 0) {
+        const cursor = new RecordCursor(bytes, position, chunk.codecs);
+        yield* this.#inBatch(cursor, chunk, raw?.view(cursor.source) ?? null);
         continue;
       }
       const end = position + batchSizeBytes(bytes, position);
-      if (hit >= 0 && hit < position) hit = bytes.indexOf(text, position);
+      if (hit >= 0 && hit < position) hit = view.indexOf(raw.needle, position);
       if (hit < 0 || hit >= end) continue;
-      yield* this.#inBatch(new RecordCursor(bytes, position, chunk.codecs), chunk);
+      yield* this.#inBatch(new RecordCursor(bytes, position, chunk.codecs), chunk, view);
     }
   }
 
-  *#inBatch(cursor: RecordCursor, chunk: FetchedChunk): Generator<RecordCursor | null> {
-    const text = this.#text;
-    const source = asBuffer(cursor.source);
-    let hit = text === null ? 0 : source.indexOf(text, 0);
+  /** `view`: of the cursor's source; null: the records have to be looked at one by one. */
+  *#inBatch(
+    cursor: RecordCursor,
+    chunk: FetchedChunk,
+    view: Buffer | null,
+  ): Generator<RecordCursor | null> {
+    const { text } = this.query;
+    const needle = text?.raw?.needle ?? "";
+    let hit = view === null ? 0 : view.indexOf(needle);
     let left = TURN_RECORDS;
     while (hit >= 0 && cursor.next()) {
       if (--left === 0) {
         left = TURN_RECORDS;
         yield null;
       }
-      if (text !== null) {
-        if (hit < cursor.recordStart) hit = source.indexOf(text, cursor.recordStart);
+      if (view !== null) {
+        if (hit < cursor.recordStart) hit = view.indexOf(needle, cursor.recordStart);
         if (hit < 0) return;
-        if (hit >= cursor.recordEnd || !this.#holds(cursor, source, text)) continue;
+        if (hit >= cursor.recordEnd) continue;
       }
+      if (text !== null && !this.#holds(cursor, text)) continue;
       if (this.#passes(cursor, chunk)) yield cursor;
     }
   }
 
   /** Whether the text is in a part that is asked for, and not across the borders of parts. */
-  #holds(cursor: RecordCursor, source: Buffer, text: Buffer): boolean {
+  #holds(cursor: RecordCursor, text: TextFinder): boolean {
     const { parts } = this.query;
-    const has = (start: number, end: number) =>
-      start >= 0 && end - start >= text.length && source.subarray(start, end).includes(text);
-    if (parts.has("value") && has(cursor.valueStart, cursor.valueEnd)) return true;
-    if (parts.has("key") && has(cursor.keyStart, cursor.keyEnd)) return true;
+    const has = (part: Uint8Array | null) => part !== null && text.isIn(part);
+    if (parts.has("value") && has(cursor.value())) return true;
+    if (parts.has("key") && has(cursor.key())) return true;
     return parts.has("headers") && cursor.headerCount > 0 &&
-      cursor.headers().some(([name, value]) =>
-        Buffer.from(name).includes(text) || (value !== null && asBuffer(value).includes(text))
-      );
+      cursor.headers().some(([name, value]) => text.isIn(encoder.encode(name)) || has(value));
   }
 
   #passes(cursor: RecordCursor, chunk: FetchedChunk): boolean {
@@ -89,8 +93,4 @@ export class ChunkSearch {
       return false;
     }
   }
-}
-
-function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
 }

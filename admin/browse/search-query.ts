@@ -6,6 +6,7 @@ import {
 } from "../../core/expression/expression.ts";
 import { badValue, z } from "../openapi.ts";
 import { type BrowseRange, browseRange, expression, RANGE } from "./browse-query.ts";
+import { type TextFinder, textFinder } from "./text-finder.ts";
 
 /** The parts of a record that a text is looked for in. */
 export const SEARCH_PARTS = ["key", "value", "headers"] as const;
@@ -13,8 +14,8 @@ export type SearchPart = (typeof SEARCH_PARTS)[number];
 
 /** See the head of the file. */
 export interface SearchQuery extends BrowseRange {
-  /** In UTF-8; null: any. */
-  readonly text: Uint8Array | null;
+  /** Null: any. */
+  readonly text: TextFinder | null;
   readonly parts: ReadonlySet<SearchPart>;
   /** Null: any. */
   readonly where: CompiledExpression | null;
@@ -29,7 +30,10 @@ const place = z.union([z.string().max(100), z.int()]).transform(String);
 
 /** The body of a search. */
 export const SEARCH_BODY = z.strictObject({
-  text: z.string().min(1).optional().describe("looked for as bytes of UTF-8"),
+  text: z.string().min(1).optional().describe("looked for as its bytes in UTF-8"),
+  ignoreCase: z.boolean().default(false).describe(
+    "of a text of ASCII: A to Z, byte by byte; of others: in upper case as Unicode maps it",
+  ),
   in: z.array(z.enum(SEARCH_PARTS)).min(1).max(SEARCH_PARTS.length).optional()
     .describe("the parts that the text is looked for in; default: all"),
   where: expression.optional().describe("only records that this expression is true for"),
@@ -49,7 +53,7 @@ export function searchQuery(given: z.output<typeof SEARCH_BODY>, nowMs: number):
   }
   return {
     ...browseRange("json", given, nowMs),
-    text: text === undefined ? null : new TextEncoder().encode(text),
+    text: text === undefined ? null : textFinder(text, given.ignoreCase),
     where: where === undefined ? null : whereOf(where),
     parts: new Set(given.in ?? SEARCH_PARTS),
     limit: given.limit,

@@ -1,12 +1,22 @@
 /** Searches by HTTP: by text in raw bytes, by expression, in all codecs, with progress. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { sleep } from "../../core/io.ts";
+import { ANONYMOUS } from "../../broker/authorizer.ts";
+import { ADMIN_CLIENT_ID, OwnClients } from "../own-connection.ts";
 import { startTestApp, type TestApp } from "../records.test-helper.ts";
+import { ManualClock } from "./manual-clock.test-helper.ts";
+import { NDJSON } from "./record-lines.ts";
+import { ResponseWriter } from "./response-writer.ts";
+import { runSearch } from "./search.ts";
+import { SEARCH_BODY, searchQuery } from "./search-query.ts";
+import { textFinder } from "./text-finder.ts";
+import { TopicScan } from "./topic-scan.ts";
 
 let app: TestApp;
 const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 beforeAll(async () => {
-  app = await startTestApp({ logs: 2, mixed: 1, borders: 1 });
+  app = await startTestApp({ logs: 2, cases: 1, borders: 1, quotas: 1, silent: 1 });
   for (const codec of CODECS) {
     const lines = Array.from({ length: 100 }, (_, n) => ({
       key: `key-${codec}-${n}`,
@@ -74,6 +84,102 @@ test("an expression alone and with a text, limits and ranges; failures are count
   expect((await search("borders", { where: "v.a.b.c.d" })).end).toMatchObject({ found: 0 });
   const failing = await search("borders", { where: "v.toFixed(1) > 0" });
   expect(failing.end).toMatchObject({ reason: "end", found: 0, failed: 3 });
+});
+
+test("the case of letters can be ignored, in all codecs, and no more than that", async () => {
+  const upper = { text: "NEEDLE", ignoreCase: true };
+  expect((await search("logs", upper)).found.length).toBe(CODECS.length);
+  expect((await search("logs", { ...upper, text: "NEEDLE Ü" })).found.length).toBe(CODECS.length);
+  expect((await search("logs", { ...upper, ignoreCase: false })).found).toEqual([]);
+  const values = ["Straße", "ΣΊΣΥΦΟΣ", "[bytes]", { base64: "wMHgS1tQ" }];
+  await write("cases", values.map((value) => ({ value })));
+  const offsets = async (text: string) =>
+    (await search("cases", { text, ignoreCase: true })).found.map(({ offset }) => offset);
+  expect(await offsets("STRASSE")).toEqual([]);
+  expect(await offsets("straßE")).toEqual([0]);
+  expect(await offsets("σίσυφος")).toEqual([1]);
+  expect(await offsets("ΊΣΥ")).toEqual([1]);
+  expect(await offsets("[BYTES]")).toEqual([2]);
+  expect(await offsets("{BYTES}")).toEqual([]);
+  expect(await offsets("k[p")).toEqual([3]);
+});
+
+test("whatever the case, what is found is what a comparison of all places finds", () => {
+  const alphabet = [0x40, 0x41, 0x5a, 0x5b, 0x60, 0x61, 0x7a, 0x7b, 0xc1, 0xe1];
+  let state = 1;
+  const draw = (below: number) => {
+    state = Math.imul(state, 48271) & 0x7fff_ffff;
+    return state % below;
+  };
+  const lower = (byte: number) => byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+  for (let round = 0; round < 2000; round++) {
+    const part = Uint8Array.from({ length: draw(12) }, () => alphabet[draw(10)] ?? 0);
+    const text = String.fromCharCode(
+      ...Array.from({ length: 1 + draw(3) }, () => alphabet[draw(8)] ?? 0),
+    );
+    const isAt = (at: number) =>
+      [...text].every((char, index) => lower(part[at + index] ?? -1) === lower(char.charCodeAt(0)));
+    const isThere = Array.from(part, (_, at) => isAt(at)).includes(true);
+    expect(textFinder(text, true).isIn(part)).toBe(isThere);
+  }
+});
+
+test("what is searched counts in the user's quota, and what is beyond it waits", async () => {
+  await write("quotas", Array.from({ length: 103 }, () => ({ value: "x".repeat(10_000) })));
+  const setQuota = async (rate: number | null) => {
+    const entity = { user: ANONYMOUS.name };
+    const quotas = { consumer_byte_rate: rate };
+    const answer = await app.ask("/v1/quotas", {
+      method: "PATCH",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ entity, quotas }),
+    });
+    expect(answer.status).toBe(200);
+  };
+  const { quotas } = app.running.broker;
+  const owedMs = () => quotas.fetched({ principal: ANONYMOUS, clientId: ADMIN_CLIENT_ID }, 50_000);
+  await setQuota(100_000);
+  expect(owedMs()).toBe(0);
+  const beganMs = performance.now();
+  expect((await search("quotas", { text: "nowhere" })).end.scanned).toBe(103);
+  // 1.08 MB at 0.1 MB a second, of which ten seconds may come at once.
+  expect(performance.now() - beganMs).toBeGreaterThan(500);
+  expect(owedMs()).toBeGreaterThan(0);
+  await setQuota(null);
+});
+
+test("how far it is comes each 250 ms, also while there is nothing to search in", async () => {
+  const own = new OwnClients(app.running);
+  const { io, options } = own.of();
+  const clock = new ManualClock();
+  const stop = new AbortController();
+  const given = SEARCH_BODY.parse({ text: "nowhere", follow: true });
+  const query = searchQuery(given, 0);
+  const client = { io: { ...io, clock }, options };
+  const scan = await TopicScan.open(client, "silent", query, 1 << 20, stop.signal);
+  const permit = { sent: () => Promise.resolve(), leave: () => {} };
+  const writer = new ResponseWriter(clock, permit, 1 << 30);
+  const ended = runSearch(scan, query, NDJSON, writer, stop.signal);
+  const reader = writer.stream.getReader();
+  const next = async () => JSON.parse(new TextDecoder().decode((await reader.read()).value));
+  const nothingYet = { progress: { scanned: 0, next: "0:0" } };
+  expect(await next()).toMatchObject(nothingYet);
+  for (let round = 0; round < 4; round++) {
+    const waiting = next();
+    let isThere = false;
+    void waiting.then(() => isThere = true);
+    // The reader has to ask before it can be told.
+    await sleep(io.clock, 0);
+    clock.advance(249);
+    await sleep(io.clock, 0);
+    expect(isThere).toBe(false);
+    clock.advance(1);
+    expect(await waiting).toMatchObject(nothingYet);
+  }
+  stop.abort();
+  expect(await next()).toMatchObject({ end: { reason: "stopping" } });
+  await ended;
+  own.close();
 });
 
 test("what cannot be searched for is a problem", async () => {

@@ -68,6 +68,7 @@ class Search {
     const timer = this.#tellWhileWaiting();
     try {
       this.#tell();
+      if (!await this.#flush()) return;
       const reason = await this.#readAll();
       if (reason === null) return;
       this.#output.text(this.#note("end", { reason }));

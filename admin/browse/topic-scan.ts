@@ -130,7 +130,7 @@ export class TopicScan {
   async next(signal: AbortSignal): Promise<{ chunk: FetchedChunk; of: ScanPartition } | null> {
     while (!this.isDone) {
       signal.throwIfAborted();
-      const near = await this.#readLocal();
+      const near = await this.#readLocal(signal);
       if (near !== null) return near;
       const chunk = await this.#nextChunk(signal);
       if (chunk === "none") {
@@ -166,10 +166,12 @@ export class TopicScan {
     return this.consumer.close();
   }
 
-  async #readLocal(): Promise<{ chunk: FetchedChunk; of: ScanPartition } | null> {
+  async #readLocal(
+    signal: AbortSignal,
+  ): Promise<{ chunk: FetchedChunk; of: ScanPartition } | null> {
     const [of] = this.#open.values();
     if (this.#local === null || of === undefined) return null;
-    const chunk = await this.#local.read(this.topic, of.partition, of.next);
+    const chunk = await this.#local.read(this.topic, of.partition, of.next, signal);
     if (chunk !== null) return { chunk, of };
     this.#local = null;
     await this.#leaveToConsumer();

@@ -149,6 +149,7 @@ function feedSettings(
       : delimited(encoder.encode("\n")),
     partition,
     repartition,
+    repartitionName: "repartition=true",
     headers,
     transform: transformOf(given, key),
   };

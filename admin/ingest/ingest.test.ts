@@ -145,6 +145,9 @@ test("a line that is no record ends it, and the answer says what is safe", async
     firstUnsafeLine: 6,
     noneFromLine: 6,
   });
+  const elsewhere = await write("/v1/topics/three/records", '{"value":"v","partition":7}\n');
+  expect(elsewhere.body.detail)
+    .toBe('line 1: partition 7, but topic "three" has 3 (repartition=true ignores it)');
   const skipping = await write("/v1/topics/three/records?on-error=skip", `${good}{}\n${good}`);
   expect(skipping).toMatchObject({ status: 200, body: { records: 2, skipped: 1 } });
 });

@@ -87,6 +87,11 @@ export class ClientQuotaManager {
     return throttleMs;
   }
 
+  /** As `produced`, for bytes that were read already, in a client's name and within this process. */
+  read(client: QuotaClient, bytes: number): number {
+    return this.#record(client, "consumer_byte_rate", bytes);
+  }
+
   /** Notes how long this process was busy with a request; never slows down by over one window. */
   wasBusy(client: QuotaClient, busyMs: number): number {
     const throttleMs = this.#record(client, "request_percentage", busyMs / 10);

@@ -50,6 +50,8 @@ export interface FeedSettings extends ParserSettings {
   readonly partition: number;
   /** Whether the partitions of envelopes don't count. */
   readonly repartition: boolean;
+  /** What that is called where it would have helped: `--repartition`. */
+  readonly repartitionName: string;
   /** Set on every record. */
   readonly headers: readonly HeaderEntry[];
   /** Leaves records out and changes them; null: all as they are. */
@@ -327,8 +329,9 @@ export class Feeder {
     const partition = this.#partitionOf(named ?? -1);
     if (partition !== null) return partition;
     const { topic, partitionCount } = this.writer;
+    const { repartitionName } = this.settings;
     throw new RecordError(
-      `partition ${named}, but topic "${topic}" has ${partitionCount} (--repartition ignores it)`,
+      `partition ${named}, but topic "${topic}" has ${partitionCount} (${repartitionName} ignores it)`,
     );
   }
 

@@ -10,6 +10,7 @@ import { ANONYMOUS, type Principal } from "../broker/authorizer.ts";
 import { bodyLimit } from "hono/body-limit";
 import type { HttpExchange } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
+import { stackOf } from "../core/stack-of.ts";
 import { adminApi } from "./api.ts";
 import type { Authentication } from "./authentication.ts";
 import { clientProblem } from "./client-problem.ts";
@@ -106,7 +107,7 @@ export function adminApp(
     const requestId = context.get("requestId");
     broker.logger.error("an admin request failed by an internal error", {
       requestId,
-      stack: error.stack ?? error.message,
+      stack: stackOf(error),
     });
     return new Problem(500, "internal error", "the broker's log says more: please report")
       .with({ requestId }).response();

@@ -14,6 +14,7 @@ import type { BufferPool } from "../core/buffer-pool.ts";
 import { FrameReader } from "../core/frame-reader.ts";
 import type { Chunk, Clock, HostPort, Socket, SocketHandlers, Timer } from "../core/io.ts";
 import type { Logger } from "../core/logger.ts";
+import { stackOf } from "../core/stack-of.ts";
 import { ANONYMOUS, type Principal } from "./authorizer.ts";
 import { ClientActivity } from "./client-activity.ts";
 import { ConnectionError } from "./connection-error.ts";
@@ -454,7 +455,7 @@ export class Connection implements ConnectionState, SocketHandlers, BudgetHolder
   }
 
   #logBug(error: unknown): void {
-    const stack = error instanceof Error ? error.stack ?? error.message : String(error);
+    const stack = stackOf(error);
     this.#services.logger.error("closing a connection after an internal error", {
       peer: formatAddress(this.peerAddress),
       stack,

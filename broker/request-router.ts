@@ -17,6 +17,7 @@ import {
   type RequestHeader,
 } from "../core/protocol/codec.ts";
 import type { Api, EncodableResponse, RequestOf } from "../core/protocol/schema.ts";
+import { stackOf } from "../core/stack-of.ts";
 import type { ServedApi } from "./api-table.ts";
 import type { Broker } from "./broker.ts";
 import { CLUSTER_PRINCIPAL } from "./cluster/cluster-secret.ts";
@@ -194,7 +195,7 @@ export class RequestRouter {
       version: context.apiVersion,
       clientId: context.clientId,
       connection: context.connection.id,
-      stack: error instanceof Error ? error.stack ?? error.message : String(error),
+      stack: stackOf(error),
     });
     if (error instanceof AssertionError) this.#broker.onBug(error);
     const response = failureResponse(handler, request, Errors.UNKNOWN_SERVER_ERROR);

@@ -46,6 +46,7 @@ export async function requestAdmin(
 ): Promise<{ readonly status: number; readonly json: unknown }> {
   const url = parseAdminUrl(options.admin);
   const base = new URL(url.origin);
+  const authorization = basicAuth(url);
   const late = AbortSignal.timeout(options.timeout * 1000);
   let answer: Response;
   let text: string;
@@ -55,7 +56,7 @@ export async function requestAdmin(
       redirect: "manual",
       signal: AbortSignal.any([late, ...request.signal === undefined ? [] : [request.signal]]),
       headers: {
-        ...basicAuth(url),
+        ...authorization,
         ...(request.method !== "GET" && { "content-type": "application/json" }),
       },
       ...(request.method !== "GET" && { body: JSON.stringify(request.body ?? {}) }),
@@ -76,22 +77,39 @@ export async function requestAdmin(
   return { status: answer.status, json };
 }
 
+/** What stands for name and password in a message. */
+const SECRETS = "//…@";
+
 function parseAdminUrl(text: string): URL {
   const url = URL.parse(text.includes("://") ? text : `http://${text}`);
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
   if (url !== null && isHttp && url.hostname !== "" && text !== "off") return url;
-  throw new OperatorError(
-    `--admin cannot be read: "${text}"`,
+  throw unreadable(
+    text.replace(/\/\/[^@]*@/, SECRETS),
     "it is no address of an admin API",
     `write it as ${DEFAULT_ADMIN_URL}`,
-    2,
   );
 }
 
+function unreadable(shown: string, why: string, hint: string): OperatorError {
+  return new OperatorError(`--admin cannot be read: "${shown}"`, why, hint, 2);
+}
+
 /** Name and password of the URL, which are no part of what is asked. */
-function basicAuth({ username, password }: URL): Record<string, string> {
+function basicAuth({ username, password, protocol, host }: URL): Record<string, string> {
   if (username === "") return {};
-  const text = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const decoded = (part: string, what: string) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw unreadable(
+        `${protocol}${SECRETS}${host}`,
+        `the ${what} has a % that begins no escape of UTF-8`,
+        "write % as %25, and other special characters as their escapes",
+      );
+    }
+  };
+  const text = `${decoded(username, "user name")}:${decoded(password, "password")}`;
   return { authorization: `Basic ${Buffer.from(text).toString("base64")}` };
 }
 

@@ -1,5 +1,6 @@
 /** What browse and search have in common: a scan, a place among the readers, and the answer's body. */
 import type { Context } from "hono";
+import { stackOf } from "../../core/stack-of.ts";
 import type { AdminEnv } from "../app.ts";
 import { clientProblem } from "../client-problem.ts";
 import type { AdminServices } from "../services.ts";
@@ -63,7 +64,7 @@ export async function answerStream(
     context.env.exchange?.setIdleSeconds(0);
     run(scan, format, writer, broker.stopping).catch((error: unknown) => {
       broker.logger.error("reading records by HTTP failed by an internal error", {
-        stack: error instanceof Error ? error.stack ?? error.message : String(error),
+        stack: stackOf(error),
       });
     });
     return new Response(writer.stream, { headers: { "content-type": format.contentType } });

@@ -1,5 +1,6 @@
 /** `GET /v1/topics/TOPIC/ws`: a WebSocket that writes and reads records (`browse/record-socket.ts`). */
 import { admissionOf } from "../browse/answer-stream.ts";
+import { stackOf } from "../../core/stack-of.ts";
 import { RecordSocket } from "../browse/record-socket.ts";
 import { SOCKET_ANSWER, SOCKET_MESSAGE } from "../browse/socket-messages.ts";
 import { TopicScan } from "../browse/topic-scan.ts";
@@ -37,7 +38,7 @@ export function recordSocketRoutes(services: AdminServices) {
     const principal = context.get("principal");
     const failed = (error: unknown) =>
       broker.logger.error("a WebSocket failed by an internal error", {
-        stack: error instanceof Error ? error.stack ?? error.message : String(error),
+        stack: stackOf(error),
       });
     const permit = admissionOf(services).enter(peer.host, "stream");
     // Asked anew each time: a socket may outlive the client that it began with.

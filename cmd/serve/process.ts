@@ -1,5 +1,6 @@
 /** The life of a process that serves: the signals that end it, and the errors that nobody handles. */
 import type { Logger } from "../../core/logger.ts";
+import { stackOf } from "../../core/stack-of.ts";
 
 /** Exit code of an end that was forced or that the process could not avoid. */
 export const EXIT_FAILED = 1;
@@ -44,6 +45,6 @@ export function endOnStrayErrors(logger: Logger): void {
 
 /** Ends the process without the mark of a clean end: the next start recovers. */
 export function die(logger: Logger, message: string, error: Error): void {
-  logger.error(message, { stack: error.stack ?? error.message });
+  logger.error(message, { stack: stackOf(error) });
   process.exit(EXIT_FAILED);
 }

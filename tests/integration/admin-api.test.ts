@@ -28,6 +28,11 @@ test("a broker without the admin API, and one that is none of ours, are told apa
       "--admin",
     ]);
     await fails(["clients", "--admin", `127.0.0.1:${port}`, "--timeout", "2"], 3, ["no admin API"]);
+    for (const user of ["al%zz:secret", "alice:secret%", "alice:%ffsecret"]) {
+      const said = ["--admin cannot be read", "//…@", "%25"];
+      const { stderr } = await fails(["clients", "--admin", `http://${user}@127.0.0.1:1`], 2, said);
+      expect(stderr).not.toContain("secret");
+    }
     await fails(["clients", "--admin", "off"], 2, ["--admin cannot be read"], {
       brokers: bootstrap,
     });

@@ -15,6 +15,7 @@ import { startAdminServer } from "./server.ts";
 let running: RunningBroker;
 let server: HttpListener;
 let isStarted = true;
+const logged: string[] = [];
 const io = { ...bunIo(), disk: new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 26 }) };
 
 beforeAll(async () => {
@@ -25,7 +26,8 @@ beforeAll(async () => {
     assignments: [],
     configs: [],
   }];
-  running = await startBroker({ io, logger: silentLogger, dataDir: "/data", topics });
+  const logger = { ...silentLogger, error: (message: string) => void logged.push(message) };
+  running = await startBroker({ io, logger, dataDir: "/data", topics });
   server = startAdminServer({
     serveHttp: bunServeHttp,
     at: { host: "127.0.0.1", port: 0 },
@@ -102,6 +104,36 @@ test("a body that is too large is refused, and the server goes on", async () => 
   await answer.text();
   expect(answer.status).toBeGreaterThanOrEqual(400);
   expect((await ask("/live")).status).toBe(200);
+});
+
+test("bodies that break off are no bugs, and paths that are no UTF-8 are refused", async () => {
+  const { host, port } = server.address;
+  const head = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+  for (const path of ["/v1/topics", "/v1/topics/orders/records", "/v1/topics/orders/search"]) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    await Bun.connect({
+      hostname: host,
+      port,
+      socket: {
+        open: (socket) => {
+          socket.write(
+            `POST ${path} ${head}Transfer-Encoding: chunked\r\n\r\n5\r\n{"nam\r\nZZ\r\n`,
+          );
+        },
+        data: (socket) => void socket.end(),
+        close: () => resolve(),
+      },
+    });
+    await promise;
+  }
+  for (const key of ["%ff", "%zz", "100%"]) {
+    expect(await ask(`/v1/topics/orders/keys/${key}`)).toMatchObject({
+      status: 400,
+      body: { detail: "the path has a % that begins no escape of UTF-8" },
+    });
+  }
+  expect((await ask("/v1/topics/orders/keys/100%25")).status).toBe(200);
+  expect(logged).toEqual([]);
 });
 
 test("clients are listed with what they are, what they touch, and their last error", async () => {

@@ -69,6 +69,8 @@ export function adminApp(
     if (broker.stopping.aborted && !isProbe) {
       return new Problem(503, "stopping", "the broker is stopping");
     }
+    const problemOfPath = unreadablePath(req.path);
+    if (problemOfPath !== null) return problemOfPath;
     if (authentication === null || isProbe) return ANONYMOUS;
     const principal = await authentication.check(req.header("authorization") ?? null);
     if (principal instanceof Problem) return principal;
@@ -104,6 +106,8 @@ export function adminApp(
   app.onError((error, context) => {
     const problem = problemOf(error);
     if (problem !== null) return problem.response();
+    // Bodies that break off fail in many ways; nobody is there to hear of it, and it is no bug.
+    if (context.req.raw.signal.aborted) return cutShort();
     const requestId = context.get("requestId");
     broker.logger.error("an admin request failed by an internal error", {
       requestId,
@@ -113,6 +117,20 @@ export function adminApp(
       .with({ requestId }).response();
   });
   return app;
+}
+
+/** Names in a path that are no UTF-8 would else be taken for what they look like, escapes and all. */
+function unreadablePath(path: string): Problem | null {
+  try {
+    decodeURIComponent(path);
+    return null;
+  } catch {
+    return new Problem(400, "bad request", "the path has a % that begins no escape of UTF-8");
+  }
+}
+
+function cutShort(): Response {
+  return new Problem(400, "cut short", "the request broke off before its end").response();
 }
 
 /** Browsers ask for name and password then. */

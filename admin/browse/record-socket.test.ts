@@ -54,6 +54,8 @@ test("records are written with ids and acknowledged, or refused", async () => {
   });
   say({ produce: { id: "x", records: [{}] } });
   expect(await next()).toMatchObject({ refused: { id: "x", acknowledged: 0 } });
+  say({ produce: { id: "y", records: Array(10_001).fill({ value: "v" }) } });
+  expect(await next()).toMatchObject({ refused: { id: "y", acknowledged: 0 } });
   say({ nothing: 1 });
   expect(await next()).toMatchObject({ error: {} });
   socket.send("{");

@@ -31,6 +31,7 @@ import {
   consumeQuery,
   CREDIT_MAX,
   type ProduceMessage,
+  RECORDS_MAX,
   SOCKET_MESSAGE,
 } from "./socket-messages.ts";
 import type { ScanPartition, TopicScan } from "./topic-scan.ts";
@@ -95,7 +96,7 @@ export class RecordSocket implements WebSocketHandlers {
     if (!isObject(produce)) {
       return this.#say({ error: { detail: "it is none of produce, consume, credit and stop" } });
     }
-    const detail = "produce has an id, and records, which are a list that is not empty";
+    const detail = `produce has an id, and records, which are a list of 1 to ${RECORDS_MAX}`;
     this.#say({ refused: { id: produce["id"] ?? null, detail, acknowledged: 0 } });
   }
 

@@ -15,11 +15,15 @@ const CONSUME = z.looseObject({ credit: credit.optional() }).openapi({
   description: "the parameters of GET …/records, and credit",
 });
 
+/** Of one message, so that it is soon worked off. */
+export const RECORDS_MAX = 10_000;
 const PRODUCE = z.strictObject({
   id: id.optional(),
   // Each is read on its own, so that the answer can say what is wrong with it.
-  records: z.array(z.unknown()).min(1).openapi({
+  records: z.array(z.unknown()).min(1).max(RECORDS_MAX).openapi({
     type: "array",
+    minItems: 1,
+    maxItems: RECORDS_MAX,
     items: { $ref: "#/components/schemas/NewRecord" },
   }),
 });

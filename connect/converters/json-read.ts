@@ -189,7 +189,7 @@ function floatOf(schema: Schema, json: Json): number {
 
 function base64(text: string): Uint8Array {
   try {
-    return Uint8Array.fromBase64(text);
+    return Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
   } catch {
     throw new ReadFault("it is no base64");
   }

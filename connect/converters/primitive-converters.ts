@@ -123,12 +123,12 @@ export function fixedConverter(fixed: FixedType, { what, config }: ConvertedPart
   const schema = optional(primitive(fixed.type));
   return {
     toBytes: (_topic, of, value) => {
+      if (value === null) return null;
       if (of !== null && of.type !== fixed.type) {
         throw new DataError(
           `${what} is ${article(of.type)}, and the converter takes ${article(fixed.type)}`,
         );
       }
-      if (value === null) return null;
       validate(schema, value, what);
       const bytes = new Uint8Array(fixed.bytes);
       fixed.write(new DataView(bytes.buffer), value);

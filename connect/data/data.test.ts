@@ -12,6 +12,7 @@ import {
   optional,
   primitive,
   struct,
+  timeSchema,
   timestampSchema,
 } from "./schema.ts";
 import type { Schema } from "./schema.ts";
@@ -149,6 +150,7 @@ describe("literals", () => {
     ["true", primitive("boolean"), true],
     ["null", null, null],
     ["2024-02-29", dateSchema, new Date(Date.UTC(2024, 1, 29))],
+    ["01:02:03.004Z", timeSchema, new Date(3_723_004)],
     ["2024-02-29T01:02:03.004Z", timestampSchema, new Date(Date.UTC(2024, 1, 29, 1, 2, 3, 4))],
     ["[1, 300]", arrayOf(primitive("int16")), [1, 300]],
     ['{"a": 1, "b": 2}', mapOf(text, int8), new Map([["a", 1], ["b", 2]])],

@@ -36,7 +36,7 @@ const TIMESTAMP = format("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'");
 const TEMPORALS: ReadonlyMap<number, { readonly schema: Schema; readonly format: DateFormat }> =
   new Map([
     [10, { schema: dateSchema, format: DATE }],
-    [12, { schema: timeSchema, format: TIME }],
+    [13, { schema: timeSchema, format: TIME }],
     [24, { schema: timestampSchema, format: TIMESTAMP }],
   ]);
 
@@ -159,7 +159,7 @@ function parseArray(reader: TokenReader, depth: number): SchemaAndValue {
     }
     if (reader.take(",")) throw new DataError("an element is missing");
     const item = parseNext(reader, true, depth + 1);
-    common.add(item.schema);
+    common.add(item);
     items.push(item.value);
     const at = reader.mark();
     if (reader.take("]")) reader.rewind(at);
@@ -171,18 +171,19 @@ function parseArray(reader: TokenReader, depth: number): SchemaAndValue {
 function parseMap(reader: TokenReader, depth: number): SchemaAndValue {
   const keys = new CommonSchema();
   const values = new CommonSchema();
-  const entries: [ConnectValue, ConnectValue][] = [];
+  // The last of entries with the same key counts.
+  const entries = new Map<ConnectValue, ConnectValue>();
   while (reader.hasNext()) {
-    if (reader.take("}")) return mapOfEntries(keys.schema, values.schema, entries);
+    if (reader.take("}")) return mapOfEntries(keys.schema, values.schema, [...entries]);
     if (reader.take(",")) throw new DataError("an entry is missing");
     const key = parseNext(reader, true, depth + 1);
     if (key.value === null) throw new DataError("a key is null");
     if (!reader.take(":")) throw new DataError("a colon is missing");
     const value = parseNext(reader, true, depth + 1);
-    entries.push([key.value, value.value]);
+    entries.set(key.value, value.value);
     reader.take(",");
-    keys.add(key.schema);
-    values.add(value.schema);
+    keys.add(key);
+    values.add(value);
   }
   throw new DataError("the map has no end");
 }
@@ -210,8 +211,13 @@ class CommonSchema {
   schema: Schema | null = null;
   #isNone = false;
 
-  add(schema: Schema | null): void {
-    if (schema === null || this.#isNone) return;
+  add({ schema, value }: SchemaAndValue): void {
+    if (value === null || this.#isNone) return;
+    if (schema === null) {
+      this.schema = null;
+      this.#isNone = true;
+      return;
+    }
     this.schema = this.schema === null ? schema : merged(this.schema, schema);
     this.#isNone = this.schema === null;
   }

@@ -162,7 +162,8 @@ export function typeNameOf(schema: Schema): string {
   return logical === null ? schema.type : logical[0]!.toUpperCase() + logical.slice(1);
 }
 
-/** With "a" or "an" before it. */
+/** With "a" or "an" before it, where it is one thing. */
 export function article(noun: string): string {
+  if (noun === "bytes") return noun;
   return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
 }

@@ -23,6 +23,17 @@ function without(object: ConnectObject, names: ReadonlySet<string>): ConnectValu
   return rest;
 }
 
+/** The fields that a struct has by its schema. */
+function fieldsOf(
+  { fields }: StructSchema,
+  object: ConnectObject,
+  replaceNull: boolean,
+): ConnectValue {
+  const struct: ObjectDraft = {};
+  for (const field of fields) setField(struct, field.name, structField(object, field, replaceNull));
+  return struct;
+}
+
 export const headerFrom = defineTransform({
   name: "HeaderFrom",
   hasSides: true,
@@ -63,12 +74,9 @@ export const headerFrom = defineTransform({
         const added = config.fields.map((_name, i): ConnectHeader => headerOf(schema, value, i));
         const headers = [...record.headers, ...added];
         if (!isMove) return { ...record, headers };
-        const rest = withPart(
-          record,
-          side,
-          schema === null ? null : schemas(schema),
-          without(value, moved),
-        );
+        const to = schema === null ? null : schemas(schema);
+        const left = to === null ? without(value, moved) : fieldsOf(to, value, replaceNull);
+        const rest = withPart(record, side, to, left);
         return { ...rest, headers };
       },
     };

@@ -89,7 +89,8 @@ const BITS: Readonly<Record<string, number>> = { int8: 8, int16: 16, int32: 32, 
 
 /** As Java narrows it: digits behind the point go for a whole number, and bits that have no room. */
 function replacedNumber(schema: Schema | null, value: ConnectValue, number: Decimal): ConnectValue {
-  const type = schema?.type ?? (Number.isInteger(value) ? "int64" : "float64");
+  const type = schema?.type ??
+    (typeof value === "bigint" || Number.isInteger(value) ? "int64" : "float64");
   if (type === "float32") return Math.fround(number.toNumber());
   if (type === "float64") return number.toNumber();
   return wholeNumber(BigInt.asIntN(BITS[type] ?? 64, BigInt.asIntN(64, truncated(number))));

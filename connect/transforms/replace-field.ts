@@ -55,7 +55,10 @@ export const replaceField = defineTransform({
         const draft: ObjectDraft = {};
         if (schema === null) {
           for (const name of Object.keys(object)) {
-            if (isKept(name)) setField(draft, renamed(name), fieldOf(object, name));
+            if (!isKept(name)) continue;
+            const to = renamed(name);
+            if (Object.hasOwn(draft, to)) throw new DataError(`two fields are called "${to}"`);
+            setField(draft, to, fieldOf(object, name));
           }
           return withPart(record, side, null, draft);
         }

@@ -204,6 +204,9 @@ test("headers are inserted, dropped, copied and moved", () => {
   const moved = apply("HeaderFrom$Value", settings, { value: { x: 1, y: 2 }, headers });
   expect(moved?.value).toEqual({ y: 2 });
   expect(names(moved)).toEqual(["a", "b", "hx"]);
+  const schema = struct({ x: int32, by: primitive("string", { defaultValue: "nobody" }) });
+  const filled = apply("HeaderFrom$Value", settings, { valueSchema: schema, value: { x: 1 } });
+  expect(filled?.value).toEqual({ by: "nobody" });
 });
 
 test("topics are routed", () => {

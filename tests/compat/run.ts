@@ -9,6 +9,7 @@ import { CONTROL } from "./target.ts";
 import { apacheKafka } from "./suites/apache-kafka.ts";
 import { clientLibrary } from "./suites/client-library.ts";
 import { connect } from "./suites/connect.ts";
+import { connectData } from "./suites/connect-data.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
 import { etcd } from "./suites/etcd.ts";
@@ -58,6 +59,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   javaShareGroups,
   streamsEos,
   connect,
+  connectData,
   security,
   tlsListeners,
   npmPackage,

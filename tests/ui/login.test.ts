@@ -52,13 +52,15 @@ test("nobody gets in without a password, and browsers ask for one", async () => 
     expect(answer.status).toBe(401);
     expect(answer.headers.get("www-authenticate")).toStartWith("Basic realm=");
   }
-  const page = await scene.open("/", "light", { ...ALICE, password: "guessed" });
+  const page = await scene.open("/", "light", {
+    user: { ...ALICE, password: "guessed" },
+  });
   await page.getByText("no such user, or another password").waitFor();
   expect(refusals(401)).toBe(1);
 }, 120_000);
 
 test("who may do everything sees everything, and who they are", async () => {
-  const page = await scene.open("/topics", "light", ROOT);
+  const page = await scene.open("/topics", "light", { user: ROOT });
   await page.getByText("secrets").waitFor();
   expect(await page.locator("header .user").textContent()).toBe("root");
   expect(await page.getByText("may describe is listed").count()).toBe(0);
@@ -67,7 +69,7 @@ test("who may do everything sees everything, and who they are", async () => {
 }, 120_000);
 
 test("who may little is told what they do not see", async () => {
-  const page = await scene.open("/topics", "light", ALICE);
+  const page = await scene.open("/topics", "light", { user: ALICE });
   await page.locator("tbody tr").filter({ hasText: "orders" }).waitFor();
   await page.getByText("Only what alice may describe is listed: other topics may be there.")
     .waitFor();
@@ -100,8 +102,8 @@ for (
   ]
 ) {
   test(`${path}: what is forbidden is said, and asked for once`, async () => {
-    const page = await scene.open(path, "light", ALICE);
-    await alert(page).filter({ hasText: /alice may not do this/i }).first().waitFor();
+    const page = await scene.open(path, "light", { user: ALICE, hasClock: true });
+    await alert(page).filter({ hasText: /Not allowed for alice/ }).first().waitFor();
     expect(await page.locator(".empty-title").filter({ hasNotText: "may see" }).count()).toBe(0);
     await scene.picture(page, `forbidden${path.replaceAll(/\W+/g, "-")}`);
     expect(await scene.inaccessible(page)).toEqual([]);
@@ -122,17 +124,17 @@ for (
 }
 
 test("what a user may not change is refused in the dialog, and nothing is lost", async () => {
-  const page = await scene.open("/topics", "light", ALICE);
+  const page = await scene.open("/topics", "light", { user: ALICE });
   await page.getByRole("button", { name: "Create topic" }).click();
   await page.getByLabel("Name").fill("mine");
   await page.getByRole("button", { name: "Create", exact: true }).click();
-  await alert(page).filter({ hasText: /alice may not do this/i }).waitFor();
+  await alert(page).filter({ hasText: /Not allowed for alice/ }).waitFor();
   expect(await page.getByLabel("Name").inputValue()).toBe("mine");
   refusals(403);
 }, 120_000);
 
 test("after a change of the password the page says so, and stops asking", async () => {
-  const page = await scene.open("/topics/orders/partitions", "light", ALICE);
+  const page = await scene.open("/topics/orders/partitions", "light", { user: ALICE });
   await page.waitForSelector("tbody tr[data-index]");
   refusals(403);
   await setPassword("alice", "another");

@@ -30,6 +30,14 @@ for (const [name, path, sign] of PAGES) {
   }
 }
 
+test("where ACLs are off it is said what that means, and how they are turned on", async () => {
+  const page = await scene.open("/access");
+  await page.getByText("ACLs are off: everybody may do everything").waitFor();
+  await scene.picture(page, "acls-off");
+  expect(await scene.inaccessible(page)).toEqual([]);
+  expect(scene.faults().length).toBe(1);
+}, 120_000);
+
 test("keys lead to pages, to the filter and to the help", async () => {
   const page = await scene.open("/");
   await page.waitForSelector("h1");

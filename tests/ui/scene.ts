@@ -16,16 +16,18 @@ export const PATIENCE_MS = 30_000;
 
 /** A way to look at the pages. */
 export const LOOKS = {
-  light: { viewport: { width: 1280, height: 800 }, colorScheme: "light" },
-  dark: { viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
+  light: { viewport: { width: 1400, height: 900 }, colorScheme: "light" },
+  dark: { viewport: { width: 1400, height: 900 }, colorScheme: "dark" },
   phone: { viewport: { width: 360, height: 740 }, colorScheme: "light" },
 } as const;
 export type Look = keyof typeof LOOKS;
 
-/** Who a browser says that it is, when it is asked. */
-export interface User {
-  readonly username: string;
-  readonly password: string;
+/** What a window may have. */
+export interface WindowOptions {
+  /** Who the browser says that it is, when it is asked. */
+  readonly user?: { readonly username: string; readonly password: string };
+  /** Whether its time can be moved on (`page.clock`), which takes all timers of the page along. */
+  readonly hasClock?: boolean;
 }
 
 /** See the head of the file. */
@@ -54,11 +56,9 @@ export class Scene {
     }
   }
 
-  /**
-   * A page at a path of ours, in a window of its own. Its time can be moved on (`page.clock`), which
-   * takes all timers of the page along.
-   */
-  async open(path: string, look: Look = "light", user?: User): Promise<Page> {
+  /** A page at a path of ours, in a window of its own. */
+  async open(path: string, look: Look = "light", options: WindowOptions = {}): Promise<Page> {
+    const { user, hasClock = false } = options;
     const context = await this.browser.newContext({
       ...LOOKS[look],
       reducedMotion: "reduce",
@@ -67,7 +67,7 @@ export class Scene {
     context.setDefaultTimeout(PATIENCE_MS);
     this.#contexts.push(context);
     const page = await context.newPage();
-    await page.clock.install();
+    if (hasClock) await page.clock.install();
     page.on("console", (message) => {
       if (message.type() === "error") this.#faults.push(`console at ${path}: ${message.text()}`);
     });

@@ -44,7 +44,7 @@ export function ProblemNote({ problem, onRetry }: {
   const me = useMe();
   if (problem === null) return null;
   const title = problem.status === 403 && me !== null
-    ? `${nameOf(me) ?? "You"} may not do this`
+    ? `Not allowed for ${nameOf(me) ?? "you"}`
     : problem.title;
   return (
     <div class="problem" role="alert">

@@ -7,7 +7,13 @@ import type { Answer, ApiPath, Body, ParamOf, QueryOf, WriteMethod } from "./mod
 /** What the server says of an error (RFC 9457), or what the browser knows of it. */
 export class Problem extends Error {
   override readonly name = "Problem";
-  constructor(readonly status: number, readonly title: string, readonly detail: string) {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    /** Kafka's name of the error, or empty. */
+    readonly error = "",
+  ) {
     super(detail);
   }
 }
@@ -66,7 +72,8 @@ export async function problemOf(response: Response): Promise<Problem> {
   if (typeof fields === "object" && fields !== null) {
     const title = "title" in fields ? String(fields.title) : response.statusText;
     const detail = "detail" in fields ? String(fields.detail) : title;
-    return new Problem(response.status, title, detail);
+    const error = "error" in fields ? String(fields.error) : "";
+    return new Problem(response.status, title, detail, error);
   }
   return new Problem(response.status, response.statusText, text.slice(0, 300));
 }

@@ -85,7 +85,9 @@ export function AclsTab() {
       >
         <button type="button" class="main" onClick={() => setAdding(true)}>Add ACL</button>
       </FilterBar>
-      <ProblemNote problem={problem} onRetry={reload} />
+      {problem?.error === "SECURITY_DISABLED"
+        ? <AclsOff />
+        : <ProblemNote problem={problem} onRetry={reload} />}
       {data === null && problem === null && <Loading />}
       {data !== null && all.length === 0 && <NoAcls />}
       {all.length > 0 && shown.length === 0 && <Empty title="No ACL matches the filter" />}
@@ -101,6 +103,18 @@ export function AclsTab() {
       {isAdding && <AddAcl onClose={() => setAdding(false)} onDone={done} />}
       {gone !== null && <DeleteAcl acl={gone} onClose={() => setGone(null)} onDone={done} />}
     </>
+  );
+}
+
+function AclsOff() {
+  return (
+    <Empty title="ACLs are off: everybody may do everything">
+      <p>The configs authorizer.class.name and super.users of the brokers turn them on:</p>
+      <Command
+        text={"kstream serve --set super.users=User:admin --set " +
+          "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"}
+      />
+    </Empty>
   );
 }
 

@@ -26,13 +26,15 @@ function columnsOf({ controllerId, nodeId: self }: ClusterView): readonly Column
     { name: "Address", show: ({ host, port }) => <span class="mono">{`${host}:${port}`}</span> },
     {
       name: "State",
-      show: ({ nodeId, fenced }) => (
-        <>
-          <Badge tone={fenced ? "bad" : "good"} text={fenced ? "fenced" : "alive"} />
-          {nodeId === controllerId && <span class="note">controller</span>}
-          {nodeId === self && <span class="note">answers here</span>}
-        </>
+      show: ({ fenced }) => (
+        <Badge tone={fenced ? "bad" : "good"} text={fenced ? "fenced" : "alive"} />
       ),
+    },
+    {
+      name: "Role",
+      show: ({ nodeId }) =>
+        [nodeId === controllerId && "controller", nodeId === self && "this one"]
+          .filter(Boolean).join(", "),
     },
     { name: "Rack", show: ({ rack }) => rack ?? "", isMinor: true },
   ];

@@ -14,7 +14,7 @@ const COLUMNS: readonly Column<ClientView>[] = [
     show: ({ clientId }) => clientId ?? <span class="null">none</span>,
     by: ({ clientId }) => clientId ?? "",
   },
-  { name: "Address", show: ({ address }) => <span class="mono">{address}</span> },
+  { name: "Address", show: ({ address }) => <span class="mono">{address}</span>, isMinor: true },
   {
     name: "Software",
     show: ({ software, softwareVersion }) => [software, softwareVersion].filter(Boolean).join(" "),

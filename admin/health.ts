@@ -92,7 +92,7 @@ function* ofDisks({ dataDirs }: Broker): Iterable<Finding> {
     if (dir.failure !== null) {
       const why = `the data directory ${dir.path} has failed: ${dir.failure.message}`;
       yield { what: `failed-directory ${dir.path}`, severity: "critical", why };
-    } else if (dir.freeBytes() < FREE_BYTES_MIN) {
+    } else if ((dir.freeBytes() ?? Infinity) < FREE_BYTES_MIN) {
       const why = `the data directory ${dir.path} has less than 1 GiB left`;
       yield { what: `full-directory ${dir.path}`, severity: "warning", why };
     }

@@ -262,7 +262,8 @@ export class TopicTrash {
       config.get("kstream.trash.bytes"),
       inMemory ? MEMORY_BYTES_MAX : Infinity,
     );
-    const isLow = !inMemory && dataDirs.all.some((dir) => dir.freeBytes() < FREE_BYTES_MIN);
+    const isLow = !inMemory &&
+      dataDirs.all.some((dir) => (dir.freeBytes() ?? Infinity) < FREE_BYTES_MIN);
     const trashMs = config.get("kstream.trash.ms");
     const all = this.#kept();
     for (const [index, { what, topic, sinceMs, sizeBytes, giveUp }] of all.entries()) {

@@ -403,9 +403,14 @@ export class DataDir {
     await this.delete(log);
   }
 
-  /** Bytes that can still be written. */
-  freeBytes(): number {
-    return this.io.disk.freeBytes(this.path);
+  /** Bytes that can still be written; null: the directory is gone, or its disk does not answer. */
+  freeBytes(): number | null {
+    try {
+      return this.io.disk.freeBytes(this.path);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return null;
+    }
   }
 
   /** Runs retention and the like on all logs now, a few at a time. */
@@ -613,7 +618,7 @@ export class DataDir {
 
   private hasRoom(): boolean {
     try {
-      return this.freeBytes() >= ROOM_BYTES && this.writeProblem() === null;
+      return (this.freeBytes() ?? 0) >= ROOM_BYTES && this.writeProblem() === null;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       return false;

@@ -1,9 +1,9 @@
 /**
  * DescribeLogDirs, versions 1 to 5: the data directories, the bytes of each partition in them and
  * the bytes that are free. The sender may describe the cluster (CLUSTER_AUTHORIZATION_FAILED from
- * version 3 on, an empty answer before). A directory that cannot be written any more answers
- * KAFKA_STORAGE_ERROR. Partitions that are unknown, or never were written, are left out. The size
- * of the whole disk is not known: −1.
+ * version 3 on, an empty answer before). A directory that cannot be written any more, or is gone,
+ * answers KAFKA_STORAGE_ERROR. Partitions that are unknown, or never were written, are left out. The
+ * size of the whole disk is not known: −1.
  */
 import { Errors } from "../../core/errors.ts";
 import { describeLogDirs } from "../../core/protocol/35-describe-log-dirs.ts";
@@ -36,14 +36,15 @@ function describe(
   dataDir: DataDir,
   broker: Broker,
 ): Result {
-  if (dataDir.failure !== null) {
+  const freeBytes = dataDir.freeBytes();
+  if (dataDir.failure !== null || freeBytes === null) {
     return { errorCode: Errors.KAFKA_STORAGE_ERROR, logDir: dataDir.path };
   }
   return {
     errorCode: Errors.NONE,
     logDir: dataDir.path,
     topics: topicsOf(wantedLogs(request, dataDir), broker),
-    usableBytes: BigInt(dataDir.freeBytes()),
+    usableBytes: BigInt(freeBytes),
   };
 }
 

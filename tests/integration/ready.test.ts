@@ -32,9 +32,16 @@ test("a data directory that cannot be written makes it unready, with the reason"
   await withBroker(async ({ bootstrap, admin }) => {
     expect(await ready(admin)).toMatchObject([200, { ready: true }]);
     rmSync(logDirs[1]!, { recursive: true });
+    const dirs = await fetch(new URL("/v1/brokers/1/log-dirs", admin ?? ""));
+    expect(await dirs.json())
+      .toMatchObject({ logDirs: [{ failed: false }, { path: logDirs[1], failed: true }] });
     for (const topic of ["a", "b", "c"]) {
       const detail = `the data directory ${logDirs[1]} cannot be written: its files are gone`;
       expect(await ready(admin)).toMatchObject([503, { title: "not ready", detail }]);
+      const health = await fetch(new URL("/health", admin ?? ""));
+      expect([health.status, JSON.stringify(await health.json())])
+        .toEqual([503, expect.stringContaining(detail)]);
+      expect((await fetch(new URL("/metrics", admin ?? ""))).status).toBe(200);
       // A new partition there makes the folder anew, and no more.
       await ok(["produce", topic], { brokers: bootstrap, input: "x\n" });
     }

@@ -6,7 +6,11 @@ import { violationsOf } from "./axe.ts";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type BrokerProcess, startBrokerProcess } from "../harness/broker-process.ts";
+import {
+  type BrokerProcess,
+  type BrokerProcessOptions,
+  startBrokerProcess,
+} from "../harness/broker-process.ts";
 import { needChromium, startBrowser } from "./browser.ts";
 
 /** Where the pictures are kept. */
@@ -44,10 +48,16 @@ export class Scene {
   }
 
   /** Starts both. */
-  static async start(args: readonly string[] = []): Promise<Scene> {
+  static async start(
+    args: readonly string[] = [],
+    options: Pick<BrokerProcessOptions, "logDirs"> = {},
+  ): Promise<Scene> {
     const missing = await needChromium();
     if (missing !== null) throw new Error(missing);
-    const broker = await startBrokerProcess({ args: ["--admin", "127.0.0.1:0", ...args] });
+    const broker = await startBrokerProcess({
+      ...options,
+      args: ["--admin", "127.0.0.1:0", ...args],
+    });
     try {
       return new Scene(broker, await startBrowser());
     } catch (error) {

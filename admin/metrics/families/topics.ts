@@ -107,7 +107,8 @@ export const logFamilies: readonly MetricFamily[] = [
     ["directory"],
     ({ broker }, sink) => {
       for (const dir of broker.dataDirs.all) {
-        if (dir.failure === null) sink.value(dir.freeBytes(), dir.path);
+        const freeBytes = dir.failure === null ? dir.freeBytes() : null;
+        if (freeBytes !== null) sink.value(freeBytes, dir.path);
       }
     },
   ),

@@ -52,7 +52,10 @@ export function at<P extends ApiPath>(pattern: P, ...given: Arguments<P>): Url<P
   return path(filled, pattern.includes("/:") ? second : first) as Url<P>;
 }
 
-/** Sends a request; anything but success is thrown as a `Problem`. */
+/**
+ * Sends a request; anything but success is thrown as a `Problem`. JSON that is none is an answer,
+ * whatever its status: `/health` has 503 where something is wrong.
+ */
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
@@ -61,7 +64,8 @@ export async function request(url: string, init: RequestInit = {}): Promise<Resp
     if (init.signal?.aborted) throw error;
     throw new Problem(0, "no answer", "the broker does not answer: is it running?");
   }
-  if (response.ok || response.status === 304) return response;
+  const isAnswer = response.headers.get("content-type")?.startsWith("application/json") === true;
+  if (response.ok || response.status === 304 || isAnswer) return response;
   throw await problemOf(response);
 }
 

@@ -33,7 +33,7 @@ function columnsOf({ controllerId, nodeId: self }: ClusterView): readonly Column
     {
       name: "Role",
       show: ({ nodeId }) =>
-        [nodeId === controllerId && "controller", nodeId === self && "this one"]
+        [nodeId === controllerId && "controller", nodeId === self && "here"]
           .filter(Boolean).join(", "),
     },
     { name: "Rack", show: ({ rack }) => rack ?? "", isMinor: true },

@@ -12,7 +12,14 @@ const EVERY_MS = 10_000;
 const FREE_BYTES_MIN = 1024 ** 3;
 
 const COLUMNS: readonly Column<LogDirView>[] = [
-  { name: "Directory", show: ({ path: dir }) => <span class="mono">{dir}</span> },
+  {
+    name: "Directory",
+    show: ({ path: dir }) => (
+      <span class="mono path">
+        <bdi>{dir}</bdi>
+      </span>
+    ),
+  },
   { name: "State", show: (dir) => <DirState dir={dir} /> },
   {
     name: "Partitions",

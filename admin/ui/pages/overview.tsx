@@ -3,7 +3,7 @@ import { Chart } from "../components/chart.tsx";
 import { Command, Empty, Figure, Loading, ProblemNote } from "../components/notes.tsx";
 import { Table } from "../components/table.tsx";
 import { at, path } from "../data/api.ts";
-import { byteRate, bytes, count, rate } from "../data/format.ts";
+import { byteRate, bytes, count, rate, time } from "../data/format.ts";
 import { useHistory } from "../data/history.ts";
 import { type Metrics, perSecond, perSecondBy, total } from "../data/metrics.ts";
 import { type Samples, useMetrics } from "../data/use-metrics.ts";
@@ -11,6 +11,7 @@ import { useResource } from "../data/use-resource.ts";
 import { href } from "../router.ts";
 
 const EVERY_MS = 2000;
+const HEALTH_EVERY_MS = 5000;
 
 export function OverviewPage() {
   const samples = useMetrics(EVERY_MS);
@@ -28,6 +29,7 @@ export function OverviewPage() {
       </p>
       <ProblemNote problem={ready.problem ?? problem} />
       {now === null && problem === null && <Loading />}
+      <Findings />
       {now !== null && (
         <>
           <State metrics={now} />
@@ -35,6 +37,24 @@ export function OverviewPage() {
           <BusyTopics samples={samples} />
         </>
       )}
+    </>
+  );
+}
+
+/** What is wrong, the worst first. */
+function Findings() {
+  const { data } = useResource(at("/health"), HEALTH_EVERY_MS);
+  const findings = data?.findings.toSorted((a, b) => a.severity < b.severity ? -1 : 1) ?? [];
+  return (
+    <>
+      {findings.map(({ what, severity, why, since }) => (
+        <div key={what} class={severity === "critical" ? "problem" : "notice"} role="status">
+          <p>
+            <strong>{severity === "critical" ? "Critical" : "Warning"}:</strong> {why} (since{" "}
+            {time(Date.parse(since)).slice(0, 19)})
+          </p>
+        </div>
+      ))}
     </>
   );
 }

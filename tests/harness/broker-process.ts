@@ -16,6 +16,8 @@ export interface BrokerProcess {
   readonly addresses: readonly string[];
   /** The URL of the admin API, or null if it is off. */
   readonly admin: string | null;
+  /** Those of all shards. */
+  readonly admins: readonly string[];
   readonly pid: number;
   readonly dataDir: string;
   /** What it wrote so far, both streams. */
@@ -100,6 +102,7 @@ export async function startBrokerProcess(
     port: Number(address[1]),
     addresses: ready.split("\n").filter((line) => /^[^/]+:\d+$/.test(line)),
     admin: /^https?:\/\/.+$/m.exec(ready)?.[0] ?? null,
+    admins: ready.match(/^https?:\/\/.+$/gm) ?? [],
     pid: child.pid,
     dataDir,
     output: () => output,

@@ -7,6 +7,7 @@ import { ETCD, hasEtcd } from "../compat/install.ts";
 import { TestAuthority, type TestCertificate } from "../harness/certificates.ts";
 import { ClusterProcess } from "../harness/cluster-process.ts";
 import { RawClient } from "../harness/raw-client.ts";
+import { z } from "zod";
 import { kstream, ok } from "./cli.ts";
 
 const withEtcd = test.skipIf(!await hasEtcd());
@@ -19,6 +20,14 @@ const alice = authority.sign("alice");
 const flagsOf = ({ certFile, keyFile }: TestCertificate, ca = authority) => [
   ...["--tls-cert", certFile, "--tls-key", keyFile, "--tls-ca", ca.caFile],
 ];
+
+const CLIENTS = z.object({
+  clients: z.array(z.object({
+    clientId: z.string().nullable(),
+    principal: z.string(),
+    topics: z.array(z.string()),
+  })),
+});
 
 const NODES = "super.users=User:CN=node1;User:CN=node2;User:CN=node3";
 
@@ -36,6 +45,7 @@ withEtcd("they survive a kill -9, and nobody else passes for one of them", async
     await ok(["topic", "create", "orders", "-p", "3", "-r", "3", ...flagsOf(alice)], as);
     await ok(["produce", "orders", ...flagsOf(alice)], { ...as, input: "one\ntwo\n" });
     await nobodyElse(cluster);
+    await byAdmin(cluster);
     await cluster.stopBroker(1, "SIGKILL");
     await ok(["produce", "orders", ...flagsOf(alice)], { ...as, input: "three\n" });
     await cluster.startBroker(1);
@@ -80,4 +90,22 @@ async function nobodyElse(cluster: ClusterProcess): Promise<void> {
   expect(await serve("--set", "super.users=User:CN=alice", ...flagsOf(alice))).toMatch(
     /^1 kstream: broker 7 cannot join the cluster: /,
   );
+}
+
+/** What one broker's admin API asks of the others it asks as its user, who is nobody in particular here. */
+async function byAdmin(cluster: ClusterProcess): Promise<void> {
+  const as = { brokers: cluster.bootstrap, timeoutMs: 60_000 };
+  await ok(["topic", "create", "by-http", "-p", "3", "-r", "3", ...flagsOf(alice)], as);
+  const [first, ...others] = cluster.nodeIds.map((id) => cluster.broker(id).admin);
+  const path = `${first}/v1/topics/by-http/records`;
+  const body = [0, 1, 2].map((partition) => JSON.stringify({ value: "x", partition })).join("\n");
+  const headers = { "content-type": "application/x-ndjson" };
+  expect((await fetch(path, { method: "POST", headers, body })).status).toBe(200);
+  expect((await (await fetch(path)).text()).match(/"value":"x"/g)).toHaveLength(3);
+  for (const admin of others) {
+    const { clients } = CLIENTS.parse(await (await fetch(`${admin}/v1/clients`)).json());
+    const seen = clients.filter(({ clientId }) => clientId === "kstream-admin");
+    expect(seen.flatMap(({ topics }) => topics)).toContain("by-http");
+    expect(new Set(seen.map(({ principal }) => principal))).toEqual(new Set(["User:ANONYMOUS"]));
+  }
 }

@@ -28,7 +28,34 @@ export interface Health {
   readonly findings: readonly HealthFinding[];
 }
 
-type Finding = Omit<HealthFinding, "since">;
+/** A finding of the moment. */
+export type Finding = Omit<HealthFinding, "since">;
+
+/** How another broker of the same `serve --shards` is. */
+export interface ShardHealth {
+  /** Its name. */
+  readonly shard: string;
+  readonly findings: readonly Finding[];
+}
+
+/** What is the same for whomever one asks. */
+const OF_CLUSTER: ReadonlySet<string> = new Set([
+  "offline-partitions",
+  "fenced-brokers",
+  "no-controller",
+]);
+const NOT_READY = "not-ready";
+
+/** Why this broker or another shard is not ready, or null. */
+export function unreadyOf(broker: Broker, siblings: readonly ShardHealth[]): string | null {
+  const own = unreadyReason(broker);
+  if (own !== null) return own;
+  for (const { shard, findings } of siblings) {
+    const unready = findings.find(({ what }) => what === NOT_READY);
+    if (unready !== undefined) return `${shard}: ${unready.why}`;
+  }
+  return null;
+}
 
 /** Remembers since when findings are there. */
 export class HealthWatch {
@@ -36,9 +63,9 @@ export class HealthWatch {
 
   constructor(private readonly broker: Broker) {}
 
-  /** How it is now. Healthy: nothing critical. */
-  look(): Health {
-    const found = [...findings(this.broker)];
+  /** How it is now, and the other shards. Healthy: nothing critical. */
+  look(siblings: readonly ShardHealth[] = []): Health {
+    const found = [...findings(this.broker), ...siblings.flatMap(ofShard)];
     for (const what of this.#since.keys()) {
       if (!found.some((finding) => finding.what === what)) this.#since.delete(what);
     }
@@ -54,9 +81,17 @@ export class HealthWatch {
   }
 }
 
-function* findings(broker: Broker): Iterable<Finding> {
+/** What another shard says of itself, with its name. */
+function ofShard({ shard, findings }: ShardHealth): Finding[] {
+  return findings.filter(({ what }) => !OF_CLUSTER.has(what)).map(({ what, severity, why }) => ({
+    ...{ what: `${what} ${shard}`, severity, why: `${shard}: ${why}` },
+  }));
+}
+
+/** What is wrong with this broker at the moment. */
+export function* findings(broker: Broker): Iterable<Finding> {
   const unready = unreadyReason(broker);
-  if (unready !== null) yield { what: "not-ready", severity: "critical", why: unready };
+  if (unready !== null) yield { what: NOT_READY, severity: "critical", why: unready };
   yield* ofPartitions(broker);
   yield* ofDisks(broker);
   yield* ofMemory(broker);

@@ -38,6 +38,8 @@ export interface AdminServerOptions {
   readonly loadPages?: LoadPages;
   /** Of this program, for those who ask. */
   readonly version?: string;
+  /** How the other shards are. Default: there are none. */
+  readonly siblings?: AdminServices["siblings"];
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
@@ -52,7 +54,7 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
       import("./app.ts"),
       import("./services.ts"),
     ]);
-    services = adminServices(started, loadPages, version);
+    services = adminServices(started, loadPages, version, options.siblings);
     const isOpen = options.authenticates !== true;
     return adminApp(services, host, isOpen ? null : await authentication(started)).fetch;
   };

@@ -6,6 +6,7 @@ import type { RunningBroker } from "../broker/start-broker.ts";
 import type { Member } from "../cluster/gossip/member.ts";
 import type { HostPort } from "../core/io.ts";
 import type { LoadPages } from "../core/io/web-pages.ts";
+import type { ShardHealth } from "./health.ts";
 import type { OwnClient } from "./own-connection.ts";
 import { OwnClients } from "./own-connection.ts";
 
@@ -22,6 +23,8 @@ export interface AdminServices {
   readonly version: string;
   /** Who is connected. */
   clients(): ConnectedClient[];
+  /** How the other shards are, where this broker is one of several. */
+  siblings(): Promise<readonly ShardHealth[]>;
   /** The members of the cluster that the broker has heard of, itself first; null: it is alone. */
   members(): Member[] | null;
   /** The cluster by Kafka's protocol, in the name of a user at an address; to be closed by nobody. */
@@ -36,12 +39,14 @@ export function adminServices(
   running: AdminSource,
   loadPages: LoadPages,
   version = "",
+  siblings: AdminServices["siblings"] = () => Promise.resolve([]),
 ): AdminServices {
   const own = new OwnClients(running);
   return {
     broker: running.broker,
     version,
     clients: () => running.clients(),
+    siblings,
     members: () => running.gossip?.members() ?? null,
     loadPages,
     client: (principal, { host }) => own.of(principal, host),

@@ -1,5 +1,6 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
+import type { ShardHealth } from "../admin/health.ts";
 import { startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
@@ -241,6 +242,7 @@ async function serveOne(
     if (running === null) process.exit(EXIT_FAILED);
     logger.info("stopping: the program that started this one is gone");
   });
+  const siblings = await siblingsOf(supervision, parent, system.clock, () => running);
   const adminServer = admin === "off" ? null : startAdminServer({
     serveHttp: bunServeHttp,
     loadPages: bunLoadPages,
@@ -249,6 +251,7 @@ async function serveOne(
     tls,
     authenticates: options.adminAuth === true,
     running: () => running,
+    siblings,
   });
   running = await startBroker({
     io: isInMemory ? inMemory(system) : system,
@@ -276,6 +279,18 @@ async function serveOne(
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
+}
+
+/** How the other shards are, if there are any. */
+async function siblingsOf(
+  supervision: Supervision | null,
+  parent: Parent | null,
+  clock: Clock,
+  running: () => RunningBroker | null,
+): Promise<() => Promise<readonly ShardHealth[]>> {
+  if (supervision === null || parent === null) return () => Promise.resolve([]);
+  const { meetSiblings } = await import("./serve/shards/siblings.ts");
+  return meetSiblings(clock, parent, supervision.name, running);
 }
 
 /** Its certificate, with code that is loaded only then. */

@@ -1,10 +1,10 @@
 /**
  * `GET /live`: the process answers. `GET /ready`: clients can produce and fetch; 503 while they
  * cannot, with the reason. Before the broker has started `server.ts` answers both. `GET /health`: all
- * that is wrong (`Health`); 503 if something keeps clients from their work.
+ * that is wrong (`Health`); 503 if something keeps clients from their work. Of several shards each
+ * answers for all.
  */
-import { unreadyReason } from "../../broker/readiness.ts";
-import { HealthWatch } from "../health.ts";
+import { HealthWatch, unreadyOf } from "../health.ts";
 import { createRoute, json, list, newRoutes, z } from "../openapi.ts";
 import { Problem } from "../problem.ts";
 import type { AdminServices } from "../services.ts";
@@ -34,7 +34,7 @@ const READY = createRoute({
   operationId: "getReady",
   tags,
   summary: "Whether clients can produce and fetch",
-  description: "503 with the reason while they cannot.",
+  description: "503 with the reason while they cannot. A shard answers for all shards.",
   responses: {
     200: json(
       z.object({ ready: z.literal(true), clusterId: z.string(), nodeId: z.int() }),
@@ -54,16 +54,16 @@ const GET_HEALTH = createRoute({
   },
 });
 
-export function healthRoutes({ broker }: AdminServices) {
+export function healthRoutes({ broker, siblings }: AdminServices) {
   const watch = new HealthWatch(broker);
   return newRoutes()
-    .openapi(GET_HEALTH, (context) => {
-      const health = watch.look();
+    .openapi(GET_HEALTH, async (context) => {
+      const health = watch.look(await siblings());
       return context.json(health, health.healthy ? 200 : 503);
     })
     .openapi(LIVE, (context) => context.json({ live: true as const }, 200))
-    .openapi(READY, (context) => {
-      const why = unreadyReason(broker);
+    .openapi(READY, async (context) => {
+      const why = unreadyOf(broker, await siblings());
       if (why !== null) throw new Problem(503, "not ready", why);
       const { clusterId, nodeId } = broker;
       return context.json({ ready: true as const, clusterId, nodeId }, 200);

@@ -36,7 +36,7 @@ async function sendTelemetry(broker: Broker, version: string): Promise<void> {
 }
 
 /** Where systemd listens; programs that this one starts must not speak for it. */
-async function systemdNotices(clock: Clock): Promise<SystemdNotices | null> {
+export async function systemdNotices(clock: Clock): Promise<SystemdNotices | null> {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
   if (!NOTIFY_SOCKET) return null;
   for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete process.env[name];

@@ -13,7 +13,8 @@ export type SystemdEnvironment = Readonly<
 /** See the head of the file; does nothing where systemd does not listen. */
 export class SystemdNotices {
   readonly #socket: string | null;
-  readonly #watchdogMs: number | null;
+  /** How long systemd waits for a sign of life; null: it does not. */
+  readonly watchdogMs: number | null;
   #timer: Timer | null = null;
 
   constructor(
@@ -25,13 +26,13 @@ export class SystemdNotices {
     this.#socket = environment.NOTIFY_SOCKET || null;
     const isForUs = (environment.WATCHDOG_PID ?? String(pid)) === String(pid);
     const watchdogMs = Number(environment.WATCHDOG_USEC) / 1000;
-    this.#watchdogMs = isForUs && watchdogMs > 0 ? watchdogMs : null;
+    this.watchdogMs = isForUs && watchdogMs > 0 ? watchdogMs : null;
   }
 
   /** It can serve. */
   ready(status: string): void {
     this.#tell(`READY=1\nSTATUS=${status}`);
-    if (this.#watchdogMs !== null) this.#beat(this.#watchdogMs / 2);
+    if (this.watchdogMs !== null) this.#beat(this.watchdogMs / 2);
   }
 
   /** It begins to stop. */

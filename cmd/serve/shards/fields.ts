@@ -13,6 +13,10 @@ export class Fields {
     this.#values = new Map(Object.entries(value));
   }
 
+  has(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   text(name: string): string {
     const value = this.#values.get(name);
     assert(typeof value === "string", `it has the text ${name}`);

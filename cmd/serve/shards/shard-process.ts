@@ -1,10 +1,16 @@
-/** A shard as a process of this program: started, told what it is, watched, started again when it ends. */
+/**
+ * A shard as a process of this program: started, told what it is, watched, started again when it ends,
+ * and asked how it is.
+ */
+import type { ShardHealth } from "../../../admin/health.ts";
 import { type Clock, sleep } from "../../../core/io.ts";
 import type { Logger } from "../../../core/logger.ts";
 import { ownCommand } from "../../own-command.ts";
 import { Fields } from "./fields.ts";
 import { formatHandover, type Handover } from "./handover.ts";
+import { formatMessage, type Message, parseMessage, unready } from "./messages.ts";
 import { withPorts } from "./plan.ts";
+import { Questions } from "./questions.ts";
 
 /** Where a shard serves. */
 export interface ShardAddresses {
@@ -25,12 +31,16 @@ export interface ShardProcessOptions {
   readonly handover: Handover;
   /** What only its first start is to create (`--topic`). */
   readonly topics: readonly string[];
+  /** How the other shards are, which the shard asks. */
+  readonly others: (shard: ShardProcess) => Promise<readonly ShardHealth[]>;
 }
 
 /** Between an end and the next start: twice as long each time, less again when it has run for a while. */
 const RESTART_MS_MIN = 200;
 const RESTART_MS_MAX = 30_000;
 const STEADY_MS = 60_000;
+/** Of what a shard says in one line. */
+const LINE_CHARS_MAX = 1024 * 1024;
 
 /** See the head of the file. */
 export class ShardProcess {
@@ -42,9 +52,11 @@ export class ShardProcess {
   #child: Bun.Subprocess | null = null;
   #running: Promise<void> | null = null;
   #exitCode: number | null = null;
+  readonly #questions: Questions;
 
   constructor(options: ShardProcessOptions) {
     this.#options = options;
+    this.#questions = new Questions(options.clock, (ask) => this.#tell({ ask }));
     this.#ready.promise.catch(() => {});
   }
 
@@ -66,6 +78,19 @@ export class ShardProcess {
     return this.#ready.promise;
   }
 
+  /** How it is, also where it cannot say so itself within the time. */
+  async health(timeoutMs: number): Promise<ShardHealth> {
+    if (this.#child === null) return unready(this.name, "it has ended, and is started again");
+    const [answer] = await this.#questions.ask(timeoutMs) ?? [];
+    return answer ?? unready(this.name, "it does not answer");
+  }
+
+  /** Whether it does, within the time, where there is a process that could. */
+  async answers(timeoutMs: number): Promise<boolean> {
+    const child = this.#child;
+    return child === null || await this.#questions.ask(timeoutMs) !== null || this.#child !== child;
+  }
+
   start(): void {
     this.#running ??= this.#run();
   }
@@ -84,8 +109,11 @@ export class ShardProcess {
     return this.#exitCode === null || this.#exitCode === 0;
   }
 
-  /** Ends it at once. */
-  kill(): void {
+  /** Ends it at once; `why` for the log, where there is something to say. */
+  kill(why?: string): void {
+    if (why !== undefined) {
+      this.#options.logger.error(`killing a shard: ${why}`, { shard: this.name });
+    }
     this.#child?.kill("SIGKILL");
   }
 
@@ -133,32 +161,54 @@ export class ShardProcess {
     });
     await child.exited;
     this.#child = null;
+    this.#questions.forget();
     this.#exitCode = child.exitCode;
     return child.signalCode === null ? `exit code ${child.exitCode}` : String(child.signalCode);
   }
 
-  /** Its one line says where it serves. */
+  /** It says where it serves, once; all else are messages. */
   async #listen(stdout: ReadableStream<Uint8Array>): Promise<void> {
-    const { logger } = this.#options;
     const decoder = new TextDecoder();
     let text = "";
-    let isReady = false;
     for await (const chunk of stdout) {
-      if (isReady) continue;
       text += decoder.decode(chunk, { stream: true });
-      const end = text.indexOf("\n");
-      if (end < 0) continue;
-      isReady = true;
-      this.#at = parseAddresses(text.slice(0, end));
-      this.#ready.resolve(this.#at);
-      logger.info("a shard serves", { shard: this.name, pid: this.pid });
+      if (text.length > LINE_CHARS_MAX) {
+        throw new Error(`a line of over ${LINE_CHARS_MAX} characters`);
+      }
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) this.#heard(new Fields(JSON.parse(line)));
     }
+  }
+
+  #heard(said: Fields): void {
+    if (!said.has("addresses")) return this.#answer(parseMessage(said));
+    this.#at = addressesOf(said);
+    this.#ready.resolve(this.#at);
+    this.#options.logger.info("a shard serves", { shard: this.name, pid: this.pid });
+  }
+
+  #answer(message: Message): void {
+    if ("answer" in message) return this.#questions.answered(message.answer, message.shards);
+    const child = this.#child;
+    void this.#options.others(this).then((shards) => {
+      if (this.#child === child) this.#tell({ answer: message.ask, shards });
+    });
+  }
+
+  /** Where it has ended nobody reads it, which is told by its end. */
+  #tell(message: Message): void {
+    const stdin = this.#child?.stdin;
+    if (stdin === undefined || typeof stdin === "number") return;
+    void (async () => {
+      await stdin.write(formatMessage(message));
+      await stdin.flush();
+    })().catch(() => {});
   }
 }
 
 /** Reads what `addressJson` writes. */
-function parseAddresses(line: string): ShardAddresses {
-  const told = new Fields(JSON.parse(line));
+function addressesOf(told: Fields): ShardAddresses {
   return {
     addresses: told.inners("addresses").map((each) => ({
       listener: each.text("listener"),

@@ -22,6 +22,7 @@ import { chooseListeners, dataDirsOf, parseConfig } from "../config-texts.ts";
 import { refuseInsecure, secureListeners, speaksTls } from "../listener-security.ts";
 import { workerOffload } from "../offload.ts";
 import type { Parent } from "../parent.ts";
+import { systemdNotices } from "../reporting.ts";
 import { die, endOnStrayErrors, EXIT_FAILED, listenForSignals } from "../process.ts";
 import { parseTopicSpec } from "../topic-spec.ts";
 import { announceShards, type ServingShard } from "./announce-shards.ts";
@@ -29,6 +30,7 @@ import type { ShardCluster } from "./handover.ts";
 import { checkLayout, controllerDir, firstNodeId } from "./layout.ts";
 import { planShards, type ShardPlan } from "./plan.ts";
 import { ShardProcess } from "./shard-process.ts";
+import { watchShards } from "./watchdog.ts";
 
 /** No broker can have it. */
 const CONTROLLER_ID = NODE_ID_MAX;
@@ -38,6 +40,8 @@ const STOP_MS = 40_000;
 /** How long shards of an earlier supervisor, which was killed, have to end. */
 const EARLIER_MS = 40_000;
 const POLL_MS = 50;
+/** How long a shard has to say how it is. */
+const ANSWER_MS = 1000;
 
 /** Runs until a signal ends it, or the end of the program that has started it; gives the exit code. */
 export async function superviseShards(
@@ -48,12 +52,15 @@ export async function superviseShards(
 ): Promise<number> {
   const io = bunIo(workerOffload());
   const logger = serveLogger(options, io.clock, null);
+  // Before any shard could take its words for its own.
+  const systemd = await systemdNotices(io.clock);
   const { config, texts, plans } = await prepare(options, shards, io);
   const processes: ShardProcess[] = [];
   const killAll = () => processes.forEach((each) => each.kill());
   const signals = listenForSignals(logger, killAll);
   endOnStrayErrors(logger);
   const ended = Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
+  const stopping = new AbortController();
   await untilFree(plans, io);
   const controller = options.cluster === undefined
     ? await startController(io, logger, texts, config, options)
@@ -64,9 +71,14 @@ export async function superviseShards(
     const addresses = await Promise.race([ready, ended.then(() => null)]);
     if (addresses !== null) {
       announceShards(options, version, config, addresses);
+      systemd?.ready(`serving from ${shards} shards`);
+      const { watchdogMs = null } = systemd ?? {};
+      if (watchdogMs !== null) void watchShards(io.clock, processes, watchdogMs, stopping.signal);
       await ended;
     }
   } finally {
+    stopping.abort(new Error("the shards stop"));
+    systemd?.stopping();
     const orderly = await Promise.all(processes.map((each) => each.stop(STOP_MS)));
     await controller?.node.close();
     if (orderly.every(Boolean)) logger.info("all shards have stopped in good order");
@@ -210,10 +222,14 @@ async function startAll(
   { io, logger }: { readonly io: Io; readonly logger: Logger },
   processes: ShardProcess[],
 ): Promise<ServingShard[]> {
+  const others = (shard: ShardProcess) =>
+    Promise.all(
+      processes.filter((each) => each !== shard).map((each) => each.health(ANSWER_MS)),
+    );
   const all = plans.map(({ name, nodeId, options, configs }, index) => {
     const handover = { name, options, configs, cluster };
     const topics = index === plans.length - 1 ? topic : [];
-    return new ShardProcess({ clock: io.clock, logger, nodeId, handover, topics });
+    return new ShardProcess({ clock: io.clock, logger, nodeId, handover, topics, others });
   });
   const last = topic.length > 0 ? all.slice(-1) : [];
   const first = all.slice(0, all.length - last.length);

@@ -1,4 +1,7 @@
-/** Three brokers of one cluster in this process, each with the admin app: real sockets, disks in memory. */
+/**
+ * Three brokers of one cluster in this process, each with the admin app: real sockets, and disks in memory
+ * that may fail.
+ */
 import { BrokerConfig } from "../broker/config/broker-config.ts";
 import type { BrokerConfigName } from "../broker/config/broker-configs.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
@@ -6,8 +9,9 @@ import { type ControllerNode, startControllerNode } from "../broker/cluster/cont
 import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { bunCodecs } from "../core/compression/bun.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { silentLogger } from "../core/logger.ts";
+import { FaultyDisk } from "../tests/sim/faulty-disk.ts";
+import { SimRandom } from "../tests/sim/sim-random.ts";
 import { adminApp } from "./app.ts";
 import { Authentication } from "./authentication.ts";
 import { OwnClients } from "./own-connection.ts";
@@ -33,8 +37,9 @@ export interface ClusterWorldOptions {
 /** A broker and its app. */
 export interface ClusterNode {
   readonly running: RunningBroker;
-  readonly disk: MemoryDisk;
-  /** Asks its admin API, as this user from this address. */
+  /** Data are in `/a` and `/b`. */
+  readonly disk: FaultyDisk;
+  /** Asks its admin API, as this user from this address; where it must, as whoever comes. */
   ask(path: string, init?: RequestInit & { user?: string; from?: string }): Promise<Response>;
   stop(): Promise<void>;
 }
@@ -53,7 +58,7 @@ export class ClusterWorld {
   static async start(options: ClusterWorldOptions = {}): Promise<ClusterWorld> {
     const { configs = {}, secrets = [SECRET] } = options;
     const controller = await startControllerNode({
-      io: { ...bunIo(), disk: memoryDisk() },
+      io: { ...bunIo(), disk: newDisk() },
       logger: silentLogger,
       config: BrokerConfig.of({ ...configs, "node.id": String(CONTROLLER_ID) }),
       dataDirs: ["/controller"],
@@ -115,21 +120,21 @@ export class ClusterWorld {
   }
 }
 
-function memoryDisk(): MemoryDisk {
-  const { clock } = bunIo();
-  return new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1 << 27 });
+function newDisk(): FaultyDisk {
+  return new FaultyDisk(bunIo().clock, new SimRandom(1));
 }
 
 async function startNode(
   configs: Partial<Record<BrokerConfigName, string>>,
   cluster: ClusterOptions,
 ): Promise<ClusterNode> {
-  const disk = memoryDisk();
+  const disk = newDisk();
   const running = await startBroker({
     io: { ...bunIo(), disk },
     logger: silentLogger,
     config: BrokerConfig.of(configs),
-    dataDir: "/data",
+    dataDir: "/a",
+    furtherDataDirs: ["/b"],
     cluster,
   });
   const services = adminServices(running, () => Promise.resolve(null), "1");

@@ -3,13 +3,15 @@
  * clients from producing or fetching are `critical`; others need somebody's look, and are `warning`.
  */
 import type { Broker } from "../broker/broker.ts";
-import { unreadyReason } from "../broker/readiness.ts";
+import { unreadyReasons } from "../broker/readiness.ts";
 import { clusterState } from "./metrics/cluster-state.ts";
 
 /** Below it a disk counts as nearly full. */
 const FREE_BYTES_MIN = 1024 ** 3;
 /** Of the memory of requests: above it clients are about to wait. */
 const MEMORY_SHARE_MAX = 0.9;
+/** What is named of many. */
+const EXAMPLES_MAX = 5;
 
 /** Something that is wrong. */
 export interface HealthFinding {
@@ -46,15 +48,12 @@ const OF_CLUSTER: ReadonlySet<string> = new Set([
 ]);
 const NOT_READY = "not-ready";
 
-/** Why this broker or another shard is not ready, or null. */
-export function unreadyOf(broker: Broker, siblings: readonly ShardHealth[]): string | null {
-  const own = unreadyReason(broker);
-  if (own !== null) return own;
-  for (const { shard, findings } of siblings) {
-    const unready = findings.find(({ what }) => what === NOT_READY);
-    if (unready !== undefined) return `${shard}: ${unready.why}`;
-  }
-  return null;
+/** Why this broker and the other shards are not ready; none: they are. */
+export function unreadyOf(broker: Broker, siblings: readonly ShardHealth[]): string[] {
+  const others = siblings.flatMap(({ shard, findings }) =>
+    findings.flatMap(({ what, why }) => what === NOT_READY ? [`${shard}: ${why}`] : [])
+  );
+  return [...unreadyReasons(broker), ...others];
 }
 
 /** Remembers since when findings are there. */
@@ -90,8 +89,8 @@ function ofShard({ shard, findings }: ShardHealth): Finding[] {
 
 /** What is wrong with this broker at the moment. */
 export function* findings(broker: Broker): Iterable<Finding> {
-  const unready = unreadyReason(broker);
-  if (unready !== null) yield { what: NOT_READY, severity: "critical", why: unready };
+  const unready = unreadyReasons(broker);
+  if (unready.length > 0) yield { what: NOT_READY, severity: "critical", why: unready.join("; ") };
   yield* ofPartitions(broker);
   yield* ofDisks(broker);
   yield* ofMemory(broker);
@@ -100,7 +99,7 @@ export function* findings(broker: Broker): Iterable<Finding> {
 function* ofPartitions(broker: Broker): Iterable<Finding> {
   const state = clusterState(broker);
   if (state.offline > 0) {
-    const why = `${state.offline} partitions of the cluster have no leader`;
+    const why = `${state.offline} partitions of the cluster have no leader: ${leaderless(broker)}`;
     yield { what: "offline-partitions", severity: "critical", why };
   }
   if (state.underMinIsr > 0) {
@@ -113,13 +112,30 @@ function* ofPartitions(broker: Broker): Iterable<Finding> {
     yield { what: "under-replicated", severity: "warning", why };
   }
   if (state.fencedBrokers > 0) {
-    const why = `${state.fencedBrokers} registered brokers are away`;
+    const away = [...broker.metadata.image.brokers.values()]
+      .flatMap(({ brokerId, state }) => state === "fenced" ? [brokerId] : []);
+    const why = `${state.fencedBrokers} registered brokers are away: ${someOf(away)}`;
     yield { what: "fenced-brokers", severity: "warning", why };
   }
   if (broker.controllerId < 0) {
     const why = "no controller is known: metadata cannot change";
     yield { what: "no-controller", severity: "critical", why };
   }
+}
+
+/** The names of some. */
+function leaderless({ metadata: { image } }: Broker): string {
+  const names: string[] = [];
+  for (const [name, { partitions }] of image.topics) {
+    partitions.forEach(({ leader }, index) => leader < 0 && names.push(`${name}-${index}`));
+    if (names.length > EXAMPLES_MAX) break;
+  }
+  return someOf(names);
+}
+
+function someOf(all: readonly (string | number)[]): string {
+  const more = all.length > EXAMPLES_MAX ? " and others" : "";
+  return `${all.slice(0, EXAMPLES_MAX).join(", ")}${more}`;
 }
 
 function* ofDisks({ dataDirs }: Broker): Iterable<Finding> {

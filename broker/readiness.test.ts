@@ -4,7 +4,7 @@ import { silentLogger } from "../core/logger.ts";
 import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { BrokerWorld } from "../tests/sim/broker-world.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
-import { unreadyReason } from "./readiness.ts";
+import { unreadyReasons } from "./readiness.ts";
 
 function worldOf(): BrokerWorld {
   const world = new BrokerWorld(new SimRandom(1), silentLogger);
@@ -15,7 +15,8 @@ function worldOf(): BrokerWorld {
 }
 
 function reason(world: BrokerWorld, stopping = new AbortController().signal): string | null {
-  return unreadyReason({ ...world.services, stopping });
+  const [first = null] = unreadyReasons({ ...world.services, stopping });
+  return first;
 }
 
 test("it is ready when all is loaded, and not when it stops", () => {

@@ -34,7 +34,7 @@ const READY = createRoute({
   operationId: "getReady",
   tags,
   summary: "Whether clients can produce and fetch",
-  description: "503 with the reason while they cannot. A shard answers for all shards.",
+  description: "503 with the `reasons` while they cannot. A shard answers for all shards.",
   responses: {
     200: json(
       z.object({ ready: z.literal(true), clusterId: z.string(), nodeId: z.int() }),
@@ -63,8 +63,10 @@ export function healthRoutes({ broker, siblings }: AdminServices) {
     })
     .openapi(LIVE, (context) => context.json({ live: true as const }, 200))
     .openapi(READY, async (context) => {
-      const why = unreadyOf(broker, await siblings());
-      if (why !== null) throw new Problem(503, "not ready", why);
+      const reasons = unreadyOf(broker, await siblings());
+      if (reasons.length > 0) {
+        throw new Problem(503, "not ready", reasons.join("; "), { members: { reasons } });
+      }
       const { clusterId, nodeId } = broker;
       return context.json({ ready: true as const, clusterId, nodeId }, 200);
     });

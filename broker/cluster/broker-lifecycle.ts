@@ -37,7 +37,7 @@ export interface BrokerLifecycleOptions {
   readonly peers: Pick<Peers, "requestController">;
   readonly metadata: MetadataCache;
   /** Another controller wants to hear of this broker at once. */
-  readonly election?: Pick<ControllerElection, "onChange">;
+  readonly election?: Pick<ControllerElection, "controller" | "onChange">;
   /** The epoch under which this broker last stopped in good order; −1: it did not. */
   readonly previousBrokerEpoch: number;
   /** Ids of its data directories, and of those that have failed (KIP-858). */
@@ -72,12 +72,15 @@ export class BrokerLifecycle {
   #wantsFence = false;
   #wantsShutdown = false;
   #isActive = false;
+  /** When who is taken for the controller has answered last. */
+  #heardMs: number;
   #beating: Promise<void> | null = null;
   #hasNews = false;
   #endPause: () => void = () => {};
 
   constructor(options: BrokerLifecycleOptions) {
     this.#options = options;
+    this.#heardMs = options.clock.monotonicMs();
     for (const each of [this.#caughtUp, this.#active]) each.promise.catch(() => {});
   }
 
@@ -94,6 +97,31 @@ export class BrokerLifecycle {
   /** Whether it is unfenced, as far as it knows. */
   get isActive(): boolean {
     return this.#isActive;
+  }
+
+  /**
+   * Why clients should not count on this broker, or null. Without any controller in the cluster it goes on
+   * from the metadata that it has, as all brokers do; but when one does not answer it, others lead by now
+   * what it led.
+   */
+  trouble(): string | null {
+    const { clock, election } = this.#options;
+    if (this.#wantsShutdown) return "the broker is stopping: others take over what it leads";
+    if (!this.#isActive) {
+      return "the controller counts this broker as away (fenced): it leads nothing";
+    }
+    const unheardMs = clock.monotonicMs() - this.#heardMs;
+    const controller = election?.controller ?? null;
+    if (controller === null || unheardMs <= this.#patienceMs) return null;
+    const forSeconds = Math.floor(unheardMs / 1000);
+    return `the controller, node ${controller.nodeId}, has not answered for ${forSeconds} s: others ` +
+      "may lead by now what this broker led";
+  }
+
+  /** A session, and the time in which the next heartbeat would have been answered. */
+  get #patienceMs(): number {
+    const { config } = this.#options;
+    return config.get("broker.session.timeout.ms") + config.get("broker.heartbeat.interval.ms");
   }
 
   /** Of the registration in force; −1: none yet. */
@@ -315,7 +343,10 @@ export class BrokerLifecycle {
           wantShutDown: wantsShutdown,
           offlineLogDirs: this.#options.offlineDirs(),
         },
-        ({ errorCode }) => errorCode === Errors.NOT_CONTROLLER,
+        ({ errorCode }) => {
+          this.#heardMs = this.#options.clock.monotonicMs();
+          return errorCode === Errors.NOT_CONTROLLER;
+        },
         {
           timeoutMs: config.get("broker.session.timeout.ms"),
           signal: this.#closed.signal,

@@ -1,5 +1,6 @@
 /** What a broker has as a member of a cluster of several (`Broker.cluster`). */
 import type { UserRoutes } from "./acting-for.ts";
+import type { BrokerLifecycle } from "./broker-lifecycle.ts";
 import type { ControllerRole } from "./controller-role.ts";
 import type { MetadataSource } from "./metadata-source.ts";
 import type { Peers } from "./peers.ts";
@@ -13,6 +14,8 @@ export interface ClusterServices {
   readonly metadataSource: MetadataSource;
   /** Its part in being the controller. */
   readonly role: Pick<ControllerRole, "brokers">;
+  /** Its membership. */
+  readonly lifecycle: Pick<BrokerLifecycle, "trouble">;
   /** Its part in replication. */
   readonly replication: Pick<Replication, "throttleOf">;
   /** The ways of the admin server's users to the others. */

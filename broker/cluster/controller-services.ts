@@ -59,6 +59,9 @@ export function controllerServices(parts: ControllerParts): Broker {
     metadataSource,
     role: { brokers },
     replication: { throttleOf: () => absent("replicas") },
+    get lifecycle() {
+      return absent("a membership");
+    },
     get userRoutes() {
       return absent("an admin server");
     },

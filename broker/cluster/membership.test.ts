@@ -580,3 +580,36 @@ test("leaders change ISRs and get producer ids by their present epoch only", () 
   expect(ids(own)).toMatchObject({ errorCode: 0, producerIdStart: 1000n });
   expect(ids(own + 1n)).toMatchObject({ errorCode: 77 });
 });
+
+test("a broker says why clients should not count on it: fenced, unheard, stopping", () => {
+  const { world, nodes } = World.of(2);
+  const [first, second] = [get(nodes, 0), get(nodes, 1)];
+  let controller: { nodeId: number; term: number; address: HostPort } | null = null;
+  const election = {
+    get controller() {
+      return controller;
+    },
+    onChange: () => () => {},
+  };
+  const node = new Node(world, 3, { election });
+  expect(node.lifecycle.trouble()).toMatch(/counts this broker as away \(fenced\)/);
+  world.clock.run(node.start());
+  world.clock.run(node.lifecycle.active);
+  world.clock.advance(60_000);
+  expect(node.lifecycle.trouble()).toBeNull();
+  // Cut off, but nobody is controller either: all go on from what they have.
+  node.isReachable = false;
+  world.clock.advance(30_000);
+  expect(states(first)).toContain("3 fenced");
+  expect(node.lifecycle.trouble()).toBeNull();
+  controller = { nodeId: 1, term: 1, address: NOWHERE };
+  expect(node.lifecycle.trouble())
+    .toMatch(/^the controller, node 1, has not answered for \d+ s: others may lead by now/);
+  node.isReachable = true;
+  world.clock.advance(30_000);
+  expect(node.lifecycle.trouble()).toBeNull();
+  expect(second.lifecycle.trouble()).toBeNull();
+  const stopping = node.lifecycle.shutDown(10_000);
+  expect(node.lifecycle.trouble()).toMatch(/^the broker is stopping/);
+  world.clock.run(stopping);
+});

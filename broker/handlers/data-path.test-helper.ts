@@ -17,7 +17,7 @@ import { BatchBuilder, type BatchOptions } from "../../core/records/batch-builde
 import { forEachBatch } from "../../core/records/batch-header.ts";
 import { RecordCursor } from "../../core/records/record-cursor.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
-import { unreadyReason } from "../readiness.ts";
+import { unreadyReasons } from "../readiness.ts";
 import { type BrokerOptions, type RunningBroker, startBroker } from "../start-broker.ts";
 
 const encoder = new TextEncoder();
@@ -200,7 +200,7 @@ export class DataTest {
     await this.#running.stop();
     await this.#start();
     // Coordinators load their partitions while clients are served already.
-    while (unreadyReason(this.#running.broker) !== null) await this.roundTrip();
+    while (unreadyReasons(this.#running.broker).length > 0) await this.roundTrip();
   }
 
   /** Stops the broker, which ends the connections once their answers have left. */

@@ -3,7 +3,7 @@ import { Command, Option } from "@commander-js/extra-typings";
 import type { ShardHealth } from "../admin/health.ts";
 import { startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
-import { type RunningBroker, startBroker } from "../broker/start-broker.ts";
+import { type BrokerOptions, type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunServeHttp } from "../core/io/bun/http.ts";
@@ -263,9 +263,7 @@ async function serveOne(
     topics: options.topic.map(parseTopicSpec),
     dev: options.dev === true,
     ...(cluster !== undefined && { cluster }),
-    onBug: (error) => die(logger, "a broken invariant ends the broker", error),
-    onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
-    onFailure: (error) => die(logger, "the cluster has sent this broker away", error),
+    ...ends(logger),
   });
   security.watch(running);
   announce(options, running, adminServer, version, supervision !== null);
@@ -279,6 +277,17 @@ async function serveOne(
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
+}
+
+/** What the broker cannot go on after. */
+function ends(
+  logger: Logger,
+): Pick<BrokerOptions, "onBug" | "onStorageFailure" | "onFailure"> {
+  return {
+    onBug: (error) => die(logger, "a broken invariant ends the broker", error),
+    onStorageFailure: (error) => die(logger, "a failed disk ends the broker", error),
+    onFailure: (error) => die(logger, "the cluster has sent this broker away", error),
+  };
 }
 
 /** How the other shards are, if there are any. */

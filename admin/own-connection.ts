@@ -20,8 +20,9 @@ import { pipe } from "../core/io/pipe.ts";
 export const ADMIN_CLIENT_ID = "kstream-admin";
 /** Users, each at an address, that have a client at once; who has not asked for longest loses it. */
 const CLIENTS_MAX = 200;
-/** Of who comes over no connection that has an IP address. */
 const LOOPBACK = "127.0.0.1";
+/** Of who is gone before it was asked where from: no ACL is for this address alone. */
+const NOWHERE = "0.0.0.0";
 
 /** The client of one user at one address. */
 export interface OwnClient {
@@ -48,7 +49,7 @@ export class OwnClients {
 
   /** The client of a user at this address, made when it is first asked for. */
   of(principal: Principal = ANONYMOUS, host: string = LOOPBACK): OwnClient {
-    const user = { principal, host: oneForm(host) ?? LOOPBACK };
+    const user = { principal, host: oneForm(host) ?? NOWHERE };
     const key = formatIdentity(user);
     const client = this.#clients.get(key) ?? this.#make(user, key);
     // The last one in the map was used last.

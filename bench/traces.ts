@@ -1,8 +1,8 @@
 /**
  * What traces cost: the processor time of a broker with traces on against one with them off, for records
- * without a context, compressed or not, and for records that all have one. With `--before BINARY` that
- * binary is a third. `bun bench/traces.ts [--pairs 6] [--scale 1] [--only plain|lz4|traced]
- * [--before BINARY]`
+ * without a context, compressed or not, and for records that all have one. With `--before BINARY` one
+ * with them off is against that binary. `bun bench/traces.ts [--pairs 6] [--scale 1]
+ * [--only plain|lz4|traced] [--before BINARY]`
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -55,11 +55,17 @@ const only = optionAfter(args, "--only", "");
 const before = optionAfter(args, "--before", "");
 
 const endpoint = { "kstream.otlp.endpoint": `http://127.0.0.1:${collector.port}` };
+const [subject, base]: readonly [Side, Side] = before === "" ? ["on", "off"] : ["off", "before"];
 const targets = new Map<Side, Awaited<ReturnType<typeof start>>>([
-  ["off", await start(KSTREAM, {})],
-  ["on", await start(KSTREAM, { ...endpoint, "kstream.otlp.traces": "on" })],
+  [
+    base,
+    await start(before === "" ? KSTREAM : before, {}),
+  ],
+  [
+    subject,
+    await start(KSTREAM, before === "" ? { ...endpoint, "kstream.otlp.traces": "on" } : {}),
+  ],
 ]);
-if (before !== "") targets.set("before", await start(before, {}));
 
 const records = Math.round(500_000 * scale);
 const dir = freshDir("traces-bench");
@@ -97,13 +103,9 @@ for (const [name, run] of Object.entries(WORKLOADS)) {
     }
   }
   const of = (side: Side) => samples.get(side) ?? [];
-  const result = {
-    onOverOff: ratios(of("on"), of("off")),
-    ...(before !== "" && { offOverBefore: ratios(of("off"), of("before")) }),
-  };
-  console.log(name, JSON.stringify(result));
+  console.log(name, `${subject} over ${base}`, JSON.stringify(ratios(of(subject), of(base))));
 }
-const shown = await (await fetch(`${targets.get("on")?.admin}/metrics`)).text();
+const shown = await (await fetch(`${targets.get(subject)?.admin}/metrics`)).text();
 console.log(shown.split("\n").filter((line) => /^kstream_(spans|trace)_/.test(line)).join("\n"));
 for (const target of targets.values()) await target.stop();
 await collector.stop(true);

@@ -82,8 +82,8 @@ export const processFamilies: readonly MetricFamily[] = [
   ),
   metric.summary(
     "kstream_gc_seconds",
-    "Garbage collections and how long they took, as the engine notes them: of young objects alone, " +
-      "and full ones.",
+    "Garbage collections and how long they took: of young objects alone, and full ones, which go on " +
+      "partly beside the event loop.",
     ["kind"],
     ({ broker }, sink) => {
       const { young, full } = broker.metrics.process.collections;

@@ -1,8 +1,8 @@
 /**
  * What traces cost: the processor time of a broker with traces on against one with them off, for records
- * without a context, compressed or not, and for records that all have one. With `--before BINARY` one
+ * without a context, compressed or not, for records that all have one, and for many small requests. With `--before BINARY` one
  * with them off is against that binary. `bun bench/traces.ts [--pairs 6] [--scale 1]
- * [--only plain|lz4|traced] [--before BINARY]`
+ * [--only plain|lz4|traced|requests] [--before BINARY]`
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,10 @@ import {
   startBrokerProcess,
 } from "../tests/harness/broker-process.ts";
 import { optionAfter } from "../tests/harness/flags.ts";
+import { RawClient } from "../tests/harness/raw-client.ts";
 import { runOk } from "../tests/harness/process.ts";
+import { produce as produceApi } from "../core/protocol/00-produce.ts";
+import { BatchBuilder } from "../core/records/batch-builder.ts";
 import { cpuSeconds, ratios } from "./measure.ts";
 import type { Target } from "./targets.ts";
 import { createTopic, deleteTopic, produce } from "./workloads.ts";
@@ -22,6 +25,8 @@ type Side = "before" | "off" | "on";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const RECORD_BYTES = 1000;
+const REQUESTS = 40_000;
+const UNDER_WAY = 16;
 
 async function start(binary: string, settings: Readonly<Record<string, string>>) {
   const set = Object.entries(settings).flatMap(([name, value]) => ["--set", `${name}=${value}`]);
@@ -76,6 +81,7 @@ await Bun.write(lines, `${"x".repeat(RECORD_BYTES - 1)}\n`.repeat(Math.round(rec
 const WORKLOADS: Readonly<Record<string, (target: Target, topic: string) => Promise<number>>> = {
   plain: (target, topic) => perf(target, topic, "none"),
   lz4: (target, topic) => perf(target, topic, "lz4"),
+  requests,
   traced: async (target, topic) => {
     const startSeconds = cpuSeconds(target.pid);
     const command = [KSTREAM, "produce", topic, "-b", target.bootstrap, "-H"];
@@ -83,6 +89,29 @@ const WORKLOADS: Readonly<Record<string, (target: Target, topic: string) => Prom
     return cpuSeconds(target.pid) - startSeconds;
   },
 };
+
+/** One record in each request, 16 of them under way: what a request costs counts here, not bytes. */
+async function requests(target: Target, topic: string): Promise<number> {
+  const builder = new BatchBuilder();
+  builder.append(Date.now(), null, new Uint8Array(100));
+  const records = builder.build();
+  const client = await RawClient.connect(Number(target.bootstrap.split(":").at(-1)));
+  const startSeconds = cpuSeconds(target.pid);
+  for (let left = REQUESTS * scale; left > 0; left -= UNDER_WAY) {
+    for (let sent = 0; sent < UNDER_WAY; sent++) {
+      const partitionData = [{ index: 0, records }];
+      client.send(produceApi, 9, {
+        acks: 1,
+        timeoutMs: 10_000,
+        topicData: [{ name: topic, partitionData }],
+      });
+    }
+    for (let answered = 0; answered < UNDER_WAY; answered++) await client.readFrame();
+  }
+  const used = cpuSeconds(target.pid) - startSeconds;
+  client.close();
+  return used;
+}
 
 async function perf(target: Target, topic: string, compression: "none" | "lz4") {
   const workload = { partitions: 12, recordBytes: RECORD_BYTES, compression, acks: "all", records };
@@ -93,7 +122,9 @@ for (const [name, run] of Object.entries(WORKLOADS)) {
   if (only !== "" && only !== name) continue;
   const samples = new Map<Side, number[]>();
   for (let pair = 0; pair <= pairs; pair++) {
-    for (const [side, target] of targets) {
+    // In turns, so that neither side is always the first.
+    const sides = [...targets];
+    for (const [side, target] of pair % 2 === 0 ? sides : sides.reverse()) {
       const topic = `bench-${Bun.nanoseconds()}`;
       await createTopic(target, topic, 12);
       const cpu = await run(target, topic);

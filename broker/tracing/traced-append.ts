@@ -12,6 +12,9 @@ import type { TracedRecord } from "./record-contexts.ts";
 import type { SpanAttributes } from "./span.ts";
 import type { Tracing } from "./tracing.ts";
 
+/** Clients may call themselves anything, at any length, and each span has it. */
+const CLIENT_ID_CHARS_MAX = 256;
+
 /** What was appended, and what came of it. */
 export interface TracedBatch {
   readonly bytes: Uint8Array;
@@ -49,7 +52,8 @@ export class TracedAppend {
       "messaging.operation.name": "append",
       "messaging.destination.name": topic,
       "messaging.destination.partition.id": String(index),
-      ...(clientId !== null && clientId !== "" && { "messaging.client.id": clientId }),
+      ...(clientId !== null && clientId !== "" &&
+        { "messaging.client.id": clientId.slice(0, CLIENT_ID_CHARS_MAX) }),
       "kstream.api": "Produce",
       "kstream.acks": acks === -1 ? "all" : String(acks),
     };

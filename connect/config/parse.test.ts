@@ -55,7 +55,8 @@ test("keys that nothing reads are found, with what may have been meant", () => {
     {
       field: "batch.sise",
       message: '"batch.sise" is no field of this connector: did you mean "batch.size"?',
+      isUnknown: true,
     },
-    { field: "zebra", message: '"zebra" is no field of this connector' },
+    { field: "zebra", message: '"zebra" is no field of this connector', isUnknown: true },
   ]);
 });

@@ -10,6 +10,8 @@ export type RawConfig = Readonly<Record<string, string>>;
 export interface ConfigProblem {
   readonly field: string;
   readonly message: string;
+  /** Nothing reads such a key: a slip of the pen, or for something else. */
+  readonly isUnknown?: true;
 }
 
 /** A config cannot be used; every field that is wrong is named. */
@@ -81,6 +83,6 @@ export function unknownKeys(raw: RawConfig, known: Iterable<string>): ConfigProb
   return Object.keys(raw).filter((key) => !names.has(key)).map((field) => {
     const meant = didYouMean(field, names);
     const hint = meant === null ? "" : `: did you mean "${meant}"?`;
-    return { field, message: `"${field}" is no field of this connector${hint}` };
+    return { field, message: `"${field}" is no field of this connector${hint}`, isUnknown: true };
   });
 }

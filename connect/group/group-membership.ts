@@ -48,6 +48,8 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
   /** As leader: who got what at the last rebalance. */
   #owners = new Map<Work, Peer>();
   #workers: readonly Peer[] = [];
+  /** As leader: all that was shared out at the last rebalance. */
+  #shared: ReadonlySet<Work> = new Set();
   #linger: Timer | null = null;
   #delay: Timer | null = null;
 
@@ -85,8 +87,15 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
     if (!this.isLeader || this.#linger !== null) return;
     this.#linger = this.#io.clock.setTimer(LINGER_MS, () => {
       this.#linger = null;
-      this.#member.rejoin();
+      const work = this.events.work();
+      const isSame = work.length === this.#shared.size &&
+        work.every((piece) => this.#shared.has(piece));
+      if (!isSame) this.#member.rejoin();
     });
+  }
+
+  rejoin(): void {
+    this.#member.rejoin();
   }
 
   get isLeader(): boolean {
@@ -140,11 +149,13 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
     const times = { nowMs, maxDelayMs: this.settings.rebalanceMaxDelayMs };
     // Who has not led in between knows nothing of what was given out in between.
     const memory = this.isLeader ? this.#memory : NO_MEMORY;
-    const { parts, memory: next } = assign(said, this.events.work(), memory, times);
+    const work = this.events.work();
+    const { parts, memory: next } = assign(said, work, memory, times);
+    this.#shared = new Set(work);
     this.#memory = next;
     this.#workers = said.map(({ workerId, url }) => ({ workerId, url }));
     this.#owners = new Map(said.flatMap(({ memberId, workerId, url }) => {
-      return (parts.get(memberId)?.assigned ?? []).map((work) => [work, { workerId, url }]);
+      return (parts.get(memberId)?.assigned ?? []).map((piece) => [piece, { workerId, url }]);
     }));
     this.#comeBackAt(next.lostUntilMs);
     const delayMs = next.lostUntilMs === null ? 0 : next.lostUntilMs - nowMs;

@@ -31,6 +31,8 @@ export interface WorkerMembership {
   stop(): Promise<void>;
   /** There is other work than at the last rebalance: as leader it is shared out again, soon. */
   workChanged(): void;
+  /** Joins again, as one that doubts whether it still leads. */
+  rejoin(): void;
   /** Whether this worker decides what is written to the config topic. */
   readonly isLeader: boolean;
   /** Null outside of the group, as in a rebalance that takes long. */
@@ -66,6 +68,10 @@ export class AloneMembership implements WorkerMembership {
 
   workChanged(): void {
     if (this.#isRunning) this.events.assigned(this.events.work());
+  }
+
+  rejoin(): void {
+    this.workChanged();
   }
 
   get leader(): Peer {

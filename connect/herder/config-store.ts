@@ -36,6 +36,17 @@ export class ConfigStore {
     await this.log.readToEnd();
   }
 
+  /** As `write`, for what only the leader writes; all or nothing where the log can do that. */
+  async writeAsLeader(records: readonly ConfigRecord[]): Promise<void> {
+    await this.log.writeAsOwner(records.map(encodeConfigRecord));
+    await this.log.readToEnd();
+  }
+
+  /** This worker leads from now on. */
+  async claim(): Promise<void> {
+    await this.log.claim();
+  }
+
   async close(): Promise<void> {
     this.#listener = null;
     await this.log.close();

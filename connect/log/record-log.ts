@@ -30,6 +30,13 @@ export interface RecordLog {
   readToEnd(signal?: AbortSignal): Promise<void>;
   /** Writes all, those of a key in their order; resolves when they are safe. Not heard yet then. */
   write(entries: readonly LogEntry[]): Promise<void>;
+  /**
+   * Writes all or nothing, as the one who may: throws once somebody else has done so since `claim`. A
+   * log that knows no such right just writes.
+   */
+  writeAsOwner(entries: readonly LogEntry[]): Promise<void>;
+  /** Takes the right to write as owner from whoever had it. */
+  claim(): Promise<void>;
   /** Hears and writes no more. */
   close(): Promise<void>;
 }
@@ -55,6 +62,14 @@ export class MemoryLog implements RecordLog {
       const timestampMs = this.wallMs();
       this.#hear?.({ ...entry, partition: 0, offset: this.#offset++, timestampMs });
     }
+    return Promise.resolve();
+  }
+
+  writeAsOwner(entries: readonly LogEntry[]): Promise<void> {
+    return this.write(entries);
+  }
+
+  claim(): Promise<void> {
     return Promise.resolve();
   }
 

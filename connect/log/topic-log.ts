@@ -29,6 +29,11 @@ export interface TopicLogOptions {
   readonly isSinglePartition?: boolean;
   /** Whether what transactions write is heard only once they are committed. Default false. */
   readonly isCommittedOnly?: boolean;
+  /**
+   * What is written as owner is written in transactions of this id, so that an owner of before is
+   * fenced. Left out: nobody is.
+   */
+  readonly transactionalId?: string;
   /** Of compressed batches: Java's workers may write them. */
   readonly codecs?: Codecs;
   readonly logger: Logger;
@@ -51,6 +56,8 @@ export class TopicLog implements RecordLog {
   #positions: bigint[] = [];
   #waiters: Waiter[] = [];
   #consumer: Consumer | null = null;
+  /** With a transactional id, once it is claimed. */
+  #owner: Producer | null = null;
   #reading: Promise<void> | null = null;
 
   constructor(io: ClientIo, options: TopicLogOptions) {
@@ -95,10 +102,46 @@ export class TopicLog implements RecordLog {
     await this.#producer.sendAll(entries.map((entry) => ({ topic, ...entry })));
   }
 
+  async claim(): Promise<void> {
+    const { transactionalId, client } = this.#options;
+    if (transactionalId === undefined) return;
+    await this.#disown();
+    const owner = new Producer(this.#io, { ...client, transactionalId, lingerMs: 0 });
+    this.#owner = owner;
+    await owner.transactions.init();
+  }
+
+  async writeAsOwner(entries: readonly LogEntry[]): Promise<void> {
+    const { transactionalId, topic } = this.#options;
+    if (transactionalId === undefined) return await this.write(entries);
+    const owner = this.#owner;
+    if (owner === null) throw new Error(`the log of topic "${topic}" is not claimed`);
+    const { transactions } = owner;
+    try {
+      transactions.begin();
+      await owner.sendAll(entries.map((entry) => ({ topic, ...entry })));
+      await transactions.commit();
+    } catch (error) {
+      // Whoever has fenced it is the owner now.
+      await this.#disown();
+      throw error;
+    }
+  }
+
+  async #disown(): Promise<void> {
+    const owner = this.#owner;
+    this.#owner = null;
+    if (owner === null) return;
+    // An open transaction would hide what follows it until it times out. Without one this fails.
+    await owner.transactions.abort().catch(() => {});
+    await owner.close();
+  }
+
   async close(): Promise<void> {
     this.#stop.abort(new Error(`the log of topic "${this.#options.topic}" is closed`));
     await this.#consumer?.close();
     await this.#reading;
+    await this.#disown();
     await this.#producer.close();
     this.#admin.close();
   }

@@ -1,17 +1,12 @@
 /**
  * Who may talk to the admin server. It has no passwords unless it is told to, and listens on
- * loopback, where every web page that somebody of this host looks at can reach it too; and a browser
- * sends a password that it knows by itself. So it answers no page but its own:
- *
- * - DNS rebinding: a page whose name was made to resolve to 127.0.0.1 sends its own name as Host.
- *   Only addresses, `localhost` and the name that `--admin` gives are taken.
- * - Cross-site requests: browsers name the page in Origin and Sec-Fetch-Site. What changes something
- *   has to be `application/json` besides, or have a header of our own: no form can send either. Links
- *   from elsewhere may open our pages, which hold nothing before they have asked for it themselves.
- *   Records have many types: but each POST of a form names its Origin (Fetch standard), and each PUT of a
- *   page is asked for first.
+ * loopback; so it answers no page but its own (`core/http-guard.ts` says why and how). What changes
+ * something has to be `application/json` besides, or have a header of our own: no form can send either.
+ * Links from elsewhere may open our pages, which hold nothing before they have asked for it themselves.
+ * Records have many types: but each POST of a form names its Origin (Fetch standard), and each PUT of a
+ * page is asked for first.
  */
-import { isIpAddress } from "../core/ip-address.ts";
+import { askingPage, namesThisServer } from "../core/http-guard.ts";
 import { Problem } from "./problem.ts";
 import { streamsBody } from "./streams.ts";
 
@@ -22,8 +17,8 @@ const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 /** Why the request is refused, or null. `ownName` is the host that the server was told to bind. */
 export function refusal(request: Request, ownName: string): Problem | null {
-  const host = request.headers.get("host") ?? "";
-  if (!isOwnHost(host, ownName)) {
+  if (!namesThisServer(request, ownName)) {
+    const host = request.headers.get("host") ?? "";
     return new Problem(
       421,
       "wrong host",
@@ -31,10 +26,7 @@ export function refusal(request: Request, ownName: string): Problem | null {
         "http://127.0.0.1:8080",
     );
   }
-  const origin = request.headers.get("origin");
-  const site = request.headers.get("sec-fetch-site");
-  const isForeign = origin !== null && origin !== `http://${host}` && origin !== `https://${host}`;
-  const isOthers = site === "cross-site" || site === "same-site";
+  const { isForeign, isOthers } = askingPage(request);
   if (isForeign || (isOthers && !opensPage(request))) {
     return new Problem(
       403,
@@ -62,11 +54,4 @@ function opensPage(request: Request): boolean {
   return request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate" &&
     request.headers.get("sec-fetch-dest") === "document" &&
     (pathname === "/" || pathname === "/ui" || pathname.startsWith("/ui/"));
-}
-
-function isOwnHost(header: string, ownName: string): boolean {
-  const match = /^(?:\[([0-9a-f:.%]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(header);
-  const host = (match?.[1] ?? match?.[2] ?? "").toLowerCase();
-  if (host === "") return false;
-  return host === "localhost" || host === ownName.toLowerCase() || isIpAddress(host);
 }

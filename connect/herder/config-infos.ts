@@ -15,10 +15,10 @@ export interface FieldDefinition {
   readonly importance: string;
   readonly documentation: string;
   readonly group: string | null;
+  readonly order_in_group: number;
   readonly width: string;
   readonly display_name: string;
   readonly dependents: readonly string[];
-  readonly order: number;
 }
 
 export interface FieldValue {
@@ -56,10 +56,10 @@ export function definitionsOf({ fields }: PluginEntry): FieldDefinition[] {
       importance,
       documentation: doc,
       group,
+      order_in_group: group === null ? -1 : order,
       width: "NONE",
       display_name: name,
       dependents: [],
-      order: group === null ? -1 : order,
     };
   });
 }

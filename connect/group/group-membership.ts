@@ -47,7 +47,6 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
   #assignment: WorkerAssignment | null = null;
   /** As leader: who got what at the last rebalance. */
   #owners = new Map<Work, Peer>();
-  #workers: readonly Peer[] = [];
   /** As leader: all that was shared out at the last rebalance. */
   #shared: ReadonlySet<Work> = new Set();
   #linger: Timer | null = null;
@@ -116,10 +115,6 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
     return this.#assignment !== null;
   }
 
-  get workers(): readonly Peer[] {
-    return this.isLeader ? this.#workers : [];
-  }
-
   ownerOf(work: Work): Peer | null {
     return this.isLeader ? this.#owners.get(work) ?? null : null;
   }
@@ -153,7 +148,6 @@ export class GroupMembership implements WorkerMembership, ClassicRole {
     const { parts, memory: next } = assign(said, work, memory, times);
     this.#shared = new Set(work);
     this.#memory = next;
-    this.#workers = said.map(({ workerId, url }) => ({ workerId, url }));
     this.#owners = new Map(said.flatMap(({ memberId, workerId, url }) => {
       return (parts.get(memberId)?.assigned ?? []).map((piece) => [piece, { workerId, url }]);
     }));

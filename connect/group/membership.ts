@@ -43,8 +43,6 @@ export interface WorkerMembership {
   readonly isStable: boolean;
   /** As leader: who has this; null: nobody. */
   ownerOf(work: Work): Peer | null;
-  /** As leader: the workers of the last rebalance. */
-  readonly workers: readonly Peer[];
 }
 
 /** A worker that has all the work to itself. */
@@ -76,10 +74,6 @@ export class AloneMembership implements WorkerMembership {
 
   get leader(): Peer {
     return this.self;
-  }
-
-  get workers(): readonly Peer[] {
-    return [this.self];
   }
 
   ownerOf(): Peer {

@@ -89,11 +89,11 @@ export class Leader {
   }
 
   async restart(request: RestartRequest): Promise<void> {
-    await this.#write([{ type: "restart", request }]);
+    await this.#alone(() => this.#write([{ type: "restart", request }]));
   }
 
   async putSessionKey(key: SessionKey): Promise<void> {
-    await this.#write([{ type: "session-key", key }]);
+    await this.#alone(() => this.#write([{ type: "session-key", key }]));
   }
 
   async fence(connector: string): Promise<void> {

@@ -1,19 +1,20 @@
 /** What the status topic says that is not so any more. */
+import { connectorWork, taskWork, type Work } from "../group/work.ts";
 import type { ConfigState } from "./config-state.ts";
 import type { StatusEntry, StatusRecord } from "./status-records.ts";
 import type { StatusStore } from "./status-store.ts";
 
 /**
- * Records that put it right: nothing of connectors and tasks that are gone, and what is said to be at
- * work on a worker that is gone has none.
+ * Records that put it right: nothing of connectors and tasks that are gone; and what waits for a worker
+ * that is gone is not at work. What has been given to another one that says so itself.
  */
 export function staleStatuses(
   state: ConfigState,
   statuses: StatusStore,
-  workers: ReadonlySet<string>,
+  isGiven: (work: Work) => boolean,
 ): StatusRecord[] {
-  const isOrphan = ({ state: said, workerId }: StatusEntry) =>
-    !workers.has(workerId) && said !== "UNASSIGNED" && said !== "FAILED";
+  const isOrphan = (work: Work, { state: said }: StatusEntry) =>
+    said !== "UNASSIGNED" && said !== "FAILED" && !isGiven(work);
   const unassigned = (status: StatusEntry): StatusEntry => {
     return { ...status, state: "UNASSIGNED", trace: null };
   };
@@ -23,13 +24,14 @@ export function staleStatuses(
     const tasks = statuses.tasks(name);
     const gone = tasks.filter(([task]) => task >= (entry?.tasks.length ?? 0));
     const orphans = tasks.filter(([task, status]) => {
-      return task < (entry?.tasks.length ?? 0) && isOrphan(status);
+      const isThere = task < (entry?.tasks.length ?? 0);
+      return isThere && isOrphan(taskWork({ connector: name, task }), status);
     });
     return [
       ...(own !== null && entry === null
         ? [{ type: "connector" as const, name, status: null }]
         : []),
-      ...(own !== null && entry !== null && isOrphan(own)
+      ...(own !== null && entry !== null && isOrphan(connectorWork(name), own)
         ? [{ type: "connector" as const, name, status: unassigned(own) }]
         : []),
       ...gone.map(([task]) => {

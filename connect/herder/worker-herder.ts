@@ -329,9 +329,20 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
 
   #configChanged(connector: string): void {
     this.#runner.changed(connector);
+    this.#askIfNeeded(connector);
     if (!this.#membership.isLeader) return;
     this.#membership.workChanged();
     this.#tidyStatuses();
+  }
+
+  /**
+   * A connector that is stopped and resumed in one breath has lost its tasks without having been begun
+   * again here, where it would be asked for them.
+   */
+  #askIfNeeded(connector: string): void {
+    const entry = this.#options.configs.state.connector(connector);
+    if (entry === null || !this.#runner.isAssigned(connectorWork(connector))) return;
+    if (entry.target === "STARTED" && entry.tasks.length === 0) this.#configurer.ask(connector);
   }
 
   #heard(record: ConfigRecord): void {
@@ -418,8 +429,8 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
   /** As leader: no status stays of what is not there, nor says that it runs where nobody is. */
   #tidyStatuses(): void {
     const { configs, statuses } = this.#options;
-    const here = new Set(this.#membership.workers.map(({ workerId }) => workerId));
-    for (const record of staleStatuses(configs.state, statuses, here)) this.#says.record(record);
+    const isGiven = (work: Work) => this.#membership.ownerOf(work) !== null;
+    for (const record of staleStatuses(configs.state, statuses, isGiven)) this.#says.record(record);
   }
 
   // What the worker says.

@@ -20,8 +20,6 @@ export interface LeaderOptions {
   readonly fenceProducers: (transactionalIds: readonly string[]) => Promise<void>;
   /** Of a source's task, with exactly-once sources. */
   readonly transactionalId: (connector: string, task: number) => string;
-  /** Whether tasks of sources are fenced at all (`exactly.once.source.support`). */
-  readonly isExactlyOnce: boolean;
   /** A write has failed: perhaps this is not the leader any more. */
   readonly writeFailed: () => void;
 }
@@ -102,7 +100,7 @@ export class Leader {
 
   /** Sets or forgets offsets of a stopped connector. */
   async alterOffsets(name: string, offsets: readonly ConnectorOffset[]): Promise<void> {
-    const { configs, worker, typeOf, isExactlyOnce } = this.#options;
+    const { configs, worker } = this.#options;
     await this.#alone(async () => {
       await configs.readToEnd();
       const { config, target, tasks } = this.#need(name);
@@ -113,20 +111,20 @@ export class Leader {
             `'/connectors/${name}/stop' endpoint`,
         );
       }
-      if (isExactlyOnce && typeOf(config) === "source") await this.#fenceAll(name);
+      if (isExactlyOnce(config)) await this.#fenceAll(name);
       await worker.alterOffsets(name, config, offsets);
     });
   }
 
   async #fence(connector: string): Promise<void> {
-    const { configs, typeOf, isExactlyOnce } = this.#options;
+    const { configs, typeOf } = this.#options;
     const entry = this.#need(connector);
     if (typeOf(entry.config) !== "source") {
       throw badRequest(`Connector ${connector} is not a source connector`);
     }
     await configs.readToEnd();
     const now = this.#need(connector);
-    if (!isExactlyOnce || !now.needsFencing) return;
+    if (!isExactlyOnce(now.config) || !now.needsFencing) return;
     // A task alone, before and now, is fenced by the one that follows it under the same id.
     const before = configs.state.fencedTasks(connector);
     if (!(before === 1 && now.tasks.length === 1)) await this.#fenceAll(connector);
@@ -168,6 +166,11 @@ export class Leader {
   async #alone<T>(body: () => Promise<T>): Promise<T> {
     return await this.#turn.run(body);
   }
+}
+
+/** Whether a source's tasks write in transactions, and so have to be fenced. */
+export function isExactlyOnce(config: RawConfig): boolean {
+  return config["exactly.once.support"]?.trim().toLowerCase() === "required";
 }
 
 function taskRecords(connector: string, configs: readonly RawConfig[]): ConfigRecord[] {

@@ -233,7 +233,6 @@ export class GroupScene {
         return Promise.resolve();
       },
       transactionalId: (connector, task) => `g-${connector}-${task}`,
-      isExactlyOnce,
       onFatal: (error) => running.trouble.push(error.message),
     });
     await herder.start();

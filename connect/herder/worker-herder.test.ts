@@ -147,11 +147,12 @@ test("tasks of exactly-once sources begin when those of before are fenced", () =
   scene.run(async () => {
     await scene.join("a");
     await scene.until("a leads", () => scene.workers.get("a")!.membership.isLeader);
-    await scene.create("c", { tasks: "3" });
+    const exactly = { "exactly.once.support": "required" };
+    await scene.create("c", { tasks: "3", ...exactly });
     await scene.until("it runs", () => scene.running.at.size === 4);
     await scene.leader.internal.fence("c");
     expect(scene.fenced).toEqual([]);
-    await scene.create("c", { tasks: "2" });
+    await scene.create("c", { tasks: "2", ...exactly });
     await scene.until("it runs with two", () => scene.running.begun.get("c-1") === 2);
     await scene.leader.internal.fence("c");
     expect(scene.fenced).toEqual(["g-c-0", "g-c-1", "g-c-2"]);

@@ -22,7 +22,7 @@ import type {
   TaskInfo,
   TaskStateView,
 } from "./herder.ts";
-import { Leader } from "./leader.ts";
+import { isExactlyOnce, Leader } from "./leader.ts";
 import type { LeaderLink } from "./leader-link.ts";
 import { LogLevels } from "./log-levels.ts";
 import type { PluginCatalog } from "./plugin-catalog.ts";
@@ -54,7 +54,6 @@ export interface WorkerHerderOptions {
   readonly clusterId: () => Promise<string | null>;
   readonly fenceProducers: (transactionalIds: readonly string[]) => Promise<void>;
   readonly transactionalId: (connector: string, task: number) => string;
-  readonly isExactlyOnce: boolean;
   /** The membership has ended for good: the worker is of no use any more. */
   readonly onFatal: (error: Error) => void;
 }
@@ -470,6 +469,8 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
   /** A task begins only if it is still wanted, and when no earlier one can write any more. */
   async #fenceFor(id: TaskId, version: bigint): Promise<void> {
     const { configs } = this.#options;
+    const entry = configs.state.connector(id.connector);
+    if (entry === null || !isExactlyOnce(entry.config)) return;
     await this.#askLeader().fence(id.connector);
     await configs.readToEnd();
     const isCurrent = configs.state.connector(id.connector)?.tasksVersion === version;

@@ -1,14 +1,19 @@
-/** Serves the REST API of a worker. */
+/** Listens for the REST API of a worker. */
 import type { HttpListener, HttpTls, ServeHttp } from "../../core/io/http.ts";
 import { isLoopback } from "../../core/ip-address.ts";
 import type { HostPort } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { restApp, type RestAppOptions } from "./app.ts";
 
-export interface RestServerOptions extends Omit<RestAppOptions, "ownName"> {
+export interface RestServerOptions {
   readonly serveHttp: ServeHttp;
+  /** Port 0 takes any. */
   readonly at: HostPort;
+  /** Null: plain HTTP. */
   readonly tls: HttpTls | null;
+  /** Whether requests have to say who asks. */
+  readonly hasUsers: boolean;
+  /** Null as long as the worker begins. */
+  readonly app: () => { fetch(request: Request): Promise<Response> | Response } | null;
 }
 
 const LIMITS = {
@@ -20,11 +25,11 @@ const LIMITS = {
 
 /** Throws an `OperatorError` if it cannot listen there, or must not. */
 export function startRestServer(options: RestServerOptions): HttpListener {
-  const { serveHttp, at, tls, users } = options;
-  requireGuarded(at.host, users !== null);
-  const app = restApp({ ...options, ownName: at.host });
+  const { serveHttp, at, tls, hasUsers, app } = options;
+  requireGuarded(at.host, hasUsers);
+  const answer = async (request: Request) => await app()?.fetch(request) ?? starting();
   try {
-    return serveHttp(at, LIMITS, (request) => Promise.resolve(app.fetch(request)), tls);
+    return serveHttp(at, LIMITS, answer, tls);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     throw new OperatorError(
@@ -35,8 +40,12 @@ export function startRestServer(options: RestServerOptions): HttpListener {
   }
 }
 
-/** Whoever reaches the API can read and write what connectors can. */
-export function requireGuarded(host: string, hasUsers: boolean): void {
+function starting(): Response {
+  return Response.json({ error_code: 503, message: "the worker is starting" }, { status: 503 });
+}
+
+/** Whoever reaches the API can have connectors read and write what this worker can. */
+function requireGuarded(host: string, hasUsers: boolean): void {
   if (isLoopback(host) || hasUsers) return;
   throw new OperatorError(
     `the REST API would be open to other hosts on ${host}`,

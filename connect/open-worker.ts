@@ -106,8 +106,8 @@ export async function openGroupWorker(options: GroupWorkerOptions): Promise<Open
   });
   const close = async () => {
     await listener.close();
+    // The worker in it closes the store of offsets.
     await herder.close();
-    await offsets.close();
   };
   try {
     await herder.start();

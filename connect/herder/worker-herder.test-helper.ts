@@ -304,7 +304,9 @@ export class GroupScene {
 
   run(story: () => Promise<void>): void {
     this.world.clock.run(
-      story().finally(() => Promise.all([...this.workers.values()].map((m) => m.herder.close()))),
+      story().finally(async () => {
+        await Promise.all([...this.workers.values()].map(({ herder }) => herder.close()));
+      }),
     );
     this.world.stop();
   }

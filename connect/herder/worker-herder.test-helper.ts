@@ -303,11 +303,14 @@ export class GroupScene {
   }
 
   run(story: () => Promise<void>): void {
-    this.world.clock.run(
-      story().finally(async () => {
+    const whole = async () => {
+      try {
+        await story();
+      } finally {
         await Promise.all([...this.workers.values()].map(({ herder }) => herder.close()));
-      }),
-    );
+      }
+    };
+    this.world.clock.run(whole());
     this.world.stop();
   }
 }

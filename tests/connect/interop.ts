@@ -53,18 +53,29 @@ class Turns {
   readonly dir = freshDir("turns");
   readonly input = join(this.dir, "in");
   readonly output = join(this.dir, "out");
+  readonly #workers: WorkerProcess[] = [];
   #lines = 0;
 
   constructor(readonly bootstrap: string) {
     writeFileSync(this.input, "");
   }
 
-  get theirs() {
-    return startApacheWorker(this.dir, this.bootstrap, GROUP);
+  get theirs(): Promise<WorkerProcess> {
+    return this.#started(startApacheWorker(this.dir, this.bootstrap, GROUP));
   }
 
-  get ours() {
-    return startOurWorker(this.bootstrap, GROUP);
+  get ours(): Promise<WorkerProcess> {
+    return this.#started(startOurWorker(this.bootstrap, GROUP));
+  }
+
+  async #started(starting: Promise<WorkerProcess>): Promise<WorkerProcess> {
+    const worker = await starting;
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  killAll(): void {
+    for (const worker of this.#workers) worker.kill("SIGKILL");
   }
 
   /** New lines come out, each once, after all that came before. */
@@ -137,10 +148,9 @@ async function takeTurns(turns: Turns): Promise<void> {
   await ask(second, "PUT", "/connectors/stopped/resume");
   await runs(second, "stopped");
   await ask(second, "DELETE", "/connectors/paused");
-  await ask(second, "PATCH", "/connectors/in/config", { "batch.size": "7" });
+  await ask(second, "PATCH", "/connectors/in/config", { "batch.size": "700" });
   await runs(second, "in");
   await turns.linesGoThrough("ours, changed");
-  await Bun.sleep(0);
   await eventually("offsets are stored", async () => {
     const { offsets } = await ask(second, "GET", "/connectors/in/offsets");
     return offsets[0]?.offset.position === readFileSync(turns.input).length;
@@ -194,6 +204,10 @@ if (reason !== null) {
 }
 const broker = await startBrokerProcess();
 const turns = new Turns(broker.bootstrap);
-await takeTurns(turns);
-await broker.stop();
+try {
+  await takeTurns(turns);
+} finally {
+  turns.killAll();
+  await broker.stop();
+}
 console.log("workers of both kinds took turns three times; each refused the other in its group");

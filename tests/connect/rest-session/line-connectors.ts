@@ -15,6 +15,7 @@ const source = defineSource({
     file: string().doc("The file."),
     topic: string().importance("HIGH").doc("Where to."),
     "batch.size": int({ min: 1 }).default(2000).importance("LOW").doc("Lines at once."),
+    "poll.ms": int({ min: 1 }).default(50).importance("LOW").doc("How often the file is read."),
   },
   async *read({ config, offsets, clock, signal }) {
     const partition = { filename: config.file };
@@ -32,7 +33,7 @@ const source = defineSource({
         };
       });
       if (batch.length > 0) yield batch;
-      else await clock.sleep(50, signal);
+      else await clock.sleep(config["poll.ms"], signal);
     }
   },
 });

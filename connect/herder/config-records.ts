@@ -13,6 +13,7 @@
  */
 import { z } from "zod";
 import type { RawConfig } from "../config/parse.ts";
+import { stringEntries } from "../config/string-map.ts";
 import type { LogEntry, LogRecord } from "../log/record-log.ts";
 import type { TargetState, TaskId } from "../worker/status.ts";
 
@@ -43,7 +44,7 @@ export type ConfigRecord =
   | { readonly type: "logger"; readonly name: string; readonly level: string };
 
 /** Java writes null where a value is null, and reads it. */
-const properties = z.looseObject({ properties: z.record(z.string(), z.string().nullable()) });
+const properties = z.looseObject({ properties: z.unknown() });
 const commit = z.looseObject({ tasks: z.int().min(0) });
 const fencing = z.looseObject({ "task-count": z.int().min(0) });
 const states = z.enum(["STARTED", "PAUSED", "STOPPED"]);
@@ -181,9 +182,10 @@ function targetState(body: unknown): TargetState {
   return states.parse(typeof newer === "string" ? newer : state);
 }
 
-/** Keys may be called anything, `__proto__` too: they are own properties. */
+/** Throws `ZodError` on what is no map of strings. (`z.record` would leave out a key `__proto__`.) */
 function configOf(body: unknown): RawConfig {
-  const entries = Object.entries(properties.parse(body).properties);
+  const entries = stringEntries(properties.parse(body).properties);
+  if (entries === null) throw new z.ZodError([]);
   return Object.fromEntries(
     entries.flatMap(([key, value]) => value === null ? [] : [[key, value]]),
   );

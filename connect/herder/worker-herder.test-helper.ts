@@ -52,7 +52,7 @@ export class IdleWorker implements Worker {
   isDead = false;
 
   constructor(
-    private readonly io: SimClientIo,
+    private readonly io: Pick<SimClientIo, "clock">,
     private readonly name: string,
     private readonly running: Running,
     private readonly listener: StatusListener,

@@ -1,6 +1,5 @@
 /** Kafka Connect's REST API over a herder: the endpoints, forms and status codes of Kafka 4.3. */
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Clock } from "../../core/io.ts";
 import { askingPage, namesThisServer } from "../../core/http-guard.ts";
@@ -36,10 +35,7 @@ export interface RestAppOptions {
 
 export type RestApp = Hono;
 
-/** Configs are small; those of the tasks of a connector may be some MB. */
-const BODY_BYTES_MAX = 16 * 1024 * 1024;
-
-/** The app; its `fetch` never rejects. */
+/** The app; its `fetch` never rejects. How long bodies may be the server says. */
 export function restApp(options: RestAppOptions): RestApp {
   const { herder, ownName, users, sessionKey } = options;
   const app = new Hono({ strict: false });
@@ -57,10 +53,6 @@ export function restApp(options: RestAppOptions): RestApp {
     context.header("cache-control", "no-store");
     return undefined;
   });
-  app.use(bodyLimit({
-    maxSize: BODY_BYTES_MAX,
-    onError: (context) => errorJson(context, 413, "HTTP 413 Request Entity Too Large"),
-  }));
   rootRoutes(app, options);
   internalRoutes(app, herder);
   connectorRoutes(app, herder);

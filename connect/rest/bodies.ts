@@ -1,27 +1,23 @@
 /** What clients send: JSON in the forms of Connect's REST API. All throw `HerderError` (400). */
 import { z } from "zod";
 import type { RawConfig } from "../config/parse.ts";
+import { stringEntries } from "../config/string-map.ts";
+import { isSourceMap } from "../data/record.ts";
+import type { SourceMap } from "../data/record.ts";
 import { badRequest, HerderError } from "../herder/errors.ts";
 import type { TargetState } from "../worker/status.ts";
 import type { ConnectorOffset } from "../worker/worker.ts";
 
-/** A scalar stands for its text, as Jackson reads a map of strings. */
-const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-const configBody = z.record(z.string(), scalar.nullable());
-const sourceMap = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean(), z.null()]),
-);
+const sourceMap = z.custom<SourceMap>(isSourceMap, "a map of strings, numbers and booleans");
 const offsetsBody = z.looseObject({
   offsets: z.array(z.looseObject({ partition: sourceMap, offset: sourceMap.nullish() })).nullish(),
 });
 const createBody = z.strictObject({
   name: z.string().nullish(),
-  config: configBody.nullish(),
+  config: z.unknown(),
   initial_state: z.string().nullish(),
 });
-const levelBody = z.record(z.string(), z.string().nullable());
-const taskConfigsBody = z.array(z.record(z.string(), z.string()));
+const levelBody = z.looseObject({ level: z.string().nullish() });
 
 const STATES = { RUNNING: "STARTED", PAUSED: "PAUSED", STOPPED: "STOPPED" } as const;
 
@@ -46,9 +42,21 @@ function parse<T>(schema: z.ZodType<T>, body: unknown, what: string): T {
   );
 }
 
-/** A config with null values, which a patch may have. Keys may be called anything. */
+/**
+ * A config with null values, which a patch may have. A number or a boolean stands for its text, as
+ * Jackson reads a map of strings.
+ */
 export function parsePatch(body: unknown): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(Object.entries(parse(configBody, body, "a map of strings")));
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) {
+    const entries = Object.entries(body).map(([key, value]) => [key, scalarText(value)] as const);
+    const texts = stringEntries(Object.fromEntries(entries));
+    if (texts !== null) return Object.fromEntries(texts);
+  }
+  throw badRequest("a config is a map of strings");
+}
+
+function scalarText(value: unknown): unknown {
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
 }
 
 export function parseConfigBody(body: unknown): RawConfig {
@@ -98,9 +106,9 @@ export function parseOffsets(body: unknown): ConnectorOffset[] {
 
 /** The level that a logger is to have. */
 export function parseLevel(body: unknown): string | null {
-  return parse(levelBody, body, "a level")["level"] ?? null;
+  return parse(levelBody, body, "a level").level ?? null;
 }
 
 export function parseTaskConfigs(body: unknown): RawConfig[] {
-  return parse(taskConfigsBody, body, "a list of configs");
+  return parse(z.array(z.unknown()), body, "a list of configs").map(parseConfigBody);
 }

@@ -68,6 +68,47 @@ export const SUITES: readonly Suite[] = [
     100,
   ),
   {
+    name: "connect-session",
+    proves: "Connect's REST API answers as that of Kafka's worker, field by field",
+    full: ["bun", "tests/connect/rest-session/run.ts"],
+    sample: {
+      leftOut: "Kafka's worker alone takes 40 s; the API's own tests run with the unit tests",
+    },
+    minutesMax: 10,
+  },
+  {
+    name: "connect-turns",
+    proves:
+      "workers of Kafka and of ours go on where the other has stopped, and refuse one another",
+    full: ["bun", "tests/connect/interop.ts"],
+    sample: { leftOut: "Kafka's worker is started four times" },
+    minutesMax: 10,
+  },
+  {
+    name: "connect-kill",
+    proves: "connectors of workers that are killed run again elsewhere, and no line is lost",
+    full: ["bun", "tests/connect/kill-workers.ts", "--kills", "12"],
+    sample: ["bun", "tests/connect/kill-workers.ts", "--kills", "1", "--connectors", "10"],
+    minutesMax: 20,
+  },
+  {
+    name: "connect-many",
+    proves: "a worker with 500 connectors answers as quickly as ever",
+    full: ["bun", "tests/connect/many-connectors.ts"],
+    sample: { leftOut: "other suites beside it would make it slow" },
+    minutesMax: 10,
+  },
+  {
+    name: "connect-churn",
+    proves: "no task runs twice and none is left out, through joins, deaths, cut links and changes",
+    full: [
+      ...["env", "KSTREAM_CHURN_SEEDS=200", "bun", "test", "--timeout", "3600000"],
+      "connect/herder/group-churn.test.ts",
+    ],
+    sample: { leftOut: "one seed runs with the unit tests" },
+    minutesMax: 60,
+  },
+  {
     name: "client-churn",
     proves: "consumers of all group protocols skip nothing and own alone, through faults",
     full: [

@@ -1,7 +1,7 @@
 /** `kstream connect`: the command line of each subcommand; what they do is in `connect/`. */
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { jsonOption, timeoutOption } from "./admin-command.ts";
+import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
 import { workerOption } from "./connect/rest-client.ts";
 
 /** The command with its subcommands. */
@@ -12,10 +12,73 @@ export function connectCommand(): CommandUnknownOpts {
         "The commands that ask a worker work with any that has Kafka Connect's REST API.",
     )
     .helpCommand(false);
-  const parts = [list(), status(), create(), apply()];
+  const parts = [workerCommand(), list(), status(), create(), apply()];
   const states = [state("pause"), state("resume"), state("stop"), restart(), remove(), offsets()];
   for (const child of [...parts, ...states]) command.addCommand(child);
   return command;
+}
+
+function workerCommand(): CommandUnknownOpts {
+  return new Command("worker")
+    .summary("run a worker of a group, which shares connectors with the others")
+    .description(
+      "Run a worker of a group: its workers share connectors and tasks, and when one is gone the others " +
+        "take over what it had. What connectors there are is kept in topics of the group, in Kafka " +
+        "Connect's own form, and changed by the REST API of any of its workers.",
+    )
+    .requiredOption("--group <name>", "which group; those of Java workers are refused")
+    .addOption(
+      new Option("--rest <host:port>", "where the REST API listens; port 0 takes any")
+        .default("127.0.0.1:8083"),
+    )
+    .addOption(
+      new Option("--rest-users <file>", "whom the REST API lets in: lines NAME:PASSWORD"),
+    )
+    .addOption(
+      new Option("--advertise <host:port>", "where other workers find the REST API, if elsewhere"),
+    )
+    .addOption(new Option("--config-topic <name>", "default: GROUP-configs"))
+    .addOption(new Option("--status-topic <name>", "default: GROUP-status"))
+    .addOption(new Option("--offset-topic <name>", "default: GROUP-offsets"))
+    .addOption(
+      new Option(
+        "--replication-factor <n>",
+        "of these topics, where they are made; -1: the brokers'",
+      )
+        .argParser(wholeNumber(-1, 32_767)).default(-1),
+    )
+    .addOption(
+      new Option("--exactly-once", "the leader writes in transactions: one of before is fenced"),
+    )
+    .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
+    .addOption(
+      new Option("--session-timeout <seconds>", "who is not heard of for so long is gone")
+        .argParser(wholeNumber(3, 1800)).default(10),
+    )
+    .addOption(
+      new Option("--rebalance-delay <seconds>", "how long its work waits for it to come back")
+        .argParser(wholeNumber(0, 3600)).default(5),
+    )
+    .addOption(
+      new Option("--log-level <level>", "least urgent lines to log; the REST API changes it")
+        .choices(["debug", "info", "warn", "error"] as const).default("info" as const),
+    )
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `
+Beyond this host the REST API is open only to --rest-users. kstream connect list, create, apply and the
+others ask it, as does any tool for Kafka Connect.
+
+Examples:
+  kstream connect worker --group lake -b kafka:9092
+  kstream connect worker --group lake -b kafka:9092 --rest 10.0.0.1:8083 --rest-users users`,
+    )
+    .action(async (options, command) => {
+      const version = command.parent?.parent?.version() ?? "";
+      await (await import("./connect/worker.ts")).runWorker(options, version);
+    });
 }
 
 function list(): CommandUnknownOpts {

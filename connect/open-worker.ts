@@ -4,7 +4,7 @@ import type { ClientIo, ClientOptions } from "../client/options.ts";
 import type { Codecs } from "../core/compression/codec.ts";
 import type { HttpTls, ServeHttp } from "../core/io/http.ts";
 import type { HostPort } from "../core/io.ts";
-import type { Logger } from "../core/logger.ts";
+import type { Logger, LogLevel } from "../core/logger.ts";
 import type { RawConfig } from "./config/parse.ts";
 import type { SecretSources } from "./config/secrets.ts";
 import { GroupMembership, type GroupSettings } from "./group/group-membership.ts";
@@ -53,6 +53,8 @@ export interface GroupWorkerOptions {
   readonly codecs: Codecs;
   /** Writes everything: what is shown is for `levels`. */
   readonly logger: Logger;
+  /** Of the root, at first. Default info. */
+  readonly logLevel?: LogLevel;
   readonly plugins: Plugins;
   /** Converters, transforms and predicates, as the REST API lists them. */
   readonly otherPlugins: readonly PluginEntry[];
@@ -80,7 +82,7 @@ export interface OpenWorker {
 /** Starts a worker of a group. Throws `OperatorError` and what clients throw. */
 export async function openGroupWorker(options: GroupWorkerOptions): Promise<OpenWorker> {
   const { io, logger: base, rest } = options;
-  const levels = new LogLevels(() => io.clock.wallMs());
+  const levels = new LogLevels(() => io.clock.wallMs(), options.logLevel);
   const logger = levels.logger("connect", base);
   let app: ReturnType<typeof restApp> | null = null;
   const hasUsers = rest.users !== null;

@@ -60,6 +60,8 @@ export class IdleWorker implements Worker {
   ) {}
 
   startConnector(name: string, config: RawConfig, target: TargetState): Promise<void> {
+    // A process that is gone begins nothing, though its code still runs here.
+    if (this.isDead) return Promise.resolve();
     this.running.begin(name, this.name);
     if (config["fails"] === "connector") {
       this.listener.connector(name, { state: "FAILED", trace: "as told" });
@@ -81,6 +83,7 @@ export class IdleWorker implements Worker {
 
   startTask({ id, taskConfig }: TaskSpec, target: TargetState): void {
     const key = `${id.connector}-${id.task}`;
+    if (this.isDead) return;
     this.running.begin(key, this.name);
     this.#targets.set(key, target);
     if (taskConfig["fails"] === "task") {

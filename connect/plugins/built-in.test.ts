@@ -7,6 +7,7 @@ test("the list says what definitions say, and every field is explained in a sent
     const definition = await entry.load();
     expect(definition).toMatchObject({ name: entry.name, kind: entry.kind });
     expect(definition.aliases ?? []).toEqual(entry.aliases);
+    expect(definition.needs).toBe(entry.needs);
     expect(definition.doc).toMatch(/^[A-Z].*[.)]$/s);
     for (const [name, { parts }] of Object.entries(definition.config)) {
       expect(`${name}: ${parts.doc}`).toMatch(/: .{15,}\.$/s);

@@ -13,12 +13,14 @@ export const BUILT_IN: readonly Plugin[] = [
     name: "exec-sink",
     kind: "sink",
     aliases: [],
+    needs: "exec",
     load: async () => (await import("../connectors/exec-sink/exec-sink.ts")).default,
   },
   {
     name: "exec-source",
     kind: "source",
     aliases: [],
+    needs: "exec",
     load: async () => (await import("../connectors/exec-source/exec-source.ts")).default,
   },
   {

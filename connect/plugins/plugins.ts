@@ -9,6 +9,8 @@ export interface Plugin {
   readonly kind: "source" | "sink";
   /** Other names of it: Kafka's classes, and those of well-known third parties' that it stands for. */
   readonly aliases: readonly string[];
+  /** As its definition has it: it is there only where that was allowed. */
+  readonly needs?: "exec";
   load(): Promise<ConnectorDefinition>;
 }
 

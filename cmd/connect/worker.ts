@@ -1,0 +1,142 @@
+/** `kstream connect worker`. */
+import { readFileSync } from "node:fs";
+import { BasicUsers } from "../../connect/rest/basic-users.ts";
+import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
+import { openGroupWorker } from "../../connect/open-worker.ts";
+import { BUILT_IN } from "../../connect/plugins/built-in.ts";
+import { Plugins } from "../../connect/plugins/plugins.ts";
+import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
+import { bunCodecs } from "../../core/compression/bun.ts";
+import { bunServeHttp } from "../../core/io/bun/http.ts";
+import type { HostPort } from "../../core/io.ts";
+import { createLogger, type LogLevel } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { clientIo, clientOptions, toOperatorError } from "../client.ts";
+import { reasonOf } from "../reason.ts";
+import type { SecurityFlags } from "../security.ts";
+import { listenForSignals } from "../serve/process.ts";
+
+/** Options of the command. */
+export interface RunWorkerOptions extends SecurityFlags {
+  readonly brokers: string;
+  readonly timeout: number;
+  readonly group: string;
+  readonly rest: string;
+  readonly restUsers?: string | undefined;
+  readonly advertise?: string | undefined;
+  readonly configTopic?: string | undefined;
+  readonly statusTopic?: string | undefined;
+  readonly offsetTopic?: string | undefined;
+  readonly replicationFactor: number;
+  readonly exactlyOnce?: boolean | undefined;
+  readonly allowExec?: boolean | undefined;
+  /** Seconds. */
+  readonly sessionTimeout: number;
+  /** Seconds. */
+  readonly rebalanceDelay: number;
+  readonly logLevel: LogLevel;
+}
+
+const OFFSET_PARTITIONS = 25;
+const STATUS_PARTITIONS = 5;
+/** Of the session: so often a worker says that it is there. */
+const HEARTBEATS_PER_SESSION = 5;
+const REBALANCE_TIMEOUT_MS = 60_000;
+
+/** Runs until a signal ends it, or its group sends it away. */
+export async function runWorker(options: RunWorkerOptions, version: string): Promise<void> {
+  const { group: groupId } = options;
+  const logger = createLogger({
+    level: "debug",
+    format: "text",
+    wallMs: () => clientIo.clock.wallMs(),
+    write: (line) => process.stderr.write(`${line}\n`),
+  });
+  const fatal = Promise.withResolvers<never>();
+  fatal.promise.catch(() => {});
+  const sessionTimeoutMs = options.sessionTimeout * 1000;
+  const topic = (name: string | undefined, suffix: string, partitions: number) => {
+    const { replicationFactor } = options;
+    return { topic: name ?? `${groupId}-${suffix}`, partitions, replicationFactor };
+  };
+  const worker = await inWords(openGroupWorker({
+    io: clientIo,
+    client: { ...clientOptions(options), clientId: `connect-${groupId}` },
+    codecs: bunCodecs,
+    logger,
+    logLevel: options.logLevel,
+    plugins: new Plugins(BUILT_IN.filter(({ needs }) => needs === undefined || options.allowExec)),
+    otherPlugins: [],
+    secrets: { env: (name) => process.env[name], readFile: (path) => readFileSync(path, "utf8") },
+    pipelineOf,
+    group: {
+      groupId,
+      sessionTimeoutMs,
+      heartbeatIntervalMs: sessionTimeoutMs / HEARTBEATS_PER_SESSION,
+      rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
+      rebalanceMaxDelayMs: options.rebalanceDelay * 1000,
+    },
+    topics: {
+      config: topic(options.configTopic, "configs", 1),
+      status: topic(options.statusTopic, "status", STATUS_PARTITIONS),
+      offset: topic(options.offsetTopic, "offsets", OFFSET_PARTITIONS),
+    },
+    isExactlyOnce: options.exactlyOnce === true,
+    offsetFlushIntervalMs: 60_000,
+    taskShutdownTimeoutMs: 5000,
+    restarts: DEFAULT_RESTARTS,
+    rest: {
+      serveHttp: bunServeHttp,
+      at: address(options.rest, "--rest"),
+      tls: null,
+      users: options.restUsers === undefined ? null : usersIn(options.restUsers),
+      ask: fetch,
+      advertised: options.advertise === undefined
+        ? null
+        : address(options.advertise, "--advertise"),
+      version,
+      commit: "",
+    },
+    onFatal: (error) => fatal.reject(error),
+  }));
+  const { host, port } = worker.address;
+  process.stdout.write(`worker of group ${groupId}: http://${host}:${port}\n`);
+  const signals = listenForSignals(logger);
+  try {
+    await inWords(Promise.race([signals.first, fatal.promise]));
+  } finally {
+    await worker.close();
+  }
+}
+
+async function inWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toOperatorError(error) ?? error;
+  }
+}
+
+/** Port 0 takes any. */
+function address(text: string, flag: string): HostPort {
+  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined && Number(port) < 65_536) return { host, port: Number(port) };
+  const what = `${flag} cannot be read: "${text}"`;
+  throw new OperatorError(what, "it is no address", "write host:port", 2);
+}
+
+function usersIn(path: string): BasicUsers {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new OperatorError(
+      `cannot read ${path}`,
+      reasonOf(error),
+      "name a file for --rest-users",
+      2,
+    );
+  }
+  return BasicUsers.parse(text, path);
+}

@@ -91,6 +91,26 @@ test("what transactions write is heard once they are committed, and the end is r
   });
 });
 
+test("an owner writes all or nothing, until another one has claimed the log", () => {
+  const { open, run } = setUp();
+  run(async () => {
+    const owned = { transactionalId: "owner", isCommittedOnly: true };
+    const [old, young, reader] = [open(owned), open(owned), open({ isCommittedOnly: true })];
+    for (const { start } of [old, young, reader]) await start();
+    expect(await failureOf(old.log.writeAsOwner([entry("a", "0")]))).toContain("is not claimed");
+    await old.log.claim();
+    await old.log.writeAsOwner([entry("a", "1"), entry("b", "1")]);
+    await young.log.claim();
+    expect(await failureOf(old.log.writeAsOwner([entry("a", "2"), entry("b", "2")]))).not.toBe("");
+    // It has lost the right, and does not take it back by itself.
+    expect(await failureOf(old.log.writeAsOwner([entry("a", "3")]))).toContain("is not claimed");
+    await young.log.writeAsOwner([entry("a", "4")]);
+    await reader.log.readToEnd();
+    expect(reader.heard).toEqual(["a=1", "b=1", "a=4"]);
+    for (const { log } of [old, young, reader]) await log.close();
+  });
+});
+
 test("a topic that would forget, or has no one order, is refused with what to do", () => {
   const { admin, open, run } = setUp();
   run(async () => {

@@ -6,6 +6,7 @@
  */
 import { type Deferred, deferred } from "../../core/deferred.ts";
 import { connectorWork, parseWork, taskWork, type Work } from "../group/work.ts";
+import type { RawConfig } from "../config/parse.ts";
 import type { TargetState, TaskId } from "../worker/status.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { ConfigState } from "./config-state.ts";
@@ -27,6 +28,8 @@ interface Actor {
 }
 
 export interface RunnerHooks {
+  /** Before anything of a connector is begun here: what it is made of is loaded. Never rejects. */
+  prepare(config: RawConfig): Promise<void>;
   /** The connector itself has been begun, or is wanted again: its tasks' configs may be others now. */
   connectorStarted(name: string): void;
   /** Before the first record of a task; see `TaskSpec`. */
@@ -168,6 +171,7 @@ export class WorkRunner {
       const { connector } = parsed;
       const entry = this.state.connector(connector);
       if (entry === null) return;
+      await this.hooks.prepare(entry.config);
       await this.worker.startConnector(connector, entry.config, target);
       if (target === "STARTED") this.hooks.connectorStarted(connector);
       return;
@@ -178,6 +182,7 @@ export class WorkRunner {
     if (entry === null || taskConfig === null) return;
     // What the task's config was made of: a newer one brings tasks' configs of its own, soon.
     const connectorConfig = entry.applied ?? entry.config;
+    await this.hooks.prepare(connectorConfig);
     const fence = () => this.hooks.fence(id, version);
     this.worker.startTask({ id, connectorConfig, taskConfig, fence }, target);
   }

@@ -104,6 +104,10 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
       versionOf: (connector) => this.#views.versionOf(connector),
     });
     this.#runner = new WorkRunner(this.#worker, state, {
+      // A status names the version of the module. That it cannot be loaded shows when it is begun.
+      prepare: async (config) => {
+        await plugins.find(config["connector.class"] ?? "").catch(() => null);
+      },
       connectorStarted: (name) => this.#configurer.ask(name),
       fence: (id, version) => this.#fenceFor(id, version),
       broken: (work, error) => logger.error("a step has failed", { work, why: String(error) }),

@@ -1,6 +1,6 @@
 /** Tells the status topic what becomes of the connectors and tasks of this worker. */
 import { type Deferred, deferred } from "../../core/deferred.ts";
-import type { Clock } from "../../core/io.ts";
+import { type Clock, sleep } from "../../core/io.ts";
 import type { Status, TaskId } from "../worker/status.ts";
 import type { StatusEntry, StatusRecord } from "./status-records.ts";
 import type { StatusStore } from "./status-store.ts";
@@ -14,6 +14,9 @@ export interface StatusWriterOptions {
   readonly versionOf: (connector: string) => string | null;
 }
 
+/** Before what cannot be written is tried again. */
+const RETRY_MS = 1000;
+
 /** What is said, without who says it. */
 type Said = Omit<Status, "workerId">;
 
@@ -22,6 +25,7 @@ export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #waiting = new Map<string, StatusRecord>();
   #writing: Deferred<void> | null = null;
+  #isClosing = false;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -56,9 +60,15 @@ export class StatusWriter {
     this.#write(key, record);
   }
 
-  /** Resolves when all is written that was said, or cannot be. */
+  /** Resolves when all is written that was said so far. */
   async flush(): Promise<void> {
     await this.#writing?.promise;
+  }
+
+  /** Resolves when all is written that was said, or cannot be; nothing is tried again any more. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.flush();
   }
 
   #entry(connector: string, { state, trace }: Said): StatusEntry {
@@ -88,9 +98,14 @@ export class StatusWriter {
 
   async #drain(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const records = [...this.#waiting.values()];
+      const records = new Map(this.#waiting);
       this.#waiting.clear();
-      await this.#options.store.write(records);
+      if (await this.#options.store.write([...records.values()]) || this.#isClosing) continue;
+      // Else it would say for ever what was true before the brokers were away.
+      for (const [key, record] of records) {
+        if (!this.#waiting.has(key)) this.#waiting.set(key, record);
+      }
+      await sleep(this.#options.clock, RETRY_MS);
     }
   }
 }

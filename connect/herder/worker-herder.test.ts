@@ -161,3 +161,25 @@ test("tasks of exactly-once sources begin when those of before are fenced", () =
     expect(scene.fenced.length).toBe(3);
   });
 });
+
+test("what a worker cannot say while the brokers are away it says afterwards", () => {
+  const scene = new GroupScene();
+  scene.run(async () => {
+    const { io, herder, membership } = await scene.join("a");
+    await scene.until("a leads", () => membership.isLeader);
+    await scene.create("c", {});
+    await scene.until("it runs", () => herder.status("c").worst === "RUNNING");
+    io.network.isolate();
+    // The session ends, and with it all that runs here.
+    await scene.until("it has stopped", () => scene.running.at.size === 0);
+    await sleep(scene.world.clock, 200_000);
+    io.network.heal();
+    await scene.until("it runs again", () => scene.running.at.size === 2);
+    await scene.until("and says so", () => {
+      const { connector, tasks } = herder.status("c");
+      return connector.state === "RUNNING" && tasks[0]?.state === "RUNNING";
+    });
+    await sleep(scene.world.clock, 130_000);
+    expect(herder.status("c").worst).toBe("RUNNING");
+  });
+});

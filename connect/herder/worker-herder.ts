@@ -172,7 +172,7 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
     this.#restarts.close();
     this.#configurer.close();
     await this.#runner.endAll();
-    await this.#says.flush();
+    await this.#says.close();
     await this.#worker.close();
     await this.#membership.stop();
     await Promise.all([this.#options.configs.close(), this.#options.statuses.close()]);

@@ -156,6 +156,27 @@ test("keys that are called as what objects inherit are keys", async () => {
   await herder.close();
 });
 
+test("names may have slashes, spaces, percents and letters of all kinds", async () => {
+  const { herder, request } = await open("127.0.0.1");
+  for (const name of ["a/b", "100 %", "über", "a-1", "x:y?z#"]) {
+    const body = JSON.stringify({ name, config: { "connector.class": "idle" } });
+    const made = await request("POST", "/connectors", { headers: JSON_TYPE, body });
+    expect([name, made.status]).toEqual([name, 201]);
+    const path = `/connectors/${encodeURIComponent(name)}`;
+    const got = await request("GET", path);
+    expect([got.status, got.body.name]).toEqual([200, name]);
+    expect((await request("GET", `${path}/config`)).body.name).toBe(name);
+    expect((await request("DELETE", path)).status).toBe(204);
+  }
+  const control = JSON.stringify({ name: "a\nb", config: { "connector.class": "idle" } });
+  const refused = await request("POST", "/connectors", { headers: JSON_TYPE, body: control });
+  expect([refused.status, refused.body.message]).toEqual([
+    400,
+    expect.stringContaining("control characters"),
+  ]);
+  await herder.close();
+});
+
 test("references to secrets stay as they are in every answer", async () => {
   const { herder, request } = await open("127.0.0.1");
   await request("PUT", "/connectors/c/config", idle({ secret: "${env:HOME}" }));

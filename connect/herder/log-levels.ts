@@ -61,7 +61,10 @@ export class LogLevels {
     return affected;
   }
 
-  /** A logger of that name over one that writes everything. */
+  /**
+   * A logger of that name over one that writes everything. With a field `connector` it is that
+   * connector's.
+   */
   logger(name: string, base: Logger): Logger {
     const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
       if (RANK_OF[level] >= (RANK[this.#effective(name)] ?? 0)) base[level](message, fields);
@@ -71,7 +74,11 @@ export class LogLevels {
       info: at("info"),
       warn: at("warn"),
       error: at("error"),
-      with: (fields) => this.logger(name, base.with(fields)),
+      with: (fields) => {
+        const { connector } = fields;
+        const inner = typeof connector === "string" ? `connect.${connector}` : name;
+        return this.logger(inner, base.with(fields));
+      },
     };
   }
 

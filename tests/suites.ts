@@ -211,9 +211,9 @@ export const SUITES: readonly Suite[] = [
     full: ["bun", "test", "--timeout", "120000", "tests/ui"],
     sample: [
       ...["bun", "test", "--timeout", "120000"],
-      ...["pages", "topics", "messages", "groups", "transactions", "access", "login"].map((name) =>
-        `tests/ui/${name}.test.ts`
-      ),
+      ...["pages", "topics", "messages", "groups", "transactions", "access", "login", "disks"].map((
+        name,
+      ) => `tests/ui/${name}.test.ts`),
     ],
     minutesMax: 10,
   },

@@ -8,7 +8,7 @@ import type { ConfigOf, TaskClock } from "../index.ts";
 
 /** Names are those of the S3 connectors that people come from. */
 export const s3Fields = {
-  "s3.bucket.name": string().importance("HIGH").doc("The bucket."),
+  "s3.bucket.name": string().importance("HIGH").doc("The bucket that the objects are in."),
   "s3.region": string().default("us-east-1").doc("The region of the bucket."),
   "store.url": string().optional().check(storeUrl).doc(
     "Where the store is, if it is not Amazon's.",

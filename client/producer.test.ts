@@ -209,6 +209,32 @@ test("a full buffer says no, and has room again once records are acknowledged", 
   expect(writer.append(0, 0, null, new Uint8Array(100))).toBe(0);
 });
 
+test("buffers that wait to be filled again do not go beyond the bound", () => {
+  const MB = 1024 * 1024;
+  const world = new World();
+  world.broker.on(produce, ({ topicData }) => ({
+    responses: topicData.map(({ name }) => ({
+      name,
+      partitionResponses: [{ index: 0, errorCode: Errors.NONE, baseOffset: 0n }],
+    })),
+  }));
+  const producer = world.producer({ batchBytes: MB, bufferBytes: 2 * MB });
+  const writer = world.clock.run(producer.topic("t"));
+  const value = new Uint8Array(1000);
+  const write = () => {
+    // More than half of a batch: its buffer has grown to the size of a full one.
+    for (let n = 0; n < 600; n++) expect(writer.append(0, 0, null, value)).toBe(0);
+    world.clock.run(producer.flush());
+  };
+  write();
+  Bun.gc(true);
+  const before = process.memoryUsage().arrayBuffers;
+  for (let batch = 0; batch < 50; batch++) write();
+  Bun.gc(true);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * MB);
+  world.clock.run(producer.close());
+});
+
 test("of a batch that is too large only the culprit fails", () => {
   const world = new World();
   world.log("t", 0).maxBatchBytes = 2000;

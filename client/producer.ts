@@ -45,8 +45,6 @@ export interface ProducerRecord<K = Uint8Array, V = Uint8Array> {
 
 /** Below this part of the buffer those who wait for room go on. */
 const ROOM_FRACTION = 0.75;
-/** How many buffers wait to be filled again. */
-const BUFFERS_KEPT_MAX = 64;
 /** A batch buffer starts no larger than this, so that many partitions cost little. */
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
@@ -65,7 +63,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
   readonly #unsettled = new Set<ProducerBatch>();
   readonly #withOpenBatch = new Set<PartitionQueue>();
   #bufferedBytes = 0;
-  /** Buffers of full batches, to be filled again. */
+  /** Buffers of settled batches, to be filled again: with the records in memory within the bound. */
   readonly #buffers: Uint8Array[] = [];
   #roomWaiters: (() => void)[] = [];
   #flushes: { readonly left: Set<ProducerBatch>; readonly resolve: () => void }[] = [];
@@ -270,8 +268,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
     const nowMs = this.cluster.io.clock.monotonicMs();
     // A full batch before this one foretells another.
     const hint = queue.lastFull ? batchBytes : Math.min(batchBytes, FIRST_BUFFER_BYTES);
-    const buffer = queue.lastFull ? this.#buffers.pop() : undefined;
-    const batch = new ProducerBatch(this.#options, nowMs, hint, buffer);
+    const batch = new ProducerBatch(this.#options, nowMs, hint, this.#buffers.pop());
     batch.recordsBefore = queue.recordsBefore;
     queue.open = batch;
     this.#unsettled.add(batch);
@@ -340,12 +337,13 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
   }
 
   #keepBuffer(batch: ProducerBatch): void {
-    const { compression, batchBytes, acks } = this.#options;
+    const { compression, batchBytes, bufferBytes, acks } = this.#options;
     // Compressed batches have buffers of their own size; with acks=0 the socket may hold them still.
     if (compression !== "none" || acks === 0) return;
     const { buffer } = batch;
     if (buffer === null || buffer.length !== batchBytes) return;
-    if (this.#buffers.length < BUFFERS_KEPT_MAX) this.#buffers.push(buffer);
+    const keptBytes = (this.#buffers.length + 1) * batchBytes;
+    if (this.#bufferedBytes + keptBytes <= bufferBytes) this.#buffers.push(buffer);
   }
 
   #split(batch: ProducerBatch, parts: readonly ProducerBatch[]): void {

@@ -28,7 +28,7 @@ export interface ProducerClient {
 /** Bodies that are streamed at a time; more are refused. */
 export const STREAMS_MAX = 32;
 /** What a body may have under way, acknowledged not yet. */
-const BUFFER_BYTES = 16 * 1024 * 1024;
+const BUFFER_BYTES = 4 * 1024 * 1024;
 /** Until a record that no broker acknowledges is given up. */
 const DELIVERY_TIMEOUT_MS = 30_000;
 const KEPT_MAX = 8;

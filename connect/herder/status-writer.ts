@@ -60,15 +60,10 @@ export class StatusWriter {
     this.#write(key, record);
   }
 
-  /** Resolves when all is written that was said so far. */
-  async flush(): Promise<void> {
-    await this.#writing?.promise;
-  }
-
   /** Resolves when all is written that was said, or cannot be; nothing is tried again any more. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await this.flush();
+    await this.#writing?.promise;
   }
 
   #entry(connector: string, { state, trace }: Said): StatusEntry {

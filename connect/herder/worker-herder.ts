@@ -205,11 +205,12 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
   }
 
   async resetTopics(connector: string): Promise<void> {
-    for (const { topic } of this.#options.statuses.topics(connector)) {
-      this.#says.record({ type: "topic", topic, connector, use: null });
-    }
-    await this.#says.flush();
-    await this.#options.statuses.readToEnd();
+    const { statuses } = this.#options;
+    const records = statuses.topics(connector).map(({ topic }) => {
+      return { type: "topic" as const, topic, connector, use: null };
+    });
+    if (!await statuses.write(records)) throw new HerderError(500, "the status topic is not there");
+    await statuses.readToEnd();
   }
 
   async offsets(name: string): Promise<readonly ConnectorOffset[]> {

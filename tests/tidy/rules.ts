@@ -193,8 +193,11 @@ function bannedAt(source: Source, node: ts.Node): Finding | null {
     const name = dottedName(node).replace(/^globalThis\./, "");
     const isCallee = ts.isPropertyAccessExpression(node) ||
       (ts.isCallExpression(node.parent) && node.parent.expression === node);
-    const inClient = folderOf(source.path) === "client" ? BANNED_IN_CLIENT[name] : undefined;
-    const instead = BANNED_CALLS[name] ?? inClient;
+    // Own names alone: a function of ours may be called as what objects inherit.
+    const of = (banned: Readonly<Record<string, string>>) =>
+      Object.hasOwn(banned, name) ? banned[name] : undefined;
+    const inClient = folderOf(source.path) === "client" ? of(BANNED_IN_CLIENT) : undefined;
+    const instead = of(BANNED_CALLS) ?? inClient;
     if (instead !== undefined && isCallee) return ban(name, instead);
     if (/^Bun\.\w+$/.test(name)) return ban(name, "a seam of core/io.ts or an injected function");
   }

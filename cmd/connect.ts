@@ -12,7 +12,17 @@ export function connectCommand(): CommandUnknownOpts {
         "The commands that ask a worker work with any that has Kafka Connect's REST API.",
     )
     .helpCommand(false);
-  const parts = [workerCommand(), list(), status(), create(), apply()];
+  const parts = [
+    run(),
+    workerCommand(),
+    validate(),
+    testRun(),
+    plugins(),
+    list(),
+    status(),
+    create(),
+    apply(),
+  ];
   const states = [state("pause"), state("resume"), state("stop"), restart(), remove(), offsets()];
   for (const child of [...parts, ...states]) command.addCommand(child);
   return command;
@@ -81,6 +91,115 @@ Examples:
     });
 }
 
+const CONFIG_HELP = `
+A config is YAML, JSON or Java properties; maps become keys with dots, lists values with commas:
+
+  name: orders-to-files
+  connector: file-sink
+  topics: [orders]
+  file: /data/orders.jsonl`;
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_FORMATS = ["text", "json"] as const;
+const MAX_INT32 = 0x7fff_ffff;
+
+function restartsOption() {
+  return new Option("--restarts <number>", "how often in a row a task that fails begins again")
+    .argParser(wholeNumber(0, MAX_INT32)).default(10);
+}
+
+function run(): CommandUnknownOpts {
+  return new Command("run")
+    .summary("run connectors of files, in this process")
+    .description(
+      "Run connectors, alone, until it is stopped, or until all sources have come to their end " +
+        "where there is nothing else.",
+    )
+    .argument("<file...>", "configs, or folders of them; - is standard input")
+    .addOption(
+      new Option("--offsets-topic <name>", "keep what sources have read in this topic")
+        .default("kstream-connect-offsets"),
+    )
+    .addOption(new Option("--offsets-file <file>", "keep it in a file instead"))
+    .addOption(restartsOption())
+    .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
+    .addOption(
+      new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
+        "info" as const,
+      ),
+    )
+    .addOption(
+      new Option("--log-format <format>", "how").choices(LOG_FORMATS).default("text" as const),
+    )
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to try to reach the cluster"))
+    .addHelpText(
+      "after",
+      `${CONFIG_HELP}
+
+Secrets stay out of configs: \${env:NAME}, \${file:PATH} or \${file:PATH:KEY}.
+
+Examples:
+  kstream connect run orders-to-files.yaml
+  kstream connect run connectors/ --offsets-file offsets.json`,
+    )
+    .action(async (files, options) =>
+      (await import("./connect/run.ts")).runConnectors(files, options)
+    );
+}
+
+function validate(): CommandUnknownOpts {
+  return new Command("validate")
+    .summary("check configs without running them")
+    .description(
+      "Check configs: print each problem with its file and line. Targets are asked whether they are " +
+        "there and let us in.",
+    )
+    .argument("<path...>", "configs, or folders of them; - is standard input")
+    .addOption(new Option("--offline", "do not ask targets"))
+    .addHelpText("after", `${CONFIG_HELP}\n\nExamples:\n  kstream connect validate connectors/`)
+    .action(async (paths, options) =>
+      (await import("./connect/validate.ts")).validateConfigs(paths, options)
+    );
+}
+
+function testRun(): CommandUnknownOpts {
+  return new Command("test")
+    .summary("show what a connector makes of real records")
+    .description(
+      "Show records before (<) and after (>) transforms and converters: what a source reads first, or " +
+        "the latest of a sink's topics. Nothing is written, no offset moves.",
+    )
+    .argument("<file>", "a config; - is standard input")
+    .addOption(
+      new Option("-n, --records <number>", "how many").argParser(wholeNumber(1, 10_000)).default(
+        10,
+      ),
+    )
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to wait for them", 10))
+    .addHelpText("after", `${CONFIG_HELP}\n\nExamples:\n  kstream connect test orders.yaml -n 3`)
+    .action(async (file, options) =>
+      (await import("./connect/test.ts")).testConnector(file, options)
+    );
+}
+
+function plugins(): CommandUnknownOpts {
+  return new Command("plugins")
+    .summary("list connectors that there are; explain one")
+    .description("List connectors that there are, or explain one with all its settings.")
+    .argument("[name]", "which one")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kstream connect plugins\n  kstream connect plugins file-sink",
+    )
+    .action(async (name, options) => {
+      const { listPlugins, showPlugin } = await import("./connect/plugins.ts");
+      await (name === undefined ? listPlugins(options) : showPlugin(name, options));
+    });
+}
+
 function list(): CommandUnknownOpts {
   return new Command("list")
     .summary("list the connectors of a worker's group")
@@ -105,14 +224,6 @@ function status(): CommandUnknownOpts {
       (await import("./connect/show.ts")).connectorStatus(name, options)
     );
 }
-
-const CONFIG_HELP = `
-A config is YAML, JSON or Java properties; maps become keys with dots, lists values with commas:
-
-  name: orders-to-files
-  connector: file-sink
-  topics: [orders]
-  file: /data/orders.jsonl`;
 
 function create(): CommandUnknownOpts {
   return new Command("create")

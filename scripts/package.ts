@@ -93,14 +93,25 @@ function dependencies(manifest: Manifest): Record<string, string> {
   const found = new Map<string, string>();
   for (const path of walk(join(OUT, "lib")).filter((file) => file.endsWith(".js"))) {
     for (const match of readFileSync(path, "utf8").matchAll(IMPORTED)) {
-      const name = match[1] ?? "";
-      if (/^(node|bun):|^bun$/.test(name) || isBuiltin(name) || OPTIONAL.includes(name)) continue;
-      const specifier = manifest.imports[name];
-      if (specifier === undefined) throw new Error(`${path} imports ${name}, unknown to deno.json`);
+      const imported = match[1] ?? "";
+      const name = packageOf(imported);
+      if (/^(node|bun):|^bun$/.test(imported) || isBuiltin(imported) || OPTIONAL.includes(name)) {
+        continue;
+      }
+      // Of a package of which only parts are imported, the manifest has the name with a slash.
+      const specifier = manifest.imports[name] ?? manifest.imports[`${name}/`]?.slice(0, -1);
+      if (specifier === undefined) {
+        throw new Error(`${path} imports ${imported}, unknown to deno.json`);
+      }
       found.set(name, `^${versionOf(specifier)}`);
     }
   }
   return Object.fromEntries([...found].sort());
+}
+
+/** `@scope/name` of `@scope/name/part`. */
+function packageOf(imported: string): string {
+  return imported.split("/").slice(0, imported.startsWith("@") ? 2 : 1).join("/");
 }
 
 function versionOf(specifier: string): string {

@@ -3,18 +3,17 @@ import { readFileSync } from "node:fs";
 import { BasicUsers } from "../../connect/rest/basic-users.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
 import { openGroupWorker } from "../../connect/open-worker.ts";
-import { BUILT_IN } from "../../connect/plugins/built-in.ts";
-import { Plugins } from "../../connect/plugins/plugins.ts";
 import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { bunServeHttp } from "../../core/io/bun/http.ts";
 import type { HostPort } from "../../core/io.ts";
-import { createLogger, type LogLevel } from "../../core/logger.ts";
+import type { LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { clientIo, clientOptions, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { listenForSignals } from "../serve/process.ts";
+import { ownSecrets, pluginsOf, stderrLogger } from "./worker-parts.ts";
 
 /** Options of the command. */
 export interface RunWorkerOptions extends SecurityFlags {
@@ -46,12 +45,8 @@ const REBALANCE_TIMEOUT_MS = 60_000;
 /** Runs until a signal ends it, or its group sends it away. */
 export async function runWorker(options: RunWorkerOptions, version: string): Promise<void> {
   const { group: groupId } = options;
-  const logger = createLogger({
-    level: "debug",
-    format: "text",
-    wallMs: () => clientIo.clock.wallMs(),
-    write: (line) => process.stderr.write(`${line}\n`),
-  });
+  // What is shown of it is for the levels that the REST API sets.
+  const logger = stderrLogger("debug", "text");
   const fatal = Promise.withResolvers<never>();
   fatal.promise.catch(() => {});
   const sessionTimeoutMs = options.sessionTimeout * 1000;
@@ -65,9 +60,9 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
     codecs: bunCodecs,
     logger,
     logLevel: options.logLevel,
-    plugins: new Plugins(BUILT_IN.filter(({ needs }) => needs === undefined || options.allowExec)),
+    plugins: pluginsOf(options),
     otherPlugins: [],
-    secrets: { env: (name) => process.env[name], readFile: (path) => readFileSync(path, "utf8") },
+    secrets: ownSecrets,
     pipelineOf,
     group: {
       groupId,

@@ -48,7 +48,9 @@ export const SOURCE_FIELDS = {
     .doc("A transaction is a batch of the source, or what comes in an interval."),
   "transaction.boundary.interval.ms": long({ min: 1 }).optional()
     .doc("Length of such an interval; not given: `offset.flush.interval.ms`."),
-  "offsets.storage.topic": string().optional()
+  "offsets.storage.topic": string()
+    .check((topic) => topic === "" ? null : "cannot be set yet: offsets are in the worker's topic")
+    .optional()
     .doc("Topic for this connector's offsets; not given: that of the worker."),
   "topic.creation.groups": list().default([]).group("Topic Creation")
     .doc("Groups of topics that the connector makes with settings of their own (KIP-158)."),

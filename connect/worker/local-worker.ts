@@ -32,6 +32,8 @@ export interface LocalWorkerOptions {
   /** Throws `ConfigError`. */
   readonly pipelineOf: (raw: RawConfig) => Pipeline;
   readonly listener: StatusListener;
+  /** `validate` does not ask targets whether they are there. */
+  readonly isOffline?: boolean;
 }
 
 /** How long a target is asked whether it is there. */
@@ -170,7 +172,7 @@ export class LocalWorker implements Worker {
       parseConfig(CONNECTOR_FIELDS, resolved);
       parseConfig(common, resolved);
       this.#options.pipelineOf(resolved);
-      if (unknown.length > 0) return unknown;
+      if (unknown.length > 0 || this.#options.isOffline === true) return unknown;
       await this.#briefly((signal) => definition.probe?.(config, signal) ?? Promise.resolve());
       return [];
     } catch (error) {

@@ -1,0 +1,57 @@
+/** `kstream connect validate`: whether configs could be run, without a worker and without beginning. */
+import { formatProblem } from "../../connect/config/config-file.ts";
+import type { ConfigDocument } from "../../connect/config/config-file.ts";
+import { MemoryOffsetStore } from "../../connect/offsets/memory-offset-store.ts";
+import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
+import { LocalWorker } from "../../connect/worker/local-worker.ts";
+import { bunCodecs } from "../../core/compression/bun.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { silentLogger } from "../../core/logger.ts";
+import { clientIo } from "../client.ts";
+import { count, print } from "../output.ts";
+import { say } from "../terminal.ts";
+import { readConfigFiles } from "./config-files.ts";
+import { ownSecrets, pluginsOf } from "./worker-parts.ts";
+
+/** Prints `file:line: what is wrong` for each problem; exit code 2 if there is any. */
+export async function validateConfigs(
+  paths: readonly string[],
+  options: { readonly offline?: true },
+): Promise<void> {
+  const documents = await readConfigFiles(paths);
+  const problems = await problemsOf(documents, { ...options, allowExec: true });
+  for (const line of problems) await print(`${line}\n`);
+  if (problems.length > 0) {
+    throw new OperatorError(`${count(problems.length, "problem")} found`, "", "", 2);
+  }
+  say(`${count(documents.length, "config")} well`);
+}
+
+/** A line for each problem of the configs. Nothing runs; targets are asked unless `offline`. */
+export async function problemsOf(
+  documents: readonly ConfigDocument[],
+  options: { readonly offline?: boolean; readonly allowExec?: boolean | undefined },
+): Promise<string[]> {
+  const worker = new LocalWorker({
+    world: {
+      io: clientIo,
+      client: { brokers: [] },
+      codecs: bunCodecs,
+      offsets: new MemoryOffsetStore(),
+      log: silentLogger,
+      settings: { groupId: "", offsetFlushIntervalMs: 1, taskShutdownTimeoutMs: 1 },
+    },
+    plugins: pluginsOf(options),
+    secrets: ownSecrets,
+    pipelineOf,
+    isOffline: options.offline === true,
+    listener: { connector: () => {}, task: () => {}, changed: () => {}, topic: () => {} },
+  });
+  const lines: string[] = [];
+  for (const document of documents) {
+    const problems = await worker.validate(document.config);
+    lines.push(...problems.map((problem) => formatProblem(document, problem)));
+  }
+  await worker.close();
+  return lines;
+}

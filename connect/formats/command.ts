@@ -1,7 +1,5 @@
 /** Commands of the shell, in a process group of their own, so that what they start ends with them. */
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import type { Readable } from "node:stream";
+import { assert } from "../../core/assert.ts";
 import type { TaskClock, TaskContext } from "../index.ts";
 
 /** How a command ended: its code, or the signal that ended it. */
@@ -14,84 +12,84 @@ const PATIENCE_MS = 5000;
 const LAST_WORDS_MS = 200;
 
 export class Command {
-  /** Resolves when it has ended. Rejects if it could not be started. */
+  /** Resolves when it has ended. */
   readonly ended: Promise<Ending>;
   /** The end of what it has said on standard error. */
   lastWords = "";
-  readonly #child: ChildProcess;
+  readonly #child: Bun.Subprocess<"pipe", "pipe" | "ignore", "pipe">;
 
+  /** `isRead`: whether somebody reads its output; else it is dropped. Throws if there is no shell. */
   constructor(
     command: string,
+    isRead: boolean,
     environment: Readonly<Record<string, string>>,
     log: TaskContext<unknown>["log"],
   ) {
-    this.#child = spawn(command, {
-      shell: true,
+    const child = Bun.spawn(["/bin/sh", "-c", command], {
       detached: true,
-      stdio: ["pipe", "pipe", "pipe"],
+      stdin: "pipe",
+      stdout: isRead ? "pipe" : "ignore",
+      stderr: "pipe",
       env: { ...process.env, ...environment },
     });
-    const wordsEnd = new Promise((resolve) => this.#child.stderr?.once("close", resolve));
-    this.ended = new Promise((resolve, reject) => {
-      this.#child.on("error", reject);
-      this.#child.on("exit", (code, signal) => {
-        const ending = code === null ? { signal: signal ?? "SIGKILL" } : { code };
-        // What it has started may go on and hold its standard error open.
-        const late = new Promise((hear) => setTimeout(hear, LAST_WORDS_MS));
-        void Promise.race([wordsEnd, late]).then(() => resolve(ending));
-      });
+    this.#child = child;
+    const heard = this.#hear(child.stderr, log);
+    this.ended = child.exited.then(async (code): Promise<Ending> => {
+      // What it has started may go on and hold its standard error open.
+      const late = new Promise((hear) => setTimeout(hear, LAST_WORDS_MS));
+      await Promise.race([heard, late]);
+      return child.signalCode === null ? { code } : { signal: String(child.signalCode) };
     });
-    // Who writes hears of it from the write.
-    this.#child.stdin?.on("error", () => {});
-    // Whoever waits for the end hears of it; until then it is nobody's.
-    this.ended.catch(() => {});
+  }
+
+  async #hear(stream: ReadableStream<Uint8Array>, log: TaskContext<unknown>["log"]): Promise<void> {
+    const decoder = new TextDecoder();
     let rest = "";
-    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n");
+    for await (const bytes of stream) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = (lines.pop() ?? "").slice(-LOG_LINE_CHARACTERS_MAX);
       for (const line of lines) {
         this.lastWords = line.slice(0, LOG_LINE_CHARACTERS_MAX);
         log.warn("the command says", { line: this.lastWords });
       }
-      if (rest !== "") this.lastWords = rest;
-    });
+    }
+    if (rest !== "") this.lastWords = rest;
   }
 
-  get output(): Readable {
-    return this.#child.stdout!;
+  get output(): ReadableStream<Uint8Array> {
+    const { stdout } = this.#child;
+    assert(stdout !== undefined, "the output of a command that nobody was to read");
+    return stdout;
   }
 
   /** Resolves when it has taken the bytes; rejects if it does not read any more. */
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) =>
-      this.#child.stdin!.write(bytes, (error) => {
-        if (error === null || error === undefined) resolve();
-        else reject(error);
-      })
-    );
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#child.stdin.write(bytes);
+    await this.#child.stdin.flush();
   }
 
   /** Its standard input ends. */
-  endInput(): void {
-    this.#child.stdin!.end();
+  async endInput(): Promise<void> {
+    try {
+      await this.#child.stdin.end();
+    } catch {
+      // It has ended by itself, and reads nothing any more.
+    }
   }
 
   /** Asks it to end, and makes it. */
   async stop(clock: TaskClock): Promise<void> {
     const late = new AbortController();
     this.#signal("SIGTERM");
-    // What nobody reads any more would keep it from being over.
-    this.output.destroy();
     const killed = clock.sleep(PATIENCE_MS, late.signal).then(() => {
       if (!late.signal.aborted) this.#signal("SIGKILL");
     });
-    await this.ended.catch(() => {});
+    await this.ended;
     late.abort();
     await killed;
   }
 
   #signal(signal: "SIGTERM" | "SIGKILL"): void {
-    if (this.#child.pid === undefined) return;
     try {
       process.kill(-this.#child.pid, signal);
     } catch {

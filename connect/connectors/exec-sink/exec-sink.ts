@@ -77,8 +77,7 @@ async function bounded(
 
 async function runBatch(bytes: Uint8Array, context: SinkContext<Config>): Promise<void> {
   const { config, connector, log } = context;
-  const command = new Command(config.command, { KSTREAM_CONNECTOR: connector }, log);
-  command.output.resume();
+  const command = new Command(config.command, false, { KSTREAM_CONNECTOR: connector }, log);
   // It may end with 0 without having read all: that is its affair.
   const fed = command.write(bytes).catch(() => {}).then(() => command.endInput());
   try {
@@ -105,10 +104,10 @@ class StreamFeed {
     const { config, connector, log } = this.context;
     const command = this.#command ??= new Command(
       config.command,
+      false,
       { KSTREAM_CONNECTOR: connector },
       log,
     );
-    command.output.resume();
     const ended = command.ended.then((ending) => {
       throw new Error(`the command ${describeEnding(ending)}`);
     });
@@ -125,11 +124,11 @@ class StreamFeed {
   async close(): Promise<void> {
     const command = this.#command;
     if (command === null) return;
-    command.endInput();
+    await command.endInput();
     const { clock, config } = this.context;
     const ended = new AbortController();
     const late = clock.sleep(config["timeout.ms"], ended.signal);
-    await Promise.race([command.ended.catch(() => {}), late]);
+    await Promise.race([command.ended, late]);
     ended.abort();
     await command.stop(clock);
   }

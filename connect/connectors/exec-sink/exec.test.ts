@@ -45,7 +45,9 @@ test("a command that fails is said with its last words; one that is to be run ag
     topic: "t",
   });
   await failing.take(1);
-  await expect(failing.next()).rejects.toThrow("the command ended with 3: broken");
+  // Not with `rejects`: Bun waits for that within the call, and hears less of other streams meanwhile.
+  const failure = await failing.next().catch((error: unknown) => error);
+  expect(String(failure)).toContain("the command ended with 3: broken");
   await failing.stop();
   const again = { command: "echo a", topic: "t", "when.ended": "restart" };
   const clock = new VirtualClock();

@@ -33,10 +33,10 @@ export default defineSource({
   async *read({ config, clock, log, signal, connector }) {
     while (!signal.aborted) {
       const startedMs = clock.monotonicMs();
-      const command = new Command(config.command, { KSTREAM_CONNECTOR: connector }, log);
+      const command = new Command(config.command, true, { KSTREAM_CONNECTOR: connector }, log);
       const stop = () => void command.stop(clock);
       signal.addEventListener("abort", stop, { once: true });
-      command.endInput();
+      await command.endInput();
       const output = streamed(command.output, () => {});
       try {
         yield* lineRecords(output.read, config.topic, config, log);
@@ -55,6 +55,7 @@ export default defineSource({
       } finally {
         signal.removeEventListener("abort", stop);
         await command.stop(clock);
+        await output.close();
       }
       await clock.sleep(startedMs + config["interval.ms"] - clock.monotonicMs(), signal);
     }

@@ -178,6 +178,7 @@ test("ACLs, quotas and users; no secret comes back", async () => {
   });
   expect((await ask("GET", "/v1/acls?filter=nobody")).body).toMatchObject({ acls: [] });
   expect((await ask("DELETE", "/v1/acls?dryRun=true")).body).toEqual({ acls: [acl] });
+  expect((await ask("DELETE", "/v1/acls")).status).toBe(400);
   expect((await ask("DELETE", "/v1/acls?operation=READ")).body).toEqual({ acls: [acl] });
   expect((await ask("GET", "/v1/acls")).body).toEqual({ acls: [], nextCursor: null });
   expect((await ask("POST", "/v1/acls", { ...acl, operation: "SING" })).status).toBe(400);

@@ -82,6 +82,7 @@ const DELETE_ACLS = createRoute({
   operationId: "deleteAcls",
   tags,
   summary: "Delete the ACLs that a filter selects; with dryRun=true only say which",
+  description: "Without a filter nothing is deleted: it would be every ACL there is.",
   request: { query: ACL_FILTER.extend(DRY_RUN.shape) },
   responses: { 200: json(ACLS, "Those that are gone") },
 });
@@ -155,6 +156,10 @@ function aclRoutes(
     .openapi(DELETE_ACLS, async (context) => {
       const { dryRun, ...query } = context.req.valid("query");
       const filter = filterOf(query);
+      if (!dryRun && Object.values(filter).every((part) => part === null)) {
+        const detail = "this would delete every ACL: say which, as with principal=User:alice";
+        throw new Problem(400, "bad request", detail);
+      }
       const { acls } = adminOf(context);
       const gone = dryRun ? await acls.describe(filter) : await acls.delete(filter);
       return context.json({ acls: gone }, 200);

@@ -2,14 +2,18 @@
  * Records first, offsets behind them: what a source has read is stored once it is acknowledged with
  * all before it. After a crash what lies between comes again.
  */
+import { KafkaError } from "../../client/errors.ts";
 import type { Producer } from "../../client/producer.ts";
+import type { DeliveryCallback } from "../../client/producer/batch.ts";
+import { Errors } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import { sourceRecord } from "../data/record.ts";
-import type { PartialSourceRecord } from "../data/record.ts";
+import type { PartialSourceRecord, SourceRecord } from "../data/record.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
 import type { RecordSender } from "./record-sender.ts";
 import type { OnCommitted, OnLost, SourceDelivery } from "./source-delivery.ts";
 import { SubmittedBatches } from "./submitted-batches.ts";
+import type { SubmittedBatch } from "./submitted-batches.ts";
 
 export interface AtLeastOnceOptions {
   readonly connector: string;
@@ -26,6 +30,8 @@ export interface AtLeastOnceOptions {
 export class AtLeastOnceDelivery implements SourceDelivery {
   readonly #options: AtLeastOnceOptions;
   readonly #submitted = new SubmittedBatches();
+  /** Dead letters on their way. */
+  readonly #refusing = new Set<Promise<void>>();
   #lost: Error | null = null;
   #timer: Timer | null = null;
   #storing: Promise<void> = Promise.resolve();
@@ -43,21 +49,31 @@ export class AtLeastOnceDelivery implements SourceDelivery {
 
   async take(records: readonly PartialSourceRecord[]): Promise<void> {
     const batch = this.#submitted.begin();
-    const settled = (error: Error | null) => {
+    const settled: DeliveryCallback = (error, _offset, _timestampMs, index) => {
+      if (error === null) return batch.settled();
       // What is lost must not be passed over: the batch is never done, and the task fails.
-      if (error === null) batch.settled();
-      else this.#fail(error);
+      if (!isForRecordAlone(error)) return this.#fail(error);
+      this.#refuse(sourceRecord(records[index]!), error, batch);
     };
-    for (const partial of records) {
+    for (const [index, partial] of records.entries()) {
       const record = sourceRecord(partial);
       const { sourcePartition, sourceOffset } = record;
       if (sourcePartition !== null) batch.offsets.add(sourcePartition, sourceOffset);
       batch.sent();
-      const sent = this.#options.sender.send(record, settled);
+      const sent = this.#options.sender.send(record, settled, index);
       if (typeof sent === "boolean" ? !sent : !(await sent)) batch.settled();
     }
     this.#records += records.length;
     batch.settled();
+  }
+
+  /** Has a record left out, or the task fail, as its config says. */
+  #refuse(record: SourceRecord, error: Error, batch: SubmittedBatch): void {
+    const refusing = this.#options.sender.refused(record, error).then(
+      () => batch.settled(),
+      (failure: unknown) => this.#fail(asError(failure)),
+    ).finally(() => this.#refusing.delete(refusing));
+    this.#refusing.add(refusing);
   }
 
   #fail(error: Error): void {
@@ -68,6 +84,7 @@ export class AtLeastOnceDelivery implements SourceDelivery {
   async finish(): Promise<void> {
     this.#timer?.cancel();
     await this.#options.producer.flush();
+    await Promise.all(this.#refusing);
     await this.#store();
     if (this.#lost !== null) throw this.#lost;
   }
@@ -109,6 +126,12 @@ export class AtLeastOnceDelivery implements SourceDelivery {
       list.flatMap(({ partition, offset }) => offset === null ? [] : [{ partition, offset }]),
     );
   }
+}
+
+/** Whether only this record is refused, however often it is sent: too large in a batch of its own. */
+function isForRecordAlone(error: Error): boolean {
+  return error instanceof KafkaError &&
+    (error.code === Errors.MESSAGE_TOO_LARGE || error.code === Errors.RECORD_LIST_TOO_LARGE);
 }
 
 function asError(error: unknown): Error {

@@ -89,7 +89,7 @@ export class ExactlyOnceDelivery implements SourceDelivery {
       const record = sourceRecord(partial);
       const { sourcePartition, sourceOffset } = record;
       if (sourcePartition !== null) this.#pending.add(sourcePartition, sourceOffset);
-      const sent = sender.send(record, settled);
+      const sent = sender.send(record, settled, 0);
       if (typeof sent !== "boolean") await sent;
     }
     this.#records += records.length;

@@ -26,24 +26,34 @@ export class RecordSender {
   ) {}
 
   /**
-   * Appends a record; `settled` hears what became of it. False: it was dropped by a transform or left
+   * Appends a record; `settled` hears what became of it, with `token`. False: it was dropped by a transform or left
    * out, and nothing will be heard. A promise only where something has to be waited for: room, a
    * topic, another attempt. Throws and rejects with what fails the task.
    */
-  send(record: SourceRecord, settled: DeliveryCallback): boolean | Promise<boolean> {
+  send(record: SourceRecord, settled: DeliveryCallback, token: number): boolean | Promise<boolean> {
     let encoded: EncodedRecord | null;
     try {
       encoded = encodeRecord(this.pipeline, record);
     } catch (error) {
-      return this.#again(record, settled, error);
+      return this.#again(record, settled, token, error);
     }
     if (encoded === null) return false;
     const writer = this.#writers.get(encoded.topic);
-    if (writer !== undefined && this.#append(writer, encoded, settled)) return true;
-    return this.#patiently(encoded, settled);
+    if (writer !== undefined && this.#append(writer, encoded, settled, token)) return true;
+    return this.#patiently(encoded, settled, token);
   }
 
-  async #again(record: SourceRecord, settled: DeliveryCallback, first: unknown): Promise<boolean> {
+  /** Brokers refuse this record, and would for ever. Rejects with what fails the task. */
+  async refused(record: SourceRecord, error: Error): Promise<void> {
+    await this.policy.refuse(refusedOf(record), "KAFKA_PRODUCE", error);
+  }
+
+  async #again(
+    record: SourceRecord,
+    settled: DeliveryCallback,
+    token: number,
+    first: unknown,
+  ): Promise<boolean> {
     let failure: unknown = first;
     try {
       const encoded = await this.policy.attempt(() => {
@@ -54,7 +64,7 @@ export class RecordSender {
         }
         return encodeRecord(this.pipeline, record);
       });
-      return encoded === null ? false : await this.#patiently(encoded, settled);
+      return encoded === null ? false : await this.#patiently(encoded, settled, token);
     } catch (error) {
       if (!(error instanceof StageError)) throw error;
       await this.policy.refuse(refusedOf(record), error.stage, error.cause);
@@ -62,16 +72,25 @@ export class RecordSender {
     }
   }
 
-  async #patiently(record: EncodedRecord, settled: DeliveryCallback): Promise<boolean> {
+  async #patiently(
+    record: EncodedRecord,
+    settled: DeliveryCallback,
+    token: number,
+  ): Promise<boolean> {
     const writer = this.#writers.get(record.topic) ?? await this.#open(record.topic);
-    while (!this.#append(writer, record, settled)) await this.producer.room();
+    while (!this.#append(writer, record, settled, token)) await this.producer.room();
     return true;
   }
 
-  #append(writer: TopicWriter, record: EncodedRecord, settled: DeliveryCallback): boolean {
+  #append(
+    writer: TopicWriter,
+    record: EncodedRecord,
+    settled: DeliveryCallback,
+    token: number,
+  ): boolean {
     const timestampMs = record.timestampMs ?? this.producer.cluster.io.clock.wallMs();
     const { partition, key, value, headers } = record;
-    return writer.append(partition, timestampMs, key, value, headers, settled) >= 0;
+    return writer.append(partition, timestampMs, key, value, headers, settled, token) >= 0;
   }
 
   async #open(topic: string): Promise<TopicWriter> {

@@ -120,6 +120,52 @@ test("it is left out where that is wanted, with a dead letter", () => {
   });
 });
 
+/** Twenty records, of which one is larger than the topic takes. */
+const LARGE = defineSource({
+  name: "large",
+  version: "1",
+  doc: "Has one record that is too large.",
+  config: { topic: string() },
+  async *read({ config, offsets }) {
+    if (await offsets.get(COUNTER) !== null) return;
+    yield upTo(20).map((value) => ({
+      topic: config.topic,
+      value: value === "7" ? "7".repeat(5000) : value,
+      sourcePartition: COUNTER,
+      sourceOffset: { n: Number(value) + 1 },
+    }));
+    await Promise.resolve();
+  },
+});
+
+test("a record that brokers never take is left out as well, or fails the task", () => {
+  const scene = new WorkerScene({}, [LARGE]);
+  scene.run(async () => {
+    const config = {
+      name: "large",
+      "connector.class": "large",
+      topic: "small",
+      "topic.creation.default.max.message.bytes": "2000",
+    };
+    scene.start(config);
+    await scene.until(() => scene.said.includes("large-0 FAILED"));
+    expect(scene.traces[0]).toContain("MESSAGE_TOO_LARGE");
+    expect(await scene.offsets.list("large")).toEqual([]);
+    await scene.worker.stopTask({ connector: "large", task: 0 });
+    const before = await scene.values("small");
+    scene.start({
+      ...config,
+      "errors.deadletterqueue.topic.name": "dead",
+      "errors.deadletterqueue.topic.replication.factor": "1",
+    });
+    await scene.until(() => scene.said.includes("large-0 finished"));
+    const after = (await scene.values("small")).slice(before.length);
+    expect(after).toEqual(upTo(20).filter((value) => value !== "7"));
+    expect(await scene.values("dead")).toEqual([`"${"7".repeat(5000)}"`]);
+    expect(await scene.offsets.list("large")).toEqual([{ partition: COUNTER, offset: { n: 20 } }]);
+  });
+});
+
 test("an offset topic has Connect's records, and is read by the next worker", () => {
   const scene = new WorkerScene({ numbers: 1 }, [counter()], "topic");
   scene.run(async () => {

@@ -91,9 +91,8 @@ test("a broker of which a data directory has failed names it, and the others go 
   const topic = () => cluster.node(1).running.broker.metadata.topic("orders")!;
   const led = topic().partitions.findIndex(({ leader }) => leader === 2);
   expect(await write(node, led)).toBe(200);
-  const dir = node.running.broker.dataDirs.all.find((each) =>
-    each.logCount > 0 && each.holds("orders")
-  );
+  const { dataDirs } = node.running.broker;
+  const dir = dataDirs.all.find((each) => each.log("orders", led) !== undefined);
   node.disk.faults.deadPaths.add(dir!.path);
   expect(await write(node, led)).toBe(200);
   const [status, reason] = await ready(node);

@@ -76,6 +76,7 @@ export async function metadataBroker(
     changes: controller,
     producerIds: new ProducerIds(controller),
     metrics: new BrokerMetrics(),
+    tracing: null,
     quotas: ClientQuotaManager.of(bunClock, config, () => metadata.image.quotas),
   };
   const broker = parts as Broker;

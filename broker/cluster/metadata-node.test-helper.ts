@@ -173,6 +173,7 @@ export class MetadataNode {
       controller,
       cluster: cluster as ClusterServices,
       metrics: new BrokerMetrics(),
+      tracing: null,
       quotas: ClientQuotaManager.of(clock, config, () => metadata.image.quotas),
       features: [],
       stopping,

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
+import { linesOf } from "../harness/process.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
 const dir = freshDir("connect");
@@ -132,5 +133,45 @@ test("plugins are listed and explained", async () => {
   const told = await ok(["connect", "plugins", "FileStreamSink"]);
   expect(told).toContain("file-sink");
   expect(told).toContain("errors.deadletterqueue.topic.name");
+  const listed = JSON.parse(await ok(["connect", "plugins", "--json"]));
+  expect(listed).toContainEqual(expect.objectContaining({ name: "stdin", kind: "source" }));
+  const one = JSON.parse(await ok(["connect", "plugins", "stdin", "--json"]));
+  expect(one.fields[0]).toMatchObject({ name: "topic", type: "STRING", required: true });
   await fails(["connect", "plugins", "datgen"], 2, ['did you mean "datagen"?']);
 });
+
+test("a worker's connectors are made, listed, looked at and paused", () =>
+  withBroker(async ({ bootstrap }) => {
+    const worker = Bun.spawn(
+      [KSTREAM, "connect", "worker", "--group", "g", "--rest", "127.0.0.1:0", "-b", bootstrap],
+      { stdout: "pipe", stderr: "ignore" },
+    );
+    try {
+      let url = "";
+      for await (const line of linesOf(worker.stdout)) {
+        url = /http:\S+/.exec(line)?.[0] ?? "";
+        if (url !== "") break;
+      }
+      const at = ["--worker", url];
+      await ok(["connect", "apply", MADE_UP, ...at]);
+      expect(await ok(["connect", "apply", MADE_UP, ...at])).toBe("");
+      const status = async () =>
+        JSON.parse(await ok(["connect", "status", "made-up", "--json", ...at]));
+      while ((await status()).tasks[0]?.state !== "RUNNING") await Bun.sleep(20);
+      expect(await status()).toMatchObject({ name: "made-up", connector: { state: "RUNNING" } });
+      expect(Object.keys(JSON.parse(await ok(["connect", "list", "--json", ...at])))).toEqual([
+        "made-up",
+      ]);
+      expect(await ok(["connect", "list", ...at])).toMatch(
+        /made-up +RUNNING +1\/1 +source +datagen/,
+      );
+      await ok(["connect", "pause", "made-up", ...at]);
+      while ((await status()).tasks[0]?.state !== "PAUSED") await Bun.sleep(20);
+      await fails(["connect", "restart", "none", ...at], 1, ["none"]);
+      await ok(["connect", "delete", "made-up", ...at]);
+      await fails(["connect", "status", "made-up", ...at], 1, ["made-up"]);
+    } finally {
+      worker.kill("SIGTERM");
+      await worker.exited;
+    }
+  }));

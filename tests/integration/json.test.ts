@@ -14,12 +14,34 @@ const NO_JSON: Readonly<Record<string, string>> = {
   serve: "--print-addr json and --log-format json are its own",
   consume: "-f json prints records",
   completion: "a shell reads what it prints",
+  "connect run": "what it says are lines of a log, --log-format json",
+  "connect worker": "its REST API answers JSON",
+  "connect validate": "it prints lines that editors jump to: file:line: message",
+  "connect test": "it prints records as lines of JSON, before and after",
+  ...Object.fromEntries(
+    [
+      "create",
+      "apply",
+      "pause",
+      "resume",
+      "stop",
+      "restart",
+      "delete",
+      "offsets set",
+      "offsets reset",
+    ]
+      .map((verb) => [`connect ${verb}`, "it says what was done; the REST API answers JSON"]),
+  ),
+  "connect offsets get": "it prints JSON anyway, that of the REST API",
   "generate dashboard": "it prints Grafana's JSON",
   "generate alerts": "it prints Prometheus's YAML",
 };
 
 /** Commands whose document other tests look at, since they need more than one broker's data. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
+  "connect list": "connect.test.ts",
+  "connect status": "connect.test.ts",
+  "connect plugins": "connect.test.ts",
   "topic apply": "topic-apply.test.ts",
   "topic trim": "ranges.test.ts",
   "topic load": "topic-copy.test.ts",

@@ -91,6 +91,7 @@ export class BrokerWorld {
       authorizer: allowAll,
       cluster: null,
       metrics: new BrokerMetrics(),
+      tracing: null,
       nodeId: this.services.dataDirs.nodeId,
       stopping: new AbortController().signal,
     };

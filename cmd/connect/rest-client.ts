@@ -7,6 +7,9 @@ import { reasonOf } from "../reason.ts";
 /** Where commands look for a worker unless told. */
 const DEFAULT_WORKER_URL = "http://127.0.0.1:8083";
 
+/** A group that shares its work out is asked again after it. */
+const REBALANCE_PAUSE_MS = 200;
+
 /** Options of every command that asks a worker. */
 export interface WorkerOptions {
   readonly worker: string;
@@ -47,7 +50,12 @@ export async function askWorker(
   allowed: readonly number[] = [],
 ): Promise<WorkerAnswer> {
   const url = parseUrl(options.worker);
-  const { status, text } = await send(url, options, request);
+  const untilMs = performance.now() + options.timeout * 1000;
+  let { status, text } = await send(url, options, request);
+  while (isRebalance(status, text) && performance.now() < untilMs) {
+    await Bun.sleep(REBALANCE_PAUSE_MS);
+    ({ status, text } = await send(url, options, request));
+  }
   const json = parse(text);
   if ((status >= 200 && status < 300) || allowed.includes(status)) return { status, json };
   const refused = refusal.safeParse(json);
@@ -61,6 +69,11 @@ export async function askWorker(
     `it answers ${request.path} with ${status}`,
     "give the address of its REST API with --worker",
   );
+}
+
+/** Whether the group is about to share its work out: it answers such requests a moment later. */
+function isRebalance(status: number, text: string): boolean {
+  return status === 409 && /rebalance/i.test(text);
 }
 
 async function send(url: URL, { timeout }: WorkerOptions, { method, path, body }: WorkerRequest) {

@@ -9,12 +9,13 @@ import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
 import { run } from "../harness/process.ts";
 
 const README = join(import.meta.dir, "../../README.md");
-const lines = [...readFileSync(README, "utf8").matchAll(/^ {4}\$ (.+)$/gm)]
+const text = readFileSync(README, "utf8");
+const lines = [...text.matchAll(/^ {4}\$ (.+)$/gm)]
   .map(([, line = ""]) => line);
 
-/** Other clusters, programs that are not here, and a screen. */
+/** Other clusters, programs and workers that are not here, and a screen. */
 const ELSEWHERE =
-  /staging|kafka:9093|kafka-1|pass show|work\.sh|--follow|kstream top |acl |profile|data\//;
+  /connect (?:apply|list)|staging|kafka:9093|kafka-1|pass show|work\.sh|--follow|kstream top |acl |profile|data\//;
 /** They go on until somebody ends them, or for half a minute. */
 const LONG = [
   "kstream consume --topics 'logs-.*' -f table",
@@ -23,6 +24,7 @@ const LONG = [
   "kstream wait group billing --lag 0",
   "kstream expect orders-dlq",
   "kstream bench latency",
+  "kstream connect run",
   "kstream doctor group billing",
 ];
 /** What fails here, where nothing of the kind is open or wrong, and how. */
@@ -67,6 +69,8 @@ test("the lines of README.md do what they say", async () => {
     writeFileSync(join(home, "orders.ndjson"), `${ORDERS.join("\n")}\n`);
     writeFileSync(join(home, "customers.csv"), "id,name\n1,Ann\n2\n");
     writeFileSync(join(home, "topics.yaml"), "topics:\n  orders:\n    partitions: 12\n");
+    const config = /^ {4}\$ cat to-files\.yaml\n((?: {4}[^$].*\n)+)/m.exec(text)?.[1] ?? "";
+    writeFileSync(join(home, "to-files.yaml"), config.replace(/^ {4}/gm, ""));
     const shell = (line: string) =>
       run(["timeout", "-k", "1", `${LINE_SECONDS}`, "bash", "-o", "pipefail", "-c", line], {
         cwd: home,

@@ -88,7 +88,7 @@ export const SUITES: readonly Suite[] = [
     name: "connect-kill",
     proves: "connectors of workers that are killed run again elsewhere, and no line is lost",
     full: ["bun", "tests/connect/kill-workers.ts", "--kills", "12"],
-    sample: ["bun", "tests/connect/kill-workers.ts", "--kills", "1", "--connectors", "10"],
+    sample: { leftOut: "it waits for sessions to end; a group is churned with the unit tests" },
     minutesMax: 20,
   },
   {
@@ -211,7 +211,7 @@ export const SUITES: readonly Suite[] = [
     full: ["bun", "test", "--timeout", "120000", "tests/ui"],
     sample: [
       ...["bun", "test", "--timeout", "120000"],
-      ...["pages", "topics", "messages", "groups", "transactions", "access", "login", "disks"].map((
+      ...["pages", "topics", "messages", "groups", "login"].map((
         name,
       ) => `tests/ui/${name}.test.ts`),
     ],

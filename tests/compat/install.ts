@@ -4,14 +4,12 @@
  * Python clients into a virtual environment, kcat from the system's packages. Each function
  * returns null if the thing is there, else why it cannot be had.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CACHE, DebianPackages } from "../harness/debian-packages.ts";
 import { run } from "../harness/process.ts";
 
-/** Where everything is installed. */
-export const CACHE = process.env["KSTREAM_COMPAT_CACHE"] ??
-  join(homedir(), ".cache/kstream-compat");
+export { CACHE };
 const HERE = import.meta.dir;
 /** The version of Kafka that we are compared with. */
 export const KAFKA_VERSION = "4.3.1";
@@ -124,7 +122,7 @@ export const ETCD = Bun.which("etcd") ?? join(CACHE, "etcd/usr/bin/etcd");
 
 /** etcd. Its package is only unpacked, so that no service of it starts. */
 export async function needEtcd(): Promise<string | null> {
-  return existsSync(ETCD) ? null : await unpackDebian("etcd-server", "etcd", () => ETCD);
+  return existsSync(ETCD) ? null : await new DebianPackages("etcd", "etcd-server").need();
 }
 
 const PROMETHEUS_DIR = join(CACHE, "prometheus");
@@ -135,7 +133,7 @@ export const PROMTOOL = Bun.which("promtool") ?? join(PROMETHEUS_DIR, "usr/bin/p
 /** Prometheus. Its package is only unpacked, so that no service of it starts. */
 export async function needPrometheus(): Promise<string | null> {
   if (existsSync(PROMETHEUS) && existsSync(PROMTOOL)) return null;
-  return await unpackDebian("prometheus", "prometheus", () => PROMTOOL);
+  return await new DebianPackages("prometheus", "prometheus").need();
 }
 
 /** A library that gives a program another clock (libfaketime); null as long as it is not there. */
@@ -149,32 +147,7 @@ export function faketimeLibrary(): string | null {
 /** libfaketime, unpacked from Debian's package. */
 export async function needFaketime(): Promise<string | null> {
   if (faketimeLibrary() !== null) return null;
-  return await unpackDebian("libfaketime", "faketime", faketimeLibrary);
-}
-
-/** Unpacks a package of Debian into a folder of the cache; what is sought has to be there then. */
-async function unpackDebian(
-  name: string,
-  folder: string,
-  sought: () => string | null,
-): Promise<string | null> {
-  if (!onPath("apt-get") || !onPath("dpkg-deb")) return `needs ${name} (apt-get install ${name})`;
-  const dir = join(CACHE, folder);
-  mkdirSync(dir, { recursive: true });
-  const download = () =>
-    run(["apt-get", "download", "-qq", name], { cwd: dir, timeoutMs: INSTALL_TIMEOUT_MS });
-  let downloaded = await download();
-  if (downloaded.exitCode !== 0 && process.getuid?.() === 0) {
-    await run(["apt-get", "update", "-qq"], { timeoutMs: INSTALL_TIMEOUT_MS });
-    downloaded = await download();
-  }
-  const archive = readdirSync(dir).find((file) => file.endsWith(".deb"));
-  if (downloaded.exitCode !== 0 || archive === undefined) {
-    return `needs ${name}, and Debian's package could not be downloaded`;
-  }
-  await run(["dpkg-deb", "-x", archive, dir], { cwd: dir });
-  const found = sought();
-  return found !== null && existsSync(found) ? null : `needs ${name}, and its package lacks it`;
+  return await new DebianPackages("faketime", "libfaketime").need();
 }
 
 /**

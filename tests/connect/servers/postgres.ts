@@ -1,0 +1,184 @@
+/** PostgreSQL 15 over a folder of its own, ready for logical replication. */
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DebianPackages } from "../../harness/debian-packages.ts";
+import { freePorts } from "../../harness/etcd-process.ts";
+import { runOk } from "../../harness/process.ts";
+
+const PACKAGES = new DebianPackages("postgresql", "postgresql-15");
+const START_TIMEOUT_MS = 30_000;
+const USER = "tester";
+const PASSWORD = "s3cret-pg";
+/** "nobody" and "nogroup": the server refuses to run as root. */
+const NOBODY = 65534;
+const isRoot = process.getuid?.() === 0;
+
+/** Null if it is there, else why it cannot be had. */
+export function needPostgres(): Promise<string | null> {
+  return PACKAGES.need();
+}
+
+/** Where the packages are unpacked; for root a copy of it that others may read, too. */
+function programs(): string {
+  const unpacked = PACKAGES.path("usr");
+  if (!isRoot) return unpacked;
+  const readable = join(tmpdir(), "kstream-postgresql-15");
+  if (!existsSync(readable)) {
+    const copy = mkdtempSync(`${readable}-`);
+    cpSync(unpacked, copy, { recursive: true, verbatimSymlinks: true });
+    chmodSync(copy, 0o755);
+    try {
+      renameSync(copy, readable);
+    } catch (error) {
+      // Somebody else was first.
+      rmSync(copy, { recursive: true });
+      if (!existsSync(readable)) throw error;
+    }
+  }
+  return readable;
+}
+
+/** A server with the empty database "shop". */
+export class PostgresServer {
+  readonly #folder: string;
+  readonly #programs = programs();
+  readonly #settings: Readonly<Record<string, string>>;
+  #process: Bun.Subprocess | null = null;
+
+  private constructor(readonly port: number, settings: Readonly<Record<string, string>>) {
+    this.#settings = settings;
+    this.#folder = mkdtempSync(join(tmpdir(), "kstream-postgres-"));
+    if (isRoot) chownSync(this.#folder, NOBODY, NOBODY);
+  }
+
+  /** `settings` are those of `postgresql.conf`. */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+    const [port] = await freePorts(1);
+    const server = new PostgresServer(port!, settings);
+    await server.#initialize();
+    await server.up();
+    await server.#admin("CREATE DATABASE shop");
+    return server;
+  }
+
+  readonly user = USER;
+  readonly password = PASSWORD;
+  readonly database = "shop";
+
+  /** What connectors of SQL are configured with to use it. */
+  get config(): Record<string, string> {
+    return {
+      "connection.url": `postgresql://127.0.0.1:${this.port}/shop`,
+      "connection.user": USER,
+      "connection.password": PASSWORD,
+    };
+  }
+
+  /** Another client of it. */
+  client(database = "shop"): Bun.SQL {
+    return new Bun.SQL({
+      adapter: "postgres",
+      hostname: "127.0.0.1",
+      port: this.port,
+      username: USER,
+      password: PASSWORD,
+      database,
+      max: 1,
+    });
+  }
+
+  /** Begins the process, also after `down`. */
+  async up(): Promise<void> {
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    let child = this.#spawn();
+    for (;;) {
+      const [answers] = await Promise.all([
+        this.#admin("SELECT 1").then(() => true, () => false),
+        Bun.sleep(20),
+      ]);
+      if (answers) break;
+      if (performance.now() > deadline) throw new Error("PostgreSQL does not answer");
+      // Until the backends of a killed server are gone, another one does not begin.
+      if (child.exitCode !== null) child = this.#spawn();
+    }
+    this.#process = child;
+  }
+
+  /** Kills the process; what it has stays. */
+  async down(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#process?.exited;
+    this.#process = null;
+  }
+
+  async stop(): Promise<void> {
+    await this.down();
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+
+  async #initialize(): Promise<void> {
+    const passwordFile = join(this.#folder, "password");
+    writeFileSync(passwordFile, PASSWORD);
+    if (isRoot) chownSync(passwordFile, NOBODY, NOBODY);
+    await runOk(
+      this.#command("initdb", [
+        ...["-D", join(this.#folder, "data"), "-U", USER, "--pwfile", passwordFile, "-N"],
+        ...["--auth", "scram-sha-256", "-E", "UTF8", "--locale", "C"],
+      ]),
+      { env: this.#environment() },
+    );
+  }
+
+  #spawn(): Bun.Subprocess {
+    const settings = {
+      listen_addresses: "127.0.0.1",
+      unix_socket_directories: "",
+      wal_level: "logical",
+      max_wal_senders: "10",
+      max_replication_slots: "10",
+      jit: "off",
+      fsync: "off",
+      ...this.#settings,
+    };
+    return Bun.spawn(
+      this.#command("postgres", [
+        ...["-D", join(this.#folder, "data"), "-p", String(this.port)],
+        ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      ]),
+      { env: this.#environment(), stdout: "ignore", stderr: "ignore" },
+    );
+  }
+
+  #command(program: string, options: readonly string[]): string[] {
+    const path = join(this.#programs, "lib/postgresql/15/bin", program);
+    const as = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+    return [...isRoot ? as : [], path, ...options];
+  }
+
+  #environment(): Record<string, string> {
+    return {
+      ...process.env,
+      LD_LIBRARY_PATH: PACKAGES.libraryPath().replaceAll(PACKAGES.path("usr"), this.#programs),
+      TZ: "UTC",
+    };
+  }
+
+  async #admin(statement: string): Promise<void> {
+    const client = this.client("postgres");
+    try {
+      await client.unsafe(statement);
+    } finally {
+      await client.close({ timeout: 0 });
+    }
+  }
+}

@@ -1,7 +1,7 @@
 # Everything a developer or CI runs. Tools and dependencies are installed into the checkout.
 #
 #   make serve     build dist/kstream and start a broker with its data in ./data
-#   make test      unit, integration and house-rules tests
+#   make test      unit and integration tests (test-unit, test-integration: one of them)
 #   make check     format, lint, types, floating promises
 #   make build     dist/kstream
 #   make sim       the simulators, one after the other, until one finds something (WORLD=name for
@@ -33,7 +33,7 @@ PAGES := $(shell find admin/ui -not -path '*/server/*' -type f 2>/dev/null)
 ENTRIES := main.ts admin/ui/main.tsx $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
-.PHONY: package tools deps build serve test check fmt compat cluster faults bench sim prove docs man install clean
+.PHONY: package tools deps build serve test test-unit test-integration check fmt compat cluster faults bench sim prove docs man install clean
 
 tools:
 	@scripts/setup-tools.sh
@@ -68,8 +68,13 @@ check: deps
 fmt: deps
 	deno fmt --quiet
 
-test: build
-	bun test --timeout 60000 $(PRODUCT_DIRS) tests/tidy.test.ts tests/reference.test.ts tests/integration
+test: test-unit test-integration
+
+test-unit: build
+	bun test --timeout 60000 $(PRODUCT_DIRS) tests/reference.test.ts
+
+test-integration: build
+	bun test --timeout 60000 tests/integration
 
 compat: build
 	bun tests/compat/run.ts $(SUITE)

@@ -14,6 +14,8 @@ export interface Suite {
   readonly minutesMax: number;
   /** It keeps one processor busy and never looks at a clock: a sample runs it beside the others. */
   readonly isSimulated?: true;
+  /** It holds something to a time: a sample runs it when nothing else does. */
+  readonly isAlone?: true;
 }
 
 /** A world of the simulator: so many seeds in full, and in CI. */
@@ -40,10 +42,17 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 10,
   },
   {
-    name: "test",
-    proves: "unit and integration tests",
-    full: ["make", "test"],
-    sample: ["make", "test"],
+    name: "integration",
+    proves: "the commands and the servers they start do what their documents say",
+    full: ["make", "test-integration"],
+    sample: ["make", "test-integration"],
+    minutesMax: 20,
+  },
+  {
+    name: "unit",
+    proves: "every module does what it says",
+    full: ["make", "test-unit"],
+    sample: ["make", "test-unit"],
     minutesMax: 20,
   },
   {
@@ -234,6 +243,7 @@ export const SUITES: readonly Suite[] = [
     full: ["bun", "test", "--timeout", "600000", "tests/admin/many-groups.test.ts"],
     sample: ["bun", "test", "--timeout", "600000", "tests/admin/many-groups.test.ts"],
     minutesMax: 10,
+    isAlone: true,
   },
   {
     name: "compat",

@@ -75,7 +75,11 @@ const LIST = createRoute({
   request: { query: LIST_QUERY.extend({ internal: flag.describe("internal ones, too") }) },
   responses: {
     200: json(
-      z.object({ topics: list(TOPIC), total: count.describe("of the cluster"), nextCursor }),
+      z.object({
+        topics: list(TOPIC),
+        total: count.describe("of the cluster, as far as the user may see them"),
+        nextCursor,
+      }),
       "A page of topics",
     ),
   },
@@ -208,7 +212,8 @@ function listRoutes({ broker }: AdminServices) {
       });
       return context.json({
         topics: page.items,
-        total: names.length,
+        // Also a number of names says something about those one may not see.
+        total: names.filter(mayDescribe).length,
         nextCursor: page.nextCursor,
       }, 200);
     });

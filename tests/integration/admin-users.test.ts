@@ -73,6 +73,10 @@ test("with ACLs alice uses by one shard what another leads, and bob does not", a
     expect(partitions.sort()).toEqual(["0", "1", "2"]);
     expect(await ask(shards, "POST", path, { user: "bob", body, type })).toStartWith("403");
     expect(await ask(shards, "GET", path, { user: "bob" })).toStartWith("403");
+    // What one may not see is not counted either.
+    const listed = (user: string) => ask(shards, "GET", "/v1/topics", { user });
+    expect(await listed("alice")).toContain('"total":1,');
+    expect(await listed("bob")).toContain('"topics":[],"total":0,');
     // To the others she comes from her own address, too, and not as the shard that she asked.
     for (const admin of shards.admins) {
       const { clients } = CLIENTS.parse(

@@ -71,6 +71,13 @@ export interface SourceOffsets {
 export interface SourceContext<C> extends TaskContext<C> {
   readonly offsets: SourceOffsets;
   /**
+   * Has `callback` called as soon as records are in the topic for good, with all that was yielded
+   * before them: with the last offset of each partition among them. That is before these offsets are
+   * stored, or when the transaction of both is committed. For sources that have to answer somebody;
+   * after a crash the records may come again. It must neither throw nor wait.
+   */
+  onAcknowledged(callback: (positions: readonly SourcePosition[]) => void): void;
+  /**
    * Has `callback` called with the last offset of each partition that was stored since, after its
    * records are safe in the topic: so a source may tell its target what can be let go.
    */

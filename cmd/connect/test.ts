@@ -90,6 +90,7 @@ function ofSource(
       get: async () => (await offsets.get(id.connector, [{}]))[0] ?? null,
       getAll: (partitions: readonly object[]) => Promise.resolve(partitions.map(() => null)),
     },
+    onAcknowledged: () => {},
     onCommitted: () => {},
   };
   return sampleSource(definition, context, pipeline, records, signal);

@@ -11,7 +11,7 @@ import { sourceRecord } from "../data/record.ts";
 import type { PartialSourceRecord, SourceRecord } from "../data/record.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
 import type { RecordSender } from "./record-sender.ts";
-import type { OnCommitted, OnLost, SourceDelivery } from "./source-delivery.ts";
+import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";
 import { SubmittedBatches } from "./submitted-batches.ts";
 import type { SubmittedBatch } from "./submitted-batches.ts";
 
@@ -22,14 +22,13 @@ export interface AtLeastOnceOptions {
   readonly sender: RecordSender;
   readonly offsets: OffsetStore;
   readonly flushIntervalMs: number;
-  readonly onCommitted: OnCommitted;
-  readonly onLost: OnLost;
+  readonly listener: DeliveryListener;
 }
 
 /** See the head of the file. */
 export class AtLeastOnceDelivery implements SourceDelivery {
   readonly #options: AtLeastOnceOptions;
-  readonly #submitted = new SubmittedBatches();
+  readonly #submitted: SubmittedBatches;
   /** Dead letters on their way. */
   readonly #refusing = new Set<Promise<void>>();
   #lost: Error | null = null;
@@ -40,6 +39,7 @@ export class AtLeastOnceDelivery implements SourceDelivery {
 
   constructor(options: AtLeastOnceOptions) {
     this.#options = options;
+    this.#submitted = new SubmittedBatches((safe) => options.listener.acknowledged(safe));
   }
 
   begin(): Promise<void> {
@@ -78,7 +78,7 @@ export class AtLeastOnceDelivery implements SourceDelivery {
 
   #fail(error: Error): void {
     this.#lost ??= error;
-    this.#options.onLost(error);
+    this.#options.listener.lost(error);
   }
 
   async finish(): Promise<void> {
@@ -118,13 +118,10 @@ export class AtLeastOnceDelivery implements SourceDelivery {
   async #storeDone(): Promise<void> {
     const done = this.#submitted.takeDone();
     if (done.size === 0) return;
-    const { connector, offsets, onCommitted } = this.#options;
-    const list = done.list();
-    await offsets.set(connector, list);
+    const { connector, offsets, listener } = this.#options;
+    await offsets.set(connector, done.list());
     this.#commits++;
-    await onCommitted(
-      list.flatMap(({ partition, offset }) => offset === null ? [] : [{ partition, offset }]),
-    );
+    await listener.committed(done);
   }
 }
 

@@ -3,7 +3,7 @@
  * task's: beginning fences whoever did this task before, so that of what it had not committed nothing
  * stays.
  *
- *     begin ─▶ take ─▶ … ─▶ commit: records, offsets ─▶ onCommitted ─▶ take …
+ *     begin ─▶ take ─▶ … ─▶ commit: records, offsets ─▶ committed ─▶ take …
  *
  * With the boundary `poll` each batch is a transaction; with `interval` all that comes in one.
  */
@@ -14,7 +14,7 @@ import type { PartialSourceRecord } from "../data/record.ts";
 import type { TransactionalOffsets } from "../offsets/offset-store.ts";
 import { Mutex } from "./mutex.ts";
 import type { RecordSender } from "./record-sender.ts";
-import type { OnCommitted, OnLost, SourceDelivery } from "./source-delivery.ts";
+import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";
 import { LatestOffsets } from "./submitted-batches.ts";
 
 export interface ExactlyOnceOptions {
@@ -25,8 +25,7 @@ export interface ExactlyOnceOptions {
   readonly offsets: TransactionalOffsets;
   /** 0: each batch is a transaction. */
   readonly intervalMs: number;
-  readonly onCommitted: OnCommitted;
-  readonly onLost: OnLost;
+  readonly listener: DeliveryListener;
 }
 
 /** See the head of the file. */
@@ -98,7 +97,7 @@ export class ExactlyOnceDelivery implements SourceDelivery {
   #commitLater(): void {
     this.#timer ??= this.#options.clock.setTimer(this.#options.intervalMs, () => {
       this.finish().catch((error: unknown) =>
-        this.#options.onLost(error instanceof Error ? error : new Error(String(error)))
+        this.#options.listener.lost(error instanceof Error ? error : new Error(String(error)))
       );
     });
   }
@@ -108,9 +107,8 @@ export class ExactlyOnceDelivery implements SourceDelivery {
     this.#timer = null;
     const pending = this.#pending;
     if (pending === null) return;
-    const { connector, producer, offsets, onCommitted } = this.#options;
-    const list = pending.list();
-    const entries = offsets.entries(connector, list);
+    const { connector, producer, offsets, listener } = this.#options;
+    const entries = offsets.entries(connector, pending.list());
     const { topic } = offsets;
     await producer.sendAll(entries.map((entry) => ({ topic, ...entry })));
     await producer.flush();
@@ -118,8 +116,7 @@ export class ExactlyOnceDelivery implements SourceDelivery {
     await producer.transactions.commit();
     this.#pending = null;
     this.#transactions++;
-    await onCommitted(
-      list.flatMap(({ partition, offset }) => offset === null ? [] : [{ partition, offset }]),
-    );
+    listener.acknowledged(pending);
+    await listener.committed(pending);
   }
 }

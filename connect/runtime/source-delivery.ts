@@ -1,6 +1,6 @@
 /** How records of a source and its offsets become safe: one after the other, or together. */
 import type { PartialSourceRecord } from "../data/record.ts";
-import type { SourcePosition } from "../connector.ts";
+import type { LatestOffsets } from "./submitted-batches.ts";
 
 /** See the head of the file. */
 export interface SourceDelivery {
@@ -15,8 +15,12 @@ export interface SourceDelivery {
   figures(): Readonly<Record<string, number>>;
 }
 
-/** Hears that something which was taken is lost for good: the task has failed. */
-export type OnLost = (error: Error) => void;
-
-/** Whom a source wants told what is safe. */
-export type OnCommitted = (positions: readonly SourcePosition[]) => Promise<void>;
+/** Hears what becomes of what was taken. */
+export interface DeliveryListener {
+  /** It is in the topic for good, and all before it. Offsets are stored later, or were just now. */
+  acknowledged(offsets: LatestOffsets): void;
+  /** Its offsets are stored as well. */
+  committed(offsets: LatestOffsets): Promise<void>;
+  /** It is lost for good: the task has failed. */
+  lost(error: Error): void;
+}

@@ -10,7 +10,7 @@ import { messageOf } from "./error-policy.ts";
 import { Gate } from "./gate.ts";
 import { Pace } from "./pace.ts";
 import type { PreparedSource, RunningTask } from "./running-task.ts";
-import type { OnCommitted, OnLost, SourceDelivery } from "./source-delivery.ts";
+import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";
 import { taskClock } from "./task-world.ts";
 import type { TaskWorld } from "./task-world.ts";
 
@@ -27,7 +27,9 @@ export class SourceTask implements RunningTask {
   readonly #now = new AbortController();
   readonly #gate = new Gate();
   readonly #gauges = new Map<string, number>();
-  readonly #listeners: ((positions: readonly SourcePosition[]) => Promise<void> | void)[] = [];
+  /** Of the reading that goes on; those of one before hear no more. */
+  #hearAcknowledged: ((positions: readonly SourcePosition[]) => void)[] = [];
+  #hearCommitted: ((positions: readonly SourcePosition[]) => Promise<void> | void)[] = [];
   readonly #pace: Pace;
   readonly #log: Logger;
   #delivery: SourceDelivery | null = null;
@@ -36,12 +38,8 @@ export class SourceTask implements RunningTask {
   constructor(
     readonly world: TaskWorld,
     readonly prepared: PreparedSource,
-    /** Makes the way of the records; `onCommitted` tells the source. */
-    readonly openDelivery: (
-      onCommitted: OnCommitted,
-      onLost: OnLost,
-      signal: AbortSignal,
-    ) => SourceDelivery,
+    /** Makes the way of the records. */
+    readonly openDelivery: (listener: DeliveryListener) => SourceDelivery,
   ) {
     const { connector, task } = prepared.id;
     this.#log = world.log.with({ connector, task });
@@ -51,14 +49,21 @@ export class SourceTask implements RunningTask {
   async run(): Promise<void> {
     const { fence } = this.prepared;
     await fence?.call(this.prepared);
-    const onCommitted = async (positions: readonly SourcePosition[]) => {
-      for (const listener of this.#listeners) await listener(positions);
-    };
-    const onLost = (error: Error) => {
-      this.#lost ??= error;
-      this.stop(true);
-    };
-    const delivery = this.#delivery = this.openDelivery(onCommitted, onLost, this.#now.signal);
+    const delivery = this.#delivery = this.openDelivery({
+      acknowledged: (offsets) => {
+        if (this.#hearAcknowledged.length === 0) return;
+        const positions = offsets.positions();
+        for (const hear of this.#hearAcknowledged) hear(positions);
+      },
+      committed: async (offsets) => {
+        const positions = offsets.positions();
+        for (const hear of this.#hearCommitted) await hear(positions);
+      },
+      lost: (error) => {
+        this.#lost ??= error;
+        this.stop(true);
+      },
+    });
     try {
       await delivery.begin();
       await this.#readAll(delivery);
@@ -150,6 +155,8 @@ export class SourceTask implements RunningTask {
   #context(): SourceContext<Readonly<Record<string, unknown>>> {
     const { connector, task } = this.prepared.id;
     const { offsets } = this.world;
+    this.#hearAcknowledged = [];
+    this.#hearCommitted = [];
     return {
       config: this.prepared.config,
       connector,
@@ -162,7 +169,8 @@ export class SourceTask implements RunningTask {
         get: async (partition) => (await offsets.get(connector, [partition]))[0] ?? null,
         getAll: (partitions) => offsets.get(connector, partitions),
       },
-      onCommitted: (listener) => void this.#listeners.push(listener),
+      onAcknowledged: (hear) => void this.#hearAcknowledged.push(hear),
+      onCommitted: (hear) => void this.#hearCommitted.push(hear),
     };
   }
 }

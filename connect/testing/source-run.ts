@@ -16,6 +16,7 @@ export interface SourceRunOptions extends RunOptions {
 /** So many records, or until this holds for all that have come. */
 export type Until = number | ((records: readonly SourceRecord[]) => boolean);
 
+type Acknowledged = (positions: readonly SourcePosition[]) => void;
 type Committed = (positions: readonly SourcePosition[]) => Promise<void> | void;
 
 /** A source at work. It is asked for a batch only when one is wanted. */
@@ -27,18 +28,22 @@ export class SourceRun {
   readonly offsets: TestOffsets;
   readonly #task: TestTask<unknown>;
   readonly #iterator: AsyncIterator<readonly PartialSourceRecord[]>;
+  readonly #acknowledged: Acknowledged[];
   readonly #committed: Committed[];
+  #acknowledgedCount = 0;
   #committedCount = 0;
 
   constructor(
     task: TestTask<unknown>,
     iterator: AsyncIterator<readonly PartialSourceRecord[]>,
     offsets: TestOffsets,
+    acknowledged: Acknowledged[],
     committed: Committed[],
   ) {
     this.#task = task;
     this.#iterator = iterator;
     this.offsets = offsets;
+    this.#acknowledged = acknowledged;
     this.#committed = committed;
   }
 
@@ -82,16 +87,19 @@ export class SourceRun {
     return this.records.map(({ value }) => value);
   }
 
+  /** The first `count` records are in the topic; their offsets are not stored yet. */
+  acknowledge(count: number = this.records.length): void {
+    const positions = lastPositions(this.records.slice(this.#acknowledgedCount, count));
+    this.#acknowledgedCount = Math.max(this.#acknowledgedCount, count);
+    if (positions.length === 0) return;
+    for (const hear of this.#acknowledged) hear(positions);
+  }
+
   /** The first `count` records are safe: their offsets are stored, the source hears of it. */
   async commit(count: number = this.records.length): Promise<void> {
-    const positions = new Map<string, SourcePosition>();
-    for (const record of this.records.slice(this.#committedCount, count)) {
-      if (record.sourcePartition === null || record.sourceOffset === null) continue;
-      const position = { partition: record.sourcePartition, offset: record.sourceOffset };
-      positions.set(JSON.stringify(record.sourcePartition), position);
-    }
+    this.acknowledge(count);
+    const stored = lastPositions(this.records.slice(this.#committedCount, count));
     this.#committedCount = Math.max(this.#committedCount, count);
-    const stored = [...positions.values()];
     for (const position of stored) this.offsets.set(position);
     for (const hear of this.#committed) await hear(stored);
   }
@@ -106,6 +114,17 @@ export class SourceRun {
   }
 }
 
+/** The last offset of each partition. */
+function lastPositions(records: readonly SourceRecord[]): SourcePosition[] {
+  const positions = new Map<string, SourcePosition>();
+  for (const { sourcePartition, sourceOffset } of records) {
+    if (sourcePartition === null || sourceOffset === null) continue;
+    const position = { partition: sourcePartition, offset: sourceOffset };
+    positions.set(JSON.stringify(sourcePartition), position);
+  }
+  return [...positions.values()];
+}
+
 /** Begins a source. Throws `ConfigError`. */
 export function startSource<F extends Fields>(
   definition: SourceDefinition<F>,
@@ -114,13 +133,15 @@ export function startSource<F extends Fields>(
 ): SourceRun {
   const task = new TestTask(readConfig(definition, config), options);
   const offsets = options.offsets ?? new TestOffsets();
+  const acknowledged: Acknowledged[] = [];
   const committed: Committed[] = [];
   const batches = definition.read({
     ...task.context,
     offsets,
+    onAcknowledged: (callback) => void acknowledged.push(callback),
     onCommitted: (callback) => void committed.push(callback),
   });
-  return new SourceRun(task, batches[Symbol.asyncIterator](), offsets, committed);
+  return new SourceRun(task, batches[Symbol.asyncIterator](), offsets, acknowledged, committed);
 }
 
 /** Reads until so, commits all of it and stops. To restart, give `offsets` of the result. */

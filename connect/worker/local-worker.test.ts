@@ -70,6 +70,44 @@ test("a source hears what is safe, each place once and in order", () => {
   });
 });
 
+test.each(["requested", "required"])(
+  "a source hears of records that are in the topic, and of offsets stored; exactly once %s",
+  (support) => {
+    const said: string[] = [];
+    const place = ([position]: readonly SourcePosition[]) => `${position?.offset["n"]}`;
+    const definition = defineSource({
+      name: "counter",
+      version: "1",
+      doc: "Counts.",
+      delivery: "exactly-once",
+      config: { topic: string(), to: int() },
+      async *read({ config: { topic, to }, offsets, onAcknowledged, onCommitted }) {
+        onAcknowledged((positions) => void said.push(`acknowledged ${place(positions)}`));
+        onCommitted(async (positions) => {
+          const stored = await offsets.get(COUNTER);
+          said.push(`committed ${place(positions)} of ${stored?.["n"]}`);
+        });
+        for (let n = 1; n <= to; n++) {
+          yield [{ topic, value: `${n}`, sourcePartition: COUNTER, sourceOffset: { n } }];
+          // As one who has posted waits for an answer before posting more.
+          await scene.until(() => said.includes(`acknowledged ${n}`));
+        }
+      },
+    });
+    const scene = new WorkerScene({ numbers: 1 }, [definition], "topic");
+    scene.run(async () => {
+      scene.start({ ...COUNTS, "exactly.once.support": support, to: "3" });
+      await scene.until(() => scene.said.includes("counts-0 finished"));
+    });
+    // Offsets are stored at intervals, or with each transaction.
+    expect(said).toEqual(
+      support === "required"
+        ? [1, 2, 3].flatMap((n) => [`acknowledged ${n}`, `committed ${n} of ${n}`])
+        : ["acknowledged 1", "acknowledged 2", "acknowledged 3", "committed 3 of 3"],
+    );
+  },
+);
+
 test("a source that is away is read again, from where it was", () => {
   let isAway = true;
   const definition = counter();

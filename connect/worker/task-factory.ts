@@ -15,7 +15,6 @@ import { RecordSender } from "../runtime/record-sender.ts";
 import type { PreparedSink, PreparedSource, RunningTask } from "../runtime/running-task.ts";
 import { SinkTask } from "../runtime/sink-task.ts";
 import type { SinkGroup } from "../runtime/sink-task.ts";
-import type { SourceDelivery } from "../runtime/source-delivery.ts";
 import { SourceTask } from "../runtime/source-task.ts";
 import type { TaskWorld } from "../runtime/task-world.ts";
 import { TopicCreation, topicGroups } from "../runtime/topic-creation.ts";
@@ -139,7 +138,7 @@ async function makeSource(
       "outside of the cluster";
     throw new ConfigError([{ field: "exactly.once.support", message }]);
   }
-  const openDelivery: SourceTask["openDelivery"] = (onCommitted, onLost): SourceDelivery => {
+  const openDelivery: SourceTask["openDelivery"] = (listener) => {
     const isTransactional = prepared.exactlyOnce && transactional !== null;
     const producer = new Producer(
       world.io,
@@ -151,8 +150,7 @@ async function makeSource(
       clock: world.io.clock,
       producer,
       sender: new RecordSender(prepared.pipeline, producer, topics, policy),
-      onCommitted,
-      onLost,
+      listener,
     };
     return isTransactional
       ? new ExactlyOnceDelivery({

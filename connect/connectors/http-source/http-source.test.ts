@@ -131,23 +131,23 @@ async function webhook(config: Record<string, string> = {}) {
 const post = (url: string, body: string, headers: Record<string, string> = {}) =>
   fetch(url, { method: "POST", body, headers });
 
-async function commitSoon(run: SourceRun, next: Promise<unknown>): Promise<void> {
+async function acknowledgeSoon(run: SourceRun, next: Promise<unknown>): Promise<void> {
   await next;
-  await run.commit();
+  run.acknowledge();
 }
 
-test("who posts is answered when the records are stored", async () => {
+test("who posts is answered when the records are in the topic", async () => {
   const { run, url, first } = await webhook({ "keep.headers": "x-event" });
   const posted = post(url, '[{"n":1},{"n":2}]', { "x-event": "push" });
   await first;
   expect(await Promise.race([posted, new Promise((resolve) => setTimeout(resolve, 30, "waits"))]))
     .toBe("waits");
-  await run.commit();
+  run.acknowledge();
   expect((await posted).status).toBe(200);
   expect(run.values()).toEqual([{ n: 1 }, { n: 2 }]);
   expect(run.records[0]?.headers).toEqual([{ name: "x-event", schema: null, value: "push" }]);
   const second = post(url, '{"n":3}');
-  await commitSoon(run, run.next());
+  await acknowledgeSoon(run, run.next());
   expect((await second).status).toBe(200);
 });
 

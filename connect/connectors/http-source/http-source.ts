@@ -67,8 +67,8 @@ const fields = {
     "The header that has the signature.",
   ),
   answer: choice("stored", "queued").default("stored").group("Webhook").doc(
-    "When who posts is answered: once the records are in the topic and committed (at most " +
-      "offset.flush.interval.ms later), or at once, so that records are lost if the worker dies.",
+    "When who posts is answered: once the records are in the topic (with exactly-once when their " +
+      "transaction is committed), or at once, so that records are lost if the worker dies.",
   ),
   "queue.records.max": int({ min: 1 }).default(10_000).group("Webhook").doc(
     "Where more records wait, those who post are told to come later (503).",

@@ -42,7 +42,7 @@ class Posts {
   #wake = Promise.withResolvers<void>();
 
   constructor(readonly settings: WebhookSettings, context: SourceContext<unknown>) {
-    context.onCommitted((positions) =>
+    context.onAcknowledged((positions) =>
       this.#stored(Math.max(-1, ...positions.map(({ offset }) => Number(offset["number"]))))
     );
     context.signal.addEventListener("abort", () => this.#wake.resolve(), { once: true });

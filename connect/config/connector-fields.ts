@@ -74,8 +74,6 @@ export const OTHERS_KEYS: readonly string[] = [
   "key.converter",
   "value.converter",
   "header.converter",
-  "transforms",
-  "predicates",
   "topic.creation.",
   "producer.override.",
   "consumer.override.",

@@ -1,13 +1,8 @@
 /** Runs connectors and tasks in this thread. */
 import { Admin } from "../../client/admin.ts";
 import { rejectIfAborted } from "../../core/unless-aborted.ts";
-import {
-  CONNECTOR_FIELDS,
-  OTHERS_KEYS,
-  SINK_FIELDS,
-  SOURCE_FIELDS,
-} from "../config/connector-fields.ts";
-import { ConfigError, parseConfig, unknownKeys } from "../config/parse.ts";
+import { CONNECTOR_FIELDS } from "../config/connector-fields.ts";
+import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import type { SecretSources } from "../config/secrets.ts";
@@ -17,6 +12,7 @@ import { messageOf } from "../runtime/error-policy.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 import type { TaskWorld } from "../runtime/task-world.ts";
 import { taskClock } from "../runtime/task-world.ts";
+import { checkConfig } from "./config-problems.ts";
 import { prepareTask } from "./prepare-task.ts";
 import { alterSinkOffsets, readSinkOffsets } from "./sink-offsets.ts";
 import { makeTask, sinkGroup } from "./task-factory.ts";
@@ -161,18 +157,11 @@ export class LocalWorker implements Worker {
 
   async validate(raw: RawConfig): Promise<readonly ConfigProblem[]> {
     try {
-      const { definition, config, resolved } = await this.#parse(raw);
-      const common = definition.kind === "source" ? SOURCE_FIELDS : SINK_FIELDS;
-      const dynamic = [...OTHERS_KEYS, ...definition.dynamicKeys ?? []].map(prefixOf);
-      const given = Object.fromEntries(
-        Object.entries(raw).filter(([key]) => !dynamic.some((prefix) => key.startsWith(prefix))),
-      );
-      const known = [CONNECTOR_FIELDS, common, definition.config].flatMap(Object.keys);
-      const unknown = unknownKeys(given, known);
-      parseConfig(CONNECTOR_FIELDS, resolved);
-      parseConfig(common, resolved);
-      this.#options.pipelineOf(resolved);
-      if (unknown.length > 0 || this.#options.isOffline === true) return unknown;
+      const definition = await this.#definition(raw);
+      const { config, problems } = checkConfig(definition, raw, this.#options);
+      if (config === null || problems.length > 0 || this.#options.isOffline === true) {
+        return problems;
+      }
       await this.#briefly((signal) => definition.probe?.(config, signal) ?? Promise.resolve());
       return [];
     } catch (error) {
@@ -269,12 +258,6 @@ function keyOf({ connector, task }: TaskId): string {
 
 function isTaskOf(key: string, connector: string): boolean {
   return key.slice(key.indexOf(" ") + 1) === connector;
-}
-
-/** What a key begins with that belongs to a pattern such as `tables.*.key`. */
-function prefixOf(pattern: string): string {
-  const star = pattern.indexOf("*");
-  return star < 0 ? pattern : pattern.slice(0, star);
 }
 
 /** Message and stack, with what caused it. */

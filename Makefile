@@ -12,7 +12,7 @@
 #   make bench     measurements against Apache Kafka (takes long; see docs/benchmarks.md)
 #   make prove     every proof in full, resumable (SUITE=name for one, FRESH=1 to start over)
 #   make package   dist/package: the client library as npm package
-#   make docs      write docs/commands.md from the commands
+#   make docs      write docs/commands.md, metrics.md and connectors.md from what they tell of
 #   make man       man pages in dist/man
 #   make install   copy binary, man pages and completions below PREFIX (default ~/.local)
 
@@ -100,7 +100,7 @@ prove: build
 
 docs: deps
 	bun scripts/reference.ts docs
-	deno fmt --quiet docs/commands.md docs/metrics.md
+	deno fmt --quiet docs/commands.md docs/metrics.md docs/connectors.md
 
 man: deps
 	bun scripts/reference.ts man dist/man

@@ -187,12 +187,16 @@ function testRun(): CommandUnknownOpts {
 function plugins(): CommandUnknownOpts {
   return new Command("plugins")
     .summary("list connectors that there are; explain one")
-    .description("List connectors that there are, or explain one with all its settings.")
+    .description(
+      "List connectors that there are, or explain one with all its settings; also a converter, a " +
+        "transform or a predicate.",
+    )
     .argument("[name]", "which one")
+    .addOption(new Option("--all", "list converters, transforms and predicates, too"))
     .addOption(jsonOption())
     .addHelpText(
       "after",
-      "\nExamples:\n  kstream connect plugins\n  kstream connect plugins file-sink",
+      "\nExamples:\n  kstream connect plugins --all\n  kstream connect plugins file-sink",
     )
     .action(async (name, options) => {
       const { listPlugins, showPlugin } = await import("./connect/plugins.ts");

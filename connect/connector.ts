@@ -149,6 +149,11 @@ interface DefinitionBase<F extends Fields> {
   /** One or more sentences for the reference. */
   readonly doc: string;
   readonly config: F;
+  /**
+   * A config that does something useful, without `name` and `connector.class` where they say nothing:
+   * for the reference and for forms. Default: what is needed, by the examples of the fields.
+   */
+  readonly example?: RawConfig;
   /** Names of further keys, made of others: `tables.*.key`. A `*` stands for anything. */
   readonly dynamicKeys?: readonly string[];
   /** What no single field shows: fields that contradict each other. */

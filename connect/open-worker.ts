@@ -11,7 +11,6 @@ import { GroupMembership, type GroupSettings } from "./group/group-membership.ts
 import type { Peer } from "./group/membership.ts";
 import { ConfigStore } from "./herder/config-store.ts";
 import { LogLevels } from "./herder/log-levels.ts";
-import type { PluginEntry } from "./herder/plugin-catalog.ts";
 import type { RestartPolicy } from "./herder/restarts.ts";
 import { SessionKeys } from "./herder/session-keys.ts";
 import { StatusStore } from "./herder/status-store.ts";
@@ -19,6 +18,7 @@ import { WorkerHerder } from "./herder/worker-herder.ts";
 import { TopicLog } from "./log/topic-log.ts";
 import { TopicOffsetStore } from "./offsets/topic-offset-store.ts";
 import { ConnectorCatalog } from "./plugins/catalog.ts";
+import { otherPlugins } from "./plugins/other-plugins.ts";
 import type { Plugins } from "./plugins/plugins.ts";
 import { restApp } from "./rest/app.ts";
 import type { BasicUsers } from "./rest/basic-users.ts";
@@ -56,8 +56,6 @@ export interface GroupWorkerOptions {
   /** Of the root, at first. Default info. */
   readonly logLevel?: LogLevel;
   readonly plugins: Plugins;
-  /** Converters, transforms and predicates, as the REST API lists them. */
-  readonly otherPlugins: readonly PluginEntry[];
   readonly secrets: SecretSources;
   readonly pipelineOf: (raw: RawConfig) => Pipeline;
   readonly group: GroupSettings;
@@ -179,7 +177,7 @@ function makeHerder(
     logger,
     configs,
     statuses,
-    plugins: new ConnectorCatalog(plugins, options.otherPlugins),
+    plugins: new ConnectorCatalog(plugins, otherPlugins(options.rest.version)),
     levels,
     self,
     makeWorker: (listener) =>

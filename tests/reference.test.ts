@@ -3,10 +3,15 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectorsMarkdown } from "../scripts/reference/connectors.ts";
 import { metricsMarkdown } from "../scripts/reference/metrics.ts";
 import { manPages } from "../scripts/reference/man.ts";
 import { commandsMarkdown } from "../scripts/reference/markdown.ts";
 import { referencePages } from "../scripts/reference/pages.ts";
+import { problemsOf } from "../cmd/connect/validate.ts";
+import { parseConfigFile } from "../connect/config/config-file.ts";
+import { BUILT_IN } from "../connect/plugins/built-in.ts";
+import { describeConnector } from "../connect/plugins/described.ts";
 import { COMMANDS, loadTree } from "../cmd/commands.ts";
 import { withoutLeading } from "../cmd/leading-options.ts";
 
@@ -35,6 +40,24 @@ test("docs/metrics.md is what the registry says: make docs", () => {
   const written = readFileSync(join(import.meta.dir, "../docs/metrics.md"), "utf8");
   const normal = (text: string) => text.replace(/\\/g, "").replace(/\s+/g, " ").trim();
   expect(normal(written)).toBe(normal(metricsMarkdown()));
+});
+
+test("docs/connectors.md is what the connectors say: make docs", async () => {
+  const written = readFileSync(join(import.meta.dir, "../docs/connectors.md"), "utf8");
+  const normal = (text: string) => text.replace(/\\/g, "").replace(/\s+/g, " ").trim();
+  expect(normal(written)).toBe(normal(await connectorsMarkdown()));
+});
+
+test("the example of each connector is a config that is well", async () => {
+  for (const { load } of BUILT_IN) {
+    const { name, example } = describeConnector(await load());
+    const documents = parseConfigFile(`${name}.yaml`, example);
+    expect(documents).toHaveLength(1);
+    for (const [, variable = ""] of example.matchAll(/\$\{env:(\w+)\}/g)) {
+      process.env[variable] ??= "of this test";
+    }
+    expect(await problemsOf(documents, { offline: true, allowExec: true })).toEqual([]);
+  }
 });
 
 test.skipIf(Bun.which("groff") === null)("man pages are what groff expects, whole", async () => {

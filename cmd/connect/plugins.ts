@@ -1,19 +1,25 @@
 /** `kstream connect plugins`: which connectors there are, and what each is set up with. */
 import {
-  CONNECTOR_FIELDS,
-  SINK_FIELDS,
-  SOURCE_FIELDS,
-} from "../../connect/config/connector-fields.ts";
-import type { Field, Fields } from "../../connect/config/fields.ts";
-import type { ConnectorDefinition } from "../../connect/connector.ts";
+  commonFields,
+  describeConnector,
+  type DescribedField,
+  type DescribedPlugin,
+  describeOthers,
+} from "../../connect/plugins/described.ts";
 import { didYouMean } from "../../core/did-you-mean.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { formatTable, print, printJson } from "../output.ts";
 import { pluginsOf } from "./worker-parts.ts";
 
-/** All of them, a line each. */
-export async function listPlugins(options: { readonly json?: true }): Promise<void> {
-  const all = await Promise.all(pluginsOf({ allowExec: true }).all.map((plugin) => plugin.load()));
+interface PluginsOptions {
+  readonly json?: true;
+  readonly all?: true;
+}
+
+/** All connectors, a line each; with `all` converters, transforms and predicates besides. */
+export async function listPlugins(options: PluginsOptions): Promise<void> {
+  const connectors = await connectorsHere();
+  const all = options.all === true ? [...connectors, ...describeOthers()] : connectors;
   const rows = all.map(({ name, kind, version, delivery, doc }) => ({
     name,
     kind,
@@ -23,11 +29,18 @@ export async function listPlugins(options: { readonly json?: true }): Promise<vo
   }));
   if (options.json) return await printJson(rows);
   await print(formatTable(rows, [
-    { title: "CONNECTOR", cell: ({ name }) => name },
+    { title: "NAME", cell: ({ name }) => name },
     { title: "KIND", cell: ({ kind }) => kind },
-    { title: "DELIVERY", cell: ({ delivery }) => delivery },
+    { title: "DELIVERY", cell: ({ delivery }) => delivery ?? "" },
     { title: "WHAT IT DOES", cell: ({ doc }) => firstSentence(doc) },
   ]));
+}
+
+async function connectorsHere(): Promise<DescribedPlugin[]> {
+  const definitions = await Promise.all(
+    pluginsOf({ allowExec: true }).all.map((one) => one.load()),
+  );
+  return definitions.map(describeConnector);
 }
 
 function firstSentence(doc: string): string {
@@ -35,59 +48,48 @@ function firstSentence(doc: string): string {
 }
 
 /** What one is, and all its settings. */
-export async function showPlugin(
-  name: string,
-  options: { readonly json?: true },
-): Promise<void> {
-  const plugins = pluginsOf({ allowExec: true });
-  const plugin = plugins.find(name);
-  if (plugin === null) {
-    const meant = didYouMean(name, plugins.all.map((known) => known.name));
-    const hint = meant === null ? "see: kstream connect plugins" : `did you mean "${meant}"?`;
-    throw new OperatorError(`there is no connector "${name}"`, "", hint, 2);
+export async function showPlugin(name: string, options: PluginsOptions): Promise<void> {
+  const plugin = await findPlugin(name);
+  if (options.json) return await printJson(plugin);
+  const { kind, version, delivery, doc, aliases, example, fields } = plugin;
+  const facts = [kind, delivery].filter((fact) => fact !== null).join(", ");
+  await print(`${plugin.name}${version === null ? "" : ` ${version}`}, ${facts}\n\n${doc}\n`);
+  if (aliases.length > 0) await print(`\nAlso known as ${aliases.join(", ")}.\n`);
+  if (example !== "") {
+    await print(`\nExample:\n\n${example.trimEnd().replace(/^/gm, "  ")}\n`);
   }
-  const definition = await plugin.load();
-  if (options.json) return await printJson(describe(definition));
-  await print(
-    `${definition.name} ${definition.version}, ${definition.kind}, ${definition.delivery}\n`,
-  );
-  await print(`\n${definition.doc}\n\n${fieldsText(definition.config)}`);
-  const common = definition.kind === "source" ? SOURCE_FIELDS : SINK_FIELDS;
-  await print(
-    `\nOf every ${definition.kind}:\n\n${fieldsText({ ...common, ...CONNECTOR_FIELDS })}`,
-  );
+  if (fields.length > 0) await print(`\nSettings:\n\n${fieldsText(fields)}`);
+  const titles = kind === "source" || kind === "sink"
+    ? [`Of every ${kind}`, "Of every connector"]
+    : kind === "transform"
+    ? ["Of every transform"]
+    : [];
+  for (const title of titles) {
+    const common = commonFields().find((each) => each.title === title)?.fields ?? [];
+    await print(`\n${title}:\n\n${fieldsText(common)}`);
+  }
 }
 
-function describe(definition: ConnectorDefinition) {
-  const { name, kind, version, delivery, doc, config } = definition;
-  return {
-    name,
-    kind,
-    version,
-    delivery,
-    doc,
-    fields: Object.entries(config).map(([field, { parts }]) => ({
-      name: field,
-      type: parts.type,
-      required: parts.isRequired,
-      default: defaultOf(config[field]!),
-      choices: parts.choices,
-      doc: parts.doc,
-    })),
-  };
+async function findPlugin(name: string): Promise<DescribedPlugin> {
+  const connector = pluginsOf({ allowExec: true }).find(name);
+  if (connector !== null) return describeConnector(await connector.load());
+  const others = describeOthers();
+  const wanted = name.toLowerCase();
+  const other = others.find((each) =>
+    [each.name, ...each.aliases].some((known) => known.toLowerCase() === wanted)
+  );
+  if (other !== undefined) return other;
+  const names = [...pluginsOf({ allowExec: true }).all, ...others].map((known) => known.name);
+  const meant = didYouMean(name, names);
+  const hint = meant === null ? "see: kstream connect plugins --all" : `did you mean "${meant}"?`;
+  throw new OperatorError(`there is no plugin "${name}"`, "", hint, 2);
 }
 
 /** A block each: name, type and default, what it means. */
-function fieldsText(fields: Fields): string {
-  return Object.entries(fields).map(([name, field]) => {
-    const { type, isRequired, choices, doc } = field.parts;
-    const fallback = defaultOf(field);
-    const what = choices.length > 0 ? choices.join(" | ") : type.toLowerCase();
-    const need = isRequired ? "needed" : fallback === "" ? "optional" : `default ${fallback}`;
-    return `  ${name} (${what}, ${need})\n      ${doc}\n`;
+function fieldsText(fields: readonly DescribedField[]): string {
+  return fields.map(({ name, type, isRequired, default: fallback, doc, example }) => {
+    const need = isRequired ? "needed" : fallback === null ? "optional" : `default ${fallback}`;
+    const shown = example === null ? "" : `\n      Example: ${example}`;
+    return `  ${name} (${type}, ${need})\n      ${doc}${shown}\n`;
   }).join("");
-}
-
-function defaultOf({ parts }: Field<unknown>): string {
-  return parts.fallback === null ? "" : parts.show(parts.fallback.value);
 }

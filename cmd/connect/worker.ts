@@ -61,7 +61,6 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
     logger,
     logLevel: options.logLevel,
     plugins: pluginsOf(options),
-    otherPlugins: [],
     secrets: ownSecrets,
     pipelineOf,
     group: {

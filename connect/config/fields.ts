@@ -125,6 +125,11 @@ export function string(): Field<string> {
   return field("STRING", (text) => text, (value) => value);
 }
 
+/** The name of a plugin: ours, or one of Kafka's classes. */
+export function className(): Field<string> {
+  return field("CLASS", (text) => text.trim(), (value) => value);
+}
+
 /** Text that is never shown again: not in answers, pages and logs. */
 export function secret(): Field<string> {
   return field("PASSWORD", (text) => text, () => "[hidden]");

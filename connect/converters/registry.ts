@@ -1,7 +1,7 @@
 /** Converters by the names that configs have for them: Kafka's, and short ones. */
-import { boolean, choice, int, string } from "../config/fields.ts";
-import type { ConfigOf, Fields } from "../config/fields.ts";
-import { ConfigError, parsePart } from "../config/parse.ts";
+import { boolean, choice, className, int, string } from "../config/fields.ts";
+import type { ConfigOf, Field, Fields } from "../config/fields.ts";
+import { ConfigError, parsePart, withPrefix } from "../config/parse.ts";
 import type { RawConfig } from "../config/parse.ts";
 import { DataError } from "../data/data-error.ts";
 import type { Converter, HeaderConverter } from "./converter.ts";
@@ -159,6 +159,10 @@ export function findConverter(name: string): ConverterDefinition | null {
   return null;
 }
 
+function namesFor(isHeader: boolean): string[] {
+  return CONVERTERS.filter((one) => isHeader || !one.isForHeaders).map((one) => one.name);
+}
+
 /**
  * The kind of converter that a config asks for: plain JSON where it does not say, and for headers
  * `SimpleHeaderConverter`. Throws `ConfigError`.
@@ -168,9 +172,45 @@ export function converterKind(raw: RawConfig, key: ConverterKey): ConverterDefin
   const name = Object.hasOwn(raw, key) ? raw[key] : undefined;
   const found = findConverter(name ?? (isHeader ? "simple" : "json"));
   if (found !== null && (isHeader || !found.isForHeaders)) return found;
-  const names = CONVERTERS.filter((one) => isHeader || !one.isForHeaders).map((one) => one.name);
-  const message = `"${key}" must be one of ${names.join(", ")}, not "${name}"`;
+  const message = `"${key}" must be one of ${namesFor(isHeader).join(", ")}, not "${name}"`;
   throw new ConfigError([{ field: key, message }]);
+}
+
+function converterField(key: ConverterKey, doc: string): Field<string | null> {
+  const check = (name: string) => {
+    const isHeader = key === "header.converter";
+    const found = findConverter(name);
+    if (found !== null && (isHeader || !found.isForHeaders)) return null;
+    return `must be one of ${namesFor(isHeader).join(", ")}`;
+  };
+  return className().check(check).optional().importance("LOW").doc(doc);
+}
+
+/** The settings of every connector that name its converters. */
+export const CONVERTER_FIELDS = {
+  "key.converter": converterField(
+    "key.converter",
+    "What keys are in the topic; not given: plain JSON.",
+  ),
+  "value.converter": converterField(
+    "value.converter",
+    "What values are in the topic; not given: plain JSON.",
+  ),
+  "header.converter": converterField(
+    "header.converter",
+    "What values of headers are in the topic; not given: text whose looks say what it is.",
+  ),
+};
+
+/** With the settings of the converters that a config names, by their full names. */
+export function converterFields(raw: RawConfig): Fields {
+  const fields: Record<string, Field<unknown>> = { ...CONVERTER_FIELDS };
+  for (const key of Object.keys(CONVERTER_FIELDS)) {
+    const name = Object.hasOwn(raw, key) ? raw[key] : undefined;
+    const kind = findConverter(name ?? (key === "header.converter" ? "simple" : "json"));
+    if (kind !== null) Object.assign(fields, withPrefix(kind.config, `${key}.`));
+  }
+  return fields;
 }
 
 /** The converter of keys or of values that a config asks for. Throws `ConfigError`. */

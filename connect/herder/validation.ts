@@ -1,6 +1,7 @@
 /** Whether a config can be taken, as Connect's REST API answers it. */
 import type { Logger } from "../../core/logger.ts";
 import type { RawConfig } from "../config/parse.ts";
+import { pipelineFields } from "../worker/pipeline-of.ts";
 import type { Worker } from "../worker/worker.ts";
 import { type ConfigInfos, configInfos } from "./config-infos.ts";
 import { badRequest } from "./errors.ts";
@@ -20,7 +21,9 @@ export async function validateConfig(
   const className = config["connector.class"];
   if (className === undefined) throw badRequest("Connector config contains no connector type");
   const plugin = await plugins.find(className);
-  if (plugin === null) throw badRequest(plugins.refusal(className));
+  if (plugin === null || plugins.kindOf(className) === null) {
+    throw badRequest(plugins.refusal(className));
+  }
   const { problems, unknown } = await problemsOf(worker, config);
   if (unknown.length > 0) {
     logger.warn("a config has keys that nothing reads", {
@@ -28,7 +31,8 @@ export async function validateConfig(
       keys: unknown.map(({ field }) => field).join(","),
     });
   }
-  return configInfos(plugin, config, problems);
+  const fields = { ...plugin.fields, ...pipelineFields(config) };
+  return configInfos({ ...plugin, fields }, config, problems);
 }
 
 /** What is wrong, and apart from it keys that nothing reads: Connect takes those. */

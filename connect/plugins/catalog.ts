@@ -1,7 +1,9 @@
 /** The connectors there are, as herders and the REST API ask for them. */
 import { CONNECTOR_FIELDS, SINK_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
+import { findConverter } from "../converters/registry.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import type { PluginCatalog, PluginEntry } from "../herder/plugin-catalog.ts";
+import { PIPELINE_FIELDS } from "../worker/pipeline-of.ts";
 import { equivalentOf } from "./equivalents.ts";
 import type { Plugins } from "./plugins.ts";
 
@@ -25,8 +27,16 @@ export class ConnectorCatalog implements PluginCatalog {
 
   async find(name: string): Promise<PluginEntry | null> {
     const plugin = this.plugins.find(name);
-    if (plugin === null) return this.others.find((other) => other.name === name) ?? null;
+    if (plugin === null) return this.#other(name);
     return this.#entry(plugin.name, await plugin.load());
+  }
+
+  /** By class, the last part of it, or our name. */
+  #other(name: string): PluginEntry | null {
+    const wanted = findConverter(name)?.className ?? name;
+    const isIt = (other: PluginEntry) =>
+      [other.name, other.name.slice(other.name.lastIndexOf(".") + 1)].includes(wanted);
+    return this.others.find(isIt) ?? null;
   }
 
   kindOf(name: string): "source" | "sink" | null {
@@ -61,6 +71,7 @@ export class ConnectorCatalog implements PluginCatalog {
         ...definition.config,
         ...missingOf(CONNECTOR_FIELDS, definition.config),
         ...common,
+        ...missingOf(PIPELINE_FIELDS, definition.config),
       },
     };
     this.#entries.set(name, entry);

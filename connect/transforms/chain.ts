@@ -2,9 +2,9 @@
  * The transforms of a connector, one after the other, with the predicates that they are bound to
  * (KIP-66, KIP-585): `transforms`, `transforms.NAME.type`, `predicates` and their like.
  */
-import { boolean, list, string } from "../config/fields.ts";
+import { boolean, className, list, string } from "../config/fields.ts";
 import type { Field, Fields } from "../config/fields.ts";
-import { ConfigError, parsePart, withPrefix } from "../config/parse.ts";
+import { ConfigError, parseField, parsePart, withPrefix } from "../config/parse.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { DataError } from "../data/data-error.ts";
 import type { ConnectRecord } from "../data/record.ts";
@@ -57,7 +57,8 @@ function applyStage<R extends ConnectRecord>(
   }
 }
 
-const LISTS = {
+/** The settings of every connector that name its transforms and predicates. */
+export const CHAIN_FIELDS = {
   transforms: list().default([]).check(distinctAliases).importance("LOW").group("Transforms").doc(
     "The names of transforms, in the order in which records go through them.",
   ),
@@ -71,7 +72,7 @@ function distinctAliases(names: readonly string[]): string | null {
 }
 
 /** What every transform has besides its own settings. */
-const COMMON = {
+export const STAGE_FIELDS = {
   predicate: string().optional().doc("The predicate that says which records it sees."),
   negate: boolean().default(false).doc("Whether it sees those that the predicate is false for."),
 };
@@ -81,7 +82,7 @@ const COMMON = {
  * keys that nothing reads. Of a transform that is not known there is its type alone.
  */
 export function chainFields(raw: RawConfig): Fields {
-  const fields: Record<string, Field<unknown>> = { ...LISTS };
+  const fields: Record<string, Field<unknown>> = { ...CHAIN_FIELDS };
   const add = <T>(
     kind: "transforms" | "predicates",
     definitions: readonly StageDefinition<T>[],
@@ -93,7 +94,7 @@ export function chainFields(raw: RawConfig): Fields {
       const own = "problem" in found ? {} : found.definition.config;
       const parts = {
         type: typeField(definitions),
-        ...(kind === "transforms" ? COMMON : {}),
+        ...(kind === "transforms" ? STAGE_FIELDS : {}),
         ...own,
       };
       for (const [name, field] of Object.entries(withPrefix(parts, prefix))) {
@@ -111,7 +112,7 @@ function typeField<T>(definitions: readonly StageDefinition<T>[]): Field<unknown
     const found = findStage(definitions, type);
     return "problem" in found ? found.problem : null;
   };
-  return string().check(check).importance("HIGH").doc("What it is, by its name.");
+  return className().check(check).importance("HIGH").doc("What it is, by its name.");
 }
 
 function valueAt(raw: RawConfig, key: string): string | undefined {
@@ -119,13 +120,13 @@ function valueAt(raw: RawConfig, key: string): string | undefined {
 }
 
 function aliasesOf(raw: RawConfig, kind: "transforms" | "predicates"): readonly string[] {
-  const text = valueAt(raw, kind);
-  return text === undefined ? [] : LISTS[kind].parts.read(text);
+  const read = parseField(kind, CHAIN_FIELDS[kind], raw);
+  return "problem" in read ? [] : CHAIN_FIELDS[kind].parts.read(valueAt(raw, kind) ?? "");
 }
 
 /** The chain that a config asks for. Throws `ConfigError` with all that is wrong. */
 export function chainOf(raw: RawConfig): TransformChain {
-  const { transforms, predicates } = parsePart(LISTS, raw, "");
+  const { transforms, predicates } = parsePart(CHAIN_FIELDS, raw, "");
   const problems: ConfigProblem[] = [];
   const stages = transforms.flatMap((alias) => {
     try {
@@ -143,7 +144,7 @@ export function chainOf(raw: RawConfig): TransformChain {
 function stageOf(raw: RawConfig, alias: string, predicates: readonly string[]): Stage {
   const prefix = `transforms.${alias}.`;
   const transform = makePart(TRANSFORMS, raw, prefix);
-  const { predicate, negate } = parsePart(COMMON, raw, prefix);
+  const { predicate, negate } = parsePart(STAGE_FIELDS, raw, prefix);
   const type = valueAt(raw, `${prefix}type`) ?? "";
   const name = `transform "${alias}" (${type.slice(type.lastIndexOf(".") + 1)})`;
   if (predicate === null) {

@@ -1,8 +1,14 @@
 /** Converters and transforms as a connector's config asks for them. */
+import type { Fields } from "../config/fields.ts";
 import type { RawConfig } from "../config/parse.ts";
-import { converterOf, headerConverterOf } from "../converters/registry.ts";
+import {
+  CONVERTER_FIELDS,
+  converterFields,
+  converterOf,
+  headerConverterOf,
+} from "../converters/registry.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
-import { chainOf } from "../transforms/chain.ts";
+import { CHAIN_FIELDS, chainFields, chainOf } from "../transforms/chain.ts";
 
 /** See the head of the file. Throws `ConfigError`. */
 export function pipelineOf(raw: RawConfig): Pipeline {
@@ -13,4 +19,12 @@ export function pipelineOf(raw: RawConfig): Pipeline {
     header: headerConverterOf(raw),
     transform: transforms.isEmpty ? null : transforms,
   };
+}
+
+/** Settings of every connector that name its converters, transforms and predicates. */
+export const PIPELINE_FIELDS = { ...CONVERTER_FIELDS, ...CHAIN_FIELDS };
+
+/** With the settings of those that a config names. */
+export function pipelineFields(raw: RawConfig): Fields {
+  return { ...converterFields(raw), ...chainFields(raw) };
 }

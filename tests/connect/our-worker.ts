@@ -34,7 +34,6 @@ const worker = await openGroupWorker({
     write: (line) => console.error(line),
   }),
   plugins: LINE_PLUGINS,
-  otherPlugins: [],
   secrets: {
     env: (name) => process.env[name],
     readFile: (path) => {

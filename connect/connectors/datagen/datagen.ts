@@ -26,6 +26,11 @@ export default defineSource({
     "restart it goes on behind the last one that was stored, so with exactly.once.support each is " +
     "there once.",
   delivery: "exactly-once",
+  example: {
+    topic: "orders",
+    key: "{{sequence}}",
+    rate: "100",
+  },
   config: {
     topic: string().importance("HIGH").doc("The topic that records are written to."),
     template: string().default(TEMPLATE).importance("HIGH").check(checkTemplate).doc(

@@ -25,6 +25,10 @@ export default defineSink({
     "command is run for each batch, and its records are done when it ends with 0: at least once. With " +
     "mode=stream one command gets all of them, and those that it has not dealt with when it ends are " +
     "lost to it.",
+  example: {
+    topics: "orders",
+    command: "jq -c .id >> ids",
+  },
   config: {
     command: string().importance("HIGH").doc("What the shell runs.").example("jq -c .id >> ids"),
     mode: choice("batch", "stream").default("batch").importance("HIGH").doc(

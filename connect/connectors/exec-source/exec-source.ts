@@ -18,6 +18,10 @@ export default defineSource({
     "Runs a command of the shell; each line that it writes is a record. What it writes on standard " +
     "error goes to the log. Nothing is remembered: what it has written and was not stored yet is lost " +
     "when the worker dies.",
+  example: {
+    command: "vmstat -n 5",
+    topic: "vmstat",
+  },
   config: {
     command: string().importance("HIGH").doc("What the shell runs.").example("vmstat -n 5"),
     topic: string().importance("HIGH").doc("The topic that records are written to."),

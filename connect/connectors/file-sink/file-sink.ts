@@ -24,6 +24,13 @@ export default defineSink({
     "closed by size, count or time, in folders by topic, time or field: exactly once, as a journal " +
     "in DIRECTORY/.kstream has the offsets. (Remove it to write from other offsets again.)",
   delivery: "exactly-once",
+  example: {
+    topics: "orders",
+    directory: "/var/lib/exports",
+    "path.format": "{topic}/{yyyy}/{MM}/{dd}",
+    compression: "zstd",
+    "rotate.schedule.interval.ms": "60000",
+  },
   config: {
     file: string().optional().importance("HIGH").doc(
       "The file that lines are added to. Texts are written as they are, other values as JSON.",

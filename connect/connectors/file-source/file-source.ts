@@ -89,6 +89,10 @@ export default defineSource({
     "behind a position is the same each time unless files are changed, so with exactly.once.support " +
     "each line is there once.",
   delivery: "exactly-once",
+  example: {
+    file: "/var/log/app/*.log",
+    topic: "app-log",
+  },
   config: fields,
   check(config) {
     const problems: { field: string; message: string }[] = [];

@@ -81,6 +81,12 @@ export default defineSink({
     "Calls an HTTP service with records, alone or in batches, in their order, and signs them if " +
     "wanted. At least once; a service that looks at Idempotency-Key has each record once. Records that " +
     "it refuses (4xx) go where errors.tolerance says; of a batch each is tried alone first.",
+  example: {
+    topics: "orders",
+    url: "https://example.com/hooks/{topic}",
+    "batch.size": "100",
+    headers: "Authorization: Bearer ${env:TOKEN}",
+  },
   config: fields,
   check(config) {
     const isOne = config["batch.size"] === 1;

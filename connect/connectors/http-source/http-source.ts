@@ -101,6 +101,13 @@ export default defineSource({
     "Reads records from HTTP: asks a service at intervals and from page to page, or takes what is " +
     "posted to it, with signatures checked. At least once: of a page that was not done with, all " +
     "records come again.",
+  example: {
+    topic: "orders",
+    url: "https://api.example.com/orders?after={cursor}",
+    records: "v.items",
+    cursor: "v.next",
+    "interval.ms": "10000",
+  },
   config: fields,
   check(config) {
     if (config.mode === "poll" && config.url === null) {

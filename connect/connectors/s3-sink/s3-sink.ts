@@ -30,6 +30,15 @@ export default defineSink({
     "written to the same objects. With rotate.schedule.interval.ms it is at least once, and so it is " +
     "where those settings are changed while a crash is not made up for.",
   delivery: "exactly-once",
+  example: {
+    topics: "orders",
+    "s3.bucket.name": "lake",
+    "s3.region": "eu-central-1",
+    format: "parquet",
+    compression: "zstd",
+    "path.format": "{topic}/{yyyy}/{MM}/{dd}",
+    "flush.size": "100000",
+  },
   config: {
     ...s3Fields,
     "topics.dir": string().default("topics").doc("What all keys begin with; it may be empty."),

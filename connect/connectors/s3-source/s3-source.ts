@@ -17,6 +17,12 @@ export default defineSource({
     "read as a whole. What is read behind an offset is the same each time, so with " +
     "exactly.once.support each record is there once.",
   delivery: "exactly-once",
+  example: {
+    "s3.bucket.name": "lake",
+    prefix: "incoming/",
+    topic: "orders",
+    format: "jsonl",
+  },
   config: {
     ...s3Fields,
     topic: string().importance("HIGH").doc("The topic that records are written to."),

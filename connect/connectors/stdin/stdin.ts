@@ -13,6 +13,9 @@ export default defineSource({
   doc:
     "Reads lines from the standard input of the worker, to its end: for `kstream connect run` in a " +
     "pipe. Nothing is remembered: what was read and was not stored yet is lost when the worker dies.",
+  example: {
+    topic: "lines",
+  },
   config: {
     topic: string().importance("HIGH").doc("The topic that records are written to."),
     ...streamFields,

@@ -14,6 +14,10 @@ export default defineSink({
   doc:
     "Writes records to the standard output of the worker, a line each: for `kstream connect run` in " +
     "a pipe, and for a look at what a sink would get.",
+  example: {
+    topics: "orders",
+    format: "jsonl",
+  },
   config: {
     format: choice("lines", "jsonl").default("lines").doc(
       "With lines, texts are written as they are and other values as JSON; with jsonl, all as JSON.",

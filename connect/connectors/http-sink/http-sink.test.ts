@@ -121,6 +121,43 @@ test("what is refused is refused alone, also out of a batch", async () => {
   ]);
 });
 
+test("several calls at once: those of a key in order, and what was taken is not sent again", async () => {
+  const underWay = { now: 0, most: 0 };
+  const seen: string[] = [];
+  const { url } = service(({ body }) => {
+    seen.push(body);
+    return new Response(
+      new ReadableStream({
+        start: (controller) => {
+          underWay.most = Math.max(underWay.most, ++underWay.now);
+          setTimeout(() => {
+            underWay.now--;
+            controller.close();
+          }, 5);
+        },
+      }),
+      {
+        status: seen.filter((one) => one === body).length === 1 && body.endsWith("-3") ? 503 : 200,
+      },
+    );
+  });
+  const keys = ["a", "b", "c", "d", "e"];
+  const records = Array.from({ length: 50 }, (_, n) => {
+    const key = keys[n % keys.length]!;
+    return sinkRecord(`${key}-${Math.floor(n / keys.length)}`, n, { key });
+  });
+  const config = { url, "calls.in.flight.max": "4", "retry.attempts": "0", ...patient };
+  const run = await runSink(httpSink, config, records, { clock: pausesPass() });
+  expect(run.committed()).toEqual({ "test-0": 50n });
+  expect(run.retries).toBeGreaterThan(0);
+  expect(underWay.most).toBeGreaterThan(1);
+  expect(underWay.most).toBeLessThanOrEqual(4);
+  for (const key of keys) {
+    const ofKey = seen.filter((body) => body.startsWith(key));
+    expect(ofKey).toEqual([0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9].map((n) => `${key}-${n}`));
+  }
+});
+
 test("a service that is not there, or never answers, holds the sink up until it ends", async () => {
   const { url } = service(() =>
     new Response(new ReadableStream({ pull: () => new Promise(() => {}) }))

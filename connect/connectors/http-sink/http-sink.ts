@@ -43,6 +43,10 @@ const fields = {
   "delete.on.null": boolean().default(false).doc(
     "Whether a tombstone calls DELETE, without a body. It needs batch.size=1.",
   ),
+  "calls.in.flight.max": int({ min: 1, max: 1000 }).default(1).importance("HIGH").doc(
+    "How many calls are under way at most. From 2 on records of different keys may overtake each " +
+      "other; those of a key stay in order, and those without one in that of their partition.",
+  ),
   "timeout.ms": long({ min: 1 }).default(30_000).doc("How long an answer may take."),
   "retry.attempts": int({ min: 0, max: 1000 }).default(5).group("Retries").doc(
     "How often a call is made again where the service cannot be reached or answers 408, 425, 429 or 5xx, " +
@@ -100,26 +104,43 @@ export default defineSink({
     return problems;
   },
   open(context) {
-    /** By partition, the offset behind what the service has taken: what is tried again goes on there. */
-    const done = new Map<string, bigint>();
-    const nameOf = (of: { topic: string; partition: number }) => `${of.topic}-${of.partition}`;
+    /** What the service has taken of records that are given again after a failure. */
+    const done = new Set<string>();
+    const nameOf = ({ original }: SinkRecord) =>
+      `${original.topic}-${original.partition}-${original.offset}`;
+    const sendAll = async (records: readonly SinkRecord[]) => {
+      for (const batch of batchesOf(records, context.config)) {
+        const left = batch.filter((record) => !done.has(nameOf(record)));
+        if (left.length > 0) await send(left, context);
+        for (const record of left) done.add(nameOf(record));
+      }
+    };
     return {
       async write(records) {
-        for (const batch of batchesOf(records, context.config)) {
-          const left = batch.filter(({ original }) =>
-            original.offset >= (done.get(nameOf(original)) ?? 0n)
-          );
-          if (left.length > 0) await send(left, context);
-          for (const { original } of left) done.set(nameOf(original), original.offset + 1n);
-        }
+        const lanes = lanesOf(records, context.config["calls.in.flight.max"]);
+        const ended = await Promise.allSettled(lanes.map(sendAll));
+        for (const lane of ended) if (lane.status === "rejected") throw lane.reason;
+        done.clear();
       },
-      revoked(partitions) {
-        for (const partition of partitions) done.delete(nameOf(partition));
+      revoked() {
+        done.clear();
         return Promise.resolve();
       },
     };
   },
 });
+
+/** Records that may be sent at once: in a lane each, those of a key in the same. */
+function lanesOf(records: readonly SinkRecord[], count: number): readonly SinkRecord[][] {
+  if (count === 1) return [[...records]];
+  const lanes = Array.from({ length: count }, (): SinkRecord[] => []);
+  for (const record of records) {
+    const { topic, partition } = record.original;
+    const key = record.key === null ? partition : jsonText(record.key, record.keySchema);
+    lanes[Number(Bun.hash.xxHash32(`${topic} ${key}`)) % count]!.push(record);
+  }
+  return lanes.filter((lane) => lane.length > 0);
+}
 
 /** Of one topic each where the URL has it. */
 function* batchesOf(records: readonly SinkRecord[], config: Config): Generator<SinkRecord[]> {

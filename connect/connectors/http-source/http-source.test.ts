@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import type { SourceRun } from "../../testing/index.ts";
 import { startSource, VirtualClock } from "../../testing/index.ts";
+import { TestAuthority } from "../../../tests/harness/certificates.ts";
 import httpSource from "./http-source.ts";
 
 const HOUR_MS = 3_600_000;
@@ -190,4 +191,25 @@ test("a full queue asks to come later, and the end of the task lets go of who wa
   await waiting.first;
   await waiting.run.stop();
   expect((await posted)?.status ?? 503).toBe(503);
+});
+
+test("with a certificate it speaks TLS", async () => {
+  const authority = new TestAuthority();
+  closers.push(() => authority.dispose());
+  const { certFile, keyFile } = authority.sign("hooks");
+  const { run, url, first } = await webhook({
+    "tls.certificate.file": certFile,
+    "tls.key.file": keyFile,
+    answer: "queued",
+  });
+  expect(url).toStartWith("https://127.0.0.1:");
+  const posted = await fetch(url, { method: "POST", body: "1", tls: { ca: authority.ca } });
+  expect(posted.status).toBe(202);
+  await first;
+  expect(run.values()).toEqual([1]);
+  await expect(webhook({ "tls.key.file": keyFile })).rejects.toThrow(
+    '"tls.certificate.file" is missing',
+  );
+  const gone = { "tls.certificate.file": `${certFile}.gone`, "tls.key.file": keyFile };
+  await expect(webhook(gone)).rejects.toThrow(/"tls.certificate.file" cannot be read: .*gone/);
 });

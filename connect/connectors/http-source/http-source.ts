@@ -1,4 +1,5 @@
 /** Records from HTTP: asked of a service, or posted to a server. */
+import { readFileSync } from "node:fs";
 import {
   answerExpression,
   FormatError,
@@ -12,7 +13,7 @@ import { choice, defineSource, FieldError, int, list, long, secret, string } fro
 import type { ConfigOf } from "../../index.ts";
 import { poll } from "./poll.ts";
 import { webhook } from "./webhook.ts";
-import type { ReadBody } from "./webhook.ts";
+import type { ReadBody, WebhookSettings } from "./webhook.ts";
 
 const MIB = 1024 * 1024;
 
@@ -58,6 +59,11 @@ const fields = {
   listen: string().default("127.0.0.1:8090").group("Webhook").check(isAddress).doc(
     "Where the server listens, HOST:PORT.",
   ),
+  "tls.certificate.file": string().optional().group("Webhook").doc(
+    "A file with the certificate of the server and those between it and its authority (PEM): with it " +
+      "the server speaks TLS. It is read again when the task begins again.",
+  ),
+  "tls.key.file": string().optional().group("Webhook").doc("A file with its key (PEM)."),
   path: string().default("/").group("Webhook").doc("The path that is posted to."),
   "signature.secret": secret().optional().group("Webhook").doc(
     "With it, only bodies are taken whose HMAC-SHA256 is in signature.header, as GitHub, Shopify and " +
@@ -112,6 +118,11 @@ export default defineSource({
   check(config) {
     if (config.mode === "poll" && config.url === null) {
       return [{ field: "url", message: '"url" must be given with mode=poll' }];
+    }
+    const [certificate, key] = [config["tls.certificate.file"], config["tls.key.file"]];
+    if ((certificate === null) !== (key === null)) {
+      const field = certificate === null ? "tls.certificate.file" : "tls.key.file";
+      return [{ field, message: `"${field}" is missing: a certificate has a key` }];
     }
     if (config.mode === "poll" && config.method === "GET" && config.body !== null) {
       return [{ field: "body", message: '"body" goes with method=POST' }];
@@ -178,13 +189,14 @@ function pollSettings(config: Config) {
   };
 }
 
-function webhookSettings(config: Config) {
+function webhookSettings(config: Config): WebhookSettings {
   const colon = config.listen.lastIndexOf(":");
   const host = config.listen.slice(0, colon).replaceAll(/^\[|\]$/g, "");
   return {
     topic: config.topic,
     hostname: host === "" ? "0.0.0.0" : host,
     port: Number(config.listen.slice(colon + 1)),
+    tls: tlsFiles(config),
     path: config.path,
     secret: config["signature.secret"],
     signatureHeader: config["signature.header"],
@@ -194,4 +206,23 @@ function webhookSettings(config: Config) {
     timeoutMs: config["timeout.ms"],
     keptHeaders: config["keep.headers"],
   };
+}
+
+/** Throws where a file cannot be read. */
+function tlsFiles(config: Config): WebhookSettings["tls"] {
+  const [certificate, key] = [config["tls.certificate.file"], config["tls.key.file"]];
+  if (certificate === null || key === null) return null;
+  return {
+    cert: readPem("tls.certificate.file", certificate),
+    key: readPem("tls.key.file", key),
+  };
+}
+
+function readPem(field: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`"${field}" cannot be read: ${why}`);
+  }
 }

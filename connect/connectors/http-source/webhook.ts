@@ -7,6 +7,8 @@ export interface WebhookSettings {
   readonly topic: string;
   readonly hostname: string;
   readonly port: number;
+  /** Certificates and key as PEM; null: plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly path: string;
   readonly secret: string | null;
   readonly signatureHeader: string;
@@ -105,6 +107,7 @@ export async function* webhook(
   const server = Bun.serve({
     hostname: settings.hostname,
     port: settings.port,
+    ...(settings.tls !== null && { tls: settings.tls }),
     maxRequestBodySize: settings.bodyBytesMax,
     idleTimeout: IDLE_SECONDS_MAX,
     fetch: (request) => answer(request, posts, readBody, context),
@@ -113,7 +116,8 @@ export async function* webhook(
       return json(500, "internal error");
     },
   });
-  log.info("listening", { url: `http://${server.hostname}:${server.port}${settings.path}` });
+  const scheme = settings.tls === null ? "http" : "https";
+  log.info("listening", { url: `${scheme}://${server.hostname}:${server.port}${settings.path}` });
   try {
     while (!signal.aborted) {
       const records = await posts.next();

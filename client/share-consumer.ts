@@ -3,6 +3,7 @@
  * locked for who gets it, and is done when it is acknowledged. What is not comes again, to anybody.
  * Records are fetched when somebody waits for them, so that none lies locked and idle for long.
  */
+import { asError } from "../core/as-error.ts";
 import { Cluster } from "./cluster.ts";
 import { WakeUp } from "./wake-up.ts";
 import type { Codecs } from "../core/compression/codec.ts";
@@ -274,7 +275,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
       const connection = await this.cluster.broker(session.nodeId, "fetch");
       this.#judge(await session.close(connection, CLOSE_TIMEOUT_MS));
     } catch (error) {
-      this.#judge(session.forget(error instanceof Error ? error : new Error(String(error))));
+      this.#judge(session.forget(asError(error)));
     }
   }
 
@@ -396,7 +397,7 @@ export class ShareConsumer<K = Uint8Array, V = Uint8Array> {
       }
       session.failures = 0;
     } catch (error) {
-      this.#exchangeFailed(session, error instanceof Error ? error : new Error(String(error)));
+      this.#exchangeFailed(session, asError(error));
     } finally {
       session.isBusy = false;
       this.#wake();

@@ -48,6 +48,8 @@ export interface TaskClock {
 export interface TaskContext<C> {
   /** Parsed, secrets resolved. */
   readonly config: C;
+  /** What its config has under `dynamicKeys`, by full names, secrets resolved. */
+  readonly dynamic: RawConfig;
   /** Name of the connector, as its owner calls it. */
   readonly connector: string;
   /** From 0. */
@@ -154,12 +156,15 @@ interface DefinitionBase<F extends Fields> {
    * for the reference and for forms. Default: what is needed, by the examples of the fields.
    */
   readonly example?: RawConfig;
-  /** Names of further keys, made of others: `tables.*.key`. A `*` stands for anything. */
+  /**
+   * Names of further keys, made of others: `tables.*.key`. A `*` stands for anything. They are in
+   * `TaskContext.dynamic`.
+   */
   readonly dynamicKeys?: readonly string[];
   /** What no single field shows: fields that contradict each other. */
-  check?(config: ConfigOf<F>): readonly ConfigProblem[];
+  check?(config: ConfigOf<F>, dynamic: RawConfig): readonly ConfigProblem[];
   /** Asks the target whether it is there and lets us in. Throws what is wrong, for `validate`. */
-  probe?(config: ConfigOf<F>, signal: AbortSignal): Promise<void>;
+  probe?(config: ConfigOf<F>, signal: AbortSignal, dynamic: RawConfig): Promise<void>;
   /**
    * Configs of the tasks, `max` at most. Default: of a source one with the connector's config, of a
    * sink `max` with it. What is put in must be keys of `config`.

@@ -6,6 +6,7 @@
  * It knows nothing but the image and what it has heard itself, so that another controller can go on
  * anywhere. Each decision is taken in the controller's turn, on the image that it is written after.
  */
+import { asError } from "../../core/as-error.ts";
 import {
   isSameRegistration,
   planProposals,
@@ -368,7 +369,7 @@ export class BrokerControl {
 
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      this.#options.onBug(error instanceof Error ? error : new Error(String(error)));
+      this.#options.onBug(asError(error));
     });
   }
 }

@@ -5,6 +5,7 @@
  *
  * Nothing of safety hangs on it: who is fenced and does not know serves only what its epochs allow.
  */
+import { asError } from "../../core/as-error.ts";
 import type { ControllerElection } from "../../cluster/controller-election.ts";
 import type { BrokerEndpoint, SupportedFeature } from "../../cluster/metadata-records.ts";
 import { ConnectionError } from "../../core/connection-error.ts";
@@ -414,7 +415,7 @@ export class BrokerLifecycle {
       this.#isPrepared = true;
       this.#wake();
     }, (error: unknown) => {
-      this.#options.onFailure(error instanceof Error ? error : new Error(String(error)));
+      this.#options.onFailure(asError(error));
     });
   }
 

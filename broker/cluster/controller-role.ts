@@ -2,6 +2,7 @@
  * A node's part in being the controller of its cluster: it stands for election, and goes from following
  * the metadata to writing them and back. While it is in office `brokers` looks after the others.
  */
+import { asError } from "../../core/as-error.ts";
 import type { ControllerElection, ElectedController } from "../../cluster/controller-election.ts";
 import { MetadataUnavailableError } from "../../cluster/metadata-log.ts";
 import { MetadataFormatError } from "../../cluster/metadata-records.ts";
@@ -144,7 +145,7 @@ export class ControllerRole {
   }
 
   readonly #onBug = (error: unknown) => {
-    this.#options.onBug(error instanceof Error ? error : new Error(String(error)));
+    this.#options.onBug(asError(error));
   };
 
   async #leave(): Promise<void> {

@@ -3,6 +3,7 @@
  * the other, and puts each in force as a whole; who is too far behind takes a snapshot (KIP-630). It
  * stays with what it has while there is no controller, or while that says what cannot be understood.
  */
+import { asError } from "../../core/as-error.ts";
 import type { ControllerElection, ElectedController } from "../../cluster/controller-election.ts";
 import { decodeChangesSteps, decodeSnapshotSteps } from "../../cluster/metadata-batches.ts";
 import { METADATA_LOG_ID } from "../../cluster/local-metadata-log.ts";
@@ -151,7 +152,7 @@ export class MetadataFollower {
     const isExpected = error instanceof RefusedError || error instanceof ConnectionError;
     const isFormat = error instanceof MetadataFormatError;
     if (!isExpected && !isFormat) {
-      return onBug(error instanceof Error ? error : new Error(String(error)));
+      return onBug(asError(error));
     }
     if (isFormat ? this.#isStuck : failures !== FAILURES_UNSAID) return;
     this.#isStuck = isFormat;

@@ -2,6 +2,7 @@
  * Nodes of a cluster as far as metadata go, on the hosts of the simulator: the log and the election in a
  * simulated etcd, a controller, a follower, a server that answers what is asked of the controller.
  */
+import { asError } from "../../core/as-error.ts";
 import { BrokerMetrics } from "../metrics/broker-metrics.ts";
 import { etcdControllerElection, openEtcdMetadataLog } from "../../cluster/etcd/open-etcd.ts";
 import type { EtcdControllerElection } from "../../cluster/etcd/etcd-controller-election.ts";
@@ -224,7 +225,7 @@ export class MetadataNode {
     let tail = Promise.resolve();
     const inTurn = (step: () => Promise<void>) => {
       tail = tail.then(step).catch((error: unknown) => {
-        world.bugs.push(error instanceof Error ? error : new Error(String(error)));
+        world.bugs.push(asError(error));
       });
     };
     this.follower.start();

@@ -1,4 +1,5 @@
 /** Commits now and then what a consumer has worked off. */
+import { asError } from "../../core/as-error.ts";
 import { Errors } from "../../core/errors.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import { isRetriableError, KafkaError } from "../errors.ts";
@@ -43,7 +44,7 @@ export class AutoCommit {
       this.commit().catch((error: unknown) => {
         // The next time brings it, or the group has gone on and others read again.
         if (isTooLate(error) || isRetriableError(error) || this.#stopped) return;
-        this.failed(error instanceof Error ? error : new Error(String(error)));
+        this.failed(asError(error));
       }).finally(() => this.#schedule());
     });
   }

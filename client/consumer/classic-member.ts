@@ -3,6 +3,7 @@
  * shares out: it joins, gets an assignment, sends heartbeats, and on a rebalance joins again. What is
  * shared out and how is its role's: partitions (`classic-membership.ts`), connectors and tasks.
  */
+import { asError } from "../../core/as-error.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
@@ -14,7 +15,7 @@ import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { nullIfAborted } from "../../core/unless-aborted.ts";
 import type { BrokerNode, Cluster } from "../cluster.ts";
 import { ConnectionError, KafkaError, throwOnError } from "../errors.ts";
-import { asError, isPassing, Patience, withDeadline } from "./membership.ts";
+import { isPassing, Patience, withDeadline } from "./membership.ts";
 import { Session } from "./session.ts";
 
 /** A join is answered at the end of the rebalance; it is given this much longer. */

@@ -2,6 +2,7 @@
  * Asks for the records of the assigned partitions: each leader in one request at a time, and only
  * while there is room for what it brings. What goes wrong with a partition is tried again here.
  */
+import { asError } from "../../core/as-error.ts";
 import { Errors } from "../../core/errors.ts";
 import { ConnectionError } from "../../core/connection-error.ts";
 import { FetchSession } from "../../core/fetch-session.ts";
@@ -175,7 +176,7 @@ export class FetchLoop {
         if (!assigned.dropped) this.#judge(assigned, verdict);
       }
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       for (const assigned of list) this.#failed(assigned, failure);
     }
     this.#pumping.soon();
@@ -240,7 +241,7 @@ export class FetchLoop {
     } catch (error) {
       session.failed();
       if (isTimeout(error)) size.failed();
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       for (const assigned of list) this.#failed(assigned, failure);
     } finally {
       this.#busyLeaders.delete(leader);
@@ -360,7 +361,7 @@ export class FetchLoop {
       assigned.retryAtMs = 0;
       this.#pumping.soon();
     } catch (error) {
-      this.#failed(assigned, error instanceof Error ? error : new Error(String(error)));
+      this.#failed(assigned, asError(error));
     }
   }
 

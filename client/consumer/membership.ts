@@ -101,8 +101,3 @@ export async function withDeadline<T>(
     work.catch(() => {});
   }
 }
-
-/** Whatever was thrown, as an error. */
-export function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}

@@ -4,6 +4,7 @@
  * What is to go is given up first, then what has come is taken, then the broker is told; heartbeats
  * go on meanwhile, and so does reading from all else.
  */
+import { asError } from "../../core/as-error.ts";
 import { deferred } from "../../core/deferred.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
@@ -18,7 +19,6 @@ import type { TopicPartition } from "../group-protocol.ts";
 import type { OperationOptions } from "../options.ts";
 import { memberIdOf } from "./member-id.ts";
 import {
-  asError,
   isPassing,
   type Membership,
   type MembershipEvents,

@@ -3,6 +3,7 @@
  * once. Those that have to wait, for the topic or for room in the buffer, stand in line: none
  * overtakes another.
  */
+import { asError } from "../../core/as-error.ts";
 import { assert } from "../../core/assert.ts";
 import { type Deferred, deferred } from "../../core/deferred.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
@@ -101,7 +102,7 @@ export class Shipment implements Receipt {
   }
 
   fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#failure ??= asError(error);
     this.#settleOne();
   }
 

@@ -2,6 +2,7 @@
  * Sends the batches of all partitions: to each leader up to `maxInFlight` requests at once, in each
  * one batch per partition. Everything that can pass is sent again until the batch is too old.
  */
+import { asError } from "../../core/as-error.ts";
 import { groupBy } from "../../core/group-by.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
@@ -222,7 +223,7 @@ export class Sender {
         else this.#answered(queue, batch, answer);
       }
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       const nowMs = this.cluster.io.clock.monotonicMs();
       for (const { queue, batch } of taken) {
         if (isRetriableError(failure)) this.#retryLater(queue, batch, nowMs, true);
@@ -411,7 +412,7 @@ export class Sender {
     }, { timeoutMs: this.options.deliveryTimeoutMs }).then((identity) => {
       this.#identity = identity;
     }, (error: unknown) => {
-      this.#fatal = error instanceof Error ? error : new Error(String(error));
+      this.#fatal = asError(error);
     }).finally(() => {
       this.#identityLoading = false;
       this.#pumping.soon();

@@ -9,6 +9,7 @@
  * being written to and every end gives a new epoch; in the first they are added before, and the
  * epoch changes only after a failure.
  */
+import { asError } from "../../core/as-error.ts";
 import { groupBy } from "../../core/group-by.ts";
 import { Errors } from "../../core/errors.ts";
 import { initProducerId } from "../../core/protocol/22-init-producer-id.ts";
@@ -137,7 +138,7 @@ export class ProducerTransactions {
       this.#hasBegun = true;
       await this.#commitOffsets(identity, offsets, group);
     } catch (error) {
-      this.failed(error instanceof Error ? error : new Error(String(error)));
+      this.failed(asError(error));
       throw error;
     }
   }
@@ -222,7 +223,7 @@ export class ProducerTransactions {
         this.hooks.wake();
       }
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = asError(error);
       this.#adding.clear();
       this.failed(failure);
       this.hooks.drop(failure);

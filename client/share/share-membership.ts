@@ -2,13 +2,14 @@
  * Membership in a share group (KIP-932; Kafka's `ShareMembershipManager`): a heartbeat says what is
  * wanted and hears what to fetch. Nothing is handed over, so each assignment holds at once.
  */
+import { asError } from "../../core/as-error.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import { shareGroupHeartbeat } from "../../core/protocol/76-share-group-heartbeat.ts";
 import type { Cluster } from "../cluster.ts";
 import { memberIdOf } from "../consumer/member-id.ts";
-import { asError, isPassing, Patience } from "../consumer/membership.ts";
+import { isPassing, Patience } from "../consumer/membership.ts";
 import { ConnectionError, KafkaError, throwOnError, UnsupportedError } from "../errors.ts";
 import type { IdPartition } from "./acknowledgements.ts";
 

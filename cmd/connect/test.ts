@@ -77,10 +77,11 @@ function ofSource(
   { records }: TestOptions,
   signal: AbortSignal,
 ): Promise<Sample[]> {
-  const { id, config, definition, pipeline } = prepared;
+  const { id, config, dynamic, definition, pipeline } = prepared;
   const offsets = new MemoryOffsetStore();
   const context = {
     config,
+    dynamic,
     connector: id.connector,
     task: id.task,
     clock: taskClock(clientIo.clock),

@@ -1,4 +1,5 @@
 /** The life of a process that serves: the signals that end it, and the errors that nobody handles. */
+import { asError } from "../../core/as-error.ts";
 import type { Logger } from "../../core/logger.ts";
 import { stackOf } from "../../core/stack-of.ts";
 
@@ -31,7 +32,7 @@ export function listenForSignals(
 /** An error that nobody handles is a bug: what the process holds cannot be trusted after it. */
 export function endOnStrayErrors(logger: Logger): void {
   const end = (reason: unknown) => {
-    const error = reason instanceof Error ? reason : new Error(String(reason));
+    const error = asError(reason);
     die(logger, "an internal error ends the broker", error);
   };
   for (const event of ["uncaughtException", "unhandledRejection"]) {

@@ -2,6 +2,7 @@
  * The herder of a worker, alone or in a group: it has its worker run what the membership gives it, as
  * the config topic wants it, and answers what it is asked from the config and status topics.
  */
+import { traceOf } from "../worker/trace-of.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { MembershipEvents, Peer, WorkerMembership } from "../group/membership.ts";
@@ -482,8 +483,4 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
     if (isCurrent && this.#runner.isAssigned(taskWork(id))) return;
     throw new Error("the task is another one's by now, or has another config");
   }
-}
-
-function traceOf(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

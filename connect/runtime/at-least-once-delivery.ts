@@ -2,15 +2,15 @@
  * Records first, offsets behind them: what a source has read is stored once it is acknowledged with
  * all before it. After a crash what lies between comes again.
  */
-import { KafkaError } from "../../client/errors.ts";
 import type { Producer } from "../../client/producer.ts";
 import type { DeliveryCallback } from "../../client/producer/batch.ts";
-import { Errors } from "../../core/errors.ts";
+import { asError } from "../../core/as-error.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import { sourceRecord } from "../data/record.ts";
 import type { PartialSourceRecord, SourceRecord } from "../data/record.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
 import type { RecordSender } from "./record-sender.ts";
+import { isForRecordAlone } from "./source-delivery.ts";
 import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";
 import { SubmittedBatches } from "./submitted-batches.ts";
 import type { SubmittedBatch } from "./submitted-batches.ts";
@@ -123,14 +123,4 @@ export class AtLeastOnceDelivery implements SourceDelivery {
     this.#commits++;
     await listener.committed(done);
   }
-}
-
-/** Whether only this record is refused, however often it is sent: too large in a batch of its own. */
-function isForRecordAlone(error: Error): boolean {
-  return error instanceof KafkaError &&
-    (error.code === Errors.MESSAGE_TOO_LARGE || error.code === Errors.RECORD_LIST_TOO_LARGE);
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

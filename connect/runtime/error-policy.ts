@@ -28,7 +28,8 @@ export interface ErrorFigures {
 /** See the head of the file. */
 export class ErrorPolicy {
   readonly figures: ErrorFigures = { retries: 0, skipped: 0, deadLetters: 0 };
-  readonly #tolerates: boolean;
+  /** Whether records that cannot go on are left out; else they fail the task. */
+  readonly tolerates: boolean;
 
   constructor(
     readonly clock: Clock,
@@ -39,7 +40,7 @@ export class ErrorPolicy {
     readonly signal: AbortSignal,
   ) {
     const tolerance = config["errors.tolerance"] ?? (deadLetters === null ? "none" : "all");
-    this.#tolerates = tolerance === "all";
+    this.tolerates = tolerance === "all";
   }
 
   /**
@@ -73,15 +74,15 @@ export class ErrorPolicy {
    */
   async refuse(record: RefusedRecord, stage: Stage, error: unknown): Promise<void> {
     const place = placeOf(record);
-    if (this.config["errors.log.enable"] || !this.#tolerates) {
-      const where = this.config["errors.log.include.messages"] || !this.#tolerates ? { place } : {};
+    if (this.config["errors.log.enable"] || !this.tolerates) {
+      const where = this.config["errors.log.include.messages"] || !this.tolerates ? { place } : {};
       this.log.error("a record cannot go on", { stage, error: messageOf(error), ...where });
     }
     if (this.deadLetters !== null) {
       await this.deadLetters.send(record, stage, error);
       this.figures.deadLetters++;
     }
-    if (!this.#tolerates) {
+    if (!this.tolerates) {
       throw new Error(`${place}: ${messageOf(error)} (${stage})`, { cause: error });
     }
     this.figures.skipped++;

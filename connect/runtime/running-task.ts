@@ -12,6 +12,8 @@ interface PreparedTask {
   readonly pipeline: Pipeline;
   /** What the definition's fields have made of the task's config. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What it has under the definition's `dynamicKeys`. */
+  readonly dynamic: RawConfig;
   /** Keys that set up clients, as `producer.override.linger.ms`. */
   readonly raw: RawConfig;
 }

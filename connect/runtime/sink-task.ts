@@ -5,6 +5,7 @@
  * Writes, flushes and rebalances exclude each other. A write that is tried again and again lets
  * others in between its attempts, so that partitions can go while a target is down.
  */
+import { asError } from "../../core/as-error.ts";
 import { Consumer } from "../../client/consumer.ts";
 import type { FetchedChunk, PartitionPosition } from "../../client/consumer.ts";
 import { KafkaError } from "../../client/errors.ts";
@@ -12,7 +13,6 @@ import type { TopicPartition } from "../../client/group-protocol.ts";
 import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import type { Timer } from "../../core/io.ts";
-import type { Logger } from "../../core/logger.ts";
 import { isLogAppendTime } from "../../core/records/batch-header.ts";
 import type { RecordCursor } from "../../core/records/record-cursor.ts";
 import { nullIfAborted } from "../../core/unless-aborted.ts";
@@ -22,16 +22,14 @@ import type { SinkContext, SinkPosition, SinkTask as Sink } from "../connector.t
 import { Backoff } from "./backoff.ts";
 import type { ErrorPolicy } from "./error-policy.ts";
 import { messageOf } from "./error-policy.ts";
-import { Gate } from "./gate.ts";
 import { Mutex } from "./mutex.ts";
-import { Pace } from "./pace.ts";
 import { decodeRecord, StageError } from "./pipeline.ts";
 import type { FetchedRecord } from "./pipeline.ts";
-import type { PreparedSink, RunningTask } from "./running-task.ts";
+import type { PreparedSink } from "./running-task.ts";
 import { SinkPositions } from "./sink-positions.ts";
 import type { OwnedPartition } from "./sink-positions.ts";
 import { refusedSinkRecord } from "./refused-sink-record.ts";
-import { taskClock } from "./task-world.ts";
+import { TaskBase } from "./task-base.ts";
 import type { TaskWorld } from "./task-world.ts";
 
 const FIRST_PAUSE_MS = 500;
@@ -44,16 +42,10 @@ export interface SinkGroup {
 }
 
 /** See the head of the file. */
-export class SinkTask implements RunningTask {
-  readonly #stop = new AbortController();
-  readonly #now = new AbortController();
-  readonly #gate = new Gate();
-  readonly #gauges = new Map<string, number>();
+export class SinkTask extends TaskBase<PreparedSink> {
   readonly #positions = new SinkPositions();
   readonly #exclusively = new Mutex();
   readonly #topics = new Set<string>();
-  readonly #pace: Pace;
-  readonly #log: Logger;
   #timer: Timer | null = null;
   #requestCommit: (() => void) | null = null;
   #failure: Error | null = null;
@@ -62,23 +54,21 @@ export class SinkTask implements RunningTask {
   #retries = 0;
 
   constructor(
-    readonly world: TaskWorld,
-    readonly prepared: PreparedSink,
+    world: TaskWorld,
+    prepared: PreparedSink,
     readonly consumer: Consumer,
     readonly group: SinkGroup,
     readonly policy: ErrorPolicy,
     /** Hears of every topic that is read, once. */
     readonly onTopic: (topic: string) => void,
   ) {
-    const { connector, task } = prepared.id;
-    this.#log = world.log.with({ connector, task });
-    this.#pace = new Pace(world.io.clock, prepared.common["rate.records.max"]);
+    super(world, prepared);
   }
 
-  async run(): Promise<void> {
+  override async run(): Promise<void> {
     let sink: Sink | null = null;
     try {
-      sink = await this.prepared.definition.open(this.#context());
+      sink = await this.prepared.definition.open(this.#itsContext());
       this.#subscribe(sink);
       this.#arm(sink, this.world.settings.offsetFlushIntervalMs);
       this.#requestCommit = () => this.#arm(sink!, 0);
@@ -86,33 +76,18 @@ export class SinkTask implements RunningTask {
       await this.#exclusively.run(() => this.#leave(sink!, this.#positions.all()));
       if (this.#failure !== null) throw this.#failure;
     } finally {
-      this.#stop.abort();
+      this.stopping.abort();
       this.#timer?.cancel();
       await this.#close(sink);
     }
   }
 
-  stop(now: boolean): void {
-    this.#stop.abort();
-    if (now) this.#now.abort();
-    this.#gate.open();
-  }
-
-  pause(): void {
-    this.#gate.close();
-  }
-
-  resume(): void {
-    this.#gate.open();
-  }
-
-  figures(): Readonly<Record<string, number>> {
+  protected override ownFigures(): Readonly<Record<string, number>> {
     return {
       "sink-record-read-total": this.#records,
       "sink-record-send-total": this.#written,
       "sink-write-retries-total": this.#retries,
       "partition-count": this.#positions.all().length,
-      ...Object.fromEntries(this.#gauges),
     };
   }
 
@@ -120,7 +95,7 @@ export class SinkTask implements RunningTask {
     try {
       await sink?.close?.();
     } catch (error) {
-      this.#log.warn("the sink did not end well", { error: messageOf(error) });
+      this.log.warn("the sink did not end well", { error: messageOf(error) });
     }
     await this.consumer.close();
   }
@@ -150,7 +125,7 @@ export class SinkTask implements RunningTask {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#failure ??= asError(error);
     this.stop(true);
   }
 
@@ -189,7 +164,7 @@ export class SinkTask implements RunningTask {
 
   #commitInTurn(sink: Sink): void {
     this.#guarded(() => this.#commit(sink, false)).then(() => {
-      if (this.#stop.signal.aborted) return;
+      if (this.stopping.signal.aborted) return;
       this.#arm(sink, this.world.settings.offsetFlushIntervalMs);
     }, (error: unknown) => this.#fail(error));
   }
@@ -202,7 +177,7 @@ export class SinkTask implements RunningTask {
       safe = sink.flush === undefined ? taken : await sink.flush(taken, leaving);
     } catch (error) {
       if (!(error instanceof RetriableError)) throw error;
-      this.#log.warn("nothing is committed: the sink cannot flush", { error: error.message });
+      this.log.warn("nothing is committed: the sink cannot flush", { error: error.message });
       return;
     }
     const positions = this.#positions.toCommit(safe);
@@ -212,14 +187,14 @@ export class SinkTask implements RunningTask {
       this.#positions.committed(positions);
     } catch (error) {
       if (!isPassing(error)) throw error;
-      this.#log.warn("offsets are not committed now", { error: messageOf(error) });
+      this.log.warn("offsets are not committed now", { error: messageOf(error) });
     }
   }
 
   async #readAll(sink: Sink): Promise<void> {
-    const { signal } = this.#stop;
+    const { signal } = this.stopping;
     for (;;) {
-      await this.#gate.passed();
+      await this.gate.passed();
       if (signal.aborted) return;
       const chunk = await nullIfAborted(this.consumer.nextChunk(signal), signal);
       if (chunk === null) return;
@@ -231,7 +206,7 @@ export class SinkTask implements RunningTask {
   async #takeChunk(sink: Sink, chunk: FetchedChunk): Promise<void> {
     const owned = this.#positions.get(chunk.topic, chunk.partition);
     const isHere = () =>
-      !this.#stop.signal.aborted && this.#positions.get(chunk.topic, chunk.partition) === owned;
+      !this.stopping.signal.aborted && this.#positions.get(chunk.topic, chunk.partition) === owned;
     if (owned === null) return;
     this.#uses(chunk.topic);
     const write = (records: readonly SinkRecord[], next: bigint) =>
@@ -304,10 +279,10 @@ export class SinkTask implements RunningTask {
       if (failure === null) break;
       this.#retries++;
       const pauseMs = pauses.nextMs();
-      this.#log.warn("the sink is tried again", { error: failure.message, pauseMs });
-      await nullIfAborted(sleep(this.world.io.clock, pauseMs), this.#stop.signal);
+      this.log.warn("the sink is tried again", { error: failure.message, pauseMs });
+      await nullIfAborted(sleep(this.world.io.clock, pauseMs), this.stopping.signal);
     }
-    await nullIfAborted(this.#pace.went(records.length, this.#stop.signal), this.#stop.signal);
+    await nullIfAborted(this.pace.went(records.length, this.stopping.signal), this.stopping.signal);
   }
 
   /** Null if the records are taken; what to wait for else. */
@@ -322,16 +297,9 @@ export class SinkTask implements RunningTask {
     }
   }
 
-  #context(): SinkContext<Readonly<Record<string, unknown>>> {
-    const { connector, task } = this.prepared.id;
+  #itsContext(): SinkContext<Readonly<Record<string, unknown>>> {
     return {
-      config: this.prepared.config,
-      connector,
-      task,
-      signal: this.#stop.signal,
-      clock: taskClock(this.world.io.clock),
-      log: this.#log,
-      gauge: (name, value) => void this.#gauges.set(name, value),
+      ...this.context(),
       reject: (record, error) =>
         this.policy.refuse(refusedSinkRecord(this.prepared.pipeline, record), "TASK_PUT", error),
       requestCommit: () => this.#requestCommit?.(),

@@ -1,4 +1,6 @@
 /** How records of a source and its offsets become safe: one after the other, or together. */
+import { KafkaError } from "../../client/errors.ts";
+import { Errors } from "../../core/errors.ts";
 import type { PartialSourceRecord } from "../data/record.ts";
 import type { LatestOffsets } from "./submitted-batches.ts";
 
@@ -23,4 +25,10 @@ export interface DeliveryListener {
   committed(offsets: LatestOffsets): Promise<void>;
   /** It is lost for good: the task has failed. */
   lost(error: Error): void;
+}
+
+/** Whether only this record is refused, however often it is sent: too large in a batch of its own. */
+export function isForRecordAlone(error: Error): boolean {
+  return error instanceof KafkaError &&
+    (error.code === Errors.MESSAGE_TOO_LARGE || error.code === Errors.RECORD_LIST_TOO_LARGE);
 }

@@ -1,17 +1,15 @@
 /** A source at work: its batches, one after the other, to the topics. */
+import { asError } from "../../core/as-error.ts";
 import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { sleep } from "../../core/io.ts";
-import type { Logger } from "../../core/logger.ts";
 import type { PartialSourceRecord } from "../data/record.ts";
 import { RetriableError } from "../connector.ts";
 import type { SourceContext, SourcePosition } from "../connector.ts";
 import { Backoff } from "./backoff.ts";
 import { messageOf } from "./error-policy.ts";
-import { Gate } from "./gate.ts";
-import { Pace } from "./pace.ts";
-import type { PreparedSource, RunningTask } from "./running-task.ts";
+import type { PreparedSource } from "./running-task.ts";
 import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";
-import { taskClock } from "./task-world.ts";
+import { TaskBase } from "./task-base.ts";
 import type { TaskWorld } from "./task-world.ts";
 
 const FIRST_PAUSE_MS = 500;
@@ -20,33 +18,23 @@ const PAUSE_MS_MAX = 60_000;
 type Batches = AsyncIterator<readonly PartialSourceRecord[]>;
 
 /** See the head of the file. */
-export class SourceTask implements RunningTask {
-  /** The source is to come back from what it waits for. */
-  readonly #stop = new AbortController();
-  /** Nothing is waited for any more. */
-  readonly #now = new AbortController();
-  readonly #gate = new Gate();
-  readonly #gauges = new Map<string, number>();
+export class SourceTask extends TaskBase<PreparedSource> {
   /** Of the reading that goes on; those of one before hear no more. */
   #hearAcknowledged: ((positions: readonly SourcePosition[]) => void)[] = [];
   #hearCommitted: ((positions: readonly SourcePosition[]) => Promise<void> | void)[] = [];
-  readonly #pace: Pace;
-  readonly #log: Logger;
   #delivery: SourceDelivery | null = null;
   #lost: Error | null = null;
 
   constructor(
-    readonly world: TaskWorld,
-    readonly prepared: PreparedSource,
+    world: TaskWorld,
+    prepared: PreparedSource,
     /** Makes the way of the records. */
     readonly openDelivery: (listener: DeliveryListener) => SourceDelivery,
   ) {
-    const { connector, task } = prepared.id;
-    this.#log = world.log.with({ connector, task });
-    this.#pace = new Pace(world.io.clock, prepared.common["rate.records.max"]);
+    super(world, prepared);
   }
 
-  async run(): Promise<void> {
+  override async run(): Promise<void> {
     const { fence } = this.prepared;
     await fence?.call(this.prepared);
     const delivery = this.#delivery = this.openDelivery({
@@ -69,68 +57,54 @@ export class SourceTask implements RunningTask {
       await this.#readAll(delivery);
       const finished = delivery.finish();
       finished.catch(() => {});
-      if (await nullIfAborted(finished.then(() => true), this.#now.signal) === null) {
+      if (await nullIfAborted(finished.then(() => true), this.now.signal) === null) {
         throw this.#lost ?? new Error("it was given up before all that was read was safe");
       }
     } catch (error) {
-      this.#stop.abort();
-      delivery.abandon(error instanceof Error ? error : new Error(String(error)));
+      this.stopping.abort();
+      delivery.abandon(asError(error));
       throw error;
     }
   }
 
-  stop(now: boolean): void {
-    this.#stop.abort();
-    if (now) this.#now.abort();
-    this.#gate.open();
-  }
-
-  pause(): void {
-    this.#gate.close();
-  }
-
-  resume(): void {
-    this.#gate.open();
-  }
-
-  figures(): Readonly<Record<string, number>> {
-    return { ...this.#delivery?.figures(), ...Object.fromEntries(this.#gauges) };
+  protected override ownFigures(): Readonly<Record<string, number>> {
+    return this.#delivery?.figures() ?? {};
   }
 
   /** Reads until the source ends or is stopped; begins it anew where it says that this may help. */
   async #readAll(delivery: SourceDelivery): Promise<void> {
     const pauses = new Backoff(this.world.io.random, FIRST_PAUSE_MS, PAUSE_MS_MAX);
-    while (!this.#stop.signal.aborted) {
+    while (!this.stopping.signal.aborted) {
       try {
         await this.#read(delivery, () => pauses.reset());
         return;
       } catch (error) {
-        if (!(error instanceof RetriableError) || this.#stop.signal.aborted) throw error;
+        if (!(error instanceof RetriableError) || this.stopping.signal.aborted) throw error;
         // What was read is stored before, so that the source goes on behind it.
         await delivery.finish();
         await delivery.begin();
         const pauseMs = pauses.nextMs();
-        this.#log.warn("the source is read again", { error: messageOf(error), pauseMs });
-        await nullIfAborted(sleep(this.world.io.clock, pauseMs), this.#stop.signal);
+        this.log.warn("the source is read again", { error: messageOf(error), pauseMs });
+        await nullIfAborted(sleep(this.world.io.clock, pauseMs), this.stopping.signal);
       }
     }
   }
 
   async #read(delivery: SourceDelivery, onBatch: () => void): Promise<void> {
-    const { signal } = this.#stop;
-    const batches = this.prepared.definition.read(this.#context())[Symbol.asyncIterator]();
+    const { signal } = this.stopping;
+    const batches = this.prepared.definition.read(this.#itsContext())[Symbol.asyncIterator]();
     try {
       for (;;) {
-        await this.#gate.passed();
+        await this.gate.passed();
         if (signal.aborted) return;
-        const next = await nullIfAborted(Promise.resolve(batches.next()), this.#now.signal);
+        const next = await nullIfAborted(Promise.resolve(batches.next()), this.now.signal);
         if (this.#lost !== null) throw this.#lost;
         if (next === null || next.done === true) return;
         // What comes once it is stopped is dropped: it is read again from the offsets stored.
         if (signal.aborted || next.value.length === 0) continue;
         await delivery.take(next.value);
         onBatch();
-        await nullIfAborted(this.#pace.went(next.value.length, signal), signal);
+        await nullIfAborted(this.pace.went(next.value.length, signal), signal);
       }
     } finally {
       await this.#close(batches);
@@ -140,7 +114,7 @@ export class SourceTask implements RunningTask {
   /** Has the source put away what it holds; one that does not come back is not waited for. */
   async #close(batches: Batches): Promise<void> {
     const closing = Promise.resolve(batches.return?.()).catch((error: unknown) => {
-      this.#log.warn("the source did not end well", { error: messageOf(error) });
+      this.log.warn("the source did not end well", { error: messageOf(error) });
     });
     const { clock } = this.world.io;
     const enough = new AbortController();
@@ -148,23 +122,17 @@ export class SourceTask implements RunningTask {
       this.world.settings.taskShutdownTimeoutMs,
       () => enough.abort(),
     );
-    await nullIfAborted(closing, AbortSignal.any([enough.signal, this.#now.signal]));
+    await nullIfAborted(closing, AbortSignal.any([enough.signal, this.now.signal]));
     timer.cancel();
   }
 
-  #context(): SourceContext<Readonly<Record<string, unknown>>> {
-    const { connector, task } = this.prepared.id;
+  #itsContext(): SourceContext<Readonly<Record<string, unknown>>> {
+    const { connector } = this.prepared.id;
     const { offsets } = this.world;
     this.#hearAcknowledged = [];
     this.#hearCommitted = [];
     return {
-      config: this.prepared.config,
-      connector,
-      task,
-      signal: this.#stop.signal,
-      clock: taskClock(this.world.io.clock),
-      log: this.#log,
-      gauge: (name, value) => void this.#gauges.set(name, value),
+      ...this.context(),
       offsets: {
         get: async (partition) => (await offsets.get(connector, [partition]))[0] ?? null,
         getAll: (partitions) => offsets.get(connector, partitions),

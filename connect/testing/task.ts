@@ -2,6 +2,7 @@
 import { systemClock } from "../../core/io/system-clock.ts";
 import { createLogger } from "../../core/logger.ts";
 import type { ConfigOf, Fields } from "../config/fields.ts";
+import { dynamicPart } from "../config/dynamic-keys.ts";
 import { ConfigError, parseConfig, unknownKeys } from "../config/parse.ts";
 import type { RawConfig } from "../config/parse.ts";
 import type { ConnectorDefinition, TaskClock, TaskContext } from "../connector.ts";
@@ -24,19 +25,20 @@ export function readConfig<F extends Fields>(
   definition: {
     readonly config: F;
     readonly dynamicKeys?: readonly string[];
-    check?(config: ConfigOf<F>): ReturnType<NonNullable<ConnectorDefinition["check"]>>;
+    check?(
+      config: ConfigOf<F>,
+      dynamic: RawConfig,
+    ): ReturnType<NonNullable<ConnectorDefinition["check"]>>;
   },
   raw: RawConfig,
-): ConfigOf<F> {
+): { readonly config: ConfigOf<F>; readonly dynamic: RawConfig } {
   const config = parseConfig(definition.config, raw);
-  const dynamic = (definition.dynamicKeys ?? []).map((key) =>
-    new RegExp(`^${key.split("*").map((part) => RegExp.escape(part)).join(".*")}$`)
-  );
+  const dynamic = dynamicPart(raw, definition.dynamicKeys ?? []);
   const unknown = unknownKeys(raw, Object.keys(definition.config))
-    .filter(({ field }) => !dynamic.some((pattern) => pattern.test(field)));
-  const problems = [...unknown, ...definition.check?.(config) ?? []];
+    .filter(({ field }) => !Object.hasOwn(dynamic, field));
+  const problems = [...unknown, ...definition.check?.(config, dynamic) ?? []];
   if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return { config, dynamic };
 }
 
 /** What the runtime would give its tasks: what the connector divides its config into. */
@@ -54,7 +56,7 @@ export async function taskConfigs<F extends Fields>(
   raw: RawConfig,
   max = 1,
 ): Promise<RawConfig[]> {
-  const config = readConfig(definition, raw);
+  const { config } = readConfig(definition, raw);
   if (definition.tasks !== undefined) {
     return await definition.tasks(config, raw, max, new AbortController().signal);
   }
@@ -71,11 +73,15 @@ export class TestTask<C> {
   readonly #abort = new AbortController();
   readonly #timeoutMs: number;
 
-  constructor(config: C, options: RunOptions) {
+  constructor(
+    { config, dynamic }: { readonly config: C; readonly dynamic: RawConfig },
+    options: RunOptions,
+  ) {
     const clock = options.clock ?? realClock;
     this.#timeoutMs = options.timeoutMs ?? 20_000;
     this.context = {
       config,
+      dynamic,
       connector: options.connector ?? "test",
       task: options.task ?? 0,
       signal: this.#abort.signal,

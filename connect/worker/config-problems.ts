@@ -5,6 +5,7 @@ import {
   SINK_FIELDS,
   SOURCE_FIELDS,
 } from "../config/connector-fields.ts";
+import { dynamicPart } from "../config/dynamic-keys.ts";
 import type { Fields } from "../config/fields.ts";
 import { ConfigError, parseConfig, unknownKeys } from "../config/parse.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
@@ -24,6 +25,8 @@ export interface ConfigChecks {
 /** What a config says to its connector, if it can be read, and all that is wrong with it. */
 export interface CheckedConfig {
   readonly config: Readonly<Record<string, unknown>> | null;
+  /** What the config has under `dynamicKeys`. */
+  readonly dynamic: RawConfig;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -45,20 +48,22 @@ export function checkConfig(
   };
   const common = definition.kind === "source" ? SOURCE_FIELDS : SINK_FIELDS;
   let config: Readonly<Record<string, unknown>> | null = null;
+  let dynamic: RawConfig = {};
   const resolved = attempt(() => resolveSecrets(raw, secrets));
   // What a reference stands for has its own rules: without it nothing can be said of fields.
   if (resolved !== null) {
     attempt(() => parseConfig(CONNECTOR_FIELDS, resolved));
     attempt(() => parseConfig(common, resolved));
+    dynamic = dynamicPart(resolved, definition.dynamicKeys ?? []);
     config = attempt(() => parseConfig<Fields>(definition.config, resolved));
-    for (const problem of config === null ? [] : definition.check?.(config) ?? []) {
+    for (const problem of config === null ? [] : definition.check?.(config, dynamic) ?? []) {
       problems.set(problem.message, problem);
     }
     attempt(() => pipelineOf(resolved));
   }
   const found = [...problems.values()];
   const known = [CONNECTOR_FIELDS, common, definition.config].flatMap(Object.keys);
-  return { config, problems: [...found, ...unknown(definition, raw, known, found)] };
+  return { config, dynamic, problems: [...found, ...unknown(definition, raw, known, found)] };
 }
 
 /** Keys that nothing reads. A transform of an unknown type is reported as that, not by its keys. */
@@ -80,15 +85,10 @@ function unknown(
       ? [field.replace(/type$/, "")]
       : [];
   });
-  const prefixes = [...OTHERS_KEYS, ...dynamicKeys].map(prefixOf);
+  const dynamic = dynamicPart(raw, dynamicKeys);
   const given = Object.entries(raw).filter(([key]) => {
-    return ![...prefixes, ...untold].some((prefix) => key.startsWith(prefix));
+    if (Object.hasOwn(dynamic, key)) return false;
+    return ![...OTHERS_KEYS, ...untold].some((prefix) => key.startsWith(prefix));
   });
   return unknownKeys(Object.fromEntries(given), [...known, ...chain]);
-}
-
-/** What a key begins with that belongs to a pattern such as `tables.*.key`. */
-function prefixOf(pattern: string): string {
-  const star = pattern.indexOf("*");
-  return star < 0 ? pattern : pattern.slice(0, star);
 }

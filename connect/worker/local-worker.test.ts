@@ -3,6 +3,7 @@ import { Consumer } from "../../client/consumer.ts";
 import { defineSink, defineSource, RetriableError } from "../connector.ts";
 import type { SinkPosition, SourcePosition } from "../connector.ts";
 import { int, string } from "../config/fields.ts";
+import type { RawConfig } from "../config/parse.ts";
 import type { SinkRecord } from "../data/record.ts";
 import { WorkerScene } from "./worker.test-helper.ts";
 
@@ -108,6 +109,34 @@ test.each(["requested", "required"])(
   },
 );
 
+test("what a config has under keys that are made of others comes to its task", () => {
+  const seen: RawConfig[] = [];
+  const definition = defineSource({
+    name: "tables",
+    version: "1",
+    doc: "Has settings of each table.",
+    config: {},
+    dynamicKeys: ["tables.*.key"],
+    check: (_config, dynamic) => {
+      const [field] = Object.entries(dynamic).find(([, key]) => key === "") ?? [];
+      return field === undefined ? [] : [{ field, message: `"${field}" is empty` }];
+    },
+    async *read({ dynamic }) {
+      await Promise.resolve(seen.push(dynamic));
+      yield [];
+    },
+  });
+  const scene = new WorkerScene({}, [definition]);
+  scene.run(async () => {
+    const config = { name: "db", "connector.class": "tables", "tables.a.key": "id", other: "1" };
+    scene.start(config);
+    await scene.until(() => scene.said.includes("db-0 finished"));
+    const problems = await scene.worker.validate({ ...config, "tables.b.key": "" });
+    expect(problems.map(({ field }) => field)).toEqual(["tables.b.key", "other"]);
+  });
+  expect(seen).toEqual([{ "tables.a.key": "id" }]);
+});
+
 test("a source that is away is read again, from where it was", () => {
   let isAway = true;
   const definition = counter();
@@ -159,16 +188,19 @@ test("it is left out where that is wanted, with a dead letter", () => {
 });
 
 /** Twenty records, of which one is larger than the topic takes. */
+/** The last as well: it must not come again. */
+const TOO_LARGE = ["7", "8", "19"];
 const LARGE = defineSource({
+  delivery: "exactly-once",
   name: "large",
   version: "1",
-  doc: "Has one record that is too large.",
+  doc: "Has records that are too large.",
   config: { topic: string() },
   async *read({ config, offsets }) {
     if (await offsets.get(COUNTER) !== null) return;
     yield upTo(20).map((value) => ({
       topic: config.topic,
-      value: value === "7" ? "7".repeat(5000) : value,
+      value: TOO_LARGE.includes(value) ? value.repeat(2500) : value,
       sourcePartition: COUNTER,
       sourceOffset: { n: Number(value) + 1 },
     }));
@@ -176,10 +208,15 @@ const LARGE = defineSource({
   },
 });
 
-test("a record that brokers never take is left out as well, or fails the task", () => {
-  const scene = new WorkerScene({}, [LARGE]);
+test.each([
+  {},
+  { "exactly.once.support": "required" },
+  { "exactly.once.support": "required", "transaction.boundary": "interval" },
+])("records that brokers never take are left out as well, or fail the task: %p", (more) => {
+  const scene = new WorkerScene({}, [LARGE], "topic");
   scene.run(async () => {
-    const config = {
+    const config: RawConfig = {
+      ...more as RawConfig,
       name: "large",
       "connector.class": "large",
       topic: "small",
@@ -198,8 +235,8 @@ test("a record that brokers never take is left out as well, or fails the task", 
     });
     await scene.until(() => scene.said.includes("large-0 finished"));
     const after = (await scene.values("small")).slice(before.length);
-    expect(after).toEqual(upTo(20).filter((value) => value !== "7"));
-    expect(await scene.values("dead")).toEqual([`"${"7".repeat(5000)}"`]);
+    expect(after).toEqual(upTo(20).filter((value) => !TOO_LARGE.includes(value)));
+    expect(await scene.values("dead")).toEqual(TOO_LARGE.map((value) => `"${value.repeat(2500)}"`));
     expect(await scene.offsets.list("large")).toEqual([{ partition: COUNTER, offset: { n: 20 } }]);
   });
 });

@@ -12,6 +12,8 @@ import { messageOf } from "../runtime/error-policy.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 import type { TaskWorld } from "../runtime/task-world.ts";
 import { taskClock } from "../runtime/task-world.ts";
+import { dynamicPart } from "../config/dynamic-keys.ts";
+import { traceOf } from "./trace-of.ts";
 import { checkConfig } from "./config-problems.ts";
 import { prepareTask } from "./prepare-task.ts";
 import { alterSinkOffsets, readSinkOffsets } from "./sink-offsets.ts";
@@ -35,6 +37,13 @@ export interface LocalWorkerOptions {
 /** How long a target is asked whether it is there. */
 const PROBE_MS = 10_000;
 
+/** A connector with what its definition makes of its config. */
+interface ParsedConnector {
+  readonly definition: ConnectorDefinition;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly dynamic: RawConfig;
+}
+
 /** A connector itself, its watch. */
 interface ConnectorSlot {
   readonly stop: AbortController;
@@ -54,10 +63,10 @@ export class LocalWorker implements Worker {
   async startConnector(name: string, raw: RawConfig, target: TargetState): Promise<void> {
     const { listener } = this.#options;
     try {
-      const { definition, config } = await this.#parse(raw);
+      const parsed = await this.#parse(raw);
       const slot: ConnectorSlot = { stop: new AbortController(), watching: Promise.resolve() };
       this.#connectors.set(name, slot);
-      if (target !== "STOPPED") this.#watch(name, slot, definition, config);
+      if (target !== "STOPPED") this.#watch(name, slot, parsed);
       listener.connector(name, { state: target === "STARTED" ? "RUNNING" : target, trace: null });
     } catch (error) {
       listener.connector(name, { state: "FAILED", trace: traceOf(error) });
@@ -67,12 +76,12 @@ export class LocalWorker implements Worker {
   #watch(
     name: string,
     slot: ConnectorSlot,
-    definition: ConnectorDefinition,
-    config: Readonly<Record<string, unknown>>,
+    { definition, config, dynamic }: ParsedConnector,
   ): void {
     const { world, listener } = this.#options;
     const watching = definition.watch?.(config, () => listener.changed(name), {
       config,
+      dynamic,
       connector: name,
       task: -1,
       signal: slot.stop.signal,
@@ -158,11 +167,13 @@ export class LocalWorker implements Worker {
   async validate(raw: RawConfig): Promise<readonly ConfigProblem[]> {
     try {
       const definition = await this.#definition(raw);
-      const { config, problems } = checkConfig(definition, raw, this.#options);
+      const { config, dynamic, problems } = checkConfig(definition, raw, this.#options);
       if (config === null || problems.length > 0 || this.#options.isOffline === true) {
         return problems;
       }
-      await this.#briefly((signal) => definition.probe?.(config, signal) ?? Promise.resolve());
+      await this.#briefly((signal) =>
+        definition.probe?.(config, signal, dynamic) ?? Promise.resolve()
+      );
       return [];
     } catch (error) {
       if (error instanceof ConfigError) return error.problems;
@@ -214,13 +225,14 @@ export class LocalWorker implements Worker {
     throw new ConfigError([{ field: "connector.class", message }]);
   }
 
-  async #parse(raw: RawConfig) {
+  async #parse(raw: RawConfig): Promise<ParsedConnector> {
     const definition = await this.#definition(raw);
     const resolved = resolveSecrets(raw, this.#options.secrets);
     const config = parseConfig(definition.config, resolved);
-    const problems = definition.check?.(config) ?? [];
+    const dynamic = dynamicPart(resolved, definition.dynamicKeys ?? []);
+    const problems = definition.check?.(config, dynamic) ?? [];
     if (problems.length > 0) throw new ConfigError(problems);
-    return { definition, config, resolved };
+    return { definition, config, dynamic };
   }
 
   /** Null: it is a source. */
@@ -258,11 +270,4 @@ function keyOf({ connector, task }: TaskId): string {
 
 function isTaskOf(key: string, connector: string): boolean {
   return key.slice(key.indexOf(" ") + 1) === connector;
-}
-
-/** Message and stack, with what caused it. */
-export function traceOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : `\nCaused by: ${traceOf(error.cause)}`;
-  return `${error.stack ?? error.message}${cause}`;
 }

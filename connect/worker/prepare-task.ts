@@ -1,5 +1,6 @@
 /** From the config of a task to all that it begins with. */
 import { CONNECTOR_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
+import { dynamicPart } from "../config/dynamic-keys.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
@@ -20,9 +21,10 @@ export function prepareTask(
   const taskRaw = resolveSecrets(spec.taskConfig, secrets);
   const common = parseConfig(CONNECTOR_FIELDS, raw);
   const config = parseConfig(definition.config, taskRaw);
-  const problems = definition.check?.(config) ?? [];
+  const dynamic = dynamicPart(taskRaw, definition.dynamicKeys ?? []);
+  const problems = definition.check?.(config, dynamic) ?? [];
   if (problems.length > 0) throw new ConfigError(problems);
-  const shared = { id: spec.id, common, pipeline: pipelineOf(raw), config, raw };
+  const shared = { id: spec.id, common, pipeline: pipelineOf(raw), config, dynamic, raw };
   if (definition.kind === "sink") return { ...shared, definition };
   const source = parseConfig(SOURCE_FIELDS, raw);
   const exactlyOnce = source["exactly.once.support"] === "required";

@@ -7,6 +7,7 @@
  * until it has room again. Regions of files go by sendfile where the system has it: measured here,
  * that costs a third of reading into memory and writing.
  */
+import { asError } from "../../as-error.ts";
 import { assert } from "../../assert.ts";
 import { tlsTrouble } from "../../connection-error.ts";
 import { TlsError } from "../../io.ts";
@@ -335,7 +336,7 @@ function connect(
 
 /** What was given for TLS may be refused before anybody is asked. */
 function failureOf(error: unknown, tls: TlsOptions | undefined): Error {
-  const failure = error instanceof Error ? error : new Error(String(error));
+  const failure = asError(error);
   const isOwn = tls !== undefined && tlsTrouble(codeOf(failure), failure.message) === "own-files";
   return isOwn ? new TlsError(codeOf(failure), failure.message, { cause: error }) : failure;
 }

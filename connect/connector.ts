@@ -139,8 +139,11 @@ export interface SinkTask {
   close?(): Promise<void>;
 }
 
-/** How often a record may come to its target. `exactly` needs what `doc` says. */
-export type Delivery = "at-least-once" | "exactly-once";
+/**
+ * How often a record may come to its target. `exactly` needs what `doc` says; `at-most` is for what
+ * cannot be read again, as a pipe: what a worker has in its hands when it dies is lost.
+ */
+export type Delivery = "at-most-once" | "at-least-once" | "exactly-once";
 
 interface DefinitionBase<F extends Fields> {
   /** As `connector.class` has it: lower case with hyphens. */

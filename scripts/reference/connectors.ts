@@ -35,6 +35,7 @@ const NOTES: Partial<Record<DescribedPlugin["kind"], string>> = {
 };
 
 const DELIVERIES = {
+  "at-most-once": "Delivery: at most once: what the worker has in its hands when it dies is lost.",
   "at-least-once": "Delivery: at least once.",
   "exactly-once": "Delivery: exactly once, as is said above.",
 };

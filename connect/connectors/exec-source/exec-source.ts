@@ -14,6 +14,7 @@ export default defineSource({
   name: "exec-source",
   version: "1.0.0",
   needs: "exec",
+  delivery: "at-most-once",
   doc:
     "Runs a command of the shell; each line that it writes is a record. What it writes on standard " +
     "error goes to the log. Nothing is remembered: what it has written and was not stored yet is lost " +

@@ -10,6 +10,7 @@ const STDIN = 0;
 export default defineSource({
   name: "stdin",
   version: "1.0.0",
+  delivery: "at-most-once",
   doc:
     "Reads lines from the standard input of the worker, to its end: for `kstream connect run` in a " +
     "pipe. Nothing is remembered: what was read and was not stored yet is lost when the worker dies.",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parquetReadObjects } from "hyparquet";
+import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { zstdDecompressSync } from "node:zlib";
 import {
   arrayOf,
@@ -22,6 +22,14 @@ async function parquet(
   schema: Schema | null = null,
   groupBytes = 1e6,
 ) {
+  return (await parquetFile(rows, schema, groupBytes)).read;
+}
+
+async function parquetFile(
+  rows: readonly ConnectValue[],
+  schema: Schema | null,
+  groupBytes: number,
+) {
   const writer = new ParquetRows("zstd", groupBytes);
   const parts: Uint8Array[] = [];
   for (const value of rows) {
@@ -31,7 +39,7 @@ async function parquet(
   parts.push(writer.drain("end"));
   const file = Buffer.concat(parts).buffer;
   const compressors = { ZSTD: (bytes: Uint8Array) => zstdDecompressSync(bytes) };
-  return await parquetReadObjects({ file, compressors });
+  return { file, read: await parquetReadObjects({ file, compressors }) };
 }
 
 test("values that JSON lacks are written so that they are not lost", () => {
@@ -95,6 +103,52 @@ test("types grow within the first row group; what has none in common is JSON", a
   expect(read.map((row): unknown => row["constructor"])).toEqual([null, null, "c"]);
 });
 
+test("numbers, texts and nulls of every kind come back, with bounds that readers can trust", async () => {
+  const words = ["", "é", "z", "日本", "\u{1f600}", "\uffff", "x".repeat(100), "ü".repeat(60)];
+  const rows = Array.from({ length: 40_000 }, (_, i) => ({
+    whole: i % 3 === 0 ? null : (i - 20_000) * 2 ** 35,
+    big: i % 2 === 0 ? -(2n ** 63n) + BigInt(i) : i,
+    half: i === 5 ? -0 : i / 2 - 1000,
+    word: words[i % words.length]!,
+    text: i % 5 === 0 ? null : `${i}`.padStart(60, "t"),
+    flag: i % 7 === 0 ? null : i % 2 === 0,
+    same: "s",
+    never: null,
+  }));
+  const { read, file } = await parquetFile(rows, null, 2e6);
+  expect(read.length).toBe(rows.length);
+  expect(Object.is(read[5]?.["half"], -0)).toBe(true);
+  const number = (value: unknown) => typeof value === "bigint" ? Number(value) : value;
+  for (const [i, row] of rows.entries()) {
+    const { whole, big, ...others } = read[i]!;
+    expect(number(whole)).toBe(row.whole);
+    expect(big).toBe(BigInt(row.big));
+    expect(others).toEqual({
+      half: row.half,
+      word: row.word,
+      text: row.text,
+      flag: row.flag,
+      same: "s",
+      never: null,
+    });
+  }
+  const { row_groups } = await parquetMetadataAsync(file);
+  expect(row_groups.length).toBeGreaterThan(1);
+  const statistics = row_groups.at(-1)!.columns.map(({ meta_data }) => meta_data!.statistics!);
+  const from = rows.length - Number(row_groups.at(-1)!.num_rows);
+  const last = rows.slice(from);
+  const [whole, big, half, word, , flag, , never] = statistics;
+  const wholes = last.flatMap((row) => row.whole ?? []);
+  expect([whole!.min_value, whole!.max_value].map(number)).toEqual([wholes[0]!, wholes.at(-1)!]);
+  expect(whole!.null_count).toBe(BigInt(last.length - wholes.length));
+  const bigs = last.map((row) => BigInt(row.big)).sort((a, b) => a < b ? -1 : 1);
+  expect([big!.min_value, big!.max_value]).toEqual([bigs[0]!, bigs.at(-1)!]);
+  expect([half!.min_value, half!.max_value]).toEqual([last[0]!.half, last.at(-1)!.half]);
+  expect([word!.min_value, word!.max_value]).toEqual(["", "\u{1f600}"]);
+  expect([flag!.min_value, flag!.max_value]).toEqual([false, true]);
+  expect([never!.min_value, never!.null_count]).toEqual([undefined, BigInt(last.length)]);
+});
+
 test("schemas give Parquet's types", async () => {
   const schema = struct({
     i: primitive("int32"),
@@ -132,11 +186,9 @@ test("a row that goes with no schema any more needs another file", () => {
   const writer = new ParquetRows("none", 10);
   writer.add({ value: { a: 1 }, schema: null });
   const row = { value: { a: "x" }, schema: null };
-  expect(writer.fits(row)).toBe(true);
-  writer.add({ value: { a: 2 }, schema: null });
   writer.drain("ready");
-  expect(writer.fits({ value: { a: 3 }, schema: null })).toBe(true);
-  expect(writer.fits(row)).toBe(false);
-  expect(writer.fits({ value: { b: 3 }, schema: null })).toBe(false);
-  expect(() => writer.add(row)).toThrow("does not fit");
+  expect(writer.add({ value: { a: 3 }, schema: null })).toBe(true);
+  expect(writer.add(row)).toBe(false);
+  expect(writer.add({ value: { a: 3, b: 3 }, schema: null })).toBe(false);
+  expect(writer.add({ value: { a: 4 }, schema: null })).toBe(true);
 });

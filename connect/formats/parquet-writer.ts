@@ -4,11 +4,14 @@
  * it needs another file.
  */
 import { ByteWriter, ParquetWriter } from "hyparquet-writer";
-import type { CompressionCodec } from "hyparquet";
+import type { ColumnChunk, CompressionCodec } from "hyparquet";
+import { snappyCompress } from "hyparquet-writer/src/snappy.js";
 import { gzipSync } from "node:zlib";
 import { isObject } from "../index.ts";
 import type { ConnectObject, ConnectValue, Schema } from "../index.ts";
 import { FormatError } from "./format-error.ts";
+import { isFlat, writeFlatColumn } from "./parquet-columns.ts";
+import type { Compress } from "./parquet-columns.ts";
 import { converterOf, holds, schemaElements, typeOfSchema, typeOfValue } from "./parquet-types.ts";
 import { widen } from "./parquet-types.ts";
 import type { ColumnType, StructType } from "./parquet-types.ts";
@@ -24,7 +27,18 @@ const CODECS: Readonly<Record<ParquetCompression, CompressionCodec>> = {
   zstd: "ZSTD",
 };
 
+const gzip = (bytes: Uint8Array) => gzipSync(bytes);
+const zstd = (bytes: Uint8Array) => Bun.zstdCompressSync(bytes as Uint8Array<ArrayBuffer>);
+
+const COMPRESS: Readonly<Record<ParquetCompression, Compress>> = {
+  none: null,
+  snappy: snappyCompress,
+  gzip,
+  zstd,
+};
+
 const NO_FIELDS: StructType = { kind: "struct", fields: new Map() };
+const NOTHING = new Uint8Array(0);
 
 /** Bytes that can be taken out while more are written. */
 class Bytes extends ByteWriter {
@@ -35,11 +49,21 @@ class Bytes extends ByteWriter {
   }
 }
 
+/** The values of a field that came since the last row group, one for each row. */
+interface Column {
+  readonly name: string;
+  readonly index: number;
+  readonly type: ColumnType;
+  values: (ConnectValue | undefined)[];
+}
+
 export class ParquetRows implements FormatWriter {
   sizeBytes = 0;
   heldBytes = 0;
-  #rows: ConnectObject[] = [];
+  #rows = 0;
   #type: StructType = NO_FIELDS;
+  #columns: readonly Column[] = [];
+  #byName: ReadonlyMap<string, Column> = new Map();
   /** Set once the schema is written. */
   #writer: ParquetWriter | null = null;
   #lastSchema: Schema | null = null;
@@ -47,77 +71,112 @@ export class ParquetRows implements FormatWriter {
 
   constructor(readonly compression: ParquetCompression, readonly rowGroupBytes: number) {}
 
-  add({ value, schema }: Row): void {
+  add({ value, schema }: Row): boolean {
     if (value === null || !isObject(value)) {
       throw new FormatError("a row of Parquet is an object, this is none");
     }
-    this.#admit(value, schema);
-    this.#rows.push(value);
-    const size = sizeOf(value);
-    this.sizeBytes += size;
-    this.heldBytes += size;
-  }
-
-  fits({ value, schema }: Row): boolean {
-    if (this.#writer === null || value === null || !isObject(value)) return true;
-    return (schema !== null && schema === this.#lastSchema) || holds(this.#type, value);
-  }
-
-  /** Grows the type as the row wants it. */
-  #admit(value: ConnectObject, schema: Schema | null): void {
     if (schema !== null && schema !== this.#lastSchema) {
       this.#lastSchema = schema;
       this.#widen(typeOfSchema(schema));
     }
-    if (holds(this.#type, value)) return;
-    if (this.#writer !== null) throw new FormatError("a row that does not fit in this file");
-    this.#widen(typeOfValue(value));
-    // A value that its own schema does not describe, as a decimal with too many digits.
-    if (!holds(this.#type, value)) throw new FormatError("a value that Parquet cannot hold");
+    let size = this.#take(value);
+    if (size < 0) {
+      if (this.#writer !== null) return false;
+      this.#widen(typeOfValue(value));
+      size = this.#take(value);
+      // A value that its own schema does not describe, as a decimal with too many digits.
+      if (size < 0) throw new FormatError("a value that Parquet cannot hold");
+    }
+    this.#rows++;
+    this.sizeBytes += size;
+    this.heldBytes += size;
+    return true;
+  }
+
+  /** Puts a row's values into the columns; about its size as JSON, or −1 if a column cannot hold one. */
+  #take(value: ConnectObject): number {
+    const columns = this.#columns;
+    let size = 2;
+    let expected = 0;
+    let taken = 0;
+    for (const name in value) {
+      // Most rows have their fields in the order of the columns.
+      let column: Column | undefined = columns[expected];
+      if (column?.name !== name) column = this.#byName.get(name);
+      const item = value[name];
+      if (column === undefined || !holds(column.type, item)) return this.#untake();
+      column.values.push(item);
+      expected = column.index + 1;
+      taken++;
+      size += name.length + 4 + sizeOf(item);
+    }
+    if (taken < columns.length) {
+      for (const { values } of columns) if (values.length === this.#rows) values.push(null);
+    }
+    return size;
+  }
+
+  #untake(): -1 {
+    for (const { values } of this.#columns) values.length = this.#rows;
+    return -1;
   }
 
   #widen(type: ColumnType): void {
     const wider = widen(this.#type, type);
-    if (wider.kind === "struct" && this.#writer === null) this.#type = wider;
+    if (wider.kind !== "struct" || this.#writer !== null) return;
+    this.#type = wider;
+    this.#columns = [...wider.fields].map(([name, type], index) => {
+      const values = this.#byName.get(name)?.values;
+      return { name, index, type, values: values ?? new Array<null>(this.#rows).fill(null) };
+    });
+    this.#byName = new Map(this.#columns.map((column) => [column.name, column]));
   }
 
   drain(what: Drain): Uint8Array {
-    const isDue = what !== "ready" || this.heldBytes >= this.rowGroupBytes;
-    if (isDue && this.#rows.length > 0) this.#writeGroup();
+    if (what === "ready" && this.heldBytes < this.rowGroupBytes) return NOTHING;
+    if (this.#rows > 0) this.#writeGroup();
     if (what === "end") void this.#writer?.finish();
     return this.#bytes.take();
   }
 
   #writeGroup(): void {
-    const rows = this.#rows;
-    this.#writer ??= new ParquetWriter({
+    const writer = this.#writer ??= new ParquetWriter({
       writer: this.#bytes,
       schema: schemaElements(this.#type),
       codec: CODECS[this.compression],
-      compressors: { GZIP: (bytes) => gzipSync(bytes), ZSTD: zstd },
+      compressors: { GZIP: gzip, ZSTD: zstd },
       createdBy: "kstream",
     });
-    const columnData = [...this.#type.fields].map(([name, type]) => ({
-      name,
-      data: columnOf(rows, name, type),
-    }));
-    // All rows are there, so nothing is awaited.
-    void this.#writer.write({ columnData, rowGroupSize: rows.length });
-    this.#rows = [];
+    const start = this.#bytes.offset;
+    const columns = this.#columns.flatMap((column) => this.#writeColumn(writer, column));
+    writer.num_rows += BigInt(this.#rows);
+    writer.row_groups.push({
+      columns,
+      total_byte_size: columns.reduce(
+        (sum, { meta_data }) => sum + (meta_data?.total_uncompressed_size ?? 0n),
+        0n,
+      ),
+      num_rows: BigInt(this.#rows),
+      total_compressed_size: BigInt(this.#bytes.offset - start),
+    });
+    for (const column of this.#columns) column.values = [];
+    this.#rows = 0;
     this.heldBytes = 0;
   }
-}
 
-function columnOf(rows: readonly ConnectObject[], name: string, type: ColumnType): unknown[] {
-  const convert = converterOf(type);
-  const read = name in Object.prototype
-    ? (row: ConnectObject) => Object.hasOwn(row, name) ? row[name] : null
-    : (row: ConnectObject) => row[name];
-  return convert === null ? rows.map(read) : rows.map((row) => convert(read(row)));
-}
-
-function zstd(bytes: Uint8Array): Uint8Array {
-  return Bun.zstdCompressSync(Uint8Array.from(bytes));
+  /** The chunks of a column: one, or one for each leaf of what is nested. */
+  #writeColumn(writer: ParquetWriter, { name, type, values }: Column): ColumnChunk[] {
+    if (isFlat(type)) {
+      const [codec, compress] = [CODECS[this.compression], COMPRESS[this.compression]];
+      return [writeFlatColumn(this.#bytes, name, type, values, codec, compress)];
+    }
+    const convert = converterOf(type);
+    const data = convert === null ? values : values.map(convert);
+    // All rows are there, so nothing is awaited. The library makes a row group of the column.
+    void writer.write({ columnData: [{ name, data }], rowGroupSize: data.length });
+    writer.num_rows -= BigInt(data.length);
+    return writer.row_groups.pop()?.columns ?? [];
+  }
 }
 
 /** About what it takes as JSON. */

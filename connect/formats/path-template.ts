@@ -37,7 +37,20 @@ export function pathTemplate(source: string, timeField: string | null = null): P
   const literal = pieces.filter((_piece, i) => i % 2 === 0).join("");
   if (/[{}]/.test(literal)) throw new FieldError("has a brace that nothing closes");
   if (`/${literal}/`.includes("/../")) throw new FieldError("must not lead upwards with ..");
-  return (record) => parts.map((part) => part(record)).join("").replaceAll(/\/{2,}/g, "/");
+  const last: string[] = parts.map(() => "");
+  let path = "";
+  // Most records go where the one before has gone.
+  return (record) => {
+    let isSame = path !== "";
+    for (let i = 0; i < parts.length; i++) {
+      const text = parts[i]!(record);
+      if (text === last[i]) continue;
+      last[i] = text;
+      isSame = false;
+    }
+    if (!isSame) path = last.join("").replaceAll(/\/{2,}/g, "/");
+    return path;
+  };
 }
 
 function partOf(name: string, timeField: string | null): Part {
@@ -45,14 +58,29 @@ function partOf(name: string, timeField: string | null): Part {
   if (name === "partition") return ({ original }) => String(original.partition);
   if (name === "key") return ({ key }) => valuePart(key);
   if (Object.hasOwn(TIMES, name)) {
-    const cut = TIMES[name]!;
-    return (record) => cut(new Date(recordTimeMs(record, timeField)).toISOString());
+    return timePart(TIMES[name]!, timeField);
   }
   const field = /^(?:value|v)\.(.+)$/.exec(name)?.[1];
   if (field === undefined) {
     throw new FieldError(`has {${name}}, which is none of ${PATH_PLACEHOLDERS}`);
   }
   return ({ value }) => valuePart(fieldOf(value, field));
+}
+
+const MINUTE_MS = 60_000;
+
+/** The same for all of a minute. */
+function timePart(cut: (time: string) => string, timeField: string | null): Part {
+  let minute = -1;
+  let text = "";
+  return (record) => {
+    const now = Math.floor(recordTimeMs(record, timeField) / MINUTE_MS);
+    if (now !== minute) {
+      minute = now;
+      text = cut(new Date(now * MINUTE_MS).toISOString());
+    }
+    return text;
+  };
 }
 
 function fieldOf(value: ConnectValue, path: string): ConnectValue {
@@ -84,6 +112,7 @@ function valuePart(value: ConnectValue): string {
 
 /** A text as one part of a path, whatever is in it: what is not plain becomes %XX. */
 export function safePart(text: string): string {
+  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(text)) return text;
   const escaped = text.slice(0, PART_CHARACTERS_MAX).toWellFormed()
     .replaceAll(/[^\p{L}\p{N}._@+=, :-]/gu, (character) => encoded(character));
   if (escaped === "") return "_";

@@ -12,7 +12,7 @@ import { compressPiece } from "./compress.ts";
 import { FormatError } from "./format-error.ts";
 import type { RollingSettings } from "./rolling-settings.ts";
 import { rowOf } from "./writer.ts";
-import type { Drain, FormatWriter } from "./writer.ts";
+import type { Drain, FormatWriter, Row } from "./writer.ts";
 
 export interface TopicPartition {
   readonly topic: string;
@@ -49,6 +49,8 @@ interface OpenFile extends StagedFile {
 interface Generation extends TopicPartition {
   readonly files: Map<string, OpenFile>;
   records: number;
+  /** Of the largest of the files, as its writer counts. */
+  largestBytes: number;
   /** Time of its first record; of the wall when it began. */
   firstMs: number;
   startedMs: number;
@@ -63,6 +65,8 @@ const NOTHING = new Uint8Array(0);
 
 export class RollingFiles {
   readonly #generations = new Map<string, Generation>();
+  /** That of the last record: most are of the same partition as the one before. */
+  #last: Generation | null = null;
   #fileNumber = 0;
   #heldBytes = 0;
 
@@ -77,12 +81,14 @@ export class RollingFiles {
   /** Takes records. On an error the same may come again: those that were taken are gone over. */
   async write(records: readonly SinkRecord[]): Promise<void> {
     for (const record of records) {
-      const { topic, partition, offset } = record.original;
-      const generation = this.#generationOf({ topic, partition }, offset);
+      const { offset } = record.original;
+      const generation = this.#generationOf(record.original);
       if (generation.isClosing) await this.#close(generation);
-      if (offset < generation.next) continue;
-      await this.#take(generation, record);
-      generation.next = offset + 1n;
+      if (offset >= generation.next) {
+        const waits = this.#take(generation, record);
+        if (waits !== null) await waits;
+        if (generation.next <= offset) generation.next = offset + 1n;
+      }
       if (this.#isFull(generation)) await this.#close(generation);
     }
   }
@@ -106,6 +112,7 @@ export class RollingFiles {
 
   /** Forgets what is not published. */
   async drop(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#last = null;
     for (const of of partitions) {
       const generation = this.#generations.get(nameOf(of));
       if (generation === undefined) continue;
@@ -117,14 +124,18 @@ export class RollingFiles {
     }
   }
 
-  #generationOf(of: TopicPartition, offset: bigint): Generation {
-    const name = nameOf(of);
+  #generationOf({ topic, partition, offset }: SinkRecord["original"]): Generation {
+    const last = this.#last;
+    if (last !== null && last.topic === topic && last.partition === partition) return last;
+    const name = nameOf({ topic, partition });
     const known = this.#generations.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return this.#last = known;
     const generation: Generation = {
-      ...of,
+      topic,
+      partition,
       files: new Map(),
       records: 0,
+      largestBytes: 0,
       firstMs: 0,
       startedMs: 0,
       next: offset,
@@ -135,25 +146,49 @@ export class RollingFiles {
     return generation;
   }
 
-  async #take(generation: Generation, record: SinkRecord): Promise<void> {
+  /** A promise only where something has to be waited for: a turn of the queue per record is dear. */
+  #take(generation: Generation, record: SinkRecord): Promise<void> | null {
     const { content, pathOf, timeMsOf, filesMax, rotateIntervalMs } = this.settings;
-    const row = rowOf(record, content);
     const folder = pathOf(record);
     const timeMs = timeMsOf(record);
     const known = generation.files.get(folder);
     const endsBefore = generation.files.size > 0 && (
       (known === undefined && generation.files.size >= filesMax) ||
-      (known !== undefined && !known.writer.fits(row)) ||
       (rotateIntervalMs !== null && Math.abs(timeMs - generation.firstMs) >= rotateIntervalMs)
     );
-    if (endsBefore) await this.#close(generation);
+    const row = rowOf(record, content);
+    return endsBefore
+      ? this.#takeIntoNext(generation, record, row, folder, timeMs)
+      : this.#put(generation, record, row, folder, timeMs);
+  }
+
+  async #takeIntoNext(
+    generation: Generation,
+    record: SinkRecord,
+    row: Row,
+    folder: string,
+    timeMs: number,
+  ): Promise<void> {
+    await this.#close(generation);
+    await this.#put(generation, record, row, folder, timeMs);
+  }
+
+  #put(
+    generation: Generation,
+    record: SinkRecord,
+    row: Row,
+    folder: string,
+    timeMs: number,
+  ): Promise<void> | null {
     const file = generation.files.get(folder) ?? this.#open(record, folder);
     const before = file.writer.heldBytes;
     try {
-      file.writer.add(row);
+      if (!file.writer.add(row)) {
+        return this.#takeIntoNext(generation, record, row, folder, timeMs);
+      }
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      return await this.context.reject(record, error);
+      return this.context.reject(record, error);
     }
     this.#heldBytes += file.writer.heldBytes - before;
     if (generation.files.size === 0) {
@@ -163,7 +198,23 @@ export class RollingFiles {
     }
     generation.files.set(folder, file);
     generation.records++;
-    await this.#drain(file, "ready");
+    generation.largestBytes = Math.max(generation.largestBytes, file.writer.sizeBytes);
+    // Before anything is written that may fail: the record is not to be taken again.
+    generation.next = record.original.offset + 1n;
+    return this.#relieve(file);
+  }
+
+  /** Writes what is due, and what has not been written before; null: nothing is. */
+  #relieve(file: OpenFile): Promise<void> | null {
+    const isLate = file.pending !== null;
+    const bytes = isLate ? NOTHING : this.#drained(file, "ready");
+    const isOver = this.#heldBytes > this.settings.bufferBytes;
+    return isLate || isOver || bytes.length > 0 ? this.#writeDue(file, bytes) : null;
+  }
+
+  async #writeDue(file: OpenFile, bytes: Uint8Array): Promise<void> {
+    await this.#writePending(file);
+    await this.#append(file, bytes);
     if (this.#heldBytes > this.settings.bufferBytes) await this.#drainAll();
   }
 
@@ -181,11 +232,9 @@ export class RollingFiles {
     };
   }
 
-  #isFull({ records, files }: Generation): boolean {
+  #isFull({ records, largestBytes }: Generation): boolean {
     const { flushSize, rotateBytes } = this.settings;
-    if (flushSize !== null && records >= flushSize) return true;
-    for (const { writer } of files.values()) if (writer.sizeBytes >= rotateBytes) return true;
-    return false;
+    return (flushSize !== null && records >= flushSize) || largestBytes >= rotateBytes;
   }
 
   #isOld({ startedMs, files }: Generation): boolean {
@@ -202,14 +251,21 @@ export class RollingFiles {
 
   async #drain(file: OpenFile, what: Drain): Promise<void> {
     await this.#writePending(file);
-    const before = file.writer.heldBytes;
-    const bytes = file.writer.drain(what);
-    this.#heldBytes -= before - file.writer.heldBytes;
-    if (bytes.length > 0) {
-      file.pending = await compressPiece(this.settings.compression, bytes);
-      await this.#writePending(file);
-    }
+    await this.#append(file, this.#drained(file, what));
     if (what === "end") file.isWhole = true;
+  }
+
+  #drained({ writer }: OpenFile, what: Drain): Uint8Array {
+    const before = writer.heldBytes;
+    const bytes = writer.drain(what);
+    this.#heldBytes -= before - writer.heldBytes;
+    return bytes;
+  }
+
+  async #append(file: OpenFile, bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    file.pending = await compressPiece(this.settings.compression, bytes);
+    await this.#writePending(file);
   }
 
   /** Where it failed half-way, the same bytes go to the same place again. */
@@ -244,6 +300,7 @@ export class RollingFiles {
     await this.target.publish(generation, [...files.values()], generation.next);
     files.clear();
     generation.records = 0;
+    generation.largestBytes = 0;
     generation.isClosing = false;
     generation.safe = generation.next;
     this.context.requestCommit();

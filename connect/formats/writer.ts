@@ -12,10 +12,11 @@ const READY_BYTES = 256 * 1024;
 
 /** One file in the making. */
 export interface FormatWriter {
-  /** Takes a row. Throws `FormatError`; then it is as before. */
-  add(row: Row): void;
-  /** False if the row needs another file: its schema does not go with what is written. */
-  fits(row: Row): boolean;
+  /**
+   * Takes a row; false if it needs another file, since its schema does not go with what is written.
+   * Throws `FormatError`. In both cases it is as before.
+   */
+  add(row: Row): boolean;
   /** Bytes that it has been given, uncompressed, about; the same for the same rows. */
   readonly sizeBytes: number;
   /** Bytes that wait in memory. */
@@ -56,11 +57,8 @@ abstract class LineWriter implements FormatWriter {
 
   abstract lineOf(row: Row): string;
 
-  add(row: Row): void {
+  add(row: Row): boolean {
     this.push(this.lineOf(row));
-  }
-
-  fits(_row: Row): boolean {
     return true;
   }
 

@@ -217,3 +217,23 @@ test("a full disk holds the sink up, and nothing is lost or doubled when there i
   await run.stop();
   expect(numbers()).toEqual([0, 1, 2]);
 });
+
+test("a record whose writing fails half-way is in a file once", async () => {
+  const clock = new VirtualClock();
+  const config = { directory, "path.format": "{topic}", "buffer.bytes": String(1024 * 1024) };
+  const run = await startSink(fileSink, config, { clock });
+  await run.write(numbered(0, 1));
+  const { staging } = new JournaledFolder(directory, "test");
+  rmSync(staging, { recursive: true });
+  writeFileSync(staging, "");
+  const values = Array.from({ length: 6 }, (_, n) => ({ n: n + 1, text: "x".repeat(400_000) }));
+  const writing = run.write(sinkRecords(values, { first: 1 }));
+  for (let i = 0; i < 1000 && run.retries < 2; i++) {
+    await clock.sleep(1, new AbortController().signal);
+  }
+  expect(run.retries).toBeGreaterThanOrEqual(2);
+  rmSync(staging);
+  await writing;
+  await run.stop();
+  expect(numbers()).toEqual([0, 1, 2, 3, 4, 5, 6]);
+});

@@ -11,7 +11,7 @@ import { ZERO_UUID } from "../../core/protocol/schema.ts";
 import { RawClient } from "../../tests/harness/raw-client.ts";
 import { ApiWorld } from "../api.test-helper.ts";
 import { parseMetrics } from "./strict-text.test-helper.ts";
-import { TEXT_FORMATS } from "./text.ts";
+import { TEXT_FORMATS } from "../../core/metrics/text.ts";
 
 let world: ApiWorld;
 const clients: RawClient[] = [];

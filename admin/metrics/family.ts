@@ -1,62 +1,30 @@
-/** What a metric is: its definition, and how its values are given to whoever prints or sends them. */
-import type { Histogram } from "../../core/histogram.ts";
+/** What a metric of the broker is: as any, its values read off a `Scrape` unless it says otherwise. */
+import {
+  defineMetric,
+  type MetricFamily as Family,
+  type MetricType,
+} from "../../core/metrics/family.ts";
 import type { Scrape } from "./scrape.ts";
 
-/** Counters only grow; a summary is a sum and a count without quantiles; info is a gauge that is always 1. */
-export type MetricType = "counter" | "gauge" | "histogram" | "summary" | "info";
+export { type MetricSink, sampleName } from "../../core/metrics/family.ts";
 
-/** Takes the values of a family, one call per combination of label values, given in the family's order. */
-export interface MetricSink {
-  /** Of a counter, a gauge or an info. */
-  value(value: number, ...labels: readonly string[]): void;
-  /** Of a summary, in the family's unit. */
-  summary(sum: number, count: number, ...labels: readonly string[]): void;
-  /** Of a histogram; times a factor that brings what was recorded into the family's unit. */
-  histogram(histogram: Histogram, factor: number, ...labels: readonly string[]): void;
-}
+export type MetricFamily<S = Scrape> = Family<S>;
 
-/** One metric with all its labels, whose values are read off an `S`. */
-export interface MetricFamily<S = Scrape> {
-  /** With its unit, without the `_total` of counters and the `_info` of infos. */
-  readonly name: string;
-  readonly type: MetricType;
-  /** The end of the name. */
-  readonly unit: "seconds" | "bytes" | null;
-  /** A sentence, for people and for OpenTelemetry. */
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Gives all values. */
-  collect(source: S, sink: MetricSink): void;
-}
-
-const counter = define("counter");
-const gauge = define("gauge");
-
-/** Definitions of each type: name, sentence, labels, values. The unit is read off the name. */
+/** Definitions of each type: name, sentence, labels, values. */
 export const metric = {
-  counter,
-  gauge,
+  counter: define("counter"),
+  gauge: define("gauge"),
   histogram: define("histogram"),
   summary: define("summary"),
   info: define("info"),
 };
 
 function define(type: MetricType) {
+  const defined = defineMetric(type);
   return <S = Scrape>(
     name: string,
     help: string,
     labels: readonly string[],
     collect: MetricFamily<S>["collect"],
-  ): MetricFamily<S> => ({ name, type, unit: unitOf(name), help, labels, collect });
-}
-
-function unitOf(name: string): MetricFamily["unit"] {
-  if (name.endsWith("_seconds")) return "seconds";
-  return name.endsWith("_bytes") ? "bytes" : null;
-}
-
-/** The name under which values of the family are printed. */
-export function sampleName({ name, type }: Pick<MetricFamily, "name" | "type">): string {
-  if (type === "counter") return `${name}_total`;
-  return type === "info" ? `${name}_info` : name;
+  ): MetricFamily<S> => defined(name, help, labels, collect);
 }

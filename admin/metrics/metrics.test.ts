@@ -22,7 +22,7 @@ import { sampleName } from "./family.ts";
 import { METRICS } from "./registry.ts";
 import { Slots } from "./slots.ts";
 import { parseMetrics } from "./strict-text.test-helper.ts";
-import { textFormatFor } from "./text.ts";
+import { textFormatFor } from "../../core/metrics/text.ts";
 
 let running: RunningBroker;
 let app: AdminApp;

@@ -12,7 +12,7 @@ import { METRICS } from "../metrics/registry.ts";
 import { scraperOf } from "../metrics/scrape.ts";
 import { createRoute, newRoutes, streamed, z } from "../openapi.ts";
 import type { AdminServices } from "../services.ts";
-import { metricsText, TEXT_FORMATS, textFormatFor } from "../metrics/text.ts";
+import { metricsText, TEXT_FORMATS, textFormatFor } from "../../core/metrics/text.ts";
 
 /** Characters of text that are made in one turn of the event loop. */
 const PIECE_CHARS = 64 * 1024;

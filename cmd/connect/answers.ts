@@ -32,6 +32,15 @@ export const offsetsAnswer = z.object({
   offsets: z.array(z.object({ partition: map, offset: map.nullable() })),
 });
 
+/** Of workers of ours alone. */
+export const figuresAnswer = z.object({
+  tasks: z.array(z.object({
+    id: z.number(),
+    figures: z.record(z.string(), z.number()),
+    gauges: z.record(z.string(), z.number()),
+  })),
+});
+
 export const messageAnswer = z.object({ message: z.string() });
 
 /** Worst first: what a connector as a whole is said to be. */

@@ -157,6 +157,36 @@ export const ALERTS: readonly Alert[] = [
       "The event loop of {{ $labels.instance }} is late by {{ $value | humanizeDuration }}: " +
       "give it a processor, or more shards.",
   },
+  {
+    name: "KstreamConnectTaskFailed",
+    expr: 'kstream_connect_tasks{JOB, state="failed"} > 0',
+    for: "2m",
+    severity: "critical",
+    summary: "Tasks of connectors have failed",
+    description:
+      "{{ $value }} tasks of the worker {{ $labels.instance }} do nothing: kstream connect list " +
+      "names them, kstream connect status says why.",
+  },
+  {
+    name: "KstreamConnectRestarting",
+    expr: "increase(kstream_connect_restarts_total{JOB}[15m]) > 3",
+    for: "0m",
+    severity: "warning",
+    summary: "Connectors fail again and again",
+    description:
+      "What has failed on the worker {{ $labels.instance }} was begun again {{ $value }} " +
+      "times in 15 minutes: see its log.",
+  },
+  {
+    name: "KstreamConnectRecordsLeftOut",
+    expr: "increase(kafka_connect_task_error_metrics_total_records_skipped{JOB}[10m]) > 0",
+    for: "0m",
+    severity: "warning",
+    summary: "A connector leaves records out",
+    description:
+      "{{ $labels.connector }} has left out {{ $value }} records in ten minutes: see its " +
+      "dead letters.",
+  },
 ];
 
 /** A rule file of Prometheus for the brokers of one job. */

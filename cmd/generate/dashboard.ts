@@ -96,6 +96,41 @@ export const ROWS: readonly { readonly title: string; readonly panels: readonly 
     ],
   },
   {
+    title: "Connectors",
+    panels: [
+      panel("Tasks", "none", [
+        ["sum by (state) (kstream_connect_tasks{SEL})", "{{state}}"],
+      ]),
+      panel("Read by sources, records a second", "short", [
+        [
+          "sum by (connector) (rate(" +
+          "kafka_connect_source_task_metrics_source_record_poll_total{SEL}[$__rate_interval]))",
+          "{{connector}}",
+        ],
+      ]),
+      panel("Taken by sinks, records a second", "short", [
+        [
+          "sum by (connector) (rate(" +
+          "kafka_connect_sink_task_metrics_sink_record_send_total{SEL}[$__rate_interval]))",
+          "{{connector}}",
+        ],
+      ]),
+      panel("Sinks behind, records", "short", [
+        [
+          "max by (connector) (kafka_connect_sink_task_metrics_sink_record_lag_max{SEL})",
+          "{{connector}}",
+        ],
+      ]),
+      panel("Records left out a second", "short", [
+        [
+          "sum by (connector) (rate(" +
+          "kafka_connect_task_error_metrics_total_records_skipped{SEL}[$__rate_interval])) > 0",
+          "{{connector}}",
+        ],
+      ]),
+    ],
+  },
+  {
     title: "Disks and replication",
     panels: [
       panel("Sync, 99 of 100", "s", [

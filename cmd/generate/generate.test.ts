@@ -3,11 +3,12 @@ import { expect, test } from "bun:test";
 import { parse } from "yaml";
 import { sampleName } from "../../admin/metrics/family.ts";
 import { METRICS } from "../../admin/metrics/registry.ts";
+import { CONNECT_METRICS } from "../../connect/metrics/families.ts";
 import { alertRules, ALERTS } from "./alerts.ts";
 import { dashboard, ROWS } from "./dashboard.ts";
 
 /** All names that can be asked for, with the labels that they have. */
-const known = new Map(METRICS.flatMap((family) => {
+const known = new Map([...METRICS, ...CONNECT_METRICS].flatMap((family) => {
   const name = sampleName(family);
   const suffixes = family.type === "histogram"
     ? ["_bucket", "_sum", "_count"]
@@ -20,7 +21,7 @@ const known = new Map(METRICS.flatMap((family) => {
 const ADDED = ["job", "instance", "le"];
 
 function unknownOf(expr: string): string[] {
-  const names = [...expr.matchAll(/\b((?:kstream|process)_\w+)\{([^}]*)\}/g)];
+  const names = [...expr.matchAll(/\b((?:kstream|process|kafka_connect)_\w+)\{([^}]*)\}/g)];
   expect([expr, names.length]).not.toEqual([expr, 0]);
   const labelsHere = names.flatMap(([, name = ""]) => known.get(name) ?? []);
   const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)]

@@ -10,6 +10,7 @@ import type { State, TargetState, TaskId } from "../worker/status.ts";
 import type { ConfigInfos } from "./config-infos.ts";
 import type { RestartRequest } from "./config-records.ts";
 import type { LogLevels } from "./log-levels.ts";
+import type { MeasuredWorker } from "./measured.ts";
 import type { PluginCatalog } from "./plugin-catalog.ts";
 
 export type ConnectorType = "source" | "sink" | "unknown";
@@ -70,6 +71,10 @@ export interface Herder {
   topics(name: string): readonly string[];
   resetTopics(name: string): Promise<void>;
   offsets(name: string): Promise<readonly ConnectorOffset[]>;
+  /** What is measured of what runs here. */
+  measured(): MeasuredWorker;
+  /** URLs of the REST APIs of all other workers that have anything. */
+  otherWorkers(): readonly string[];
   /** What is wrong with a config, field by field; nothing is begun. */
   validate(config: RawConfig): Promise<ConfigInfos>;
 

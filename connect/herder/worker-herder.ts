@@ -26,6 +26,7 @@ import type {
 import { isExactlyOnce, Leader } from "./leader.ts";
 import type { LeaderLink } from "./leader-link.ts";
 import { LogLevels } from "./log-levels.ts";
+import { measuredHere, type MeasuredWorker, type WorkerCounts, workersNamed } from "./measured.ts";
 import type { PluginCatalog } from "./plugin-catalog.ts";
 import { AutoRestarts, concerns, type RestartPolicy } from "./restarts.ts";
 import { SessionKeys } from "./session-keys.ts";
@@ -74,6 +75,7 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
   readonly #restarts: AutoRestarts;
   readonly #views: Views;
   readonly internal: LeaderRequests;
+  readonly #counts: WorkerCounts = { rebalances: 0, failures: 0, restarts: 0 };
   #clusterId: string | null = null;
   #phase: "new" | "reading" | "running" | "closed" = "new";
   /** Whether this worker has taken over as leader. */
@@ -126,6 +128,7 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
     });
     this.#restarts = new AutoRestarts(clock, options.restarts, (work, attempt) => {
       logger.info("what has failed is begun again", { work, attempt });
+      this.#counts.restarts++;
       this.#runner.restart(work);
     });
     this.internal = {
@@ -216,6 +219,25 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
 
   async offsets(name: string): Promise<readonly ConnectorOffset[]> {
     return await this.#worker.offsets(name, this.#views.entry(name).config);
+  }
+
+  measured(): MeasuredWorker {
+    const { self, statuses } = this.#options;
+    const parts = { views: this.#views, statuses, worker: this.#worker };
+    return {
+      workerId: self.workerId,
+      isLeader: this.#membership.isLeader,
+      counts: { ...this.#counts },
+      ...measuredHere(self.workerId, this.connectors(), parts),
+    };
+  }
+
+  otherWorkers(): readonly string[] {
+    const { self, statuses } = this.#options;
+    if (self.url === "") return [];
+    const { protocol } = new URL(self.url);
+    return [...workersNamed(this.connectors(), statuses)]
+      .filter((id) => id !== self.workerId).map((id) => `${protocol}//${id}/`);
   }
 
   async validate(config: RawConfig): Promise<ConfigInfos> {
@@ -392,6 +414,7 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
 
   assigned(work: readonly Work[]): void {
     if (this.#phase !== "running") return;
+    this.#counts.rebalances++;
     this.#runner.assign(work);
     if (this.#membership.isLeader) void this.#lead();
     else this.#leads = false;
@@ -442,12 +465,16 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
 
   connector(name: string, status: Parameters<StatusListener["connector"]>[1]): void {
     this.#says.connector(name, status);
-    if (status.state === "FAILED") this.#restarts.failed(connectorWork(name));
+    if (status.state !== "FAILED") return;
+    this.#counts.failures++;
+    this.#restarts.failed(connectorWork(name));
   }
 
   task(id: TaskId, status: Parameters<StatusListener["task"]>[1]): void {
     this.#says.task(id, status);
-    if (status.state === "FAILED") this.#restarts.failed(taskWork(id));
+    if (status.state !== "FAILED") return;
+    this.#counts.failures++;
+    this.#restarts.failed(taskWork(id));
   }
 
   changed(name: string): void {

@@ -254,3 +254,22 @@ test("workers' own requests need the group's signature, of this method, path and
   expect(herder.tasks("c").map(({ config }) => config["a"])).toEqual(["1", "2"]);
   await herder.close();
 });
+
+test("a worker tells its figures, and those of others where that is asked", async () => {
+  const { herder, app, request } = await open("127.0.0.1");
+  await request("POST", "/connectors", {
+    headers: JSON_TYPE,
+    body: JSON.stringify({ name: "a", config: { "connector.class": "idle" } }),
+  });
+  const scraped = await app.fetch(
+    new Request("http://127.0.0.1:8083/metrics", { headers: { host: "127.0.0.1:8083" } }),
+  );
+  expect(scraped.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+  expect(await scraped.text()).toContain("kafka_connect_worker_metrics_connector_count 1\n");
+  const { status, body } = await request("GET", "/admin/figures?scope=cluster&connector=a");
+  expect(status).toBe(200);
+  expect(body.workers).toMatchObject([
+    { worker_id: "127.0.0.1:8083", leader: true, failures: 0, restarts: 0 },
+  ]);
+  await herder.close();
+});

@@ -14,6 +14,7 @@ import { connectorRoutes } from "./connector-routes.ts";
 import { type AskHttp, askPeer, requireSignature } from "./http-peer.ts";
 import { internalRoutes, isInternal } from "./internal-routes.ts";
 import { loggerRoutes } from "./logger-routes.ts";
+import { metricRoutes } from "./metric-routes.ts";
 import { pluginRoutes } from "./plugin-routes.ts";
 import { rootRoutes } from "./root-routes.ts";
 
@@ -58,6 +59,7 @@ export function restApp(options: RestAppOptions): RestApp {
   connectorRoutes(app, herder);
   pluginRoutes(app, herder);
   loggerRoutes(app, herder);
+  metricRoutes(app, options);
   app.notFound((context) => notServed(app, context));
   app.onError((error, context) => failed(options, error, context));
   return app;

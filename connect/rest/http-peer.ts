@@ -23,9 +23,10 @@ export async function askPeer(
   ask: AskHttp,
   url: string,
   init: RequestInit,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<Response> {
   const enough = new AbortController();
-  const timer = clock.setTimer(TIMEOUT_MS, () => enough.abort(new Error("no answer in time")));
+  const timer = clock.setTimer(timeoutMs, () => enough.abort(new Error("no answer in time")));
   try {
     const response = await ask(url, { ...init, redirect: "manual", signal: enough.signal });
     // Read within the deadline; answers are small.

@@ -17,6 +17,12 @@ const FIRST_PAUSE_MS = 300;
 
 /** What was done with records so far. */
 export interface ErrorFigures {
+  /** Records that could not go on. */
+  errors: number;
+  /** Of those, records that have failed the task. */
+  failures: number;
+  /** When the last of them was, since 1970; 0: there was none. */
+  lastErrorMs: number;
   /** Attempts that failed and were made again. */
   retries: number;
   /** Records that were left out. */
@@ -27,7 +33,14 @@ export interface ErrorFigures {
 
 /** See the head of the file. */
 export class ErrorPolicy {
-  readonly figures: ErrorFigures = { retries: 0, skipped: 0, deadLetters: 0 };
+  readonly figures: ErrorFigures = {
+    errors: 0,
+    failures: 0,
+    lastErrorMs: 0,
+    retries: 0,
+    skipped: 0,
+    deadLetters: 0,
+  };
   /** Whether records that cannot go on are left out; else they fail the task. */
   readonly tolerates: boolean;
 
@@ -74,6 +87,8 @@ export class ErrorPolicy {
    */
   async refuse(record: RefusedRecord, stage: Stage, error: unknown): Promise<void> {
     const place = placeOf(record);
+    this.figures.errors++;
+    this.figures.lastErrorMs = this.clock.wallMs();
     if (this.config["errors.log.enable"] || !this.tolerates) {
       const where = this.config["errors.log.include.messages"] || !this.tolerates ? { place } : {};
       this.log.error("a record cannot go on", { stage, error: messageOf(error), ...where });
@@ -83,6 +98,7 @@ export class ErrorPolicy {
       this.figures.deadLetters++;
     }
     if (!this.tolerates) {
+      this.figures.failures++;
       throw new Error(`${place}: ${messageOf(error)} (${stage})`, { cause: error });
     }
     this.figures.skipped++;

@@ -1,6 +1,5 @@
 /** Puts a task together: clients, error policy, dead letters, delivery. */
 import { Admin } from "../../client/admin.ts";
-import { Consumer } from "../../client/consumer.ts";
 import { Producer } from "../../client/producer.ts";
 import type { ProducerOptions } from "../../client/producer.ts";
 import { SINK_FIELDS } from "../config/connector-fields.ts";
@@ -11,11 +10,13 @@ import { ExactlyOnceDelivery } from "../runtime/exactly-once-delivery.ts";
 import { consumerOverrides, producerOverrides } from "../runtime/client-overrides.ts";
 import { DeadLetters } from "../runtime/dead-letters.ts";
 import { ErrorPolicy } from "../runtime/error-policy.ts";
-import { RecordSender } from "../runtime/record-sender.ts";
+import { meteredSink, meteredSource } from "../runtime/metered.ts";
+import { MeteredConsumer, meteredOffsets, MeteredSender } from "../runtime/metered-clients.ts";
 import type { PreparedSink, PreparedSource, RunningTask } from "../runtime/running-task.ts";
 import { SinkTask } from "../runtime/sink-task.ts";
 import type { SinkGroup } from "../runtime/sink-task.ts";
 import { SourceTask } from "../runtime/source-task.ts";
+import { TaskMeter } from "../runtime/task-meter.ts";
 import type { TaskWorld } from "../runtime/task-world.ts";
 import { TopicCreation, topicGroups } from "../runtime/topic-creation.ts";
 import type { TaskId } from "./status.ts";
@@ -45,18 +46,45 @@ export async function makeTask(
   onTopic: OnTopic,
 ): Promise<RunningTask> {
   const belongings = new Belongings();
+  const meter = new TaskMeter(world.io.clock);
   try {
-    const task = "source" in prepared
-      ? await makeSource(world, prepared, belongings, onTopic)
-      : await makeSink(world, prepared, belongings, onTopic);
-    return withEnd(task, () => belongings.close());
+    const { task, figures } = "source" in prepared
+      ? await makeSource(world, prepared, belongings, onTopic, meter)
+      : await makeSink(world, prepared, belongings, onTopic, meter);
+    return withEnd(
+      task,
+      () => ({ ...task.figures(), ...meter.figures(), ...figures() }),
+      () => belongings.close(),
+    );
   } catch (error) {
     await belongings.close();
     throw error;
   }
 }
 
-function withEnd(task: RunningTask, end: () => Promise<void>): RunningTask {
+/** A task, with what is measured of it from outside. */
+interface MadeTask {
+  readonly task: RunningTask;
+  readonly figures: RunningTask["figures"];
+}
+
+/** By Connect's names (`task-error-metrics`). */
+function errorFigures({ figures }: ErrorPolicy): Readonly<Record<string, number>> {
+  return {
+    "total-record-errors": figures.errors,
+    "total-record-failures": figures.failures,
+    "total-records-skipped": figures.skipped,
+    "total-retries": figures.retries,
+    "deadletterqueue-produce-requests": figures.deadLetters,
+    "last-error-timestamp": figures.lastErrorMs,
+  };
+}
+
+function withEnd(
+  task: RunningTask,
+  figures: RunningTask["figures"],
+  end: () => Promise<void>,
+): RunningTask {
   return {
     run: async () => {
       try {
@@ -68,7 +96,7 @@ function withEnd(task: RunningTask, end: () => Promise<void>): RunningTask {
     stop: (now) => task.stop(now),
     pause: () => task.pause(),
     resume: () => task.resume(),
-    figures: () => task.figures(),
+    figures,
   };
 }
 
@@ -119,7 +147,8 @@ async function makeSource(
   prepared: PreparedSource,
   mine: Belongings,
   onTopic: OnTopic,
-): Promise<RunningTask> {
+  meter: TaskMeter,
+): Promise<MadeTask> {
   const { id, raw, source } = prepared;
   const admin = adminOf(world, prepared, mine);
   const policy = await errorPolicyOf(world, prepared, admin, mine);
@@ -149,7 +178,7 @@ async function makeSource(
       connector: id.connector,
       clock: world.io.clock,
       producer,
-      sender: new RecordSender(prepared.pipeline, producer, topics, policy),
+      sender: new MeteredSender(meter, prepared.pipeline, producer, topics, policy),
       listener,
     };
     return isTransactional
@@ -160,11 +189,13 @@ async function makeSource(
       })
       : new AtLeastOnceDelivery({
         ...shared,
-        offsets: world.offsets,
+        offsets: meteredOffsets(world.offsets, meter),
         flushIntervalMs: world.settings.offsetFlushIntervalMs,
       });
   };
-  return new SourceTask(world, prepared, openDelivery);
+  const definition = meteredSource(prepared.definition, meter);
+  const task = new SourceTask(world, { ...prepared, definition }, openDelivery);
+  return { task, figures: () => errorFigures(policy) };
 }
 
 /** By the names that Connect has for them, so that its fencing and ours know the same producers. */
@@ -183,13 +214,14 @@ async function makeSink(
   prepared: PreparedSink,
   mine: Belongings,
   onTopic: OnTopic,
-): Promise<RunningTask> {
+  meter: TaskMeter,
+): Promise<MadeTask> {
   const { raw } = prepared;
   const admin = adminOf(world, prepared, mine);
   const policy = await errorPolicyOf(world, prepared, admin, mine);
   const { options } = consumerOverrides(raw);
   const group = sinkGroup(prepared.id.connector, raw);
-  const consumer = new Consumer(world.io, {
+  const consumer = new MeteredConsumer(meter, world.io, {
     ...world.client,
     codecs: world.codecs,
     assignors: ["cooperative-sticky"],
@@ -197,7 +229,17 @@ async function makeSink(
     groupId: group.groupId,
     clientId: clientIdOf(prepared, "consumer"),
   });
-  return new SinkTask(world, prepared, consumer, group, policy, onTopic);
+  const definition = meteredSink(prepared.definition, meter);
+  const task = new SinkTask(
+    world,
+    { ...prepared, definition },
+    consumer,
+    group,
+    policy,
+    onTopic,
+  );
+  const figures = () => ({ ...errorFigures(policy), "sink-record-lag-max": consumer.lagMax() });
+  return { task, figures };
 }
 
 /** Of which group a sink is, and what it reads. Throws `ConfigError`. */

@@ -2,6 +2,7 @@
 import { ALIASES, DETAIL_ALIASES } from "../../admin/metrics/aliases.ts";
 import { DETAIL_METRICS } from "../../admin/metrics/detail.ts";
 import { type MetricFamily, sampleName } from "../../admin/metrics/family.ts";
+import { CONNECT_SECTIONS, TASKS_MAX } from "../../connect/metrics/families.ts";
 import { METRIC_SECTIONS } from "../../admin/metrics/registry.ts";
 
 const HEAD = `# Metrics
@@ -36,6 +37,16 @@ With \`kstream.otlp.endpoint\` the broker sends all of \`/metrics\` to an OpenTe
 Times of requests are made of what the broker reads off the clock anyway.
 `;
 
+const CONNECT_HEAD = `## Of workers of connectors
+
+\`GET /metrics\` of a worker's REST API (\`kstream connect worker\`) tells of what runs on that worker:
+scrape each of them. Names are those of Kafka Connect in JMX, as its exporter writes them: of \`type\`
+\`source-task-metrics\` the attribute \`source-record-poll-total\` is
+\`kafka_connect_source_task_metrics_source_record_poll_total\`. Beyond ${TASKS_MAX} tasks of a worker the rest
+is one series, \`connector="other"\`. \`GET /admin/figures\` has the same as JSON, of all workers with
+\`?scope=cluster\`.
+`;
+
 /** The whole page. */
 export function metricsMarkdown(): string {
   const sections = METRIC_SECTIONS.map(({ title, families }) => section(title, families));
@@ -43,11 +54,13 @@ export function metricsMarkdown(): string {
     HEAD,
     ...sections,
     section("Of /metrics/detail", DETAIL_METRICS),
+    CONNECT_HEAD,
+    ...CONNECT_SECTIONS.map(({ title, families }) => section(`Connect: ${title}`, families)),
     section("Aliases, with ?aliases=1", [...ALIASES, ...DETAIL_ALIASES]),
   ].join("\n");
 }
 
-function section(title: string, families: readonly MetricFamily[]): string {
+function section<S>(title: string, families: readonly MetricFamily<S>[]): string {
   const items = families.map((family) => {
     const labels = family.labels.length === 0 ? "" : ` by ${family.labels.join(", ")}`;
     return `- \`${sampleName(family)}\` (${family.type}${labels}): ${family.help}`;

@@ -2,7 +2,7 @@
  * Metrics as text: Prometheus' format 0.0.4, and OpenMetrics 1.0 for who asks for it. They differ in the
  * names of counters in HELP and TYPE, in UNIT, and in the mark of the end.
  */
-import type { Histogram } from "../../core/histogram.ts";
+import type { Histogram } from "../histogram.ts";
 import { type MetricFamily, type MetricSink, sampleName } from "./family.ts";
 
 /** The formats with their media types. */
@@ -66,7 +66,7 @@ class TextWriter implements MetricSink {
     return text;
   }
 
-  begin(family: Omit<MetricFamily, "collect">): void {
+  begin(family: Omit<MetricFamily<never>, "collect">): void {
     this.#name = sampleName(family);
     this.#prefixes = family.labels.map((label, index) => `${index === 0 ? "{" : ","}${label}="`);
     const isOpen = this.format === "openmetrics";

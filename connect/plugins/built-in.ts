@@ -48,6 +48,18 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/http-source/http-source.ts")).default,
   },
   {
+    name: "redis-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/redis/redis-sink.ts")).default,
+  },
+  {
+    name: "redis-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/redis/redis-source.ts")).default,
+  },
+  {
     name: "s3-sink",
     kind: "sink",
     aliases: [],

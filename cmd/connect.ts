@@ -2,6 +2,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { OperatorError } from "../core/operator-error.ts";
 import { workerOption } from "./connect/rest-client.ts";
 
 /** The command with its subcommands. */
@@ -61,6 +62,8 @@ function workerCommand(): CommandUnknownOpts {
       new Option("--exactly-once", "the leader writes in transactions: one of before is fenced"),
     )
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
+    .addOption(pluginsOption())
+    .addOption(pluginMemoryOption())
     .addOption(
       new Option("--session-timeout <seconds>", "who is not heard of for so long is gone")
         .argParser(wholeNumber(3, 1800)).default(10),
@@ -99,6 +102,29 @@ A config is YAML, JSON or Java properties; maps become keys with dots, lists val
   topics: [orders]
   file: /data/orders.jsonl`;
 
+function pluginsOption() {
+  return new Option("--plugins <dir>", "connectors of your own: DIR/name.ts, packages in DIR");
+}
+
+function pluginMemoryOption() {
+  return new Option("--plugin-memory <size>", "of each process of one of them, as 512m or 2g")
+    .argParser(memory).default(512 * MIB, "512m");
+}
+
+const MIB = 1024 * 1024;
+
+function memory(text: string): number {
+  const [, digits = "", unit = ""] = /^(\d{1,6})(m|g)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * (unit.toLowerCase() === "g" ? 1024 * MIB : MIB);
+  if (bytes >= 16 * MIB) return bytes;
+  throw new OperatorError(
+    `"${text}" is no size of memory`,
+    "",
+    "write 512m or 2g, 16m at least",
+    2,
+  );
+}
+
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 const MAX_INT32 = 0x7fff_ffff;
@@ -123,6 +149,8 @@ function run(): CommandUnknownOpts {
     .addOption(new Option("--offsets-file <file>", "keep it in a file instead"))
     .addOption(restartsOption())
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
+    .addOption(pluginsOption())
+    .addOption(pluginMemoryOption())
     .addOption(
       new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
         "info" as const,
@@ -157,6 +185,7 @@ function validate(): CommandUnknownOpts {
     )
     .argument("<path...>", "configs, or folders of them; - is standard input")
     .addOption(new Option("--offline", "do not ask targets"))
+    .addOption(pluginsOption())
     .addHelpText("after", `${CONFIG_HELP}\n\nExamples:\n  kstream connect validate connectors/`)
     .action(async (paths, options) =>
       (await import("./connect/validate.ts")).validateConfigs(paths, options)
@@ -176,6 +205,7 @@ function testRun(): CommandUnknownOpts {
         10,
       ),
     )
+    .addOption(pluginsOption())
     .addOption(brokersOption())
     .addOption(timeoutOption("how long to wait for them", 10))
     .addHelpText("after", `${CONFIG_HELP}\n\nExamples:\n  kstream connect test orders.yaml -n 3`)
@@ -193,6 +223,7 @@ function plugins(): CommandUnknownOpts {
     )
     .argument("[name]", "which one")
     .addOption(new Option("--all", "list converters, transforms and predicates, too"))
+    .addOption(pluginsOption())
     .addOption(jsonOption())
     .addHelpText(
       "after",

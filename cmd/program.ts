@@ -10,6 +10,7 @@ import { OperatorError } from "../core/operator-error.ts";
 import { chooseColor, colorOfArguments, hasColor, paint } from "./color.ts";
 import { addCommands, COMMANDS, loadCommand, pathOf } from "./commands.ts";
 import { COMPLETE_WORD } from "./completion/complete-word.ts";
+import { HOST_WORD } from "./connect/hosts/host-word.ts";
 import { fitHelp, HELP } from "./help.ts";
 import { withoutLeading } from "./leading-options.ts";
 import { print, terminalWidth } from "./output.ts";
@@ -38,6 +39,9 @@ incomplete.`;
 /** Runs one command line (without program name) and returns the exit code. */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
   if (argv[0] === COMPLETE_WORD) return await (await import("./completion/answer.ts")).answer(argv);
+  if (argv[0] === HOST_WORD) {
+    return await (await import("./connect/hosts/host-process.ts")).runHost();
+  }
   chooseColor(colorOfArguments(argv));
   endOnStrayErrors();
   try {

@@ -15,10 +15,11 @@ import { StatusStore } from "./herder/status-store.ts";
 import { WorkerHerder } from "./herder/worker-herder.ts";
 import { MemoryLog } from "./log/record-log.ts";
 import type { OffsetStore } from "./offsets/offset-store.ts";
+import type { Hosts } from "./host/host.ts";
+import { makeWorker } from "./host/spread-worker.ts";
 import { ConnectorCatalog } from "./plugins/catalog.ts";
 import type { Plugins } from "./plugins/plugins.ts";
 import { pipelineOf } from "./worker/pipeline-of.ts";
-import { LocalWorker } from "./worker/local-worker.ts";
 import type { StatusListener, TaskId } from "./worker/status.ts";
 
 export interface AloneOptions {
@@ -27,6 +28,8 @@ export interface AloneOptions {
   readonly codecs: Codecs;
   readonly logger: Logger;
   readonly plugins: Plugins;
+  /** Where connectors run that do not run here; null: all do. */
+  readonly hosts: Hosts | null;
   readonly secrets: SecretSources;
   /** Closed with the worker. */
   readonly offsets: OffsetStore;
@@ -64,13 +67,13 @@ export function openAloneWorker(options: AloneOptions): WorkerHerder {
     levels: new LogLevels(wallMs),
     self: SELF,
     makeWorker: (listener) =>
-      new LocalWorker({
+      makeWorker({
         world: { io, client, codecs, offsets, log: logger, settings },
         plugins,
         secrets: options.secrets,
         pipelineOf,
         listener: alsoHeard(listener, heard),
-      }),
+      }, options.hosts),
     makeMembership: (events) => new AloneMembership(SELF, events),
     link: NO_LINK,
     sessionKeys: new SessionKeys(io.clock, io.random),

@@ -17,6 +17,8 @@ import { StatusStore } from "./herder/status-store.ts";
 import { WorkerHerder } from "./herder/worker-herder.ts";
 import { TopicLog } from "./log/topic-log.ts";
 import { TopicOffsetStore } from "./offsets/topic-offset-store.ts";
+import type { Hosts } from "./host/host.ts";
+import { makeWorker } from "./host/spread-worker.ts";
 import { ConnectorCatalog } from "./plugins/catalog.ts";
 import { otherPlugins } from "./plugins/other-plugins.ts";
 import type { Plugins } from "./plugins/plugins.ts";
@@ -25,7 +27,6 @@ import type { BasicUsers } from "./rest/basic-users.ts";
 import { type AskHttp, HttpLeaderLink } from "./rest/http-peer.ts";
 import { startRestServer } from "./rest/server.ts";
 import type { Pipeline } from "./runtime/pipeline.ts";
-import { LocalWorker } from "./worker/local-worker.ts";
 
 /** A topic of the group, with what it is made with where it is missing. */
 export interface GroupTopic {
@@ -56,6 +57,8 @@ export interface GroupWorkerOptions {
   /** Of the root, at first. Default info. */
   readonly logLevel?: LogLevel;
   readonly plugins: Plugins;
+  /** Where connectors run that do not run here; null: all do. */
+  readonly hosts: Hosts | null;
   readonly secrets: SecretSources;
   readonly pipelineOf: (raw: RawConfig) => Pipeline;
   readonly group: GroupSettings;
@@ -181,7 +184,7 @@ function makeHerder(
     levels,
     self,
     makeWorker: (listener) =>
-      new LocalWorker({
+      makeWorker({
         world: {
           io,
           client,
@@ -194,7 +197,7 @@ function makeHerder(
         secrets: options.secrets,
         pipelineOf: options.pipelineOf,
         listener,
-      }),
+      }, options.hosts),
     makeMembership: (events) => new GroupMembership(io, client, self, group, events),
     link: new HttpLeaderLink(io.clock, rest.ask, () => configs.state.sessionKey),
     sessionKeys: new SessionKeys(io.clock, io.random),

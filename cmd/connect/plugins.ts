@@ -6,19 +6,20 @@ import {
   type DescribedPlugin,
   describeOthers,
 } from "../../connect/plugins/described.ts";
+import type { Plugins } from "../../connect/plugins/plugins.ts";
 import { didYouMean } from "../../core/did-you-mean.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { formatTable, print, printJson } from "../output.ts";
-import { pluginsOf } from "./worker-parts.ts";
+import { LEASE_ALONE_MS, type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
 
-interface PluginsOptions {
+interface PluginsOptions extends PluginFlags {
   readonly json?: true;
   readonly all?: true;
 }
 
 /** All connectors, a line each; with `all` converters, transforms and predicates besides. */
 export async function listPlugins(options: PluginsOptions): Promise<void> {
-  const connectors = await connectorsHere();
+  const connectors = await connectorsHere(options);
   const all = options.all === true ? [...connectors, ...describeOthers()] : connectors;
   const rows = all.map(({ name, kind, version, delivery, doc }) => ({
     name,
@@ -36,10 +37,14 @@ export async function listPlugins(options: PluginsOptions): Promise<void> {
   ]));
 }
 
-async function connectorsHere(): Promise<DescribedPlugin[]> {
-  const definitions = await Promise.all(
-    pluginsOf({ allowExec: true }).all.map((one) => one.load()),
-  );
+async function pluginsOf(options: PluginFlags): Promise<Plugins> {
+  const all = { ...options, allowExec: true };
+  return (await pluginsAndHosts(all, { leaseMs: LEASE_ALONE_MS })).plugins;
+}
+
+async function connectorsHere(options: PluginFlags): Promise<DescribedPlugin[]> {
+  const plugins = await pluginsOf(options);
+  const definitions = await Promise.all(plugins.all.map((one) => one.load()));
   return definitions.map(describeConnector);
 }
 
@@ -49,7 +54,7 @@ function firstSentence(doc: string): string {
 
 /** What one is, and all its settings. */
 export async function showPlugin(name: string, options: PluginsOptions): Promise<void> {
-  const plugin = await findPlugin(name);
+  const plugin = await findPlugin(name, options);
   if (options.json) return await printJson(plugin);
   const { kind, version, delivery, doc, aliases, example, fields } = plugin;
   const facts = [kind, delivery].filter((fact) => fact !== null).join(", ");
@@ -70,8 +75,9 @@ export async function showPlugin(name: string, options: PluginsOptions): Promise
   }
 }
 
-async function findPlugin(name: string): Promise<DescribedPlugin> {
-  const connector = pluginsOf({ allowExec: true }).find(name);
+async function findPlugin(name: string, options: PluginFlags): Promise<DescribedPlugin> {
+  const plugins = await pluginsOf(options);
+  const connector = plugins.find(name);
   if (connector !== null) return describeConnector(await connector.load());
   const others = describeOthers();
   const wanted = name.toLowerCase();
@@ -79,7 +85,7 @@ async function findPlugin(name: string): Promise<DescribedPlugin> {
     [each.name, ...each.aliases].some((known) => known.toLowerCase() === wanted)
   );
   if (other !== undefined) return other;
-  const names = [...pluginsOf({ allowExec: true }).all, ...others].map((known) => known.name);
+  const names = [...plugins.all, ...others].map((known) => known.name);
   const meant = didYouMean(name, names);
   const hint = meant === null ? "see: kstream connect plugins --all" : `did you mean "${meant}"?`;
   throw new OperatorError(`there is no plugin "${name}"`, "", hint, 2);

@@ -18,16 +18,16 @@ import type { SecurityFlags } from "../security.ts";
 import { onInterrupt } from "../terminal.ts";
 import { readConfigFiles } from "./config-files.ts";
 import { problemsOf } from "./validate.ts";
-import { ownSecrets, pluginsOf, stderrLogger } from "./worker-parts.ts";
+import { LEASE_ALONE_MS, type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
+import { ownSecrets, stderrLogger } from "./worker-parts.ts";
 
-export interface RunOptions extends SecurityFlags {
+export interface RunOptions extends SecurityFlags, PluginFlags {
   readonly brokers: string;
   /** Seconds. */
   readonly timeout: number;
   readonly offsetsTopic: string;
   readonly offsetsFile?: string | undefined;
   readonly restarts: number;
-  readonly allowExec?: true;
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly logFormat: "text" | "json";
 }
@@ -44,7 +44,8 @@ const TASK_SHUTDOWN_MS = 10_000;
  */
 export async function runConnectors(files: readonly string[], options: RunOptions): Promise<void> {
   const documents = await readConfigFiles(files);
-  await requireWell(documents, options);
+  const parts = await pluginsAndHosts(options, { leaseMs: LEASE_ALONE_MS });
+  await requireWell(documents, parts);
   const logger = stderrLogger(options.logLevel, options.logFormat);
   const offsets = await openOffsets(options, logger);
   const watch = new Watch(options.restarts);
@@ -53,7 +54,7 @@ export async function runConnectors(files: readonly string[], options: RunOption
     client: clientOptions(options),
     codecs: bunCodecs,
     logger,
-    plugins: pluginsOf(options),
+    ...parts,
     secrets: ownSecrets,
     offsets,
     offsetFlushIntervalMs: OFFSET_FLUSH_MS,
@@ -103,9 +104,9 @@ async function openOffsets(options: RunOptions, logger: Logger): Promise<OffsetS
 /** Throws `OperatorError` with what is wrong first, and its line. */
 async function requireWell(
   documents: readonly ConfigDocument[],
-  { allowExec }: RunOptions,
+  parts: Parameters<typeof problemsOf>[1],
 ): Promise<void> {
-  const [first, ...others] = await problemsOf(documents, { allowExec });
+  const [first, ...others] = await problemsOf(documents, parts);
   if (first === undefined) return;
   const hint = others.length === 0 ? "" : "see all: kstream connect validate";
   throw new OperatorError(first, "", hint, 2);

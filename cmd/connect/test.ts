@@ -21,13 +21,16 @@ import { count, print } from "../output.ts";
 import type { SecurityFlags } from "../security.ts";
 import { onInterrupt, say } from "../terminal.ts";
 import { readConfigFiles } from "./config-files.ts";
-import { ownSecrets, pluginsOf, stderrLogger } from "./worker-parts.ts";
+import { loadHere } from "./hosts/load-here.ts";
+import { ownSecrets, stderrLogger } from "./worker-parts.ts";
 
 export interface TestOptions extends SecurityFlags {
   readonly brokers: string;
   /** Seconds. */
   readonly timeout: number;
   readonly records: number;
+  /** Folder of users' connectors. */
+  readonly plugins?: string | undefined;
 }
 
 /** Prints records before and after, as JSON lines. Exit code 1 if any cannot be taken. */
@@ -36,7 +39,7 @@ export async function testConnector(file: string, options: TestOptions): Promise
   if (document === undefined || others.length > 0) {
     throw new OperatorError(`${file} has ${others.length + 1} connectors`, "", "give one", 2);
   }
-  const prepared = await prepare(document);
+  const prepared = await prepare(document, options);
   const enough = AbortSignal.any([onInterrupt(), AbortSignal.timeout(options.timeout * 1000)]);
   const samples = "source" in prepared
     ? await ofSource(prepared, options, enough)
@@ -54,10 +57,13 @@ export async function testConnector(file: string, options: TestOptions): Promise
   say(`${count(samples.length, "record")}, ${dropped} of them dropped; none is written`);
 }
 
-async function prepare(document: ConfigDocument): Promise<PreparedSource | PreparedSink> {
+async function prepare(
+  document: ConfigDocument,
+  { plugins }: TestOptions,
+): Promise<PreparedSource | PreparedSink> {
   const { config } = document;
   try {
-    const definition = await pluginsOf({ allowExec: true }).load(config["connector.class"] ?? "");
+    const definition = await loadHere(config["connector.class"] ?? "", plugins);
     const spec = {
       id: { connector: config["name"] ?? "", task: 0 },
       connectorConfig: config,

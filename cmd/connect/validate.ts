@@ -1,9 +1,11 @@
 /** `kstream connect validate`: whether configs could be run, without a worker and without beginning. */
 import { formatProblem } from "../../connect/config/config-file.ts";
 import type { ConfigDocument } from "../../connect/config/config-file.ts";
+import type { Hosts } from "../../connect/host/host.ts";
+import { makeWorker } from "../../connect/host/spread-worker.ts";
 import { MemoryOffsetStore } from "../../connect/offsets/memory-offset-store.ts";
+import type { Plugins } from "../../connect/plugins/plugins.ts";
 import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
-import { LocalWorker } from "../../connect/worker/local-worker.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { silentLogger } from "../../core/logger.ts";
@@ -11,15 +13,18 @@ import { clientIo } from "../client.ts";
 import { count, print } from "../output.ts";
 import { say } from "../terminal.ts";
 import { readConfigFiles } from "./config-files.ts";
-import { ownSecrets, pluginsOf } from "./worker-parts.ts";
+import { LEASE_ALONE_MS, type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
+import { ownSecrets } from "./worker-parts.ts";
 
 /** Prints `file:line: what is wrong` for each problem; exit code 2 if there is any. */
 export async function validateConfigs(
   paths: readonly string[],
-  options: { readonly offline?: true },
+  options: PluginFlags & { readonly offline?: true },
 ): Promise<void> {
   const documents = await readConfigFiles(paths);
-  const problems = await problemsOf(documents, { ...options, allowExec: true });
+  const all = { ...options, allowExec: true };
+  const parts = await pluginsAndHosts(all, { leaseMs: LEASE_ALONE_MS });
+  const problems = await problemsOf(documents, { ...parts, offline: options.offline === true });
   for (const line of problems) await print(`${line}\n`);
   if (problems.length > 0) {
     throw new OperatorError(`${count(problems.length, "problem")} found`, "", "", 2);
@@ -30,9 +35,9 @@ export async function validateConfigs(
 /** A line for each problem of the configs. Nothing runs; targets are asked unless `offline`. */
 export async function problemsOf(
   documents: readonly ConfigDocument[],
-  options: { readonly offline?: boolean; readonly allowExec?: boolean | undefined },
+  options: { readonly plugins: Plugins; readonly hosts: Hosts | null; readonly offline?: boolean },
 ): Promise<string[]> {
-  const worker = new LocalWorker({
+  const worker = makeWorker({
     world: {
       io: clientIo,
       client: { brokers: [] },
@@ -41,12 +46,12 @@ export async function problemsOf(
       log: silentLogger,
       settings: { groupId: "", offsetFlushIntervalMs: 1, taskShutdownTimeoutMs: 1 },
     },
-    plugins: pluginsOf(options),
+    plugins: options.plugins,
     secrets: ownSecrets,
     pipelineOf,
     isOffline: options.offline === true,
     listener: { connector: () => {}, task: () => {}, changed: () => {}, topic: () => {} },
-  });
+  }, options.hosts);
   const lines: string[] = [];
   for (const document of documents) {
     const problems = await worker.validate(document.config);

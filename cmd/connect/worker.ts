@@ -13,10 +13,11 @@ import { clientIo, clientOptions, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { listenForSignals } from "../serve/process.ts";
-import { ownSecrets, pluginsOf, stderrLogger } from "./worker-parts.ts";
+import { type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
+import { ownSecrets, stderrLogger } from "./worker-parts.ts";
 
 /** Options of the command. */
-export interface RunWorkerOptions extends SecurityFlags {
+export interface RunWorkerOptions extends SecurityFlags, PluginFlags {
   readonly brokers: string;
   readonly timeout: number;
   readonly group: string;
@@ -28,7 +29,6 @@ export interface RunWorkerOptions extends SecurityFlags {
   readonly offsetTopic?: string | undefined;
   readonly replicationFactor: number;
   readonly exactlyOnce?: boolean | undefined;
-  readonly allowExec?: boolean | undefined;
   /** Seconds. */
   readonly sessionTimeout: number;
   /** Seconds. */
@@ -40,6 +40,7 @@ const OFFSET_PARTITIONS = 25;
 const STATUS_PARTITIONS = 5;
 /** Of the session: so often a worker says that it is there. */
 const HEARTBEATS_PER_SESSION = 5;
+const LEASES_PER_SESSION = 3;
 const REBALANCE_TIMEOUT_MS = 60_000;
 
 /** Runs until a signal ends it, or its group sends it away. */
@@ -54,13 +55,16 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
     const { replicationFactor } = options;
     return { topic: name ?? `${groupId}-${suffix}`, partitions, replicationFactor };
   };
+  // A worker that stands still has lost its work to others when the session is over, of which it may
+  // have waited two thirds before: what runs for it must have ended by then.
+  const parts = await pluginsAndHosts(options, { leaseMs: sessionTimeoutMs / LEASES_PER_SESSION });
   const worker = await inWords(openGroupWorker({
     io: clientIo,
     client: { ...clientOptions(options), clientId: `connect-${groupId}` },
     codecs: bunCodecs,
     logger,
     logLevel: options.logLevel,
-    plugins: pluginsOf(options),
+    ...parts,
     secrets: ownSecrets,
     pipelineOf,
     group: {

@@ -75,12 +75,14 @@ export const BUILT_IN: readonly Plugin[] = [
     name: "stdin",
     kind: "source",
     aliases: [],
+    isOfTerminal: true,
     load: async () => (await import("../connectors/stdin/stdin.ts")).default,
   },
   {
     name: "stdout",
     kind: "sink",
     aliases: [],
+    isOfTerminal: true,
     load: async () => (await import("../connectors/stdout/stdout.ts")).default,
   },
 ];

@@ -11,6 +11,10 @@ export interface Plugin {
   readonly aliases: readonly string[];
   /** As its definition has it: it is there only where that was allowed. */
   readonly needs?: "exec";
+  /** Of a user: the path of its module, which runs apart. `load` gives what can be said of it. */
+  readonly module?: string;
+  /** It reads or writes what this process has as standard input or output, so it runs here. */
+  readonly isOfTerminal?: true;
   load(): Promise<ConnectorDefinition>;
 }
 

@@ -5,6 +5,8 @@ import { sleep } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { ClientWorld } from "../../tests/sim/client-world.ts";
 import type { ConnectorDefinition } from "../connector.ts";
+import { MemoryHost } from "../host/memory-host.test-helper.ts";
+import { makeWorker } from "../host/spread-worker.ts";
 import { TopicLog } from "../log/topic-log.ts";
 import { MemoryOffsetStore } from "../offsets/memory-offset-store.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
@@ -14,7 +16,8 @@ import { DataError } from "../converters/converter.ts";
 import type { Converter } from "../converters/converter.ts";
 import type { RawConfig } from "../config/parse.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
-import { LocalWorker } from "./local-worker.ts";
+import type { LocalWorkerOptions } from "./local-worker.ts";
+import type { Worker } from "./worker.ts";
 import type { TargetState, TaskId } from "./status.ts";
 
 const encoder = new TextEncoder();
@@ -44,6 +47,9 @@ const pipeline: Pipeline = {
   transform: null,
 };
 
+/** Whether workers of scenes have all their work in hosts. */
+export const apart = { isOn: false };
+
 /** See the head of the file. */
 export class WorkerScene {
   readonly world: ClientWorld;
@@ -52,7 +58,9 @@ export class WorkerScene {
   readonly said: string[] = [];
   readonly traces: string[] = [];
   readonly changed: string[] = [];
-  worker: LocalWorker;
+  worker: Worker;
+  /** Those of all workers, in the order in which they were begun. */
+  readonly hosts: MemoryHost[] = [];
   readonly #definitions: readonly ConnectorDefinition[];
 
   constructor(
@@ -84,14 +92,14 @@ export class WorkerScene {
   newWorker(
     io: ClientIo = this.world.clientIo(),
     offsets: OffsetStore = this.offsets,
-  ): LocalWorker {
+  ): Worker {
     const plugins = new Plugins(this.#definitions.map((definition) => ({
       name: definition.name,
       kind: definition.kind,
       aliases: definition.aliases ?? [],
       load: () => Promise.resolve(definition),
     })));
-    return new LocalWorker({
+    const options: LocalWorkerOptions = {
       world: {
         io,
         client: { brokers: this.world.brokers },
@@ -116,6 +124,20 @@ export class WorkerScene {
         topic: (connector, topic) => void this.said.push(`${connector} uses ${topic}`),
         finished: ({ connector, task }) => void this.said.push(`${connector}-${task} finished`),
       },
+    };
+    if (!apart.isOn) return makeWorker(options, null);
+    return makeWorker(options, {
+      process: (events) => {
+        const host = new MemoryHost(events, io.clock, options);
+        this.hosts.push(host);
+        return host;
+      },
+      thread: null,
+      threadsMax: 0,
+      isAllApart: true,
+      client: {},
+      leaseMs: 3000,
+      stallMs: 30_000,
     });
   }
 
@@ -144,6 +166,10 @@ export class WorkerScene {
       }
       await sleep(clock, 10);
     }
+  }
+
+  async pass(ms: number): Promise<void> {
+    await sleep(this.world.clock, ms);
   }
 
   /** The values of a topic's partition, from its start to its end as it is now. */

@@ -34,6 +34,7 @@ const worker = await openGroupWorker({
     write: (line) => console.error(line),
   }),
   plugins: LINE_PLUGINS,
+  hosts: null,
   secrets: {
     env: (name) => process.env[name],
     readFile: (path) => {

@@ -192,3 +192,20 @@ export function sendUnixDatagram(path: string, message: Uint8Array): boolean {
     calls.close(fd);
   }
 }
+
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+/**
+ * `prctl(PR_SET_PDEATHSIG)`: the kernel kills this process when the one that started it is gone, even
+ * if nothing of it runs any more. Linux's; elsewhere nothing happens.
+ */
+export function endWithParent(): void {
+  if (process.platform !== "linux") return;
+  const { i32, u64 } = FFIType;
+  try {
+    open({ prctl: { args: [i32, u64], returns: i32 } }).prctl(PR_SET_PDEATHSIG, BigInt(SIGKILL));
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}

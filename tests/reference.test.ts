@@ -8,9 +8,10 @@ import { metricsMarkdown } from "../scripts/reference/metrics.ts";
 import { manPages } from "../scripts/reference/man.ts";
 import { commandsMarkdown } from "../scripts/reference/markdown.ts";
 import { referencePages } from "../scripts/reference/pages.ts";
+import { BUILT_IN } from "../connect/plugins/built-in.ts";
+import { Plugins } from "../connect/plugins/plugins.ts";
 import { problemsOf } from "../cmd/connect/validate.ts";
 import { parseConfigFile } from "../connect/config/config-file.ts";
-import { BUILT_IN } from "../connect/plugins/built-in.ts";
 import { describeConnector } from "../connect/plugins/described.ts";
 import { COMMANDS, loadTree } from "../cmd/commands.ts";
 import { withoutLeading } from "../cmd/leading-options.ts";
@@ -49,6 +50,7 @@ test("docs/connectors.md is what the connectors say: make docs", async () => {
 });
 
 test("the example of each connector is a config that is well", async () => {
+  const plugins = new Plugins(BUILT_IN);
   for (const { load } of BUILT_IN) {
     const { name, example } = describeConnector(await load());
     const documents = parseConfigFile(`${name}.yaml`, example);
@@ -56,7 +58,7 @@ test("the example of each connector is a config that is well", async () => {
     for (const [, variable = ""] of example.matchAll(/\$\{env:(\w+)\}/g)) {
       process.env[variable] ??= "of this test";
     }
-    expect(await problemsOf(documents, { offline: true, allowExec: true })).toEqual([]);
+    expect(await problemsOf(documents, { offline: true, plugins, hosts: null })).toEqual([]);
   }
 });
 

@@ -1,9 +1,10 @@
 /** Values out of files of lines: texts, JSON Lines, CSV; where each ends, so that it can be gone on with. */
+import { isAscii } from "node:buffer";
 import { CsvError, CsvFraming, splitCsv } from "../../core/text/csv.ts";
 import { ByteDelimited, FramingError } from "../../core/text/framing.ts";
 import type { Framing } from "../../core/text/framing.ts";
 import { RecordBlocks } from "../../core/text/record-blocks.ts";
-import type { ReadInto } from "../../core/text/record-blocks.ts";
+import type { ReadInto, RecordBlock } from "../../core/text/record-blocks.ts";
 import { primitive } from "../index.ts";
 import type { ConnectValue, Schema } from "../index.ts";
 import { FormatError } from "./format-error.ts";
@@ -30,6 +31,7 @@ export interface Line {
 }
 
 const BLOCK_BYTES = 64 * 1024;
+const CARRIAGE_RETURN = 13;
 const NUL_LINES: readonly Line[] = [];
 
 /** What the values of such lines are. */
@@ -58,9 +60,22 @@ export class LineParser {
 
   /** Undefined for what is no record: an empty line, the header. Throws `FormatError`. */
   parse(line: Uint8Array): ConnectValue | undefined {
-    const bytes = line.at(-1) === 13 ? line.subarray(0, -1) : line;
-    if (this.#decoder === null) return Uint8Array.from(bytes);
-    const text = this.#text(bytes);
+    const bytes = line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
+    return this.#decoder === null ? Uint8Array.from(bytes) : this.#value(this.#text(bytes));
+  }
+
+  /** Whether bytes of ASCII are the text that they look like, and a line ends nowhere but at its end. */
+  get takesText(): boolean {
+    return this.#decoder?.encoding === "utf-8" && this.settings.format !== "csv";
+  }
+
+  /** As `parse`, of a text without the line feed. */
+  parseText(line: string): ConnectValue | undefined {
+    const isCrLf = line.charCodeAt(line.length - 1) === CARRIAGE_RETURN;
+    return this.#value(isCrLf ? line.slice(0, -1) : line);
+  }
+
+  #value(text: string): ConnectValue | undefined {
     switch (this.settings.format) {
       case "lines":
         return text;
@@ -177,22 +192,41 @@ export class LineReader {
       const error = new FormatError(`${tooLong} lines are longer than line.bytes.max`);
       lines.push({ value: null, error, end: inputOffset });
     }
-    for (let at = start; at < end;) {
-      const next = Math.min(this.#framing.next(bytes, at, end), end);
-      this.#parse(bytes, inputOffset + next - start, lines);
-      at = next;
-    }
+    if (this.parser.takesText && isAscii(bytes.subarray(start, end))) {
+      this.#takeText(bytes.toString("latin1", start, end), inputOffset, lines);
+    } else this.#takeBytes(block, lines);
     this.position = inputOffset + end - start;
     return lines.length === 0 ? NUL_LINES : lines;
   }
 
-  #parse(bytes: Buffer, end: number, into: Line[]): void {
-    try {
-      const value = this.parser.parse(bytes.subarray(this.#framing.start, this.#framing.end));
-      if (value !== undefined) into.push({ value, error: null, end });
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      into.push({ value: null, error, end });
+  #takeBytes({ bytes, start, end, inputOffset }: RecordBlock, into: Line[]): void {
+    for (let at = start; at < end;) {
+      const next = Math.min(this.#framing.next(bytes, at, end), end);
+      const { start: from, end: to } = this.#framing;
+      const parse = () => this.parser.parse(bytes.subarray(from, to));
+      push(parse, inputOffset + next - start, into);
+      at = next;
     }
+  }
+
+  /** Lines of a text are parts of it, and none is copied. */
+  #takeText(text: string, inputOffset: number, into: Line[]): void {
+    for (let at = 0; at < text.length;) {
+      const found = text.indexOf("\n", at);
+      const end = found < 0 ? text.length : found;
+      const from = at;
+      at = Math.min(end + 1, text.length);
+      push(() => this.parser.parseText(text.slice(from, end)), inputOffset + at, into);
+    }
+  }
+}
+
+function push(parse: () => ConnectValue | undefined, end: number, into: Line[]): void {
+  try {
+    const value = parse();
+    if (value !== undefined) into.push({ value, error: null, end });
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    into.push({ value: null, error, end });
   }
 }

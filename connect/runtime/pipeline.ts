@@ -32,14 +32,6 @@ export class StageError extends Error {
   }
 }
 
-function at<T>(stage: Stage, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    throw new StageError(stage, error);
-  }
-}
-
 /** A record as a topic takes it. */
 export interface EncodedRecord {
   readonly topic: string;
@@ -53,21 +45,23 @@ export interface EncodedRecord {
 
 /** From a source to a topic; null: a transform has dropped it. Throws `StageError`. */
 export function encodeRecord(pipeline: Pipeline, read: ConnectRecord): EncodedRecord | null {
-  const { transform } = pipeline;
-  const record = transform === null ? read : at("TRANSFORMATION", () => transform.apply(read));
-  if (record === null) return null;
-  const { topic } = record;
-  return {
-    topic,
-    partition: record.partition ?? -1,
-    timestampMs: record.timestampMs,
-    key: at("KEY_CONVERTER", () => pipeline.key.toBytes(topic, record.keySchema, record.key)),
-    value: at(
-      "VALUE_CONVERTER",
-      () => pipeline.value.toBytes(topic, record.valueSchema, record.value),
-    ),
-    headers: at("HEADER_CONVERTER", () => encodeHeaders(pipeline.header, topic, record.headers)),
-  };
+  // No closure for each stage: this is done for each record.
+  let stage: Stage = "TRANSFORMATION";
+  try {
+    const record = pipeline.transform === null ? read : pipeline.transform.apply(read);
+    if (record === null) return null;
+    const { topic } = record;
+    stage = "KEY_CONVERTER";
+    const key = pipeline.key.toBytes(topic, record.keySchema, record.key);
+    stage = "VALUE_CONVERTER";
+    const value = pipeline.value.toBytes(topic, record.valueSchema, record.value);
+    stage = "HEADER_CONVERTER";
+    const headers = encodeHeaders(pipeline.header, topic, record.headers);
+    const partition = record.partition ?? -1;
+    return { topic, partition, timestampMs: record.timestampMs, key, value, headers };
+  } catch (error) {
+    throw new StageError(stage, error);
+  }
 }
 
 const NO_HEADERS: readonly RecordHeader[] = [];
@@ -100,23 +94,30 @@ export interface FetchedRecord {
 /** From a topic to a sink; null: a transform has dropped it. Throws `StageError`. */
 export function decodeRecord(pipeline: Pipeline, fetched: FetchedRecord): SinkRecord | null {
   const { topic, partition, offset } = fetched;
-  const key = at("KEY_CONVERTER", () => pipeline.key.fromBytes(topic, fetched.key));
-  const value = at("VALUE_CONVERTER", () => pipeline.value.fromBytes(topic, fetched.value));
-  const record: SinkRecord = {
-    topic,
-    partition,
-    keySchema: key.schema,
-    key: key.value,
-    valueSchema: value.schema,
-    value: value.value,
-    headers: at("HEADER_CONVERTER", () => decodeHeaders(pipeline.header, topic, fetched.headers)),
-    timestampMs: fetched.timestampMs < 0 ? null : fetched.timestampMs,
-    offset,
-    timestampType: fetched.timestampType,
-    original: { topic, partition, offset },
-  };
-  const { transform } = pipeline;
-  return transform === null ? record : at("TRANSFORMATION", () => transform.apply(record));
+  let stage: Stage = "KEY_CONVERTER";
+  try {
+    const key = pipeline.key.fromBytes(topic, fetched.key);
+    stage = "VALUE_CONVERTER";
+    const value = pipeline.value.fromBytes(topic, fetched.value);
+    stage = "HEADER_CONVERTER";
+    const record: SinkRecord = {
+      topic,
+      partition,
+      keySchema: key.schema,
+      key: key.value,
+      valueSchema: value.schema,
+      value: value.value,
+      headers: decodeHeaders(pipeline.header, topic, fetched.headers),
+      timestampMs: fetched.timestampMs < 0 ? null : fetched.timestampMs,
+      offset,
+      timestampType: fetched.timestampType,
+      original: { topic, partition, offset },
+    };
+    stage = "TRANSFORMATION";
+    return pipeline.transform === null ? record : pipeline.transform.apply(record);
+  } catch (error) {
+    throw new StageError(stage, error);
+  }
 }
 
 const NO_CONNECT_HEADERS: readonly ConnectHeader[] = [];

@@ -212,8 +212,8 @@ export class TailedFile {
       this.#position = reader.position;
       if (!isWholeHead(this.#head)) this.#head = await headOf(this.#file!, this.#position);
       if (lines.length === 0) continue;
-      const known = { inode: this.#inode, head: this.#head };
-      yield { lines, offsetOf: (line) => ({ position: line.end, ...known }) };
+      const [inode, head] = [this.#inode, this.#head];
+      yield { lines, offsetOf: (line) => ({ position: line.end, inode, head }) };
     }
   }
 }

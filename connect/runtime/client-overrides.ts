@@ -21,6 +21,9 @@ export const PRODUCER_FIELDS = {
   "request.timeout.ms": int({ min: 1 }).default(30_000).doc("How long an answer is waited for."),
 } as const;
 
+/** Fetched and not yet taken, of each sink task: a worker has many, and no sink is as quick as a broker. */
+const QUEUED_BYTES = 8 * 1024 * 1024;
+
 /** Settings of consumers that can be given. */
 export const CONSUMER_FIELDS = {
   "group.id": string().default("").doc("Group of the sink; not given: `connect-` and its name."),
@@ -31,6 +34,8 @@ export const CONSUMER_FIELDS = {
   "max.poll.records": int({ min: 1 }).default(2000).doc("Records that a sink is given at a time."),
   "fetch.min.bytes": int({ min: 1 }).default(1).doc("A broker waits for so much."),
   "fetch.max.wait.ms": int({ min: 0 }).default(500).doc("But no longer than this."),
+  "max.partition.fetch.bytes": int({ min: 1 }).default(2 * 1024 * 1024)
+    .doc("Bytes of a partition in one answer, at most; a larger batch comes nevertheless."),
   "session.timeout.ms": int({ min: 1 }).default(45_000)
     .doc("A task that is not heard of for so long loses its partitions."),
 } as const;
@@ -75,6 +80,8 @@ export function consumerOverrides(
       isolationLevel: config["isolation.level"],
       minBytes: config["fetch.min.bytes"],
       maxWaitMs: config["fetch.max.wait.ms"],
+      partitionMaxBytes: config["max.partition.fetch.bytes"],
+      queuedBytes: QUEUED_BYTES,
       sessionTimeoutMs: config["session.timeout.ms"],
     },
   };

@@ -48,6 +48,13 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/http-source/http-source.ts")).default,
   },
   {
+    name: "postgres-cdc-source",
+    kind: "source",
+    aliases: [],
+    load: async () =>
+      (await import("../connectors/postgres-cdc-source/postgres-cdc-source.ts")).default,
+  },
+  {
     name: "redis-sink",
     kind: "sink",
     aliases: [],

@@ -2,7 +2,7 @@
 
 /** By a part of the class name; the first that fits. */
 const EQUIVALENTS: readonly (readonly [part: RegExp, name: string])[] = [
-  [/debezium.*postgres/i, "postgres-cdc"],
+  [/debezium.*postgres/i, "postgres-cdc-source"],
   [/s3SinkConnector|aiven.*s3.*sink|lenses.*s3.*sink/i, "s3-sink"],
   [/s3SourceConnector|lenses.*s3.*source/i, "s3-source"],
   [/JdbcSinkConnector|debezium.*jdbc/i, "sql-sink"],

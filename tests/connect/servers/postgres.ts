@@ -84,6 +84,29 @@ export class PostgresServer {
     };
   }
 
+  /** What connectors of its log are configured with to use it, by Debezium's names. */
+  get captureConfig(): Record<string, string> {
+    return {
+      "database.hostname": "127.0.0.1",
+      "database.port": String(this.port),
+      "database.user": USER,
+      "database.password": PASSWORD,
+      "database.dbname": this.database,
+    };
+  }
+
+  /** Runs statements on a connection of their own, one after the other; the rows of the last one. */
+  async sql(...statements: readonly string[]): Promise<readonly Record<string, unknown>[]> {
+    const client = this.client();
+    try {
+      let rows: readonly Record<string, unknown>[] = [];
+      for (const statement of statements) rows = await client.unsafe(statement);
+      return [...rows];
+    } finally {
+      await client.close({ timeout: 0 });
+    }
+  }
+
   /** Another client of it. */
   client(database = "shop"): Bun.SQL {
     return new Bun.SQL({

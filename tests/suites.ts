@@ -101,6 +101,14 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "connect-postgres-kill",
+    proves:
+      "each change of PostgreSQL's rows is in the topic once, whoever is killed, snapshot included",
+    full: ["bun", "tests/connect/kill-postgres.ts", "--rounds", "30"],
+    sample: { leftOut: "it starts servers and workers again and again; see connect-servers" },
+    minutesMax: 20,
+  },
+  {
     name: "connect-many",
     proves: "a worker with 500 connectors answers as quickly as ever",
     full: ["bun", "tests/connect/many-connectors.ts"],

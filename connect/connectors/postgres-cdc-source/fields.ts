@@ -23,7 +23,9 @@ const NAME = /^[a-z0-9_]{1,63}$/;
 
 export const captureFields = {
   "database.hostname": string().group("Server").importance("HIGH").doc("The host of PostgreSQL."),
-  "database.port": int({ min: 1, max: 65_535 }).default(5432).group("Server").doc("The port that it listens on."),
+  "database.port": int({ min: 1, max: 65_535 }).default(5432).group("Server").doc(
+    "The port that it listens on.",
+  ),
   "database.user": string().group("Server").importance("HIGH").doc(
     "The role that logs in. It needs REPLICATION and SELECT on the tables, and has to own them where " +
       "the publication is to be made.",

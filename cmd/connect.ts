@@ -73,6 +73,10 @@ function workerCommand(): CommandUnknownOpts {
         .argParser(wholeNumber(0, 3600)).default(5),
     )
     .addOption(
+      new Option("--offset-flush-interval <seconds>", "how often it is stored how far tasks are")
+        .argParser(wholeNumber(1, 3600)).default(60),
+    )
+    .addOption(
       new Option("--log-level <level>", "least urgent lines to log; the REST API changes it")
         .choices(["debug", "info", "warn", "error"] as const).default("info" as const),
     )

@@ -109,6 +109,20 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "connect-kit",
+    proves: "connectors lose and double nothing that they say they do not, whatever happens",
+    full: ["bun", "tests/connect/kit/run.ts", "--seconds", "30"],
+    sample: ["bun", "tests/connect/kit/run.ts", "--only", "file-source", "--seconds", "5"],
+    minutesMax: 30,
+  },
+  {
+    name: "connect-pipeline",
+    proves: "rows of PostgreSQL are on S3 and in SQLite once each, after ten minutes of everything",
+    full: ["bun", "tests/connect/pipeline.ts", "--seconds", "600"],
+    sample: { leftOut: "it starts four servers; `connect-kit` has one connector through trouble" },
+    minutesMax: 20,
+  },
+  {
     name: "connect-many",
     proves: "a worker with 500 connectors answers as quickly as ever",
     full: ["bun", "tests/connect/many-connectors.ts"],

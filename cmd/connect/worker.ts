@@ -33,6 +33,8 @@ export interface RunWorkerOptions extends SecurityFlags, PluginFlags {
   readonly sessionTimeout: number;
   /** Seconds. */
   readonly rebalanceDelay: number;
+  /** Seconds. */
+  readonly offsetFlushInterval: number;
   readonly logLevel: LogLevel;
 }
 
@@ -80,7 +82,7 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
       offset: topic(options.offsetTopic, "offsets", OFFSET_PARTITIONS),
     },
     isExactlyOnce: options.exactlyOnce === true,
-    offsetFlushIntervalMs: 60_000,
+    offsetFlushIntervalMs: options.offsetFlushInterval * 1000,
     taskShutdownTimeoutMs: 5000,
     restarts: DEFAULT_RESTARTS,
     rest: {

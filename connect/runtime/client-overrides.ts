@@ -36,9 +36,12 @@ export const CONSUMER_FIELDS = {
   "fetch.max.wait.ms": int({ min: 0 }).default(500).doc("But no longer than this."),
   "max.partition.fetch.bytes": int({ min: 1 }).default(2 * 1024 * 1024)
     .doc("Bytes of a partition in one answer, at most; a larger batch comes nevertheless."),
-  "session.timeout.ms": int({ min: 1 }).default(45_000)
+  "session.timeout.ms": int({ min: 1 }).default(10_000)
     .doc("A task that is not heard of for so long loses its partitions."),
 } as const;
+
+/** As consumers have it, where the session is long enough for several. */
+const HEARTBEAT_MS_MAX = 3000;
 
 /** The settings behind a prefix. */
 export function settingsOf(raw: RawConfig, prefix: string): RawConfig {
@@ -83,6 +86,7 @@ export function consumerOverrides(
       partitionMaxBytes: config["max.partition.fetch.bytes"],
       queuedBytes: QUEUED_BYTES,
       sessionTimeoutMs: config["session.timeout.ms"],
+      heartbeatIntervalMs: Math.min(HEARTBEAT_MS_MAX, Math.ceil(config["session.timeout.ms"] / 4)),
     },
   };
 }

@@ -87,6 +87,11 @@ export class S3Server {
     this.#process = null;
   }
 
+  /** Has it do nothing until it is thawed; connections stay. */
+  freeze(isFrozen: boolean): void {
+    this.#process?.kill(isFrozen ? "SIGSTOP" : "SIGCONT");
+  }
+
   async stop(): Promise<void> {
     await this.down();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -1,0 +1,31 @@
+/** All kinds of systems that connectors are tried with. */
+import type { SystemKind } from "./system.ts";
+import { EXEC_SINK } from "./systems/exec.ts";
+import {
+  FILE_SINK_FOLDER,
+  FILE_SINK_ONE,
+  FILE_SOURCE_SPOOL,
+  FILE_SOURCE_TAIL,
+} from "./systems/files.ts";
+import { HTTP_SINK, HTTP_SOURCE_POLL, HTTP_SOURCE_WEBHOOK } from "./systems/http.ts";
+import { MIRROR_SOURCE } from "./systems/mirror.ts";
+import { POSTGRES_CDC } from "./systems/postgres-cdc.ts";
+import { REDIS_SINK, REDIS_SOURCE } from "./systems/redis.ts";
+import { S3_SINK, S3_SOURCE } from "./systems/s3.ts";
+
+export const SYSTEMS: readonly SystemKind[] = [
+  FILE_SOURCE_TAIL,
+  FILE_SOURCE_SPOOL,
+  FILE_SINK_FOLDER,
+  FILE_SINK_ONE,
+  EXEC_SINK,
+  HTTP_SOURCE_POLL,
+  HTTP_SOURCE_WEBHOOK,
+  HTTP_SINK,
+  S3_SOURCE,
+  S3_SINK,
+  REDIS_SOURCE,
+  REDIS_SINK,
+  POSTGRES_CDC,
+  MIRROR_SOURCE,
+];

@@ -1,0 +1,78 @@
+/** Everything that can happen, in an order drawn from a seed. */
+import type { SimRandom } from "../../sim/sim-random.ts";
+import type { Broker, Workers } from "./processes.ts";
+import type { Outage } from "./system.ts";
+
+/** One thing that can happen; it is over when `make` resolves. */
+export interface Trouble {
+  readonly name: string;
+  make(): Promise<void>;
+}
+
+const PAUSE_MS_MIN = 300;
+const PAUSE_MS_MAX = 2500;
+
+/** All kinds in a random order, again and again, until the time is over; each once at least. */
+export async function makeTrouble(
+  kinds: readonly Trouble[],
+  random: SimRandom,
+  ms: number,
+  tell: (what: string) => void,
+): Promise<ReadonlyMap<string, number>> {
+  const made = new Map<string, number>();
+  const untilMs = performance.now() + ms;
+  for (let isFirst = true; isFirst || performance.now() < untilMs; isFirst = false) {
+    for (const { name, make } of shuffled(kinds, random)) {
+      if (!isFirst && performance.now() > untilMs) break;
+      await Bun.sleep(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+      tell(name);
+      await make();
+      tell(`${name}: done`);
+      made.set(name, (made.get(name) ?? 0) + 1);
+    }
+  }
+  return made;
+}
+
+function shuffled<T>(list: readonly T[], random: SimRandom): T[] {
+  return list.map((item) => ({ item, at: random.below(1 << 30) }))
+    .sort((a, b) => a.at - b.at).map(({ item }) => item);
+}
+
+/** Those of workers and broker. */
+export function processTroubles(workers: Workers, broker: Broker, random: SimRandom): Trouble[] {
+  return [
+    {
+      name: "worker killed",
+      make: async () => {
+        await workers.end(random.below(workers.count), "SIGKILL");
+        await workers.add();
+      },
+    },
+    {
+      name: "worker joined and left",
+      make: async () => {
+        await workers.add();
+        await pause(random);
+        await workers.end(random.below(workers.count), "SIGTERM");
+      },
+    },
+    away("broker killed", { down: () => broker.kill(), up: () => broker.restart() }, random),
+  ];
+}
+
+/** Something goes away and comes back. */
+export function away(name: string, outage: Outage, random: SimRandom): Trouble {
+  return {
+    name,
+    make: async () => {
+      await outage.down();
+      await pause(random);
+      await outage.up();
+    },
+  };
+}
+
+function pause(random: SimRandom): Promise<void> {
+  return Bun.sleep(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
+}

@@ -1,0 +1,91 @@
+/** Where an application begins: its sources (Kafka's `StreamsBuilder`). */
+import type { Serde } from "../serdes/serde.ts";
+import { json, string } from "../serdes/basic-serdes.ts";
+import { tableSource } from "../processors/table-source.ts";
+import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
+import { Topology, TopologyError } from "../topology/topology.ts";
+import { KStream } from "./kstream.ts";
+import { KTable } from "./ktable.ts";
+
+/** How a topic is read. Without serdes keys are text and values JSON. */
+export interface Consumed<K, V> {
+  readonly key?: Serde<K>;
+  readonly value?: Serde<V>;
+  readonly timestamp?: TimestampExtractor;
+  readonly offsetReset?: "earliest" | "latest";
+}
+
+/** How a store is kept. */
+export interface StoreOptions {
+  /** Default: its changes are logged, so that it can be restored. */
+  readonly logged?: boolean;
+  /** Default: changes are gathered between commits. */
+  readonly cached?: boolean;
+  readonly changelogConfigs?: Readonly<Record<string, string>>;
+}
+
+/** See the head of the file. */
+export class TopologyBuilder {
+  readonly topology = new Topology();
+  #count = 0;
+
+  /** A topic, or several with the same types, as a stream. */
+  stream<K = string, V = unknown>(
+    topics: string | readonly string[],
+    options: Consumed<K, V> = {},
+  ): KStream<K, V> {
+    const { name, keySerde, valueSerde } = this.#source([topics].flat(), options);
+    return new KStream(this, {
+      node: name,
+      sources: [name],
+      keySerde,
+      valueSerde,
+      isRekeyed: false,
+    });
+  }
+
+  /** A topic as a table: the latest value of each key, in a store of that name. */
+  table<K = string, V = unknown>(
+    store: string,
+    topic: string,
+    options: Consumed<K, V> & StoreOptions = {},
+  ): KTable<K, V> {
+    const { name, keySerde, valueSerde } = this.#source([topic], options);
+    const links = { sendsOldValues: false };
+    const node = this.nameOf("table-source");
+    this.topology.addStore({
+      kind: "key-value",
+      name: store,
+      ...{ keySerde, valueSerde, isTimestamped: true },
+      isLogged: options.logged ?? true,
+      isCached: options.cached ?? true,
+      changelogConfigs: options.changelogConfigs ?? {},
+    });
+    this.topology.addProcessor({
+      name: node,
+      parents: [name],
+      supplier: tableSource(store, () => links.sendsOldValues),
+      stores: [store],
+    });
+    return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, links });
+  }
+
+  /** A name for a step that leaves no trace in the cluster: its kind and a number. */
+  nameOf(kind: string): string {
+    return `${kind}-${++this.#count}`;
+  }
+
+  #source<K, V>(topics: readonly string[], options: Consumed<K, V>) {
+    if (topics.length === 0) throw new TopologyError("a stream reads a topic at least");
+    const name = this.nameOf("source");
+    // Without serdes the types are those of the defaults, unless the author says they are others.
+    const keySerde = options.key ?? string() as unknown as Serde<K>;
+    const valueSerde = options.value ?? json<V>();
+    this.topology.addSource({
+      ...{ name, topics, keySerde, valueSerde },
+      timestampExtractor: options.timestamp ?? null,
+      offsetReset: options.offsetReset ?? null,
+    });
+    return { name, keySerde, valueSerde };
+  }
+}

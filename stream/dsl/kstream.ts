@@ -1,0 +1,271 @@
+/** A stream of records (Kafka's `KStream`). Each method adds a step behind it and gives what comes of it. */
+import { branching, stateless } from "../processors/stateless.ts";
+import type { ProcessorSupplier } from "../processor.ts";
+import type { StreamRecord } from "../record.ts";
+import { type Serde } from "../serdes/serde.ts";
+import { json } from "../serdes/basic-serdes.ts";
+import { TopologyError } from "../topology/topology.ts";
+import type { TopologyBuilder } from "./builder.ts";
+import { GroupedStream } from "./grouped-stream.ts";
+
+/** What a stream is made of. */
+export interface StreamParts<K, V> {
+  /** The node whose records it has. */
+  readonly node: string;
+  /** Sources that they come from. */
+  readonly sources: readonly string[];
+  readonly keySerde: Serde<K>;
+  readonly valueSerde: Serde<V>;
+  /** Its keys are no longer those by which its topics are partitioned. */
+  readonly isRekeyed: boolean;
+}
+
+/** Of what a record is besides key and value: for those who want to know. */
+export type RecordFacts = Pick<StreamRecord, "timestampMs" | "headers">;
+
+/** How a topic is written. Without serdes those of the stream. */
+export interface Produced<K, V> {
+  readonly key?: Serde<K>;
+  readonly value?: Serde<V>;
+  /** Null: by the hash of the key. */
+  readonly partitioner?: (
+    record: StreamRecord<K, V>,
+    topic: string,
+    count: number,
+  ) => number | null;
+}
+
+/** How records come to the task of their new key. */
+export interface Repartitioned<K, V> {
+  readonly key?: Serde<K>;
+  readonly value?: Serde<V>;
+  readonly partitions?: number;
+}
+
+type Mapped<K, V> = readonly [key: K, value: V];
+
+/** See the head of the file. */
+export class KStream<K, V> {
+  constructor(
+    private readonly builder: TopologyBuilder,
+    private readonly parts: StreamParts<K, V>,
+  ) {}
+
+  filter<W extends V>(holds: (value: V, key: K, facts: RecordFacts) => value is W): KStream<K, W>;
+  filter(holds: (value: V, key: K, facts: RecordFacts) => boolean): KStream<K, V>;
+  filter(holds: (value: V, key: K, facts: RecordFacts) => boolean): KStream<K, V> {
+    return this.#step("filter", (record, forward) => {
+      if (holds(record.value, record.key, record)) forward(record);
+    });
+  }
+
+  filterNot(holds: (value: V, key: K, facts: RecordFacts) => boolean): KStream<K, V> {
+    return this.filter((value, key, facts) => !holds(value, key, facts));
+  }
+
+  /** Another key and another value. What is grouped or joined behind it is repartitioned before. */
+  map<K2, V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Mapped<K2, V2>,
+    serdes: { readonly key?: Serde<K2>; readonly value?: Serde<V2> } = {},
+  ): KStream<K2, V2> {
+    return this.#step("map", (record, forward) => {
+      const [key, value] = mapper(record.value, record.key, record);
+      forward({ ...record, key, value });
+    }, { ...serdes, isRekeyed: true });
+  }
+
+  mapValues<V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => V2,
+    value?: Serde<V2>,
+  ): KStream<K, V2> {
+    return this.#step("map-values", (record, forward) => {
+      forward({ ...record, value: mapper(record.value, record.key, record) });
+    }, value === undefined ? {} : { value });
+  }
+
+  flatMap<K2, V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Iterable<Mapped<K2, V2>>,
+    serdes: { readonly key?: Serde<K2>; readonly value?: Serde<V2> } = {},
+  ): KStream<K2, V2> {
+    return this.#step("flat-map", (record, forward) => {
+      for (const [key, value] of mapper(record.value, record.key, record)) {
+        forward({ ...record, key, value });
+      }
+    }, { ...serdes, isRekeyed: true });
+  }
+
+  flatMapValues<V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Iterable<V2>,
+    value?: Serde<V2>,
+  ): KStream<K, V2> {
+    return this.#step("flat-map-values", (record, forward) => {
+      for (const value of mapper(record.value, record.key, record)) forward({ ...record, value });
+    }, value === undefined ? {} : { value });
+  }
+
+  selectKey<K2>(
+    keyOf: (value: V, key: K, facts: RecordFacts) => K2,
+    key?: Serde<K2>,
+  ): KStream<K2, V> {
+    return this.#step("select-key", (record, forward) => {
+      forward({ ...record, key: keyOf(record.value, record.key, record) });
+    }, { ...(key !== undefined && { key }), isRekeyed: true });
+  }
+
+  /** Looks at records as they go by. */
+  peek(look: (value: V, key: K, facts: RecordFacts) => void): KStream<K, V> {
+    return this.#step("peek", (record, forward) => {
+      look(record.value, record.key, record);
+      forward(record);
+    });
+  }
+
+  /** Does something with records, which end here. */
+  foreach(action: (value: V, key: K, facts: RecordFacts) => void): void {
+    this.#step("foreach", (record) => action(record.value, record.key, record));
+  }
+
+  /**
+   * Each record goes to the first branch whose condition holds, or to that called `otherwise`, or
+   * nowhere: `split({ large: (v) => v.total > 100 }, "small")` has `large` and `small`.
+   */
+  split<
+    const B extends Readonly<Record<string, (value: V, key: K) => boolean>>,
+    O extends string = never,
+  >(
+    branches: B,
+    otherwise?: O,
+  ): { readonly [name in (keyof B & string) | O]: KStream<K, V> } {
+    const names = [...Object.keys(branches), ...(otherwise === undefined ? [] : [otherwise])];
+    if (new Set(names).size < names.length) {
+      throw new TopologyError(`"${otherwise}" is a branch already`);
+    }
+    const node = this.builder.nameOf("split");
+    const children = new Map(names.map((name) => [name, `${node}-${name}`]));
+    const conditions = Object.entries(branches).map(([name, holds]) => ({
+      child: children.get(name)!,
+      // Records of this stream have its types.
+      takes: (record: StreamRecord) => holds(record.value as V, record.key as K),
+    }));
+    this.#add(node, branching(conditions, children.get(otherwise ?? "") ?? null));
+    const streams = names.map((name) => {
+      const child = children.get(name)!;
+      const pass = stateless((record, forward) => forward(record));
+      this.builder.topology.addProcessor({
+        name: child,
+        parents: [node],
+        supplier: pass,
+        stores: [],
+      });
+      return [name, new KStream(this.builder, { ...this.parts, node: child })] as const;
+    });
+    // A stream for each name has just been made.
+    return Object.fromEntries(streams) as { [name in (keyof B & string) | O]: KStream<K, V> };
+  }
+
+  /** The records of both; those of each in their order. */
+  merge(other: KStream<K, V>): KStream<K, V> {
+    const node = this.builder.nameOf("merge");
+    const parents = [this.parts.node, other.parts.node];
+    const pass = stateless((record, forward) => forward(record));
+    this.builder.topology.addProcessor({ name: node, parents, supplier: pass, stores: [] });
+    const isRekeyed = this.parts.isRekeyed || other.parts.isRekeyed;
+    const sources = [...new Set([...this.parts.sources, ...other.parts.sources])];
+    return new KStream(this.builder, { ...this.parts, node, sources, isRekeyed });
+  }
+
+  /** Writes a topic, or that which `topic` says of each record. */
+  to(
+    topic: string | ((record: StreamRecord<K, V>) => string),
+    options: Produced<K, V> = {},
+  ): void {
+    this.builder.topology.addSink({
+      name: this.builder.nameOf("sink"),
+      parents: [this.parts.node],
+      topic: typeof topic === "string" ? topic : (record) => topic(record as StreamRecord<K, V>),
+      keySerde: options.key ?? this.parts.keySerde,
+      valueSerde: options.value ?? this.parts.valueSerde,
+      partitioner: options.partitioner === undefined
+        ? null
+        : (record, to, count) => options.partitioner!(record as StreamRecord<K, V>, to, count),
+    });
+  }
+
+  /** Through a topic `NAME-repartition` of its own, so that records are in the task of their key. */
+  repartition(name: string, options: Repartitioned<K, V> = {}): KStream<K, V> {
+    const { topology } = this.builder;
+    const topic = `${name}-repartition`;
+    const keySerde = options.key ?? this.parts.keySerde;
+    const valueSerde = options.value ?? this.parts.valueSerde;
+    topology.addRepartitionTopic({ name: topic, partitions: options.partitions ?? null });
+    const serdes = { keySerde, valueSerde };
+    const sink = this.builder.nameOf("repartition-sink");
+    topology.addSink({
+      name: sink,
+      parents: [this.parts.node],
+      topic,
+      ...serdes,
+      partitioner: null,
+    });
+    const source = this.builder.nameOf("repartition-source");
+    const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
+    topology.addSource({ name: source, topics: [topic], ...serdes, ...plain });
+    return new KStream(this.builder, {
+      ...{ node: source, sources: [source], keySerde, valueSerde },
+      isRekeyed: false,
+    });
+  }
+
+  /** By the key that it has. Where the key is not that of its topics, `name` is that of the topic between. */
+  groupByKey(options: Repartitioned<K, V> & { readonly name?: string } = {}): GroupedStream<K, V> {
+    const { parts, builder } = this;
+    const keySerde = options.key ?? parts.keySerde;
+    const valueSerde = options.value ?? parts.valueSerde;
+    if (!parts.isRekeyed) return new GroupedStream(builder, { ...parts, keySerde, valueSerde });
+    if (options.name === undefined) {
+      throw new TopologyError(
+        "the keys were changed, so records have to go through a topic: groupByKey({ name: … })",
+      );
+    }
+    // A record without a key has no task to go to.
+    const keyed = this.filter((_, key) => key !== null);
+    const moved = keyed.repartition(options.name, { ...options, key: keySerde, value: valueSerde });
+    return new GroupedStream(builder, moved.parts);
+  }
+
+  /** By a key that is made of each record; `name` is that of the topic between. */
+  groupBy<K2>(
+    name: string,
+    keyOf: (value: V, key: K, facts: RecordFacts) => K2,
+    options: Repartitioned<K2, V> = {},
+  ): GroupedStream<K2, V> {
+    return this.selectKey(keyOf, options.key).groupByKey({ ...options, name });
+  }
+
+  /** A step of functions over this stream's types. */
+  #step<K2, V2>(
+    kind: string,
+    step: (record: StreamRecord<K, V>, forward: (record: StreamRecord<K2, V2>) => void) => void,
+    changes: {
+      readonly key?: Serde<K2>;
+      readonly value?: Serde<V2>;
+      readonly isRekeyed?: boolean;
+    } = {},
+  ): KStream<K2, V2> {
+    const node = this.builder.nameOf(kind);
+    // Records that come here are of this stream's types.
+    this.#add(node, stateless((record, forward) => step(record as StreamRecord<K, V>, forward)));
+    const isOtherValue = kind.endsWith("values") || kind.endsWith("map");
+    const keySerde = changes.key ?? this.parts.keySerde as unknown as Serde<K2>;
+    const valueSerde = changes.value ??
+      (isOtherValue ? json<V2>() : this.parts.valueSerde as unknown as Serde<V2>);
+    const isRekeyed = this.parts.isRekeyed || changes.isRekeyed === true;
+    const { sources } = this.parts;
+    return new KStream(this.builder, { node, sources, keySerde, valueSerde, isRekeyed });
+  }
+
+  #add(name: string, supplier: ProcessorSupplier): void {
+    const parents = [this.parts.node];
+    this.builder.topology.addProcessor({ name, parents, supplier, stores: [] });
+  }
+}

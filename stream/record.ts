@@ -1,0 +1,26 @@
+/** Records as they go from node to node, and where the one at hand comes from. */
+import type { RecordHeader } from "../core/records/record-cursor.ts";
+
+/** A record between two nodes (Kafka's `api.Record`). Never changed: who wants another makes one. */
+export interface StreamRecord<K = unknown, V = unknown> {
+  readonly key: K;
+  readonly value: V;
+  /** Milliseconds since 1970. */
+  readonly timestampMs: number;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** Where the record at hand was read (Kafka's `RecordMetadata`). */
+export interface RecordOrigin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** A record of a topic, as bytes. */
+export interface RawRecord extends RecordOrigin {
+  readonly timestampMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+}

@@ -1,0 +1,128 @@
+/** Serdes of plain types, in the formats of Kafka's own (`org.apache.kafka.common.serialization`). */
+import type { Serde } from "./serde.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+const STRING: Serde<string> = {
+  serialize: (value) => encoder.encode(value),
+  deserialize: (bytes) => decoder.decode(bytes),
+};
+
+/** UTF-8. Bytes that are not are refused, where Kafka puts U+FFFD. */
+export function string(): Serde<string> {
+  return STRING;
+}
+
+const BYTES: Serde<Uint8Array> = {
+  serialize: (value) => value,
+  deserialize: (bytes) => bytes.slice(),
+};
+
+/** Bytes as they are. */
+export function bytes(): Serde<Uint8Array> {
+  return BYTES;
+}
+
+function fixed<T>(
+  name: string,
+  size: number,
+  write: (view: DataView, value: T) => void,
+  read: (view: DataView) => T,
+): Serde<T> {
+  return {
+    serialize(value) {
+      const bytes = new Uint8Array(size);
+      write(new DataView(bytes.buffer), value);
+      return bytes;
+    },
+    deserialize(bytes) {
+      if (bytes.length !== size) {
+        throw new Error(`${name} has ${size} bytes, not ${bytes.length}`);
+      }
+      return read(new DataView(bytes.buffer, bytes.byteOffset, size));
+    },
+  };
+}
+
+function whole(name: string, min: number, max: number, value: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${value} is no ${name}`);
+}
+
+const INT_MAX = 2 ** 31 - 1;
+const INT = fixed<number>(
+  "an int",
+  4,
+  (view, value) => view.setInt32(0, whole("int", -INT_MAX - 1, INT_MAX, value)),
+  (view) => view.getInt32(0),
+);
+const LONG = fixed<bigint>(
+  "a long",
+  8,
+  (view, value) => {
+    if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} is no long`);
+    view.setBigInt64(0, value);
+  },
+  (view) => view.getBigInt64(0),
+);
+const DOUBLE = fixed<number>(
+  "a double",
+  8,
+  (view, value) => view.setFloat64(0, value),
+  (view) => view.getFloat64(0),
+);
+const COUNT = fixed<number>(
+  "a count",
+  8,
+  (view, value) => {
+    const limit = Number.MAX_SAFE_INTEGER;
+    view.setBigInt64(0, BigInt(whole("safe integer", -limit, limit, value)));
+  },
+  (view) => {
+    const value = Number(view.getBigInt64(0));
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is beyond 2^53`);
+    return value;
+  },
+);
+
+/** A whole number in 4 bytes, big-endian (`IntegerSerializer`). */
+export function int(): Serde<number> {
+  return INT;
+}
+
+/** A whole number in 8 bytes, big-endian (`LongSerializer`). */
+export function long(): Serde<bigint> {
+  return LONG;
+}
+
+/** As `long`, read as a number: beyond 2^53 it is refused. What `count` writes. */
+export function safeLong(): Serde<number> {
+  return COUNT;
+}
+
+/** IEEE 754 in 8 bytes, big-endian (`DoubleSerializer`). */
+export function double(): Serde<number> {
+  return DOUBLE;
+}
+
+/** What checks that a parsed value is of a type: a schema of zod, or anything with `parse`. */
+export interface Parser<T> {
+  /** Throws what is wrong. */
+  parse(value: unknown): T;
+}
+
+/**
+ * JSON. With a parser each value that is read is checked by it; without one its type is what the
+ * application says it is.
+ */
+export function json<T = unknown>(parser?: Parser<T>): Serde<T> {
+  return {
+    serialize: (value) => encoder.encode(JSON.stringify(value)),
+    deserialize(bytes) {
+      const value: unknown = JSON.parse(decoder.decode(bytes));
+      // The topic is the application's own: what it holds is what its author says, unless checked.
+      return parser === undefined ? value as T : parser.parse(value);
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/** How keys and values are written as bytes. Null is never given to a serde: it is no bytes. */
+
+/** Writes and reads one type (Kafka's `Serde`). What cannot be read throws: its message says why. */
+export interface Serde<T> {
+  serialize(value: T, topic: string): Uint8Array;
+  /** `bytes` may be a view into a larger buffer: what keeps it copies it. */
+  deserialize(bytes: Uint8Array, topic: string): T;
+}
+
+/** The type that a serde is for. */
+export type SerdeType<S> = S extends Serde<infer T> ? T : never;

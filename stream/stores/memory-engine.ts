@@ -1,0 +1,57 @@
+/** A store in memory: a B+ tree by keys as Latin-1 text, whose order is that of their bytes. */
+import sorted from "sorted-btree";
+import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
+
+/** Of this CommonJS module Bun's default is the class, Node's and that of the types all exports. */
+const BTree =
+  ((sorted as { readonly default?: unknown }).default ?? sorted) as typeof sorted.default;
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text, "latin1");
+}
+
+function byCodeUnits(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
+/** See the head of the file. */
+export class MemoryEngine implements StoreEngine {
+  readonly #tree = new BTree<string, Uint8Array>([], byCodeUnits);
+
+  get(key: Uint8Array): Uint8Array | null {
+    return this.#tree.get(textOf(key)) ?? null;
+  }
+
+  put(key: Uint8Array, value: Uint8Array | null): void {
+    if (value === null) this.#tree.delete(textOf(key));
+    else this.#tree.set(textOf(key), value.slice());
+  }
+
+  *range({ from, to, isReversed = false }: BytesRange): IterableIterator<BytesEntry> {
+    const low = from === null ? undefined : textOf(from);
+    const high = to === null ? undefined : textOf(to);
+    if (isReversed) {
+      for (const [key, value] of this.#tree.entriesReversed(high)) {
+        if (low !== undefined && key < low) return;
+        yield [bytesOf(key), value];
+      }
+      return;
+    }
+    for (const [key, value] of this.#tree.entries(low)) {
+      if (high !== undefined && key > high) return;
+      yield [bytesOf(key), value];
+    }
+  }
+
+  get approximateCount(): number {
+    return this.#tree.size;
+  }
+
+  close(): void {
+    this.#tree.clear();
+  }
+}

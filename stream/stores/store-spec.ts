@@ -1,0 +1,27 @@
+/** What a store is to be, before a task opens one for itself. */
+import type { Serde } from "../serdes/serde.ts";
+
+/** What all stores have. */
+interface CommonSpec {
+  /** Of the topology the only one; `NAME-changelog` is its topic. */
+  readonly name: string;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  /** Whether its changes are written to a topic, so that it can be restored. */
+  readonly isLogged: boolean;
+  /** Configs of that topic besides those that the kind of store has. */
+  readonly changelogConfigs: Readonly<Record<string, string>>;
+  /**
+   * Whether changes of a key are gathered until the next commit, or until memory runs short: fewer
+   * records behind it, and in the changelog (Kafka's record caches).
+   */
+  readonly isCached: boolean;
+}
+
+/** Values by key. With timestamps a value has the time of the record that it came of. */
+export interface KeyValueStoreSpec extends CommonSpec {
+  readonly kind: "key-value";
+  readonly isTimestamped: boolean;
+}
+
+export type StoreSpec = KeyValueStoreSpec;

@@ -1,0 +1,177 @@
+/** The nodes of a task at work: who is behind whom, what each may ask for, and what became of a record. */
+import type { Processor, ProcessorContext, PunctuationType } from "../processor.ts";
+import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
+import type { SinkNode, Topology } from "../topology/topology.ts";
+import type { Subtopology } from "../topology/subtopologies.ts";
+import { fullName, type TaskWorld } from "./task.ts";
+
+/** What nodes need of their task. */
+export interface NodeServices {
+  readonly taskId: string;
+  readonly world: TaskWorld;
+  readonly stores: ReadonlyMap<string, unknown>;
+  streamTimeMs(): number;
+  schedule(
+    intervalMs: number,
+    type: PunctuationType,
+    callback: (timestampMs: number) => void,
+  ): () => void;
+}
+
+/** A node that records are given to. */
+interface RunningNode {
+  readonly name: string;
+  process(record: StreamRecord): void;
+}
+
+/** What a node has failed with, and which one it was. */
+export class ProcessingError extends Error {
+  override readonly name = "ProcessingError";
+  constructor(readonly node: string, override readonly cause: unknown) {
+    super(`"${node}" failed: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+/** See the head of the file. */
+export class RunningNodes {
+  /** Of the record at hand, as the last node has given it on; what changelogs are stamped with. */
+  timestampMs = -1;
+  #origin: RecordOrigin | null = null;
+  /** By topic: what is right behind its source. */
+  readonly #entries = new Map<string, readonly RunningNode[]>();
+  readonly #processors: Processor[] = [];
+
+  constructor(
+    private readonly topology: Topology,
+    subtopology: Subtopology,
+    private readonly services: NodeServices,
+  ) {
+    const running = new Map<string, RunningNode>();
+    const contexts: (readonly [Processor, ProcessorContext])[] = [];
+    // From the end on: what is behind a node is there when it is made.
+    for (const name of subtopology.nodes.toReversed()) {
+      const node = topology.nodes.get(name)!;
+      const children = topology.childrenOf(name).map((child) => running.get(child)!);
+      if (node.kind === "source") {
+        for (const topic of node.topics) {
+          this.#entries.set(fullName(topology, topic, services.world), children);
+        }
+      } else if (node.kind === "sink") {
+        running.set(name, this.#sink(node));
+      } else {
+        const processor = node.supplier();
+        contexts.push([processor, this.#context(name, node.stores, children)]);
+        running.set(name, guarded(name, processor));
+      }
+    }
+    // Processors begin in the order of the graph, whichever way they were made.
+    for (const [processor, context] of contexts.toReversed()) {
+      this.#processors.push(processor);
+      processor.init?.(context);
+    }
+  }
+
+  /** Sends a record through. Throws `ProcessingError`. */
+  process(raw: RawRecord, record: StreamRecord): void {
+    const children = this.#entries.get(raw.topic);
+    if (children === undefined) throw new Error(`the task does not read topic "${raw.topic}"`);
+    this.#origin = raw;
+    for (const child of children) {
+      this.timestampMs = record.timestampMs;
+      child.process(record);
+    }
+    this.#origin = null;
+  }
+
+  /** Calls a punctuator: what it forwards and stores has this time unless it says another. */
+  punctuate(callback: (timestampMs: number) => void, nowMs: number): void {
+    this.timestampMs = nowMs;
+    callback(nowMs);
+  }
+
+  close(): void {
+    for (const processor of this.#processors) processor.close?.();
+  }
+
+  #context(
+    name: string,
+    stores: readonly string[],
+    children: readonly RunningNode[],
+  ): ProcessorContext {
+    const nodes = this;
+    const { services } = this;
+    return {
+      taskId: services.taskId,
+      forward: (record, child) => this.#forward(children, record, child),
+      store: (wanted) => {
+        if (!stores.includes(wanted)) {
+          throw new Error(`"${name}" is not connected with store "${wanted}"`);
+        }
+        return services.stores.get(wanted);
+      },
+      get origin() {
+        return nodes.#origin;
+      },
+      get streamTimeMs() {
+        return services.streamTimeMs();
+      },
+      get wallMs() {
+        return services.world.wallMs();
+      },
+      schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
+      requestCommit: () => services.world.requestCommit(),
+      drop: (reason) => services.world.dropped(name, reason, this.#origin),
+    };
+  }
+
+  /** The time of the record at hand is that of the record that is given on, until it comes back. */
+  #forward(children: readonly RunningNode[], record: StreamRecord, only?: string): void {
+    const beforeMs = this.timestampMs;
+    this.timestampMs = record.timestampMs;
+    if (only === undefined) {
+      for (const child of children) child.process(record);
+    } else {
+      const child = children.find((each) => each.name === only);
+      if (child === undefined) throw new Error(`there is no "${only}" right behind this node`);
+      child.process(record);
+    }
+    this.timestampMs = beforeMs;
+  }
+
+  #sink(node: SinkNode): RunningNode {
+    const { world } = this.services;
+    const topicOf = (record: StreamRecord) =>
+      typeof node.topic === "string"
+        ? fullName(this.topology, node.topic, world)
+        : node.topic(record);
+    return guarded(node.name, {
+      process: (record) => {
+        const topic = topicOf(record);
+        const { key, value, timestampMs, headers } = record;
+        const partition = node.partitioner?.(record, topic, world.output.partitionCount(topic));
+        world.output.send({
+          topic,
+          partition: partition ?? null,
+          key: key == null ? null : node.keySerde.serialize(key, topic),
+          value: value == null ? null : node.valueSerde.serialize(value, topic),
+          timestampMs,
+          headers,
+        });
+      },
+    });
+  }
+}
+
+/** Says which node it was that failed; a failure behind it is told by the node that has it. */
+function guarded(name: string, processor: Pick<Processor, "process">): RunningNode {
+  return {
+    name,
+    process(record) {
+      try {
+        processor.process(record);
+      } catch (error) {
+        throw error instanceof ProcessingError ? error : new ProcessingError(name, error);
+      }
+    },
+  };
+}

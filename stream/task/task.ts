@@ -1,0 +1,197 @@
+/**
+ * One task: the nodes of a subtopology for one partition of its topics, with their stores. All in here
+ * is synchronous: a record goes through the nodes by calls, and comes out at the `Output`.
+ */
+import type { PunctuationType } from "../processor.ts";
+import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
+import type { RecordHeader } from "../../core/records/record-cursor.ts";
+import type { ChangeListener } from "../stores/key-value-store.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { SourceNode, Topology } from "../topology/topology.ts";
+import type { Subtopology } from "../topology/subtopologies.ts";
+import { PartitionGroup } from "./partition-group.ts";
+import { Punctuations } from "./punctuations.ts";
+import type { ReadRecord } from "./record-queue.ts";
+import { RunningNodes } from "./running-nodes.ts";
+import { ownTimestamp, type TimestampExtractor } from "./timestamp-extractor.ts";
+
+/** A record that a task writes, a sink's or a change of a store. */
+export interface OutputRecord {
+  readonly topic: string;
+  /** Null: by the hash of the key. */
+  readonly partition: number | null;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly timestampMs: number;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** Where records of a task go. */
+export interface Output {
+  send(record: OutputRecord): void;
+  /** How many partitions a topic has, for those who choose one. */
+  partitionCount(topic: string): number;
+}
+
+/** What a task needs of who runs it. */
+export interface TaskWorld {
+  readonly output: Output;
+  wallMs(): number;
+  /** Full name of a topic that the application makes: with its id before it. */
+  internalTopic(name: string): string;
+  openStore(
+    spec: StoreSpec,
+    onChange: ChangeListener | null,
+  ): { close(): void; readonly store: unknown };
+  /** The task wants to be committed soon. */
+  requestCommit(): void;
+  /** A record was left out at a node. */
+  dropped(node: string, reason: string, origin: RecordOrigin | null): void;
+  /** A record cannot be read. It is left out if this comes back; it may throw instead. */
+  unreadable(raw: RawRecord, part: "key" | "value", error: unknown): void;
+  /** Of sources that have none of their own. */
+  readonly timestampExtractor?: TimestampExtractor;
+}
+
+/** What a record means to those who commit. */
+export interface Progress {
+  /** By topic: the offset behind the last record that was processed, and the partition's time. */
+  readonly offsets: ReadonlyMap<string, bigint>;
+}
+
+/** See the head of the file. */
+export class Task {
+  readonly id: string;
+  readonly #group: PartitionGroup;
+  readonly #nodes: RunningNodes;
+  readonly #punctuations = new Punctuations();
+  readonly #offsets = new Map<string, bigint>();
+  readonly #stores: { close(): void }[] = [];
+
+  constructor(
+    topology: Topology,
+    subtopology: Subtopology,
+    readonly partition: number,
+    private readonly world: TaskWorld,
+  ) {
+    this.id = `${subtopology.id}_${partition}`;
+    const reads = new Map<string, ReadRecord>();
+    for (const name of subtopology.nodes) {
+      const node = topology.nodes.get(name);
+      if (node?.kind !== "source") continue;
+      for (const topic of node.topics) {
+        reads.set(fullName(topology, topic, world), this.#readerOf(node));
+      }
+    }
+    this.#group = new PartitionGroup(reads);
+    const stores = this.#openStores(topology, subtopology);
+    this.#nodes = new RunningNodes(topology, subtopology, {
+      taskId: this.id,
+      world,
+      stores,
+      streamTimeMs: () => this.#group.streamTimeMs,
+      schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
+    });
+  }
+
+  /** Records of a topic's partition of this task, in their order. */
+  add(topic: string, records: readonly RawRecord[]): void {
+    this.#group.add(topic, records);
+  }
+
+  /** How many records of a topic wait here: who reads pauses the topic at some number. */
+  waiting(topic: string): number {
+    return this.#group.waiting(topic);
+  }
+
+  /** Topics that it reads of which nothing waits: they may have older records than those that do. */
+  emptyTopics(): string[] {
+    return this.#group.empty();
+  }
+
+  /** Processes the record that is next. False: none is here. */
+  process(): boolean {
+    const next = this.#group.next();
+    if (next === null) return false;
+    const { raw, record } = next;
+    if (record !== null) this.#nodes.process(raw, record);
+    this.#offsets.set(raw.topic, raw.offset + 1n);
+    if (this.#group.streamTimeMs >= 0) this.#punctuate("stream-time", this.#group.streamTimeMs);
+    return true;
+  }
+
+  /** Calls punctuators of the wall clock that are due. */
+  punctuateByWallClock(): void {
+    this.#punctuate("wall-clock-time", this.world.wallMs());
+  }
+
+  get progress(): Progress {
+    return { offsets: this.#offsets };
+  }
+
+  close(): void {
+    this.#nodes.close();
+    for (const store of this.#stores) store.close();
+  }
+
+  #punctuate(type: PunctuationType, nowMs: number): void {
+    this.#punctuations.call(type, nowMs, (callback) => this.#nodes.punctuate(callback, nowMs));
+  }
+
+  #schedule(
+    intervalMs: number,
+    type: PunctuationType,
+    callback: (timestampMs: number) => void,
+  ): () => void {
+    const nowMs = type === "stream-time" ? null : this.world.wallMs();
+    return this.#punctuations.add(type, intervalMs, nowMs, callback);
+  }
+
+  #openStores(topology: Topology, subtopology: Subtopology): ReadonlyMap<string, unknown> {
+    return new Map(subtopology.stores.map((name) => {
+      const spec = topology.stores.get(name)!;
+      const topic = this.world.internalTopic(`${name}-changelog`);
+      const opened = this.world.openStore(spec, spec.isLogged ? this.#changelog(topic) : null);
+      this.#stores.push(opened);
+      return [name, opened.store] as const;
+    }));
+  }
+
+  #changelog(topic: string): ChangeListener {
+    return (key, value, timestampMs) =>
+      this.world.output.send({
+        ...{ topic, partition: this.partition, key, value, headers: [] },
+        timestampMs: timestampMs ?? this.#nodes.timestampMs,
+      });
+  }
+
+  #readerOf(node: SourceNode): ReadRecord {
+    const extract = node.timestampExtractor ?? this.world.timestampExtractor ?? ownTimestamp;
+    return (raw, partitionTimeMs) => {
+      const read = this.#deserialize(node, raw);
+      if (read === null) return null;
+      const timestampMs = extract({ ...read, timestampMs: raw.timestampMs }, partitionTimeMs);
+      if (timestampMs >= 0) return { ...read, timestampMs, headers: raw.headers };
+      this.world.dropped(node.name, "its timestamp is negative", raw);
+      return null;
+    };
+  }
+
+  #deserialize(node: SourceNode, raw: RawRecord): Pick<StreamRecord, "key" | "value"> | null {
+    let part: "key" | "value" = "key";
+    try {
+      const key = raw.key === null ? null : node.keySerde.deserialize(raw.key, raw.topic);
+      part = "value";
+      const value = raw.value === null ? null : node.valueSerde.deserialize(raw.value, raw.topic);
+      return { key, value };
+    } catch (error) {
+      this.world.unreadable(raw, part, error);
+      return null;
+    }
+  }
+}
+
+/** A topic as it is called in the cluster. */
+export function fullName(topology: Topology, topic: string, world: TaskWorld): string {
+  return topology.repartitionTopics.has(topic) ? world.internalTopic(topic) : topic;
+}

@@ -1,0 +1,170 @@
+/**
+ * Runs an application without a broker: the same tasks, on a clock that the test moves. Every topic has
+ * one partition; what an application writes to a topic that it reads itself comes back to it.
+ */
+import { MemoryEngine } from "../stores/memory-engine.ts";
+import { keyValueStore, timestampedStore } from "../stores/key-value-store.ts";
+import type { ChangeListener } from "../stores/key-value-store.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { RecordHeader } from "../../core/records/record-cursor.ts";
+import type { Serde } from "../serdes/serde.ts";
+import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
+import { subtopologiesOf } from "../topology/subtopologies.ts";
+import type { Topology } from "../topology/topology.ts";
+
+/** A record that a test gives, or gets. */
+export interface DrivenRecord<K, V> {
+  readonly key: K | null;
+  readonly value: V | null;
+  readonly timestampMs: number;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A record that was left out, and why. */
+export interface DroppedRecord {
+  readonly node: string;
+  readonly reason: string;
+}
+
+export interface DriverOptions {
+  /** Default: `test`. */
+  readonly applicationId?: string;
+  /** What the wall clock says at first, in milliseconds since 1970. Default: 0. */
+  readonly wallMs?: number;
+}
+
+/** See the head of the file. */
+export class TestDriver {
+  readonly dropped: DroppedRecord[] = [];
+  #wallMs: number;
+  readonly #applicationId: string;
+  readonly #tasks = new Map<string, Task>();
+  readonly #offsets = new Map<string, bigint>();
+  /** By topic: what was written and not read by the test yet. */
+  readonly #written = new Map<string, OutputRecord[]>();
+  /** Written to topics that the application reads: given to it before anything else is. */
+  readonly #returning: OutputRecord[] = [];
+  readonly #stores = new Map<string, unknown>();
+
+  constructor(topology: Topology, { applicationId = "test", wallMs = 0 }: DriverOptions = {}) {
+    this.#applicationId = applicationId;
+    this.#wallMs = wallMs;
+    for (const subtopology of subtopologiesOf(topology)) {
+      const task = new Task(topology, subtopology, 0, this.#world());
+      for (const topic of subtopology.sourceTopics) {
+        const isOwn = topology.repartitionTopics.has(topic);
+        this.#tasks.set(isOwn ? this.#internalTopic(topic) : topic, task);
+      }
+    }
+  }
+
+  /** A topic that the test writes. */
+  input<K, V>(topic: string, key: Serde<K>, value: Serde<V>) {
+    if (!this.#tasks.has(topic)) throw new Error(`the application does not read topic "${topic}"`);
+    return {
+      /** `timestampMs`: default is what the wall clock says. */
+      write: (
+        keyOf: K | null,
+        valueOf: V | null,
+        timestampMs: number = this.#wallMs,
+        headers: readonly RecordHeader[] = [],
+      ): void => {
+        this.#give({
+          topic,
+          partition: 0,
+          key: keyOf === null ? null : key.serialize(keyOf, topic),
+          value: valueOf === null ? null : value.serialize(valueOf, topic),
+          timestampMs,
+          headers,
+        });
+        this.#run();
+      },
+    };
+  }
+
+  /** What the application has written to a topic since it was read last. */
+  read<K, V>(topic: string, key: Serde<K>, value: Serde<V>): DrivenRecord<K, V>[] {
+    return this.readRaw(topic).map((record) => ({
+      key: record.key === null ? null : key.deserialize(record.key, topic),
+      value: record.value === null ? null : value.deserialize(record.value, topic),
+      timestampMs: record.timestampMs,
+      headers: record.headers,
+    }));
+  }
+
+  /** As `read`, as bytes; also of changelogs. */
+  readRaw(topic: string): OutputRecord[] {
+    const written = this.#written.get(topic) ?? [];
+    this.#written.delete(topic);
+    return written;
+  }
+
+  /** A store, as queries see it. */
+  store(name: string): unknown {
+    if (!this.#stores.has(name)) throw new Error(`there is no store "${name}"`);
+    return this.#stores.get(name);
+  }
+
+  /** Lets time of the wall clock pass. */
+  advance(ms: number): void {
+    this.#wallMs += ms;
+    for (const task of new Set(this.#tasks.values())) task.punctuateByWallClock();
+    this.#run();
+  }
+
+  close(): void {
+    for (const task of new Set(this.#tasks.values())) task.close();
+  }
+
+  #give(record: OutputRecord): void {
+    const offset = this.#offsets.get(record.topic) ?? 0n;
+    this.#offsets.set(record.topic, offset + 1n);
+    this.#tasks.get(record.topic)!.add(record.topic, [{ ...record, partition: 0, offset }]);
+  }
+
+  #run(): void {
+    const tasks = new Set(this.#tasks.values());
+    for (let isBusy = true; isBusy;) {
+      isBusy = false;
+      for (const task of tasks) while (task.process()) isBusy = true;
+      for (const record of this.#returning.splice(0)) {
+        this.#give(record);
+        isBusy = true;
+      }
+    }
+  }
+
+  #internalTopic(name: string): string {
+    return `${this.#applicationId}-${name}`;
+  }
+
+  #world(): TaskWorld {
+    return {
+      output: {
+        send: (record) => {
+          this.#written.set(record.topic, [...this.#written.get(record.topic) ?? [], record]);
+          if (this.#tasks.has(record.topic)) this.#returning.push(record);
+        },
+        partitionCount: () => 1,
+      },
+      wallMs: () => this.#wallMs,
+      internalTopic: (name) => this.#internalTopic(name),
+      openStore: (spec, onChange) => this.#openStore(spec, onChange),
+      requestCommit: () => {},
+      dropped: (node, reason) => void this.dropped.push({ node, reason }),
+      unreadable: (_raw, _part, error) => {
+        throw error;
+      },
+    };
+  }
+
+  #openStore(spec: StoreSpec, onChange: ChangeListener | null) {
+    const engine = new MemoryEngine();
+    const { keySerde, valueSerde } = spec;
+    const topic = this.#internalTopic(`${spec.name}-changelog`);
+    const parts = { engine, topic, keySerde, valueSerde, onChange };
+    const store = spec.isTimestamped ? timestampedStore(parts) : keyValueStore(parts);
+    this.#stores.set(spec.name, store);
+    return { store, close: () => engine.close() };
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The graph of an application (Kafka's `Topology`): sources, processors and sinks by name, the stores
+ * that processors are connected with, and topics that the application makes for itself.
+ */
+import type { ProcessorSupplier } from "../processor.ts";
+import type { StreamRecord } from "../record.ts";
+import type { Serde } from "../serdes/serde.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
+
+/** Of a record between nodes, whatever its types. */
+type AnyRecord = StreamRecord<unknown, unknown>;
+
+/** Reads topics. */
+export interface SourceNode {
+  readonly kind: "source";
+  readonly name: string;
+  /** Names as they are in the cluster, or of internal topics, which get the application's id. */
+  readonly topics: readonly string[];
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly timestampExtractor: TimestampExtractor | null;
+  /** Where to begin in topics without committed offsets. Null: as the application is set. */
+  readonly offsetReset: "earliest" | "latest" | null;
+}
+
+/** Does something with records. */
+export interface ProcessorNode {
+  readonly kind: "processor";
+  readonly name: string;
+  readonly parents: readonly string[];
+  readonly supplier: ProcessorSupplier;
+  readonly stores: readonly string[];
+}
+
+/** The topic that a record is for. */
+export type TopicNameOf = (record: AnyRecord) => string;
+/** The partition that a record is for, of so many; null: by the hash of its key. */
+export type Partitioner = (record: AnyRecord, topic: string, count: number) => number | null;
+
+/** Writes a topic. */
+export interface SinkNode {
+  readonly kind: "sink";
+  readonly name: string;
+  readonly parents: readonly string[];
+  readonly topic: string | TopicNameOf;
+  readonly keySerde: Serde<unknown>;
+  readonly valueSerde: Serde<unknown>;
+  readonly partitioner: Partitioner | null;
+}
+
+export type TopologyNode = SourceNode | ProcessorNode | SinkNode;
+
+/** A topic through which records come to the task of their new key. */
+export interface RepartitionTopic {
+  /** Without the application's id: `by-country-repartition`. */
+  readonly name: string;
+  /** Null: as many as the topics that it is joined with or comes from. */
+  readonly partitions: number | null;
+}
+
+/** The application is wrong: said where it is defined, before anything runs. */
+export class TopologyError extends Error {
+  override readonly name = "TopologyError";
+}
+
+const NAME = /^[A-Za-z0-9._-]{1,200}$/;
+
+/** See the head of the file. */
+export class Topology {
+  /** In the order in which they were added: parents stand before children. */
+  readonly nodes = new Map<string, TopologyNode>();
+  readonly stores = new Map<string, StoreSpec>();
+  readonly repartitionTopics = new Map<string, RepartitionTopic>();
+  /** Names of nodes whose sources have to have as many partitions each. */
+  readonly copartitioned: (readonly string[])[] = [];
+
+  /** Throws `TopologyError`, as all of these. */
+  addSource(node: Omit<SourceNode, "kind">): void {
+    for (const topic of node.topics) {
+      const other = [...this.nodes.values()].find((each) =>
+        each.kind === "source" && each.topics.includes(topic)
+      );
+      if (other !== undefined) {
+        throw new TopologyError(`topic "${topic}" is read twice: use what "${other.name}" gives`);
+      }
+    }
+    this.#add({ ...node, kind: "source" });
+  }
+
+  addProcessor(node: Omit<ProcessorNode, "kind">): void {
+    this.#requireParents(node.name, node.parents);
+    for (const store of node.stores) this.#requireStore(node.name, store);
+    this.#add({ ...node, kind: "processor" });
+  }
+
+  addSink(node: Omit<SinkNode, "kind">): void {
+    this.#requireParents(node.name, node.parents);
+    this.#add({ ...node, kind: "sink" });
+  }
+
+  addStore(spec: StoreSpec): void {
+    requireName("store", spec.name);
+    if (this.stores.has(spec.name)) {
+      throw new TopologyError(`there are two stores of the name "${spec.name}"`);
+    }
+    this.stores.set(spec.name, spec);
+  }
+
+  /** Connects a node with a store that both have been added. */
+  connect(node: string, store: string): void {
+    this.#requireStore(node, store);
+    const known = this.nodes.get(node);
+    if (known?.kind !== "processor") {
+      throw new TopologyError(`"${node}" is no processor: it cannot have store "${store}"`);
+    }
+    if (known.stores.includes(store)) return;
+    this.nodes.set(node, { ...known, stores: [...known.stores, store] });
+  }
+
+  addRepartitionTopic(topic: RepartitionTopic): void {
+    requireName("repartition topic", topic.name);
+    if (this.repartitionTopics.has(topic.name)) {
+      throw new TopologyError(`there are two repartition topics of the name "${topic.name}"`);
+    }
+    this.repartitionTopics.set(topic.name, topic);
+  }
+
+  /** Names of the nodes right behind one. */
+  childrenOf(name: string): string[] {
+    return [...this.nodes.values()].flatMap((node) => {
+      return node.kind !== "source" && node.parents.includes(name) ? [node.name] : [];
+    });
+  }
+
+  #add(node: TopologyNode): void {
+    if (this.nodes.has(node.name)) {
+      throw new TopologyError(`there are two steps of the name "${node.name}"`);
+    }
+    this.nodes.set(node.name, node);
+  }
+
+  #requireParents(name: string, parents: readonly string[]): void {
+    if (parents.length === 0) throw new TopologyError(`"${name}" gets records from nowhere`);
+    for (const parent of parents) {
+      const known = this.nodes.get(parent);
+      if (known === undefined) throw new TopologyError(`"${name}" is behind "${parent}": unknown`);
+      if (known.kind === "sink") {
+        throw new TopologyError(`"${name}" cannot be behind "${parent}", which writes a topic`);
+      }
+    }
+  }
+
+  #requireStore(node: string, store: string): void {
+    if (this.stores.has(store)) return;
+    throw new TopologyError(`"${node}" asks for store "${store}", which there is not`);
+  }
+}
+
+function requireName(what: string, name: string): void {
+  if (NAME.test(name)) return;
+  throw new TopologyError(
+    `the ${what} "${name}" cannot be called so: letters, digits, ".", "_" and "-", 200 at most`,
+  );
+}

@@ -64,7 +64,7 @@ export class TopologyBuilder {
     this.topology.addProcessor({
       name: node,
       parents: [name],
-      supplier: tableSource(store, () => links.sendsOldValues),
+      supplier: tableSource(store, links),
       stores: [store],
     });
     return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, links });

@@ -191,7 +191,10 @@ export class KStream<K, V> {
     });
   }
 
-  /** Through a topic `NAME-repartition` of its own, so that records are in the task of their key. */
+  /**
+   * Through a topic `NAME-repartition` of its own, so that records are in the task of their key. Those
+   * without a key end here: they have no such task.
+   */
   repartition(name: string, options: Repartitioned<K, V> = {}): KStream<K, V> {
     const { topology } = this.builder;
     const topic = `${name}-repartition`;
@@ -202,7 +205,7 @@ export class KStream<K, V> {
     const sink = this.builder.nameOf("repartition-sink");
     topology.addSink({
       name: sink,
-      parents: [this.parts.node],
+      parents: [this.filter((_, key) => key !== null).parts.node],
       topic,
       ...serdes,
       partitioner: null,
@@ -227,9 +230,7 @@ export class KStream<K, V> {
         "the keys were changed, so records have to go through a topic: groupByKey({ name: … })",
       );
     }
-    // A record without a key has no task to go to.
-    const keyed = this.filter((_, key) => key !== null);
-    const moved = keyed.repartition(options.name, { ...options, key: keySerde, value: valueSerde });
+    const moved = this.repartition(options.name, { ...options, key: keySerde, value: valueSerde });
     return new GroupedStream(builder, moved.parts);
   }
 

@@ -2,6 +2,8 @@
 import type { Processor, ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
+import type { Change } from "./change.ts";
+import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 
 /** How records are added up. */
@@ -21,12 +23,14 @@ export function aggregate(aggregation: Aggregation): () => Processor {
 class Aggregate implements Processor {
   #context!: ProcessorContext;
   #store!: TableStore;
+  #forward!: (record: StreamRecord<unknown, Change<unknown>>) => void;
 
   constructor(private readonly aggregation: Aggregation) {}
 
   init(context: ProcessorContext): void {
     this.#context = context;
     this.#store = tableStore(context, this.aggregation.store);
+    this.#forward = tableForwarder(context, this.#store, this.aggregation.links);
   }
 
   process(record: StreamRecord): void {
@@ -40,6 +44,6 @@ class Aggregate implements Processor {
     const newValue = before === null && initialise === null ? value : add(key, value, oldValue);
     this.#store.put(key, newValue === null ? null : { value: newValue, timestampMs });
     const change = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
-    this.#context.forward({ ...record, value: change, timestampMs });
+    this.#forward({ ...record, value: change, timestampMs });
   }
 }

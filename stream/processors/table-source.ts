@@ -1,26 +1,32 @@
 /** A topic as a table: the latest value of each key (Kafka's `KTableSource`). */
 import type { Processor, ProcessorContext } from "../processor.ts";
+import type { Change } from "./change.ts";
+import { tableForwarder } from "./table-forwarder.ts";
+import type { TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
 import type { StreamRecord } from "../record.ts";
 
 /** `store` null: nobody looks values up, and none is kept. */
-export function tableSource(store: string | null, sendsOldValues: () => boolean): () => Processor {
-  return () => new TableSource(store, sendsOldValues);
+export function tableSource(store: string | null, links: TableLinks): () => Processor {
+  return () => new TableSource(store, links);
 }
 
 class TableSource implements Processor {
   #context!: ProcessorContext;
   #store: TableStore | null = null;
+  #forward!: (record: StreamRecord<unknown, Change<unknown>>) => void;
 
   constructor(
     private readonly name: string | null,
-    private readonly sendsOldValues: () => boolean,
+    private readonly links: TableLinks,
   ) {}
 
   init(context: ProcessorContext): void {
     this.#context = context;
+    this.#forward = (record) => context.forward(record);
     if (this.name === null) return;
     this.#store = tableStore(context, this.name);
+    this.#forward = tableForwarder(context, this.#store, this.links);
   }
 
   process(record: StreamRecord): void {
@@ -29,9 +35,9 @@ class TableSource implements Processor {
     let oldValue: unknown = null;
     if (this.#store !== null) {
       const old = this.#store.get(key);
-      if (this.sendsOldValues()) oldValue = old?.value ?? null;
+      if (this.links.sendsOldValues) oldValue = old?.value ?? null;
       this.#store.put(key, value === null ? null : { value, timestampMs });
     }
-    this.#context.forward({ ...record, value: { newValue: value, oldValue } });
+    this.#forward({ ...record, value: { newValue: value, oldValue } });
   }
 }

@@ -1,12 +1,17 @@
 /** Stores of values by key, as processors and queries see them. */
+import type { RecordMoment } from "../task/record-context.ts";
 import type { Serde } from "../serdes/serde.ts";
-import type { BytesEntry, StoreEngine } from "./engine.ts";
+import { CachedEngine } from "./cached-engine.ts";
+import type { StoreEngine } from "./engine.ts";
+import { type ChangeListener, LoggedEngine } from "./logged-engine.ts";
 import {
   type TimestampedValue,
   timestampOf,
   withoutTimestamp,
   withTimestamp,
 } from "./timestamped-value.ts";
+import type { RecordContext } from "../task/record-context.ts";
+import type { CacheBudget } from "./cache-budget.ts";
 
 /** What can be asked of a store of values by key. */
 export interface ReadableKeyValueStore<K, V> {
@@ -26,29 +31,38 @@ export interface KeyValueStore<K, V> extends ReadableKeyValueStore<K, V> {
   delete(key: K): V | null;
 }
 
-/** Hears every change of a store: it is for the changelog. `value` is without a timestamp. */
-export type ChangeListener = (
-  key: Uint8Array,
-  value: Uint8Array | null,
-  timestampMs: number | null,
-) => void;
+/** A change that was put off, with what the store had before. */
+export interface PutOffChange<K, V> {
+  readonly key: K;
+  readonly value: V | null;
+  readonly before: V | null;
+  readonly moment: RecordMoment;
+}
 
-/** How values are kept: as they are, or with times. */
+/** A store as its task has it. */
+export interface OpenStore<K, V> extends KeyValueStore<K, V> {
+  /**
+   * Has changes told when they are flushed. False: nothing is put off here, so there will be none.
+   */
+  onFlush(listener: (change: PutOffChange<K, V>) => void): boolean;
+  /** Gives changes on that were put off. */
+  flush(): void;
+  close(): void;
+}
+
+/** How values are written. */
 interface ValueFormat<V> {
   write(value: V): Uint8Array;
   read(bytes: Uint8Array): V;
-  /** For the changelog: the bytes without the time, and the time; null: that of the record at hand. */
-  logged(bytes: Uint8Array): readonly [value: Uint8Array, timestampMs: number | null];
 }
 
 /** See the head of the file. */
-class SerdeKeyValueStore<K, V> implements KeyValueStore<K, V> {
+class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
   constructor(
     private readonly engine: StoreEngine,
     private readonly topic: string,
     private readonly keySerde: Serde<K>,
     private readonly format: ValueFormat<V>,
-    private readonly onChange: ChangeListener | null,
   ) {}
 
   get approximateCount(): number {
@@ -60,12 +74,7 @@ class SerdeKeyValueStore<K, V> implements KeyValueStore<K, V> {
   }
 
   put(key: K, value: V | null): void {
-    const keyBytes = this.#keyOf(key);
-    const bytes = value === null ? null : this.format.write(value);
-    this.engine.put(keyBytes, bytes);
-    if (this.onChange === null) return;
-    const [logged, timestampMs] = bytes === null ? [null, null] : this.format.logged(bytes);
-    this.onChange(keyBytes, logged, timestampMs);
+    this.engine.put(this.#keyOf(key), value === null ? null : this.format.write(value));
   }
 
   putIfAbsent(key: K, value: V): V | null {
@@ -85,11 +94,30 @@ class SerdeKeyValueStore<K, V> implements KeyValueStore<K, V> {
       from: from === null ? null : this.#keyOf(from),
       to: to === null ? null : this.#keyOf(to),
     };
-    for (const entry of this.engine.range(range)) yield this.#entry(entry);
+    for (const [key, value] of this.engine.range(range)) {
+      yield [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
+    }
   }
 
-  #entry([key, value]: BytesEntry): readonly [K, V] {
-    return [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
+  onFlush(listener: (change: PutOffChange<K, V>) => void): boolean {
+    if (!(this.engine instanceof CachedEngine)) return false;
+    this.engine.onFlush(({ key, value, before, moment }) =>
+      listener({
+        key: this.keySerde.deserialize(key, this.topic),
+        value: this.#read(value),
+        before: this.#read(before),
+        moment,
+      })
+    );
+    return true;
+  }
+
+  flush(): void {
+    if (this.engine instanceof CachedEngine) this.engine.flush();
+  }
+
+  close(): void {
+    this.engine.close();
   }
 
   #keyOf(key: K): Uint8Array {
@@ -110,23 +138,24 @@ export interface StoreParts<K, V> {
   readonly valueSerde: Serde<V>;
   /** Null: changes are not logged. */
   readonly onChange: ChangeListener | null;
+  /** Null: changes are not put off. */
+  readonly cache: { readonly context: RecordContext; readonly budget: CacheBudget } | null;
 }
 
 /** Values as they are. */
-export function keyValueStore<K, V>(parts: StoreParts<K, V>): KeyValueStore<K, V> {
-  const { engine, topic, keySerde, valueSerde, onChange } = parts;
+export function keyValueStore<K, V>(parts: StoreParts<K, V>): OpenStore<K, V> {
+  const { topic, keySerde, valueSerde } = parts;
+  const engine = layered(parts, (bytes) => [bytes, null]);
   return new SerdeKeyValueStore(engine, topic, keySerde, {
     write: (value) => valueSerde.serialize(value, topic),
     read: (bytes) => valueSerde.deserialize(bytes, topic),
-    logged: (bytes) => [bytes, null],
-  }, onChange);
+  });
 }
 
 /** Values with the times of their records (Kafka's `TimestampedKeyValueStore`): tables are such. */
-export function timestampedStore<K, V>(
-  parts: StoreParts<K, V>,
-): KeyValueStore<K, TimestampedValue<V>> {
-  const { engine, topic, keySerde, valueSerde, onChange } = parts;
+export function timestampedStore<K, V>(parts: StoreParts<K, V>): OpenStore<K, TimestampedValue<V>> {
+  const { topic, keySerde, valueSerde } = parts;
+  const engine = layered(parts, (bytes) => [withoutTimestamp(bytes), timestampOf(bytes)]);
   return new SerdeKeyValueStore<K, TimestampedValue<V>>(engine, topic, keySerde, {
     write: ({ value, timestampMs }) =>
       withTimestamp(valueSerde.serialize(value, topic), timestampMs),
@@ -134,6 +163,14 @@ export function timestampedStore<K, V>(
       value: valueSerde.deserialize(withoutTimestamp(bytes), topic),
       timestampMs: timestampOf(bytes),
     }),
-    logged: (bytes) => [withoutTimestamp(bytes), timestampOf(bytes)],
-  }, onChange);
+  });
+}
+
+/** The cache above the changelog above the engine. */
+function layered(
+  { engine, onChange, cache }: Pick<StoreParts<unknown, unknown>, "engine" | "onChange" | "cache">,
+  loggedPart: ConstructorParameters<typeof LoggedEngine>[1],
+): StoreEngine {
+  const logged = onChange === null ? engine : new LoggedEngine(engine, loggedPart, onChange);
+  return cache === null ? logged : new CachedEngine(logged, cache.context, cache.budget);
 }

@@ -1,22 +1,11 @@
 /** A store in memory: a B+ tree by keys as Latin-1 text, whose order is that of their bytes. */
 import sorted from "sorted-btree";
+import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 
 /** Of this CommonJS module Bun's default is the class, Node's and that of the types all exports. */
 const BTree =
   ((sorted as { readonly default?: unknown }).default ?? sorted) as typeof sorted.default;
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Buffer.from(text, "latin1");
-}
-
-function byCodeUnits(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
-}
 
 /** See the head of the file. */
 export class MemoryEngine implements StoreEngine {

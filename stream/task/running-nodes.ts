@@ -1,14 +1,16 @@
 /** The nodes of a task at work: who is behind whom, what each may ask for, and what became of a record. */
 import type { Processor, ProcessorContext, PunctuationType } from "../processor.ts";
-import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
+import type { RawRecord, StreamRecord } from "../record.ts";
 import type { SinkNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
+import type { RecordContext } from "./record-context.ts";
 import { fullName, type TaskWorld } from "./task.ts";
 
 /** What nodes need of their task. */
 export interface NodeServices {
   readonly taskId: string;
   readonly world: TaskWorld;
+  readonly context: RecordContext;
   readonly stores: ReadonlyMap<string, unknown>;
   streamTimeMs(): number;
   schedule(
@@ -34,9 +36,6 @@ export class ProcessingError extends Error {
 
 /** See the head of the file. */
 export class RunningNodes {
-  /** Of the record at hand, as the last node has given it on; what changelogs are stamped with. */
-  timestampMs = -1;
-  #origin: RecordOrigin | null = null;
   /** By topic: what is right behind its source. */
   readonly #entries = new Map<string, readonly RunningNode[]>();
   readonly #processors: Processor[] = [];
@@ -75,18 +74,16 @@ export class RunningNodes {
   process(raw: RawRecord, record: StreamRecord): void {
     const children = this.#entries.get(raw.topic);
     if (children === undefined) throw new Error(`the task does not read topic "${raw.topic}"`);
-    this.#origin = raw;
-    for (const child of children) {
-      this.timestampMs = record.timestampMs;
-      child.process(record);
-    }
-    this.#origin = null;
+    const { timestampMs, headers } = record;
+    this.services.context.at({ timestampMs, headers, origin: raw }, () => {
+      for (const child of children) child.process(record);
+    });
   }
 
   /** Calls a punctuator: what it forwards and stores has this time unless it says another. */
   punctuate(callback: (timestampMs: number) => void, nowMs: number): void {
-    this.timestampMs = nowMs;
-    callback(nowMs);
+    const moment = { timestampMs: nowMs, headers: [], origin: null };
+    this.services.context.at(moment, () => callback(nowMs));
   }
 
   close(): void {
@@ -98,7 +95,6 @@ export class RunningNodes {
     stores: readonly string[],
     children: readonly RunningNode[],
   ): ProcessorContext {
-    const nodes = this;
     const { services } = this;
     return {
       taskId: services.taskId,
@@ -110,7 +106,7 @@ export class RunningNodes {
         return services.stores.get(wanted);
       },
       get origin() {
-        return nodes.#origin;
+        return services.context.now.origin;
       },
       get streamTimeMs() {
         return services.streamTimeMs();
@@ -120,14 +116,16 @@ export class RunningNodes {
       },
       schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
       requestCommit: () => services.world.requestCommit(),
-      drop: (reason) => services.world.dropped(name, reason, this.#origin),
+      drop: (reason) => services.world.dropped(name, reason, services.context.now.origin),
     };
   }
 
-  /** The time of the record at hand is that of the record that is given on, until it comes back. */
+  /** Who is behind sees the time of the record that it is given, until it comes back. */
   #forward(children: readonly RunningNode[], record: StreamRecord, only?: string): void {
-    const beforeMs = this.timestampMs;
-    this.timestampMs = record.timestampMs;
+    const { context } = this.services;
+    const before = context.now;
+    const { timestampMs, headers } = record;
+    context.now = { timestampMs, headers, origin: before.origin };
     if (only === undefined) {
       for (const child of children) child.process(record);
     } else {
@@ -135,7 +133,7 @@ export class RunningNodes {
       if (child === undefined) throw new Error(`there is no "${only}" right behind this node`);
       child.process(record);
     }
-    this.timestampMs = beforeMs;
+    context.now = before;
   }
 
   #sink(node: SinkNode): RunningNode {

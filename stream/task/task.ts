@@ -5,10 +5,12 @@
 import type { PunctuationType } from "../processor.ts";
 import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
-import type { ChangeListener } from "../stores/key-value-store.ts";
+import type { OpenStore } from "../stores/key-value-store.ts";
+import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { SourceNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
+import { RecordContext } from "./record-context.ts";
 import { PartitionGroup } from "./partition-group.ts";
 import { Punctuations } from "./punctuations.ts";
 import type { ReadRecord } from "./record-queue.ts";
@@ -42,7 +44,8 @@ export interface TaskWorld {
   openStore(
     spec: StoreSpec,
     onChange: ChangeListener | null,
-  ): { close(): void; readonly store: unknown };
+    context: RecordContext,
+  ): OpenStore<unknown, unknown>;
   /** The task wants to be committed soon. */
   requestCommit(): void;
   /** A record was left out at a node. */
@@ -66,7 +69,9 @@ export class Task {
   readonly #nodes: RunningNodes;
   readonly #punctuations = new Punctuations();
   readonly #offsets = new Map<string, bigint>();
-  readonly #stores: { close(): void }[] = [];
+  readonly #context = new RecordContext();
+  /** Stores of nodes before those of nodes behind them. */
+  readonly #stores: OpenStore<unknown, unknown>[] = [];
 
   constructor(
     topology: Topology,
@@ -88,6 +93,7 @@ export class Task {
     this.#nodes = new RunningNodes(topology, subtopology, {
       taskId: this.id,
       world,
+      context: this.#context,
       stores,
       streamTimeMs: () => this.#group.streamTimeMs,
       schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
@@ -125,6 +131,11 @@ export class Task {
     this.#punctuate("wall-clock-time", this.world.wallMs());
   }
 
+  /** Gives on what stores have gathered: before a commit. */
+  flush(): void {
+    for (const store of this.#stores) store.flush();
+  }
+
   get progress(): Progress {
     return { offsets: this.#offsets };
   }
@@ -151,9 +162,10 @@ export class Task {
     return new Map(subtopology.stores.map((name) => {
       const spec = topology.stores.get(name)!;
       const topic = this.world.internalTopic(`${name}-changelog`);
-      const opened = this.world.openStore(spec, spec.isLogged ? this.#changelog(topic) : null);
-      this.#stores.push(opened);
-      return [name, opened.store] as const;
+      const onChange = spec.isLogged ? this.#changelog(topic) : null;
+      const store = this.world.openStore(spec, onChange, this.#context);
+      this.#stores.push(store);
+      return [name, store] as const;
     }));
   }
 
@@ -161,7 +173,7 @@ export class Task {
     return (key, value, timestampMs) =>
       this.world.output.send({
         ...{ topic, partition: this.partition, key, value, headers: [] },
-        timestampMs: timestampMs ?? this.#nodes.timestampMs,
+        timestampMs: timestampMs ?? this.#context.now.timestampMs,
       });
   }
 

@@ -4,12 +4,14 @@
  */
 import { MemoryEngine } from "../stores/memory-engine.ts";
 import { keyValueStore, timestampedStore } from "../stores/key-value-store.ts";
-import type { ChangeListener } from "../stores/key-value-store.ts";
+import { CacheBudget } from "../stores/cache-budget.ts";
+import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
+import type { RecordContext } from "../task/record-context.ts";
 import type { Topology } from "../topology/topology.ts";
 
 /** A record that a test gives, or gets. */
@@ -45,6 +47,7 @@ export class TestDriver {
   /** Written to topics that the application reads: given to it before anything else is. */
   readonly #returning: OutputRecord[] = [];
   readonly #stores = new Map<string, unknown>();
+  readonly #budget = new CacheBudget(10 * 1024 * 1024);
 
   constructor(topology: Topology, { applicationId = "test", wallMs = 0 }: DriverOptions = {}) {
     this.#applicationId = applicationId;
@@ -80,6 +83,16 @@ export class TestDriver {
         this.#run();
       },
     };
+  }
+
+  /** Whether the application reads a topic. */
+  reads(topic: string): boolean {
+    return this.#tasks.has(topic);
+  }
+
+  /** Topics that something was written to since they were read last, changelogs included. */
+  writtenTopics(): string[] {
+    return [...this.#written.keys()];
   }
 
   /** What the application has written to a topic since it was read last. */
@@ -126,7 +139,12 @@ export class TestDriver {
     const tasks = new Set(this.#tasks.values());
     for (let isBusy = true; isBusy;) {
       isBusy = false;
-      for (const task of tasks) while (task.process()) isBusy = true;
+      for (const task of tasks) {
+        while (task.process()) {
+          isBusy = true;
+          task.flush();
+        }
+      }
       for (const record of this.#returning.splice(0)) {
         this.#give(record);
         isBusy = true;
@@ -149,7 +167,7 @@ export class TestDriver {
       },
       wallMs: () => this.#wallMs,
       internalTopic: (name) => this.#internalTopic(name),
-      openStore: (spec, onChange) => this.#openStore(spec, onChange),
+      openStore: (spec, onChange, context) => this.#openStore(spec, onChange, context),
       requestCommit: () => {},
       dropped: (node, reason) => void this.dropped.push({ node, reason }),
       unreadable: (_raw, _part, error) => {
@@ -158,13 +176,14 @@ export class TestDriver {
     };
   }
 
-  #openStore(spec: StoreSpec, onChange: ChangeListener | null) {
+  #openStore(spec: StoreSpec, onChange: ChangeListener | null, context: RecordContext) {
     const engine = new MemoryEngine();
     const { keySerde, valueSerde } = spec;
     const topic = this.#internalTopic(`${spec.name}-changelog`);
-    const parts = { engine, topic, keySerde, valueSerde, onChange };
+    const cache = spec.isCached ? { context, budget: this.#budget } : null;
+    const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
     const store = spec.isTimestamped ? timestampedStore(parts) : keyValueStore(parts);
     this.#stores.set(spec.name, store);
-    return { store, close: () => engine.close() };
+    return store;
   }
 }

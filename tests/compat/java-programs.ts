@@ -26,7 +26,7 @@ export async function needJavaPrograms(): Promise<string | null> {
   const reason = await needKafka() ?? await fetchJars(
     join(SOURCES, "pom.xml"),
     libs,
-    join(libs, "../.complete"),
+    join(libs, `../.complete-${Bun.hash(readFileSync(join(SOURCES, "pom.xml"))).toString(16)}`),
     "the jars of Kafka Streams and Connect",
   );
   if (reason !== null) return reason;

@@ -10,6 +10,7 @@ import { apacheKafka } from "./suites/apache-kafka.ts";
 import { clientLibrary } from "./suites/client-library.ts";
 import { connect } from "./suites/connect.ts";
 import { connectData } from "./suites/connect-data.ts";
+import { streamOperators } from "./suites/stream-operators.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
 import { etcd } from "./suites/etcd.ts";
@@ -60,6 +61,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   streamsEos,
   connect,
   connectData,
+  streamOperators,
   security,
   tlsListeners,
   npmPackage,

@@ -1,0 +1,236 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeSet;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TestOutputTopic;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.BranchedKStream;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Predicate;
+import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.test.TestRecord;
+
+/**
+ * What Kafka Streams makes of records: a case per line of JSON on standard input, an answer per line on
+ * standard output. A case is a topology of named steps over text keys and values, whose functions are
+ * known by name here and in functions.ts, and its inputs in order. An answer has all that was written,
+ * by topic.
+ */
+@SuppressWarnings({"rawtypes", "unchecked"})
+public class StreamsOracle {
+    private static final ObjectMapper MAPPER = new ObjectMapper();
+
+    private final StreamsBuilder builder = new StreamsBuilder();
+    private final Map<String, Object> made = new HashMap<>();
+
+    public static void main(String[] args) throws Exception {
+        String dir = Files.createTempDirectory("streams-oracle").toString();
+        BufferedReader in =
+            new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            ObjectNode answer;
+            try {
+                answer = new StreamsOracle().answer(MAPPER.readTree(line), dir);
+            } catch (Throwable e) {
+                answer = MAPPER.createObjectNode().put("error", String.valueOf(e));
+            }
+            out.println(MAPPER.writeValueAsString(answer));
+        }
+        out.flush();
+    }
+
+    private ObjectNode answer(JsonNode test, String dir) {
+        for (JsonNode step : test.get("steps")) made.put(text(step, "id"), step(step));
+        Properties config = new Properties();
+        config.put(StreamsConfig.APPLICATION_ID_CONFIG, "app");
+        config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
+        config.put(StreamsConfig.STATE_DIR_CONFIG, dir);
+        config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
+        config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
+        ObjectNode topics = MAPPER.createObjectNode();
+        try (TopologyTestDriver driver =
+                new TopologyTestDriver(builder.build(), config, Instant.ofEpochMilli(0))) {
+            Map<String, TestInputTopic<String, String>> inputs = new HashMap<>();
+            for (JsonNode input : test.get("inputs")) {
+                inputs.computeIfAbsent(text(input, "topic"), name ->
+                    driver.createInputTopic(name, new StringSerializer(), new StringSerializer()))
+                    .pipeInput(new TestRecord<>(text(input, "key"), text(input, "value"),
+                        Instant.ofEpochMilli(input.get("timestampMs").asLong())));
+            }
+            for (String name : new TreeSet<>(driver.producedTopicNames())) {
+                ArrayNode records = topics.putArray(name);
+                TestOutputTopic<byte[], byte[]> topic = driver.createOutputTopic(
+                    name, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+                for (TestRecord<byte[], byte[]> record : topic.readRecordsToList()) {
+                    records.addArray().add(hex(record.key())).add(hex(record.value()))
+                        .add(record.timestamp());
+                }
+            }
+        }
+        ObjectNode answer = MAPPER.createObjectNode();
+        answer.set("topics", topics);
+        return answer;
+    }
+
+    private static String hex(byte[] bytes) {
+        return bytes == null ? null : java.util.HexFormat.of().formatHex(bytes);
+    }
+
+    private static String text(JsonNode node, String field) {
+        JsonNode value = node.get(field);
+        return value == null || value.isNull() ? null : value.asText();
+    }
+
+    private KStream<String, String> stream(JsonNode step, String field) {
+        return (KStream<String, String>) made.get(text(step, field));
+    }
+
+    private Object step(JsonNode step) {
+        String fn = text(step, "fn");
+        String name = text(step, "name");
+        switch (text(step, "op")) {
+            case "stream":
+                return builder.stream(text(step, "topic"));
+            case "table":
+                return builder.table(text(step, "topic"), store(name));
+            case "filter":
+                return stream(step, "of").filter((k, v) -> holds(fn, k, v));
+            case "filterNot":
+                return stream(step, "of").filterNot((k, v) -> holds(fn, k, v));
+            case "map":
+                return stream(step, "of").map((k, v) -> KeyValue.pair(keyOf(fn, k, v), v));
+            case "mapValues":
+                return stream(step, "of").mapValues((k, v) -> mapped(fn, k, v));
+            case "flatMap":
+                return stream(step, "of").flatMap((k, v) -> {
+                    List<KeyValue<String, String>> all = new ArrayList<>();
+                    for (String each : several(fn, v)) all.add(KeyValue.pair(each, v));
+                    return all;
+                });
+            case "flatMapValues":
+                return stream(step, "of").flatMapValues(v -> several(fn, v));
+            case "selectKey":
+                return stream(step, "of").selectKey((k, v) -> keyOf(fn, k, v));
+            case "merge":
+                return stream(step, "of").merge(stream(step, "with"));
+            case "split": {
+                BranchedKStream<String, String> branches = stream(step, "of").split();
+                String id = text(step, "id");
+                Predicate<String, String> takes = (k, v) -> holds(fn, k, v);
+                branches.branch(takes, Branched.withConsumer(s -> made.put(id + ".yes", s)));
+                branches.defaultBranch(Branched.withConsumer(s -> made.put(id + ".no", s)));
+                return branches;
+            }
+            case "repartition":
+                return stream(step, "of").repartition(Repartitioned.as(name));
+            case "groupByKey":
+                return stream(step, "of").groupByKey(Grouped.as(name));
+            case "groupBy":
+                return stream(step, "of").groupBy((k, v) -> keyOf(fn, k, v), Grouped.as(name));
+            case "count": {
+                KTable<String, Long> counts = grouped(step).count(Materialized.as(name));
+                return counts.toStream().mapValues(v -> v == null ? null : v.toString());
+            }
+            case "reduce":
+                return grouped(step).reduce((a, v) -> added(fn, a, v), store(name));
+            case "aggregate":
+                return grouped(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v), store(name));
+            case "toStream":
+                return ((KTable<String, String>) made.get(text(step, "of"))).toStream();
+            case "to":
+                stream(step, "of").to(text(step, "topic"));
+                return "nothing";
+            default:
+                throw new IllegalArgumentException(text(step, "op"));
+        }
+    }
+
+    private KGroupedStream<String, String> grouped(JsonNode step) {
+        return (KGroupedStream<String, String>) made.get(text(step, "of"));
+    }
+
+    private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(String name) {
+        return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name)
+            .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
+    }
+
+    private static boolean holds(String fn, String key, String value) {
+        switch (fn) {
+            case "long": return value != null && value.length() > 2;
+            case "keyed": return key != null;
+            case "has-b": return value != null && value.contains("b");
+            case "never": return false;
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+
+    private static String keyOf(String fn, String key, String value) {
+        switch (fn) {
+            case "first": return value == null || value.isEmpty() ? null : value.substring(0, 1);
+            case "same": return key;
+            case "value": return value;
+            case "one": return "one";
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+
+    private static String mapped(String fn, String key, String value) {
+        switch (fn) {
+            case "upper": return value == null ? null : value.toUpperCase();
+            case "with-key": return key + "/" + value;
+            case "null-if-b": return value == null || value.contains("b") ? null : value;
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+
+    private static List<String> several(String fn, String value) {
+        switch (fn) {
+            case "none": return List.of();
+            case "twice": return value == null ? List.of() : List.of(value, value + "!");
+            case "letters": {
+                List<String> letters = new ArrayList<>();
+                if (value != null) for (char c : value.toCharArray()) letters.add(String.valueOf(c));
+                return letters;
+            }
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+
+    private static String added(String fn, String aggregate, String value) {
+        switch (fn) {
+            case "concat": return aggregate + "+" + value;
+            case "last": return value;
+            case "null-if-b": return value.contains("b") ? null : aggregate + value;
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+}

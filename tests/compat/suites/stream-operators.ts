@@ -1,0 +1,27 @@
+/** Operators of streams and tables beside those of Kafka Streams, record by record. */
+import { compareStreams } from "../../stream/differential/compare.ts";
+import { needJavaPrograms } from "../java-programs.ts";
+import { type CompatSuite, expectEqual } from "../suite.ts";
+
+async function expectSame(seed: number, count: number): Promise<void> {
+  const { cases, records, refused, differences } = await compareStreams(seed, count);
+  console.log(`      ${JSON.stringify({ cases, records, refused })}`);
+  expectEqual(differences.slice(0, 2), [], "cases that differ");
+}
+
+export const streamOperators: CompatSuite = {
+  name: "stream-operators",
+  needs: [needJavaPrograms],
+  inSample: true,
+  cases: [
+    {
+      name: "100 random topologies write what Kafka Streams writes (seed 1)",
+      run: () => expectSame(1, 100),
+    },
+    {
+      name: "3,000 random topologies write what Kafka Streams writes (seed 2)",
+      inSample: false,
+      run: () => expectSame(2, 3000),
+    },
+  ],
+};

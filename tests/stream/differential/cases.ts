@@ -1,0 +1,164 @@
+/** Random topologies and inputs, from a seed. */
+import { SimRandom } from "../../sim/sim-random.ts";
+
+/** A step of a topology: what `op` does is in `ours.ts` and in StreamsOracle.java. */
+export interface Step {
+  readonly op: string;
+  readonly id: string;
+  /** The step that it is behind. */
+  readonly of?: string;
+  readonly with?: string;
+  readonly topic?: string;
+  readonly name?: string;
+  readonly fn?: string;
+}
+
+export interface Input {
+  readonly topic: string;
+  readonly key: string | null;
+  readonly value: string | null;
+  readonly timestampMs: number;
+}
+
+export interface Case {
+  readonly steps: readonly Step[];
+  readonly inputs: readonly Input[];
+}
+
+const PREDICATES = ["long", "keyed", "has-b", "never"];
+const KEYS = ["first", "same", "value", "one"];
+const MAPPERS = ["upper", "with-key", "null-if-b"];
+const FLAT = ["none", "twice", "letters"];
+const ADDERS = ["concat", "last", "null-if-b"];
+
+/** Draws cases. */
+export class Cases {
+  readonly #random: SimRandom;
+  #steps: Step[] = [];
+  /** Ids of streams, and of those whose keys are not those of their topics. */
+  #streams: string[] = [];
+  readonly #rekeyed = new Set<string>();
+  #inputs: string[] = [];
+
+  constructor(seed: number) {
+    this.#random = new SimRandom(seed);
+  }
+
+  next(): Case {
+    this.#steps = [];
+    this.#streams = [];
+    this.#rekeyed.clear();
+    this.#inputs = [];
+    for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
+    for (let i = 0; i < 1 + this.#random.below(6); i++) this.#step();
+    for (const of of this.#streams.slice(-3)) this.#sink(of);
+    return { steps: this.#steps, inputs: this.#drawInputs() };
+  }
+
+  #pick<T>(values: readonly T[]): T {
+    return values[this.#random.below(values.length)]!;
+  }
+
+  #add(op: string, rest: Omit<Step, "op" | "id">): string {
+    const id = `s${this.#steps.length}`;
+    this.#steps.push({ op, id, ...rest });
+    return id;
+  }
+
+  /** A stream behind another one, whose keys are as trustworthy. */
+  #behind(op: string, of: string, rest: Omit<Step, "op" | "id" | "of">, isRekeyed = false): string {
+    const id = this.#add(op, { of, ...rest });
+    this.#streams.push(id);
+    if (isRekeyed || this.#rekeyed.has(of)) this.#rekeyed.add(id);
+    return id;
+  }
+
+  #source(topic: string): void {
+    this.#inputs.push(topic);
+    if (this.#random.below(4) > 0) {
+      this.#streams.push(this.#add("stream", { topic }));
+    } else {
+      const table = this.#add("table", { topic, name: `table-of-${topic}` });
+      this.#streams.push(this.#add("toStream", { of: table }));
+    }
+  }
+
+  #step(): void {
+    const of = this.#pick(this.#streams);
+    switch (this.#random.below(11)) {
+      case 0:
+        return void this.#behind("filter", of, { fn: this.#pick(PREDICATES) });
+      case 1:
+        return void this.#behind("filterNot", of, { fn: this.#pick(PREDICATES) });
+      case 2:
+        return void this.#behind("map", of, { fn: this.#pick(KEYS) }, true);
+      case 3:
+        return void this.#behind("mapValues", of, { fn: this.#pick(MAPPERS) });
+      case 4:
+        return void this.#behind("flatMap", of, { fn: this.#pick(FLAT) }, true);
+      case 5:
+        return void this.#behind("flatMapValues", of, { fn: this.#pick(FLAT) });
+      case 6:
+        return void this.#behind("selectKey", of, { fn: this.#pick(KEYS) }, true);
+      case 7: {
+        const other = this.#pick(this.#streams);
+        if (other === of) return;
+        const id = this.#behind("merge", of, { with: other }, this.#rekeyed.has(other));
+        return void id;
+      }
+      case 8: {
+        const id = this.#add("split", { of, fn: this.#pick(PREDICATES) });
+        for (const branch of [`${id}.yes`, `${id}.no`]) {
+          this.#streams.push(branch);
+          if (this.#rekeyed.has(of)) this.#rekeyed.add(branch);
+        }
+        return;
+      }
+      case 9:
+        return void this.#streams.push(
+          this.#add("repartition", { of, name: `through-${this.#steps.length}` }),
+        );
+      default:
+        return this.#aggregate(of);
+    }
+  }
+
+  #aggregate(of: string): void {
+    const name = `by-${this.#steps.length}`;
+    const group = this.#random.below(2) === 0
+      ? this.#add("groupByKey", { of, name })
+      : this.#add("groupBy", { of, name, fn: this.#pick(KEYS) });
+    const store = `store-${this.#steps.length}`;
+    if (this.#random.below(3) === 0) {
+      this.#streams.push(this.#add("count", { of: group, name: store }));
+      return;
+    }
+    const op = this.#pick(["reduce", "aggregate"]);
+    const table = this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) });
+    this.#streams.push(this.#add("toStream", { of: table }));
+  }
+
+  #sink(of: string): void {
+    this.#add("to", { of, topic: `out-${of.replace(".", "-")}` });
+  }
+
+  /** Out of order, with keys and values that are missing. */
+  #drawInputs(): Input[] {
+    let nowMs = 1000;
+    return Array.from({ length: 5 + this.#random.below(25) }, () => {
+      nowMs += this.#random.below(50);
+      return {
+        topic: this.#pick(this.#inputs),
+        key: this.#random.below(8) === 0 ? null : this.#pick(["a", "b", "c"]),
+        value: this.#random.below(8) === 0 ? null : this.#word(),
+        timestampMs: Math.max(0, nowMs - this.#random.below(120)),
+      };
+    });
+  }
+
+  #word(): string {
+    return Array.from({ length: this.#random.below(4) }, () => this.#pick(["a", "b", "c"])).join(
+      "",
+    );
+  }
+}

@@ -1,0 +1,54 @@
+/** Cases through Kafka Streams' own `TopologyTestDriver` and through our engine. */
+import { run } from "../../harness/process.ts";
+import { javaProgram } from "../../compat/java-programs.ts";
+import { type Case, Cases } from "./cases.ts";
+import { runOurs } from "./ours.ts";
+
+export interface Difference {
+  readonly test: Case;
+  readonly kafka: unknown;
+  readonly ours: unknown;
+}
+
+export interface Comparison {
+  readonly cases: number;
+  /** Records that both have written. */
+  readonly records: number;
+  /** Both refuse the topology or fail. */
+  readonly refused: number;
+  readonly differences: readonly Difference[];
+}
+
+/** `timeoutMs` bounds Java. */
+export async function compareStreams(
+  seed: number,
+  count: number,
+  timeoutMs = 900_000,
+): Promise<Comparison> {
+  const drawn = new Cases(seed);
+  const cases = Array.from({ length: count }, () => drawn.next());
+  const stdin = cases.map((test) => `${JSON.stringify(test)}\n`).join("");
+  const finished = await run(javaProgram("StreamsOracle"), { input: stdin, timeoutMs });
+  const lines = finished.stdout.trimEnd().split("\n");
+  if (finished.exitCode !== 0 || lines.length !== cases.length) {
+    throw new Error(`the oracle gave ${lines.length} answers:\n${finished.stderr.slice(-2000)}`);
+  }
+  const differences: Difference[] = [];
+  let [records, refused] = [0, 0];
+  for (const [i, test] of cases.entries()) {
+    const kafka = JSON.parse(lines[i]!);
+    const ours = answerOf(test);
+    if ("error" in kafka && "error" in ours) refused++;
+    else if (!Bun.deepEquals(kafka, ours)) differences.push({ test, kafka, ours });
+    else records += Object.values(ours.topics ?? {}).reduce((sum, each) => sum + each.length, 0);
+  }
+  return { cases: count, records, refused, differences };
+}
+
+function answerOf(test: Case) {
+  try {
+    return { topics: runOurs(test) };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,124 @@
+/** A case through our own engine. */
+import { TopologyBuilder } from "../../../stream/dsl/builder.ts";
+import type { GroupedStream } from "../../../stream/dsl/grouped-stream.ts";
+import type { KStream } from "../../../stream/dsl/kstream.ts";
+import type { KTable } from "../../../stream/dsl/ktable.ts";
+import { string } from "../../../stream/serdes/basic-serdes.ts";
+import { TestDriver } from "../../../stream/testing/test-driver.ts";
+import type { Case, Step } from "./cases.ts";
+import { added, holds, keyOf, mapped, several } from "./functions.ts";
+
+type Text = string | null;
+type Stream = KStream<Text, Text>;
+type Table = KTable<Text, Text>;
+type Grouped = GroupedStream<Text, Text>;
+
+/** All that was written, by topic: key and value in hex, and the time. */
+export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number])[]>>;
+
+// Text without null is never given to a serde.
+const text = string() as unknown as import("../../../stream/serdes/serde.ts").Serde<Text>;
+const textual = { key: text, value: text };
+
+/** Runs it. */
+export function runOurs({ steps, inputs }: Case): Written {
+  const builder = new TopologyBuilder();
+  const made = new Map<string, Stream | Table | Grouped>();
+  const written = new Set<string>();
+  for (const step of steps) addStep(builder, made, step);
+  const driver = new TestDriver(builder.topology, { applicationId: "app" });
+  for (const { topic, key, value, timestampMs } of inputs) {
+    if (!driver.reads(topic)) continue;
+    driver.input(topic, text, text).write(key, value, timestampMs);
+  }
+  for (const topic of driver.writtenTopics()) written.add(topic);
+  const hex = (bytes: Uint8Array | null) =>
+    bytes === null ? null : Buffer.from(bytes).toString("hex");
+  const all = [...written].sort().map((topic) => {
+    const records = driver.readRaw(topic).map(({ key, value, timestampMs }) =>
+      [hex(key), hex(value), timestampMs] as const
+    );
+    return [topic, records] as const;
+  });
+  driver.close();
+  return Object.fromEntries(all);
+}
+
+function addStep(
+  builder: TopologyBuilder,
+  made: Map<string, Stream | Table | Grouped>,
+  step: Step,
+): void {
+  const { op, id, fn = "", name = "", topic = "" } = step;
+  // Cases are made so that each step is behind one of the right kind.
+  const stream = () => made.get(step.of ?? "") as Stream;
+  const grouped = () => made.get(step.of ?? "") as Grouped;
+  switch (op) {
+    case "stream":
+      return void made.set(id, builder.stream<Text, Text>(topic, textual));
+    case "table":
+      return void made.set(id, builder.table<Text, Text>(name, topic, textual));
+    case "filter":
+      return void made.set(id, stream().filter((value, key) => holds(fn, key, value)));
+    case "filterNot":
+      return void made.set(id, stream().filterNot((value, key) => holds(fn, key, value)));
+    case "map":
+      return void made.set(
+        id,
+        stream().map((value, key) => [keyOf(fn, key, value), value] as const, textual),
+      );
+    case "mapValues":
+      return void made.set(id, stream().mapValues((value, key) => mapped(fn, key, value), text));
+    case "flatMap":
+      return void made.set(
+        id,
+        stream().flatMap<Text, Text>(
+          (value) => several(fn, value).map((each) => [each, value] as const),
+          textual,
+        ),
+      );
+    case "flatMapValues":
+      return void made.set(id, stream().flatMapValues<Text>((value) => several(fn, value), text));
+    case "selectKey":
+      return void made.set(id, stream().selectKey((value, key) => keyOf(fn, key, value), text));
+    case "merge":
+      return void made.set(id, stream().merge(made.get(step.with ?? "") as Stream));
+    case "split": {
+      const { yes, no } = stream().split({ yes: (value, key) => holds(fn, key, value) }, "no");
+      made.set(`${id}.yes`, yes);
+      return void made.set(`${id}.no`, no);
+    }
+    case "repartition":
+      return void made.set(id, stream().repartition(name));
+    case "groupByKey":
+      return void made.set(id, stream().groupByKey({ name }));
+    case "groupBy":
+      return void made.set(
+        id,
+        stream().groupBy(name, (value, key) => keyOf(fn, key, value), textual),
+      );
+    case "count":
+      return void made.set(
+        id,
+        grouped().count(name).toStream().mapValues((count) => count?.toString() ?? null, text),
+      );
+    case "reduce":
+      return void made.set(id, grouped().reduce(name, (all, value) => added(fn, all, value)));
+    case "aggregate":
+      return void made.set(
+        id,
+        grouped().aggregate<Text>(
+          name,
+          () => "",
+          (all, value, key) => added(fn, all, `${key}${value}`),
+          { value: text },
+        ),
+      );
+    case "toStream":
+      return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
+    case "to":
+      return stream().to(topic);
+    default:
+      throw new Error(`there is no step "${op}"`);
+  }
+}

@@ -43,6 +43,8 @@ const ENTRIES = [
   "admin/ui/main.tsx",
   "connect/index.ts",
   "connect/testing/index.ts",
+  "stream/index.ts",
+  "stream/testing/index.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

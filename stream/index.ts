@@ -1,0 +1,15 @@
+/** `kstream/stream`: what applications import. */
+export { type Consumed, type StoreOptions, TopologyBuilder } from "./dsl/builder.ts";
+export { GroupedStream, type Materialized } from "./dsl/grouped-stream.ts";
+export { KStream, type Produced, type RecordFacts, type Repartitioned } from "./dsl/kstream.ts";
+export { KTable } from "./dsl/ktable.ts";
+export type {
+  Processor,
+  ProcessorContext,
+  ProcessorSupplier,
+  PunctuationType,
+} from "./processor.ts";
+export type { RecordOrigin, StreamRecord } from "./record.ts";
+export { bytes, double, int, json, long, safeLong, string } from "./serdes/basic-serdes.ts";
+export type { Serde, SerdeType } from "./serdes/serde.ts";
+export { type Topology, TopologyError } from "./topology/topology.ts";

@@ -2,7 +2,7 @@
 export { type Consumed, type StoreOptions, TopologyBuilder } from "./dsl/builder.ts";
 export { GroupedStream, type Materialized } from "./dsl/grouped-stream.ts";
 export { KStream, type Produced, type RecordFacts, type Repartitioned } from "./dsl/kstream.ts";
-export { KTable } from "./dsl/ktable.ts";
+export { KTable, type MaterializedTable } from "./dsl/ktable.ts";
 export type {
   Processor,
   ProcessorContext,

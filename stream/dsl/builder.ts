@@ -1,6 +1,7 @@
 /** Where an application begins: its sources (Kafka's `StreamsBuilder`). */
 import type { Serde } from "../serdes/serde.ts";
 import { json, string } from "../serdes/basic-serdes.ts";
+import { storeView } from "../processors/table-view.ts";
 import { tableSource } from "../processors/table-source.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import { Topology, TopologyError } from "../topology/topology.ts";
@@ -53,21 +54,28 @@ export class TopologyBuilder {
     const { name, keySerde, valueSerde } = this.#source([topic], options);
     const links = { sendsOldValues: false };
     const node = this.nameOf("table-source");
-    this.topology.addStore({
-      kind: "key-value",
-      name: store,
-      ...{ keySerde, valueSerde, isTimestamped: true },
-      isLogged: options.logged ?? true,
-      isCached: options.cached ?? true,
-      changelogConfigs: options.changelogConfigs ?? {},
-    });
+    this.addTableStore(store, keySerde, valueSerde, options);
     this.topology.addProcessor({
       name: node,
       parents: [name],
       supplier: tableSource(store, links),
       stores: [store],
     });
-    return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, links });
+    const view = storeView(store, () => void (links.sendsOldValues = true));
+    return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, view });
+  }
+
+  /** The store of a table. */
+  addTableStore(
+    name: string,
+    keySerde: Serde<unknown>,
+    valueSerde: Serde<unknown>,
+    { logged = true, cached = true, changelogConfigs = {} }: StoreOptions,
+  ): void {
+    this.topology.addStore({
+      ...{ kind: "key-value", name, keySerde, valueSerde, isTimestamped: true },
+      ...{ isLogged: logged, isCached: cached, changelogConfigs },
+    });
   }
 
   /** A name for a step that leaves no trace in the cluster: its kind and a number. */

@@ -1,5 +1,6 @@
 /** Records by key, to be added up (Kafka's `KGroupedStream`). */
 import { aggregate } from "../processors/aggregate.ts";
+import { storeView } from "../processors/table-view.ts";
 import { json, safeLong } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
@@ -54,14 +55,7 @@ export class GroupedStream<K, V> {
     const { node: parent, sources, keySerde } = this.parts;
     const valueSerde = options.value ?? json<A>();
     const links = { sendsOldValues: false };
-    topology.addStore({
-      kind: "key-value",
-      name: store,
-      ...{ keySerde, valueSerde, isTimestamped: true },
-      isLogged: options.logged ?? true,
-      isCached: options.cached ?? true,
-      changelogConfigs: options.changelogConfigs ?? {},
-    });
+    this.builder.addTableStore(store, keySerde, valueSerde, options);
     const node = this.builder.nameOf("aggregate");
     const supplier = aggregate({
       ...{ store, links, initialise },
@@ -69,6 +63,7 @@ export class GroupedStream<K, V> {
       add: (key, value, before) => add(before as A, value as V, key as K),
     });
     topology.addProcessor({ name: node, parents: [parent], supplier, stores: [store] });
-    return new KTable(this.builder, { node, sources, keySerde, valueSerde, store, links });
+    const view = storeView(store, () => void (links.sendsOldValues = true));
+    return new KTable(this.builder, { node, sources, keySerde, valueSerde, store, view });
   }
 }

@@ -1,8 +1,17 @@
 /** A table: the latest value of each key, and its changes (Kafka's `KTable`). */
-import type { TableLinks } from "../processors/table-links.ts";
+import {
+  joinedView,
+  type TableJoin,
+  tableJoinMerger,
+  tableJoinSide,
+} from "../processors/table-join.ts";
+import { mappedView, tableMapper, type TableMapping } from "../processors/table-mapper.ts";
 import { tableToStream } from "../processors/table-to-stream.ts";
+import type { TableView } from "../processors/table-view.ts";
+import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
-import type { TopologyBuilder } from "./builder.ts";
+import { TopologyError } from "../topology/topology.ts";
+import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import { KStream } from "./kstream.ts";
 
 /** What a table is made of. */
@@ -11,9 +20,15 @@ export interface TableParts<K, V> {
   readonly sources: readonly string[];
   readonly keySerde: Serde<K>;
   readonly valueSerde: Serde<V>;
-  /** The store that has its values. */
-  readonly store: string;
-  readonly links: TableLinks;
+  /** The store that has its values; null: they are made of other tables' as they are asked for. */
+  readonly store: string | null;
+  readonly view: TableView;
+}
+
+/** How a table that is made of others is kept. Without a store it is not: it is made when it is asked. */
+export interface MaterializedTable<V> extends StoreOptions {
+  readonly store?: string;
+  readonly value?: Serde<V>;
 }
 
 /** See the head of the file. */
@@ -23,9 +38,68 @@ export class KTable<K, V> {
     private readonly parts: TableParts<K, V>,
   ) {}
 
-  /** The name of its store. */
-  get store(): string {
+  /** The name of its store; null: it has none. */
+  get store(): string | null {
     return this.parts.store;
+  }
+
+  filter<W extends V>(
+    holds: (value: V, key: K) => value is W,
+    options?: MaterializedTable<W>,
+  ): KTable<K, W>;
+  filter(holds: (value: V, key: K) => boolean, options?: MaterializedTable<V>): KTable<K, V>;
+  filter(
+    holds: (value: V, key: K) => boolean,
+    options: MaterializedTable<V> = {},
+  ): KTable<K, V> {
+    const keep = (value: V, key: K) => holds(value, key) ? value : null;
+    return this.#mapped("table-filter", keep, { value: this.parts.valueSerde, ...options });
+  }
+
+  filterNot(
+    holds: (value: V, key: K) => boolean,
+    options: MaterializedTable<V> = {},
+  ): KTable<K, V> {
+    return this.filter((value, key) => !holds(value, key), options);
+  }
+
+  /** Null takes the key away. */
+  mapValues<V2>(
+    mapper: (value: V, key: K) => V2 | null,
+    options: MaterializedTable<V2> = {},
+  ): KTable<K, V2> {
+    return this.#mapped("table-map-values", mapper, options);
+  }
+
+  /** Keys that both have. Null, of `joiner`, takes the key away. */
+  join<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (value: V, other: V2, key: K) => R | null,
+    options: MaterializedTable<R> = {},
+  ): KTable<K, R> {
+    // Neither is null where both are wanted.
+    const join = joiner as (value: V | null, other: V2 | null, key: K) => R | null;
+    return this.#joined(other, join, { keepsLeft: false, keepsRight: false }, options);
+  }
+
+  /** All keys that this one has; the other's value is null where it has none. */
+  leftJoin<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (value: V, other: V2 | null, key: K) => R | null,
+    options: MaterializedTable<R> = {},
+  ): KTable<K, R> {
+    // This side's is never null.
+    const join = joiner as (value: V | null, other: V2 | null, key: K) => R | null;
+    return this.#joined(other, join, { keepsLeft: true, keepsRight: false }, options);
+  }
+
+  /** All keys that either has; null is given for a side that has none. */
+  outerJoin<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (value: V | null, other: V2 | null, key: K) => R | null,
+    options: MaterializedTable<R> = {},
+  ): KTable<K, R> {
+    return this.#joined(other, joiner, { keepsLeft: true, keepsRight: true }, options);
   }
 
   /** Its changes: the new value of a key, null where the key is gone. */
@@ -39,5 +113,75 @@ export class KTable<K, V> {
       // Null is never given to a serde.
       valueSerde: valueSerde as unknown as Serde<V | null>,
     });
+  }
+
+  #mapped<V2>(
+    kind: "table-filter" | "table-map-values",
+    map: (value: V, key: K) => V2 | null,
+    options: MaterializedTable<V2>,
+  ): KTable<K, V2> {
+    const { parts, builder } = this;
+    const store = options.store ?? null;
+    const isFilter = kind === "table-filter";
+    const mapping: TableMapping = {
+      ...{ parent: parts.view, store, isFilter },
+      // Where values of before are there anyway, a filter says nothing of keys that it never had.
+      links: { sendsOldValues: isFilter && parts.view.sendOldValues(false) },
+      // Values and keys of this table have its types.
+      map: (key, value) => map(value as V, key as K),
+    };
+    const valueSerde = options.value ?? json<V2>();
+    const stores = this.#addStore(store, valueSerde, options);
+    const node = builder.nameOf(kind);
+    const supplier = tableMapper(mapping);
+    builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores });
+    const { sources, keySerde } = parts;
+    const view = mappedView(mapping);
+    return new KTable(builder, { node, sources, keySerde, valueSerde, store, view });
+  }
+
+  #joined<V2, R>(
+    other: KTable<K, V2>,
+    joiner: (value: V | null, other: V2 | null, key: K) => R | null,
+    keeps: { readonly keepsLeft: boolean; readonly keepsRight: boolean },
+    options: MaterializedTable<R>,
+  ): KTable<K, R> {
+    const { builder } = this;
+    const [left, right] = [this.parts, other.parts];
+    if (other.builder !== builder) throw new TopologyError("the tables are of two applications");
+    if (keeps.keepsLeft) left.view.sendOldValues(true);
+    if (keeps.keepsRight) right.view.sendOldValues(true);
+    const store = options.store ?? null;
+    const join: TableJoin = {
+      ...{ left: left.view, right: right.view, ...keeps, store },
+      links: { sendsOldValues: false },
+      // Values and keys of these tables have their types.
+      join: (key, one, two) => joiner(one as V | null, two as V2 | null, key as K),
+    };
+    const { topology } = builder;
+    const valueSerde = options.value ?? json<R>();
+    const own = this.#addStore(store, valueSerde, options);
+    const name = builder.nameOf("table-join");
+    const sides = ([["left", left, right], ["right", right, left]] as const).map(
+      ([side, from, to]) => {
+        const stores = [...to.view.stores];
+        const supplier = tableJoinSide(join, side);
+        const node = `${name}-${side}`;
+        topology.addProcessor({ name: node, parents: [from.node], supplier, stores });
+        return node;
+      },
+    );
+    topology.addProcessor({ name, parents: sides, supplier: tableJoinMerger(join), stores: own });
+    topology.copartitioned.push([...left.sources, ...right.sources]);
+    const sources = [...new Set([...left.sources, ...right.sources])];
+    const { keySerde } = left;
+    const view = joinedView(join);
+    return new KTable(builder, { node: name, sources, keySerde, valueSerde, store, view });
+  }
+
+  #addStore(store: string | null, valueSerde: Serde<unknown>, options: StoreOptions): string[] {
+    if (store === null) return [];
+    this.builder.addTableStore(store, this.parts.keySerde, valueSerde, options);
+    return [store];
   }
 }

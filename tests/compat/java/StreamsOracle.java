@@ -35,6 +35,7 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.test.TestRecord;
 
@@ -114,6 +115,23 @@ public class StreamsOracle {
         return (KStream<String, String>) made.get(text(step, field));
     }
 
+    private KTable<String, String> table(JsonNode step, String field) {
+        return (KTable<String, String>) made.get(text(step, field));
+    }
+
+    private static ValueJoiner<String, String, String> joiner(String fn) {
+        return (left, right) -> joined(fn, left, right);
+    }
+
+    private static String joined(String fn, String left, String right) {
+        switch (fn) {
+            case "both": return left + "|" + right;
+            case "left": return left;
+            case "null-if-b": return left != null && left.contains("b") ? null : left + "|" + right;
+            default: throw new IllegalArgumentException(fn);
+        }
+    }
+
     private Object step(JsonNode step) {
         String fn = text(step, "fn");
         String name = text(step, "name");
@@ -164,6 +182,24 @@ public class StreamsOracle {
                 return grouped(step).reduce((a, v) -> added(fn, a, v), store(name));
             case "aggregate":
                 return grouped(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v), store(name));
+            case "tableFilter":
+                return name == null ? table(step, "of").filter((k, v) -> holds(fn, k, v))
+                    : table(step, "of").filter((k, v) -> holds(fn, k, v), store(name));
+            case "tableFilterNot":
+                return name == null ? table(step, "of").filterNot((k, v) -> holds(fn, k, v))
+                    : table(step, "of").filterNot((k, v) -> holds(fn, k, v), store(name));
+            case "tableMapValues":
+                return name == null ? table(step, "of").mapValues((k, v) -> mapped(fn, k, v))
+                    : table(step, "of").mapValues((k, v) -> mapped(fn, k, v), store(name));
+            case "tableJoin":
+                return name == null ? table(step, "of").join(table(step, "with"), joiner(fn))
+                    : table(step, "of").join(table(step, "with"), joiner(fn), store(name));
+            case "tableLeftJoin":
+                return name == null ? table(step, "of").leftJoin(table(step, "with"), joiner(fn))
+                    : table(step, "of").leftJoin(table(step, "with"), joiner(fn), store(name));
+            case "tableOuterJoin":
+                return name == null ? table(step, "of").outerJoin(table(step, "with"), joiner(fn))
+                    : table(step, "of").outerJoin(table(step, "with"), joiner(fn), store(name));
             case "toStream":
                 return ((KTable<String, String>) made.get(text(step, "of"))).toStream();
             case "to":

@@ -29,6 +29,7 @@ const PREDICATES = ["long", "keyed", "has-b", "never"];
 const KEYS = ["first", "same", "value", "one"];
 const MAPPERS = ["upper", "with-key", "null-if-b"];
 const FLAT = ["none", "twice", "letters"];
+const JOINERS = ["both", "left", "null-if-b"];
 const ADDERS = ["concat", "last", "null-if-b"];
 
 /** Draws cases. */
@@ -37,6 +38,7 @@ export class Cases {
   #steps: Step[] = [];
   /** Ids of streams, and of those whose keys are not those of their topics. */
   #streams: string[] = [];
+  #tables: string[] = [];
   readonly #rekeyed = new Set<string>();
   #inputs: string[] = [];
 
@@ -47,10 +49,15 @@ export class Cases {
   next(): Case {
     this.#steps = [];
     this.#streams = [];
+    this.#tables = [];
     this.#rekeyed.clear();
     this.#inputs = [];
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
-    for (let i = 0; i < 1 + this.#random.below(6); i++) this.#step();
+    for (let i = 0; i < 1 + this.#random.below(7); i++) {
+      if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
+      else this.#step();
+    }
+    for (const of of this.#tables.slice(-2)) this.#streams.push(this.#add("toStream", { of }));
     for (const of of this.#streams.slice(-3)) this.#sink(of);
     return { steps: this.#steps, inputs: this.#drawInputs() };
   }
@@ -75,10 +82,11 @@ export class Cases {
 
   #source(topic: string): void {
     this.#inputs.push(topic);
-    if (this.#random.below(4) > 0) {
+    if (this.#random.below(2) === 0) {
       this.#streams.push(this.#add("stream", { topic }));
     } else {
       const table = this.#add("table", { topic, name: `table-of-${topic}` });
+      this.#tables.push(table);
       this.#streams.push(this.#add("toStream", { of: table }));
     }
   }
@@ -134,8 +142,29 @@ export class Cases {
       return;
     }
     const op = this.#pick(["reduce", "aggregate"]);
-    const table = this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) });
-    this.#streams.push(this.#add("toStream", { of: table }));
+    this.#tables.push(this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) }));
+  }
+
+  #tableStep(): void {
+    const of = this.#pick(this.#tables);
+    const kept = this.#random.below(2) === 0 ? { name: `kept-${this.#steps.length}` } : {};
+    switch (this.#random.below(4)) {
+      case 0: {
+        const op = this.#pick(["tableFilter", "tableFilterNot"]);
+        return void this.#tables.push(this.#add(op, { of, fn: this.#pick(PREDICATES), ...kept }));
+      }
+      case 1: {
+        const fn = this.#pick(MAPPERS);
+        return void this.#tables.push(this.#add("tableMapValues", { of, fn, ...kept }));
+      }
+      default: {
+        const other = this.#pick(this.#tables);
+        if (other === of) return;
+        const op = this.#pick(["tableJoin", "tableLeftJoin", "tableOuterJoin"]);
+        const joins = { of, with: other, fn: this.#pick(JOINERS), ...kept };
+        return void this.#tables.push(this.#add(op, joins));
+      }
+    }
   }
 
   #sink(of: string): void {

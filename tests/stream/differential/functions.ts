@@ -61,6 +61,19 @@ export function several(fn: string, value: Text): string[] {
   }
 }
 
+export function joined(fn: string, left: Text, right: Text): Text {
+  switch (fn) {
+    case "both":
+      return `${left}|${right}`;
+    case "left":
+      return left;
+    case "null-if-b":
+      return left?.includes("b") ? null : `${left}|${right}`;
+    default:
+      return unknown(fn);
+  }
+}
+
 export function added(fn: string, aggregate: Text, value: Text): Text {
   switch (fn) {
     case "concat":

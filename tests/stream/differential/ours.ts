@@ -6,7 +6,7 @@ import type { KTable } from "../../../stream/dsl/ktable.ts";
 import { string } from "../../../stream/serdes/basic-serdes.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
 import type { Case, Step } from "./cases.ts";
-import { added, holds, keyOf, mapped, several } from "./functions.ts";
+import { added, holds, joined, keyOf, mapped, several } from "./functions.ts";
 
 type Text = string | null;
 type Stream = KStream<Text, Text>;
@@ -52,6 +52,9 @@ function addStep(
   const { op, id, fn = "", name = "", topic = "" } = step;
   // Cases are made so that each step is behind one of the right kind.
   const stream = () => made.get(step.of ?? "") as Stream;
+  const table = () => made.get(step.of ?? "") as Table;
+  const other = () => made.get(step.with ?? "") as Table;
+  const kept = { value: text, ...(step.name !== undefined && { store: step.name }) };
   const grouped = () => made.get(step.of ?? "") as Grouped;
   switch (op) {
     case "stream":
@@ -114,6 +117,21 @@ function addStep(
           { value: text },
         ),
       );
+    case "tableFilter":
+      return void made.set(id, table().filter((value, key) => holds(fn, key, value), kept));
+    case "tableFilterNot":
+      return void made.set(id, table().filterNot((value, key) => holds(fn, key, value), kept));
+    case "tableMapValues":
+      return void made.set(
+        id,
+        table().mapValues<Text>((value, key) => mapped(fn, key, value), kept),
+      );
+    case "tableJoin":
+      return void made.set(id, table().join(other(), (a, b) => joined(fn, a, b), kept));
+    case "tableLeftJoin":
+      return void made.set(id, table().leftJoin(other(), (a, b) => joined(fn, a, b), kept));
+    case "tableOuterJoin":
+      return void made.set(id, table().outerJoin(other(), (a, b) => joined(fn, a, b), kept));
     case "toStream":
       return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
     case "to":

@@ -24,6 +24,7 @@
  *       },
  *     });
  */
+import type { ClientOptions } from "../client/options.ts";
 import type { Logger } from "../core/logger.ts";
 import type { ConfigOf, Fields } from "./config/fields.ts";
 import type { ConfigProblem, RawConfig } from "./config/parse.ts";
@@ -61,6 +62,11 @@ export interface TaskContext<C> {
   readonly log: Logger;
   /** A figure for metrics and status, as the lag of a replication slot: the latest value counts. */
   gauge(name: string, value: number): void;
+  /**
+   * How the worker reaches its cluster, for a connector that does more with it than its records.
+   * Null where there is none, as in tests without a broker. It has secrets: never log it.
+   */
+  readonly cluster: ClientOptions | null;
 }
 
 /** What a source remembers, by what it reads of. Only what is committed is found. */
@@ -86,6 +92,12 @@ export interface SourceContext<C> extends TaskContext<C> {
   onCommitted(
     callback: (positions: readonly SourcePosition[]) => Promise<void> | void,
   ): void;
+  /**
+   * Has `callback` called with each record that brokers have, and its offset there, those of a
+   * partition in their order. With exactly-once its transaction may still be open: what is not to
+   * be known of records that are aborted waits for `onCommitted`.
+   */
+  onWritten(callback: (record: PartialSourceRecord, offset: bigint) => void): void;
 }
 
 export interface SourcePosition {
@@ -184,6 +196,8 @@ interface DefinitionBase<F extends Fields> {
     changed: () => void,
     context: TaskContext<ConfigOf<F>>,
   ): Promise<void>;
+  /** Its keys, values and headers are bytes: no converter but that of bytes is taken. */
+  readonly isOfBytes?: true;
   /** Runs commands or loads code: needs leave of who starts the worker. */
   readonly needs?: "exec";
 }

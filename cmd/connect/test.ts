@@ -99,6 +99,8 @@ function ofSource(
     },
     onAcknowledged: () => {},
     onCommitted: () => {},
+    onWritten: () => {},
+    cluster: null,
   };
   return sampleSource(definition, context, pipeline, records, signal);
 }

@@ -48,6 +48,33 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/http-source/http-source.ts")).default,
   },
   {
+    name: "mirror-checkpoint",
+    kind: "source",
+    aliases: [
+      "MirrorCheckpointConnector",
+      "org.apache.kafka.connect.mirror.MirrorCheckpointConnector",
+    ],
+    load: async () => (await import("../connectors/mirror/mirror-checkpoint.ts")).default,
+  },
+  {
+    name: "mirror-heartbeat",
+    kind: "source",
+    aliases: [
+      "MirrorHeartbeatConnector",
+      "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector",
+    ],
+    load: async () => (await import("../connectors/mirror/mirror-heartbeat.ts")).default,
+  },
+  {
+    name: "mirror-source",
+    kind: "source",
+    aliases: [
+      "MirrorSourceConnector",
+      "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+    ],
+    load: async () => (await import("../connectors/mirror/mirror-source.ts")).default,
+  },
+  {
     name: "postgres-cdc-source",
     kind: "source",
     aliases: [],

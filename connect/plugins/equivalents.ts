@@ -17,7 +17,6 @@ const EQUIVALENTS: readonly (readonly [part: RegExp, name: string])[] = [
   [/http.*sink/i, "http-sink"],
   [/syslog/i, "syslog-source"],
   [/spooldir|filepulse|fs\.FsSource/i, "file-source"],
-  [/connect\.mirror\.Mirror/i, "mirror"],
   [/FileStreamSource/i, "file-source"],
   [/FileStreamSink/i, "file-sink"],
 ];

@@ -49,8 +49,11 @@ export class AtLeastOnceDelivery implements SourceDelivery {
 
   async take(records: readonly PartialSourceRecord[]): Promise<void> {
     const batch = this.#submitted.begin();
-    const settled: DeliveryCallback = (error, _offset, _timestampMs, index) => {
-      if (error === null) return batch.settled();
+    const settled: DeliveryCallback = (error, offset, _timestampMs, index) => {
+      if (error === null) {
+        this.#options.listener.written(records[index]!, offset);
+        return batch.settled();
+      }
       // What is lost must not be passed over: the batch is never done, and the task fails.
       if (!isForRecordAlone(error)) return this.#fail(error);
       this.#refuse(sourceRecord(records[index]!), error, batch);

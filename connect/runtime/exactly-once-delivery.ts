@@ -142,9 +142,14 @@ export class ExactlyOnceDelivery implements SourceDelivery {
   }
 
   async #send(): Promise<void> {
-    const { sender } = this.#options;
-    const settled: DeliveryCallback = (error, _offset, _timestampMs, index) => {
-      if (error === null) return;
+    const { sender, listener } = this.#options;
+    const kept = this.#kept;
+    const settled: DeliveryCallback = (error, offset, _timestampMs, index) => {
+      if (error === null) {
+        const record = kept[index] ?? null;
+        if (record !== null) listener.written(record, offset);
+        return;
+      }
       if (!isForRecordAlone(error)) this.#lost ??= error;
       else if (this.#keeps) this.#refused.set(index, error);
       else this.#lost = error;

@@ -19,6 +19,8 @@ export interface SourceDelivery {
 
 /** Hears what becomes of what was taken. */
 export interface DeliveryListener {
+  /** Brokers have a record at this offset; its transaction, if there is one, may be open. */
+  written(record: PartialSourceRecord, offset: bigint): void;
   /** It is in the topic for good, and all before it. Offsets are stored later, or were just now. */
   acknowledged(offsets: LatestOffsets): void;
   /** Its offsets are stored as well. */

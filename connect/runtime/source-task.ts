@@ -22,6 +22,7 @@ export class SourceTask extends TaskBase<PreparedSource> {
   /** Of the reading that goes on; those of one before hear no more. */
   #hearAcknowledged: ((positions: readonly SourcePosition[]) => void)[] = [];
   #hearCommitted: ((positions: readonly SourcePosition[]) => Promise<void> | void)[] = [];
+  #hearWritten: DeliveryListener["written"][] = [];
   #delivery: SourceDelivery | null = null;
   #lost: Error | null = null;
 
@@ -38,6 +39,9 @@ export class SourceTask extends TaskBase<PreparedSource> {
     const { fence } = this.prepared;
     await fence?.call(this.prepared);
     const delivery = this.#delivery = this.openDelivery({
+      written: (record, offset) => {
+        for (const hear of this.#hearWritten) hear(record, offset);
+      },
       acknowledged: (offsets) => {
         if (this.#hearAcknowledged.length === 0) return;
         const positions = offsets.positions();
@@ -130,6 +134,7 @@ export class SourceTask extends TaskBase<PreparedSource> {
     const { connector } = this.prepared.id;
     const { offsets } = this.world;
     this.#hearAcknowledged = [];
+    this.#hearWritten = [];
     this.#hearCommitted = [];
     return {
       ...this.context(),
@@ -139,6 +144,7 @@ export class SourceTask extends TaskBase<PreparedSource> {
       },
       onAcknowledged: (hear) => void this.#hearAcknowledged.push(hear),
       onCommitted: (hear) => void this.#hearCommitted.push(hear),
+      onWritten: (hear) => void this.#hearWritten.push(hear),
     };
   }
 }

@@ -58,6 +58,7 @@ export abstract class TaskBase<P extends PreparedSource | PreparedSink> implemen
       clock: taskClock(this.world.io.clock),
       log: this.log,
       gauge: (name, value) => void this.#gauges.set(name, value),
+      cluster: this.world.client,
     };
   }
 }

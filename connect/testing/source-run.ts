@@ -17,7 +17,15 @@ export interface SourceRunOptions extends RunOptions {
 export type Until = number | ((records: readonly SourceRecord[]) => boolean);
 
 type Acknowledged = (positions: readonly SourcePosition[]) => void;
+type Written = (record: PartialSourceRecord, offset: bigint) => void;
 type Committed = (positions: readonly SourcePosition[]) => Promise<void> | void;
+
+/** Callbacks that the source has given. */
+interface Heard {
+  readonly acknowledged: Acknowledged[];
+  readonly committed: Committed[];
+  readonly written: Written[];
+}
 
 /** A source at work. It is asked for a batch only when one is wanted. */
 export class SourceRun {
@@ -28,8 +36,7 @@ export class SourceRun {
   readonly offsets: TestOffsets;
   readonly #task: TestTask<unknown>;
   readonly #iterator: AsyncIterator<readonly PartialSourceRecord[]>;
-  readonly #acknowledged: Acknowledged[];
-  readonly #committed: Committed[];
+  readonly #heard: Heard;
   #acknowledgedCount = 0;
   #committedCount = 0;
 
@@ -37,14 +44,12 @@ export class SourceRun {
     task: TestTask<unknown>,
     iterator: AsyncIterator<readonly PartialSourceRecord[]>,
     offsets: TestOffsets,
-    acknowledged: Acknowledged[],
-    committed: Committed[],
+    heard: Heard,
   ) {
     this.#task = task;
     this.#iterator = iterator;
     this.offsets = offsets;
-    this.#acknowledged = acknowledged;
-    this.#committed = committed;
+    this.#heard = heard;
   }
 
   /** What it has logged. */
@@ -89,10 +94,16 @@ export class SourceRun {
 
   /** The first `count` records are in the topic; their offsets are not stored yet. */
   acknowledge(count: number = this.records.length): void {
-    const positions = lastPositions(this.records.slice(this.#acknowledgedCount, count));
+    const fresh = this.records.slice(this.#acknowledgedCount, count);
+    for (const [index, record] of fresh.entries()) {
+      for (const hear of this.#heard.written) {
+        hear(record, BigInt(this.#acknowledgedCount + index));
+      }
+    }
+    const positions = lastPositions(fresh);
     this.#acknowledgedCount = Math.max(this.#acknowledgedCount, count);
     if (positions.length === 0) return;
-    for (const hear of this.#acknowledged) hear(positions);
+    for (const hear of this.#heard.acknowledged) hear(positions);
   }
 
   /** The first `count` records are safe: their offsets are stored, the source hears of it. */
@@ -101,7 +112,7 @@ export class SourceRun {
     const stored = lastPositions(this.records.slice(this.#committedCount, count));
     this.#committedCount = Math.max(this.#committedCount, count);
     for (const position of stored) this.offsets.set(position);
-    for (const hear of this.#committed) await hear(stored);
+    for (const hear of this.#heard.committed) await hear(stored);
   }
 
   /** Ends it. Throws if it does not come back when its signal aborts. */
@@ -135,13 +146,16 @@ export function startSource<F extends Fields>(
   const offsets = options.offsets ?? new TestOffsets();
   const acknowledged: Acknowledged[] = [];
   const committed: Committed[] = [];
+  const written: Written[] = [];
   const batches = definition.read({
     ...task.context,
     offsets,
     onAcknowledged: (callback) => void acknowledged.push(callback),
     onCommitted: (callback) => void committed.push(callback),
+    onWritten: (callback) => void written.push(callback),
   });
-  return new SourceRun(task, batches[Symbol.asyncIterator](), offsets, acknowledged, committed);
+  const heard = { acknowledged, committed, written };
+  return new SourceRun(task, batches[Symbol.asyncIterator](), offsets, heard);
 }
 
 /** Reads until so, commits all of it and stops. To restart, give `offsets` of the result. */

@@ -93,6 +93,7 @@ export class TestTask<C> {
         write: (line) => void this.log.push(line.slice(line.indexOf(" ") + 1)),
       }),
       gauge: (name, value) => void this.gauges.set(name, value),
+      cluster: null,
     };
   }
 

@@ -14,6 +14,7 @@ import type { SecretSources } from "../config/secrets.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 import { chainFields } from "../transforms/chain.ts";
+import { converting } from "./prepare-task.ts";
 
 /** What a config is checked with. */
 export interface ConfigChecks {
@@ -59,7 +60,7 @@ export function checkConfig(
     for (const problem of config === null ? [] : definition.check?.(config, dynamic) ?? []) {
       problems.set(problem.message, problem);
     }
-    attempt(() => pipelineOf(resolved));
+    attempt(() => pipelineOf(converting(definition, resolved)));
   }
   const found = [...problems.values()];
   const known = [CONNECTOR_FIELDS, common, definition.config].flatMap(Object.keys);

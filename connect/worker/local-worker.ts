@@ -88,6 +88,7 @@ export class LocalWorker implements Worker {
       clock: taskClock(world.io.clock),
       log: world.log.with({ connector: name }),
       gauge: () => {},
+      cluster: world.client,
     });
     if (watching === undefined) return;
     slot.watching = watching.catch((error: unknown) => {

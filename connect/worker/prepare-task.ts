@@ -24,7 +24,14 @@ export function prepareTask(
   const dynamic = dynamicPart(taskRaw, definition.dynamicKeys ?? []);
   const problems = definition.check?.(config, dynamic) ?? [];
   if (problems.length > 0) throw new ConfigError(problems);
-  const shared = { id: spec.id, common, pipeline: pipelineOf(raw), config, dynamic, raw };
+  const shared = {
+    id: spec.id,
+    common,
+    pipeline: pipelineOf(converting(definition, raw)),
+    config,
+    dynamic,
+    raw,
+  };
   if (definition.kind === "sink") return { ...shared, definition };
   const source = parseConfig(SOURCE_FIELDS, raw);
   const exactlyOnce = source["exactly.once.support"] === "required";
@@ -35,4 +42,19 @@ export function prepareTask(
   }
   const fence = spec.fence === undefined ? {} : { fence: () => spec.fence!() };
   return { ...shared, definition, source, exactlyOnce, ...fence };
+}
+
+const CONVERTERS = ["key.converter", "value.converter", "header.converter"] as const;
+
+/** The config with the converters that the connector wants. Throws `ConfigError` on others. */
+export function converting(definition: ConnectorDefinition, raw: RawConfig): RawConfig {
+  if (definition.isOfBytes !== true) return raw;
+  const problems = CONVERTERS.flatMap((field) => {
+    const name = raw[field] ?? "bytes";
+    if (name === "bytes" || name.endsWith("ByteArrayConverter")) return [];
+    const message = `"${field}" has to be bytes, or left out: ${definition.name} copies bytes`;
+    return [{ field, message }];
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { ...raw, ...Object.fromEntries(CONVERTERS.map((field) => [field, "bytes"])) };
 }

@@ -282,6 +282,16 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "connect-opensearch",
+    proves: "documents in OpenSearch are as if each record had come once, through its death",
+    full: [
+      ...["env", "KSTREAM_OPENSEARCH=1", "bun", "test", "--timeout", "120000"],
+      "tests/connect/elasticsearch.test.ts",
+    ],
+    sample: { leftOut: "its jars are 45 MB, and the server takes ten seconds to begin, twice" },
+    minutesMax: 10,
+  },
+  {
     name: "faults",
     proves: "kill -9, a full disk and hostile bytes lose nothing and hurt nobody else",
     full: ["bun", "tests/faults/run.ts", "--rounds", "100"],

@@ -27,6 +27,8 @@ export interface HttpCall {
   readonly body: string | Uint8Array<ArrayBuffer> | null;
   readonly timeoutMs: number;
   readonly bytesMax: number;
+  /** Who is trusted, where it is not whom the runtime trusts. */
+  readonly tls?: { readonly ca?: string; readonly checkServerIdentity?: () => undefined };
 }
 
 const BODY_IN_MESSAGES_MAX = 200;
@@ -34,7 +36,7 @@ const RETRY_AFTER_MS_MAX = 3_600_000;
 
 /** Throws `HttpTrouble`; any other status is an answer. Throws the signal's reason when that aborts. */
 export async function call(
-  { url, method, headers, body, timeoutMs, bytesMax }: HttpCall,
+  { url, method, headers, body, timeoutMs, bytesMax, tls }: HttpCall,
   clock: TaskClock,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
@@ -49,6 +51,7 @@ export async function call(
       body,
       redirect: "manual",
       signal: AbortSignal.any([signal, late.signal]),
+      ...(tls === undefined ? {} : { tls }),
     });
     const answer = {
       status: response.status,

@@ -10,6 +10,16 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/datagen/datagen.ts")).default,
   },
   {
+    name: "elasticsearch-sink",
+    kind: "sink",
+    aliases: [
+      "ElasticsearchSinkConnector",
+      "io.confluent.connect.elasticsearch.ElasticsearchSinkConnector",
+    ],
+    load: async () =>
+      (await import("../connectors/elasticsearch-sink/elasticsearch-sink.ts")).default,
+  },
+  {
     name: "exec-sink",
     kind: "sink",
     aliases: [],

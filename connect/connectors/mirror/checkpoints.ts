@@ -197,7 +197,7 @@ class CheckpointWork {
       partition: 0,
       ...writeCheckpoint(checkpoint),
       timestampMs,
-      sourcePartition: { group, topic, partition },
+      sourcePartition: { partition, topic, group },
       sourceOffset: { offset: 0 },
     };
   }

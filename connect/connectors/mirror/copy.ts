@@ -17,7 +17,10 @@ type Context = SourceContext<SourceConfig>;
 interface Assigned {
   readonly topic: string;
   readonly partition: number;
-  /** By Kafka's names, so that MM2 and this take turns. */
+  /**
+   * By Kafka's names and in the order that Java has them in: MM2 finds it by its bytes, and so the two
+   * take turns.
+   */
   readonly sourcePartition: SourceMap;
   readonly remote: string;
   /** The offset to be read next, and the end at the last fetch. */
@@ -95,7 +98,7 @@ function assignedOf(config: SourceConfig): Assigned[] {
     const hyphen = name.lastIndexOf("-");
     const topic = name.slice(0, hyphen);
     const partition = Number(name.slice(hyphen + 1));
-    const sourcePartition = { cluster, topic, partition };
+    const sourcePartition = { cluster, partition, topic };
     return { topic, partition, sourcePartition, remote: policy.remote(topic), next: 0, end: 0 };
   });
 }

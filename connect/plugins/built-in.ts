@@ -85,6 +85,18 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/mirror/mirror-source.ts")).default,
   },
   {
+    name: "mqtt-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/mqtt/mqtt-sink.ts")).default,
+  },
+  {
+    name: "mqtt-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/mqtt/mqtt-source.ts")).default,
+  },
+  {
     name: "postgres-cdc-source",
     kind: "source",
     aliases: [],

@@ -188,10 +188,13 @@ live(
       if (round === 1) server.thaw();
       else await server.up();
     }
+    await addSome();
+    await until(() => seen.length >= total);
     stop.abort();
+    // It may wait for entries, and ends with the next ones.
     await addSome();
     await reading;
-    expect(seen).toEqual(upTo(200));
+    expect(seen.slice(0, 200)).toEqual(upTo(200));
   },
 );
 

@@ -1,0 +1,147 @@
+/** Mosquitto, an MQTT broker, with its clients, from Debian's packages. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DebianPackages } from "../../harness/debian-packages.ts";
+import { freePorts } from "../../harness/etcd-process.ts";
+import { run } from "../../harness/process.ts";
+
+const packages = new DebianPackages("mosquitto", "mosquitto", "mosquitto-clients");
+const START_TIMEOUT_MS = 30_000;
+
+/** Null if it is there, else why it cannot be had. */
+export const needMosquitto = () => packages.need();
+
+export interface MosquittoOptions {
+  /** Lines of mosquitto.conf behind the listener. */
+  readonly conf?: readonly string[];
+  /** What `mosquitto_pub` and `mosquitto_sub` need besides the port. */
+  readonly clientArgs?: readonly string[];
+  readonly scheme?: "mqtt" | "mqtts";
+}
+
+/** A broker whose sessions, and what waits for them, are on its disk at once. */
+export class MosquittoServer {
+  readonly #folder = mkdtempSync(join(tmpdir(), "kstream-mqtt-"));
+  #process: Bun.Subprocess | null = null;
+
+  private constructor(readonly port: number, readonly options: MosquittoOptions) {
+    const conf = [
+      `listener ${port} 127.0.0.1`,
+      ...options.conf ?? ["allow_anonymous true"],
+      "persistence true",
+      // Saved at each change, since it is killed.
+      "autosave_on_changes true",
+      "autosave_interval 1",
+      `persistence_location ${this.#folder}/`,
+      "max_queued_messages 0",
+      "queue_qos0_messages true",
+      ...process.getuid?.() === 0 ? ["user root"] : [],
+    ];
+    writeFileSync(join(this.#folder, "mosquitto.conf"), conf.map((line) => `${line}\n`).join(""));
+  }
+
+  static async start(options: MosquittoOptions = {}): Promise<MosquittoServer> {
+    const [port] = await freePorts(1);
+    const server = new MosquittoServer(port!, options);
+    await server.up();
+    return server;
+  }
+
+  /** What connectors are configured with to use it. */
+  get config(): Record<string, string> {
+    const scheme = this.options.scheme ?? "mqtt";
+    return { "mqtt.server.uri": `${scheme}://127.0.0.1:${this.port}` };
+  }
+
+  /** Publishes lines, a message each, with `mosquitto_pub`. */
+  async publish(topic: string, lines: readonly string[], ...args: readonly string[]) {
+    const input = lines.map((line) => `${line}\n`).join("");
+    await this.#publish(["-t", topic, "-q", "1", "-l", ...args], input);
+  }
+
+  /** Publishes a message of any bytes. */
+  async publishBytes(topic: string, bytes: Uint8Array<ArrayBuffer>) {
+    await this.#publish(["-t", topic, "-q", "1", ...bytes.length === 0 ? ["-n"] : ["-s"]], bytes);
+  }
+
+  async #publish(args: readonly string[], input: string | Uint8Array<ArrayBuffer>) {
+    const done = await this.#client("mosquitto_pub", args, input);
+    if (done.exitCode !== 0) throw new Error(done.stderr);
+  }
+
+  /** What `mosquitto_sub` says with these arguments: it ends by -C COUNT or -W SECONDS. */
+  async subscribe(...args: readonly string[]): Promise<string[]> {
+    const { stdout } = await this.#client("mosquitto_sub", ["-q", "1", ...args]);
+    return stdout.trimEnd().split("\n");
+  }
+
+  /** Has `mosquitto_sub` write what comes to a file, until its end, which is the caller's affair. */
+  listen(file: string, ...args: readonly string[]): Bun.Subprocess {
+    return Bun.spawn(this.#command("mosquitto_sub", ["-q", "1", ...args]), {
+      env: environment(),
+      stdin: "ignore",
+      stdout: Bun.file(file),
+      stderr: "ignore",
+    });
+  }
+
+  #client(name: string, args: readonly string[], input: string | Uint8Array<ArrayBuffer> = "") {
+    return run(this.#command(name, args), { env: environment(), input });
+  }
+
+  #command(name: string, args: readonly string[]): string[] {
+    const where = ["-h", "127.0.0.1", "-p", String(this.port), ...this.options.clientArgs ?? []];
+    return [packages.path(`usr/bin/${name}`), ...where, ...args];
+  }
+
+  /** Begins the process, also after `down`. */
+  async up(): Promise<void> {
+    this.#process = Bun.spawn([
+      packages.path("usr/sbin/mosquitto"),
+      ...["-c", join(this.#folder, "mosquitto.conf")],
+    ], { env: environment(), stdout: "ignore", stderr: "ignore" });
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!await this.#isThere()) {
+      if (performance.now() > deadline) throw new Error("mosquitto does not answer");
+      await Bun.sleep(20);
+    }
+  }
+
+  #isThere(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect(this.port, "127.0.0.1");
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", () => resolve(false));
+    });
+  }
+
+  /** Kills the process; what it has on its disk stays. */
+  async down(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#process?.exited;
+    this.#process = null;
+  }
+
+  /** It goes on to be there, but does nothing. */
+  freeze(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process?.kill("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    await this.down();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function environment(): Record<string, string> {
+  return { ...process.env as Record<string, string>, LD_LIBRARY_PATH: packages.libraryPath() };
+}

@@ -141,4 +141,10 @@ export const BUILT_IN: readonly Plugin[] = [
     isOfTerminal: true,
     load: async () => (await import("../connectors/stdout/stdout.ts")).default,
   },
+  {
+    name: "syslog-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/syslog-source/syslog-source.ts")).default,
+  },
 ];

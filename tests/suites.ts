@@ -123,6 +123,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 20,
   },
   {
+    name: "connect-messages",
+    proves: "no message between Redis, MQTT and topics is lost in kills, and Redis has each once",
+    full: ["bun", "tests/connect/kill-messages.ts", "--rounds", "30"],
+    sample: { leftOut: "it waits for connections to be made again; tests/connect has outages" },
+    minutesMax: 20,
+  },
+  {
     name: "connect-many",
     proves: "a worker with 500 connectors answers as quickly as ever",
     full: ["bun", "tests/connect/many-connectors.ts"],

@@ -224,6 +224,7 @@ async function pairs(
       both[KINDS.indexOf(kind)] = await measure(kind, `${kind.name}-${pair}`);
     }
     runs.push(both);
+    console.log(`pair ${pair + 1}: ${JSON.stringify(both)}`);
   }
   for (const part of Object.keys(runs[0]![0]!)) {
     show(part, runs.map(([ours, theirs]) => [ours![part]!, theirs![part]!] as const));

@@ -47,10 +47,12 @@ function doings(task: TaskFigures | undefined): string[] {
   const { figures, gauges } = task;
   const rate = figures["source-record-write-rate"] ?? figures["sink-record-send-rate"];
   const behind = figures["sink-record-lag-max"];
+  const blockedMs = figures["sink-write-blocked-ms"] ?? 0;
   const skipped = figures["total-records-skipped"] ?? 0;
   return [
     ...(rate === undefined ? [] : [`${short(rate)} records/s`]),
     ...(behind === undefined ? [] : [`${behind} behind`]),
+    ...(blockedMs === 0 ? [] : [`its target takes nothing for ${short(blockedMs / 1000)} s`]),
     ...(skipped === 0 ? [] : [`${skipped} left out`]),
     ...Object.entries(gauges).map(([gauge, value]) => `${gauge} ${short(value)}`),
   ];

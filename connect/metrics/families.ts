@@ -58,6 +58,8 @@ const TASK_FIGURES: readonly TaskFigure[] = [
       "Records behind what was fetched last, of the partition that is furthest behind.",
     "sink-write-retries-total":
       "Batches that the sink was given again, as its target was not there.",
+    "sink-write-blocked-ms":
+      "How long its target has not taken what the sink was given, for it is tried again; 0: it does.",
     "partition-count": "Partitions that the task has.",
     "put-batch-avg-time-ms": "How long the sink took for a batch.",
     "put-batch-max-time-ms": "How long it took at most.",

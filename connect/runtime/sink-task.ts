@@ -52,6 +52,8 @@ export class SinkTask extends TaskBase<PreparedSink> {
   #records = 0;
   #written = 0;
   #retries = 0;
+  /** Since when the sink has not taken what it was given; null: it takes it. */
+  #blockedSinceMs: number | null = null;
 
   constructor(
     world: TaskWorld,
@@ -87,6 +89,7 @@ export class SinkTask extends TaskBase<PreparedSink> {
       "sink-record-read-total": this.#records,
       "sink-record-send-total": this.#written,
       "sink-write-retries-total": this.#retries,
+      "sink-write-blocked-ms": this.#blockedMs(),
       "partition-count": this.#positions.all().length,
     };
   }
@@ -276,13 +279,22 @@ export class SinkTask extends TaskBase<PreparedSink> {
         if (failure === null) owned.taken = next;
         return failure;
       });
-      if (failure === null) break;
+      if (failure === null) {
+        this.#blockedSinceMs = null;
+        break;
+      }
       this.#retries++;
+      this.#blockedSinceMs ??= this.world.io.clock.monotonicMs();
       const pauseMs = pauses.nextMs();
       this.log.warn("the sink is tried again", { error: failure.message, pauseMs });
       await nullIfAborted(sleep(this.world.io.clock, pauseMs), this.stopping.signal);
     }
     await nullIfAborted(this.pace.went(records.length, this.stopping.signal), this.stopping.signal);
+  }
+
+  #blockedMs(): number {
+    const since = this.#blockedSinceMs;
+    return since === null ? 0 : Math.round(this.world.io.clock.monotonicMs() - since);
   }
 
   /** Null if the records are taken; what to wait for else. */

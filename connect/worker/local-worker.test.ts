@@ -414,12 +414,13 @@ test("a target that is away is tried again, and gets nothing twice or never", ()
   const scene = new WorkerScene({ t: 1 }, [sinkTo(target)]);
   scene.run(async () => {
     await scene.world.produce("t", 1, 0, 50);
+    const figure = (name: string) => scene.worker.figures({ connector: "sink", task: 0 })[name];
     scene.start(SINK);
+    await scene.until(() => (figure("sink-write-blocked-ms") ?? 0) > 3000);
     await scene.until(() => target.values.length === 50);
     expect(target.values).toEqual(upTo(50));
-    expect(scene.worker.figures({ connector: "sink", task: 0 })["sink-write-retries-total"]).toBe(
-      7,
-    );
+    expect(figure("sink-write-retries-total")).toBe(7);
+    await scene.until(() => figure("sink-write-blocked-ms") === 0);
   });
 });
 

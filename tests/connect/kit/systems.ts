@@ -3,6 +3,7 @@ import type { SystemKind } from "./system.ts";
 import { EXEC_SINK } from "./systems/exec.ts";
 import {
   FILE_SINK_FOLDER,
+  FILE_SINK_FULL_DISK,
   FILE_SINK_ONE,
   FILE_SOURCE_SPOOL,
   FILE_SOURCE_TAIL,
@@ -17,6 +18,7 @@ export const SYSTEMS: readonly SystemKind[] = [
   FILE_SOURCE_TAIL,
   FILE_SOURCE_SPOOL,
   FILE_SINK_FOLDER,
+  FILE_SINK_FULL_DISK,
   FILE_SINK_ONE,
   EXEC_SINK,
   HTTP_SOURCE_POLL,

@@ -1,8 +1,18 @@
-/** Files and folders, which neither go away nor are slow. */
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+/** Files and folders. */
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
+import { freshDir } from "../../../harness/broker-process.ts";
+import { run, runOk } from "../../../harness/process.ts";
 import { itemOf, textOf } from "../system.ts";
-import type { Item, SystemKind } from "../system.ts";
+import type { Item, SinkSystem, SystemKind } from "../system.ts";
 
 const ALWAYS_THERE = {
   outage: null,
@@ -71,30 +81,75 @@ export const FILE_SOURCE_SPOOL: SystemKind = {
   },
 };
 
+/** A sink of many files in the folder. */
+function folderSink(folder: string): SinkSystem {
+  return {
+    ...ALWAYS_THERE,
+    kind: "sink",
+    claim: "exactly-once",
+    config: {
+      "connector.class": "file-sink",
+      directory: folder,
+      "flush.size": "100",
+      "rotate.schedule.interval.ms": "1000",
+    },
+    otherConfig: { "flush.size": "33" },
+    read: () => {
+      const names = [...new Bun.Glob("**/*.jsonl").scanSync({ cwd: folder })];
+      const inOrder = names.toSorted((a, b) => basename(a) < basename(b) ? -1 : 1);
+      const texts = inOrder.map((path) => readFileSync(join(folder, path), "utf8"));
+      return Promise.resolve(texts.flatMap(itemsOf));
+    },
+  };
+}
+
 export const FILE_SINK_FOLDER: SystemKind = {
   name: "file-sink",
   need: nothing,
-  open({ folder }) {
-    return Promise.resolve({
-      ...ALWAYS_THERE,
-      kind: "sink",
-      claim: "exactly-once",
-      config: {
-        "connector.class": "file-sink",
-        directory: folder,
-        "flush.size": "100",
-        "rotate.schedule.interval.ms": "1000",
+  open: ({ folder }) => Promise.resolve(folderSink(folder)),
+};
+
+const DISK = "size=64m";
+
+/** The same, on a disk that fills up, which is how it goes away. */
+export const FILE_SINK_FULL_DISK: SystemKind = {
+  name: "file-sink-full-disk",
+  async need() {
+    const folder = freshDir("mount");
+    const mounted = await run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder]);
+    if (mounted.exitCode !== 0) return `needs the right to mount: ${mounted.stderr.trim()}`;
+    await runOk(["umount", folder]);
+    return null;
+  },
+  async open({ folder }) {
+    const disk = join(folder, "disk");
+    const ballast = join(disk, "ballast");
+    const files = join(disk, "files");
+    mkdirSync(disk);
+    await runOk(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", disk]);
+    mkdirSync(files);
+    return {
+      ...folderSink(files),
+      outage: {
+        down: () => Promise.resolve(fill(ballast)),
+        up: () => Promise.resolve(rmSync(ballast)),
       },
-      otherConfig: { "flush.size": "33" },
-      read: () => {
-        const names = [...new Bun.Glob("**/*.jsonl").scanSync({ cwd: folder })];
-        const inOrder = names.toSorted((a, b) => basename(a) < basename(b) ? -1 : 1);
-        const texts = inOrder.map((path) => readFileSync(join(folder, path), "utf8"));
-        return Promise.resolve(texts.flatMap(itemsOf));
-      },
-    });
+      // Who died may still be busy with a file for a moment.
+      close: async () => void await runOk(["umount", "--lazy", disk]),
+    };
   },
 };
+
+/** Pieces of half the size wherever there is no room for more, to the last page. */
+function fill(ballast: string): void {
+  for (let size = 32 * 1024 * 1024; size >= 4096;) {
+    try {
+      appendFileSync(ballast, new Uint8Array(size));
+    } catch {
+      size = Math.floor(size / 2);
+    }
+  }
+}
 
 export const FILE_SINK_ONE: SystemKind = {
   name: "file-sink-one",

@@ -155,7 +155,12 @@ async function story(): Promise<string[]> {
       up: () => Promise.resolve(store.freeze(false)),
     }, random),
   ];
-  const made = await makeTrouble(kinds, random, Number(values.seconds) * 1000, tell);
+  const works = async () => {
+    const before = inCopy().length;
+    const deadline = performance.now() + PATIENCE_MS;
+    while (inCopy().length === before && performance.now() < deadline) await Bun.sleep(100);
+  };
+  const made = await makeTrouble(kinds, random, Number(values.seconds) * 1000, tell, works);
   isOver = true;
   await feeding;
   await insertItems(postgres, Array.from({ length: FILLERS }, (_, n) => ({ key: FILLER, n })));

@@ -25,6 +25,8 @@ const PORTION_EVERY_MS = 50;
 const BAD_EVERY = 20;
 /** How long it may take until all is well, once nothing goes wrong any more. */
 const PATIENCE_MS = 60_000;
+/** How long it may take between two troubles. */
+const WORKS_MS = 20_000;
 
 const SINK_TOPIC = "to-sink";
 const SINK_PARTITIONS = 3;
@@ -94,6 +96,8 @@ interface Flow {
   readonly feedBad: (() => Promise<void>) | null;
   /** Feeds what has the last records come, if they need that. */
   finish(): Promise<void>;
+  /** Whether something comes within a moment. */
+  comes(): Promise<boolean>;
   /** All that has come so far. */
   found(): Promise<readonly Item[]>;
   deadLetters(): Promise<number>;
@@ -125,6 +129,10 @@ class SourceFlow implements Flow {
 
   finish(): Promise<void> {
     return Promise.resolve();
+  }
+
+  comes(): Promise<boolean> {
+    return this.#reader.readMore();
   }
 
   async found(): Promise<readonly Item[]> {
@@ -178,6 +186,12 @@ class SinkFlow implements Flow {
     }
   }
 
+  async comes(): Promise<boolean> {
+    const before = (await this.system.read()).length;
+    await Bun.sleep(500);
+    return (await this.system.read()).length > before;
+  }
+
   found(): Promise<readonly Item[]> {
     return this.system.read();
   }
@@ -212,7 +226,13 @@ class Scenario {
     await this.#configure();
     const feeding = this.#feed();
     feeding.catch(() => {});
-    const troubles = await makeTrouble(this.#kinds(), this.random, seconds * 1000, this.tell);
+    const troubles = await makeTrouble(
+      this.#kinds(),
+      this.random,
+      seconds * 1000,
+      this.tell,
+      () => this.#works(),
+    );
     this.#isOver = true;
     this.tell("all trouble is over");
     await within(feeding.then(() => this.flow.finish()), "everything to be fed");
@@ -265,6 +285,16 @@ class Scenario {
         this.#bad++;
       }
       await Bun.sleep(PORTION_EVERY_MS);
+    }
+  }
+
+  /** What is fed now comes. It says so where it does not for long, and goes on. */
+  async #works(): Promise<void> {
+    const deadline = performance.now() + WORKS_MS;
+    // What was on its way before does not count.
+    for (let times = 0; times < 2;) {
+      if (await this.flow.comes()) times++;
+      if (performance.now() > deadline) return this.tell("nothing has come for long");
     }
   }
 

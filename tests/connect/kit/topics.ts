@@ -44,15 +44,20 @@ export class TopicReader {
   constructor(readonly bootstrap: string, readonly topic: string, readonly partitions: number) {}
 
   async readOn(): Promise<readonly string[]> {
+    while (await this.readMore());
+    return this.values;
+  }
+
+  /** Whether something more has come within a moment. */
+  async readMore(): Promise<boolean> {
     const consumer = this.#consumer ??= await this.#open();
-    for (;;) {
-      const chunk = await consumer.nextChunk(AbortSignal.timeout(1000)).catch(() => null);
-      if (chunk === null) return this.values;
-      const decoder = new TextDecoder();
-      for (const { value } of chunk.records()) {
-        this.values.push(value === null ? "" : decoder.decode(value));
-      }
+    const chunk = await consumer.nextChunk(AbortSignal.timeout(1000)).catch(() => null);
+    if (chunk === null) return false;
+    const decoder = new TextDecoder();
+    for (const { value } of chunk.records()) {
+      this.values.push(value === null ? "" : decoder.decode(value));
     }
+    return true;
   }
 
   async #open(): Promise<Consumer<string | null, string | null>> {

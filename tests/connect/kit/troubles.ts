@@ -12,18 +12,24 @@ export interface Trouble {
 const PAUSE_MS_MIN = 300;
 const PAUSE_MS_MAX = 2500;
 
-/** All kinds in a random order, again and again, until the time is over; each once at least. */
+/**
+ * All kinds in a random order, again and again, until the time is over; each once at least. Every
+ * other time all works again before the next, so that trouble meets what is at work and what is just
+ * beginning; `works` resolves then.
+ */
 export async function makeTrouble(
   kinds: readonly Trouble[],
   random: SimRandom,
   ms: number,
   tell: (what: string) => void,
+  works: () => Promise<void>,
 ): Promise<ReadonlyMap<string, number>> {
   const made = new Map<string, number>();
   const untilMs = performance.now() + ms;
   for (let isFirst = true; isFirst || performance.now() < untilMs; isFirst = false) {
     for (const { name, make } of shuffled(kinds, random)) {
       if (!isFirst && performance.now() > untilMs) break;
+      if (random.chance(50)) await works();
       await Bun.sleep(random.between(PAUSE_MS_MIN, PAUSE_MS_MAX));
       tell(name);
       await make();

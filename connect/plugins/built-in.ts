@@ -128,6 +128,18 @@ export const BUILT_IN: readonly Plugin[] = [
     load: async () => (await import("../connectors/s3-source/s3-source.ts")).default,
   },
   {
+    name: "sql-sink",
+    kind: "sink",
+    aliases: [],
+    load: async () => (await import("../connectors/sql/sql-sink.ts")).default,
+  },
+  {
+    name: "sql-source",
+    kind: "source",
+    aliases: [],
+    load: async () => (await import("../connectors/sql/sql-source.ts")).default,
+  },
+  {
     name: "stdin",
     kind: "source",
     aliases: [],

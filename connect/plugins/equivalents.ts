@@ -6,7 +6,7 @@ const EQUIVALENTS: readonly (readonly [part: RegExp, name: string])[] = [
   [/s3SinkConnector|aiven.*s3.*sink|lenses.*s3.*sink/i, "s3-sink"],
   [/s3SourceConnector|lenses.*s3.*source/i, "s3-source"],
   [/JdbcSinkConnector|debezium.*jdbc/i, "sql-sink"],
-  [/JdbcSourceConnector/i, "postgres-source"],
+  [/JdbcSourceConnector/i, "sql-source"],
   [/(elasticsearch|opensearch).*sink/i, "elasticsearch-sink"],
   [/datagen/i, "datagen"],
   [/redis.*source/i, "redis-source"],

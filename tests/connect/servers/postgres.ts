@@ -52,7 +52,7 @@ function programs(): string {
 export class PostgresServer {
   readonly #folder: string;
   readonly #programs = programs();
-  readonly #settings: Readonly<Record<string, string>>;
+  #settings: Readonly<Record<string, string>>;
   #process: Bun.Subprocess | null = null;
 
   private constructor(readonly port: number, settings: Readonly<Record<string, string>>) {
@@ -61,11 +61,15 @@ export class PostgresServer {
     if (isRoot) chownSync(this.#folder, NOBODY, NOBODY);
   }
 
-  /** `settings` are those of `postgresql.conf`. */
-  static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+  /** `settings` are those of `postgresql.conf`; with a certificate it speaks TLS, too. */
+  static async start(
+    settings: Readonly<Record<string, string>> = {},
+    certificate: { readonly cert: string; readonly key: string } | null = null,
+  ): Promise<PostgresServer> {
     const [port] = await freePorts(1);
     const server = new PostgresServer(port!, settings);
     await server.#initialize();
+    if (certificate !== null) server.#certify(certificate);
     await server.up();
     await server.#admin("CREATE DATABASE shop");
     return server;
@@ -160,6 +164,17 @@ export class PostgresServer {
       ]),
       { env: this.#environment() },
     );
+  }
+
+  #certify({ cert, key }: { readonly cert: string; readonly key: string }): void {
+    const file = (name: string, text: string) => {
+      const path = join(this.#folder, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      if (isRoot) chownSync(path, NOBODY, NOBODY);
+      return path;
+    };
+    const files = { ssl_cert_file: file("cert.pem", cert), ssl_key_file: file("key.pem", key) };
+    this.#settings = { ...this.#settings, ssl: "on", ...files };
   }
 
   #spawn(): Bun.Subprocess {

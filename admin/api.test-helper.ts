@@ -7,6 +7,7 @@ import type { NewTopic } from "../broker/plan-topics.ts";
 import { type BrokerOptions, type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import type { AdminApi } from "./api.ts";
 import { adminApp } from "./app.ts";
+import type { ConnectLink } from "./connect-link.ts";
 import { adminServices } from "./services.ts";
 
 /** What a request came to. */
@@ -23,8 +24,10 @@ export class ApiWorld {
   readonly #app: ReturnType<typeof adminApp>;
   readonly #services: ReturnType<typeof adminServices>;
 
-  private constructor(readonly running: RunningBroker) {
-    this.#services = adminServices(running, () => Promise.resolve(null), "1");
+  private constructor(readonly running: RunningBroker, connect: ConnectLink | null) {
+    const siblings = () => Promise.resolve([]);
+    const pages = () => Promise.resolve(null);
+    this.#services = adminServices(running, pages, "1", siblings, connect);
     this.#app = adminApp(this.#services, "localhost", null);
     this.api = hc<AdminApi>("http://localhost", {
       headers: { "x-kstream-request": "1" },
@@ -37,10 +40,14 @@ export class ApiWorld {
     return this.#app.routes;
   }
 
-  static async start(options: Partial<BrokerOptions> = {}): Promise<ApiWorld> {
+  static async start(
+    options: Partial<BrokerOptions> = {},
+    connect: ConnectLink | null = null,
+  ): Promise<ApiWorld> {
     const io = { ...bunIo(), disk: new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 27 }) };
     return new ApiWorld(
       await startBroker({ io, logger: silentLogger, dataDir: "/data", ...options }),
+      connect,
     );
   }
 

@@ -20,6 +20,7 @@ import { idempotency } from "./idempotency.ts";
 import { forbidden } from "./permission.ts";
 import { Problem } from "./problem.ts";
 import { requestScope } from "./request-scope.ts";
+import { connectRoutes } from "./routes/connect.ts";
 import type { AdminServices } from "./services.ts";
 import { BODY_BYTES_MAX, streamsBody } from "./streams.ts";
 import { uiRoutes } from "./ui/server/routes.ts";
@@ -98,6 +99,7 @@ export function adminApp(
   app.use("/openapi.json", etags);
   app.use("/kafka/*", etags, idempotency(broker.io.clock));
   app.route("/", adminApi(services, () => app));
+  connectRoutes(app, services.connect);
   uiRoutes(app, services);
   app.notFound(({ req }) => {
     const what = `there is nothing at ${req.method} ${req.path.slice(0, 200)}`;

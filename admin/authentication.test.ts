@@ -117,12 +117,28 @@ test("users may do what the cluster allows them, also where no API of Kafka's is
   await setPassword("eve", SHA_256, "eve's");
   const json = { "content-type": "application/json" };
   const routes = [
-    ...["/v1/clients", "/metrics", "/metrics/detail", "/health", "/v1/trash", "/v1/%63lients"]
+    ...[
+      "/v1/clients",
+      "/metrics",
+      "/metrics/detail",
+      "/health",
+      "/v1/trash",
+      "/v1/%63lients",
+      "/v1/connect",
+      "/v1/connect/connectors",
+      "/v1/%63onnect/connectors",
+    ]
       .map((path) => ["GET", path] as const),
-    ...[["POST", "/v1/topics/none/purge"], ["DELETE", "/v1/trash"], [
-      "DELETE",
-      "/v1/dev/faults",
-    ]] as const,
+    ...[
+      ["POST", "/v1/topics/none/purge"],
+      ["DELETE", "/v1/trash"],
+      [
+        "DELETE",
+        "/v1/dev/faults",
+      ],
+      ["POST", "/v1/connect/connectors"],
+      ["PUT", "/v1/connect/connectors/a/config"],
+    ] as const,
     ["GET", "/v1/topics/none/keys/k"] as const,
   ];
   for (const [method, path] of routes) {

@@ -40,6 +40,8 @@ export interface AdminServerOptions {
   readonly version?: string;
   /** How the other shards are. Default: there are none. */
   readonly siblings?: AdminServices["siblings"];
+  /** The workers of connectors that it passes requests on to. Default: there are none. */
+  readonly connect?: AdminServices["connect"];
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
@@ -54,7 +56,7 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
       import("./app.ts"),
       import("./services.ts"),
     ]);
-    services = adminServices(started, loadPages, version, options.siblings);
+    services = adminServices(started, loadPages, version, options.siblings, options.connect);
     const isOpen = options.authenticates !== true;
     return adminApp(services, host, isOpen ? null : await authentication(started)).fetch;
   };

@@ -6,6 +6,7 @@ import type { RunningBroker } from "../broker/start-broker.ts";
 import type { Member } from "../cluster/gossip/member.ts";
 import type { HostPort } from "../core/io.ts";
 import type { LoadPages } from "../core/io/web-pages.ts";
+import type { ConnectLink } from "./connect-link.ts";
 import type { ShardHealth } from "./health.ts";
 import type { OwnClient } from "./own-connection.ts";
 import { OwnClients } from "./own-connection.ts";
@@ -30,6 +31,8 @@ export interface AdminServices {
   /** The cluster by Kafka's protocol, in the name of a user at an address; to be closed by nobody. */
   client(principal: Principal, peer: HostPort): OwnClient;
   readonly loadPages: LoadPages;
+  /** Workers of connectors; null: there are none. */
+  readonly connect: ConnectLink | null;
   /** Ends what they hold open. */
   close(): void;
 }
@@ -40,6 +43,7 @@ export function adminServices(
   loadPages: LoadPages,
   version = "",
   siblings: AdminServices["siblings"] = () => Promise.resolve([]),
+  connect: ConnectLink | null = null,
 ): AdminServices {
   const own = new OwnClients(running);
   return {
@@ -47,6 +51,7 @@ export function adminServices(
     version,
     clients: () => running.clients(),
     siblings,
+    connect,
     members: () => running.gossip?.members() ?? null,
     loadPages,
     client: (principal, { host }) => own.of(principal, host),

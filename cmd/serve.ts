@@ -14,6 +14,7 @@ import type { Clock, Disk, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
+import { connectLink } from "./serve/connect-url.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
 import type { AdminFlags } from "./serve/admin-security.ts";
 import { addressJson, banner, durableOf, writeReadyFile } from "./serve/announce.ts";
@@ -76,6 +77,11 @@ const ADMIN_CERT = new Option(
   "have it speak TLS with this certificate (PEM)",
 );
 const ADMIN_KEY = new Option("--admin-key <file>", "its key (PEM)");
+const CONNECT_URL = new Option(
+  "--connect-url <url>",
+  "pass /v1/connect/… on to this worker of connectors, http(s)://[user:password@]host:port; " +
+    "several with commas",
+);
 // KSTREAM_TLS_CERT and the like are those of clients.
 const TLS_CERT = new Option("--tls-cert <file>", "speak TLS with this certificate and chain (PEM)")
   .env("KSTREAM_SERVE_TLS_CERT");
@@ -131,6 +137,7 @@ export function serveCommand() {
     .option("--admin-auth", "let only users of the cluster ask it, by name and password")
     .addOption(ADMIN_CERT)
     .addOption(ADMIN_KEY)
+    .addOption(CONNECT_URL)
     .option("--shards <number>", "run so many brokers as one cluster, one per processor")
     .option("--until-eof", "end in good order when standard input ends")
     .addOption(new Option("--supervised <name>", "be a shard of the program above").hideHelp())
@@ -171,6 +178,8 @@ export interface ServeOptions extends ClusterFlags, TlsFlags, AdminFlags {
   readonly config?: string | undefined;
   readonly readyFile?: string | undefined;
   readonly printAddr?: string | undefined;
+  /** Workers of connectors, for the admin API. */
+  readonly connectUrl?: string | undefined;
   readonly insecure?: boolean | undefined;
   readonly dev?: boolean | undefined;
   /** How many brokers; default one. */
@@ -244,14 +253,11 @@ async function serveOne(
   });
   const siblings = await siblingsOf(supervision, parent, system.clock, () => running);
   const adminServer = admin === "off" ? null : startAdminServer({
-    serveHttp: bunServeHttp,
-    loadPages: bunLoadPages,
-    version,
+    ...{ serveHttp: bunServeHttp, loadPages: bunLoadPages, version, tls, siblings },
     at: admin === "default" ? null : admin,
-    tls,
     authenticates: options.adminAuth === true,
     running: () => running,
-    siblings,
+    connect: connectLink(options.connectUrl, system.clock),
   });
   running = await startBroker({
     io: isInMemory ? inMemory(system) : system,

@@ -6,6 +6,9 @@ import type { ComponentType } from "preact";
 import { AccessPage } from "./pages/access.tsx";
 import { BrokerPage, BrokersPage } from "./pages/brokers.tsx";
 import { ClientsPage } from "./pages/clients.tsx";
+import { ConnectorPage } from "./pages/connector.tsx";
+import { NewConnectorPage } from "./pages/connector-config.tsx";
+import { ConnectorsPage } from "./pages/connectors.tsx";
 import { DisksPage } from "./pages/disks.tsx";
 import { GroupPage } from "./pages/group.tsx";
 import { GroupsPage } from "./pages/groups.tsx";
@@ -51,6 +54,16 @@ export const PAGES: readonly PageEntry[] = [
     path: "/brokers",
     letter: "b",
     routes: [["/brokers", BrokersPage], ["/brokers/:broker/:tab?", BrokerPage]],
+  },
+  {
+    title: "Connectors",
+    path: "/connectors",
+    letter: "n",
+    routes: [
+      ["/connectors", ConnectorsPage],
+      ["/connectors/:connector/:tab?", ConnectorPage],
+      ["/new-connector/:plugin?", NewConnectorPage],
+    ],
   },
   { title: "Disks", path: "/disks", letter: "d", routes: [["/disks", DisksPage]] },
   { title: "Clients", path: "/clients", letter: "l", routes: [["/clients", ClientsPage]] },

@@ -29,8 +29,17 @@ export function useResource<P extends ApiPath>(
   url: Url<P> | null,
   everyMs = 0,
 ): Resource<Answer<P>> {
+  return useReading(url, get<P>, everyMs);
+}
+
+/** As `useResource`, by whatever `read` makes of an address; it is the same function each time. */
+export function useReading<U extends string, T>(
+  url: U | null,
+  read: (url: U, signal: AbortSignal) => Promise<T>,
+  everyMs = 0,
+): Resource<T> {
   const [state, setState] = useState<
-    { url: string | null; data: Answer<P> | null; problem: Problem | null }
+    { url: string | null; data: T | null; problem: Problem | null }
   >(
     { url, data: null, problem: null },
   );
@@ -41,9 +50,9 @@ export function useResource<P extends ApiPath>(
     const abort = new AbortController();
     let isGone = false;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const read = async () => {
+    const readOnce = async () => {
       try {
-        const data = await get(url, abort.signal);
+        const data = await read(url, abort.signal);
         setState((before) => {
           const isSame = before.data === data && before.url === url && before.problem === null;
           return isSame ? before : { url, data, problem: null };
@@ -58,9 +67,9 @@ export function useResource<P extends ApiPath>(
     };
     const next = () => {
       if (document.hidden) document.addEventListener("visibilitychange", next, { once: true });
-      else void read();
+      else void readOnce();
     };
-    void read();
+    void readOnce();
     return () => {
       abort.abort();
       clearTimeout(timer);

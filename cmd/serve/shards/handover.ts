@@ -101,6 +101,7 @@ function optionsOf(fields: Fields): ServeOptions {
     adminAuth: fields.flag("adminAuth"),
     adminCert: fields.optionalText("adminCert"),
     adminKey: fields.optionalText("adminKey"),
+    connectUrl: fields.optionalText("connectUrl"),
     logLevel,
     logFormat: fields.text("logFormat") === "json" ? "json" : "text",
     cluster: fields.optionalText("cluster"),

@@ -80,7 +80,7 @@ function plan(
 function flagsForAll(options: ServeOptions): ServeOptions {
   const { insecure, logLevel, logFormat, cluster, metadata, host } = options;
   const { secretFile, clusterSecret, timings, tlsCert, tlsKey, tlsCa } = options;
-  const { adminAuth, adminCert, adminKey } = options;
+  const { adminAuth, adminCert, adminKey, connectUrl } = options;
   return {
     ...{
       insecure,
@@ -98,6 +98,7 @@ function flagsForAll(options: ServeOptions): ServeOptions {
       adminAuth: adminAuth === true,
       adminCert,
       adminKey,
+      connectUrl,
     },
     ...{ listen: [], advertise: [], topic: [], set: [], join: options.join },
   };

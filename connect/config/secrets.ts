@@ -11,6 +11,8 @@ export interface SecretSources {
   env(name: string): string | undefined;
   /** The text of a file. Throws what keeps it from being read. */
   readFile(path: string): string;
+  /** Hears what a reference stands for. */
+  resolved?(value: string, reference: string): void;
 }
 
 const REFERENCE = /\$\{(env|file):([^}]*)\}/g;
@@ -22,7 +24,9 @@ export function resolveSecrets(raw: RawConfig, sources: SecretSources): RawConfi
   for (const [field, text] of Object.entries(raw)) {
     resolved[field] = text.replace(REFERENCE, (reference, kind: string, what: string) => {
       try {
-        return kind === "env" ? environment(what, sources) : fromFile(what, sources);
+        const value = kind === "env" ? environment(what, sources) : fromFile(what, sources);
+        sources.resolved?.(value, reference);
+        return value;
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         problems.push({ field, message: `"${field}" asks for ${reference}: ${why}` });

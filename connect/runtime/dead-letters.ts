@@ -30,6 +30,8 @@ export class DeadLetters {
     readonly topic: string,
     readonly task: TaskId,
     readonly withContext: boolean,
+    /** Takes secrets out of what is said of an error. */
+    readonly hidden: (text: string) => string = (text) => text,
   ) {}
 
   /** Makes the topic if it is missing, with one partition as Connect does. Throws `KafkaError`. */
@@ -72,7 +74,7 @@ export class DeadLetters {
     ];
     return entries.map(([name, text]): RecordHeader => [
       `${PREFIX}${name}`,
-      text === null ? null : encoder.encode(text),
+      text === null ? null : encoder.encode(this.hidden(text)),
     ]);
   }
 }

@@ -16,6 +16,8 @@ export interface TaskWorld {
   readonly offsets: OffsetStore;
   readonly log: Logger;
   readonly settings: WorkerSettings;
+  /** A text without what references to secrets stand for. Left out: there are none. */
+  readonly hidden?: (text: string) => string;
 }
 
 /** Settings of a worker that its tasks go by; Kafka's names in `worker-fields.ts`. */

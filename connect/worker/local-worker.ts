@@ -5,6 +5,7 @@ import { CONNECTOR_FIELDS } from "../config/connector-fields.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
+import { KnownSecrets } from "../config/known-secrets.ts";
 import type { SecretSources } from "../config/secrets.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import type { Plugins } from "../plugins/plugins.ts";
@@ -53,11 +54,23 @@ interface ConnectorSlot {
 /** See the head of the file. */
 export class LocalWorker implements Worker {
   readonly #options: LocalWorkerOptions;
+  readonly #secrets: KnownSecrets;
   readonly #connectors = new Map<string, ConnectorSlot>();
   readonly #tasks = new Map<string, TaskSlot>();
 
   constructor(options: LocalWorkerOptions) {
-    this.#options = options;
+    const secrets = this.#secrets = new KnownSecrets(options.secrets);
+    const { world, listener } = options;
+    this.#options = {
+      ...options,
+      secrets,
+      world: { ...world, log: secrets.logger(world.log), hidden: (text) => secrets.hidden(text) },
+      listener: {
+        ...listenerOf(listener),
+        connector: (name, status) => listener.connector(name, hiddenStatus(secrets, status)),
+        task: (id, status) => listener.task(id, hiddenStatus(secrets, status)),
+      },
+    };
   }
 
   async startConnector(name: string, raw: RawConfig, target: TargetState): Promise<void> {
@@ -106,6 +119,14 @@ export class LocalWorker implements Worker {
   }
 
   async taskConfigs(_name: string, raw: RawConfig): Promise<RawConfig[]> {
+    try {
+      return await this.#taskConfigs(raw);
+    } catch (error) {
+      throw this.#secrets.hiddenError(error);
+    }
+  }
+
+  async #taskConfigs(raw: RawConfig): Promise<RawConfig[]> {
     const { definition, config } = await this.#parse(raw);
     const max = parseConfig(CONNECTOR_FIELDS, raw)["tasks.max"];
     if (definition.tasks === undefined) {
@@ -166,6 +187,10 @@ export class LocalWorker implements Worker {
   }
 
   async validate(raw: RawConfig): Promise<readonly ConfigProblem[]> {
+    return this.#secrets.hiddenProblems(await this.#validate(raw));
+  }
+
+  async #validate(raw: RawConfig): Promise<readonly ConfigProblem[]> {
     try {
       const definition = await this.#definition(raw);
       const { config, dynamic, problems } = checkConfig(definition, raw, this.#options);
@@ -271,4 +296,20 @@ function keyOf({ connector, task }: TaskId): string {
 
 function isTaskOf(key: string, connector: string): boolean {
   return key.slice(key.indexOf(" ") + 1) === connector;
+}
+
+function hiddenStatus<S extends { readonly trace: string | null }>(
+  secrets: KnownSecrets,
+  status: S,
+): S {
+  return { ...status, trace: status.trace === null ? null : secrets.hidden(status.trace) };
+}
+
+/** What a listener has besides states, bound to it. */
+function listenerOf(listener: StatusListener): Omit<StatusListener, "connector" | "task"> {
+  return {
+    changed: (name) => listener.changed(name),
+    topic: (connector, topic, task) => listener.topic(connector, topic, task),
+    finished: (id) => listener.finished?.(id),
+  };
 }

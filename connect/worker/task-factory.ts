@@ -134,7 +134,7 @@ async function errorPolicyOf(
     });
     mine.add(() => producer.close());
     const withContext = common["errors.deadletterqueue.context.headers.enable"];
-    letters = new DeadLetters(producer, topic, id, withContext);
+    letters = new DeadLetters(producer, topic, id, withContext, world.hidden);
     await letters.prepare(admin, common["errors.deadletterqueue.topic.replication.factor"]);
   }
   const log = world.log.with({ connector: id.connector, task: id.task });

@@ -202,10 +202,11 @@ export const CONVERTER_FIELDS = {
   ),
 };
 
-/** With the settings of the converters that a config names, by their full names. */
+/** With the settings, by their full names, of converters that a config names or sets up. */
 export function converterFields(raw: RawConfig): Fields {
   const fields: Record<string, Field<unknown>> = { ...CONVERTER_FIELDS };
   for (const key of Object.keys(CONVERTER_FIELDS)) {
+    if (!Object.keys(raw).some((given) => given === key || given.startsWith(`${key}.`))) continue;
     const name = Object.hasOwn(raw, key) ? raw[key] : undefined;
     const kind = findConverter(name ?? (key === "header.converter" ? "simple" : "json"));
     if (kind !== null) Object.assign(fields, withPrefix(kind.config, `${key}.`));

@@ -8,6 +8,7 @@ import { createLogger } from "../../core/logger.ts";
 import type { Converter } from "../../connect/converters/converter.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
 import { openGroupWorker } from "../../connect/open-worker.ts";
+import { chainOf } from "../../connect/transforms/chain.ts";
 import { LINE_PLUGINS } from "./rest-session/line-connectors.ts";
 
 const encoder = new TextEncoder();
@@ -41,14 +42,14 @@ const worker = await openGroupWorker({
       throw new Error(`${path} is not for tests`);
     },
   },
-  pipelineOf: () => ({
+  pipelineOf: (raw) => ({
     key: text,
     value: text,
     header: {
       toBytes: (topic, _name, schema, value) => text.toBytes(topic, schema, value),
       fromBytes: (topic, _name, bytes) => text.fromBytes(topic, bytes),
     },
-    transform: null,
+    transform: chainOf(raw),
   }),
   group: {
     groupId,

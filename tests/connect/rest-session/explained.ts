@@ -43,9 +43,19 @@ export const EXPLAINED: readonly Explained[] = [
     why: "what is wrong with the request is 400; Kafka fails with the words of its JSON library",
   },
   {
-    step: /^(validate what|definitions$)/,
+    step: /^(validate (what|a transform)|definitions$)/,
     path: /^\.body(\.groups|\.configs|\.error_count)?$/,
-    why: "the fields are those of our connectors: `file` is needed, transforms have no fields here",
+    why: "the fields are those of our connectors: `file` is needed; Kafka has versions of plugins",
+  },
+  {
+    step: /^definitions of (json|storage)/,
+    path: /^\.body$/,
+    why: "Kafka's converters have `converter.type`, which is for itself",
+  },
+  {
+    step: /^definitions of transforms/,
+    path: /\.documentation$/,
+    why: "names, types, defaults and importance are Kafka's, words are ours",
   },
   {
     step: /^(levels|the root|set it|it is set)$/,

@@ -210,6 +210,13 @@ function restarting(failing: object): Step[] {
   ];
 }
 
+function definitions(name: string): Step {
+  return get(
+    `definitions of ${name}`,
+    `/connector-plugins/org.apache.kafka.connect.${name}/config`,
+  );
+}
+
 function validating(source: string, reading: object): Step[] {
   const plugin = source.split(".").at(-1);
   const validate = `/connector-plugins/${plugin}/config/validate`;
@@ -222,6 +229,17 @@ function validating(source: string, reading: object): Step[] {
     get("definitions", `/connector-plugins/${plugin}/config`),
     get("definitions of nothing", "/connector-plugins/Nothing/config"),
     get("all plugins", "/connector-plugins?connectorsOnly=false"),
+    ...["json.JsonConverter", "storage.StringConverter", "transforms.Cast$Value"].map(definitions),
+    ...["RegexRouter", "InsertField$Key", "predicates.HasHeaderKey"].map((name) =>
+      definitions(`transforms.${name}`)
+    ),
+    put("validate a transform", validate, {
+      ...reading,
+      name: "x",
+      transforms: "route",
+      "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+      "transforms.route.regex": "(.*)",
+    }),
   ];
 }
 

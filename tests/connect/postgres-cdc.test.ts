@@ -1,5 +1,8 @@
 /** Changes of a real PostgreSQL, record by record. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import source from "../../connect/connectors/postgres-cdc-source/postgres-cdc-source.ts";
 import { parseConfig } from "../../connect/config/parse.ts";
 import { converterOf } from "../../connect/converters/registry.ts";
@@ -7,6 +10,7 @@ import { fieldOf, isObject, RetriableError } from "../../connect/index.ts";
 import type { ConnectObject, ConnectValue, SourceRecord } from "../../connect/index.ts";
 import { startSource, TestOffsets } from "../../connect/testing/index.ts";
 import type { SourceRun } from "../../connect/testing/index.ts";
+import { TestAuthority } from "../harness/certificates.ts";
 import { needPostgres, PostgresServer } from "./servers/postgres.ts";
 
 const missing = await needPostgres();
@@ -630,6 +634,84 @@ live("a slot that keeps too much is dropped where that is wished", async () => {
   );
   expect(slots).toEqual([]);
   await run.stop();
+});
+
+live("tables of partitions, and identities that are an index", async () => {
+  await server.sql(
+    `CREATE TABLE ${name}.events (id int, day date, n int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)`,
+    `CREATE TABLE ${name}.events_1 PARTITION OF ${name}.events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')`,
+    `CREATE TABLE ${name}.events_2 PARTITION OF ${name}.events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')`,
+    `INSERT INTO ${name}.events VALUES (1, '2026-01-05', 1), (2, '2026-02-05', 1)`,
+    `CREATE TABLE ${name}.named (name text NOT NULL UNIQUE, n int)`,
+    `INSERT INTO ${name}.named VALUES ('a', 1)`,
+  );
+  const run = start({ "replica.identity.autoset.values": `.*named:INDEX named_name_key` });
+  await run.take(3);
+  await server.sql(
+    `UPDATE ${name}.events SET n = 2 WHERE id = 2`,
+    `UPDATE ${name}.named SET n = 2`,
+    `UPDATE ${name}.named SET name = 'b'`,
+  );
+  await run.take(5);
+  await run.stop();
+  expect(run.records.map((record) => [record.topic.split(".").at(-1)!, shown(record)])).toEqual([
+    ["events", 'r null {"id":1,"day":20458,"n":1}'],
+    ["events", 'r null {"id":2,"day":20489,"n":1}'],
+    ["named", 'r null {"name":"a","n":1}'],
+    ["events", 'u null {"id":2,"day":20489,"n":2}'],
+    ["named", 'u null {"name":"a","n":2}'],
+    ["named", 'd {"name":"a","n":null} null'],
+    ["named", 'tombstone {"name":"a"}'],
+    ["named", 'c null {"name":"b","n":2}'],
+  ]);
+});
+
+live("TLS: an authority that is known, a name that is right, and else a word", async () => {
+  const authority = new TestAuthority();
+  const { cert, key } = authority.sign("db", { names: "DNS:localhost" });
+  const folder = mkdtempSync(join(tmpdir(), "kstream-pg-tls-"));
+  const files = { ssl_cert_file: join(folder, "cert.pem"), ssl_key_file: join(folder, "key.pem") };
+  writeFileSync(files.ssl_cert_file, cert);
+  writeFileSync(files.ssl_key_file, key, { mode: 0o600 });
+  if (process.getuid?.() === 0) {
+    for (const path of [folder, ...Object.values(files)]) chownSync(path, 65534, 65534);
+  }
+  await server.sql(
+    ...Object.entries(files).map(([setting, path]) => `ALTER SYSTEM SET ${setting} = '${path}'`),
+    "ALTER SYSTEM SET ssl = on",
+    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
+    `INSERT INTO ${name}.t VALUES (1)`,
+    "SELECT pg_reload_conf()",
+  );
+  while ((await server.sql("SHOW ssl"))[0]!["ssl"] !== "on") await Bun.sleep(10);
+  const attempt = async (more: Record<string, string>) => {
+    const run = start({ ...flat, ...more });
+    const said = await run.take(1).then(
+      () =>
+        server.sql(
+          "SELECT bool_and(ssl) AS ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) " +
+            "WHERE application_name LIKE 'kstream%'",
+        ).then(([row]) => row!["ssl"] === true ? "TLS" : "plain"),
+      (error: Error) => error.message,
+    );
+    await run.stop();
+    return said;
+  };
+  const ca = { "database.sslrootcert": authority.caFile };
+  const full = { "database.sslmode": "verify-full", ...ca };
+  try {
+    expect(await attempt({ "database.sslmode": "prefer" })).toBe("TLS");
+    expect(await attempt({ ...full, "database.hostname": "localhost" })).toBe("TLS");
+    expect(await attempt({ ...ca, "database.sslmode": "verify-ca" })).toBe("TLS");
+    expect(await attempt({ "database.sslmode": "disable" })).toBe("plain");
+    expect(await attempt(full)).toMatch(/altnames|does not match/);
+    expect(await attempt({ "database.sslmode": "verify-full", "database.hostname": "localhost" }))
+      .toMatch(/certificate/);
+  } finally {
+    await server.sql("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()");
+    rmSync(folder, { recursive: true });
+    authority.dispose();
+  }
 });
 
 live("what cannot work is said before, without the password", async () => {

@@ -18,7 +18,14 @@ import { isUpTo, offsetOf, positionOf } from "./position.ts";
 import type { Position } from "./position.ts";
 import { ReplicationStream } from "./replication-stream.ts";
 import { Session } from "./session.ts";
-import { createSlot, dropSlot, findSlot, preparePublication, setIdentities } from "./slot.ts";
+import {
+  createSlot,
+  dropSlot,
+  findSlot,
+  preparePublication,
+  setIdentities,
+  temporarySlot,
+} from "./slot.ts";
 import type { ExportedSnapshot } from "./slot.ts";
 import { watchLag } from "./slot-lag.ts";
 import { beginAt, readRows } from "./snapshot.ts";
@@ -30,6 +37,9 @@ import { TypeCatalog } from "./type-catalog.ts";
 
 type Context = SourceContext<CaptureConfig>;
 type Batch = readonly PartialSourceRecord[];
+
+/** How long the look at the slot's lag may take to end. */
+const LAG_END_MS = 5000;
 
 /** What the source remembers its place by. */
 export function partitionOf(config: CaptureConfig): SourceMap {
@@ -80,7 +90,11 @@ export class Capture {
     const { start, snapshot } = await this.#begin(maker, position);
     let from = start;
     if (start.isSnapshot) {
-      from = yield* this.#snapshot(start, snapshot ?? await this.#temporarySnapshot(maker), maker);
+      from = yield* this.#snapshot(
+        start,
+        snapshot ?? await temporarySlot(maker, config["slot.name"]),
+        maker,
+      );
     }
     await maker.close();
     yield* this.#stream(from);
@@ -131,11 +145,6 @@ export class Capture {
       `PostgreSQL at ${this.sql.where}: ${what}${since}. For a new snapshot ${drop}delete the ` +
         "connector's offsets, or set snapshot.mode=when_needed",
     );
-  }
-
-  async #temporarySnapshot(maker: Session): Promise<ExportedSnapshot> {
-    const name = `${this.context.config["slot.name"].slice(0, 50)}_snapshot`;
-    return await createSlot(maker, name, true);
   }
 
   /** Reads the rows that are not read yet; returns where the stream begins. */
@@ -249,7 +258,8 @@ export class Capture {
       }
     } finally {
       stream.close();
-      await lag;
+      // A slot that is being dropped needs the connection.
+      await Promise.race([lag, clock.sleep(LAG_END_MS, this.context.signal)]);
     }
   }
 

@@ -9,7 +9,7 @@ import { dropSlot, slotLag } from "./slot.ts";
 const WARN_INTERVAL_MS = 60_000;
 const DROP_PAUSE_MS = 100;
 
-/** Runs beside the stream, also while nobody takes of it; ends with the signal or the stream. */
+/** Runs beside the stream, also while nobody takes of it; ends with the signal or the stream. Never rejects. */
 export async function watchLag(
   session: Session,
   stream: ReplicationStream,
@@ -25,8 +25,9 @@ export async function watchLag(
     let lag: number | null;
     try {
       lag = await slotLag(session, slot);
-    } catch {
-      // The stream says better what has become of the server.
+    } catch (error) {
+      // Where this connection is lost, all is begun anew.
+      stream.fail(session.explain(error));
       return;
     }
     if (lag !== null) gauge("slot-lag-bytes", lag);
@@ -69,7 +70,10 @@ async function giveUp(
       return;
     } catch (error) {
       // It is in use until the server has seen the stream's end.
-      if (!(error instanceof RetriableError)) throw error;
+      if (!(error instanceof RetriableError)) {
+        log.error("the slot could not be dropped", { why: session.explain(error).message });
+        return;
+      }
       await clock.sleep(DROP_PAUSE_MS, signal);
     }
   }

@@ -49,6 +49,13 @@ export async function findSlot(session: Session, config: CaptureConfig): Promise
   };
 }
 
+/** A slot that goes with the connection, for its snapshot. */
+export async function temporarySlot(replication: Session, name: string): Promise<ExportedSnapshot> {
+  // One of a predecessor may be there until the server has seen its end.
+  const [row] = await replication.query("SELECT pg_backend_pid()");
+  return await createSlot(replication, `${name.slice(0, 50)}_${row?.[0]}`, true);
+}
+
 /** Makes the slot; the snapshot is there until the connection is used again. */
 export async function createSlot(
   replication: Session,
@@ -109,7 +116,7 @@ export async function preparePublication(
   session: Session,
   config: CaptureConfig,
   tables: readonly ListedTable[],
-  log: TaskContext<unknown>["log"] | null,
+  log: TaskContext<unknown>["log"],
 ): Promise<void> {
   const name = config["publication.name"];
   const mode = config["publication.autocreate.mode"];
@@ -128,7 +135,7 @@ export async function preparePublication(
       );
     }
     if (missing.length > 0) {
-      log?.warn("tables are included that the publication has not: they will be silent", {
+      log.warn("tables are included that the publication has not: they will be silent", {
         publication: name,
         tables: missing.map(tableName).join(", "),
       });
@@ -148,6 +155,10 @@ export async function preparePublication(
     await session.query(`CREATE PUBLICATION ${quoted(name)} ${what}${options}`);
   } else if (mode === "filtered" && list !== "") {
     await session.query(`ALTER PUBLICATION ${quoted(name)} ADD TABLE ${list}`);
+    log.warn("tables were added to the publication: changes from now on are sent", {
+      publication: name,
+      tables: missing.map(tableName).join(", "),
+    });
   }
 }
 

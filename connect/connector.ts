@@ -77,6 +77,8 @@ export interface SourceOffsets {
 }
 
 export interface SourceContext<C> extends TaskContext<C> {
+  /** Somebody looks what would be read: nothing is to be made or changed that would stay. */
+  readonly isDryRun?: true;
   readonly offsets: SourceOffsets;
   /**
    * Has `callback` called as soon as records are in the topic for good, with all that was yielded

@@ -86,6 +86,7 @@ function ofSource(
   const { id, config, dynamic, definition, pipeline } = prepared;
   const offsets = new MemoryOffsetStore();
   const context = {
+    isDryRun: true as const,
     config,
     dynamic,
     connector: id.connector,
@@ -102,7 +103,10 @@ function ofSource(
     onWritten: () => {},
     cluster: null,
   };
-  return sampleSource(definition, context, pipeline, records, signal);
+  return sampleSource(definition, context, pipeline, records, signal).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(`${id.connector} cannot read`, message, "");
+  });
 }
 
 /** The latest records of the sink's topics. */

@@ -9,6 +9,7 @@ import { converterOf } from "../../connect/converters/registry.ts";
 import { fieldOf, isObject, RetriableError } from "../../connect/index.ts";
 import type { ConnectObject, ConnectValue, SourceRecord } from "../../connect/index.ts";
 import { startSource, TestOffsets } from "../../connect/testing/index.ts";
+import { TestTask } from "../../connect/testing/task.ts";
 import type { SourceRun } from "../../connect/testing/index.ts";
 import { TestAuthority } from "../harness/certificates.ts";
 import { needPostgres, PostgresServer } from "./servers/postgres.ts";
@@ -366,16 +367,18 @@ live("columns added, renamed, retyped and dropped in the middle", async () => {
 
 live("tables and columns that are left out, hidden, or keys", async () => {
   await server.sql(
-    `CREATE TABLE ${name}.users (id int PRIMARY KEY, mail text, pin text, born date, note text)`,
+    `CREATE TABLE ${name}.users (id int PRIMARY KEY, mail text, pin text, born date, note text,
+       city text)`,
     `CREATE TABLE ${name}.other (id int PRIMARY KEY)`,
-    `INSERT INTO ${name}.users VALUES (1, 'a@b', '1234', '2000-01-01', 'x')`,
+    `INSERT INTO ${name}.users VALUES (1, 'a@b', '1234', '2000-01-01', 'x', 'Rome')`,
     `INSERT INTO ${name}.other VALUES (1)`,
   );
   const run = start({
     ...flat,
     "table.include.list": `${name}\\.us.*`,
     "column.exclude.list": `.*\\.note,.*\\.id`,
-    "column.mask.list": ".*\\.(mail|born)",
+    "column.mask.with.4.chars": ".*\\.mail,.*\\.born",
+    "column.truncate.to.2.chars": ".*\\.city",
     "column.hash.list": ".*\\.pin",
     "column.hash.salt": "s",
     "message.key.columns": `${name}.users:mail,id`,
@@ -386,8 +389,8 @@ live("tables and columns that are left out, hidden, or keys", async () => {
   await run.stop();
   const pin = new Bun.CryptoHasher("sha256").update("s1234").digest("hex");
   expect(run.records.map(({ key, value }) => [key, value])).toEqual([
-    [{ mail: "****", id: 1 }, { mail: "****", pin, born: null }],
-    [{ mail: "****", id: 1 }, { mail: "****", pin, born: null }],
+    [{ mail: "****", id: 1 }, { mail: "****", pin, born: null, city: "Ro" }],
+    [{ mail: "****", id: 1 }, { mail: "****", pin, born: null, city: "Ro" }],
   ]);
 });
 
@@ -534,12 +537,16 @@ live("the slot moves on with what is safe alone, and without changes of its tabl
   const run = start({ ...flat, "heartbeat.interval.ms": "150" });
   const first = run.take((records) => records.some(({ topic }) => topic === `p.${name}.t`));
   await said(run, "changes are read");
-  await server.sql(`INSERT INTO ${name}.t VALUES (1)`);
+  const [commit] = await server.sql(
+    "SET synchronous_commit = on",
+    `INSERT INTO ${name}.t VALUES (1)`,
+    "SELECT (pg_current_wal_lsn() - '0/0')::text AS lsn",
+  );
   await first;
-  const before = await lsns();
   await server.sql(`INSERT INTO public.busy SELECT generate_series(1, 1000)`);
   await run.take(2);
-  expect((await lsns()).flushed).toBe(before.flushed);
+  // Given on, but not safe.
+  expect((await lsns()).flushed).toBeLessThan(BigInt(String(commit!["lsn"])));
   const { now } = await lsns();
   await run.take(3);
   await run.commit();
@@ -736,6 +743,7 @@ live("what cannot work is said before, without the password", async () => {
   expect(wrong).toContain("password authentication failed");
   expect(wrong).not.toContain("wr0ng");
   expect(await probe({ "database.sslmode": "require" })).toContain("does not support SSL");
+  expect(await probe({})).toContain(`${name}.keyless cannot be published`);
   const keyless = start();
   await expect(keyless.next()).rejects.toThrow(`${name}.keyless cannot be published`);
   await keyless.stop();
@@ -749,4 +757,31 @@ live("what cannot work is said before, without the password", async () => {
   expect((await taken).map(shown)).toEqual(['c null {"id":1}', 'u {"id":1} {"id":2}']);
   expect(full.records[0]?.key).toBeNull();
   await full.stop();
+});
+
+live("who only looks what would be read makes nothing on the server", async () => {
+  await server.sql(
+    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
+    `INSERT INTO ${name}.t VALUES (1)`,
+  );
+  const parsed = parseConfig(source.config, { ...config, ...flat });
+  const { context } = new TestTask({ config: parsed, dynamic: {} }, {});
+  const offsets = new TestOffsets();
+  const nothing = () => {};
+  const read = source.read({
+    ...context,
+    config: parsed,
+    isDryRun: true,
+    offsets,
+    onCommitted: nothing,
+    onAcknowledged: nothing,
+  });
+  const found: ConnectValue[] = [];
+  for await (const batch of read) found.push(...batch.map(({ value }) => value));
+  expect(found).toEqual([{ id: 1 }]);
+  const left = await server.sql(
+    `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE '${name}%'
+     UNION SELECT pubname FROM pg_publication WHERE pubname = '${name}'`,
+  );
+  expect(left).toEqual([]);
 });

@@ -59,7 +59,7 @@ export class Capture {
   private constructor(readonly context: Context, readonly sql: Session, signal: AbortSignal) {
     const { config, clock } = context;
     this.#signal = signal;
-    this.#filter = new TableFilter(config);
+    this.#filter = new TableFilter(config, context.dynamic);
     this.#encoders = new Encoders(config, this.#filter, new TypeCatalog(sql));
     this.#records = new ChangeRecords(config, () => clock.wallMs());
     this.#partition = partitionOf(config);
@@ -82,7 +82,8 @@ export class Capture {
     const stored = await offsets.get(this.#partition);
     this.#before = stored;
     const position = stored === null ? null : positionOf(stored);
-    if (config["snapshot.mode"] === "initial_only") {
+    // A slot would stay, and keep the server's log.
+    if (config["snapshot.mode"] === "initial_only" || this.context.isDryRun === true) {
       if (position === null || position.isSnapshot) yield* this.#rowsAlone(position);
       return;
     }

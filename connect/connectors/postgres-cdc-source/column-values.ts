@@ -30,6 +30,7 @@ import {
   millisOfTimestamp,
   zonedTime,
 } from "./temporal.ts";
+import type { Treatment } from "./table-filter.ts";
 import type { PgType } from "./type-catalog.ts";
 
 export type ValueConfig = Pick<
@@ -94,17 +95,26 @@ export function readingOf(type: PgType, typeModifier: number, config: ValueConfi
 
 const ENUM = { name: "io.debezium.data.Enum", version: 1 };
 
-/** The text is replaced: by `****`, or by its hash. */
-export function hidden(how: "mask" | "hash", reading: Reading, config: ValueConfig): Reading {
-  if (how === "hash") {
+/** What is left of a value where it is hidden. Only text can be masked and cut: others become null. */
+export function treated(treatment: Treatment, reading: Reading, config: ValueConfig): Reading {
+  if (treatment.kind === "hash") {
     const salt = config["column.hash.salt"];
     const read = (value: string) => createHash("sha256").update(salt).update(value).digest("hex");
     return { ...text(config), read };
   }
-  return reading.schema.type === "string" && reading.schema.name === null
-    ? { ...reading, read: () => "****", unavailable: "****" }
-    : { ...reading, read: () => null, unavailable: null };
+  if (!("length" in treatment)) return reading;
+  const { length } = treatment;
+  if (treatment.kind === "truncate") {
+    if (!isText(reading)) return reading;
+    return { ...reading, read: (value) => value.slice(0, length) };
+  }
+  const stars = "*".repeat(length);
+  return isText(reading)
+    ? { ...reading, read: () => stars, unavailable: stars }
+    : { ...reading, schema: optional(reading.schema), read: () => null, unavailable: null };
 }
+
+const isText = ({ schema }: Reading) => schema.type === "string" && schema.name === null;
 
 function text(config: ValueConfig, name: string | null = null): Reading {
   return {

@@ -12,7 +12,7 @@ function patterns(): Field<readonly string[]> {
       try {
         new RegExp(text);
       } catch {
-        return `must be a list of regular expressions, and "${text}" is none`;
+        return "must be a list of regular expressions, between commas";
       }
     }
     return null;
@@ -100,9 +100,6 @@ export const captureFields = {
   ),
   "column.exclude.list": patterns().group("Tables").doc(
     "Regular expressions of columns to leave out of values; keys keep them.",
-  ),
-  "column.mask.list": patterns().group("Tables").doc(
-    "Regular expressions of columns whose text is replaced by ****; other types become null.",
   ),
   "column.hash.list": patterns().group("Tables").doc(
     "Regular expressions of columns that are replaced by the SHA-256 of column.hash.salt and their text.",

@@ -1,22 +1,28 @@
 /** What keeps the source from working, found out before it begins. */
 import type { CaptureConfig } from "./fields.ts";
 import { Session } from "./session.ts";
-import { findSlot } from "./slot.ts";
+import { checkPublishable, findSlot } from "./slot.ts";
 import { TableFilter } from "./table-filter.ts";
+import type { DynamicKeys } from "./table-filter.ts";
 import { listTables, tableName } from "./table-shape.ts";
 
 /** Throws the first thing that is wrong, in a line. */
-export async function probe(config: CaptureConfig, signal: AbortSignal): Promise<void> {
+export async function probe(
+  config: CaptureConfig,
+  signal: AbortSignal,
+  dynamic: DynamicKeys,
+): Promise<void> {
   const session = await Session.open(config, "sql", signal);
   try {
     const where = `PostgreSQL at ${session.where}`;
-    const tables = await listTables(session, new TableFilter(config));
+    const tables = await listTables(session, new TableFilter(config, dynamic));
     if (tables.length === 0) {
       throw new Error(`${where} has no table that is included: see table.include.list`);
     }
     for (const table of tables) await checkReadable(session, tableName(table), table.oid);
     if (config["snapshot.mode"] === "initial_only") return;
     await checkReplication(session);
+    await checkPublishable(session, config, tables);
     const slot = await findSlot(session, config);
     if (slot !== null && slot.lost !== null && config["snapshot.mode"] !== "when_needed") {
       throw new Error(

@@ -91,12 +91,9 @@ export async function setIdentities(
   config: CaptureConfig,
   tables: readonly ListedTable[],
 ): Promise<void> {
-  const rules = config["replica.identity.autoset.values"].map((text) => {
-    const at = text.lastIndexOf(":");
-    return [new RegExp(`^(?:${text.slice(0, at)})$`), text.slice(at + 1)] as const;
-  });
+  const rules = identityRules(config);
   for (const table of tables) {
-    const wanted = rules.find(([pattern]) => pattern.test(tableName(table)))?.[1];
+    const wanted = rules(table);
     if (wanted === undefined) continue;
     const [kind = "", index] = wanted.split(" ");
     const isIndex = index !== undefined;
@@ -105,6 +102,15 @@ export async function setIdentities(
     const identity = isIndex ? `USING INDEX ${quoted(index)}` : kind.toUpperCase();
     await session.query(`ALTER TABLE ${quotedTable(table)} REPLICA IDENTITY ${identity}`);
   }
+}
+
+/** What `replica.identity.autoset.values` wishes for a table. */
+function identityRules(config: CaptureConfig): (table: ListedTable) => string | undefined {
+  const rules = config["replica.identity.autoset.values"].map((text) => {
+    const at = text.lastIndexOf(":");
+    return [new RegExp(`^(?:${text.slice(0, at)})$`), text.slice(at + 1)] as const;
+  });
+  return (table) => rules.find(([pattern]) => pattern.test(tableName(table)))?.[1];
 }
 
 /** Whether the server can say which row an UPDATE or DELETE was about. */
@@ -170,7 +176,10 @@ async function publishedTables(session: Session, name: string): Promise<Set<stri
   return new Set(rows.map(([schema, table]) => `${schema}.${table}`));
 }
 
-/** Once such a table is published, the server refuses every UPDATE and DELETE of anybody. */
+/**
+ * Refuses tables to be published without a replica identity: once they are, the server refuses every
+ * UPDATE and DELETE of anybody.
+ */
 function refuseWithoutIdentity(session: Session, tables: readonly ListedTable[]): void {
   const without = tables.filter((table) => !hasIdentity(table)).map(tableName);
   if (without.length === 0) return;
@@ -181,6 +190,21 @@ function refuseWithoutIdentity(session: Session, tables: readonly ListedTable[])
     } cannot be published: without a primary key, UPDATE and DELETE would fail ` +
       "for everybody. Add a key, or set replica.identity.autoset.values=" +
       `${without[0]}:FULL, or leave the table out by table.exclude.list`,
+  );
+}
+
+/** What `setIdentities` and `preparePublication` would refuse, found out without a change. */
+export async function checkPublishable(
+  session: Session,
+  config: CaptureConfig,
+  tables: readonly ListedTable[],
+): Promise<void> {
+  if (config["publication.autocreate.mode"] !== "filtered") return;
+  const published = await publishedTables(session, config["publication.name"]);
+  const rules = identityRules(config);
+  refuseWithoutIdentity(
+    session,
+    tables.filter((table) => !published.has(tableName(table)) && rules(table) === undefined),
   );
 }
 

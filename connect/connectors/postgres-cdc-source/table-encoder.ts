@@ -1,7 +1,7 @@
 /** Rows of one table as values with schemas, compiled once for each form that the table has. */
 import { optional, struct } from "../../index.ts";
 import type { ConnectObject, ConnectValue, Schema } from "../../index.ts";
-import { hidden, readingOf } from "./column-values.ts";
+import { readingOf, treated } from "./column-values.ts";
 import type { Reading } from "./column-values.ts";
 import { keyColumns } from "./fields.ts";
 import type { CaptureConfig } from "./fields.ts";
@@ -68,10 +68,9 @@ export class TableEncoder {
     for (const [index, { name, typeOid, typeModifier }] of shape.columns.entries()) {
       const plain = readingOf(await types.get(typeOid), typeModifier, config);
       const treatment = filter.treatmentOf(schema, table, name);
-      const isHidden = treatment === "mask" || treatment === "hash";
-      const column = { name, index, reading: isHidden ? hidden(treatment, plain, config) : plain };
+      const column = { name, index, reading: treated(treatment, plain, config) };
       all.push(column);
-      if (treatment !== "drop") kept.push(column);
+      if (treatment.kind !== "drop") kept.push(column);
     }
     const full = tableName(shape);
     const chosen = keyColumns(config["message.key.columns"]).find(([for_]) => for_.test(full));

@@ -52,6 +52,7 @@ export class ChangeStream {
     const { stream, context } = this.world;
     const items = await stream.take(context.config["max.batch.size"], waitMs, context.signal);
     const records: PartialSourceRecord[] = [];
+    if (this.#seen !== null) await this.#learn(this.#seen, items);
     for (const item of items) {
       const working = this.#take(item, records);
       if (working !== undefined) await working;
@@ -59,6 +60,21 @@ export class ChangeStream {
     const idleUpTo = this.#transaction === null ? stream.idleUpTo : null;
     if (idleUpTo !== null && idleUpTo > this.#ended) this.#ended = idleUpTo;
     return { records, position: this.#position(), flush: this.#ended };
+  }
+
+  /** Asks where the rows are that these changes are about. */
+  async #learn(seen: SeenRows, items: readonly StreamItem[]): Promise<void> {
+    const rowsOf = new Map<TableEncoder, Row[]>();
+    for (const item of items) {
+      if (!("relation" in item)) continue;
+      const table = await this.#encoderOf(item.relation);
+      if (table === "left out") continue;
+      const rows = rowsOf.get(table) ?? [];
+      rowsOf.set(table, rows);
+      if (item.row !== null) rows.push(item.row);
+      if (item.old !== null) rows.push(item.old);
+    }
+    for (const [table, rows] of rowsOf) await seen.learn(table.shape, rows);
   }
 
   #position(): Position {
@@ -126,22 +142,16 @@ export class ChangeStream {
     if (table === "left out") return;
     const origin = this.#origin(transaction, change.lsn);
     for (const event of eventsOf(table, change)) {
-      if (await this.#hasSeen(table, event, change, transaction)) continue;
+      if (this.#hasSeen(table, event, transaction)) continue;
       this.world.records.append(records, table, event, origin);
     }
   }
 
-  /** What happens to a row in a snapshot is what it was about: its key before a delete, else after. */
-  async #hasSeen(
-    table: TableEncoder,
-    event: RowEvent,
-    change: RowChange,
-    { commitLsn }: Begin,
-  ): Promise<boolean> {
-    const row: Row | null = event.after ?? event.before ?? change.row;
+  /** What an event was about is its key: before a delete, else after. */
+  #hasSeen(table: TableEncoder, event: RowEvent, { commitLsn }: Begin): boolean {
+    const row = event.after ?? event.before;
     if (this.#seen === null || row === null) return false;
-    if (commitLsn < this.#seen.from) return true;
-    return await this.#seen.has(commitLsn, table.shape, row);
+    return commitLsn < this.#seen.from || this.#seen.has(commitLsn, table.shape, row);
   }
 
   async #takeTruncate(

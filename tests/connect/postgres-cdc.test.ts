@@ -1,99 +1,28 @@
-/** Changes of a real PostgreSQL, record by record. */
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import source from "../../connect/connectors/postgres-cdc-source/postgres-cdc-source.ts";
-import { parseConfig } from "../../connect/config/parse.ts";
+/** Rows and changes of a real PostgreSQL, and what records become of them. */
+import { expect } from "bun:test";
 import { converterOf } from "../../connect/converters/registry.ts";
-import { fieldOf, isObject, RetriableError } from "../../connect/index.ts";
-import type { ConnectObject, ConnectValue, SourceRecord } from "../../connect/index.ts";
-import { startSource, TestOffsets } from "../../connect/testing/index.ts";
-import { TestTask } from "../../connect/testing/task.ts";
-import type { SourceRun } from "../../connect/testing/index.ts";
-import { TestAuthority } from "../harness/certificates.ts";
-import { needPostgres, PostgresServer } from "./servers/postgres.ts";
+import type { ConnectValue, SourceRecord } from "../../connect/index.ts";
+import { CaptureScene, flat, live, object, said, shown } from "./capture-scene.ts";
 
-const missing = await needPostgres();
-if (missing !== null && process.env["CI"] !== undefined) throw new Error(missing);
-const live = missing === null ? test : test.skip;
-
-let server: PostgresServer;
-beforeAll(async () => {
-  if (missing !== null) return;
-  server = await PostgresServer.start({
-    synchronous_commit: "off",
-    max_replication_slots: "30",
-    max_wal_senders: "30",
-  });
-});
-afterAll(() => server?.stop());
-
-/** Each test has a schema, a slot and a publication of its own. */
-let name = "";
-let count = 0;
-let config: Record<string, string> = {};
-beforeEach(async () => {
-  name = `s${count++}`;
-  if (missing !== null) return;
-  await server.sql(`CREATE SCHEMA ${name}`);
-  config = {
-    ...server.captureConfig,
-    "topic.prefix": "p",
-    "slot.name": name,
-    "publication.name": name,
-    "schema.include.list": name,
-    "status.update.interval.ms": "100",
-  };
-});
-
-const start = (more: Record<string, string> = {}, offsets = new TestOffsets()): SourceRun =>
-  startSource(source, { ...config, ...more }, { offsets });
-const flat = { envelope: "none" };
-
-function object(value: ConnectValue | undefined): ConnectObject {
-  if (value === undefined || !isObject(value)) throw new Error("this is no object");
-  return value;
-}
-
-/** A record by its operation, with before and after: `u {"id":1} {"id":1}`. */
-function shown({ key, value }: SourceRecord): string {
-  const json = (part: ConnectValue) =>
-    JSON.stringify(
-      part,
-      (_name, inner: unknown) => typeof inner === "bigint" ? String(inner) : inner,
-    );
-  if (value === null) return `tombstone ${json(key)}`;
-  const { op, before, after } = object(value);
-  return `${String(op)} ${json(before ?? null)} ${json(after ?? null)}`;
-}
-
-/** Waits for what the source logs. */
-async function said(run: SourceRun, text: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!run.log.some((line) => line.includes(text))) {
-    if (performance.now() > deadline) throw new Error(`never said "${text}"`);
-    await Bun.sleep(5);
-  }
-}
+const scene = new CaptureScene();
 
 live("rows, then every change of them, in Debezium's envelope", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.customers (id int PRIMARY KEY, first_name text NOT NULL, email text)`,
-    `INSERT INTO ${name}.customers VALUES (1, 'Anne', 'annek@noanswer.org')`,
+  await scene.server.sql(
+    `CREATE TABLE ${scene.name}.customers (id int PRIMARY KEY, first_name text NOT NULL, email text)`,
+    `INSERT INTO ${scene.name}.customers VALUES (1, 'Anne', 'annek@noanswer.org')`,
   );
-  const run = start({ "skipped.operations": "none" });
+  const run = scene.start({ "skipped.operations": "none" });
   await run.take(1);
-  await server.sql(
-    `INSERT INTO ${name}.customers VALUES (2, 'Sally', NULL)`,
-    `UPDATE ${name}.customers SET first_name = 'Anne Marie' WHERE id = 1`,
-    `UPDATE ${name}.customers SET id = 3 WHERE id = 2`,
-    `DELETE FROM ${name}.customers WHERE id = 1`,
-    `TRUNCATE ${name}.customers`,
-    `ALTER TABLE ${name}.customers REPLICA IDENTITY FULL`,
-    `INSERT INTO ${name}.customers VALUES (4, 'Ed', NULL)`,
-    `UPDATE ${name}.customers SET email = 'ed@walker.com'`,
-    `DELETE FROM ${name}.customers`,
+  await scene.server.sql(
+    `INSERT INTO ${scene.name}.customers VALUES (2, 'Sally', NULL)`,
+    `UPDATE ${scene.name}.customers SET first_name = 'Anne Marie' WHERE id = 1`,
+    `UPDATE ${scene.name}.customers SET id = 3 WHERE id = 2`,
+    `DELETE FROM ${scene.name}.customers WHERE id = 1`,
+    `TRUNCATE ${scene.name}.customers`,
+    `ALTER TABLE ${scene.name}.customers REPLICA IDENTITY FULL`,
+    `INSERT INTO ${scene.name}.customers VALUES (4, 'Ed', NULL)`,
+    `UPDATE ${scene.name}.customers SET email = 'ed@walker.com'`,
+    `DELETE FROM ${scene.name}.customers`,
   );
   await run.take(12);
   expect(run.records.map(shown)).toEqual([
@@ -112,18 +41,20 @@ live("rows, then every change of them, in Debezium's envelope", async () => {
     'tombstone {"id":4}',
   ]);
   expect(new Set(run.records.map(({ topic }) => topic))).toEqual(
-    new Set([`p.${name}.customers`]),
+    new Set([`p.${scene.name}.customers`]),
   );
   await run.stop();
 });
 
 live("as JSON with schemas it is what Debezium's documentation shows", async () => {
-  await server.sql(`CREATE TABLE ${name}.customers (id int PRIMARY KEY, first_name text NOT NULL)`);
-  const run = start();
+  await scene.server.sql(
+    `CREATE TABLE ${scene.name}.customers (id int PRIMARY KEY, first_name text NOT NULL)`,
+  );
+  const run = scene.start();
   const first = run.take(1);
   await said(run, "changes are read");
-  const [row] = await server.sql(
-    `INSERT INTO ${name}.customers VALUES (1, 'Anne') RETURNING txid_current() AS txid`,
+  const [row] = await scene.server.sql(
+    `INSERT INTO ${scene.name}.customers VALUES (1, 'Anne') RETURNING txid_current() AS txid`,
   );
   const [record] = await first;
   await run.stop();
@@ -135,7 +66,7 @@ live("as JSON with schemas it is what Debezium's documentation shows", async () 
   expect(json(record!.keySchema, record!.key)).toEqual({
     schema: {
       type: "struct",
-      name: `p.${name}.customers.Key`,
+      name: `p.${scene.name}.customers.Key`,
       optional: false,
       fields: [{ field: "id", optional: false, type: "int32" }],
     },
@@ -149,13 +80,13 @@ live("as JSON with schemas it is what Debezium's documentation shows", async () 
       { type: "string", optional: field === "before", field: "first_name" },
     ],
     optional: true,
-    name: `p.${name}.customers.Value`,
+    name: `p.${scene.name}.customers.Value`,
     field,
   });
   expect(value).toMatchObject({
     schema: {
       type: "struct",
-      name: `p.${name}.customers.Envelope`,
+      name: `p.${scene.name}.customers.Envelope`,
       fields: [
         rowSchema("before"),
         rowSchema("after"),
@@ -175,7 +106,7 @@ live("as JSON with schemas it is what Debezium's documentation shows", async () 
         name: "p",
         snapshot: "false",
         db: "shop",
-        schema: name,
+        schema: scene.name,
         table: "customers",
         txId: Number(row!["txid"]),
         xmin: null,
@@ -225,17 +156,17 @@ const TYPES: readonly (readonly [type: string, literal: string, value: ConnectVa
 live("values of all types, alike in the snapshot and in the stream", async () => {
   const columns = TYPES.map(([type], i) => `c${i} ${type}`).join(", ");
   const literals = TYPES.map(([, literal]) => literal).join(", ");
-  await server.sql(
-    `CREATE TYPE ${name}.mood AS ENUM ('sad', 'ok')`,
-    `CREATE DOMAIN ${name}.cents AS numeric(10, 2)`,
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY, ${columns}, mood ${name}.mood, cents ${name}.cents,
+  await scene.server.sql(
+    `CREATE TYPE ${scene.name}.mood AS ENUM ('sad', 'ok')`,
+    `CREATE DOMAIN ${scene.name}.cents AS numeric(10, 2)`,
+    `CREATE TABLE ${scene.name}.t (id int PRIMARY KEY, ${columns}, mood ${scene.name}.mood, cents ${scene.name}.cents,
        n numeric, m money, p point)`,
-    `INSERT INTO ${name}.t VALUES (1, ${literals}, 'ok', -12.3, 123.456, -1234.5, '(1,2)')`,
-    `INSERT INTO ${name}.t (id) VALUES (2)`,
+    `INSERT INTO ${scene.name}.t VALUES (1, ${literals}, 'ok', -12.3, 123.456, -1234.5, '(1,2)')`,
+    `INSERT INTO ${scene.name}.t (id) VALUES (2)`,
   );
-  const run = start(flat);
+  const run = scene.start(flat);
   await run.take(2);
-  await server.sql(`UPDATE ${name}.t SET id = id + 10`);
+  await scene.server.sql(`UPDATE ${scene.name}.t SET id = id + 10`);
   await run.take(4);
   await run.stop();
   const [first, second, , third, , fourth] = run.records.map(({ value }) => value);
@@ -255,14 +186,14 @@ live("values of all types, alike in the snapshot and in the stream", async () =>
 });
 
 live("numbers, times and bytes in the other ways that can be chosen", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY, n numeric(6, 2), ts timestamp, d date, b bytea,
+  await scene.server.sql(
+    `CREATE TABLE ${scene.name}.t (id int PRIMARY KEY, n numeric(6, 2), ts timestamp, d date, b bytea,
        i interval, e numeric)`,
-    `INSERT INTO ${name}.t VALUES (1, 1.50, '2026-02-03 04:05:06.7', '2026-02-03', '\\xff00',
+    `INSERT INTO ${scene.name}.t VALUES (1, 1.50, '2026-02-03 04:05:06.7', '2026-02-03', '\\xff00',
        '1 year -2 days 03:00:04.5', 'NaN')`,
   );
   const of = async (more: Record<string, string>) => {
-    const run = start({ ...flat, "snapshot.mode": "initial_only", ...more });
+    const run = scene.start({ ...flat, "snapshot.mode": "initial_only", ...more });
     await run.take(1);
     expect(await run.next()).toBeNull();
     await run.stop();
@@ -292,19 +223,19 @@ live("numbers, times and bytes in the other ways that can be chosen", async () =
     }),
   ).toMatchObject({ n: 1.5, ts: new Date("2026-02-03T04:05:06.7Z"), b: "ff00", e: NaN });
   await expect(of({})).rejects.toThrow(
-    `${name}.t, column e, row id=1: NaN and Infinity are no exact numbers: set decimal.handling.mode`,
+    `${scene.name}.t, column e, row id=1: NaN and Infinity are no exact numbers: set decimal.handling.mode`,
   );
 });
 
 live(
   "large values that were not changed, rows without an envelope, and deletes of them",
   async () => {
-    await server.sql(
-      `CREATE TABLE ${name}.t (id int PRIMARY KEY, big text, n int)`,
-      `CREATE TABLE ${name}.f (id int PRIMARY KEY, big text, n int)`,
-      `ALTER TABLE ${name}.f REPLICA IDENTITY FULL`,
+    await scene.server.sql(
+      `CREATE TABLE ${scene.name}.t (id int PRIMARY KEY, big text, n int)`,
+      `CREATE TABLE ${scene.name}.f (id int PRIMARY KEY, big text, n int)`,
+      `ALTER TABLE ${scene.name}.f REPLICA IDENTITY FULL`,
     );
-    const run = start({
+    const run = scene.start({
       ...flat,
       "delete.tombstone.handling.mode": "rewrite-with-tombstone",
       "add.fields": "op,table",
@@ -313,10 +244,10 @@ live(
     await said(run, "changes are read");
     const big = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i)`;
     for (const table of ["t", "f"]) {
-      await server.sql(
-        `INSERT INTO ${name}.${table} VALUES (1, ${big}, 1)`,
-        `UPDATE ${name}.${table} SET n = 2`,
-        `DELETE FROM ${name}.${table}`,
+      await scene.server.sql(
+        `INSERT INTO ${scene.name}.${table} VALUES (1, ${big}, 1)`,
+        `UPDATE ${scene.name}.${table} SET n = 2`,
+        `DELETE FROM ${scene.name}.${table}`,
       );
     }
     await taken;
@@ -339,20 +270,20 @@ live(
 );
 
 live("columns added, renamed, retyped and dropped in the middle", async () => {
-  await server.sql(`CREATE TABLE ${name}.t (id int PRIMARY KEY, a int)`);
-  const run = start(flat);
+  await scene.server.sql(`CREATE TABLE ${scene.name}.t (id int PRIMARY KEY, a int)`);
+  const run = scene.start(flat);
   const taken = run.take(5);
   await said(run, "changes are read");
-  await server.sql(
-    `INSERT INTO ${name}.t VALUES (1, 1)`,
-    `ALTER TABLE ${name}.t ADD b text DEFAULT 'x'`,
-    `INSERT INTO ${name}.t VALUES (2, 2)`,
-    `ALTER TABLE ${name}.t RENAME a TO aa`,
-    `INSERT INTO ${name}.t VALUES (3, 3)`,
-    `ALTER TABLE ${name}.t ALTER aa TYPE text USING aa || '!'`,
-    `INSERT INTO ${name}.t VALUES (4, '4!')`,
-    `ALTER TABLE ${name}.t DROP aa`,
-    `INSERT INTO ${name}.t VALUES (5, 'y')`,
+  await scene.server.sql(
+    `INSERT INTO ${scene.name}.t VALUES (1, 1)`,
+    `ALTER TABLE ${scene.name}.t ADD b text DEFAULT 'x'`,
+    `INSERT INTO ${scene.name}.t VALUES (2, 2)`,
+    `ALTER TABLE ${scene.name}.t RENAME a TO aa`,
+    `INSERT INTO ${scene.name}.t VALUES (3, 3)`,
+    `ALTER TABLE ${scene.name}.t ALTER aa TYPE text USING aa || '!'`,
+    `INSERT INTO ${scene.name}.t VALUES (4, '4!')`,
+    `ALTER TABLE ${scene.name}.t DROP aa`,
+    `INSERT INTO ${scene.name}.t VALUES (5, 'y')`,
   );
   await taken;
   await run.stop();
@@ -366,25 +297,28 @@ live("columns added, renamed, retyped and dropped in the middle", async () => {
 });
 
 live("tables and columns that are left out, hidden, or keys", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.users (id int PRIMARY KEY, mail text, pin text, born date, note text,
+  await scene.server.sql(
+    `CREATE TABLE ${scene.name}.users (id int PRIMARY KEY, mail text, pin text, born date, note text,
        city text)`,
-    `CREATE TABLE ${name}.other (id int PRIMARY KEY)`,
-    `INSERT INTO ${name}.users VALUES (1, 'a@b', '1234', '2000-01-01', 'x', 'Rome')`,
-    `INSERT INTO ${name}.other VALUES (1)`,
+    `CREATE TABLE ${scene.name}.other (id int PRIMARY KEY)`,
+    `INSERT INTO ${scene.name}.users VALUES (1, 'a@b', '1234', '2000-01-01', 'x', 'Rome')`,
+    `INSERT INTO ${scene.name}.other VALUES (1)`,
   );
-  const run = start({
+  const run = scene.start({
     ...flat,
-    "table.include.list": `${name}\\.us.*`,
+    "table.include.list": `${scene.name}\\.us.*`,
     "column.exclude.list": `.*\\.note,.*\\.id`,
     "column.mask.with.4.chars": ".*\\.mail,.*\\.born",
     "column.truncate.to.2.chars": ".*\\.city",
     "column.hash.list": ".*\\.pin",
     "column.hash.salt": "s",
-    "message.key.columns": `${name}.users:mail,id`,
+    "message.key.columns": `${scene.name}.users:mail,id`,
   });
   await run.take(1);
-  await server.sql(`INSERT INTO ${name}.other VALUES (2)`, `UPDATE ${name}.users SET mail = 'c'`);
+  await scene.server.sql(
+    `INSERT INTO ${scene.name}.other VALUES (2)`,
+    `UPDATE ${scene.name}.users SET mail = 'c'`,
+  );
   await run.take(1);
   await run.stop();
   const pin = new Bun.CryptoHasher("sha256").update("s1234").digest("hex");
@@ -394,270 +328,21 @@ live("tables and columns that are left out, hidden, or keys", async () => {
   ]);
 });
 
-/** What a row has gone through: `[version, …]` by key, from records that were read. */
-function versions(records: readonly SourceRecord[]): Map<string, number[]> {
-  const found = new Map<string, number[]>();
-  for (const { key, value } of records) {
-    if (value === null) continue;
-    const id = String(fieldOf(object(key), "id"));
-    const list = found.get(id) ?? [];
-    found.set(id, list);
-    list.push(Number(fieldOf(object(value), "v")));
-  }
-  return found;
-}
-
-/** Nothing is lost, doubled or out of order: each row begins anywhere and goes on one by one. */
-function expectEachOnce(
-  records: readonly SourceRecord[],
-  final: number | Map<string, number>,
-): void {
-  for (const [id, list] of versions(records)) {
-    const last = typeof final === "number" ? final : final.get(id) ?? NaN;
-    const first = list[0]!;
-    expect([id, list]).toEqual([id, Array.from({ length: last - first + 1 }, (_, i) => first + i)]);
-  }
-}
-
-const counters = async () => {
-  const rows = await server.sql(`SELECT id, v FROM ${name}.t`);
-  return new Map(rows.map((row) => [String(row["id"]), Number(row["v"])]));
-};
-
-live("a snapshot while writes go on: each version of each row once", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY, v int)`,
-    `INSERT INTO ${name}.t SELECT i, 0 FROM generate_series(1, 2000) i`,
-  );
-  let isOver = false;
-  const writing = (async () => {
-    const client = server.client();
-    for (let i = 0; !isOver; i = (i + 37) % 2000) {
-      await client.unsafe(`UPDATE ${name}.t SET v = v + 1 WHERE id BETWEEN ${i} AND ${i + 50}`);
-    }
-    await client.close();
-  })();
-  const run = start({ ...flat, "snapshot.fetch.size": "100" });
-  await run.take(6000);
-  isOver = true;
-  await writing;
-  const final = await counters();
-  const total = [...final.values()].reduce((sum, v) => sum + v, 0);
-  const reached = (records: readonly SourceRecord[]) =>
-    [...versions(records).values()].reduce((sum, list) => sum + list.at(-1)!, 0) >= total;
-  await run.take(reached);
-  await run.stop();
-  expect(versions(run.records).size).toBe(2000);
-  expectEachOnce(run.records, final);
-});
-
-live("a snapshot that is interrupted goes on, and nothing is there twice", async () => {
-  // Keys whose order is the server's affair: of two columns, one of them text in a collation.
-  await server.sql(
-    `CREATE TABLE ${name}.t (part text COLLATE "und-x-icu", id text, v int, PRIMARY KEY (part, id))`,
-    `CREATE TABLE ${name}.z (id text PRIMARY KEY, v int)`,
-    `INSERT INTO ${name}.t SELECT chr(97 + i % 3) || 'ä', 'Row ' || i, 0 FROM generate_series(1, 150) i`,
-    `INSERT INTO ${name}.z SELECT 'z' || i, 0 FROM generate_series(1, 50) i`,
-  );
-  const all: SourceRecord[] = [];
-  const offsets = new TestOffsets();
-  const bump = [`UPDATE ${name}.t SET v = v + 1`, `UPDATE ${name}.z SET v = v + 1`];
-  const more = { ...flat, "snapshot.fetch.size": "20", "max.batch.size": "50" };
-  for (let life = 0; life < 4; life++) {
-    const run = start(more, offsets);
-    await run.take(45);
-    // The last batch was given on, but is not safe: it comes again.
-    const safe = run.records.length - run.batches.at(-1)!;
-    await run.commit(safe);
-    all.push(...run.records.slice(0, safe));
-    await run.stop();
-    await server.sql(...bump);
-    if (life === 1) {
-      await server.sql(
-        `INSERT INTO ${name}.t SELECT p || 'ä', 'New', 2 FROM unnest('{a,b,c}'::text[]) p`,
-      );
-    }
-  }
-  const last = start(more, offsets);
-  await last.take((records) => {
-    const found = versions([...all, ...records]);
-    return found.size === 201 &&
-      [...found].every(([id, list]) => id === "New" ? list.length >= 9 : list.at(-1) === 4);
-  });
-  await last.stop();
-  all.push(...last.records);
-  const isNew = ({ key }: SourceRecord) => fieldOf(object(key), "id") === "New";
-  expectEachOnce(all.filter((record) => !isNew(record)), 4);
-  for (const part of ["aä", "bä", "cä"]) {
-    const of = all.filter((r) => isNew(r) && fieldOf(object(r.key), "part") === part);
-    expectEachOnce(of, 4);
-    expect(of.length).toBeGreaterThan(0);
-  }
-});
-
-live("a large transaction is cut anywhere and goes on there", async () => {
-  await server.sql(`CREATE TABLE ${name}.t (id int PRIMARY KEY, v int)`);
-  const offsets = new TestOffsets();
-  const more = { ...flat, "max.batch.size": "300", "max.queue.size": "500" };
-  const first = start(more, offsets);
-  const begun = first.take(1);
-  await said(first, "changes are read");
-  await server.sql(
-    `INSERT INTO ${name}.t SELECT i, 0 FROM generate_series(1, 10000) i`,
-    `INSERT INTO ${name}.t SELECT i, 0 FROM generate_series(10001, 10010) i`,
-  );
-  await begun;
-  const ids: number[] = [];
-  const idsOf = (records: readonly SourceRecord[]) =>
-    records.map(({ value }) => Number(fieldOf(object(value), "id")));
-  for (let run = first;; run = start(more, offsets)) {
-    await run.take(Math.min(1700, 10_010 - ids.length - run.records.length));
-    const isLast = ids.length + run.records.length === 10_010;
-    const safe = run.records.length - (isLast ? 0 : run.batches.at(-1)!);
-    await run.commit(safe);
-    ids.push(...idsOf(run.records.slice(0, safe)));
-    await run.stop();
-    if (isLast) break;
-  }
-  expect(ids).toEqual(Array.from({ length: 10_010 }, (_, i) => i + 1));
-});
-
-live("the slot moves on with what is safe alone, and without changes of its tables", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
-    `CREATE TABLE public.busy (x int)`,
-  );
-  const lsns = async () => {
-    const [row] = await server.sql(
-      `SELECT (confirmed_flush_lsn - '0/0')::text AS flushed, (pg_current_wal_lsn() - '0/0')::text AS now
-       FROM pg_replication_slots WHERE slot_name = '${name}'`,
-    );
-    return { flushed: BigInt(String(row!["flushed"])), now: BigInt(String(row!["now"])) };
-  };
-  const run = start({ ...flat, "heartbeat.interval.ms": "150" });
-  const first = run.take((records) => records.some(({ topic }) => topic === `p.${name}.t`));
-  await said(run, "changes are read");
-  const [commit] = await server.sql(
-    "SET synchronous_commit = on",
-    `INSERT INTO ${name}.t VALUES (1)`,
-    "SELECT (pg_current_wal_lsn() - '0/0')::text AS lsn",
-  );
-  await first;
-  await server.sql(`INSERT INTO public.busy SELECT generate_series(1, 1000)`);
-  await run.take(2);
-  // Given on, but not safe.
-  expect((await lsns()).flushed).toBeLessThan(BigInt(String(commit!["lsn"])));
-  const { now } = await lsns();
-  await run.take(3);
-  await run.commit();
-  while ((await lsns()).flushed < now) {
-    await run.take(1);
-    await run.commit();
-  }
-  const beat = run.records.at(-1)!;
-  expect([beat.topic, beat.key]).toEqual(["__debezium-heartbeat.p", { serverName: "p" }]);
-  expect(run.gauges.get("slot-lag-bytes")).toBeGreaterThanOrEqual(0);
-  await run.stop();
-  await server.sql("DROP TABLE public.busy");
-});
-
-live("kill -9 of the server: the source says so, and goes on where it was", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY, v int)`,
-    `SET synchronous_commit = on`,
-  );
-  const offsets = new TestOffsets();
-  const first = start(flat, offsets);
-  const taken = first.take(1000);
-  await said(first, "changes are read");
-  await server.sql(
-    "SET synchronous_commit = on",
-    `INSERT INTO ${name}.t SELECT i, 0 FROM generate_series(1, 1000) i`,
-  );
-  await taken;
-  await first.commit();
-  const failed = first.next().then(() => null, (error: unknown) => error);
-  await server.down();
-  expect(await failed).toBeInstanceOf(RetriableError);
-  await first.stop();
-  const away = start(flat, offsets);
-  await expect(away.next()).rejects.toThrow("ECONNREFUSED");
-  await away.stop();
-  await server.up();
-  await server.sql(`UPDATE ${name}.t SET v = 1`);
-  const second = start(flat, offsets);
-  await second.take(1000);
-  await second.stop();
-  expectEachOnce([...first.records, ...second.records], 1);
-});
-
-live("a slot that somebody has dropped is said, or made up for by a new snapshot", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
-    `INSERT INTO ${name}.t VALUES (1)`,
-  );
-  const offsets = new TestOffsets();
-  const first = start(flat, offsets);
-  await first.take(1);
-  await first.commit();
-  await first.stop();
-  await dropSlot();
-  await server.sql(`INSERT INTO ${name}.t VALUES (2)`);
-  const second = start(flat, offsets);
-  await expect(second.next()).rejects.toThrow(
-    new RegExp(`slot "${name}" is gone, and with it changes since .*snapshot.mode=when_needed`),
-  );
-  await second.stop();
-  const third = start({ ...flat, "snapshot.mode": "when_needed" }, offsets);
-  await third.take(2);
-  await third.stop();
-  expect(third.values()).toEqual([{ id: 1 }, { id: 2 }]);
-});
-
-/** Drops the slot once nobody uses it. */
-async function dropSlot(): Promise<void> {
-  const statement = `SELECT pg_drop_replication_slot('${name}')`;
-  while (!await server.sql(statement).then(() => true, () => false)) await Bun.sleep(10);
-}
-
-live("a slot that keeps too much is dropped where that is wished", async () => {
-  await server.sql(`CREATE TABLE ${name}.t (id int PRIMARY KEY, x text)`);
-  const run = start({
-    ...flat,
-    "slot.lag.max.bytes": "300000",
-    "slot.lag.action": "drop-slot",
-    "max.queue.size": "10",
-  });
-  const failed = run.take(10_000).then(() => "", (error: Error) => error.message);
-  await said(run, "changes are read");
-  await server.sql(
-    `INSERT INTO ${name}.t SELECT i, repeat('x', 1000) FROM generate_series(1, 2000) i`,
-  );
-  // Nothing is committed, so the slot keeps it.
-  expect(await failed).toContain("so it was dropped: a new snapshot is needed");
-  await said(run, "the slot was dropped");
-  const slots = await server.sql(
-    `SELECT FROM pg_replication_slots WHERE slot_name = '${name}'`,
-  );
-  expect(slots).toEqual([]);
-  await run.stop();
-});
-
 live("tables of partitions, and identities that are an index", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.events (id int, day date, n int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)`,
-    `CREATE TABLE ${name}.events_1 PARTITION OF ${name}.events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')`,
-    `CREATE TABLE ${name}.events_2 PARTITION OF ${name}.events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')`,
-    `INSERT INTO ${name}.events VALUES (1, '2026-01-05', 1), (2, '2026-02-05', 1)`,
-    `CREATE TABLE ${name}.named (name text NOT NULL UNIQUE, n int)`,
-    `INSERT INTO ${name}.named VALUES ('a', 1)`,
+  await scene.server.sql(
+    `CREATE TABLE ${scene.name}.events (id int, day date, n int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day)`,
+    `CREATE TABLE ${scene.name}.events_1 PARTITION OF ${scene.name}.events FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')`,
+    `CREATE TABLE ${scene.name}.events_2 PARTITION OF ${scene.name}.events FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')`,
+    `INSERT INTO ${scene.name}.events VALUES (1, '2026-01-05', 1), (2, '2026-02-05', 1)`,
+    `CREATE TABLE ${scene.name}.named (name text NOT NULL UNIQUE, n int)`,
+    `INSERT INTO ${scene.name}.named VALUES ('a', 1)`,
   );
-  const run = start({ "replica.identity.autoset.values": `.*named:INDEX named_name_key` });
+  const run = scene.start({ "replica.identity.autoset.values": `.*named:INDEX named_name_key` });
   await run.take(3);
-  await server.sql(
-    `UPDATE ${name}.events SET n = 2 WHERE id = 2`,
-    `UPDATE ${name}.named SET n = 2`,
-    `UPDATE ${name}.named SET name = 'b'`,
+  await scene.server.sql(
+    `UPDATE ${scene.name}.events SET n = 2 WHERE id = 2`,
+    `UPDATE ${scene.name}.named SET n = 2`,
+    `UPDATE ${scene.name}.named SET name = 'b'`,
   );
   await run.take(5);
   await run.stop();
@@ -671,117 +356,4 @@ live("tables of partitions, and identities that are an index", async () => {
     ["named", 'tombstone {"name":"a"}'],
     ["named", 'c null {"name":"b","n":2}'],
   ]);
-});
-
-live("TLS: an authority that is known, a name that is right, and else a word", async () => {
-  const authority = new TestAuthority();
-  const { cert, key } = authority.sign("db", { names: "DNS:localhost" });
-  const folder = mkdtempSync(join(tmpdir(), "kstream-pg-tls-"));
-  const files = { ssl_cert_file: join(folder, "cert.pem"), ssl_key_file: join(folder, "key.pem") };
-  writeFileSync(files.ssl_cert_file, cert);
-  writeFileSync(files.ssl_key_file, key, { mode: 0o600 });
-  if (process.getuid?.() === 0) {
-    for (const path of [folder, ...Object.values(files)]) chownSync(path, 65534, 65534);
-  }
-  await server.sql(
-    ...Object.entries(files).map(([setting, path]) => `ALTER SYSTEM SET ${setting} = '${path}'`),
-    "ALTER SYSTEM SET ssl = on",
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
-    `INSERT INTO ${name}.t VALUES (1)`,
-    "SELECT pg_reload_conf()",
-  );
-  while ((await server.sql("SHOW ssl"))[0]!["ssl"] !== "on") await Bun.sleep(10);
-  const attempt = async (more: Record<string, string>) => {
-    const run = start({ ...flat, ...more });
-    const said = await run.take(1).then(
-      () =>
-        server.sql(
-          "SELECT bool_and(ssl) AS ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) " +
-            "WHERE application_name LIKE 'kstream%'",
-        ).then(([row]) => row!["ssl"] === true ? "TLS" : "plain"),
-      (error: Error) => error.message,
-    );
-    await run.stop();
-    return said;
-  };
-  const ca = { "database.sslrootcert": authority.caFile };
-  const full = { "database.sslmode": "verify-full", ...ca };
-  try {
-    expect(await attempt({ "database.sslmode": "prefer" })).toBe("TLS");
-    expect(await attempt({ ...full, "database.hostname": "localhost" })).toBe("TLS");
-    expect(await attempt({ ...ca, "database.sslmode": "verify-ca" })).toBe("TLS");
-    expect(await attempt({ "database.sslmode": "disable" })).toBe("plain");
-    expect(await attempt(full)).toMatch(/altnames|does not match/);
-    expect(await attempt({ "database.sslmode": "verify-full", "database.hostname": "localhost" }))
-      .toMatch(/certificate/);
-  } finally {
-    await server.sql("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()");
-    rmSync(folder, { recursive: true });
-    authority.dispose();
-  }
-});
-
-live("what cannot work is said before, without the password", async () => {
-  const probe = async (more: Record<string, string>) => {
-    const parsed = parseConfig(source.config, { ...config, ...more });
-    return await source.probe!(parsed, AbortSignal.timeout(10_000), {}).then(
-      () => "well",
-      (error: Error) => error.message,
-    );
-  };
-  expect(await probe({})).toContain("has no table that is included");
-  await server.sql(
-    `CREATE TABLE ${name}.keyless (id int)`,
-    "CREATE ROLE guest LOGIN PASSWORD 'guest-pw'",
-    `GRANT USAGE ON SCHEMA ${name} TO guest`,
-  );
-  const guest = { "database.user": "guest", "database.password": "guest-pw" };
-  expect(await probe(guest)).toContain("the role may not read");
-  await server.sql(`GRANT SELECT ON ${name}.keyless TO guest`);
-  expect(await probe(guest)).toContain("role guest may not replicate");
-  const wrong = await probe({ "database.password": "wr0ng" });
-  expect(wrong).toContain("password authentication failed");
-  expect(wrong).not.toContain("wr0ng");
-  expect(await probe({ "database.sslmode": "require" })).toContain("does not support SSL");
-  expect(await probe({})).toContain(`${name}.keyless cannot be published`);
-  const keyless = start();
-  await expect(keyless.next()).rejects.toThrow(`${name}.keyless cannot be published`);
-  await keyless.stop();
-  const full = start({ "replica.identity.autoset.values": ".*keyless:FULL" });
-  const taken = full.take(2);
-  await said(full, "changes are read");
-  await server.sql(
-    `INSERT INTO ${name}.keyless VALUES (1)`,
-    `UPDATE ${name}.keyless SET id = 2`,
-  );
-  expect((await taken).map(shown)).toEqual(['c null {"id":1}', 'u {"id":1} {"id":2}']);
-  expect(full.records[0]?.key).toBeNull();
-  await full.stop();
-});
-
-live("who only looks what would be read makes nothing on the server", async () => {
-  await server.sql(
-    `CREATE TABLE ${name}.t (id int PRIMARY KEY)`,
-    `INSERT INTO ${name}.t VALUES (1)`,
-  );
-  const parsed = parseConfig(source.config, { ...config, ...flat });
-  const { context } = new TestTask({ config: parsed, dynamic: {} }, {});
-  const offsets = new TestOffsets();
-  const nothing = () => {};
-  const read = source.read({
-    ...context,
-    config: parsed,
-    isDryRun: true,
-    offsets,
-    onCommitted: nothing,
-    onAcknowledged: nothing,
-  });
-  const found: ConnectValue[] = [];
-  for await (const batch of read) found.push(...batch.map(({ value }) => value));
-  expect(found).toEqual([{ id: 1 }]);
-  const left = await server.sql(
-    `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE '${name}%'
-     UNION SELECT pubname FROM pg_publication WHERE pubname = '${name}'`,
-  );
-  expect(left).toEqual([]);
 });

@@ -11,6 +11,8 @@ import type { RunOptions } from "./task.ts";
 export interface SourceRunOptions extends RunOptions {
   /** What it finds committed, and where `commit` puts it; those of an earlier run: a restart. */
   readonly offsets?: TestOffsets;
+  /** It is only looked at: nothing that stays is to be made. */
+  readonly isDryRun?: true;
 }
 
 /** So many records, or until this holds for all that have come. */
@@ -149,6 +151,7 @@ export function startSource<F extends Fields>(
   const written: Written[] = [];
   const batches = definition.read({
     ...task.context,
+    ...(options.isDryRun === true ? { isDryRun: true } : {}),
     offsets,
     onAcknowledged: (callback) => void acknowledged.push(callback),
     onCommitted: (callback) => void committed.push(callback),

@@ -6,9 +6,8 @@ import { join } from "node:path";
 import source from "../../connect/connectors/postgres-cdc-source/postgres-cdc-source.ts";
 import { parseConfig } from "../../connect/config/parse.ts";
 import { fieldOf, RetriableError } from "../../connect/index.ts";
-import type { ConnectValue, SourceRecord } from "../../connect/index.ts";
-import { TestOffsets } from "../../connect/testing/index.ts";
-import { TestTask } from "../../connect/testing/task.ts";
+import type { SourceRecord } from "../../connect/index.ts";
+import { startSource, TestOffsets } from "../../connect/testing/index.ts";
 import { TestAuthority } from "../harness/certificates.ts";
 import { CaptureScene, flat, live, object, said, shown } from "./capture-scene.ts";
 
@@ -358,21 +357,10 @@ live("who only looks what would be read makes nothing on the server", async () =
     `CREATE TABLE ${scene.name}.t (id int PRIMARY KEY)`,
     `INSERT INTO ${scene.name}.t VALUES (1)`,
   );
-  const parsed = parseConfig(source.config, { ...scene.config, ...flat });
-  const { context } = new TestTask({ config: parsed, dynamic: {} }, {});
-  const offsets = new TestOffsets();
-  const nothing = () => {};
-  const read = source.read({
-    ...context,
-    config: parsed,
-    isDryRun: true,
-    offsets,
-    onCommitted: nothing,
-    onAcknowledged: nothing,
-  });
-  const found: ConnectValue[] = [];
-  for await (const batch of read) found.push(...batch.map(({ value }) => value));
-  expect(found).toEqual([{ id: 1 }]);
+  const run = startSource(source, { ...scene.config, ...flat }, { isDryRun: true });
+  expect(await run.take(1)).toMatchObject([{ value: { id: 1 } }]);
+  expect(await run.next()).toBeNull();
+  await run.stop();
   const left = await scene.server.sql(
     `SELECT slot_name FROM pg_replication_slots WHERE slot_name LIKE '${scene.name}%'
      UNION SELECT pubname FROM pg_publication WHERE pubname = '${scene.name}'`,

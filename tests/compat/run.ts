@@ -23,6 +23,7 @@ import { javaTransactions } from "./suites/java-transactions.ts";
 import { javascriptClients } from "./suites/javascript-clients.ts";
 import { kafkaStreams } from "./suites/kafka-streams.ts";
 import { kcat } from "./suites/kcat.ts";
+import { mirrors } from "./suites/mirror.ts";
 import { npmPackage } from "./suites/npm-package.ts";
 import { prometheus } from "./suites/prometheus.ts";
 import { protocol } from "./suites/protocol.ts";
@@ -59,6 +60,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   telemetry,
   javaShareGroups,
   streamsEos,
+  mirrors,
   connect,
   connectData,
   streamOperators,

@@ -198,6 +198,17 @@ test("heartbeats come, and own copies are not copied back", async () => {
   expect(found.filter((name) => name.startsWith(`run${runs}.run1.`))).toEqual([]);
 }, 50_000);
 
+test("a topic is not copied onto itself", async () => {
+  const topic = `run${++runs}-self`;
+  await produce(target.bootstrap, [{ topic, value: bytes("once") }]);
+  const mirror = await begin(configOf("Source", {
+    "source.cluster.bootstrap.servers": target.bootstrap,
+    "replication.policy.class": "identity",
+  }));
+  expect(await mirror.ended()).toContain("source and target are one cluster");
+  expect((await contents(target.bootstrap, topic)).flat()).toHaveLength(1);
+}, 50_000);
+
 for (const support of ["requested", "required"] as const) {
   test(`worker and brokers are killed, exactly-once ${support}`, async () => {
     const topic = `run${++runs}-k`;

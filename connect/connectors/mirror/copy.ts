@@ -106,6 +106,15 @@ function assignedOf(config: SourceConfig): Assigned[] {
 /** Copies are there, with partitions enough, before the first record. */
 async function prepare(context: Context, partitions: readonly Assigned[]): Promise<void> {
   await withAdmins(context, async (source, target) => {
+    if (partitions.some(({ topic, remote }) => topic === remote)) {
+      const [from, to] = await Promise.all([source.describeCluster(), target.describeCluster()]);
+      if (from.clusterId !== null && from.clusterId === to.clusterId) {
+        throw new Error(
+          "source and target are one cluster, and topics would be copied onto themselves: look at " +
+            "source.cluster.bootstrap.servers and replication.policy.class",
+        );
+      }
+    }
     const mine = new Set(partitions.map(({ topic }) => topic));
     const all = await topicsToCopy(source, context.config, context.signal);
     const counts = new Map([...all].filter(([topic]) => mine.has(topic)));

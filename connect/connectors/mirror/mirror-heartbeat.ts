@@ -4,7 +4,7 @@ import { defineSource } from "../../index.ts";
 import type { PartialSourceRecord, SourceContext } from "../../index.ts";
 import { asRetriable, io, needCompactedTopic, targetOptions } from "./clients.ts";
 import { idle } from "./copy.ts";
-import { baseProblems, checkOffsets, probeSource } from "./definition.ts";
+import { baseProblems, checkOffsets } from "./definition.ts";
 import { heartbeatFields } from "./fields.ts";
 import type { HeartbeatConfig } from "./fields.ts";
 import { HEARTBEATS } from "./policy.ts";
@@ -20,7 +20,6 @@ export default defineSource({
   isOfBytes: true,
   config: heartbeatFields,
   check: (config) => baseProblems(config),
-  probe: (config, signal) => probeSource(config, signal),
   checkOffsets: (positions) =>
     checkOffsets(positions, ["sourceClusterAlias", "targetClusterAlias"]),
   read: beat,

@@ -13,7 +13,7 @@ import { freshDir, KSTREAM, startBrokerProcess } from "../../harness/broker-proc
 import { freePorts } from "../../harness/etcd-process.ts";
 
 const io = { clock: bunClock, random: bunRandom, network: bunNetwork };
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 
 /** A broker that can be killed and come back with what it had. */
 export class MirrorBroker {
@@ -67,10 +67,17 @@ export class MirrorWorker {
       await Bun.write(file, JSON.stringify(config));
       return file;
     }));
-    const command = [KSTREAM, "connect", "run", "--brokers", this.bootstrap, ...files];
+    const options = ["--brokers", this.bootstrap];
+    const command = [KSTREAM, "connect", "run", ...options, ...files];
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     this.#child = child;
     this.#said = new Response(child.stderr).text();
+  }
+
+  /** What it has said, once it has failed for good. */
+  async ended(): Promise<string> {
+    await this.#child?.exited;
+    return await this.#said;
   }
 
   async down(signal: NodeJS.Signals = "SIGKILL"): Promise<string> {

@@ -6,6 +6,9 @@ import { clusterOptions } from "./cluster-fields.ts";
 import { io, sourceOptions } from "./clients.ts";
 import type { BaseConfig } from "./fields.ts";
 
+/** Less than `validate` waits, so that it is told who does not answer. */
+const PROBE_MS = 8000;
+
 /** Clusters that cannot be told apart or reached. */
 export function baseProblems(config: BaseConfig): { field: string; message: string }[] {
   const problems: { field: string; message: string }[] = [];
@@ -27,7 +30,7 @@ export function baseProblems(config: BaseConfig): { field: string; message: stri
 
 /** Whether the source answers and lets us list topics. */
 export async function probeSource(config: BaseConfig, signal: AbortSignal): Promise<void> {
-  const admin = new Admin(io, sourceOptions(config));
+  const admin = new Admin(io, { ...sourceOptions(config), apiTimeoutMs: PROBE_MS });
   try {
     await admin.listTopics({ signal });
   } finally {

@@ -59,32 +59,28 @@ export async function runScenario(
   options: ScenarioOptions,
 ): Promise<Outcome> {
   const folder = freshDir("kit");
-  const systemFolder = join(folder, "system");
-  mkdirSync(systemFolder);
-  const system = await kind.open({ folder: systemFolder });
-  const sourceTopic = system.kind === "source" ? system.topic ?? SOURCE_TOPIC : SOURCE_TOPIC;
-  const topics = [`${SINK_TOPIC}:${SINK_PARTITIONS}`, `${sourceTopic}:1`, `${DEAD_LETTERS}:1`];
-  const broker = await startBroker(folder, topics, options.broker);
-  const isTransactional = system.kind === "source" && system.claim === "exactly-once";
-  const workers = new Workers(broker.bootstrap, isTransactional);
-  const flow: Flow = system.kind === "source"
-    ? new SourceFlow(system, broker.bootstrap)
-    : new SinkFlow(system, broker.bootstrap);
+  const ends: (() => Promise<void> | void)[] = [];
   try {
-    const scenario = new Scenario(
-      system,
-      broker,
-      workers,
-      flow,
-      new SimRandom(options.seed),
-      options.tell,
-    );
+    const systemFolder = join(folder, "system");
+    mkdirSync(systemFolder);
+    const system = await kind.open({ folder: systemFolder });
+    ends.push(() => system.close());
+    const sourceTopic = system.kind === "source" ? system.topic ?? SOURCE_TOPIC : SOURCE_TOPIC;
+    const topics = [`${SINK_TOPIC}:${SINK_PARTITIONS}`, `${sourceTopic}:1`, `${DEAD_LETTERS}:1`];
+    const broker = await startBroker(folder, topics, options.broker);
+    ends.push(() => broker.end());
+    const flow: Flow = system.kind === "source"
+      ? new SourceFlow(system, broker.bootstrap)
+      : new SinkFlow(system, broker.bootstrap);
+    ends.push(() => flow.close());
+    const isTransactional = system.kind === "source" && system.claim === "exactly-once";
+    const workers = new Workers(broker.bootstrap, isTransactional);
+    ends.push(() => workers.kill());
+    const random = new SimRandom(options.seed);
+    const scenario = new Scenario(system, broker, workers, flow, random, options.tell);
     return await scenario.run(options.seconds);
   } finally {
-    workers.kill();
-    await flow.close();
-    await system.close();
-    await broker.end();
+    for (const end of ends.reverse()) await end();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -117,9 +117,9 @@ export const FILE_SINK_FULL_DISK: SystemKind = {
   async need() {
     const folder = freshDir("mount");
     const mounted = await run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder]);
-    if (mounted.exitCode !== 0) return `needs the right to mount: ${mounted.stderr.trim()}`;
-    await runOk(["umount", folder]);
-    return null;
+    if (mounted.exitCode === 0) await runOk(["umount", folder]);
+    rmSync(folder, { recursive: true });
+    return mounted.exitCode === 0 ? null : `needs the right to mount: ${mounted.stderr.trim()}`;
   },
   async open({ folder }) {
     const disk = join(folder, "disk");

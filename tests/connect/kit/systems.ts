@@ -13,6 +13,7 @@ import { MIRROR_SOURCE } from "./systems/mirror.ts";
 import { POSTGRES_CDC } from "./systems/postgres-cdc.ts";
 import { REDIS_SINK, REDIS_SOURCE } from "./systems/redis.ts";
 import { S3_SINK, S3_SOURCE } from "./systems/s3.ts";
+import { SQL_SINKS } from "./systems/sql.ts";
 
 export const SYSTEMS: readonly SystemKind[] = [
   FILE_SOURCE_TAIL,
@@ -29,5 +30,6 @@ export const SYSTEMS: readonly SystemKind[] = [
   REDIS_SOURCE,
   REDIS_SINK,
   POSTGRES_CDC,
+  ...SQL_SINKS,
   MIRROR_SOURCE,
 ];

@@ -365,6 +365,17 @@ for (const kind of DATABASES) {
       ]);
     });
 
+    live("offsets are stored behind records that were rejected as well", async () => {
+      const settings = { ...config, ...made };
+      const first = await runSink(sqlSink, settings, sinkRecords([{ id: 1 }, "no", "no"]), named());
+      expect(first.rejected).toHaveLength(2);
+      const second = await startSink(sqlSink, settings, named());
+      expect(await second.assign([{ topic: "test", partition: 0 }])).toEqual([
+        { topic: "test", partition: 0, offset: 3n },
+      ]);
+      await second.stop();
+    });
+
     live("a worker that is killed leaves each record there once, without a key", async () => {
       const settings = JSON.stringify({ ...config, ...made });
       const start = () =>

@@ -58,8 +58,8 @@ export async function probeTarget(config: ConnectionConfig, signal: AbortSignal)
   }
 }
 
-/** A clock for a probe, whose end its signal is: the caller bounds how long it takes. */
-function patientClock(end: AbortSignal): TaskClock {
+/** A clock where there is no task: what is waited for ends with the caller's signal. */
+export function patientClock(end: AbortSignal): TaskClock {
   return {
     wallMs: () => 0,
     monotonicMs: () => 0,

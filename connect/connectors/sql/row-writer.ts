@@ -83,7 +83,12 @@ export class RowWriter {
     const ahead = taken.filter((position) =>
       !this.offsets?.has({ ...position, offset: position.offset - 1n })
     );
-    if (ahead.length > 0) await this.#with((session) => this.#transact(session, [], ahead));
+    try {
+      if (ahead.length > 0) await this.#with((session) => this.#transact(session, [], ahead));
+    } catch (error) {
+      if (!(error instanceof OffsetMoved)) throw error;
+      return await this.flush(taken);
+    }
     return taken;
   }
 

@@ -46,6 +46,8 @@ export interface SessionLimits {
 
 const CONNECT_TIMEOUT_S = 15;
 const BUSY_PAUSE_MS = 10;
+/** How long a statement may go on once the task is to end: less than the runtime waits for it. */
+const END_PATIENCE_MS = 4000;
 
 /** Connects. Throws `SqlError`. */
 export async function openSession(target: Target, limits: SessionLimits): Promise<Session> {
@@ -60,23 +62,24 @@ export async function openSession(target: Target, limits: SessionLimits): Promis
   return session;
 }
 
-/** Resolves or rejects as `work` does, or rejects when the time is up or the task ends. */
-async function bounded<T>(
-  work: Promise<T>,
-  { clock, signal, timeoutMs }: SessionLimits,
-): Promise<T> {
+/** Resolves or rejects as `work` does, or rejects when the time is up or the task has to end. */
+async function bounded<T>(work: Promise<T>, limits: SessionLimits): Promise<T> {
+  const { clock, signal, timeoutMs } = limits;
   const over = new AbortController();
-  const late = clock.sleep(timeoutMs, AbortSignal.any([over.signal, signal])).then((): never => {
-    throw new SqlError(
-      "lost",
-      signal.aborted ? "the task ends" : `the database did not answer within ${timeoutMs} ms`,
-      "",
-    );
-  });
-  late.catch(() => {});
+  const late = async (): Promise<never> => {
+    await clock.sleep(timeoutMs, AbortSignal.any([over.signal, signal]));
+    // What is nearly done need not be done again.
+    if (signal.aborted) await clock.sleep(END_PATIENCE_MS, over.signal);
+    const why = signal.aborted
+      ? "the task ends"
+      : `the database did not answer within ${timeoutMs} ms`;
+    throw new SqlError("lost", why, "");
+  };
+  const limit = late();
+  limit.catch(() => {});
   work.catch(() => {});
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, limit]);
   } finally {
     over.abort();
   }

@@ -1,7 +1,7 @@
 /** Records of tables of PostgreSQL, MySQL, MariaDB and SQLite, asked for again and again. */
 import { choice, defineSource, int, list, long, RetriableError, string } from "../../index.ts";
 import type { ConfigOf, ConfigProblem, PartialSourceRecord, SourceContext } from "../../index.ts";
-import { connectionFields, probeTarget, targetOf } from "./connection-fields.ts";
+import { connectionFields, patientClock, probeTarget, targetOf } from "./connection-fields.ts";
 import { DIALECTS } from "./dialects.ts";
 import { openSession, taskError } from "./session.ts";
 import type { Session, SessionLimits } from "./session.ts";
@@ -81,10 +81,8 @@ export default defineSource({
   probe: probeTarget,
   async tasks(config, raw, max, signal) {
     if (config.query !== null) return [raw];
-    const tables = await wantedTables(config, {
-      ...{ signal, timeoutMs: LIST_TIMEOUT_MS },
-      clock: { wallMs: () => 0, monotonicMs: () => 0, sleep: () => new Promise<void>(() => {}) },
-    });
+    const limits = { clock: patientClock(signal), signal, timeoutMs: LIST_TIMEOUT_MS };
+    const tables = await wantedTables(config, limits);
     const shares = Array.from({ length: Math.min(max, tables.length) }, (): string[] => []);
     for (const [i, table] of tables.entries()) shares[i % shares.length]!.push(table);
     return shares.map((share) => ({ ...raw, "table.whitelist": share.join(",") }));

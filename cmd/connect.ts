@@ -2,7 +2,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
-import { OperatorError } from "../core/operator-error.ts";
+import { pluginMemoryOption, pluginsOption } from "./connect/hosts/plugin-options.ts";
 import { workerOption } from "./connect/rest-client.ts";
 
 /** The command with its subcommands. */
@@ -19,6 +19,7 @@ export function connectCommand(): CommandUnknownOpts {
     validate(),
     testRun(),
     plugins(),
+    newCommand(),
     list(),
     status(),
     create(),
@@ -63,7 +64,7 @@ function workerCommand(): CommandUnknownOpts {
     )
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
     .addOption(pluginsOption())
-    .addOption(pluginMemoryOption())
+    .addOption(pluginMemoryOption("--plugin-memory <size>"))
     .addOption(
       new Option("--session-timeout <seconds>", "who is not heard of for so long is gone")
         .argParser(wholeNumber(3, 1800)).default(10),
@@ -106,29 +107,6 @@ A config is YAML, JSON or Java properties; maps become keys with dots, lists val
   topics: [orders]
   file: /data/orders.jsonl`;
 
-function pluginsOption() {
-  return new Option("--plugins <dir>", "connectors of your own: DIR/name.ts, packages in DIR");
-}
-
-function pluginMemoryOption() {
-  return new Option("--plugin-memory <size>", "of each process of one of them, as 512m or 2g")
-    .argParser(memory).default(512 * MIB, "512m");
-}
-
-const MIB = 1024 * 1024;
-
-function memory(text: string): number {
-  const [, digits = "", unit = ""] = /^(\d{1,6})(m|g)$/i.exec(text) ?? [];
-  const bytes = Number(digits) * (unit.toLowerCase() === "g" ? 1024 * MIB : MIB);
-  if (bytes >= 16 * MIB) return bytes;
-  throw new OperatorError(
-    `"${text}" is no size of memory`,
-    "",
-    "write 512m or 2g, 16m at least",
-    2,
-  );
-}
-
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 const MAX_INT32 = 0x7fff_ffff;
@@ -154,7 +132,7 @@ function run(): CommandUnknownOpts {
     .addOption(restartsOption())
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
     .addOption(pluginsOption())
-    .addOption(pluginMemoryOption())
+    .addOption(pluginMemoryOption("--plugin-memory <size>"))
     .addOption(
       new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
         "info" as const,
@@ -236,6 +214,24 @@ function plugins(): CommandUnknownOpts {
     .action(async (name, options) => {
       const { listPlugins, showPlugin } = await import("./connect/plugins.ts");
       await (name === undefined ? listPlugins(options) : showPlugin(name, options));
+    });
+}
+
+function newCommand(): CommandUnknownOpts {
+  return new Command("new")
+    .summary("begin a connector of your own")
+    .description(
+      "Make a folder with a connector that runs, its config, a test and types for editors.",
+    )
+    .argument("<dir>", "which folder; its name is that of the connector")
+    .addOption(new Option("--sink", "a sink, in place of a source"))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  kstream connect new my-source\n  kstream connect new my-sink --sink",
+    )
+    .action(async (folder, options, command) => {
+      const version = command.parent?.parent?.version() ?? "";
+      await (await import("./connect/new.ts")).newConnector(folder, options, version);
     });
 }
 

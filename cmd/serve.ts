@@ -1,7 +1,7 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
 import type { ShardHealth } from "../admin/health.ts";
-import { startAdminServer } from "../admin/server.ts";
+import { type AdminServerOptions, startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
 import { type BrokerOptions, type RunningBroker, startBroker } from "../broker/start-broker.ts";
 import { offerFasterCrc32c } from "../core/crc32c.ts";
@@ -10,11 +10,17 @@ import { bunServeHttp } from "../core/io/bun/http.ts";
 import { bunLoadPages } from "../core/io/bun/web-pages.ts";
 import type { HttpListener, HttpTls } from "../core/io/http.ts";
 import { bunIo } from "../core/io/bun/index.ts";
-import type { Clock, Disk, Io } from "../core/io.ts";
+import type { Clock, Disk, HostPort, Io } from "../core/io.ts";
 import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
 import { connectLink } from "./serve/connect-url.ts";
+import type { BrokerConnect } from "./serve/connect/broker-connect.ts";
+import {
+  type ConnectFlags,
+  refuseConnect,
+  withConnectOptions,
+} from "./serve/connect/connect-flags.ts";
 import { parseAdminAddress } from "./serve/admin-address.ts";
 import type { AdminFlags } from "./serve/admin-security.ts";
 import { addressJson, banner, durableOf, writeReadyFile } from "./serve/announce.ts";
@@ -91,7 +97,7 @@ const TLS_CA = new Option("--tls-ca <file>", "let in only clients that these hav
 
 /** The command, to be added to the tree. */
 export function serveCommand() {
-  return new Command("serve")
+  const command = new Command("serve")
     .description("Run a broker.")
     .option("-d, --data <dir>", "where the data is kept", "data")
     .option("-l, --listen <[NAME=]host:port>", "address to listen on (repeatable)", gather, [])
@@ -159,6 +165,7 @@ export function serveCommand() {
       const data = isDefault ? undefined : options.data;
       process.exit(await serve({ ...options, data }, command.parent?.version() ?? ""));
     });
+  return withConnectOptions(command);
 }
 
 function timingsOption() {
@@ -167,7 +174,7 @@ function timingsOption() {
 }
 
 /** The options of `serve`, as the command line gives them. */
-export interface ServeOptions extends ClusterFlags, TlsFlags, AdminFlags {
+export interface ServeOptions extends ClusterFlags, TlsFlags, AdminFlags, ConnectFlags {
   /** Default: what the configs say. */
   readonly data?: string | undefined;
   readonly listen: readonly string[];
@@ -212,6 +219,7 @@ async function serve(options: ServeOptions, version: string): Promise<number> {
   }
   const parent = options.untilEof === true ? new Parent() : null;
   const shards = parseShards(options.shards);
+  refuseConnect(options, shards);
   if (shards === 1) return await serveOne(options, version, parent, null);
   const { superviseShards } = await import("./serve/shards/supervisor.ts");
   return await superviseShards(options, shards, version, parent);
@@ -239,6 +247,7 @@ async function serveOne(
   const admin = parseAdminAddress(options.admin ?? null);
   refuseInsecure(listeners, admin, options);
   const tls = await adminTls(options, system.clock);
+  const connect = await besides(options, listeners, { logger, version, clock: system.clock });
   const isInMemory = config.get("kstream.storage") === "memory";
   const [dataDir = MEMORY_DIR, ...furtherDataDirs] = isInMemory ? [] : dataDirsOf(config);
   if (!isInMemory && supervision === null) refuseShards(system.disk, dataDir);
@@ -252,13 +261,9 @@ async function serveOne(
     logger.info("stopping: the program that started this one is gone");
   });
   const siblings = await siblingsOf(supervision, parent, system.clock, () => running);
-  const adminServer = admin === "off" ? null : startAdminServer({
-    ...{ serveHttp: bunServeHttp, loadPages: bunLoadPages, version, tls, siblings },
-    at: admin === "default" ? null : admin,
-    authenticates: options.adminAuth === true,
-    running: () => running,
-    connect: connectLink(options.connectUrl, system.clock),
-  });
+  const link = connect ?? connectLink(options.connectUrl, system.clock);
+  const parts = { version, tls, running: () => running, siblings, connect: link };
+  const adminServer = admin === "off" ? null : openAdmin(options, admin, parts);
   running = await startBroker({
     io: isInMemory ? inMemory(system) : system,
     logger,
@@ -273,16 +278,45 @@ async function serveOne(
   });
   security.watch(running);
   announce(options, running, adminServer, version, supervision !== null);
+  connect?.start(running.listeners);
   const reports = await startReports(running, system.clock, version, supervision !== null);
   await Promise.race([signals.first, ...parent === null ? [] : [parent.whenGone()]]);
   // Without its controller there is nobody who would move what it leads.
   const isDeserted = isOfShards && parent?.gone.aborted === true;
   reports.stopping();
+  // What connectors have done is written down by the broker.
+  await connect?.close();
   await running.stop({ handsOver: !isDeserted });
   await reports.ended;
   await adminServer?.close();
   logger.info("the broker has stopped in good order");
   return 0;
+}
+
+function openAdmin(
+  { adminAuth }: ServeOptions,
+  at: HostPort | "default",
+  parts: Pick<AdminServerOptions, "version" | "tls" | "running" | "siblings" | "connect">,
+): HttpListener {
+  return startAdminServer({
+    ...parts,
+    serveHttp: bunServeHttp,
+    loadPages: bunLoadPages,
+    at: at === "default" ? null : at,
+    authenticates: adminAuth === true,
+  });
+}
+
+/** The worker of connectors, where one is wanted. */
+async function besides(
+  options: ServeOptions,
+  listeners: ListenerSecurity["listeners"],
+  parts: { readonly version: string; readonly logger: Logger; readonly clock: Clock },
+): Promise<BrokerConnect | null> {
+  if (options.connect !== true) return null;
+  const { BrokerConnect } = await import("./serve/connect/broker-connect.ts");
+  const workerLogger = serveLogger({ ...options, logLevel: "debug" }, parts.clock, null);
+  return await BrokerConnect.prepare({ ...parts, flags: options, workerLogger }, listeners);
 }
 
 /** What the broker cannot go on after. */

@@ -131,6 +131,8 @@ function packageJson(manifest: Manifest, hasTesting: boolean): object {
     exports: {
       ".": { bun: entry("client/package/bun"), ...entry("client/package/node") },
       ...(hasTesting ? { "./testing": { bun: entry("testing/index") } } : {}),
+      "./connect": entry("connect/index"),
+      "./connect/testing": entry("connect/testing/index"),
     },
     types: "./lib/client/package/node.d.ts",
     files: ["lib", "README.md", "LICENSE"],
@@ -201,6 +203,8 @@ async function main(): Promise<void> {
     [
       "client/package/node.ts",
       "client/package/bun.ts",
+      "connect/index.ts",
+      "connect/testing/index.ts",
     ],
     { ...emit, rewriteRelativeImportExtensions: true },
   );

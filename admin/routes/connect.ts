@@ -24,7 +24,7 @@ function notThere(): Problem {
   return new Problem(
     404,
     "no connectors",
-    "this server knows no worker of connectors: start it with --connect-url",
+    "this server knows no worker of connectors: start it with --connect or --connect-url",
   );
 }
 

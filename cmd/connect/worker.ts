@@ -2,12 +2,12 @@
 import { readFileSync } from "node:fs";
 import { BasicUsers } from "../../connect/rest/basic-users.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
-import { openGroupWorker } from "../../connect/open-worker.ts";
+import { openGroupWorker, type OpenWorker } from "../../connect/open-worker.ts";
 import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
 import { bunCodecs } from "../../core/compression/bun.ts";
 import { bunServeHttp } from "../../core/io/bun/http.ts";
 import type { HostPort } from "../../core/io.ts";
-import type { LogLevel } from "../../core/logger.ts";
+import type { Logger, LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { clientIo, clientOptions, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
@@ -47,11 +47,41 @@ const REBALANCE_TIMEOUT_MS = 60_000;
 
 /** Runs until a signal ends it, or its group sends it away. */
 export async function runWorker(options: RunWorkerOptions, version: string): Promise<void> {
-  const { group: groupId } = options;
   // What is shown of it is for the levels that the REST API sets.
   const logger = stderrLogger("debug", "text");
   const fatal = Promise.withResolvers<never>();
   fatal.promise.catch(() => {});
+  const surroundings = { version, logger, onFatal: (error: Error) => fatal.reject(error) };
+  const worker = await startWorker(options, surroundings);
+  const { host, port } = worker.address;
+  process.stdout.write(`worker of group ${options.group}: http://${host}:${port}\n`);
+  const signals = listenForSignals(logger);
+  try {
+    await inWords(Promise.race([signals.first, fatal.promise]));
+  } finally {
+    await worker.close();
+  }
+}
+
+/** What a worker is started in. */
+export interface WorkerSurroundings {
+  readonly version: string;
+  /** Writes everything: what is shown is for the levels that the REST API sets. */
+  readonly logger: Logger;
+  /** The worker is of no use any more; it is still to be closed. */
+  readonly onFatal: (error: Error) => void;
+  /** All connectors have processes of their own. */
+  readonly isAllApart?: boolean;
+  /** Variables of the environment that these are not to see. */
+  readonly hidden?: (name: string) => boolean;
+}
+
+/** Starts a worker of a group. Throws `OperatorError`. */
+export async function startWorker(
+  options: RunWorkerOptions,
+  { version, logger, onFatal, ...apart }: WorkerSurroundings,
+): Promise<OpenWorker> {
+  const { group: groupId } = options;
   const sessionTimeoutMs = options.sessionTimeout * 1000;
   const topic = (name: string | undefined, suffix: string, partitions: number) => {
     const { replicationFactor } = options;
@@ -59,8 +89,11 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
   };
   // A worker that stands still has lost its work to others when the session is over, of which it may
   // have waited two thirds before: what runs for it must have ended by then.
-  const parts = await pluginsAndHosts(options, { leaseMs: sessionTimeoutMs / LEASES_PER_SESSION });
-  const worker = await inWords(openGroupWorker({
+  const parts = await pluginsAndHosts(options, {
+    ...apart,
+    leaseMs: sessionTimeoutMs / LEASES_PER_SESSION,
+  });
+  return await inWords(openGroupWorker({
     io: clientIo,
     client: { ...clientOptions(options), clientId: `connect-${groupId}` },
     codecs: bunCodecs,
@@ -97,16 +130,8 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
       version,
       commit: "",
     },
-    onFatal: (error) => fatal.reject(error),
+    onFatal,
   }));
-  const { host, port } = worker.address;
-  process.stdout.write(`worker of group ${groupId}: http://${host}:${port}\n`);
-  const signals = listenForSignals(logger);
-  try {
-    await inWords(Promise.race([signals.first, fatal.promise]));
-  } finally {
-    await worker.close();
-  }
 }
 
 async function inWords<T>(work: Promise<T>): Promise<T> {

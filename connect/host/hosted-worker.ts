@@ -24,6 +24,7 @@ export interface HostedWorkerOptions {
 const PING_MS = 1000;
 /** How long a host that was told to end has for that, beyond what its tasks may take. */
 const EXIT_MS = 2000;
+const SILENT_MS = 5000;
 
 const STATES: readonly State[] = ["RUNNING", "PAUSED", "STOPPED", "FAILED"];
 
@@ -38,6 +39,8 @@ export class HostedWorker implements Worker {
   #ping: Timer | null = null;
   #heardMs: number;
   #isOver = false;
+  /** Of something in it that are under way. */
+  #endings = 0;
   /** Resolves when nothing of the host runs any more. */
   readonly ended: Promise<void>;
 
@@ -145,11 +148,14 @@ export class HostedWorker implements Worker {
     const enough = new AbortController();
     const patienceMs = 2 * setup.taskShutdownTimeoutMs + EXIT_MS;
     const timer = io.clock.setTimer(patienceMs, () => enough.abort());
+    // Who does not even say for seconds that it is there will end nothing in good order.
+    this.#endings++;
     const ended = this.#rpc.ask(what, said).then(() => true, () => true);
     if (await nullIfAborted(ended, enough.signal) === null) {
       this.#host.kill("it has not ended its work in time");
       await this.ended;
     }
+    this.#endings--;
     timer.cancel();
   }
 
@@ -165,7 +171,8 @@ export class HostedWorker implements Worker {
 
   /** Asks again and again whether it is there. */
   #look(): void {
-    const { world: { io }, setup, stallMs } = this.#options;
+    const { world: { io }, setup } = this.#options;
+    const stallMs = this.#endings > 0 ? SILENT_MS : this.#options.stallMs;
     if (this.#isOver) return;
     const silentMs = io.clock.monotonicMs() - this.#heardMs;
     if (silentMs > stallMs) {

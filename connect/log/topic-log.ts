@@ -55,6 +55,8 @@ export class TopicLog implements RecordLog {
   /** By partition: the offset behind what has been heard. */
   #positions: bigint[] = [];
   #waiters: Waiter[] = [];
+  /** By partition: the offset behind what this log has committed. */
+  readonly #committed = new Map<number, bigint>();
   #consumer: Consumer | null = null;
   /** With a transactional id, once it is claimed. */
   #owner: Producer | null = null;
@@ -86,7 +88,13 @@ export class TopicLog implements RecordLog {
   async readToEnd(signal?: AbortSignal): Promise<void> {
     const signals = signal === undefined ? [] : [signal];
     const either = AbortSignal.any([this.#stop.signal, ...signals]);
-    const ends = await rejectIfAborted(this.#offsets(this.#positions.length, "latest"), either);
+    const latest = await rejectIfAborted(this.#offsets(this.#positions.length, "latest"), either);
+    // A commit is answered before its markers are written: the end of what is committed, as the broker
+    // has it, may lie before it still.
+    const ends = latest.map((end, partition) => {
+      const committed = this.#committed.get(partition) ?? 0n;
+      return committed > end ? committed : end;
+    });
     const waiter = { ends, reached: deferred<void>() };
     this.#waiters.push(waiter);
     this.#wake();
@@ -119,8 +127,9 @@ export class TopicLog implements RecordLog {
     const { transactions } = owner;
     try {
       transactions.begin();
-      await owner.sendAll(entries.map((entry) => ({ topic, ...entry })));
+      const sent = await owner.sendAll(entries.map((entry) => ({ topic, ...entry })));
       await transactions.commit();
+      for (const { partition, offset } of sent) this.#committed.set(partition, offset + 1n);
     } catch (error) {
       // Whoever has fenced it is the owner now.
       await this.#disown();

@@ -4,14 +4,12 @@
  */
 import { pathToFileURL } from "node:url";
 import * as connect from "../../../connect/index.ts";
-import * as formats from "../../../connect/formats/index.ts";
 import * as testing from "../../../connect/testing/index.ts";
 import { definitionOf } from "../../../connect/plugins/definition-shape.ts";
 import type { ConnectorDefinition } from "../../../connect/connector.ts";
 
 const OWN: Readonly<Record<string, object>> = {
   "kstream/connect": connect,
-  "kstream/connect/formats": formats,
   "kstream/connect/testing": testing,
 };
 

@@ -161,9 +161,13 @@ export function serveCommand() {
     )
     .addHelpText("after", EXAMPLES)
     .action(async (options, command) => {
-      const isDefault = command.getOptionValueSource("data") === "default";
-      const data = isDefault ? undefined : options.data;
-      process.exit(await serve({ ...options, data }, command.parent?.version() ?? ""));
+      const isGiven = command.getOptionValueSource("data") !== "default";
+      process.exit(
+        await serve(
+          { ...options, data: isGiven ? options.data : undefined },
+          command.parent?.version() ?? "",
+        ),
+      );
     });
   return withConnectOptions(command);
 }

@@ -1,6 +1,6 @@
 /**
- * Where tasks run apart from the worker: a process of this program, or a thread. One protocol for all
- * (`rpc.ts`); `serve-host.ts` is at the other end.
+ * Where tasks run apart from the worker: a process of this program. What goes between is `rpc.ts`;
+ * `serve-host.ts` is at the other end.
  */
 
 /** A host that is there, or was. */
@@ -26,9 +26,6 @@ export type OpenHost = (events: HostEvents) => Host;
 export interface Hosts {
   /** A process of its own. */
   readonly process: OpenHost;
-  /** A thread, and how many there may be: tasks of built-in connectors share them. */
-  readonly thread: OpenHost | null;
-  readonly threadsMax: number;
   /** Built-in connectors have processes, too. */
   readonly isAllApart: boolean;
   /** How brokers are reached: flags of the command line, which the host turns into options. */

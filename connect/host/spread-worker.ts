@@ -1,6 +1,6 @@
 /**
  * A worker that has some of its work done elsewhere: modules of users in processes, one for each task
- * and for a connector that watches something, and tasks of built-in connectors in a few threads.
+ * and for a connector that watches something; all others too, where that is wanted.
  */
 import type { Timer } from "../../core/io.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
@@ -49,7 +49,6 @@ export class SpreadWorker implements Worker {
   readonly #connectors = new Map<string, HostedWorker | null>();
   readonly #tasks = new Map<string, Placed>();
   readonly #desks = new Map<string, Desk>();
-  readonly #threads: HostedWorker[] = [];
   /** Processes that are being ended, by what they were for. */
   readonly #ending = new Map<string, Promise<void>>();
 
@@ -162,7 +161,6 @@ export class SpreadWorker implements Worker {
     const hosts = [
       ...[...this.#connectors.values()].filter((host) => host !== null),
       ...[...this.#desks.values()].map(({ worker }) => worker),
-      ...this.#threads,
     ];
     this.#tasks.clear();
     this.#connectors.clear();
@@ -187,10 +185,7 @@ export class SpreadWorker implements Worker {
       const host = this.#open(plugin, this.#alone(id));
       return { connector, worker: host, host };
     }
-    const known = this.#plugins.find(connectorConfig["connector.class"] ?? "");
-    const isHere = known === null || known.isOfTerminal === true;
-    const thread = isHere ? null : this.#thread();
-    return { connector, worker: thread ?? this.#here, host: null };
+    return { connector, worker: this.#here, host: null };
   }
 
   /** What is heard of a process for one task: with that, it ends. */
@@ -218,27 +213,6 @@ export class SpreadWorker implements Worker {
     if (this.#ending.has(key)) return;
     const ending = host.close().finally(() => this.#ending.delete(key));
     this.#ending.set(key, ending);
-  }
-
-  /** The thread with the fewest tasks; null: there are to be none. */
-  #thread(): HostedWorker | null {
-    const { thread, threadsMax } = this.#hosts;
-    if (thread === null || threadsMax === 0) return null;
-    const gone = this.#threads.findIndex(({ isOver }) => isOver);
-    if (gone >= 0) this.#threads.splice(gone, 1);
-    const [fewest] = this.#threads.toSorted((a, b) => a.size - b.size);
-    if (fewest !== undefined && (fewest.size === 0 || this.#threads.length >= threadsMax)) {
-      return fewest;
-    }
-    const opened = new HostedWorker({
-      open: thread,
-      setup: this.#setup(null),
-      stallMs: this.#hosts.stallMs,
-      world: this.#world,
-      listener: this.#listener,
-    });
-    this.#threads.push(opened);
-    return opened;
   }
 
   #open(plugin: Plugin, listener: StatusListener = this.#listener): HostedWorker {

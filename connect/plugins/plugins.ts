@@ -13,7 +13,7 @@ export interface Plugin {
   readonly needs?: "exec";
   /** Of a user: the path of its module, which runs apart. `load` gives what can be said of it. */
   readonly module?: string;
-  /** It reads or writes what this process has as standard input or output, so it runs here. */
+  /** It reads or writes what this process has as standard input or output, so it is of no use elsewhere. */
   readonly isOfTerminal?: true;
   load(): Promise<ConnectorDefinition>;
 }

@@ -132,8 +132,6 @@ export class WorkerScene {
         this.hosts.push(host);
         return host;
       },
-      thread: null,
-      threadsMax: 0,
       isAllApart: true,
       client: {},
       leaseMs: 3000,

@@ -1,4 +1,4 @@
-/** What a host does, in a process or a thread: a worker of the built-in connectors, or of one module. */
+/** What a host does: a worker of the built-in connectors, or of one module. */
 import type { HostSetup } from "../../../connect/host/host.ts";
 import type { HostWork, ServeHostOptions } from "../../../connect/host/serve-host.ts";
 import { serveHost } from "../../../connect/host/serve-host.ts";

@@ -46,8 +46,6 @@ export async function pluginsAndHosts(
   }
   const hosts: Hosts = {
     process: processHosts({ memoryBytesMax: options.pluginMemory ?? MEMORY_BYTES, hidden }),
-    thread: null,
-    threadsMax: 0,
     isAllApart,
     client: clientFlags(options),
     leaseMs,

@@ -1,5 +1,6 @@
 /** `kstream serve`: a broker. */
 import { Command, Option } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import type { ShardHealth } from "../admin/health.ts";
 import { type AdminServerOptions, startAdminServer } from "../admin/server.ts";
 import type { BrokerConfig } from "../broker/config/broker-config.ts";
@@ -160,15 +161,7 @@ export function serveCommand() {
       ).default("text" as const),
     )
     .addHelpText("after", EXAMPLES)
-    .action(async (options, command) => {
-      const isGiven = command.getOptionValueSource("data") !== "default";
-      process.exit(
-        await serve(
-          { ...options, data: isGiven ? options.data : undefined },
-          command.parent?.version() ?? "",
-        ),
-      );
-    });
+    .action(async (options, command) => process.exit(await serve(options, command)));
   return withConnectOptions(command);
 }
 
@@ -214,7 +207,11 @@ export interface Supervision {
 }
 
 /** Runs a broker, or several, until a signal ends it; gives the exit code. */
-async function serve(options: ServeOptions, version: string): Promise<number> {
+async function serve(given: ServeOptions, command: CommandUnknownOpts): Promise<number> {
+  // What configs say wins over a default.
+  const isDefault = command.getOptionValueSource("data") === "default";
+  const options = { ...given, data: isDefault ? undefined : given.data };
+  const version = command.parent?.version() ?? "";
   if (options.supervised !== undefined) {
     const { receiveHandover } = await import("./serve/shards/handover.ts");
     const parent = new Parent();

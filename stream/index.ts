@@ -1,6 +1,7 @@
 /** `kstream/stream`: what applications import. */
 export { type Consumed, type StoreOptions, TopologyBuilder } from "./dsl/builder.ts";
 export { GroupedStream, type Materialized } from "./dsl/grouped-stream.ts";
+export { GroupedTable } from "./dsl/grouped-table.ts";
 export { KStream, type Produced, type RecordFacts, type Repartitioned } from "./dsl/kstream.ts";
 export { KTable, type MaterializedTable } from "./dsl/ktable.ts";
 export type {

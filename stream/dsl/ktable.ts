@@ -12,6 +12,7 @@ import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
+import { type GroupedTable, groupTable } from "./grouped-table.ts";
 import { KStream } from "./kstream.ts";
 
 /** What a table is made of. */
@@ -100,6 +101,22 @@ export class KTable<K, V> {
     options: MaterializedTable<R> = {},
   ): KTable<K, R> {
     return this.#joined(other, joiner, { keepsLeft: true, keepsRight: true }, options);
+  }
+
+  /**
+   * By a key, and with a value, that are made of each row; `name` is that of the topic between. Without
+   * serdes keys are those of this table, and values JSON.
+   */
+  groupBy<K2 = K, V2 = V>(
+    name: string,
+    pairOf: (value: V, key: K) => readonly [key: K2, value: V2],
+    serdes: { readonly key?: Serde<K2>; readonly value?: Serde<V2> } = {},
+  ): GroupedTable<K2, V2> {
+    return groupTable(this.builder, this.parts, name, pairOf, {
+      // Where keys are of another type, its author gives their serde.
+      keySerde: serdes.key ?? this.parts.keySerde as unknown as Serde<K2>,
+      valueSerde: serdes.value ?? json<V2>(),
+    });
   }
 
   /** Its changes: the new value of a key, null where the key is gone. */

@@ -30,6 +30,7 @@ import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
@@ -200,6 +201,19 @@ public class StreamsOracle {
             case "tableOuterJoin":
                 return name == null ? table(step, "of").outerJoin(table(step, "with"), joiner(fn))
                     : table(step, "of").outerJoin(table(step, "with"), joiner(fn), store(name));
+            case "tableGroupBy":
+                return table(step, "of").groupBy(
+                    (k, v) -> KeyValue.pair(keyOf(fn, k, v), v), Grouped.as(name));
+            case "groupCount": {
+                KTable<String, Long> counts = groupedTable(step).count(Materialized.as(name));
+                return counts.toStream().mapValues(v -> v == null ? null : v.toString());
+            }
+            case "groupReduce":
+                return groupedTable(step).reduce((a, v) -> added(fn, a, v),
+                    (a, v) -> removed(fn, a, v), store(name));
+            case "groupAggregate":
+                return groupedTable(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
+                    (k, v, a) -> removed(fn, a, k + v), store(name));
             case "toStream":
                 return ((KTable<String, String>) made.get(text(step, "of"))).toStream();
             case "to":
@@ -212,6 +226,19 @@ public class StreamsOracle {
 
     private KGroupedStream<String, String> grouped(JsonNode step) {
         return (KGroupedStream<String, String>) made.get(text(step, "of"));
+    }
+
+    private KGroupedTable<String, String> groupedTable(JsonNode step) {
+        return (KGroupedTable<String, String>) made.get(text(step, "of"));
+    }
+
+    private static String removed(String fn, String aggregate, String value) {
+        switch (fn) {
+            case "concat": return aggregate + "-" + value;
+            case "last": return null;
+            case "null-if-b": return value.contains("b") ? null : aggregate;
+            default: throw new IllegalArgumentException(fn);
+        }
     }
 
     private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(String name) {

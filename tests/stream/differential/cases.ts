@@ -148,7 +148,9 @@ export class Cases {
   #tableStep(): void {
     const of = this.#pick(this.#tables);
     const kept = this.#random.below(2) === 0 ? { name: `kept-${this.#steps.length}` } : {};
-    switch (this.#random.below(4)) {
+    switch (this.#random.below(5)) {
+      case 4:
+        return this.#groupTable(of);
       case 0: {
         const op = this.#pick(["tableFilter", "tableFilterNot"]);
         return void this.#tables.push(this.#add(op, { of, fn: this.#pick(PREDICATES), ...kept }));
@@ -165,6 +167,18 @@ export class Cases {
         return void this.#tables.push(this.#add(op, joins));
       }
     }
+  }
+
+  #groupTable(of: string): void {
+    const name = `grouped-${this.#steps.length}`;
+    const group = this.#add("tableGroupBy", { of, name, fn: this.#pick(KEYS) });
+    const store = `store-${this.#steps.length}`;
+    if (this.#random.below(3) === 0) {
+      this.#streams.push(this.#add("groupCount", { of: group, name: store }));
+      return;
+    }
+    const op = this.#pick(["groupReduce", "groupAggregate"]);
+    this.#tables.push(this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) }));
   }
 
   #sink(of: string): void {

@@ -74,6 +74,19 @@ export function joined(fn: string, left: Text, right: Text): Text {
   }
 }
 
+export function removed(fn: string, aggregate: Text, value: Text): Text {
+  switch (fn) {
+    case "concat":
+      return `${aggregate}-${value}`;
+    case "last":
+      return null;
+    case "null-if-b":
+      return value?.includes("b") ? null : aggregate;
+    default:
+      return unknown(fn);
+  }
+}
+
 export function added(fn: string, aggregate: Text, value: Text): Text {
   switch (fn) {
     case "concat":

@@ -1,12 +1,13 @@
 /** A case through our own engine. */
 import { TopologyBuilder } from "../../../stream/dsl/builder.ts";
 import type { GroupedStream } from "../../../stream/dsl/grouped-stream.ts";
+import type { GroupedTable } from "../../../stream/dsl/grouped-table.ts";
 import type { KStream } from "../../../stream/dsl/kstream.ts";
 import type { KTable } from "../../../stream/dsl/ktable.ts";
 import { string } from "../../../stream/serdes/basic-serdes.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
 import type { Case, Step } from "./cases.ts";
-import { added, holds, joined, keyOf, mapped, several } from "./functions.ts";
+import { added, holds, joined, keyOf, mapped, removed, several } from "./functions.ts";
 
 type Text = string | null;
 type Stream = KStream<Text, Text>;
@@ -23,7 +24,7 @@ const textual = { key: text, value: text };
 /** Runs it. */
 export function runOurs({ steps, inputs }: Case): Written {
   const builder = new TopologyBuilder();
-  const made = new Map<string, Stream | Table | Grouped>();
+  const made = new Map<string, Stream | Table | Grouped | GroupedTable<Text, Text>>();
   const written = new Set<string>();
   for (const step of steps) addStep(builder, made, step);
   const driver = new TestDriver(builder.topology, { applicationId: "app" });
@@ -46,12 +47,13 @@ export function runOurs({ steps, inputs }: Case): Written {
 
 function addStep(
   builder: TopologyBuilder,
-  made: Map<string, Stream | Table | Grouped>,
+  made: Map<string, Stream | Table | Grouped | GroupedTable<Text, Text>>,
   step: Step,
 ): void {
   const { op, id, fn = "", name = "", topic = "" } = step;
   // Cases are made so that each step is behind one of the right kind.
   const stream = () => made.get(step.of ?? "") as Stream;
+  const groupedTable = () => made.get(step.of ?? "") as GroupedTable<Text, Text>;
   const table = () => made.get(step.of ?? "") as Table;
   const other = () => made.get(step.with ?? "") as Table;
   const kept = { value: text, ...(step.name !== undefined && { store: step.name }) };
@@ -132,6 +134,40 @@ function addStep(
       return void made.set(id, table().leftJoin(other(), (a, b) => joined(fn, a, b), kept));
     case "tableOuterJoin":
       return void made.set(id, table().outerJoin(other(), (a, b) => joined(fn, a, b), kept));
+    case "tableGroupBy":
+      return void made.set(
+        id,
+        table().groupBy<Text, Text>(
+          name,
+          (value, key) => [keyOf(fn, key, value), value] as const,
+          textual,
+        ),
+      );
+    case "groupCount":
+      return void made.set(
+        id,
+        groupedTable().count(name).toStream().mapValues((count) => count?.toString() ?? null, text),
+      );
+    case "groupReduce":
+      return void made.set(
+        id,
+        groupedTable().reduce(
+          name,
+          (all, value) => added(fn, all, value),
+          (all, value) => removed(fn, all, value),
+        ),
+      );
+    case "groupAggregate":
+      return void made.set(
+        id,
+        groupedTable().aggregate<Text>(
+          name,
+          () => "",
+          (all, value, key) => added(fn, all, `${key}${value}`),
+          (all, value, key) => removed(fn, all, `${key}${value}`),
+          { value: text },
+        ),
+      );
     case "toStream":
       return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
     case "to":

@@ -72,36 +72,42 @@ export function needKafka(): Promise<string | null> {
 }
 
 /** confluent-kafka and aiokafka. */
-export async function needPython(): Promise<string | null> {
-  const stamp = join(CACHE, "venv", `.complete-${Bun.hash(PYTHON_PACKAGES.join())}`);
-  if (existsSync(stamp)) return null;
-  if (!onPath("python3")) return "needs Python 3";
-  mkdirSync(CACHE, { recursive: true });
-  const made = await run(["python3", "-m", "venv", join(CACHE, "venv")], { timeoutMs: 120_000 });
-  if (made.exitCode !== 0) return `no virtual environment: ${made.stderr.trim()}`;
-  return await install(
-    [PYTHON, "-m", "pip", "install", "-q", ...PYTHON_PACKAGES],
-    stamp,
-    "the Python clients",
-  );
+export function needPython(): Promise<string | null> {
+  return needVenv("venv", PYTHON_PACKAGES, "the Python clients");
 }
 
 /** Programs that know OpenAPI, in a virtual environment of their own. */
 export const OPENAPI_PROGRAMS = join(CACHE, "openapi/bin");
-const OPENAPI_PACKAGES = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
 /** schemathesis and openapi-spec-validator. */
-export async function needOpenApiPrograms(): Promise<string | null> {
-  const folder = join(CACHE, "openapi");
-  const stamp = join(folder, `.complete-${Bun.hash(OPENAPI_PACKAGES.join())}`);
+export function needOpenApiPrograms(): Promise<string | null> {
+  const packages = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
+  return needVenv("openapi", packages, "the OpenAPI programs");
+}
+
+/** The Python that has readers of Parquet. */
+export const PARQUET_PYTHON = join(CACHE, "parquet/bin/python");
+
+/** pyarrow and DuckDB. */
+export function needParquetReaders(): Promise<string | null> {
+  return needVenv("parquet", ["pyarrow==26.0.1", "duckdb==2.0.0"], "readers of Parquet");
+}
+
+/** A virtual environment of its own for packages of Python. */
+async function needVenv(
+  name: string,
+  packages: readonly string[],
+  what: string,
+): Promise<string | null> {
+  const folder = join(CACHE, name);
+  const stamp = join(folder, `.complete-${Bun.hash(packages.join())}`);
   if (existsSync(stamp)) return null;
   if (!onPath("python3")) return "needs Python 3";
   mkdirSync(CACHE, { recursive: true });
   const made = await run(["python3", "-m", "venv", folder], { timeoutMs: 120_000 });
   if (made.exitCode !== 0) return `no virtual environment: ${made.stderr.trim()}`;
-  const python = join(folder, "bin/python");
-  const command = [python, "-m", "pip", "install", "-q", ...OPENAPI_PACKAGES];
-  return await install(command, stamp, "the OpenAPI programs");
+  const command = [join(folder, "bin/python"), "-m", "pip", "install", "-q", ...packages];
+  return await install(command, stamp, what);
 }
 
 /** kcat; installed from Debian's packages where this process may do so. */

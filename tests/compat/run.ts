@@ -10,6 +10,7 @@ import { apacheKafka } from "./suites/apache-kafka.ts";
 import { clientLibrary } from "./suites/client-library.ts";
 import { connect } from "./suites/connect.ts";
 import { connectData } from "./suites/connect-data.ts";
+import { parquet } from "./suites/parquet.ts";
 import { streamOperators } from "./suites/stream-operators.ts";
 import { consumerGroupSemantics } from "./suites/consumer-group-semantics.ts";
 import { differential } from "./suites/differential.ts";
@@ -63,6 +64,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   mirrors,
   connect,
   connectData,
+  parquet,
   streamOperators,
   security,
   tlsListeners,

@@ -2,9 +2,12 @@
 import { Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../core/operator-error.ts";
 import { reasonOf } from "./reason.ts";
+import { jsonOf, urlBelow, webAddress } from "./web-address.ts";
 
 /** Where commands look for the admin API unless told. */
 export const DEFAULT_ADMIN_URL = "http://127.0.0.1:8080";
+
+const ADDRESS = { flag: "--admin", what: "an admin API", example: DEFAULT_ADMIN_URL };
 
 /** Options of every command that asks the admin API. */
 export interface AdminApiOptions {
@@ -44,19 +47,18 @@ export async function requestAdmin(
   options: AdminApiOptions,
   request: AdminRequest,
 ): Promise<{ readonly status: number; readonly json: unknown }> {
-  const url = parseAdminUrl(options.admin);
-  const base = new URL(url.origin);
-  const authorization = basicAuth(url);
+  const address = webAddress(options.admin, ADDRESS);
+  const { base, headers } = address;
   const late = AbortSignal.timeout(options.timeout * 1000);
   let answer: Response;
   let text: string;
   try {
-    answer = await fetch(new URL(request.path, base), {
+    answer = await fetch(urlBelow(address, request.path), {
       method: request.method,
       redirect: "manual",
       signal: AbortSignal.any([late, ...request.signal === undefined ? [] : [request.signal]]),
       headers: {
-        ...authorization,
+        ...headers,
         ...(request.method !== "GET" && { "content-type": "application/json" }),
       },
       ...(request.method !== "GET" && { body: JSON.stringify(request.body ?? {}) }),
@@ -65,7 +67,7 @@ export async function requestAdmin(
   } catch (error) {
     throw unreachable(base, options.timeout, error);
   }
-  const json = parseJson(text);
+  const json = jsonOf(text);
   if (answer.headers.get("server") !== "kstream" || json === undefined) {
     throw new OperatorError(
       `what answers at ${base.origin} is no admin API of kstream`,
@@ -77,42 +79,6 @@ export async function requestAdmin(
   return { status: answer.status, json };
 }
 
-/** What stands for name and password in a message. */
-const SECRETS = "//…@";
-
-function parseAdminUrl(text: string): URL {
-  const url = URL.parse(text.includes("://") ? text : `http://${text}`);
-  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
-  if (url !== null && isHttp && url.hostname !== "" && text !== "off") return url;
-  throw unreadable(
-    text.replace(/\/\/[^@]*@/, SECRETS),
-    "it is no address of an admin API",
-    `write it as ${DEFAULT_ADMIN_URL}`,
-  );
-}
-
-function unreadable(shown: string, why: string, hint: string): OperatorError {
-  return new OperatorError(`--admin cannot be read: "${shown}"`, why, hint, 2);
-}
-
-/** Name and password of the URL, which are no part of what is asked. */
-function basicAuth({ username, password, protocol, host }: URL): Record<string, string> {
-  if (username === "") return {};
-  const decoded = (part: string, what: string) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      throw unreadable(
-        `${protocol}${SECRETS}${host}`,
-        `the ${what} has a % that begins no escape of UTF-8`,
-        "write % as %25, and other special characters as their escapes",
-      );
-    }
-  };
-  const text = `${decoded(username, "user name")}:${decoded(password, "password")}`;
-  return { authorization: `Basic ${Buffer.from(text).toString("base64")}` };
-}
-
 function unreachable(base: URL, timeoutSeconds: number, error: unknown): OperatorError {
   const isTimeout = error instanceof DOMException && error.name === "TimeoutError";
   const why = isTimeout ? `nothing came within ${timeoutSeconds} s` : reasonOf(error);
@@ -122,14 +88,6 @@ function unreachable(base: URL, timeoutSeconds: number, error: unknown): Operato
     "it needs a broker of kstream's with --admin; name the address that it printed with --admin URL",
     3,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The sentence of a problem (RFC 9457). */

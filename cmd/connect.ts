@@ -30,14 +30,9 @@ export function connectCommand(): CommandUnknownOpts {
   return command;
 }
 
-function workerCommand(): CommandUnknownOpts {
+/** The command with its group and what is said of its REST API. */
+function workerWithRest() {
   return new Command("worker")
-    .summary("run a worker of a group, which shares connectors with the others")
-    .description(
-      "Run a worker of a group: its workers share connectors and tasks, and when one is gone the others " +
-        "take over what it had. What connectors there are is kept in topics of the group, in Kafka " +
-        "Connect's own form, and changed by the REST API of any of its workers.",
-    )
     .requiredOption("--group <name>", "which group; those of Java workers are refused")
     .addOption(
       new Option("--rest <host:port>", "where the REST API listens; port 0 takes any")
@@ -47,7 +42,24 @@ function workerCommand(): CommandUnknownOpts {
       new Option("--rest-users <file>", "whom the REST API lets in: lines NAME:PASSWORD"),
     )
     .addOption(
+      new Option("--rest-cert <file>", "have it speak TLS with this certificate (PEM)"),
+    )
+    .addOption(new Option("--rest-key <file>", "the key of the certificate (PEM)"))
+    .addOption(
+      new Option("--rest-ca <file>", "who signs the certificates of other workers (PEM)"),
+    )
+    .addOption(
       new Option("--advertise <host:port>", "where other workers find the REST API, if elsewhere"),
+    );
+}
+
+function workerCommand(): CommandUnknownOpts {
+  return workerWithRest()
+    .summary("run a worker of a group, which shares connectors with the others")
+    .description(
+      "Run a worker of a group: its workers share connectors and tasks, and when one is gone the others " +
+        "take over what it had. What connectors there are is kept in topics of the group, in Kafka " +
+        "Connect's own form, and changed by the REST API of any of its workers.",
     )
     .addOption(new Option("--config-topic <name>", "default: GROUP-configs"))
     .addOption(new Option("--status-topic <name>", "default: GROUP-status"))
@@ -76,6 +88,10 @@ function workerCommand(): CommandUnknownOpts {
     .addOption(
       new Option("--offset-flush-interval <seconds>", "how often it is stored how far tasks are")
         .argParser(wholeNumber(1, 3600)).default(60),
+    )
+    .addOption(
+      new Option("--shutdown-timeout <seconds>", "how long tasks may take to end in good order")
+        .argParser(wholeNumber(1, 600)).default(5),
     )
     .addOption(
       new Option("--log-level <level>", "least urgent lines to log; the REST API changes it")

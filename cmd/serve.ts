@@ -346,7 +346,12 @@ async function siblingsOf(
 /** Its certificate, with code that is loaded only then. */
 async function adminTls(options: ServeOptions, { wallMs }: Clock): Promise<HttpTls | null> {
   if (options.adminCert === undefined && options.adminKey === undefined) return null;
-  return (await import("./serve/admin-tls.ts")).adminTls(options, wallMs());
+  const { readHttpTls } = await import("./http-tls.ts");
+  const { adminCert, adminKey } = options;
+  return readHttpTls("the admin API", {
+    cert: ["--admin-cert", adminCert],
+    key: ["--admin-key", adminKey],
+  }, wallMs());
 }
 
 /** What makes a broker a member of a cluster. Loaded by members alone: a broker alone starts sooner. */

@@ -3,9 +3,16 @@ import { Option } from "@commander-js/extra-typings";
 import { z } from "zod";
 import { OperatorError } from "../../core/operator-error.ts";
 import { reasonOf } from "../reason.ts";
+import { jsonOf, urlBelow, type WebAddress, webAddress } from "../web-address.ts";
 
 /** Where commands look for a worker unless told. */
 const DEFAULT_WORKER_URL = "http://127.0.0.1:8083";
+
+const ADDRESS = {
+  flag: "--worker",
+  what: "a worker's REST API",
+  example: DEFAULT_WORKER_URL,
+};
 
 /** A group that shares its work out is asked again after it. */
 const REBALANCE_PAUSE_MS = 200;
@@ -49,23 +56,24 @@ export async function askWorker(
   request: WorkerRequest,
   allowed: readonly number[] = [],
 ): Promise<WorkerAnswer> {
-  const url = parseUrl(options.worker);
+  const address = webAddress(options.worker, ADDRESS);
+  const { base } = address;
   const untilMs = performance.now() + options.timeout * 1000;
-  let { status, text } = await send(url, options, request);
+  let { status, text } = await send(address, options, request);
   while (isRebalance(status, text) && performance.now() < untilMs) {
     await Bun.sleep(REBALANCE_PAUSE_MS);
-    ({ status, text } = await send(url, options, request));
+    ({ status, text } = await send(address, options, request));
   }
-  const json = parse(text);
+  const json = text === "" ? undefined : jsonOf(text);
   if ((status >= 200 && status < 300) || allowed.includes(status)) return { status, json };
   const refused = refusal.safeParse(json);
   if (refused.success) throw new OperatorError(refused.data.message, "", "", 1);
   if (status === 401) {
     const how = "give --worker as http://user:password@host:port";
-    throw new OperatorError(`the worker at ${url.host} asks who you are`, "", how);
+    throw new OperatorError(`the worker at ${base.host} asks who you are`, "", how);
   }
   throw new OperatorError(
-    `what answers at ${url.origin} is no Connect worker`,
+    `what answers at ${base.origin} is no Connect worker`,
     `it answers ${request.path} with ${status}`,
     "give the address of its REST API with --worker",
   );
@@ -76,15 +84,16 @@ function isRebalance(status: number, text: string): boolean {
   return status === 409 && /rebalance/i.test(text);
 }
 
-async function send(url: URL, { timeout }: WorkerOptions, { method, path, body }: WorkerRequest) {
-  const headers: Record<string, string> = { accept: "application/json" };
-  if (url.username !== "") {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
-  }
+async function send(
+  address: WebAddress,
+  { timeout }: WorkerOptions,
+  { method, path, body }: WorkerRequest,
+) {
+  const { base } = address;
+  const headers: Record<string, string> = { ...address.headers, accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    const answer = await fetch(new URL(path, url.origin), {
+    const answer = await fetch(urlBelow(address, path), {
       method,
       headers,
       redirect: "manual",
@@ -94,41 +103,11 @@ async function send(url: URL, { timeout }: WorkerOptions, { method, path, body }
     return { status: answer.status, text: await answer.text() };
   } catch (error) {
     throw new OperatorError(
-      `no worker answers at ${url.origin}`,
+      `no worker answers at ${base.origin}`,
       reasonOf(error),
       'start one with "kstream connect worker", or say where it is with --worker',
       3,
     );
-  }
-}
-
-function parseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  const isWeb = url !== null && (url.protocol === "http:" || url.protocol === "https:");
-  if (isWeb && canDecode(url.username) && canDecode(url.password)) return url;
-  throw new OperatorError(
-    `--worker "${text}" is no address`,
-    "",
-    "write http://host:port, as http://127.0.0.1:8083",
-    2,
-  );
-}
-
-function canDecode(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function parse(text: string): unknown {
-  if (text === "") return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

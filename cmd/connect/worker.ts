@@ -1,6 +1,7 @@
 /** `kstream connect worker`. */
 import { readFileSync } from "node:fs";
 import { BasicUsers } from "../../connect/rest/basic-users.ts";
+import type { AskHttp } from "../../connect/rest/http-peer.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
 import { openGroupWorker, type OpenWorker } from "../../connect/open-worker.ts";
 import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
@@ -10,9 +11,11 @@ import type { HostPort } from "../../core/io.ts";
 import type { Logger, LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { clientIo, clientOptions, toOperatorError } from "../client.ts";
+import { readHttpTls } from "../http-tls.ts";
 import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { listenForSignals } from "../serve/process.ts";
+import { fileText, judged } from "../serve/tls.ts";
 import { type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
 import { ownSecrets, stderrLogger } from "./worker-parts.ts";
 
@@ -23,6 +26,9 @@ export interface RunWorkerOptions extends SecurityFlags, PluginFlags {
   readonly group: string;
   readonly rest: string;
   readonly restUsers?: string | undefined;
+  readonly restCert?: string | undefined;
+  readonly restKey?: string | undefined;
+  readonly restCa?: string | undefined;
   readonly advertise?: string | undefined;
   readonly configTopic?: string | undefined;
   readonly statusTopic?: string | undefined;
@@ -35,6 +41,8 @@ export interface RunWorkerOptions extends SecurityFlags, PluginFlags {
   readonly rebalanceDelay: number;
   /** Seconds. */
   readonly offsetFlushInterval: number;
+  /** Seconds. */
+  readonly shutdownTimeout: number;
   readonly logLevel: LogLevel;
 }
 
@@ -54,7 +62,8 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
   const surroundings = { version, logger, onFatal: (error: Error) => fatal.reject(error) };
   const worker = await startWorker(options, surroundings);
   const { host, port } = worker.address;
-  process.stdout.write(`worker of group ${options.group}: http://${host}:${port}\n`);
+  const scheme = options.restCert === undefined ? "http" : "https";
+  process.stdout.write(`worker of group ${options.group}: ${scheme}://${host}:${port}\n`);
   const signals = listenForSignals(logger);
   try {
     await inWords(Promise.race([signals.first, fatal.promise]));
@@ -116,14 +125,17 @@ export async function startWorker(
     },
     isExactlyOnce: options.exactlyOnce === true,
     offsetFlushIntervalMs: options.offsetFlushInterval * 1000,
-    taskShutdownTimeoutMs: 5000,
+    taskShutdownTimeoutMs: options.shutdownTimeout * 1000,
     restarts: DEFAULT_RESTARTS,
     rest: {
       serveHttp: bunServeHttp,
       at: address(options.rest, "--rest"),
-      tls: null,
+      tls: readHttpTls("the REST API", {
+        cert: ["--rest-cert", options.restCert],
+        key: ["--rest-key", options.restKey],
+      }, clientIo.clock.wallMs()),
       users: options.restUsers === undefined ? null : usersIn(options.restUsers),
-      ask: fetch,
+      ask: options.restCa === undefined ? fetch : askTrusting(options.restCa),
       advertised: options.advertise === undefined
         ? null
         : address(options.advertise, "--advertise"),
@@ -140,6 +152,12 @@ async function inWords<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw toOperatorError(error) ?? error;
   }
+}
+
+/** Asks other workers, whose certificates these sign. */
+function askTrusting(path: string): AskHttp {
+  const ca = judged("other workers cannot be asked", () => fileText(path, "--rest-ca"));
+  return (url, init) => fetch(url, { ...init, tls: { ca } });
 }
 
 /** Port 0 takes any. */

@@ -35,6 +35,7 @@ const TIMEOUT_SECONDS = 30;
 const SESSION_SECONDS = 10;
 const REBALANCE_DELAY_SECONDS = 5;
 const OFFSET_FLUSH_SECONDS = 10;
+const SHUTDOWN_SECONDS = 5;
 const AGAIN_MS = 5000;
 /** How long the broker waits for connectors when it stops. */
 const CLOSE_MS = 15_000;
@@ -167,6 +168,7 @@ export class BrokerConnect implements ConnectLink {
       sessionTimeout: SESSION_SECONDS,
       rebalanceDelay: REBALANCE_DELAY_SECONDS,
       offsetFlushInterval: OFFSET_FLUSH_SECONDS,
+      shutdownTimeout: SHUTDOWN_SECONDS,
       logLevel: flags.logLevel,
     });
     try {

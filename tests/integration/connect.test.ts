@@ -136,7 +136,7 @@ test("plugins are listed and explained", async () => {
   const listed = JSON.parse(await ok(["connect", "plugins", "--json"]));
   expect(listed).toContainEqual(expect.objectContaining({ name: "stdin", kind: "source" }));
   const one = JSON.parse(await ok(["connect", "plugins", "stdin", "--json"]));
-  expect(one.fields[0]).toMatchObject({ name: "topic", type: "STRING", required: true });
+  expect(one.fields[0]).toMatchObject({ name: "topic", type: "string", isRequired: true });
   await fails(["connect", "plugins", "datgen"], 2, ['did you mean "datagen"?']);
 });
 

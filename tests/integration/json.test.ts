@@ -16,6 +16,7 @@ const NO_JSON: Readonly<Record<string, string>> = {
   completion: "a shell reads what it prints",
   "connect run": "what it says are lines of a log, --log-format json",
   "connect worker": "its REST API answers JSON",
+  "connect new": "it says what it has made and what to do next",
   "connect validate": "it prints lines that editors jump to: file:line: message",
   "connect test": "it prints records as lines of JSON, before and after",
   ...Object.fromEntries(

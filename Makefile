@@ -27,6 +27,7 @@ PREFIX ?= $(HOME)/.local
 DATA ?= ./data
 ROUNDS ?= 100
 
+# With "./" before it a folder is one to the test runner, else a part of any path.
 PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
 PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts' 2>/dev/null)
 PAGES := $(shell find admin/ui -not -path '*/server/*' -type f 2>/dev/null)
@@ -71,10 +72,10 @@ fmt: deps
 test: test-unit test-integration
 
 test-unit: build
-	bun test --timeout 60000 $(PRODUCT_DIRS) tests/reference.test.ts
+	bun test --timeout 60000 $(addprefix ./,$(PRODUCT_DIRS)) ./tests/reference.test.ts
 
 test-integration: build
-	bun test --timeout 60000 tests/integration
+	bun test --timeout 60000 ./tests/integration
 
 compat: build
 	bun tests/compat/run.ts $(SUITE)

@@ -111,6 +111,22 @@ async function read<T>(url: string, signal?: AbortSignal): Promise<T> {
   return await askConnect("GET", url, undefined, signal) as T;
 }
 
+const STATUS_TRIES = 50;
+const STATUS_PAUSE_MS = 200;
+
+/**
+ * Waits, for some ten seconds, until workers tell the status of a connector that was just made: its page
+ * would find none (404) before, and not ask again.
+ */
+export async function statusIsTold(connector: string): Promise<void> {
+  const url = connectAt(["connectors"], { expand: "status" });
+  for (let i = 0; i < STATUS_TRIES; i++) {
+    const told = await read<ConnectorEntries>(url);
+    if (told[connector]?.status !== undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, STATUS_PAUSE_MS));
+  }
+}
+
 /** Reads a resource, and again each `everyMs`. */
 export function useConnect<T>(url: string | null, everyMs = 0): Resource<T> {
   return useReading<string, T>(url, read, everyMs);

@@ -9,6 +9,7 @@ import {
   connectAt,
   type ConnectConfig,
   type PluginView,
+  statusIsTold,
   useConnect,
 } from "../data/connect.ts";
 import { href, navigate, useRoute } from "../router.ts";
@@ -125,6 +126,7 @@ function NewConnector({ plugin }: { plugin: string }) {
           config: { ...config, "connector.class": plugin },
           initial_state: state,
         });
+        await statusIsTold(name);
         navigate(path(["connectors", name]));
       }}
     >

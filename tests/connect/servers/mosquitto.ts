@@ -1,5 +1,5 @@
 /** Mosquitto, an MQTT broker, with its clients, from Debian's packages. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -120,8 +120,28 @@ export class MosquittoServer {
     });
   }
 
-  /** Kills the process; what it has on its disk stays. */
+  /**
+   * Kills the process, once what it has said it has is on its disk: by itself it saves a moment after it
+   * has said so, and what is lost in between is its own doing.
+   */
   async down(): Promise<void> {
+    const before = this.#saved();
+    this.#process?.kill("SIGUSR1");
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (this.#process !== null && this.#saved() === before) {
+      if (performance.now() > deadline) throw new Error("mosquitto does not save its state");
+      await Bun.sleep(5);
+    }
+    await this.#kill();
+  }
+
+  /** When it has saved its state last. */
+  #saved(): bigint | null {
+    const file = join(this.#folder, "mosquitto.db");
+    return statSync(file, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? null;
+  }
+
+  async #kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
     await this.#process?.exited;
     this.#process = null;
@@ -137,7 +157,7 @@ export class MosquittoServer {
   }
 
   async stop(): Promise<void> {
-    await this.down();
+    await this.#kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

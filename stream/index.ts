@@ -13,4 +13,7 @@ export type {
 export type { RecordOrigin, StreamRecord } from "./record.ts";
 export { bytes, double, int, json, long, safeLong, string } from "./serdes/basic-serdes.ts";
 export type { Serde, SerdeType } from "./serdes/serde.ts";
+export { hopping, TimeWindows, tumbling, type Window } from "./windows/time-windows.ts";
+export { timeWindowed, type Windowed } from "./windows/windowed-key.ts";
+export { type MaterializedWindows, WindowedStream } from "./dsl/windowed-stream.ts";
 export { type Topology, TopologyError } from "./topology/topology.ts";

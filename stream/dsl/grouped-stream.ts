@@ -3,9 +3,11 @@ import { aggregate } from "../processors/aggregate.ts";
 import { storeView } from "../processors/table-view.ts";
 import { json, safeLong } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
+import type { TimeWindows } from "../windows/time-windows.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
+import { WindowedStream } from "./windowed-stream.ts";
 
 /** How an aggregate is kept. */
 export interface Materialized<V> extends StoreOptions {
@@ -19,6 +21,11 @@ export class GroupedStream<K, V> {
     private readonly builder: TopologyBuilder,
     private readonly parts: StreamParts<K, V>,
   ) {}
+
+  /** In windows of a fixed length: `tumbling({ sizeMs: 60_000 })`, `hopping(…)`. */
+  windowedBy(windows: TimeWindows): WindowedStream<K, V> {
+    return new WindowedStream(this.builder, this.parts, windows);
+  }
 
   /** How many records of a key there were. */
   count(store: string, options: Materialized<number> = {}): KTable<K, number> {

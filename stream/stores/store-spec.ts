@@ -24,4 +24,11 @@ export interface KeyValueStoreSpec extends CommonSpec {
   readonly isTimestamped: boolean;
 }
 
-export type StoreSpec = KeyValueStoreSpec;
+/** Values with times by key and window: let go of as time passes. */
+export interface WindowStoreSpec extends CommonSpec {
+  readonly kind: "window";
+  /** How long after its start a window is kept, in stream time. */
+  readonly retentionMs: number;
+}
+
+export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec;

@@ -4,6 +4,8 @@
  */
 import { MemoryEngine } from "../stores/memory-engine.ts";
 import { keyValueStore, timestampedStore } from "../stores/key-value-store.ts";
+import { SegmentedEngine } from "../stores/segmented-engine.ts";
+import { storedStartMs } from "../windows/windowed-key.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
@@ -177,12 +179,16 @@ export class TestDriver {
   }
 
   #openStore(spec: StoreSpec, onChange: ChangeListener | null, context: RecordContext) {
-    const engine = new MemoryEngine();
+    const memory = () => new MemoryEngine();
+    const engine = spec.kind === "key-value"
+      ? memory()
+      : new SegmentedEngine(spec.retentionMs, storedStartMs, memory);
     const { keySerde, valueSerde } = spec;
     const topic = this.#internalTopic(`${spec.name}-changelog`);
     const cache = spec.isCached ? { context, budget: this.#budget } : null;
     const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
-    const store = spec.isTimestamped ? timestampedStore(parts) : keyValueStore(parts);
+    const hasTimes = spec.kind === "window" || spec.isTimestamped;
+    const store = hasTimes ? timestampedStore(parts) : keyValueStore(parts);
     this.#stores.set(spec.name, store);
     return store;
   }

@@ -7,6 +7,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -36,7 +37,11 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.TimeWindowedKStream;
+import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.test.TestRecord;
 
@@ -214,6 +219,13 @@ public class StreamsOracle {
             case "groupAggregate":
                 return groupedTable(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
                     (k, v, a) -> removed(fn, a, k + v), store(name));
+            case "windowCount":
+                return windowText(windowed(step).count(Materialized.as(name)));
+            case "windowReduce":
+                return windowText(windowed(step).reduce((a, v) -> added(fn, a, v), windowStore(name)));
+            case "windowAggregate":
+                return windowText(windowed(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
+                    windowStore(name)));
             case "toStream":
                 return ((KTable<String, String>) made.get(text(step, "of"))).toStream();
             case "to":
@@ -226,6 +238,26 @@ public class StreamsOracle {
 
     private KGroupedStream<String, String> grouped(JsonNode step) {
         return (KGroupedStream<String, String>) made.get(text(step, "of"));
+    }
+
+    private TimeWindowedKStream<String, String> windowed(JsonNode step) {
+        return grouped(step).windowedBy(TimeWindows
+            .ofSizeAndGrace(millis(step, "sizeMs"), millis(step, "graceMs"))
+            .advanceBy(millis(step, "advanceMs")));
+    }
+
+    private static Duration millis(JsonNode step, String field) {
+        return Duration.ofMillis(step.get(field).asLong());
+    }
+
+    private static KStream<String, String> windowText(KTable<Windowed<String>, ?> table) {
+        return table.toStream().map((k, v) -> KeyValue.pair(
+            k.key() + "@" + k.window().start(), v == null ? null : v.toString()));
+    }
+
+    private static Materialized<String, String, WindowStore<Bytes, byte[]>> windowStore(String name) {
+        return Materialized.<String, String, WindowStore<Bytes, byte[]>>as(name)
+            .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
     }
 
     private KGroupedTable<String, String> groupedTable(JsonNode step) {

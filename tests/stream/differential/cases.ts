@@ -11,6 +11,10 @@ export interface Step {
   readonly topic?: string;
   readonly name?: string;
   readonly fn?: string;
+  /** Of windows. */
+  readonly sizeMs?: number;
+  readonly advanceMs?: number;
+  readonly graceMs?: number;
 }
 
 export interface Input {
@@ -137,12 +141,27 @@ export class Cases {
       ? this.#add("groupByKey", { of, name })
       : this.#add("groupBy", { of, name, fn: this.#pick(KEYS) });
     const store = `store-${this.#steps.length}`;
+    if (this.#random.below(2) === 0) return this.#windows(group, store);
     if (this.#random.below(3) === 0) {
       this.#streams.push(this.#add("count", { of: group, name: store }));
       return;
     }
     const op = this.#pick(["reduce", "aggregate"]);
     this.#tables.push(this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) }));
+  }
+
+  /** What comes of it has text of key and window as key. */
+  #windows(of: string, name: string): void {
+    const op = this.#pick(["windowCount", "windowReduce", "windowAggregate"]);
+    const sizeMs = 1 + this.#random.below(300);
+    const advanceMs = this.#random.below(2) === 0
+      ? sizeMs
+      : Math.max(1, sizeMs - this.#random.below(sizeMs));
+    const times = { sizeMs, advanceMs: Math.max(advanceMs, 20 > sizeMs ? sizeMs : 20) };
+    const graceMs = this.#random.below(3) * this.#random.below(100);
+    const id = this.#add(op, { of, name, fn: this.#pick(ADDERS), ...times, graceMs });
+    this.#streams.push(id);
+    this.#rekeyed.add(id);
   }
 
   #tableStep(): void {

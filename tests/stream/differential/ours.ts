@@ -5,6 +5,8 @@ import type { GroupedTable } from "../../../stream/dsl/grouped-table.ts";
 import type { KStream } from "../../../stream/dsl/kstream.ts";
 import type { KTable } from "../../../stream/dsl/ktable.ts";
 import { string } from "../../../stream/serdes/basic-serdes.ts";
+import { hopping } from "../../../stream/windows/time-windows.ts";
+import type { Windowed } from "../../../stream/windows/windowed-key.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
 import type { Case, Step } from "./cases.ts";
 import { added, holds, joined, keyOf, mapped, removed, several } from "./functions.ts";
@@ -45,6 +47,14 @@ export function runOurs({ steps, inputs }: Case): Written {
   return Object.fromEntries(all);
 }
 
+function windowText<V>(table: KTable<Windowed<Text>, V>): Stream {
+  return table.toStream().map<Text, Text>(
+    (value, { key, window }) =>
+      [`${key}@${window.startMs}`, value === null ? null : String(value)] as const,
+    textual,
+  );
+}
+
 function addStep(
   builder: TopologyBuilder,
   made: Map<string, Stream | Table | Grouped | GroupedTable<Text, Text>>,
@@ -53,6 +63,10 @@ function addStep(
   const { op, id, fn = "", name = "", topic = "" } = step;
   // Cases are made so that each step is behind one of the right kind.
   const stream = () => made.get(step.of ?? "") as Stream;
+  const windowed = () => {
+    const { sizeMs = 1, advanceMs = 1, graceMs = 0 } = step;
+    return grouped().windowedBy(hopping({ sizeMs, advanceMs, graceMs }));
+  };
   const groupedTable = () => made.get(step.of ?? "") as GroupedTable<Text, Text>;
   const table = () => made.get(step.of ?? "") as Table;
   const other = () => made.get(step.with ?? "") as Table;
@@ -166,6 +180,25 @@ function addStep(
           (all, value, key) => added(fn, all, `${key}${value}`),
           (all, value, key) => removed(fn, all, `${key}${value}`),
           { value: text },
+        ),
+      );
+    case "windowCount":
+      return void made.set(id, windowText(windowed().count(name)));
+    case "windowReduce":
+      return void made.set(
+        id,
+        windowText(windowed().reduce(name, (all, value) => added(fn, all, value))),
+      );
+    case "windowAggregate":
+      return void made.set(
+        id,
+        windowText(
+          windowed().aggregate<Text>(
+            name,
+            () => "",
+            (all, value, key) => added(fn, all, `${key}${value}`),
+            { value: text },
+          ),
         ),
       );
     case "toStream":

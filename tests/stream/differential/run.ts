@@ -16,7 +16,7 @@ const { values } = parseArgs({
 
 const reason = await needJavaPrograms();
 if (reason !== null) throw new Error(reason);
-const { cases, records, refused, differences } = await compareStreams(
+const { cases, records, refused, reordered, differences } = await compareStreams(
   Number(values.seed),
   Number(values.cases),
 );
@@ -28,6 +28,6 @@ for (const { test, kafka, ours } of differences.slice(0, Number(values.show))) {
   );
 }
 console.log(
-  `${cases} cases, ${records} records the same, ${refused} refused by both, ${differences.length} differences`,
+  `${cases} cases, ${records} records the same, ${refused} refused by both, ${reordered} merged in another order, ${differences.length} differences`,
 );
 process.exit(differences.length === 0 ? 0 : 1);

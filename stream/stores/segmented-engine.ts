@@ -1,0 +1,81 @@
+/**
+ * Entries by the time in their keys, in segments that are let go of as time passes (Kafka's
+ * `AbstractRocksDBSegmentedBytesStore`). Time is the highest that was put. What is older than the
+ * retention may be there for a segment's length more; what is put there is left out.
+ */
+import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
+
+const SEGMENT_MS_MIN = 60_000;
+
+/** See the head of the file. */
+export class SegmentedEngine implements StoreEngine {
+  readonly #segmentMs: number;
+  /** By number: time divided by the length. */
+  readonly #segments = new Map<number, StoreEngine>();
+  #timeMs = -1;
+
+  constructor(
+    private readonly retentionMs: number,
+    private readonly timeOf: (key: Uint8Array) => number,
+    private readonly open: () => StoreEngine,
+  ) {
+    this.#segmentMs = Math.max(Math.floor(retentionMs / 2), SEGMENT_MS_MIN);
+  }
+
+  get approximateCount(): number {
+    let count = 0;
+    for (const segment of this.#segments.values()) count += segment.approximateCount;
+    return count;
+  }
+
+  get(key: Uint8Array): Uint8Array | null {
+    return this.#segments.get(this.#numberOf(this.timeOf(key)))?.get(key) ?? null;
+  }
+
+  put(key: Uint8Array, value: Uint8Array | null): void {
+    const timeMs = this.timeOf(key);
+    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    const number = this.#numberOf(timeMs);
+    const first = this.#numberOf(this.#timeMs - this.retentionMs);
+    this.#letGo(first);
+    if (number < first) return;
+    let segment = this.#segments.get(number);
+    if (segment === undefined) this.#segments.set(number, segment = this.open());
+    segment.put(key, value);
+  }
+
+  /** In the order of keys, whatever segments they are in. */
+  *range(range: BytesRange): IterableIterator<BytesEntry> {
+    const sign = range.isReversed === true ? -1 : 1;
+    const heads = [...this.#segments.values()].flatMap((segment) => {
+      const rest = segment.range(range);
+      const first = rest.next();
+      return first.done === true ? [] : [{ rest, entry: first.value }];
+    });
+    while (heads.length > 0) {
+      const next = heads.reduce((one, other) =>
+        sign * Buffer.compare(one.entry[0], other.entry[0]) <= 0 ? one : other
+      );
+      yield next.entry;
+      const following = next.rest.next();
+      if (following.done === true) heads.splice(heads.indexOf(next), 1);
+      else next.entry = following.value;
+    }
+  }
+
+  close(): void {
+    this.#letGo(Infinity);
+  }
+
+  #numberOf(timeMs: number): number {
+    return Math.floor(timeMs / this.#segmentMs);
+  }
+
+  #letGo(before: number): void {
+    for (const [number, segment] of this.#segments) {
+      if (number >= before) continue;
+      segment.close();
+      this.#segments.delete(number);
+    }
+  }
+}

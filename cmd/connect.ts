@@ -5,6 +5,8 @@ import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-c
 import { pluginMemoryOption, pluginsOption } from "./connect/hosts/plugin-options.ts";
 import { workerOption } from "./connect/rest-client.ts";
 
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+
 /** The command with its subcommands. */
 export function connectCommand(): CommandUnknownOpts {
   const command = new Command("connect")
@@ -95,7 +97,7 @@ function workerCommand(): CommandUnknownOpts {
     )
     .addOption(
       new Option("--log-level <level>", "least urgent lines to log; the REST API changes it")
-        .choices(["debug", "info", "warn", "error"] as const).default("info" as const),
+        .choices(LOG_LEVELS).default("info" as const),
     )
     .addOption(brokersOption())
     .addOption(timeoutOption())
@@ -123,7 +125,6 @@ A config is YAML, JSON or Java properties; maps become keys with dots, lists val
   topics: [orders]
   file: /data/orders.jsonl`;
 
-const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 const LOG_FORMATS = ["text", "json"] as const;
 const MAX_INT32 = 0x7fff_ffff;
 

@@ -44,5 +44,5 @@ export type { Version } from "./whole-file.ts";
 export { S3Bucket, s3Fields } from "./s3-bucket.ts";
 export type { S3Object } from "./s3-bucket.ts";
 export { stagingFolder } from "./staging.ts";
-export { tlsFields, tlsFiles, tlsProblems } from "./tls-files.ts";
+export { textOfFile, tlsFields, tlsFiles, tlsProblems } from "./tls-files.ts";
 export type { TlsFiles } from "./tls-files.ts";

@@ -1,6 +1,6 @@
 /** What connectors of servers that speak TLS are told of certificates. */
 import { readFileSync } from "node:fs";
-import { string } from "../index.ts";
+import { FieldError, string } from "../index.ts";
 import type { ConfigOf } from "../index.ts";
 
 export const tlsFields = {
@@ -23,16 +23,22 @@ export interface TlsFiles {
   readonly key?: string;
 }
 
+/** The text of a file that a field names. Throws `FieldError` where it cannot be read. */
+export function textOfFile(field: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new FieldError(
+      `"${field}" cannot be read: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
 /** Reads the files. Throws where one cannot be read, with the name of the field. */
 export function tlsFiles(config: ConfigOf<typeof tlsFields>): TlsFiles {
   const read = (field: keyof typeof tlsFields) => {
     const path = config[field];
-    if (path === null) return null;
-    try {
-      return readFileSync(path, "utf8");
-    } catch (error) {
-      throw new Error(`"${field}" cannot be read: ${(error as Error).message}`);
-    }
+    return path === null ? null : textOfFile(field, path);
   };
   const [ca, cert, key] = [
     read("tls.ca.file"),

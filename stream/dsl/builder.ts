@@ -65,6 +65,23 @@ export class TopologyBuilder {
     return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, view });
   }
 
+  /** Sends what `parent` gives through a topic of the application's own; gives the source behind it. */
+  throughTopic(
+    parent: string,
+    name: string,
+    serdes: { readonly keySerde: Serde<unknown>; readonly valueSerde: Serde<unknown> },
+    partitions: number | null,
+  ): string {
+    const { topology } = this;
+    topology.addRepartitionTopic({ name, partitions });
+    const sink = this.nameOf("repartition-sink");
+    topology.addSink({ name: sink, parents: [parent], topic: name, ...serdes, partitioner: null });
+    const source = this.nameOf("repartition-source");
+    const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
+    topology.addSource({ name: source, topics: [name], ...serdes, ...plain });
+    return source;
+  }
+
   /** The store of a table. */
   addTableStore(
     name: string,

@@ -36,14 +36,8 @@ export function groupTable<K, V, K2, V2>(
     (key) => keySerde.serialize(key as K2, topic),
   );
   topology.addProcessor({ name: node, parents: [table.node], supplier, stores: [] });
-  topology.addRepartitionTopic({ name: topic, partitions: null });
   const valueSerde: Serde<Change<V2>> = changedSerde(serdes.valueSerde);
-  const sink = builder.nameOf("repartition-sink");
-  const both = { keySerde, valueSerde };
-  topology.addSink({ name: sink, parents: [node], topic, ...both, partitioner: null });
-  const source = builder.nameOf("repartition-source");
-  const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
-  topology.addSource({ name: source, topics: [topic], ...both, ...plain });
+  const source = builder.throughTopic(node, topic, { keySerde, valueSerde }, null);
   return new GroupedTable(builder, { node: source, ...serdes });
 }
 

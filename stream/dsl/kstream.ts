@@ -196,23 +196,14 @@ export class KStream<K, V> {
    * without a key end here: they have no such task.
    */
   repartition(name: string, options: Repartitioned<K, V> = {}): KStream<K, V> {
-    const { topology } = this.builder;
-    const topic = `${name}-repartition`;
     const keySerde = options.key ?? this.parts.keySerde;
     const valueSerde = options.value ?? this.parts.valueSerde;
-    topology.addRepartitionTopic({ name: topic, partitions: options.partitions ?? null });
-    const serdes = { keySerde, valueSerde };
-    const sink = this.builder.nameOf("repartition-sink");
-    topology.addSink({
-      name: sink,
-      parents: [this.filter((_, key) => key !== null).parts.node],
-      topic,
-      ...serdes,
-      partitioner: null,
-    });
-    const source = this.builder.nameOf("repartition-source");
-    const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
-    topology.addSource({ name: source, topics: [topic], ...serdes, ...plain });
+    const source = this.builder.throughTopic(
+      this.filter((_, key) => key !== null).parts.node,
+      `${name}-repartition`,
+      { keySerde, valueSerde },
+      options.partitions ?? null,
+    );
     return new KStream(this.builder, {
       ...{ node: source, sources: [source], keySerde, valueSerde },
       isRekeyed: false,

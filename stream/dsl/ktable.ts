@@ -189,7 +189,6 @@ export class KTable<K, V> {
       },
     );
     topology.addProcessor({ name, parents: sides, supplier: tableJoinMerger(join), stores: own });
-    topology.copartitioned.push([...left.sources, ...right.sources]);
     const sources = [...new Set([...left.sources, ...right.sources])];
     const { keySerde } = left;
     const view = joinedView(join);

@@ -16,34 +16,46 @@ export interface Aggregation {
   readonly add: (key: unknown, value: unknown, aggregate: unknown) => unknown;
 }
 
-export function aggregate(aggregation: Aggregation): () => Processor {
-  return () => new Aggregate(aggregation);
-}
+/** Adds records to the aggregates of a store, and gives on what comes of it. */
+export class Aggregator {
+  readonly #store: TableStore;
+  readonly #forward: (record: StreamRecord<unknown, Change<unknown>>) => void;
 
-class Aggregate implements Processor {
-  #context!: ProcessorContext;
-  #store!: TableStore;
-  #forward!: (record: StreamRecord<unknown, Change<unknown>>) => void;
-
-  constructor(private readonly aggregation: Aggregation) {}
-
-  init(context: ProcessorContext): void {
-    this.#context = context;
-    this.#store = tableStore(context, this.aggregation.store);
-    this.#forward = tableForwarder(context, this.#store, this.aggregation.links);
+  constructor(private readonly aggregation: Aggregation, context: ProcessorContext) {
+    this.#store = tableStore(context, aggregation.store);
+    this.#forward = tableForwarder(context, this.#store, aggregation.links);
   }
 
-  process(record: StreamRecord): void {
+  /** `storeKey`: that of the aggregate, which may be the record's in a window. */
+  add(record: StreamRecord, storeKey: unknown): void {
     const { key, value } = record;
-    if (key === null || value === null) return this.#context.drop("its key or value is null");
     const { initialise, add, links } = this.aggregation;
-    const before = this.#store.get(key);
+    const before = this.#store.get(storeKey);
     const timestampMs = Math.max(record.timestampMs, before?.timestampMs ?? -1);
     // As in Kafka, who asks for old values gets the initial one as that of a key without a value.
     const oldValue = before !== null ? before.value : initialise?.() ?? null;
     const newValue = before === null && initialise === null ? value : add(key, value, oldValue);
-    this.#store.put(key, newValue === null ? null : { value: newValue, timestampMs });
+    this.#store.put(storeKey, newValue === null ? null : { value: newValue, timestampMs });
     const change = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
-    this.#forward({ ...record, value: change, timestampMs });
+    this.#forward({ ...record, key: storeKey, value: change, timestampMs });
   }
+}
+
+export function aggregate(aggregation: Aggregation): () => Processor {
+  return () => {
+    let context!: ProcessorContext;
+    let aggregator!: Aggregator;
+    return {
+      init(given) {
+        context = given;
+        aggregator = new Aggregator(aggregation, given);
+      },
+      process(record) {
+        if (record.key === null || record.value === null) {
+          return context.drop("its key or value is null");
+        }
+        aggregator.add(record, record.key);
+      },
+    };
+  };
 }

@@ -2,10 +2,7 @@
 import type { Processor, ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
 import type { TimeWindows } from "../windows/time-windows.ts";
-import type { Aggregation } from "./aggregate.ts";
-import type { Change } from "./change.ts";
-import { tableForwarder } from "./table-forwarder.ts";
-import { type TableStore, tableStore } from "./table-store.ts";
+import { type Aggregation, Aggregator } from "./aggregate.ts";
 
 export function windowAggregate(
   aggregation: Aggregation,
@@ -16,8 +13,7 @@ export function windowAggregate(
 
 class WindowAggregate implements Processor {
   #context!: ProcessorContext;
-  #store!: TableStore;
-  #forward!: (record: StreamRecord<unknown, Change<unknown>>) => void;
+  #aggregator!: Aggregator;
   /** Of the records that came here: late is what is late for this node. */
   #streamTimeMs = -1;
 
@@ -28,29 +24,17 @@ class WindowAggregate implements Processor {
 
   init(context: ProcessorContext): void {
     this.#context = context;
-    this.#store = tableStore(context, this.aggregation.store);
-    this.#forward = tableForwarder(context, this.#store, this.aggregation.links);
+    this.#aggregator = new Aggregator(this.aggregation, context);
   }
 
   process(record: StreamRecord): void {
-    const { key, value, timestampMs } = record;
+    const { key, timestampMs } = record;
     if (key === null) return this.#context.drop("its key is null");
     this.#streamTimeMs = Math.max(this.#streamTimeMs, timestampMs);
     const closedMs = this.#streamTimeMs - this.windows.graceMs;
     for (const window of this.windows.windowsOf(timestampMs)) {
-      if (window.endMs > closedMs) this.#add({ ...record, key: { key, window } }, key, value);
+      if (window.endMs > closedMs) this.#aggregator.add(record, { key, window });
       else this.#context.drop("its window is closed");
     }
-  }
-
-  #add(record: StreamRecord, key: unknown, value: unknown): void {
-    const { initialise, add, links } = this.aggregation;
-    const before = this.#store.get(record.key);
-    const timestampMs = Math.max(record.timestampMs, before?.timestampMs ?? -1);
-    const oldValue = before !== null ? before.value : initialise?.() ?? null;
-    const newValue = before === null && initialise === null ? value : add(key, value, oldValue);
-    this.#store.put(record.key, newValue === null ? null : { value: newValue, timestampMs });
-    const change = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
-    this.#forward({ ...record, value: change, timestampMs });
   }
 }

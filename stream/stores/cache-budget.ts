@@ -10,6 +10,8 @@ interface Evictable {
 /** See the head of the file. */
 export class CacheBudget {
   readonly #caches = new Set<Evictable>();
+  /** What all of them hold. */
+  #bytes = 0;
   #isKeeping = false;
 
   /** `bytesMax` 0: nothing is gathered, each change is given on at once. */
@@ -20,29 +22,23 @@ export class CacheBudget {
   }
 
   remove(cache: Evictable): void {
-    this.#caches.delete(cache);
+    if (this.#caches.delete(cache)) this.#bytes -= cache.bytes;
+  }
+
+  /** A cache holds so many bytes more, or fewer. */
+  changed(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   /** Evicts from the largest cache until there is room. What nodes do meanwhile is made up for here. */
   keep(): void {
-    if (this.#isKeeping) return;
+    if (this.#isKeeping || this.#bytes <= this.bytesMax) return;
     this.#isKeeping = true;
     try {
-      for (let held = this.#held(); held > this.bytesMax;) {
-        this.#largest()?.evict();
-        const left = this.#held();
-        if (left >= held && this.#largest()?.bytes === 0) return;
-        held = left;
-      }
+      while (this.#bytes > this.bytesMax) this.#largest()?.evict();
     } finally {
       this.#isKeeping = false;
     }
-  }
-
-  #held(): number {
-    let bytes = 0;
-    for (const cache of this.#caches) bytes += cache.bytes;
-    return bytes;
   }
 
   #largest(): Evictable | null {

@@ -144,13 +144,18 @@ export class CachedEngine implements StoreEngine {
   #set(text: string, entry: Entry): void {
     this.#remove(text);
     this.#entries.set(text, entry);
-    this.#bytes += sizeOf(text, entry);
+    this.#grow(sizeOf(text, entry));
   }
 
   #remove(text: string): void {
     const entry = this.#entries.get(text);
     if (entry === undefined) return;
     this.#entries.delete(text);
-    this.#bytes -= sizeOf(text, entry);
+    this.#grow(-sizeOf(text, entry));
+  }
+
+  #grow(bytes: number): void {
+    this.#bytes += bytes;
+    this.budget.changed(bytes);
   }
 }

@@ -23,16 +23,6 @@ export class PartitionGroup {
     queue.add(records);
   }
 
-  /** How many records of a topic wait. */
-  waiting(topic: string): number {
-    return this.#queues.get(topic)?.size ?? 0;
-  }
-
-  /** Topics of which no record is here. */
-  empty(): string[] {
-    return [...this.#queues].flatMap(([topic, queue]) => queue.size === 0 ? [topic] : []);
-  }
-
   /** The oldest of the first ones; of equally old ones that of the topic that was given first. */
   next(): QueuedRecord | null {
     let oldest: RecordQueue | null = null;

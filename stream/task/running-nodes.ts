@@ -4,7 +4,7 @@ import type { RawRecord, StreamRecord } from "../record.ts";
 import type { SinkNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
 import type { RecordContext } from "./record-context.ts";
-import { fullName, type TaskWorld } from "./task.ts";
+import type { TaskWorld } from "./task.ts";
 
 /** What nodes need of their task. */
 export interface NodeServices {
@@ -53,7 +53,7 @@ export class RunningNodes {
       const children = topology.childrenOf(name).map((child) => running.get(child)!);
       if (node.kind === "source") {
         for (const topic of node.topics) {
-          this.#entries.set(fullName(topology, topic, services.world), children);
+          this.#entries.set(topology.fullName(topic, services.world.internalTopic), children);
         }
       } else if (node.kind === "sink") {
         running.set(name, this.#sink(node));
@@ -140,7 +140,7 @@ export class RunningNodes {
     const { world } = this.services;
     const topicOf = (record: StreamRecord) =>
       typeof node.topic === "string"
-        ? fullName(this.topology, node.topic, world)
+        ? this.topology.fullName(node.topic, world.internalTopic)
         : node.topic(record);
     return guarded(node.name, {
       process: (record) => {

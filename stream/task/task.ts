@@ -56,19 +56,12 @@ export interface TaskWorld {
   readonly timestampExtractor?: TimestampExtractor;
 }
 
-/** What a record means to those who commit. */
-export interface Progress {
-  /** By topic: the offset behind the last record that was processed, and the partition's time. */
-  readonly offsets: ReadonlyMap<string, bigint>;
-}
-
 /** See the head of the file. */
 export class Task {
   readonly id: string;
   readonly #group: PartitionGroup;
   readonly #nodes: RunningNodes;
   readonly #punctuations = new Punctuations();
-  readonly #offsets = new Map<string, bigint>();
   readonly #context = new RecordContext();
   /** Stores of nodes before those of nodes behind them. */
   readonly #stores: OpenStore<unknown, unknown>[] = [];
@@ -85,7 +78,7 @@ export class Task {
       const node = topology.nodes.get(name);
       if (node?.kind !== "source") continue;
       for (const topic of node.topics) {
-        reads.set(fullName(topology, topic, world), this.#readerOf(node));
+        reads.set(topology.fullName(topic, world.internalTopic), this.#readerOf(node));
       }
     }
     this.#group = new PartitionGroup(reads);
@@ -105,23 +98,12 @@ export class Task {
     this.#group.add(topic, records);
   }
 
-  /** How many records of a topic wait here: who reads pauses the topic at some number. */
-  waiting(topic: string): number {
-    return this.#group.waiting(topic);
-  }
-
-  /** Topics that it reads of which nothing waits: they may have older records than those that do. */
-  emptyTopics(): string[] {
-    return this.#group.empty();
-  }
-
   /** Processes the record that is next. False: none is here. */
   process(): boolean {
     const next = this.#group.next();
     if (next === null) return false;
     const { raw, record } = next;
     if (record !== null) this.#nodes.process(raw, record);
-    this.#offsets.set(raw.topic, raw.offset + 1n);
     if (this.#group.streamTimeMs >= 0) this.#punctuate("stream-time", this.#group.streamTimeMs);
     return true;
   }
@@ -134,10 +116,6 @@ export class Task {
   /** Gives on what stores have gathered: before a commit. */
   flush(): void {
     for (const store of this.#stores) store.flush();
-  }
-
-  get progress(): Progress {
-    return { offsets: this.#offsets };
   }
 
   close(): void {
@@ -201,9 +179,4 @@ export class Task {
       return null;
     }
   }
-}
-
-/** A topic as it is called in the cluster. */
-export function fullName(topology: Topology, topic: string, world: TaskWorld): string {
-  return topology.repartitionTopics.has(topic) ? world.internalTopic(topic) : topic;
 }

@@ -162,7 +162,9 @@ export class TestDriver {
     return {
       output: {
         send: (record) => {
-          this.#written.set(record.topic, [...this.#written.get(record.topic) ?? [], record]);
+          const written = this.#written.get(record.topic);
+          if (written === undefined) this.#written.set(record.topic, [record]);
+          else written.push(record);
           if (this.#tasks.has(record.topic)) this.#returning.push(record);
         },
         partitionCount: () => 1,

@@ -72,8 +72,6 @@ export class Topology {
   readonly nodes = new Map<string, TopologyNode>();
   readonly stores = new Map<string, StoreSpec>();
   readonly repartitionTopics = new Map<string, RepartitionTopic>();
-  /** Names of nodes whose sources have to have as many partitions each. */
-  readonly copartitioned: (readonly string[])[] = [];
 
   /** Throws `TopologyError`, as all of these. */
   addSource(node: Omit<SourceNode, "kind">): void {
@@ -107,23 +105,17 @@ export class Topology {
     this.stores.set(spec.name, spec);
   }
 
-  /** Connects a node with a store that both have been added. */
-  connect(node: string, store: string): void {
-    this.#requireStore(node, store);
-    const known = this.nodes.get(node);
-    if (known?.kind !== "processor") {
-      throw new TopologyError(`"${node}" is no processor: it cannot have store "${store}"`);
-    }
-    if (known.stores.includes(store)) return;
-    this.nodes.set(node, { ...known, stores: [...known.stores, store] });
-  }
-
   addRepartitionTopic(topic: RepartitionTopic): void {
     requireName("repartition topic", topic.name);
     if (this.repartitionTopics.has(topic.name)) {
       throw new TopologyError(`there are two repartition topics of the name "${topic.name}"`);
     }
     this.repartitionTopics.set(topic.name, topic);
+  }
+
+  /** A topic as it is called in the cluster; `internalTopic` names those that the application makes. */
+  fullName(topic: string, internalTopic: (name: string) => string): string {
+    return this.repartitionTopics.has(topic) ? internalTopic(topic) : topic;
   }
 
   /** Names of the nodes right behind one. */

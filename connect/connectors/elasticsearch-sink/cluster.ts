@@ -1,6 +1,5 @@
 /** Calls of an Elasticsearch or OpenSearch cluster: which node, who we are, what is worth a retry. */
-import { readFileSync } from "node:fs";
-import { call, describeAnswer, HttpTrouble } from "../../formats/index.ts";
+import { call, describeAnswer, HttpTrouble, textOfFile } from "../../formats/index.ts";
 import type { HttpAnswer } from "../../formats/index.ts";
 import { FieldError, RetriableError } from "../../index.ts";
 import type { TaskClock } from "../../index.ts";
@@ -104,15 +103,8 @@ function tlsOf(config: Config) {
 }
 
 function pemOf(file: string): string {
-  const name = '"elastic.https.ssl.truststore.location"';
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new FieldError(
-      `${name} cannot be read: ${error instanceof Error ? error.message : error}`,
-    );
-  }
+  const name = "elastic.https.ssl.truststore.location";
+  const text = textOfFile(name, file);
   if (text.includes("-----BEGIN ")) return text;
-  throw new FieldError(`${name} is no PEM; key stores of Java cannot be read`);
+  throw new FieldError(`"${name}" is no PEM; key stores of Java cannot be read`);
 }

@@ -1,5 +1,4 @@
 /** Records from HTTP: asked of a service, or posted to a server. */
-import { readFileSync } from "node:fs";
 import {
   answerExpression,
   FormatError,
@@ -7,6 +6,7 @@ import {
   httpUrl,
   parseHeaders,
   parseJson,
+  textOfFile,
 } from "../../formats/index.ts";
 import type { Answer } from "../../formats/index.ts";
 import { choice, defineSource, FieldError, int, list, long, secret, string } from "../../index.ts";
@@ -213,16 +213,7 @@ function tlsFiles(config: Config): WebhookSettings["tls"] {
   const [certificate, key] = [config["tls.certificate.file"], config["tls.key.file"]];
   if (certificate === null || key === null) return null;
   return {
-    cert: readPem("tls.certificate.file", certificate),
-    key: readPem("tls.key.file", key),
+    cert: textOfFile("tls.certificate.file", certificate),
+    key: textOfFile("tls.key.file", key),
   };
-}
-
-function readPem(field: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`"${field}" cannot be read: ${why}`);
-  }
 }

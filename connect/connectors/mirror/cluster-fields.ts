@@ -1,6 +1,6 @@
 /** How a cluster is reached, by the names that Kafka's clients have for it. */
-import { readFileSync } from "node:fs";
 import type { ClientOptions, SaslOptions, TlsOptions } from "../../../client/index.ts";
+import { textOfFile } from "../../formats/index.ts";
 import { choice, FieldError, list, secret, string } from "../../index.ts";
 
 const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
@@ -103,12 +103,7 @@ const ENTRY = /(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/g;
 function tlsOf(textOf: TextOf, prefix: string): TlsOptions {
   const fileOf = (name: string): string | null => {
     const path = textOf(name);
-    if (path === null) return null;
-    try {
-      return readFileSync(path, "utf8");
-    } catch (error) {
-      throw new FieldError(`"${prefix}${name}" cannot be read: ${messageOf(error)}`);
-    }
+    return path === null ? null : textOfFile(`${prefix}${name}`, path);
   };
   const ca = textOf("ssl.truststore.certificates") ?? fileOf("ssl.truststore.location");
   const store = fileOf("ssl.keystore.location");
@@ -128,8 +123,4 @@ function tlsOf(textOf: TextOf, prefix: string): TlsOptions {
     ...(key === null ? {} : { key }),
     ...(checksName ? {} : { checksName: false }),
   };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

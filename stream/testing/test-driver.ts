@@ -3,9 +3,7 @@
  * one partition; what an application writes to a topic that it reads itself comes back to it.
  */
 import { MemoryEngine } from "../stores/memory-engine.ts";
-import { keyValueStore, timestampedStore } from "../stores/key-value-store.ts";
-import { SegmentedEngine } from "../stores/segmented-engine.ts";
-import { storedStartMs } from "../windows/windowed-key.ts";
+import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
@@ -181,16 +179,10 @@ export class TestDriver {
   }
 
   #openStore(spec: StoreSpec, onChange: ChangeListener | null, context: RecordContext) {
-    const memory = () => new MemoryEngine();
-    const engine = spec.kind === "key-value"
-      ? memory()
-      : new SegmentedEngine(spec.retentionMs, storedStartMs, memory);
-    const { keySerde, valueSerde } = spec;
+    const engine = engineOf(spec, () => new MemoryEngine());
     const topic = this.#internalTopic(`${spec.name}-changelog`);
-    const cache = spec.isCached ? { context, budget: this.#budget } : null;
-    const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
-    const hasTimes = spec.kind === "window" || spec.isTimestamped;
-    const store = hasTimes ? timestampedStore(parts) : keyValueStore(parts);
+    const place = { engine, topic, onChange, context, budget: this.#budget };
+    const store = openStoreOf(spec, place);
     this.#stores.set(spec.name, store);
     return store;
   }

@@ -1,0 +1,55 @@
+/** Opens the store of a spec over engines, whoever gives those; and restores one from its changelog. */
+import type { RecordContext } from "../task/record-context.ts";
+import { storedStartMs } from "../windows/windowed-key.ts";
+import type { CacheBudget } from "./cache-budget.ts";
+import type { StoreEngine } from "./engine.ts";
+import type { ChangeListener } from "./logged-engine.ts";
+import { keyValueStore, type OpenStore, timestampedStore } from "./key-value-store.ts";
+import { SegmentedEngine } from "./segmented-engine.ts";
+import type { StoreSpec } from "./store-spec.ts";
+import { withTimestamp } from "./timestamped-value.ts";
+
+/** The engine that a spec asks for, made of what `open` gives. */
+export function engineOf(spec: StoreSpec, open: () => StoreEngine): StoreEngine {
+  return spec.kind === "key-value"
+    ? open()
+    : new SegmentedEngine(spec.retentionMs, storedStartMs, open);
+}
+
+/** What a store is opened in. */
+export interface StorePlace {
+  /** Of `engineOf`. */
+  readonly engine: StoreEngine;
+  /** Its changelog's name, for serdes. */
+  readonly topic: string;
+  /** Null: changes are not logged. */
+  readonly onChange: ChangeListener | null;
+  readonly context: RecordContext;
+  readonly budget: CacheBudget;
+}
+
+/** The store as its task has it. */
+export function openStoreOf(
+  spec: StoreSpec,
+  { engine, topic, onChange, context, budget }: StorePlace,
+): OpenStore<unknown, unknown> {
+  const { keySerde, valueSerde } = spec;
+  const cache = spec.isCached ? { context, budget } : null;
+  const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
+  return hasTimes(spec) ? timestampedStore(parts) : keyValueStore(parts);
+}
+
+/** Puts a record of the changelog into the engine: what `openStoreOf` has logged. */
+export function restoreRecord(
+  spec: StoreSpec,
+  engine: StoreEngine,
+  key: Uint8Array,
+  value: Uint8Array | null,
+  timestampMs: number,
+): void {
+  engine.put(key, value !== null && hasTimes(spec) ? withTimestamp(value, timestampMs) : value);
+}
+
+function hasTimes(spec: StoreSpec): boolean {
+  return spec.kind === "window" || spec.isTimestamped;
+}

@@ -16,7 +16,8 @@ import { SessionKeys } from "./herder/session-keys.ts";
 import { StatusStore } from "./herder/status-store.ts";
 import { WorkerHerder } from "./herder/worker-herder.ts";
 import { TopicLog } from "./log/topic-log.ts";
-import { TopicOffsetStore } from "./offsets/topic-offset-store.ts";
+import { openTopicOffsets } from "./offsets/open-topic-offsets.ts";
+import type { TopicOffsetStore } from "./offsets/topic-offset-store.ts";
 import type { Hosts } from "./host/host.ts";
 import { makeWorker } from "./host/spread-worker.ts";
 import { ConnectorCatalog } from "./plugins/catalog.ts";
@@ -140,19 +141,7 @@ async function openStores(options: GroupWorkerOptions, logger: Logger): Promise<
     ...(isExactlyOnce && { transactionalId: `connect-cluster-${group.groupId}` }),
   });
   const statusLog = new TopicLog(io, { ...common, ...topics.status, purpose: "status" });
-  const offsetLog = new TopicLog(io, {
-    ...common,
-    ...topics.offset,
-    purpose: "offset",
-    isCommittedOnly: true,
-  });
-  const offsets = new TopicOffsetStore(offsetLog, topics.offset.topic, logger);
-  try {
-    await offsets.start();
-  } catch (error) {
-    await offsets.close();
-    throw error;
-  }
+  const offsets = await openTopicOffsets({ io, client, codecs, log: logger }, topics.offset);
   return {
     configs: new ConfigStore(configLog, logger),
     statuses: new StatusStore(statusLog, logger),

@@ -3,10 +3,9 @@ import type { ConfigDocument } from "../../connect/config/config-file.ts";
 import { HerderError } from "../../connect/herder/errors.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
 import type { WorkerHerder } from "../../connect/herder/worker-herder.ts";
-import { TopicLog } from "../../connect/log/topic-log.ts";
 import { FileOffsetStore } from "../../connect/offsets/file-offset-store.ts";
 import type { OffsetStore } from "../../connect/offsets/offset-store.ts";
-import { TopicOffsetStore } from "../../connect/offsets/topic-offset-store.ts";
+import { openTopicOffsets } from "../../connect/offsets/open-topic-offsets.ts";
 import { openAloneWorker } from "../../connect/open-alone.ts";
 import type { TaskId } from "../../connect/worker/status.ts";
 import { BunDisk } from "../../core/io/bun/disk.ts";
@@ -80,25 +79,12 @@ async function openOffsets(options: RunOptions, logger: Logger): Promise<OffsetS
   if (options.offsetsFile !== undefined) {
     return new FileOffsetStore(new BunDisk(null), options.offsetsFile);
   }
-  const topic = options.offsetsTopic;
-  const log = new TopicLog(clientIo, {
-    client: clientOptions(options),
-    codecs: bunCodecs,
-    topic,
-    purpose: "offset",
+  const client = clientOptions(options);
+  return await openTopicOffsets({ io: clientIo, client, codecs: bunCodecs, log: logger }, {
+    topic: options.offsetsTopic,
     partitions: OFFSET_PARTITIONS,
     replicationFactor: -1,
-    isCommittedOnly: true,
-    logger,
   });
-  const store = new TopicOffsetStore(log, topic, logger);
-  try {
-    await store.start();
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }
 
 /** Throws `OperatorError` with what is wrong first, and its line. */

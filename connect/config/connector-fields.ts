@@ -49,9 +49,13 @@ export const SOURCE_FIELDS = {
   "transaction.boundary.interval.ms": long({ min: 1 }).optional()
     .doc("Length of such an interval; not given: `offset.flush.interval.ms`."),
   "offsets.storage.topic": string()
-    .check((topic) => topic === "" ? null : "cannot be set yet: offsets are in the worker's topic")
+    .check((topic) => topic.trim() === "" ? "is empty: name a topic, or leave it out" : null)
     .optional()
-    .doc("Topic for this connector's offsets; not given: that of the worker."),
+    .doc(
+      "Topic of its own for this connector's offsets, made where it is missing, for brokers that " +
+        "should not share them; not given: that of the worker, which is looked into also for " +
+        "offsets that its own lacks.",
+    ),
   "topic.creation.groups": list().default([]).group("Topic Creation")
     .doc("Groups of topics that the connector makes with settings of their own (KIP-158)."),
   "topic.creation.default.partitions": int({ min: -1 }).default(-1).group("Topic Creation")

@@ -27,6 +27,10 @@ export interface TransactionalOffsets {
     connector: string,
     offsets: readonly StoredOffset[],
   ): { readonly key: Uint8Array; readonly value: Uint8Array | null }[];
+  /** To be awaited before a transaction that has these offsets is committed. */
+  before?(connector: string, offsets: readonly StoredOffset[]): Promise<void>;
+  /** To be called after it. */
+  after?(connector: string, offsets: readonly StoredOffset[]): void;
 }
 
 /** The same text for equal partitions, whatever the order of their keys. */

@@ -184,8 +184,9 @@ export class ExactlyOnceDelivery implements SourceDelivery {
     this.#forget();
     this.#pending = null;
     this.#transactions++;
-    const { listener } = this.#options;
+    const { connector, listener, offsets } = this.#options;
     listener.acknowledged(pending);
+    offsets.after?.(connector, pending.list());
     await listener.committed(pending);
   }
 
@@ -193,7 +194,9 @@ export class ExactlyOnceDelivery implements SourceDelivery {
     const { connector, producer, offsets } = this.#options;
     await this.#send();
     const { topic } = offsets;
-    const entries = offsets.entries(connector, pending.list());
+    const stored = pending.list();
+    await offsets.before?.(connector, stored);
+    const entries = offsets.entries(connector, stored);
     await producer.sendAll(entries.map((entry) => ({ topic, ...entry })));
     await producer.flush();
     if (this.#lost !== null) throw this.#lost;

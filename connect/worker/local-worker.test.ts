@@ -263,13 +263,18 @@ test("an offset topic has Connect's records, and is read by the next worker", ()
 
 const EXACTLY = { ...COUNTS, "exactly.once.support": "required", to: "2000" };
 
-test("exactly once: a task that is cut off and another that takes its place write all of it, once", () => {
+const OWN = { "offsets.storage.topic": "own-offsets" };
+
+const CUT_OFF = "exactly once: a task that is cut off and another that takes its place write all " +
+  "of it, once; offsets in the topic of %s";
+test.each(["the worker", "its own"])(CUT_OFF, (whose) => {
   const definition = { ...counter(), delivery: "exactly-once" as const };
   const scene = new WorkerScene({ numbers: 1 }, [definition], "topic");
   const io = scene.world.clientIo();
   const first = scene.newWorker(io);
   const id = { connector: "counts", task: 0 };
-  const spec = { id, connectorConfig: EXACTLY, taskConfig: EXACTLY };
+  const config: RawConfig = whose === "its own" ? { ...EXACTLY, ...OWN } : EXACTLY;
+  const spec = { id, connectorConfig: config, taskConfig: config };
   scene.run(async () => {
     first.startTask(spec, "STARTED");
     await scene.until(() => (first.figures(id)["transaction-total"] ?? 0) > 20);
@@ -285,6 +290,40 @@ test("exactly once: a task that is cut off and another that takes its place writ
     expect(await scene.values("numbers")).toEqual(upTo(2000));
   });
 });
+
+test.each(["memory", "topic"] as const)(
+  "offsets in a topic of the connector's own come first, and the worker's where it has none",
+  (storage) => {
+    const definition = { ...counter(), delivery: "exactly-once" as const };
+    const scene = new WorkerScene({ numbers: 1 }, [definition], storage);
+    const at = (n: number) => [{ partition: COUNTER, offset: { n } }];
+    scene.run(async () => {
+      const { worker, offsets } = scene;
+      let finished = 0;
+      const read = async (config: RawConfig) => {
+        scene.start(config);
+        finished++;
+        const isDone = (line: string) => line.endsWith("finished");
+        await scene.until(() => scene.said.filter(isDone).length === finished);
+        await worker.stopTask({ connector: "counts", task: 0 });
+      };
+      await offsets.set("counts", at(20));
+      await read({ ...COUNTS, ...OWN, to: "50" });
+      await scene.until(() => scene.said.includes("counts uses numbers"));
+      expect(await worker.offsets("counts", { ...COUNTS, ...OWN })).toEqual(at(50));
+      // What the worker's topic says afterwards is older, or of nobody.
+      await offsets.set("counts", at(0));
+      await read({ ...COUNTS, ...OWN, "exactly.once.support": "required", to: "70" });
+      expect(await scene.values("numbers")).toEqual(upTo(70).slice(20));
+      // Without its topic it goes on, as the worker's follows.
+      await read({ ...COUNTS, to: "80" });
+      expect(await scene.values("numbers")).toEqual(upTo(80).slice(20));
+      await worker.alterOffsets("counts", { ...COUNTS, ...OWN }, []);
+      expect(await worker.offsets("counts", { ...COUNTS, ...OWN })).toEqual([]);
+      expect(await offsets.list("counts")).toEqual([]);
+    });
+  },
+);
 
 test("exactly once in intervals: many batches are one transaction", () => {
   const definition = { ...counter(), delivery: "exactly-once" as const };

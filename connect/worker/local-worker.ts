@@ -1,13 +1,15 @@
 /** Runs connectors and tasks in this thread. */
 import { Admin } from "../../client/admin.ts";
 import { rejectIfAborted } from "../../core/unless-aborted.ts";
-import { CONNECTOR_FIELDS } from "../config/connector-fields.ts";
+import { CONNECTOR_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import { KnownSecrets } from "../config/known-secrets.ts";
 import type { SecretSources } from "../config/secrets.ts";
 import type { ConnectorDefinition } from "../connector.ts";
+import { openOwnOffsets } from "../offsets/open-topic-offsets.ts";
+import type { OffsetStore } from "../offsets/offset-store.ts";
 import type { Plugins } from "../plugins/plugins.ts";
 import { messageOf } from "../runtime/error-policy.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
@@ -37,6 +39,8 @@ export interface LocalWorkerOptions {
 
 /** How long a target is asked whether it is there. */
 const PROBE_MS = 10_000;
+
+const OWN_OFFSETS = "offsets.storage.topic";
 
 /** A connector with what its definition makes of its config. */
 interface ParsedConnector {
@@ -209,7 +213,7 @@ export class LocalWorker implements Worker {
 
   async offsets(name: string, raw: RawConfig): Promise<ConnectorOffset[]> {
     const groupId = await this.#sinkGroupId(name, raw);
-    if (groupId === null) return await this.#options.world.offsets.list(name);
+    if (groupId === null) return await this.#withOffsets(raw, (store) => store.list(name));
     return await this.#withAdmin((admin) => readSinkOffsets(admin, groupId));
   }
 
@@ -222,13 +226,14 @@ export class LocalWorker implements Worker {
     if (groupId !== null) {
       return await this.#withAdmin((admin) => alterSinkOffsets(admin, groupId, offsets));
     }
-    const store = this.#options.world.offsets;
     const definition = await this.#definition(raw);
-    const all = offsets.length > 0
-      ? offsets
-      : (await store.list(name)).map(({ partition }) => ({ partition, offset: null }));
-    if (definition.kind === "source") definition.checkOffsets?.(all);
-    await store.set(name, all);
+    await this.#withOffsets(raw, async (store) => {
+      const all = offsets.length > 0
+        ? offsets
+        : (await store.list(name)).map(({ partition }) => ({ partition, offset: null }));
+      if (definition.kind === "source") definition.checkOffsets?.(all);
+      await store.set(name, all);
+    });
   }
 
   figures(id: TaskId): Readonly<Record<string, number>> {
@@ -266,6 +271,21 @@ export class LocalWorker implements Worker {
     const definition = await this.#definition(raw);
     if (definition.kind === "source") return null;
     return sinkGroup(name, resolveSecrets(raw, this.#options.secrets)).groupId;
+  }
+
+  /** The store of a source's offsets, which may have a topic of its own. */
+  async #withOffsets<T>(raw: RawConfig, body: (store: OffsetStore) => Promise<T>): Promise<T> {
+    const { world, secrets } = this.#options;
+    const { [OWN_OFFSETS]: given } = raw;
+    const asked = resolveSecrets(given === undefined ? {} : { [OWN_OFFSETS]: given }, secrets);
+    const { [OWN_OFFSETS]: field } = SOURCE_FIELDS;
+    const { [OWN_OFFSETS]: topic } = parseConfig({ [OWN_OFFSETS]: field }, asked);
+    const own = await openOwnOffsets(world, topic);
+    try {
+      return await body(own ?? world.offsets);
+    } finally {
+      await own?.close();
+    }
   }
 
   async #withAdmin<T>(body: (admin: Admin) => Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ import { DeadLetters } from "../runtime/dead-letters.ts";
 import { ErrorPolicy } from "../runtime/error-policy.ts";
 import { meteredSink, meteredSource } from "../runtime/metered.ts";
 import { MeteredConsumer, meteredOffsets, MeteredSender } from "../runtime/metered-clients.ts";
+import { openOwnOffsets } from "../offsets/open-topic-offsets.ts";
 import type { PreparedSink, PreparedSource, RunningTask } from "../runtime/running-task.ts";
 import { SinkTask } from "../runtime/sink-task.ts";
 import type { SinkGroup } from "../runtime/sink-task.ts";
@@ -143,13 +144,14 @@ async function errorPolicyOf(
 }
 
 async function makeSource(
-  world: TaskWorld,
+  workers: TaskWorld,
   prepared: PreparedSource,
   mine: Belongings,
   onTopic: OnTopic,
   meter: TaskMeter,
 ): Promise<MadeTask> {
   const { id, raw, source } = prepared;
+  const world = await withOwnOffsets(workers, prepared, mine);
   const admin = adminOf(world, prepared, mine);
   const policy = await errorPolicyOf(world, prepared, admin, mine);
   const groups = topicGroups(raw, source["topic.creation.groups"]);
@@ -164,7 +166,7 @@ async function makeSource(
   const { transactional } = world.offsets;
   if (prepared.exactlyOnce && transactional === null) {
     const message = '"exactly.once.support" cannot be required here: this worker keeps offsets ' +
-      "outside of the cluster";
+      'outside of the cluster; give the connector an "offsets.storage.topic"';
     throw new ConfigError([{ field: "exactly.once.support", message }]);
   }
   const openDelivery: SourceTask["openDelivery"] = (listener) => {
@@ -196,6 +198,20 @@ async function makeSource(
   const definition = meteredSource(prepared.definition, meter);
   const task = new SourceTask(world, { ...prepared, definition }, openDelivery);
   return { task, figures: () => errorFigures(policy) };
+}
+
+/** The world of a source that has a topic of its own for its offsets. */
+async function withOwnOffsets(
+  world: TaskWorld,
+  prepared: PreparedSource,
+  mine: Belongings,
+): Promise<TaskWorld> {
+  const client = { ...world.client, clientId: clientIdOf(prepared, "offsets") };
+  const topic = prepared.source["offsets.storage.topic"];
+  const offsets = await openOwnOffsets({ ...world, client }, topic);
+  if (offsets === null) return world;
+  mine.add(() => offsets.close());
+  return { ...world, offsets };
 }
 
 /** By the names that Connect has for them, so that its fencing and ours know the same producers. */

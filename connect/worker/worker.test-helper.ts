@@ -7,10 +7,9 @@ import { ClientWorld } from "../../tests/sim/client-world.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import { MemoryHost } from "../host/memory-host.test-helper.ts";
 import { makeWorker } from "../host/spread-worker.ts";
-import { TopicLog } from "../log/topic-log.ts";
 import { MemoryOffsetStore } from "../offsets/memory-offset-store.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
-import { TopicOffsetStore } from "../offsets/topic-offset-store.ts";
+import { openTopicOffsets } from "../offsets/open-topic-offsets.ts";
 import { Plugins } from "../plugins/plugins.ts";
 import { DataError } from "../converters/converter.ts";
 import type { Converter } from "../converters/converter.ts";
@@ -75,18 +74,10 @@ export class WorkerScene {
   }
 
   topicOffsets(io: ClientIo = this.world.clientIo()): OffsetStore {
-    const log = new TopicLog(io, {
-      client: { brokers: this.world.brokers },
-      topic: "connect-offsets",
-      purpose: "offset",
-      partitions: 5,
-      replicationFactor: -1,
-      isCommittedOnly: true,
-      logger: silentLogger,
-    });
-    const store = new TopicOffsetStore(log, "connect-offsets", silentLogger);
-    this.world.clock.run(store.start());
-    return store;
+    const client = { brokers: this.world.brokers };
+    const topic = { topic: "connect-offsets", partitions: 5, replicationFactor: -1 };
+    const opening = openTopicOffsets({ io, client, codecs: {}, log: silentLogger }, topic);
+    return this.world.clock.run(opening);
   }
 
   newWorker(

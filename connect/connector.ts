@@ -216,6 +216,11 @@ export interface SourceDefinition<F extends Fields = Fields> extends DefinitionB
    * room for it. With `transaction.boundary=poll` each batch is a transaction.
    */
   read(context: SourceContext<ConfigOf<F>>): AsyncIterable<readonly PartialSourceRecord[]>;
+  /**
+   * What keeps a config from exactly once though `delivery` says that there is such a way: the reason
+   * and the way out, as it goes on behind `"exactly.once.support" cannot be required: `. Null: nothing.
+   */
+  whyNotExactlyOnce?(config: ConfigOf<F>): string | null;
   /** Refuses offsets that somebody wants to set (KIP-875): throws what is wrong. */
   checkOffsets?(positions: readonly { partition: SourceMap; offset: SourceMap | null }[]): void;
 }

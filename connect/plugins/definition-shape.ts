@@ -10,7 +10,14 @@ export const DELIVERIES: readonly Delivery[] = [
   "at-least-once",
   "exactly-once",
 ];
-const METHODS = ["check", "probe", "tasks", "watch", "checkOffsets"] as const;
+const METHODS = [
+  "check",
+  "probe",
+  "tasks",
+  "watch",
+  "checkOffsets",
+  "whyNotExactlyOnce",
+] as const;
 
 /** The definition that a module has as its default export. Throws an `OperatorError` that says what lacks. */
 export function definitionOf(exported: unknown): ConnectorDefinition {

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { string } from "../config/fields.ts";
 import { defineSource } from "../connector.ts";
+import type { ConnectorDefinition } from "../connector.ts";
+import sqlSource from "../connectors/sql/sql-source.ts";
 import { checkConfig } from "./config-problems.ts";
 import { pipelineOf } from "./pipeline-of.ts";
 
@@ -13,9 +15,12 @@ const definition = defineSource({
 });
 const GOOD = { "name": "counts", "connector.class": "counter", "topic": "t" };
 
-function messagesOf(config: Record<string, string>): string[] {
+function messagesOf(
+  config: Record<string, string>,
+  of: ConnectorDefinition = definition,
+): string[] {
   const secrets = { env: () => undefined, readFile: () => "" };
-  return checkConfig(definition, config, { secrets, pipelineOf }).problems.map((problem) => {
+  return checkConfig(of, config, { secrets, pipelineOf }).problems.map((problem) => {
     return problem.message;
   });
 }
@@ -47,5 +52,24 @@ test("keys of transforms are known by their types", () => {
   const explode = { transforms: "a", "transforms.a.type": "Explode", "transforms.a.x": "1" };
   expect(messagesOf({ ...GOOD, ...explode })).toEqual([
     expect.stringMatching(/^"transforms.a.type" .*Explode/),
+  ]);
+});
+
+test("exactly once is refused where a source, or this config of it, does not have it", () => {
+  const required = { "exactly.once.support": "required" };
+  expect(messagesOf({ ...GOOD, ...required })).toEqual([
+    '"exactly.once.support" cannot be required: counter may read records twice; leave it out',
+  ]);
+  const tables = {
+    name: "tables",
+    "connector.class": "sql-source",
+    "connection.url": "sqlite:/shop.db",
+    "topic.prefix": "shop-",
+    ...required,
+  };
+  const timestamp = { mode: "timestamp", "timestamp.column.name": "at" };
+  expect(messagesOf({ ...tables, ...timestamp }, sqlSource)).toEqual([]);
+  expect(messagesOf({ ...tables, mode: "bulk" }, sqlSource)).toEqual([
+    expect.stringMatching(/cannot be required: mode=bulk .*; take another mode, or leave it out/),
   ]);
 });

@@ -14,7 +14,7 @@ import type { SecretSources } from "../config/secrets.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 import { chainFields } from "../transforms/chain.ts";
-import { converting } from "./prepare-task.ts";
+import { converting, exactlyOnceProblems } from "./prepare-task.ts";
 
 /** What a config is checked with. */
 export interface ConfigChecks {
@@ -54,11 +54,20 @@ export function checkConfig(
   // What a reference stands for has its own rules: without it nothing can be said of fields.
   if (resolved !== null) {
     attempt(() => parseConfig(CONNECTOR_FIELDS, resolved));
-    attempt(() => parseConfig(common, resolved));
+    const source = attempt(() => {
+      if (definition.kind === "source") return parseConfig(SOURCE_FIELDS, resolved);
+      parseConfig(SINK_FIELDS, resolved);
+      return null;
+    });
     dynamic = dynamicPart(resolved, definition.dynamicKeys ?? []);
     config = attempt(() => parseConfig<Fields>(definition.config, resolved));
     for (const problem of config === null ? [] : definition.check?.(config, dynamic) ?? []) {
       problems.set(problem.message, problem);
+    }
+    if (config !== null && source !== null && definition.kind === "source") {
+      for (const problem of exactlyOnceProblems(definition, source, config)) {
+        problems.set(problem.message, problem);
+      }
     }
     attempt(() => pipelineOf(converting(definition, resolved)));
   }

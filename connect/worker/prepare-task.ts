@@ -1,11 +1,12 @@
 /** From the config of a task to all that it begins with. */
 import { CONNECTOR_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
+import type { SourceConfig } from "../config/connector-fields.ts";
 import { dynamicPart } from "../config/dynamic-keys.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
-import type { RawConfig } from "../config/parse.ts";
+import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import type { SecretSources } from "../config/secrets.ts";
-import type { ConnectorDefinition } from "../connector.ts";
+import type { ConnectorDefinition, SourceDefinition } from "../connector.ts";
 import type { Pipeline } from "../runtime/pipeline.ts";
 import type { PreparedSink, PreparedSource } from "../runtime/running-task.ts";
 import type { TaskSpec } from "./worker.ts";
@@ -35,13 +36,25 @@ export function prepareTask(
   if (definition.kind === "sink") return { ...shared, definition };
   const source = parseConfig(SOURCE_FIELDS, raw);
   const exactlyOnce = source["exactly.once.support"] === "required";
-  if (exactlyOnce && definition.delivery !== "exactly-once") {
-    const message = `"exactly.once.support" cannot be required: ${definition.name} may read ` +
-      "records twice";
-    throw new ConfigError([{ field: "exactly.once.support", message }]);
-  }
+  const refused = exactlyOnceProblems(definition, source, config);
+  if (refused.length > 0) throw new ConfigError(refused);
   const fence = spec.fence === undefined ? {} : { fence: () => spec.fence!() };
   return { ...shared, definition, source, exactlyOnce, ...fence };
+}
+
+/** That a config wants exactly once of a source that does not have it. */
+export function exactlyOnceProblems(
+  definition: SourceDefinition,
+  source: SourceConfig,
+  config: Readonly<Record<string, unknown>>,
+): ConfigProblem[] {
+  if (source["exactly.once.support"] !== "required") return [];
+  const why = definition.delivery === "exactly-once"
+    ? definition.whyNotExactlyOnce?.(config) ?? null
+    : `${definition.name} may read records twice; leave it out`;
+  if (why === null) return [];
+  const message = `"exactly.once.support" cannot be required: ${why}`;
+  return [{ field: "exactly.once.support", message }];
 }
 
 const CONVERTERS = ["key.converter", "value.converter", "header.converter"] as const;

@@ -104,6 +104,30 @@ for (const kind of DATABASES) {
     });
 
     live(
+      "timestamp: behind each batch, as transactions have it, none is missing or twice",
+      async () => {
+        await database.query(
+          `CREATE TABLE ${table} (id bigint PRIMARY KEY, v integer, at ${time})`,
+        );
+        const mode = { mode: "timestamp", "timestamp.column.name": "at" };
+        for (const [second, ids] of [[1, upTo(5)], [2, [5]], [3, upTo(26).slice(6)]] as const) {
+          await insert(ids, `, '2024-01-01 00:00:0${second}'`);
+        }
+        let run = startSource(sqlSource, { ...config, ...mode });
+        const seen: number[] = [];
+        while (seen.length < 26) {
+          await run.next();
+          await run.commit();
+          await run.stop();
+          seen.push(...numbers(run));
+          run = startSource(sqlSource, { ...config, ...mode }, { offsets: run.offsets });
+        }
+        await run.stop();
+        expect(seen.sort((a, b) => a - b)).toEqual(upTo(26));
+      },
+    );
+
+    live(
       "timestamp+incrementing: rows of one time are told apart; what is too young waits",
       async () => {
         await database.query(

@@ -61,11 +61,14 @@ export default defineSource({
   version: "1.0.0",
   doc:
     "Reads rows of tables of PostgreSQL, MySQL, MariaDB or SQLite again and again, those that are new " +
-    "or changed by a number or a time in them. Exactly once with mode=incrementing and " +
-    "mode=timestamp+incrementing; with timestamp, rows of the same time may come again after a crash; " +
-    "with bulk all come each time. Deletions are not seen, nor rows that are committed later than ones " +
+    "or changed by a number or a time in them. Exactly once where that is required, but for mode=bulk, " +
+    "where all come each time. Deletions are not seen, nor rows that are committed later than ones " +
     "with a larger number: a source of change data sees both.",
   delivery: "exactly-once",
+  whyNotExactlyOnce: ({ mode }) =>
+    mode === "bulk"
+      ? "mode=bulk reads all rows each time; take another mode, or leave it out"
+      : null,
   config: fields,
   example: {
     "connection.url": "postgresql://db.example.com:5432/shop",

@@ -39,11 +39,11 @@ export async function commitOffsets(
       }),
       topics: [...groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
         name,
-        partitions: list.map(({ partition, offset, leaderEpoch = -1 }) => ({
+        partitions: list.map(({ partition, offset, leaderEpoch = -1, metadata = "" }) => ({
           partitionIndex: partition,
           committedOffset: offset,
           committedLeaderEpoch: leaderEpoch,
-          committedMetadata: "",
+          committedMetadata: metadata,
         })),
       })),
     }, { timeoutMs, maxVersion: 9 });

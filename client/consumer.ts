@@ -272,6 +272,14 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     return this.#fetcher.position(topic, partition);
   }
 
+  /**
+   * The end of what may be read of the partition, as the last fetch told it (with `position`: KIP-695's
+   * lag); null if none has yet, or the partition is not read.
+   */
+  endOffset(topic: string, partition: number): number | null {
+    return this.#fetcher.endOffset(topic, partition);
+  }
+
   /** Hands out nothing of the partition until `resume`, which goes on where it stood. */
   pause(topic: string, partition: number): void {
     this.#fetcher.pause(topic, partition);

@@ -80,10 +80,14 @@ export function decodeSubscription(
   return { topics, owned: ownedPartitions, generation: generationId, rackId, userData };
 }
 
-/** An assignment as the leader sends it. */
-export function encodeAssignment(assigned: readonly TopicPartitions[]): Uint8Array {
+/** An assignment as the leader sends it; `userData` is for one assignor alone. */
+export function encodeAssignment(
+  assigned: readonly TopicPartitions[],
+  userData: Uint8Array | null = null,
+): Uint8Array {
   return encodeVersioned(consumerProtocolAssignment, ASSIGNMENT_VERSION, {
     assignedPartitions: assigned,
+    userData,
   });
 }
 
@@ -91,6 +95,12 @@ export function encodeAssignment(assigned: readonly TopicPartitions[]): Uint8Arr
 export function decodeAssignment(bytes: Uint8Array): readonly TopicPartitions[] {
   if (bytes.length === 0) return [];
   return decodeVersioned(consumerProtocolAssignment, bytes, "latest").assignedPartitions;
+}
+
+/** What the leader tells this assignor's members alone; null: nothing. */
+export function assignmentUserData(bytes: Uint8Array): Uint8Array | null {
+  if (bytes.length === 0) return null;
+  return decodeVersioned(consumerProtocolAssignment, bytes, "latest").userData;
 }
 
 /** Partitions one by one. */

@@ -25,6 +25,8 @@ export interface Assigned {
   position: number;
   /** Behind the last that was worked off: whoever got it has come back for more. */
   finished: number;
+  /** End of what may be seen, as the last fetch said; −1: none has yet. */
+  endOffset: number;
   /** What was committed last; −1 for nothing yet. */
   committed: number;
   maxBytes: number;
@@ -66,6 +68,7 @@ export function assignedAt(
     fetchOffset: Number(offset),
     position: Number(offset),
     finished: Number(offset),
+    endOffset: -1,
     committed: -1,
     maxBytes: 0,
     leastBytes: 0,

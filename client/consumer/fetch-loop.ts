@@ -283,6 +283,11 @@ export class FetchLoop {
         assigned.failures = 0;
         assigned.leastBytes = 0;
         this.#prefer(assigned, answer.preferredReadReplica);
+        assigned.endOffset = Number(
+          this.options.isolationLevel === "read_committed"
+            ? answer.lastStableOffset
+            : answer.highWatermark,
+        );
         return this.#records(assigned, answer);
       case Errors.OFFSET_OUT_OF_RANGE:
         return void this.#reset(assigned, answer.errorCode);

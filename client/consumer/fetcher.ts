@@ -82,6 +82,12 @@ export class Fetcher {
     return assigned === undefined ? null : BigInt(assigned.position);
   }
 
+  /** The end as the last fetch told it, or null if none has, or the partition is not assigned. */
+  endOffset(topic: string, partition: number): number | null {
+    const endOffset = this.#assigned.get(partitionKey(topic, partition))?.endOffset ?? -1;
+    return endOffset < 0 ? null : endOffset;
+  }
+
   /** What is fetched already waits for `resume`, unless that is too much. */
   pause(topic: string, partition: number): void {
     const assigned = this.#assigned.get(partitionKey(topic, partition));

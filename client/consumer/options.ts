@@ -12,6 +12,8 @@ export interface PartitionPosition {
    * that is no more there. Left out or −1: not known.
    */
   readonly leaderEpoch?: number;
+  /** What whoever commits keeps with the offset. Left out: nothing. */
+  readonly metadata?: string;
 }
 
 /** Where to begin without a valid offset; `none` makes that an error. */

@@ -3,7 +3,7 @@
  * sees what the one before has made of it; and it fences tasks of before (Connect's `DistributedHerder`
  * in its part of the leader).
  */
-import { Mutex } from "../runtime/mutex.ts";
+import { Mutex } from "../../core/mutex.ts";
 import type { RawConfig } from "../config/parse.ts";
 import type { TargetState } from "../worker/status.ts";
 import type { ConnectorOffset, Worker } from "../worker/worker.ts";

@@ -7,7 +7,7 @@ import type { Clock, Random } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CommonConfig } from "../config/connector-fields.ts";
 import { RetriableError } from "../connector.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "../../core/backoff.ts";
 import type { DeadLetters, RefusedRecord } from "./dead-letters.ts";
 import type { Stage } from "./pipeline.ts";
 import { StageError } from "./pipeline.ts";

@@ -17,7 +17,7 @@ import type { Clock, Timer } from "../../core/io.ts";
 import { sourceRecord } from "../data/record.ts";
 import type { PartialSourceRecord, SourceRecord } from "../data/record.ts";
 import type { TransactionalOffsets } from "../offsets/offset-store.ts";
-import { Mutex } from "./mutex.ts";
+import { Mutex } from "../../core/mutex.ts";
 import type { RecordSender } from "./record-sender.ts";
 import { isForRecordAlone } from "./source-delivery.ts";
 import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";

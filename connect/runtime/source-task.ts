@@ -5,7 +5,7 @@ import { sleep } from "../../core/io.ts";
 import type { PartialSourceRecord } from "../data/record.ts";
 import { RetriableError } from "../connector.ts";
 import type { SourceContext, SourcePosition } from "../connector.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff } from "../../core/backoff.ts";
 import { messageOf } from "./error-policy.ts";
 import type { PreparedSource } from "./running-task.ts";
 import type { DeliveryListener, SourceDelivery } from "./source-delivery.ts";

@@ -10,15 +10,25 @@ import { type QueuedRecord, type ReadRecord, RecordQueue } from "./record-queue.
 export class PartitionGroup {
   /** −1: none yet. */
   streamTimeMs = -1;
-  readonly #queues: ReadonlyMap<string, RecordQueue>;
+  /** By topic. */
+  readonly queues: ReadonlyMap<string, RecordQueue>;
 
   /** `reads`: by topic. */
   constructor(reads: ReadonlyMap<string, ReadRecord>) {
-    this.#queues = new Map([...reads].map(([topic, read]) => [topic, new RecordQueue(read)]));
+    this.queues = new Map([...reads].map(([topic, read]) => [topic, new RecordQueue(read)]));
+  }
+
+  /** Goes on with times that partitions had before, by topic. */
+  resumeAt(timesMs: ReadonlyMap<string, number>): void {
+    for (const [topic, timeMs] of timesMs) {
+      const queue = this.queues.get(topic);
+      if (queue !== undefined) queue.partitionTimeMs = Math.max(queue.partitionTimeMs, timeMs);
+      this.streamTimeMs = Math.max(this.streamTimeMs, timeMs);
+    }
   }
 
   add(topic: string, records: readonly RawRecord[]): void {
-    const queue = this.#queues.get(topic);
+    const queue = this.queues.get(topic);
     if (queue === undefined) throw new Error(`the task does not read topic "${topic}"`);
     queue.add(records);
   }
@@ -26,7 +36,7 @@ export class PartitionGroup {
   /** The oldest of the first ones; of equally old ones that of the topic that was given first. */
   next(): QueuedRecord | null {
     let oldest: RecordQueue | null = null;
-    for (const queue of this.#queues.values()) {
+    for (const queue of this.queues.values()) {
       if (queue.size === 0) continue;
       if (oldest === null || queue.headTimestampMs < oldest.headTimestampMs) oldest = queue;
     }

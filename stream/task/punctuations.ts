@@ -32,6 +32,15 @@ export class Punctuations {
     };
   }
 
+  /** When the next one is due; null: there is none. */
+  nextDueMs(type: PunctuationType): number | null {
+    let next: number | null = null;
+    for (const schedule of this.#schedules) {
+      if (schedule.type === type) next = Math.min(next ?? Infinity, schedule.dueMs);
+    }
+    return next;
+  }
+
   /** Gives `run` all that are due, those that are due first before others. */
   call(
     type: PunctuationType,

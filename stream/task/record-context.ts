@@ -1,6 +1,6 @@
 /** What is known of the record that a task is at, for stores and changelogs (`ProcessorRecordContext`). */
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
-import type { RecordOrigin } from "../record.ts";
+import type { RawRecord } from "../record.ts";
 
 /** What was known at a moment. */
 export interface RecordMoment {
@@ -8,7 +8,7 @@ export interface RecordMoment {
   readonly timestampMs: number;
   readonly headers: readonly RecordHeader[];
   /** Null in a punctuator. */
-  readonly origin: RecordOrigin | null;
+  readonly origin: RawRecord | null;
 }
 
 const NOTHING: RecordMoment = { timestampMs: -1, headers: [], origin: null };

@@ -34,6 +34,11 @@ export class RecordQueue {
     return this.#head?.record?.timestampMs ?? -1;
   }
 
+  /** Of the first that waits; null where none does. */
+  get headOffset(): bigint | null {
+    return this.#head?.raw.offset ?? null;
+  }
+
   add(records: readonly RawRecord[]): void {
     for (const record of records) this.#waiting.push(record);
     this.#readHead();

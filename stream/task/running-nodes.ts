@@ -1,6 +1,6 @@
 /** The nodes of a task at work: who is behind whom, what each may ask for, and what became of a record. */
 import type { Processor, ProcessorContext, PunctuationType } from "../processor.ts";
-import type { RawRecord, StreamRecord } from "../record.ts";
+import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
 import type { SinkNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
 import type { RecordContext } from "./record-context.ts";
@@ -29,7 +29,12 @@ interface RunningNode {
 /** What a node has failed with, and which one it was. */
 export class ProcessingError extends Error {
   override readonly name = "ProcessingError";
-  constructor(readonly node: string, override readonly cause: unknown) {
+  constructor(
+    readonly node: string,
+    override readonly cause: unknown,
+    /** Of what was read; null in a punctuator. */
+    readonly origin: RecordOrigin | null = null,
+  ) {
     super(`"${node}" failed: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
@@ -60,7 +65,7 @@ export class RunningNodes {
       } else {
         const processor = node.supplier();
         contexts.push([processor, this.#context(name, node.stores, children)]);
-        running.set(name, guarded(name, processor));
+        running.set(name, this.#guarded(name, processor));
       }
     }
     // Processors begin in the order of the graph, whichever way they were made.
@@ -142,34 +147,55 @@ export class RunningNodes {
       typeof node.topic === "string"
         ? this.topology.fullName(node.topic, world.internalTopic)
         : node.topic(record);
-    return guarded(node.name, {
+    return this.#guarded(node.name, {
       process: (record) => {
         const topic = topicOf(record);
-        const { key, value, timestampMs, headers } = record;
-        const partition = node.partitioner?.(record, topic, world.output.partitionCount(topic));
-        world.output.send({
-          topic,
-          partition: partition ?? null,
-          key: key == null ? null : node.keySerde.serialize(key, topic),
-          value: value == null ? null : node.valueSerde.serialize(value, topic),
-          timestampMs,
-          headers,
-        });
+        const bytes = this.#bytesOf(node, record, topic);
+        if (bytes === null) return;
+        const { timestampMs, headers } = record;
+        const { partitioner } = node;
+        const partition = partitioner === null
+          ? null
+          : (count: number) => partitioner(record, topic, count);
+        world.output.send({ topic, partition, ...bytes, timestampMs, headers });
       },
     });
   }
-}
 
-/** Says which node it was that failed; a failure behind it is told by the node that has it. */
-function guarded(name: string, processor: Pick<Processor, "process">): RunningNode {
-  return {
-    name,
-    process(record) {
-      try {
-        processor.process(record);
-      } catch (error) {
-        throw error instanceof ProcessingError ? error : new ProcessingError(name, error);
-      }
-    },
-  };
+  /** Null: it cannot be written and is left out. */
+  #bytesOf(
+    node: SinkNode,
+    record: StreamRecord,
+    topic: string,
+  ): { readonly key: Uint8Array | null; readonly value: Uint8Array | null } | null {
+    const { key, value } = record;
+    try {
+      return {
+        key: key == null ? null : node.keySerde.serialize(key, topic),
+        value: value == null ? null : node.valueSerde.serialize(value, topic),
+      };
+    } catch (error) {
+      const { world, context } = this.services;
+      world.unwritable(node.name, record, context.now.origin, error);
+      return null;
+    }
+  }
+
+  /** Tells which node it was that failed; a failure behind it is told by the node that has it. */
+  #guarded(name: string, processor: Pick<Processor, "process">): RunningNode {
+    const { context, world } = this.services;
+    return {
+      name,
+      process(record) {
+        const before = context.now;
+        try {
+          processor.process(record);
+        } catch (error) {
+          if (error instanceof ProcessingError) throw error;
+          context.now = before;
+          world.failed(name, record, before.origin, error);
+        }
+      },
+    };
+  }
 }

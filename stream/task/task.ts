@@ -13,15 +13,15 @@ import type { Subtopology } from "../topology/subtopologies.ts";
 import { RecordContext } from "./record-context.ts";
 import { PartitionGroup } from "./partition-group.ts";
 import { Punctuations } from "./punctuations.ts";
-import type { ReadRecord } from "./record-queue.ts";
+import type { ReadRecord, RecordQueue } from "./record-queue.ts";
 import { RunningNodes } from "./running-nodes.ts";
 import { ownTimestamp, type TimestampExtractor } from "./timestamp-extractor.ts";
 
 /** A record that a task writes, a sink's or a change of a store. */
 export interface OutputRecord {
   readonly topic: string;
-  /** Null: by the hash of the key. */
-  readonly partition: number | null;
+  /** Null: by the hash of the key. A function is asked once it is known how many there are. */
+  readonly partition: number | null | ((count: number) => number | null);
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly timestampMs: number;
@@ -31,8 +31,6 @@ export interface OutputRecord {
 /** Where records of a task go. */
 export interface Output {
   send(record: OutputRecord): void;
-  /** How many partitions a topic has, for those who choose one. */
-  partitionCount(topic: string): number;
 }
 
 /** What a task needs of who runs it. */
@@ -52,6 +50,10 @@ export interface TaskWorld {
   dropped(node: string, reason: string, origin: RecordOrigin | null): void;
   /** A record cannot be read. It is left out if this comes back; it may throw instead. */
   unreadable(raw: RawRecord, part: "key" | "value", error: unknown): void;
+  /** A step has failed with a record, which is left out there if this comes back; it may throw. */
+  failed(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
+  /** A sink cannot write a record as bytes. It is left out if this comes back; it may throw. */
+  unwritable(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
   /** Of sources that have none of their own. */
   readonly timestampExtractor?: TimestampExtractor;
 }
@@ -93,6 +95,16 @@ export class Task {
     });
   }
 
+  /** What waits of each topic that is read, by its name in the cluster. */
+  get queues(): ReadonlyMap<string, RecordQueue> {
+    return this.#group.queues;
+  }
+
+  /** Goes on with times that partitions had before, by topic. */
+  resumeAt(timesMs: ReadonlyMap<string, number>): void {
+    this.#group.resumeAt(timesMs);
+  }
+
   /** Records of a topic's partition of this task, in their order. */
   add(topic: string, records: readonly RawRecord[]): void {
     this.#group.add(topic, records);
@@ -111,6 +123,11 @@ export class Task {
   /** Calls punctuators of the wall clock that are due. */
   punctuateByWallClock(): void {
     this.#punctuate("wall-clock-time", this.world.wallMs());
+  }
+
+  /** When a punctuator of the wall clock is due, by that clock; null: there is none. */
+  get nextPunctuationMs(): number | null {
+    return this.#punctuations.nextDueMs("wall-clock-time");
   }
 
   /** Gives on what stores have gathered: before a commit. */

@@ -9,6 +9,7 @@ import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { Serde } from "../serdes/serde.ts";
+import { ProcessingError } from "../task/running-nodes.ts";
 import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";
@@ -165,7 +166,6 @@ export class TestDriver {
           else written.push(record);
           if (this.#tasks.has(record.topic)) this.#returning.push(record);
         },
-        partitionCount: () => 1,
       },
       wallMs: () => this.#wallMs,
       internalTopic: (name) => this.#internalTopic(name),
@@ -174,6 +174,12 @@ export class TestDriver {
       dropped: (node, reason) => void this.dropped.push({ node, reason }),
       unreadable: (_raw, _part, error) => {
         throw error;
+      },
+      failed: (node, _record, origin, error) => {
+        throw new ProcessingError(node, error, origin);
+      },
+      unwritable: (node, _record, origin, error) => {
+        throw new ProcessingError(node, error, origin);
       },
     };
   }

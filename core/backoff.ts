@@ -1,5 +1,5 @@
 /** Pauses between attempts: they double up to a bound, each with chance, so that not all come at once. */
-import type { Random } from "../../core/io.ts";
+import type { Random } from "./io.ts";
 
 /** See the head of the file. */
 export class Backoff {

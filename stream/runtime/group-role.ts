@@ -1,0 +1,349 @@
+/**
+ * A member of the application's group, by the classic protocol: what it says when it joins, how the leader
+ * shares tasks out, and what of an assignment is taken up and given up (KIP-429: what stays goes on).
+ */
+import type { Admin } from "../../client/admin.ts";
+import type { Cluster } from "../../client/cluster.ts";
+import type { CommittingMember } from "../../client/commit-offsets.ts";
+import {
+  ClassicMember,
+  type ClassicRole,
+  type JoinResponse,
+  RejoinError,
+} from "../../client/consumer/classic-member.ts";
+import {
+  assignmentUserData,
+  byTopic,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+  type TopicPartition,
+} from "../../client/group-protocol.ts";
+import { isRetriableError } from "../../client/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import {
+  type AssignableTask,
+  ASSIGNOR_NAME,
+  assignTasks,
+  decodeTaskAssignment,
+  decodeTaskSubscription,
+  encodeTaskAssignment,
+  encodeTaskSubscription,
+  RUNNING,
+  type SaidAssignment,
+  type SaidSubscription,
+  type StreamMember,
+  type TaskId,
+} from "../assignor/index.ts";
+import type { StreamsConfig } from "./streams-config.ts";
+import type { TopicPlan } from "./topic-plan.ts";
+
+/** What a member has, and does with its tasks. Calls come one after the other. */
+export interface TaskHolder {
+  /** The tasks that it has. */
+  active(): readonly TaskId[];
+  standby(): readonly TaskId[];
+  /** By task: what of its changelogs is in its stores; `RUNNING` of one that is processed. */
+  positions(): ReadonlyMap<TaskId, bigint>;
+  /** Soon it joins: what is done is committed, if that goes. */
+  beforeJoin(): Promise<void>;
+  /** These go to others: they are committed and closed. */
+  revoke(active: readonly TaskId[]): Promise<void>;
+  /** What it has from now on, besides what was revoked. */
+  take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void>;
+  /** Others may have them by now. */
+  lose(): Promise<void>;
+  /** Trouble that lasts; fatal: it ends. */
+  failed(error: Error, isFatal: boolean): void;
+}
+
+/** What a member knows of itself and its application. */
+export interface GroupSelf {
+  readonly processId: string;
+  readonly config: StreamsConfig;
+  readonly logger: Logger;
+  /** Makes topics that are missing, and says which there are. */
+  prepareTopics(signal: AbortSignal): Promise<TopicPlan>;
+  /** As the application began. */
+  readonly plan: TopicPlan;
+}
+
+/** Of the session: so much is left to close tasks in when the member has not heard of its group. */
+const SESSION_MARGIN = 1 / 4;
+
+/** See the head of the file. */
+export class GroupRole implements ClassicRole {
+  readonly #member: ClassicMember;
+  #awaited: readonly TaskId[] = [];
+  #probeAtMs: number | null = null;
+  /** As leader: what was shared out. */
+  #shared: ReadonlyMap<string, number> | null = null;
+  #isJoining = false;
+  #wantsShutdown = false;
+
+  constructor(
+    private readonly cluster: Cluster,
+    private readonly admin: Admin,
+    private readonly self: GroupSelf,
+    private readonly holder: TaskHolder,
+  ) {
+    const { applicationId, sessionTimeoutMs, ...config } = self.config;
+    this.#member = new ClassicMember(cluster, applicationId, {
+      protocolType: "consumer",
+      sessionTimeoutMs,
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
+      rebalanceTimeoutMs: config.maxPollIntervalMs,
+      groupInstanceId: config.groupInstanceId,
+      sessionMarginMs: sessionTimeoutMs * SESSION_MARGIN,
+    }, this);
+  }
+
+  start(): void {
+    this.#member.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#member.stop();
+  }
+
+  /** Has all members of the application end. */
+  shutDownAll(): void {
+    this.#wantsShutdown = true;
+    this.#member.rejoin();
+  }
+
+  get member(): CommittingMember {
+    const { generation, memberId } = this.#member;
+    return { generation, memberId, groupInstanceId: this.self.config.groupInstanceId };
+  }
+
+  /** Between asking to join and the assignment: what is committed now might come too late. */
+  get isJoining(): boolean {
+    return this.#isJoining;
+  }
+
+  hasSomething(): boolean {
+    return this.holder.active().length + this.holder.standby().length > 0;
+  }
+
+  beforeJoin(): Promise<void> {
+    return this.holder.beforeJoin();
+  }
+
+  protocols(): Promise<{ name: string; metadata: Uint8Array }[]> {
+    this.#isJoining = true;
+    this.#shared = null;
+    const { processId, config, plan } = this.self;
+    const active = this.holder.active();
+    const userData = encodeTaskSubscription({
+      processId,
+      threads: 1,
+      tags: config.clientTags,
+      wantsShutdown: this.#wantsShutdown,
+      ownedActive: active,
+      ownedStandby: this.holder.standby(),
+      awaited: this.#awaited,
+      positions: this.holder.positions(),
+    });
+    const metadata = encodeSubscription([...plan.partitionCounts.keys()], {
+      owned: byTopic(active.flatMap((task) => partitionsOf(task, plan))),
+      generation: active.length === 0 ? -1 : this.#member.generation,
+      userData,
+    });
+    return Promise.resolve([{ name: ASSIGNOR_NAME, metadata }]);
+  }
+
+  joined(): void {
+    this.#isJoining = false;
+  }
+
+  async assign(
+    { members }: JoinResponse,
+  ): Promise<{ memberId: string; assignment: Uint8Array }[]> {
+    const said = members.map(({ memberId, groupInstanceId, metadata }) => {
+      const { userData, generation } = decodeSubscription(metadata);
+      const of = decodeTaskSubscription(userData);
+      if (of === null) throw strangers(this.self.config.applicationId);
+      return { memberId, instanceId: groupInstanceId, generation, said: of };
+    });
+    const ids = members.map(({ memberId }) => memberId);
+    if (said.some((each) => each.said.wantsShutdown)) return toAll(ids, "shutdown-requested");
+    const plan = await this.#plan();
+    if (plan === null) return toAll(ids, "missing-source-topics");
+    const tasks = tasksOf(plan);
+    const ends = await this.#changelogEnds(plan, tasks);
+    const { config } = this.self;
+    const { members: shares, isProbingWanted } = assignTasks({
+      tasks,
+      members: said.map((each) => streamMember(each, ends)),
+      standbyReplicas: config.standbyReplicas,
+      acceptableRecoveryLag: config.acceptableRecoveryLag,
+      maxWarmupReplicas: config.maxWarmupReplicas,
+      rackTags: config.rackTags,
+    });
+    this.#shared = plan.partitionCounts;
+    const probeAfterMs = isProbingWanted ? config.probingRebalanceIntervalMs : null;
+    return [...shares].map(([memberId, share]) => ({
+      memberId,
+      assignment: encodeAssignment(
+        byTopic(share.active.flatMap((task) => partitionsOf(task, plan))),
+        // One that looks again is enough.
+        encodeTaskAssignment({
+          ...share,
+          error: null,
+          probeAfterMs: memberId === this.#member.memberId ? probeAfterMs : null,
+        }),
+      ),
+    }));
+  }
+
+  async settle(bytes: Uint8Array): Promise<boolean> {
+    // The leader has not known of this member: it joins again.
+    if (bytes.length === 0) return true;
+    const said = decodeTaskAssignment(assignmentUserData(bytes));
+    if (said === null) throw strangers(this.self.config.applicationId);
+    if (said.error !== null) {
+      this.holder.failed(refusal(said.error), true);
+      return false;
+    }
+    this.#awaited = said.awaited;
+    this.#probeAtMs = said.probeAfterMs === null
+      ? null
+      : this.cluster.io.clock.monotonicMs() + said.probeAfterMs;
+    const wanted = new Set(said.active);
+    const gone = this.holder.active().filter((task) => !wanted.has(task));
+    if (gone.length > 0) await this.holder.revoke(gone);
+    await this.holder.take(said.active, [...said.standby, ...said.warmup]);
+    return gone.length > 0;
+  }
+
+  check(): Promise<void> {
+    if (this.#probeAtMs !== null && this.cluster.io.clock.monotonicMs() >= this.#probeAtMs) {
+      this.#probeAtMs = null;
+      throw new RejoinError(false);
+    }
+    for (const [topic, count] of this.#shared ?? []) {
+      this.cluster.touch(topic);
+      const known = this.cluster.cached(topic);
+      if (known !== undefined && known.partitions.length !== count) throw new RejoinError(false);
+    }
+    return Promise.resolve();
+  }
+
+  async lose(): Promise<void> {
+    this.#awaited = [];
+    this.#isJoining = false;
+    await this.holder.lose();
+  }
+
+  failed(error: Error, isFatal: boolean): void {
+    this.holder.failed(error, isFatal);
+  }
+
+  /** Null: topics are not as they have to be, which has been told. */
+  async #plan(): Promise<TopicPlan | null> {
+    try {
+      return await this.self.prepareTopics(this.#member.stopping);
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      this.holder.failed(error, true);
+      return null;
+    }
+  }
+
+  /** By task: the sum of the ends of its changelogs. */
+  async #changelogEnds(
+    { subtopologies }: TopicPlan,
+    tasks: readonly AssignableTask[],
+  ): Promise<ReadonlyMap<TaskId, bigint>> {
+    const queries = tasks.flatMap(({ id }) => {
+      const [subtopology, partition] = partsOf(id);
+      const topics = [...subtopologies[subtopology]!.changelogs.values()];
+      return topics.map((topic) => ({ id, topic, partition, at: "latest" as const }));
+    });
+    const ends = new Map(tasks.map(({ id }) => [id, 0n]));
+    if (queries.length === 0) return ends;
+    const answers = await this.admin.listOffsets(queries, { signal: this.#member.stopping });
+    answers.forEach(({ error, offset }, i) => {
+      if (error !== null && !isRetriableError(error)) throw error;
+      const { id } = queries[i]!;
+      ends.set(id, ends.get(id)! + (error === null ? offset : 0n));
+    });
+    return ends;
+  }
+}
+
+/** Subtopology and partition. */
+export function partsOf(task: TaskId): readonly [subtopology: number, partition: number] {
+  const at = task.indexOf("_");
+  return [Number(task.slice(0, at)), Number(task.slice(at + 1))];
+}
+
+/** What a task reads. */
+export function partitionsOf(
+  task: TaskId,
+  { subtopologies, partitionCounts }: TopicPlan,
+): TopicPartition[] {
+  const [subtopology, partition] = partsOf(task);
+  return (subtopologies[subtopology]?.sourceTopics ?? []).flatMap((topic) =>
+    partition < (partitionCounts.get(topic) ?? 0) ? [{ topic, partition }] : []
+  );
+}
+
+function tasksOf({ subtopologies }: TopicPlan): AssignableTask[] {
+  return subtopologies.flatMap(({ subtopology, tasks, changelogs }) =>
+    Array.from({ length: tasks }, (_, partition) => ({
+      id: `${subtopology.id}_${partition}`,
+      isStateful: changelogs.size > 0,
+    }))
+  );
+}
+
+interface SaidMember {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+  readonly generation: number;
+  readonly said: SaidSubscription;
+}
+
+function streamMember(
+  { said, ...member }: SaidMember,
+  ends: ReadonlyMap<TaskId, bigint>,
+): StreamMember {
+  const { processId, threads, tags, ownedActive, ownedStandby, awaited } = said;
+  const lagByTask = new Map([...said.positions].map(([task, position]) => {
+    const lag = position === RUNNING ? 0n : (ends.get(task) ?? 0n) - position;
+    return [task, lag < 0n ? 0 : Number(lag)];
+  }));
+  return { ...member, processId, threads, tags, ownedActive, ownedStandby, awaited, lagByTask };
+}
+
+function toAll(memberIds: readonly string[], error: NonNullable<SaidAssignment["error"]>) {
+  const nothing = { active: [], standby: [], warmup: [], awaited: [], probeAfterMs: null };
+  const assignment = encodeAssignment([], encodeTaskAssignment({ ...nothing, error }));
+  return memberIds.map((memberId) => ({ memberId, assignment }));
+}
+
+function refusal(error: NonNullable<SaidAssignment["error"]>): OperatorError {
+  switch (error) {
+    case "missing-source-topics":
+      return new OperatorError(
+        "the application ends",
+        "topics that it reads are missing, or are not as it needs them",
+        "see what the member says that leads the group",
+      );
+    case "assignment-failed":
+      return new OperatorError("the application ends", "its tasks could not be shared out", "");
+    case "shutdown-requested":
+      return new OperatorError("the application ends", "one of its members has asked for it", "");
+  }
+}
+
+function strangers(applicationId: string): OperatorError {
+  return new OperatorError(
+    `this member cannot work in group "${applicationId}"`,
+    "others in it are of another version, or of another kind",
+    "stop those first, or take another application.id",
+  );
+}

@@ -1,0 +1,93 @@
+/** Makes the topics that an application needs for itself, and checks those that are there. */
+import { Admin } from "../../client/admin.ts";
+import { KafkaError } from "../../client/errors.ts";
+import { Errors } from "../../core/errors.ts";
+import type { Logger } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { StreamsConfig } from "./streams-config.ts";
+import { type InternalTopic, outerSourceTopics, planTopics, type TopicPlan } from "./topic-plan.ts";
+
+/** See the head of the file. Throws `OperatorError` where the topics are not as they have to be. */
+export async function prepareTopics(
+  admin: Admin,
+  topology: Topology,
+  config: StreamsConfig,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<TopicPlan> {
+  const outer = await countsOf(admin, outerSourceTopics(topology), signal);
+  const plan = planTopics(topology, outer, config);
+  const names = plan.internalTopics.map(({ name }) => name);
+  const known = names.length === 0 ? new Map() : await countsOf(admin, names, signal);
+  const missing: InternalTopic[] = [];
+  for (const topic of plan.internalTopics) {
+    const count = known.get(topic.name) ?? 0;
+    if (count === 0) missing.push(topic);
+    else if (count !== topic.partitions) throw otherCount(topic, count, config.applicationId);
+  }
+  if (missing.length > 0) await create(admin, missing, config, logger, signal);
+  return plan;
+}
+
+async function countsOf(
+  admin: Admin,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const described = await admin.describeTopics(names, { signal });
+  return new Map(described.map(({ name, error, topic }) => {
+    const isMissing = error instanceof KafkaError &&
+      error.code === Errors.UNKNOWN_TOPIC_OR_PARTITION;
+    if (error !== null && !isMissing) throw error;
+    return [name, topic?.partitions.length ?? 0];
+  }));
+}
+
+async function create(
+  admin: Admin,
+  topics: readonly InternalTopic[],
+  config: StreamsConfig,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { replicationFactor } = config;
+  const made = await admin.createTopics(
+    topics.map((topic) => ({ ...topic, replicationFactor })),
+    { signal },
+  );
+  for (const { name, error } of made) {
+    // Another member that led the group for a moment has made it.
+    const isThere = error instanceof KafkaError && error.code === Errors.TOPIC_ALREADY_EXISTS;
+    if (error !== null && !isThere) throw error;
+    if (error === null) logger.info("topic made", { topic: name });
+  }
+  await visible(admin, topics, signal);
+}
+
+/** A broker may hear of a topic a moment after it was made. */
+async function visible(
+  admin: Admin,
+  topics: readonly InternalTopic[],
+  signal: AbortSignal,
+): Promise<void> {
+  await admin.cluster.retry("find the topics that were made", async () => {
+    const counts = await countsOf(admin, topics.map(({ name }) => name), signal);
+    for (const { name, partitions } of topics) {
+      if (counts.get(name) === partitions) continue;
+      throw new KafkaError(Errors.UNKNOWN_TOPIC_OR_PARTITION, `topic "${name}"`);
+    }
+  }, { signal });
+}
+
+function otherCount(
+  { name, partitions }: InternalTopic,
+  count: number,
+  applicationId: string,
+): OperatorError {
+  return new OperatorError(
+    `topic "${name}" has ${count} partitions, but the application needs ${partitions}`,
+    "the topics that it reads have others than when it was made",
+    `reset the application: kstream stream reset ${applicationId}`,
+  );
+}

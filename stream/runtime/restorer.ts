@@ -1,0 +1,229 @@
+/**
+ * Reads changelogs into stores, for tasks that begin and for those that stand by. It has a consumer of its
+ * own, so that tasks that are ready go on meanwhile.
+ */
+import type { Admin } from "../../client/admin.ts";
+import { Consumer, type FetchedChunk } from "../../client/consumer.ts";
+import type { ConsumerOptions } from "../../client/consumer.ts";
+import { partitionKey } from "../../client/group-protocol.ts";
+import type { ClientIo } from "../../client/options.ts";
+import { asError } from "../../core/as-error.ts";
+import { deferred } from "../../core/deferred.ts";
+import { sleep } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+
+/** A store whose changelog is read. */
+export interface RestorableStore {
+  readonly topic: string;
+  readonly partition: number;
+  /** The offset up to which the changelog is in it; null: nothing is. */
+  readonly offset: bigint | null;
+  /** A record; `next` is the offset behind it. */
+  put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: bigint): void;
+  /** What it has is not of this changelog: it begins with nothing. */
+  wipe(): void;
+}
+
+interface Reading {
+  readonly store: RestorableStore;
+  /** Where it ends; Infinity: it follows. */
+  readonly endOffset: number;
+  readonly begunMs: number;
+  readonly beginOffset: number;
+  records: number;
+  position: number;
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/** How far a changelog is read. */
+export interface RestoreProgress {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: number;
+  /** Offsets that are still to come. */
+  readonly left: number;
+  /** Milliseconds until they have, as it goes so far; null: nobody knows. */
+  readonly leftMs: number | null;
+}
+
+/** So long records are put before others have their turn. */
+const SLICE_MS = 8;
+const LOOK_AT_CLOCK_EVERY = 256;
+const TELL_EVERY_MS = 5000;
+
+/** See the head of the file. */
+export class Restorer {
+  readonly #consumer: Consumer;
+  readonly #readings = new Map<string, Reading>();
+  readonly #ended = new AbortController();
+  readonly #pumping: Promise<void>;
+  #toldMs = 0;
+
+  constructor(
+    private readonly io: ClientIo,
+    private readonly admin: Admin,
+    private readonly options: ConsumerOptions,
+    private readonly logger: Logger,
+  ) {
+    this.#consumer = new Consumer(io, options);
+    this.#pumping = this.#pump();
+  }
+
+  /** What is being read to its end. */
+  progress(): RestoreProgress[] {
+    return [...this.#readings.values()].filter(({ endOffset }) => endOffset < Infinity)
+      .map((reading) => this.#progressOf(reading));
+  }
+
+  /**
+   * Reads changelogs to their ends as they are now. Resolves when all are in their stores; with the
+   * signal it ends before. Under read_committed an open transaction of before is to be over by now.
+   */
+  async restore(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
+    if (stores.length === 0) return;
+    const ranges = await this.#ranges(stores);
+    signal.throwIfAborted();
+    await Promise.all(stores.map((store, i) => {
+      const { earliest, latest } = ranges[i]!;
+      return this.#read(store, this.#begin(store, earliest, latest), latest, signal);
+    }));
+  }
+
+  /** Reads changelogs on and on, until the signal. */
+  async follow(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
+    if (stores.length === 0) return;
+    const ranges = await this.#ranges(stores);
+    signal.throwIfAborted();
+    await Promise.all(stores.map((store, i) => {
+      const { earliest, latest } = ranges[i]!;
+      return this.#read(store, this.#begin(store, earliest, latest), Infinity, signal);
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#consumer.close();
+    await this.#pumping;
+  }
+
+  async #ranges(stores: readonly RestorableStore[]) {
+    const { isolationLevel = "read_uncommitted" } = this.options;
+    const list = async (at: "earliest" | "latest") => {
+      const queries = stores.map(({ topic, partition }) => ({ topic, partition, at }));
+      const answers = await this.admin.listOffsets(queries, { isolationLevel });
+      for (const { error } of answers) if (error !== null) throw error;
+      return answers.map(({ offset }) => Number(offset));
+    };
+    const [earliest, latest] = [await list("earliest"), await list("latest")];
+    return stores.map((_, i) => ({ earliest: earliest[i]!, latest: latest[i]! }));
+  }
+
+  /** A store that is behind the beginning, or before an end that is no more there, begins anew. */
+  #begin(store: RestorableStore, earliest: number, latest: number): number {
+    const { topic, partition, offset } = store;
+    if (offset === null) return earliest;
+    if (offset >= earliest && offset <= latest) return Number(offset);
+    this.logger.warn(
+      "a store is restored from the beginning: its changelog has gone on without it",
+      {
+        topic,
+        partition,
+        offset,
+        earliest,
+        latest,
+      },
+    );
+    store.wipe();
+    return earliest;
+  }
+
+  async #read(
+    store: RestorableStore,
+    beginOffset: number,
+    endOffset: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (beginOffset >= endOffset) return;
+    const { topic, partition } = store;
+    const { promise, resolve, reject } = deferred<void>();
+    const key = partitionKey(topic, partition);
+    const begunMs = this.io.clock.monotonicMs();
+    const reading: Reading = {
+      ...{ store, beginOffset, endOffset, begunMs, records: 0, position: beginOffset },
+      done: resolve,
+      failed: reject,
+    };
+    this.#readings.set(key, reading);
+    const abort = () => reject(asError(signal.reason));
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      await this.#consumer.assign([{ topic, partition, offset: BigInt(beginOffset) }]);
+      await promise;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      // Another may read it by now.
+      if (this.#readings.get(key) === reading) {
+        this.#readings.delete(key);
+        this.#consumer.unassign([{ topic, partition }]);
+      }
+    }
+  }
+
+  async #pump(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      try {
+        const chunk = await this.#consumer.nextChunk();
+        if (chunk === null) return;
+        await this.#take(chunk);
+      } catch (error) {
+        for (const { failed } of this.#readings.values()) failed(asError(error));
+      }
+    }
+  }
+
+  async #take(chunk: FetchedChunk): Promise<void> {
+    const key = partitionKey(chunk.topic, chunk.partition);
+    const reading = this.#readings.get(key);
+    if (reading === undefined || chunk.fetchOffset < reading.position) return;
+    const { clock } = this.io;
+    let sliceMs = clock.monotonicMs();
+    for (const cursor of chunk.each()) {
+      if (cursor.offset >= reading.endOffset) break;
+      const recordKey = cursor.key();
+      // Nobody writes records without a key there; what is put there by hand is no state.
+      if (recordKey !== null) {
+        const next = BigInt(cursor.offset) + 1n;
+        reading.store.put(recordKey, cursor.value(), cursor.timestamp, next);
+      }
+      if (++reading.records % LOOK_AT_CLOCK_EVERY > 0) continue;
+      if (clock.monotonicMs() - sliceMs < SLICE_MS) continue;
+      reading.position = cursor.offset + 1;
+      await sleep(clock, 0);
+      if (this.#readings.get(key) !== reading) return;
+      sliceMs = clock.monotonicMs();
+    }
+    reading.position = chunk.nextOffset;
+    this.#tell();
+    if (reading.position >= reading.endOffset) reading.done();
+  }
+
+  #tell(): void {
+    const nowMs = this.io.clock.monotonicMs();
+    if (nowMs - this.#toldMs < TELL_EVERY_MS) return;
+    this.#toldMs = nowMs;
+    for (const progress of this.progress()) {
+      const { topic, partition, records, left, leftMs } = progress;
+      this.logger.info("restoring", { topic, partition, records, left, leftMs });
+    }
+  }
+
+  #progressOf({ store, endOffset, begunMs, beginOffset, records, position }: Reading) {
+    const { topic, partition } = store;
+    const left = Math.max(0, endOffset - position);
+    const done = position - beginOffset;
+    const tookMs = this.io.clock.monotonicMs() - begunMs;
+    const leftMs = done > 0 ? Math.round((tookMs / done) * left) : null;
+    return { topic, partition, records, left, leftMs };
+  }
+}

@@ -1,0 +1,225 @@
+/** An application on a cluster: one member, from its start to its end (Kafka's `KafkaStreams`). */
+import { Admin } from "../../client/admin.ts";
+import { Cluster } from "../../client/cluster.ts";
+import { Consumer } from "../../client/consumer.ts";
+import type { ConsumerOptions } from "../../client/consumer.ts";
+import type { ClientIo, ClientOptions } from "../../client/options.ts";
+import { asError } from "../../core/as-error.ts";
+import type { Codecs } from "../../core/compression/codec.ts";
+import { deferred } from "../../core/deferred.ts";
+import type { Logger } from "../../core/logger.ts";
+import { Mutex } from "../../core/mutex.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { CacheBudget } from "../stores/cache-budget.ts";
+import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
+import type { Topology } from "../topology/topology.ts";
+import { letterOfRefused } from "./dead-letters.ts";
+import { GroupRole } from "./group-role.ts";
+import { prepareTopics } from "./internal-topics.ts";
+import { type RestoreProgress, Restorer } from "./restorer.ts";
+import type { StreamsConfig } from "./streams-config.ts";
+import { StreamsMember } from "./streams-member.ts";
+import { StreamsProducer } from "./streams-producer.ts";
+import type { StateProvider } from "./task-stores.ts";
+import { TaskTable } from "./task-table.ts";
+import type { SharedWorld } from "./task-world.ts";
+import { outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
+
+export interface StreamsAppOptions {
+  readonly io: ClientIo;
+  readonly client: ClientOptions;
+  readonly codecs: Codecs;
+  readonly topology: Topology;
+  readonly config: StreamsConfig;
+  readonly logger: Logger;
+  readonly state: StateProvider;
+  /** Whose state this is: it stays over restarts. */
+  readonly processId: string;
+  /** Of sources that have none of their own. */
+  readonly timestampExtractor?: TimestampExtractor;
+}
+
+/** What a member is at. */
+export interface StreamsStatus {
+  readonly running: readonly string[];
+  /** Tasks whose stores are being filled, or that wait to begin again. */
+  readonly opening: readonly string[];
+  readonly standby: readonly string[];
+  readonly restoring: readonly RestoreProgress[];
+  /** Records since the start. */
+  readonly processed: number;
+  readonly sent: number;
+  readonly dropped: number;
+  readonly letters: number;
+}
+
+/** How long it takes at the most to find that a topic is missing that is written to. */
+const SINK_LOOK_MS = 10_000;
+const PARTITION_FETCH_BYTES = 1024 * 1024;
+const CONSUMER_QUEUED_BYTES = 32 * 1024 * 1024;
+
+/** See the head of the file. */
+export class StreamsApp {
+  readonly #options: StreamsAppOptions;
+  readonly #cluster: Cluster;
+  readonly #admin: Admin;
+  readonly #ended = deferred<never>();
+  readonly #figures = { dropped: 0, letters: 0 };
+  readonly #starting = new AbortController();
+  #member: StreamsMember | null = null;
+  #restorer: Restorer | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: StreamsAppOptions) {
+    this.#options = options;
+    this.#cluster = new Cluster(options.io, options.client);
+    this.#admin = new Admin(options.io, options.client);
+    this.#ended.promise.catch(() => {});
+  }
+
+  /** Rejects when the application can do no more; it is still to be closed. */
+  get failed(): Promise<never> {
+    return this.#ended.promise;
+  }
+
+  /** Makes what topics are missing and joins. Throws an `OperatorError` for what somebody can put right. */
+  async start(): Promise<void> {
+    const plan = await this.#prepareTopics(this.#starting.signal);
+    const member = this.#makeMember(plan);
+    this.#member = member;
+    await member.start(() => this.#openSinks(member));
+  }
+
+  status(): StreamsStatus {
+    const table = this.#member?.table;
+    const running = table?.running ?? [];
+    const names = new Set(running.map(({ id }) => id));
+    return {
+      running: [...names],
+      opening: (table?.active() ?? []).filter((id) => !names.has(id)),
+      standby: table?.standby() ?? [],
+      restoring: this.#restorer?.progress() ?? [],
+      processed: this.#member?.processed ?? 0,
+      sent: this.#member?.sent ?? 0,
+      ...this.#figures,
+    };
+  }
+
+  /** Commits what is done and leaves the group. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#starting.abort();
+    try {
+      await this.#member?.close();
+      await this.#restorer?.close();
+    } finally {
+      this.#admin.close();
+      this.#cluster.close();
+    }
+  }
+
+  #prepareTopics(signal: AbortSignal): Promise<TopicPlan> {
+    const { topology, config, logger } = this.#options;
+    return prepareTopics(this.#admin, topology, config, logger, signal);
+  }
+
+  #makeMember(plan: TopicPlan): StreamsMember {
+    const { io, config, logger, topology, state, processId } = this.#options;
+    const consumer = new Consumer(io, this.#reads());
+    const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
+    this.#restorer = restorer;
+    const exclusively = new Mutex();
+    const world: SharedWorld = {
+      clock: io.clock,
+      config,
+      output: { send: (record) => this.#member!.producer.output.send(record) },
+      budget: new CacheBudget(config.cacheBytesMax),
+      logger,
+      figures: this.#figures,
+      timestampExtractor: this.#options.timestampExtractor ?? null,
+      requestCommit: () => this.#member!.requestCommit(),
+    };
+    return new StreamsMember({
+      ...{ io, consumer, config, logger, exclusively },
+      makeProducer: () => this.#makeProducer(),
+      table: (events) =>
+        new TaskTable({
+          ...{ io, admin: this.#admin, consumer, restorer, topology, plan, config, logger },
+          ...{ state, world, exclusively },
+        }, events),
+      role: (holder) =>
+        new GroupRole(this.#cluster, this.#admin, {
+          ...{ processId, config, logger, plan },
+          prepareTopics: (signal) => this.#prepareTopics(signal),
+        }, holder),
+      onFatal: (error) => this.#ended.reject(asError(error)),
+    });
+  }
+
+  #reads(): ConsumerOptions {
+    const { client, codecs, config } = this.#options;
+    return {
+      ...client,
+      codecs,
+      autoOffsetReset: config.autoOffsetReset,
+      isolationLevel: config.isExactlyOnce ? "read_committed" : "read_uncommitted",
+      partitionMaxBytes: PARTITION_FETCH_BYTES,
+      queuedBytes: CONSUMER_QUEUED_BYTES,
+    };
+  }
+
+  #makeProducer(): StreamsProducer {
+    const { io, client, codecs, config, processId } = this.#options;
+    const { onProductionError, deadLetterTopic, applicationId, isExactlyOnce } = config;
+    const refused = onProductionError === "fail" || isExactlyOnce ? null : (
+      record: Parameters<typeof letterOfRefused>[1],
+      error: Error,
+    ) => {
+      this.#figures.dropped++;
+      this.#options.logger.warn("brokers refuse a record", {
+        topic: record.topic,
+        error: error.message,
+      });
+      if (onProductionError === "dlq" && record.topic !== deadLetterTopic) {
+        this.#figures.letters++;
+        this.#member!.producer.output.send(letterOfRefused(deadLetterTopic!, record, error));
+      }
+      return true;
+    };
+    return new StreamsProducer(io, {
+      producer: {
+        ...client,
+        codecs,
+        ...(isExactlyOnce && {
+          transactionalId: `${applicationId}-${processId}-1`,
+          transactionTimeoutMs: config.transactionTimeoutMs,
+        }),
+      },
+      refused,
+    });
+  }
+
+  /** Topics that are always written to are there before anything is processed. */
+  async #openSinks(member: StreamsMember): Promise<void> {
+    const { topology, config } = this.#options;
+    const { deadLetterTopic } = config;
+    const topics = [
+      ...outerSinkTopics(topology),
+      ...(deadLetterTopic === null ? [] : [deadLetterTopic]),
+    ];
+    for (const topic of topics) {
+      try {
+        await member.producer.output.open(topic, { timeoutMs: SINK_LOOK_MS });
+      } catch (error) {
+        throw new OperatorError(
+          `the application cannot write to topic "${topic}"`,
+          asError(error).message,
+          `create it with: kstream topic create ${topic}`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,506 @@
+/**
+ * A member of an application at work: it reads for its tasks, has them process, and commits. One thing at
+ * a time: a turn of processing, a commit, or a change of what tasks there are.
+ *
+ *     turn: process for a while ─▶ commit, if it is due ─▶ let others in ─▶ turn …
+ *
+ * A task that fails is closed and begins again from the last commit, after a pause. Under exactly-once
+ * the transaction is aborted with it, which is that of all tasks: those that have done something since
+ * the last commit begin again, too. Who is no more in the group lets go of everything.
+ */
+import { isTooLate } from "../../client/consumer/auto-commit.ts";
+import type { Consumer } from "../../client/consumer.ts";
+import { isRetriableError, KafkaError, TimeoutError } from "../../client/errors.ts";
+import type { ClientIo } from "../../client/options.ts";
+import { asError } from "../../core/as-error.ts";
+import { Backoff } from "../../core/backoff.ts";
+import { Errors } from "../../core/errors.ts";
+import { sleep, type Timer } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { Mutex } from "../../core/mutex.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { nullIfAborted } from "../../core/unless-aborted.ts";
+import type { TaskId } from "../assignor/index.ts";
+import { ProcessingError } from "../task/running-nodes.ts";
+import type { ActiveTask } from "./active-task.ts";
+import type { GroupRole, TaskHolder } from "./group-role.ts";
+import type { StreamsConfig } from "./streams-config.ts";
+import type { StreamsProducer } from "./streams-producer.ts";
+import type { TaskEvents, TaskTable } from "./task-table.ts";
+import { placeOf } from "./task-world.ts";
+
+/** What a member works with. */
+export interface MemberParts {
+  readonly io: ClientIo;
+  readonly consumer: Consumer;
+  readonly config: StreamsConfig;
+  readonly logger: Logger;
+  readonly exclusively: Mutex;
+  /** A producer that fences the one before it. */
+  makeProducer(): StreamsProducer;
+  table(events: TaskEvents): TaskTable;
+  role(holder: TaskHolder): GroupRole;
+  /** It can do no more; it is still to be closed. */
+  onFatal(error: Error): void;
+}
+
+/** So long tasks process before others have their turn. */
+const SLICE_MS = 10;
+/** Records of a task before the clock is looked at, and the next task's turn comes. */
+const RECORDS_IN_A_ROW = 100;
+/** At least so often it is looked what there is to do. */
+const IDLE_MS = 500;
+/** A task waits for what a fetch has still to tell. */
+const FETCH_LOOK_MS = 20;
+const FIRST_PAUSE_MS = 500;
+const PAUSE_MAX_MS = 30_000;
+
+const FENCING: ReadonlySet<number> = new Set([
+  Errors.PRODUCER_FENCED,
+  Errors.INVALID_PRODUCER_EPOCH,
+  Errors.INVALID_PRODUCER_ID_MAPPING,
+  Errors.INVALID_TXN_STATE,
+]);
+
+/** See the head of the file. */
+export class StreamsMember implements TaskHolder, TaskEvents {
+  readonly table: TaskTable;
+  readonly role: GroupRole;
+  readonly #parts: MemberParts;
+  #producer: StreamsProducer | null = null;
+  readonly #stopping = new AbortController();
+  #ended: Promise<unknown> = Promise.resolve();
+  #lastCommitMs = 0;
+  #isCommitWanted = false;
+  /** Nothing is processed before this time: what failed is tried again later. */
+  #pausedUntilMs = 0;
+  readonly #commitPauses: Backoff;
+  /** By task that failed since it was committed last. */
+  readonly #failures = new Map<TaskId, Backoff>();
+  #wake: (() => void) | null = null;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    this.table = parts.table(this);
+    this.role = parts.role(this);
+    this.#commitPauses = this.#pauses();
+  }
+
+  /** Begins, after `prepare`, which has the producer. Throws where the cluster does not let it. */
+  async start(prepare: () => Promise<void>): Promise<void> {
+    await this.#freshProducer();
+    await prepare();
+    this.#lastCommitMs = this.#nowMs;
+    this.#ended = Promise.all([this.#run(), this.#pump()]);
+    this.role.start();
+  }
+
+  /** Commits, leaves the group and ends. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    this.#stir();
+    await this.#parts.exclusively.run(async () => {
+      if (this.#producer !== null) await this.#commit();
+      this.table.close([...this.table.active(), ...this.table.standby()]);
+    });
+    await this.role.stop();
+    await this.#parts.consumer.close();
+    await this.#ended;
+    await this.#producer?.close();
+  }
+
+  /** Records since the start. */
+  processed = 0;
+  #sentBefore = 0;
+
+  get sent(): number {
+    return this.#sentBefore + (this.#producer?.output.sent ?? 0);
+  }
+
+  /** Where tasks write: that of the producer that there is now. */
+  get producer(): StreamsProducer {
+    return this.#producer!;
+  }
+
+  /** A task wants to be committed soon. */
+  requestCommit(): void {
+    this.#isCommitWanted = true;
+  }
+
+  // What follows is asked by the group.
+
+  active(): readonly TaskId[] {
+    return this.table.active();
+  }
+
+  standby(): readonly TaskId[] {
+    return this.table.standby();
+  }
+
+  positions(): ReadonlyMap<TaskId, bigint> {
+    return this.table.positions();
+  }
+
+  async beforeJoin(): Promise<void> {
+    await this.#parts.exclusively.run(() => this.#commit());
+  }
+
+  async revoke(active: readonly TaskId[]): Promise<void> {
+    await this.#parts.exclusively.run(async () => {
+      await this.#commit();
+      this.table.close(active);
+      for (const id of active) this.#failures.delete(id);
+    });
+    this.#parts.logger.info("tasks given up", { tasks: active.join(",") });
+  }
+
+  async take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void> {
+    await this.#parts.exclusively.run(() => {
+      const [haveActive, haveStandby] = [new Set(this.active()), new Set(this.standby())];
+      const taken = active.filter((id) => !haveActive.has(id));
+      this.table.close([...haveStandby].filter((id) => {
+        return !standby.includes(id) && !active.includes(id);
+      }));
+      this.table.open(taken);
+      this.table.standBy(standby.filter((id) => !haveStandby.has(id)));
+      const tasks = { active: active.join(","), standby: standby.join(",") };
+      this.#parts.logger.info("tasks assigned", { ...tasks, taken: taken.join(",") });
+      return Promise.resolve();
+    });
+    this.#stir();
+  }
+
+  async lose(): Promise<void> {
+    await this.#parts.exclusively.run(async () => {
+      this.#parts.logger.warn("the group has gone on without this member: its tasks are others'");
+      this.table.close([...this.active(), ...this.standby()]);
+      await this.#abort();
+    });
+  }
+
+  failed(error: Error, isFatal: boolean): void {
+    if (isFatal) this.#parts.onFatal(error);
+    else this.#parts.logger.warn("the group is not to be reached", { error: error.message });
+  }
+
+  // What follows is told by the tasks that are opened.
+
+  opened(): void {
+    this.#stir();
+  }
+
+  notOpened(id: TaskId, error: Error): Promise<void> {
+    return this.#taskFailed(id, error);
+  }
+
+  // What follows is its own.
+
+  get #nowMs(): number {
+    return this.#parts.io.clock.monotonicMs();
+  }
+
+  #pauses(): Backoff {
+    return new Backoff(this.#parts.io.random, FIRST_PAUSE_MS, PAUSE_MAX_MS);
+  }
+
+  #stir(): void {
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const waitMs = await this.#parts.exclusively.run(() => this.#turn());
+        if (waitMs > 0) await this.#rest(waitMs);
+        else await sleep(this.#parts.io.clock, 0);
+      } catch (error) {
+        this.#parts.onFatal(asError(error));
+        return;
+      }
+    }
+  }
+
+  /** Until the time is over or something has come. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#wake = null;
+        timer.cancel();
+        resolve();
+      };
+      const timer: Timer = this.#parts.io.clock.setTimer(ms, done);
+      this.#wake = done;
+      if (this.#stopping.signal.aborted) done();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    const { consumer, logger, onFatal } = this.#parts;
+    for (;;) {
+      try {
+        const chunk = await consumer.nextChunk();
+        if (chunk === null) return;
+        const reader = this.table.readerOf(chunk.topic, chunk.partition);
+        reader?.feedOf(chunk.topic)?.add(chunk);
+        this.#stir();
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        if (!isRetriableError(error) && !(error instanceof TimeoutError)) {
+          return onFatal(asError(error));
+        }
+        logger.warn("nothing can be read now", { error: asError(error).message });
+      }
+    }
+  }
+
+  /** Milliseconds until there may be something to do. */
+  async #turn(): Promise<number> {
+    if (this.#stopping.signal.aborted) return 0;
+    const pauseMs = this.#pausedUntilMs - this.#nowMs;
+    if (pauseMs > 0) return Math.min(pauseMs, IDLE_MS);
+    if (!await this.#drain()) return 0;
+    const isBusy = this.#mayProcess() && await this.#process();
+    const { commitIntervalMs } = this.#parts.config;
+    const sinceMs = this.#nowMs - this.#lastCommitMs;
+    if ((this.#isCommitWanted || sinceMs >= commitIntervalMs) && this.#mayCommit()) {
+      await this.#commit();
+    }
+    return isBusy ? 0 : this.#idleMs();
+  }
+
+  /** What was written and found no room yet is under way. False: it went wrong, which is dealt with. */
+  async #drain(): Promise<boolean> {
+    const { output } = this.producer;
+    try {
+      output.throwFailure();
+      if (output.isFull) await output.drain();
+      return true;
+    } catch (error) {
+      await this.#rollBack(asError(error));
+      return false;
+    }
+  }
+
+  /** A transaction that stays open too long, since nothing can be committed, is not made longer. */
+  #mayProcess(): boolean {
+    const { isExactlyOnce, transactionTimeoutMs } = this.#parts.config;
+    return !isExactlyOnce || this.producer.openForMs < transactionTimeoutMs / 2;
+  }
+
+  #mayCommit(): boolean {
+    return !this.role.isJoining || !this.#mayProcess();
+  }
+
+  /** Whether there was something to process. */
+  async #process(): Promise<boolean> {
+    const { output } = this.producer;
+    const startMs = this.#nowMs;
+    const wallMs = this.#parts.io.clock.wallMs();
+    let isBusy = false;
+    for (let nowMs = startMs; nowMs - startMs < SLICE_MS; nowMs = this.#nowMs) {
+      let wasBusy = false;
+      for (const active of this.table.running) {
+        if (output.isFull) return true;
+        try {
+          wasBusy = this.#processSome(active, nowMs, wallMs) || wasBusy;
+        } catch (error) {
+          await this.#taskFailed(active.id, asError(error));
+          return true;
+        }
+      }
+      if (!wasBusy) return isBusy;
+      isBusy = true;
+    }
+    return true;
+  }
+
+  #processSome(active: ActiveTask, nowMs: number, wallMs: number): boolean {
+    const { output } = this.producer;
+    const { nextPunctuationMs } = active.task;
+    if (nextPunctuationMs !== null && nextPunctuationMs <= wallMs) {
+      this.producer.used();
+      active.isDirty = true;
+      active.task.punctuateByWallClock();
+    }
+    active.fill();
+    let count = 0;
+    while (count < RECORDS_IN_A_ROW && !output.isFull && active.isReady(nowMs)) {
+      if (count === 0) this.producer.used();
+      if (!active.process()) break;
+      count++;
+    }
+    this.processed += count;
+    return count > 0;
+  }
+
+  #idleMs(): number {
+    const nowMs = this.#nowMs;
+    const wallMs = this.#parts.io.clock.wallMs();
+    let idleMs = IDLE_MS;
+    for (const { idleUntilMs, isDirty, task, isWaitingForFetch } of this.table.running) {
+      idleMs = Math.min(idleMs, idleUntilMs - nowMs);
+      if (isWaitingForFetch) idleMs = Math.min(idleMs, FETCH_LOOK_MS);
+      if (task.nextPunctuationMs !== null) {
+        idleMs = Math.min(idleMs, task.nextPunctuationMs - wallMs);
+      }
+      if (!isDirty) continue;
+      const sinceMs = nowMs - this.#lastCommitMs;
+      idleMs = Math.min(idleMs, this.#parts.config.commitIntervalMs - sinceMs);
+    }
+    return Math.max(1, idleMs);
+  }
+
+  /** Commits what tasks have done; what goes wrong is dealt with. */
+  async #commit(): Promise<void> {
+    this.#isCommitWanted = false;
+    this.#lastCommitMs = this.#nowMs;
+    const dirty = this.table.running.filter(({ isDirty }) => isDirty);
+    if (dirty.length === 0) return;
+    for (const active of dirty) {
+      try {
+        active.task.flush();
+      } catch (error) {
+        return await this.#taskFailed(active.id, asError(error));
+      }
+    }
+    const offsets = dirty.flatMap((active) => active.uncommitted());
+    const { applicationId: groupId } = this.#parts.config;
+    try {
+      await this.producer.commit(offsets, { groupId, member: this.role.member });
+    } catch (error) {
+      return await this.#commitFailed(asError(error));
+    }
+    this.#commitPauses.reset();
+    const { output } = this.producer;
+    for (const active of dirty) {
+      active.committed(offsets);
+      active.stores.commit((topic, partition) => output.endOf(topic, partition));
+      this.#failures.delete(active.id);
+    }
+    this.#lastCommitMs = this.#nowMs;
+  }
+
+  async #commitFailed(error: Error): Promise<void> {
+    const { isExactlyOnce } = this.#parts.config;
+    let hasLost = isExactlyOnce;
+    try {
+      this.producer.output.throwFailure();
+    } catch {
+      hasLost = true;
+    }
+    if (hasLost) return await this.#rollBack(error);
+    const isPassing = isTooLate(error) || isRetriableError(error) || error instanceof TimeoutError;
+    if (!isPassing) return this.#parts.onFatal(error);
+    // All that was written is safe; the offsets come with the next commit, or are others' business.
+    this.#parts.logger.warn("offsets are not committed now", { error: error.message });
+    this.#pausedUntilMs = this.#nowMs + this.#commitPauses.nextMs();
+  }
+
+  /** Tasks that have done something since the last commit do it again. */
+  async #rollBack(error: Error): Promise<void> {
+    const { config, logger } = this.#parts;
+    const ids = this.table.running.filter(({ isDirty }) => isDirty).map(({ id }) => id);
+    const isPassing = isTooLate(error) || isRetriableError(error) || isFencing(error) ||
+      error instanceof TimeoutError;
+    if (!isPassing && this.#commitPauses.attempts >= config.taskRestartsMax) {
+      return this.#parts.onFatal(error);
+    }
+    logger.warn("what was done since the last commit is done again", {
+      error: error.message,
+      tasks: ids.join(","),
+    });
+    this.table.close(ids);
+    this.#pausedUntilMs = this.#nowMs + this.#commitPauses.nextMs();
+    await this.#abort();
+    if (!this.#stopping.signal.aborted) this.table.open(ids);
+  }
+
+  async #taskFailed(id: TaskId, error: Error): Promise<void> {
+    const { config, logger, onFatal } = this.#parts;
+    const { isExactlyOnce, onTaskFailure, taskRestartsMax } = config;
+    const pauses = this.#failures.get(id) ?? this.#pauses();
+    this.#failures.set(id, pauses);
+    const cause = error instanceof ProcessingError ? error.cause : error;
+    const place = error instanceof ProcessingError
+      ? { node: error.node, ...placeOf(error.origin) }
+      : {};
+    const isLast = onTaskFailure === "shutdown-client" || pauses.attempts >= taskRestartsMax;
+    const others = this.table.running
+      .filter((active) => isExactlyOnce && active.isDirty && active.id !== id)
+      .map((active) => active.id);
+    this.table.close([id, ...others]);
+    if (isExactlyOnce) await this.#abort();
+    else await this.#settle();
+    if (isLast) return onFatal(lastFailure(id, place, asError(cause)));
+    const pauseMs = pauses.nextMs();
+    logger.error("a task has failed and begins again", {
+      ...{ task: id, ...place, error: asError(cause).message, pauseMs },
+      attempt: pauses.attempts,
+    });
+    logger.debug("where the task has failed", { task: id, stack: asError(cause).stack ?? "" });
+    if (this.#stopping.signal.aborted) return;
+    this.table.open([id], pauseMs);
+    this.table.open(others);
+  }
+
+  /** What a task has written before it failed is in its changelogs before they are read. */
+  async #settle(): Promise<void> {
+    try {
+      await this.producer.output.settle();
+    } catch (error) {
+      await this.#rollBack(asError(error));
+    }
+  }
+
+  /** Gets rid of what is not committed, where that can be: with a new producer, if need be. */
+  async #abort(): Promise<void> {
+    try {
+      await this.producer.abort();
+    } catch (error) {
+      this.#parts.logger.warn("the producer is replaced", { error: asError(error).message });
+      await this.#freshProducer();
+    }
+  }
+
+  async #freshProducer(): Promise<void> {
+    const pauses = this.#pauses();
+    this.#sentBefore = this.sent;
+    this.#producer?.kill(new Error("the producer is replaced"));
+    for (;;) {
+      const producer = this.#parts.makeProducer();
+      try {
+        await producer.start();
+        this.#producer = producer;
+        return;
+      } catch (error) {
+        producer.kill(asError(error));
+        const isPassing = isRetriableError(error) || error instanceof TimeoutError;
+        // At the beginning somebody looks on, who can do something.
+        if (!isPassing || this.#producer === null) throw error;
+        this.#parts.logger.warn("no producer yet", { error: asError(error).message });
+        const { signal } = this.#stopping;
+        await nullIfAborted(sleep(this.#parts.io.clock, pauses.nextMs()), signal);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+}
+
+/** Another producer has this one's name by now, or the coordinator has given it up. */
+function isFencing(error: Error): boolean {
+  return error instanceof KafkaError && FENCING.has(error.code);
+}
+
+function lastFailure(
+  id: TaskId,
+  { node, topic, partition, offset }: Readonly<Record<string, string | number | bigint>>,
+  cause: Error,
+): OperatorError {
+  const at = topic === undefined ? "" : ` at ${topic}-${partition} offset ${offset}`;
+  return new OperatorError(
+    `task ${id} fails${node === undefined ? "" : ` in step "${node}"`}${at}`,
+    cause.message,
+    "mend the application, or leave such records out: processing.exception.handler=dlq",
+  );
+}

@@ -1,0 +1,118 @@
+/** The stores of a task: opened, filled from their changelogs, then used. */
+import type { CacheBudget } from "../stores/cache-budget.ts";
+import type { StoreEngine } from "../stores/engine.ts";
+import type { OpenStore } from "../stores/key-value-store.ts";
+import type { ChangeListener } from "../stores/logged-engine.ts";
+import { openStoreOf, restoreRecord } from "../stores/open-store.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { RecordContext } from "../task/record-context.ts";
+import type { RestorableStore } from "./restorer.ts";
+import type { PlannedSubtopology } from "./topic-plan.ts";
+
+/** What holds a store, with the offset up to which its changelog is in it. */
+export interface StateStore {
+  readonly engine: StoreEngine;
+  /** Null: nothing of it is. */
+  readonly changelogOffset: bigint | null;
+  /** What was put is kept, and with it this offset; what is put later is not before the next time. */
+  commit(changelogOffset: bigint | null): void;
+  /** Begins with nothing. */
+  wipe(): void;
+}
+
+/** Where stores are kept. */
+export interface StateProvider {
+  /** Closing its engine closes it. */
+  open(taskId: string, spec: StoreSpec): StateStore;
+}
+
+interface Opened {
+  readonly spec: StoreSpec;
+  readonly state: StateStore;
+  /** Null: it is not logged. */
+  readonly changelog: string | null;
+  /** The offset behind what is in it of its changelog. */
+  offset: bigint | null;
+}
+
+/** See the head of the file. */
+export class TaskStores {
+  readonly #opened = new Map<string, Opened>();
+
+  constructor(
+    taskId: string,
+    specs: ReadonlyMap<string, StoreSpec>,
+    { subtopology, changelogs }: PlannedSubtopology,
+    private readonly partition: number,
+    provider: StateProvider,
+  ) {
+    for (const name of subtopology.stores) {
+      const spec = specs.get(name)!;
+      const state = provider.open(taskId, spec);
+      const changelog = changelogs.get(name) ?? null;
+      this.#opened.set(name, { spec, state, changelog, offset: state.changelogOffset });
+    }
+  }
+
+  /** Whether it has stores that somebody else would have to restore. */
+  get isStateful(): boolean {
+    return [...this.#opened.values()].some(({ changelog }) => changelog !== null);
+  }
+
+  /** The sum of the offsets up to which changelogs are in them. */
+  get position(): bigint {
+    let sum = 0n;
+    for (const { offset } of this.#opened.values()) sum += offset ?? 0n;
+    return sum;
+  }
+
+  /** Those that have a changelog, for the restorer. */
+  restorable(): RestorableStore[] {
+    return [...this.#opened.values()].flatMap((opened) => {
+      const { spec, state, changelog: topic } = opened;
+      if (topic === null) return [];
+      return [{
+        topic,
+        partition: this.partition,
+        get offset() {
+          return opened.offset;
+        },
+        put: (key, value, timestampMs, next) => {
+          restoreRecord(spec, state.engine, key, value, timestampMs);
+          opened.offset = next;
+        },
+        wipe: () => {
+          state.wipe();
+          opened.offset = null;
+        },
+      }];
+    });
+  }
+
+  /** The store as nodes have it. */
+  open(
+    spec: StoreSpec,
+    topic: string,
+    onChange: ChangeListener | null,
+    context: RecordContext,
+    budget: CacheBudget,
+  ): OpenStore<unknown, unknown> {
+    const { engine } = this.#opened.get(spec.name)!.state;
+    return openStoreOf(spec, { engine, topic, onChange, context, budget });
+  }
+
+  /** All that was put is safe in changelogs, up to what `endOf` says of each. */
+  commit(endOf: (topic: string, partition: number) => bigint | null): void {
+    for (const opened of this.#opened.values()) {
+      if (opened.changelog !== null) {
+        opened.offset = endOf(opened.changelog, this.partition) ?? opened.offset;
+      }
+      opened.state.commit(opened.offset);
+    }
+  }
+
+  /** Of a task that was never begun; the stores of one that was are closed with it. */
+  close(): void {
+    for (const { state } of this.#opened.values()) state.engine.close();
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The tasks of a member. One is opened beside the others: its offsets are looked up, its stores filled,
+ * then it runs; one that failed is opened again after a pause. What stands by has its stores filled on
+ * and on.
+ *
+ *     open ─▶ (offsets, changelogs) ─▶ running ──close──▶ gone
+ *       ▲────────── after a pause ───────┘ failed
+ */
+import type { Admin } from "../../client/admin.ts";
+import type { Consumer } from "../../client/consumer.ts";
+import { isRetriableError } from "../../client/errors.ts";
+import { partitionKey } from "../../client/group-protocol.ts";
+import type { ClientIo } from "../../client/options.ts";
+import { asError } from "../../core/as-error.ts";
+import { sleep } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import { type Mutex } from "../../core/mutex.ts";
+import { RUNNING, type TaskId } from "../assignor/index.ts";
+import { Task } from "../task/task.ts";
+import type { Topology } from "../topology/topology.ts";
+import { ActiveTask, type TaskStart } from "./active-task.ts";
+import { partitionsOf, partsOf } from "./group-role.ts";
+import type { Restorer } from "./restorer.ts";
+import type { StreamsConfig } from "./streams-config.ts";
+import { startsOf } from "./task-starts.ts";
+import { type StateProvider, TaskStores } from "./task-stores.ts";
+import { type SharedWorld, taskWorld } from "./task-world.ts";
+import type { TopicPlan } from "./topic-plan.ts";
+
+/** What tasks are opened with. */
+export interface TaskParts {
+  readonly io: ClientIo;
+  readonly admin: Admin;
+  readonly consumer: Consumer;
+  readonly restorer: Restorer;
+  readonly topology: Topology;
+  readonly plan: TopicPlan;
+  readonly config: StreamsConfig;
+  readonly logger: Logger;
+  readonly state: StateProvider;
+  readonly world: SharedWorld;
+  /** Processing, commits and changes of tasks exclude each other. */
+  readonly exclusively: Mutex;
+}
+
+/** What the member hears of its tasks. */
+export interface TaskEvents {
+  /** It runs from now on. Called while nothing else goes on. */
+  opened(): void;
+  /** It cannot be opened; `close` and `open` it again, or end. Called while nothing else goes on. */
+  notOpened(id: TaskId, error: Error): Promise<void>;
+}
+
+interface Entry {
+  readonly id: TaskId;
+  readonly isStandby: boolean;
+  /** Ends what opens it, or follows its changelogs. */
+  readonly ended: AbortController;
+  stores: TaskStores | null;
+  active: ActiveTask | null;
+}
+
+const RETRY_MS = 500;
+
+/** See the head of the file. */
+export class TaskTable {
+  readonly #entries = new Map<TaskId, Entry>();
+  /** By partition key. */
+  readonly #readers = new Map<string, ActiveTask>();
+  #running: ActiveTask[] = [];
+
+  constructor(private readonly parts: TaskParts, private readonly events: TaskEvents) {}
+
+  /** Those that process. */
+  get running(): readonly ActiveTask[] {
+    return this.#running;
+  }
+
+  active(): TaskId[] {
+    return [...this.#entries.values()].flatMap(({ id, isStandby }) => isStandby ? [] : [id]);
+  }
+
+  standby(): TaskId[] {
+    return [...this.#entries.values()].flatMap(({ id, isStandby }) => isStandby ? [id] : []);
+  }
+
+  positions(): ReadonlyMap<TaskId, bigint> {
+    return new Map([...this.#entries.values()].flatMap(({ id, active, stores }) => {
+      if (active !== null) return [[id, RUNNING] as const];
+      return stores === null ? [] : [[id, stores.position] as const];
+    }));
+  }
+
+  /** Who reads a partition. */
+  readerOf(topic: string, partition: number): ActiveTask | undefined {
+    return this.#readers.get(partitionKey(topic, partition));
+  }
+
+  /** Begins to open tasks; one that stood by keeps what it has. */
+  open(ids: readonly TaskId[], delayMs = 0): void {
+    const entries = ids.map((id) => this.#entry(id, false));
+    if (entries.length > 0) void this.#openAll(entries, delayMs);
+  }
+
+  /** Begins to keep copies of stores. */
+  standBy(ids: readonly TaskId[]): void {
+    for (const id of ids) void this.#follow(this.#entry(id, true));
+  }
+
+  /** Lets go of tasks, whatever they are at. What was not committed is not there any more. */
+  close(ids: readonly TaskId[]): void {
+    for (const id of ids) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
+      this.#entries.delete(id);
+      entry.ended.abort(new Error("the task is closed"));
+      // The stores of one that runs are closed with it.
+      if (entry.active === null) entry.stores?.close();
+      else this.#stop(entry, entry.active);
+    }
+    this.#running = this.#running.filter(({ id }) => this.#entries.has(id));
+  }
+
+  #stop({ id }: Entry, active: ActiveTask): void {
+    this.parts.consumer.unassign(active.partitions);
+    for (const { topic, partition } of active.partitions) {
+      this.#readers.delete(partitionKey(topic, partition));
+    }
+    try {
+      active.close();
+    } catch (error) {
+      this.parts.logger.warn("a task did not end well", {
+        task: id,
+        error: asError(error).message,
+      });
+    }
+  }
+
+  #entry(id: TaskId, isStandby: boolean): Entry {
+    const before = this.#entries.get(id);
+    before?.ended.abort(new Error("the task changes its part"));
+    const ended = new AbortController();
+    const entry = { id, isStandby, ended, stores: before?.stores ?? null, active: null };
+    this.#entries.set(id, entry);
+    return entry;
+  }
+
+  #storesOf(entry: Entry): TaskStores {
+    const { topology, plan, state } = this.parts;
+    const [subtopology, partition] = partsOf(entry.id);
+    const planned = plan.subtopologies[subtopology]!;
+    return entry.stores ??= new TaskStores(
+      entry.id,
+      topology.stores,
+      planned,
+      partition,
+      state,
+    );
+  }
+
+  async #openAll(entries: readonly Entry[], delayMs: number): Promise<void> {
+    const { io, plan, logger, admin, topology, config } = this.parts;
+    if (delayMs > 0) {
+      const ended = AbortSignal.any(entries.map((entry) => entry.ended.signal));
+      await sleep(io.clock, delayMs, ended).catch(() => {});
+    }
+    for (let attempt = 0;; attempt++) {
+      const left = entries.filter((entry) => this.#entries.get(entry.id) === entry);
+      if (left.length === 0) return;
+      const partitions = left.flatMap(({ id }) => partitionsOf(id, plan));
+      const { signal } = left[0]!.ended;
+      try {
+        const starts = await startsOf(admin, topology, config, partitions, signal);
+        await Promise.all(left.map((entry) => this.#openOne(entry, starts)));
+        return;
+      } catch (error) {
+        if (left.every((entry) => entry.ended.signal.aborted)) return;
+        if (!signal.aborted && !isRetriableError(error)) {
+          await this.#failed(left[0]!, asError(error));
+          return;
+        }
+        if (!signal.aborted) {
+          const { message } = asError(error);
+          logger.warn("tasks cannot begin yet", { error: message, attempt });
+        }
+        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #openOne(entry: Entry, starts: ReadonlyMap<string, TaskStart>): Promise<void> {
+    const { restorer, io, logger, exclusively } = this.parts;
+    const { signal } = entry.ended;
+    for (;;) {
+      try {
+        const stores = this.#storesOf(entry);
+        const beganMs = io.clock.monotonicMs();
+        await restorer.restore(stores.restorable(), signal);
+        await exclusively.run(() => this.#begin(entry, stores, starts));
+        if (stores.isStateful && entry.active !== null) {
+          const tookMs = Math.round(io.clock.monotonicMs() - beganMs);
+          logger.info("task restored", { task: entry.id, tookMs });
+        }
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isRetriableError(error)) return await this.#failed(entry, asError(error));
+        const { message } = asError(error);
+        logger.warn("a store cannot be restored yet", { task: entry.id, error: message });
+        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #begin(
+    entry: Entry,
+    stores: TaskStores,
+    starts: ReadonlyMap<string, TaskStart>,
+  ): Promise<void> {
+    if (entry.ended.signal.aborted) return;
+    const { topology, plan, consumer, world, config } = this.parts;
+    const [subtopology, partition] = partsOf(entry.id);
+    const own = partitionsOf(entry.id, plan).map((each) =>
+      starts.get(partitionKey(each.topic, each.partition))!
+    );
+    const planned = plan.subtopologies[subtopology]!;
+    const task = new Task(
+      topology,
+      planned.subtopology,
+      partition,
+      taskWorld(world, entry.id, stores),
+    );
+    const active = new ActiveTask(entry.id, task, stores, own, consumer, config);
+    entry.active = active;
+    for (const each of own) this.#readers.set(partitionKey(each.topic, each.partition), active);
+    this.#running = [...this.#running, active];
+    await consumer.assign(own.map(({ topic, partition: of, offset }) => {
+      return { topic, partition: of, offset };
+    }));
+    this.events.opened();
+  }
+
+  async #failed(entry: Entry, error: Error): Promise<void> {
+    await this.parts.exclusively.run(async () => {
+      if (entry.ended.signal.aborted) return;
+      await this.events.notOpened(entry.id, error);
+    });
+  }
+
+  async #follow(entry: Entry): Promise<void> {
+    const { restorer, io, logger } = this.parts;
+    const { signal } = entry.ended;
+    while (!signal.aborted) {
+      try {
+        await restorer.follow(this.#storesOf(entry).restorable(), signal);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const { message } = asError(error);
+        logger.warn("a copy of a store cannot be kept now", { task: entry.id, error: message });
+        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** What tasks of a member run in: where they write, and what becomes of records that fail. */
+import type { Clock } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import type { CacheBudget } from "../stores/cache-budget.ts";
+import type { RawRecord, StreamRecord } from "../record.ts";
+import { ProcessingError } from "../task/running-nodes.ts";
+import type { Output, TaskWorld } from "../task/task.ts";
+import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
+import { letterOf } from "./dead-letters.ts";
+import type { OnFailure, StreamsConfig } from "./streams-config.ts";
+import type { TaskStores } from "./task-stores.ts";
+import { internalName } from "./topic-plan.ts";
+
+/** Counts for those who look on. */
+export interface TaskFigures {
+  /** Records that were left out: late, without a key, unreadable, failed. */
+  dropped: number;
+  /** Of those, dead letters. */
+  letters: number;
+}
+
+/** What all tasks of a member share. */
+export interface SharedWorld {
+  readonly clock: Clock;
+  readonly config: StreamsConfig;
+  readonly output: Output;
+  readonly budget: CacheBudget;
+  readonly logger: Logger;
+  readonly figures: TaskFigures;
+  readonly timestampExtractor: TimestampExtractor | null;
+  requestCommit(): void;
+}
+
+/** See the head of the file. */
+export function taskWorld(shared: SharedWorld, taskId: string, stores: TaskStores): TaskWorld {
+  const { clock, config, output, budget, logger, figures } = shared;
+  const leaveOut = (
+    what: string,
+    onFailure: OnFailure,
+    node: string,
+    raw: RawRecord | null,
+    error: unknown,
+  ) => {
+    if (onFailure === "fail") throw new ProcessingError(node, error, raw);
+    figures.dropped++;
+    // What a punctuator has failed with has no record behind it.
+    if (onFailure === "dlq" && raw !== null) {
+      figures.letters++;
+      output.send(letterOf(config.deadLetterTopic!, raw, error));
+    }
+    logger.warn(what, { task: taskId, node, ...placeOf(raw), error: nameOf(error) });
+  };
+  return {
+    output,
+    wallMs: () => clock.wallMs(),
+    internalTopic: (name) => internalName(config.applicationId, name),
+    openStore: (spec, onChange, context) => {
+      const topic = internalName(config.applicationId, `${spec.name}-changelog`);
+      return stores.open(spec, topic, onChange, context, budget);
+    },
+    requestCommit: () => shared.requestCommit(),
+    dropped: (node, reason, origin) => {
+      figures.dropped++;
+      logger.debug("record left out", { task: taskId, node, reason, ...placeOf(origin) });
+    },
+    unreadable: (raw, part, error) =>
+      leaveOut(`a record's ${part} cannot be read`, config.onUnreadable, raw.topic, raw, error),
+    failed: (node, _record: StreamRecord, raw, error) =>
+      leaveOut("a step failed with a record", config.onProcessingError, node, raw, error),
+    unwritable: (node, _record: StreamRecord, raw, error) =>
+      leaveOut("a record cannot be written", config.onProductionError, node, raw, error),
+    ...(shared.timestampExtractor !== null && { timestampExtractor: shared.timestampExtractor }),
+  };
+}
+
+/** Where a record was read; nothing of what is in it. */
+export function placeOf(
+  origin: Pick<RawRecord, "topic" | "partition" | "offset"> | null,
+): Readonly<Record<string, string | number | bigint>> {
+  if (origin === null) return {};
+  return { topic: origin.topic, partition: origin.partition, offset: origin.offset };
+}
+
+/** What kind of error it is: its message may have data in it. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,190 @@
+/**
+ * What topics an application needs, and what tasks come of them (Kafka's `RepartitionTopics`,
+ * `ChangelogTopics`): pure, of the topology and the partition counts of the topics that there are.
+ */
+import { OperatorError } from "../../core/operator-error.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { Subtopology } from "../topology/subtopologies.ts";
+import { subtopologiesOf } from "../topology/subtopologies.ts";
+import type { Topology } from "../topology/topology.ts";
+
+/** A topic that the application makes for itself. */
+export interface InternalTopic {
+  /** With the application's id. */
+  readonly name: string;
+  readonly partitions: number;
+  readonly configs: Readonly<Record<string, string>>;
+}
+
+/** A subtopology with its topics as they are called in the cluster. */
+export interface PlannedSubtopology {
+  readonly subtopology: Subtopology;
+  /** How many tasks it has: the most partitions that a topic of it has. */
+  readonly tasks: number;
+  readonly sourceTopics: readonly string[];
+  /** By store, of those that have one. */
+  readonly changelogs: ReadonlyMap<string, string>;
+}
+
+/** See the head of the file. */
+export interface TopicPlan {
+  readonly subtopologies: readonly PlannedSubtopology[];
+  readonly internalTopics: readonly InternalTopic[];
+  /** Of all topics that are read, those that the application makes included. */
+  readonly partitionCounts: ReadonlyMap<string, number>;
+}
+
+/** What the plan depends on besides the topology. */
+export interface PlanSettings {
+  readonly applicationId: string;
+  /** How much longer changelogs of windows are kept than the windows. */
+  readonly windowChangelogExtraMs: number;
+  /** Of all internal topics; they give way to those of a store. */
+  readonly topicConfigs: Readonly<Record<string, string>>;
+}
+
+/** A topic of the application, as it is called in the cluster. */
+export function internalName(applicationId: string, name: string): string {
+  return `${applicationId}-${name}`;
+}
+
+/** Topics that have to be there before the application runs. */
+export function outerSourceTopics(topology: Topology): string[] {
+  return subtopologiesOf(topology).flatMap(({ sourceTopics }) =>
+    sourceTopics.filter((topic) => !topology.repartitionTopics.has(topic))
+  );
+}
+
+/** Topics of sinks that always write the same one, and are not the application's own. */
+export function outerSinkTopics(topology: Topology): string[] {
+  const names = [...topology.nodes.values()].flatMap((node) =>
+    node.kind === "sink" && typeof node.topic === "string" &&
+      !topology.repartitionTopics.has(node.topic)
+      ? [node.topic]
+      : []
+  );
+  return [...new Set(names)];
+}
+
+/**
+ * `counts`: partitions of the topics that are there, by name; 0 or nothing for one that is not.
+ * Throws `OperatorError` where a source topic is missing.
+ */
+export function planTopics(
+  topology: Topology,
+  counts: ReadonlyMap<string, number>,
+  settings: PlanSettings,
+): TopicPlan {
+  const missing = outerSourceTopics(topology).filter((topic) => (counts.get(topic) ?? 0) === 0);
+  if (missing.length > 0) throw missingTopics(missing);
+  const subtopologies = subtopologiesOf(topology);
+  const repartitionCounts = new RepartitionCounts(topology, subtopologies, counts);
+  const full = (name: string) => internalName(settings.applicationId, name);
+  const internalTopics: InternalTopic[] = [];
+  const partitionCounts = new Map<string, number>();
+  for (const name of topology.repartitionTopics.keys()) {
+    const partitions = repartitionCounts.of(name);
+    internalTopics.push({ name: full(name), partitions, configs: repartitionConfigs(settings) });
+    partitionCounts.set(full(name), partitions);
+  }
+  const planned = subtopologies.map((subtopology): PlannedSubtopology => {
+    const sourceTopics = subtopology.sourceTopics.map((topic) => topology.fullName(topic, full));
+    subtopology.sourceTopics.forEach((topic, i) => {
+      if (!topology.repartitionTopics.has(topic)) {
+        partitionCounts.set(sourceTopics[i]!, counts.get(topic)!);
+      }
+    });
+    const tasks = Math.max(0, ...sourceTopics.map((topic) => partitionCounts.get(topic)!));
+    const specs = subtopology.stores.map((name) => topology.stores.get(name)!);
+    const changelogs = new Map(
+      specs.filter(({ isLogged }) => isLogged).map((spec) => {
+        const name = full(`${spec.name}-changelog`);
+        internalTopics.push({ name, partitions: tasks, configs: changelogConfigs(spec, settings) });
+        return [spec.name, name];
+      }),
+    );
+    return { subtopology, tasks, sourceTopics, changelogs };
+  });
+  return { subtopologies: planned, internalTopics, partitionCounts };
+}
+
+/**
+ * How many partitions repartition topics have: as said, or as many as the topics have that their
+ * records come from.
+ */
+class RepartitionCounts {
+  readonly #found = new Map<string, number>();
+  readonly #looking = new Set<string>();
+
+  constructor(
+    private readonly topology: Topology,
+    private readonly subtopologies: readonly Subtopology[],
+    private readonly counts: ReadonlyMap<string, number>,
+  ) {}
+
+  of(topic: string): number {
+    const known = this.#found.get(topic) ?? this.topology.repartitionTopics.get(topic)?.partitions;
+    if (known != null) return known;
+    // A topic that a subtopology reads and writes says nothing of its own count.
+    if (this.#looking.has(topic)) return 0;
+    this.#looking.add(topic);
+    const writers = this.subtopologies.filter(({ nodes }) =>
+      nodes.some((name) => {
+        const node = this.topology.nodes.get(name);
+        return node?.kind === "sink" && node.topic === topic;
+      })
+    );
+    const count = Math.max(
+      0,
+      ...writers.flatMap(({ sourceTopics }) =>
+        sourceTopics.map((source) =>
+          this.topology.repartitionTopics.has(source)
+            ? this.of(source)
+            : this.counts.get(source) ?? 0
+        )
+      ),
+    );
+    this.#looking.delete(topic);
+    this.#found.set(topic, count);
+    return count;
+  }
+}
+
+/** Records are gone when they are processed, not before (`RepartitionTopicConfig`). */
+function repartitionConfigs({ topicConfigs }: PlanSettings): Record<string, string> {
+  return {
+    "cleanup.policy": "delete",
+    "message.timestamp.type": "CreateTime",
+    "retention.ms": "-1",
+    "segment.bytes": String(50 * 1024 * 1024),
+    ...topicConfigs,
+  };
+}
+
+/** `WindowedChangelogTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`. */
+function changelogConfigs(
+  spec: StoreSpec,
+  { topicConfigs, windowChangelogExtraMs }: PlanSettings,
+): Record<string, string> {
+  const own: Record<string, string> = spec.kind === "key-value"
+    ? { "cleanup.policy": "compact" }
+    : {
+      "cleanup.policy": "compact,delete",
+      "retention.ms": String(spec.retentionMs + windowChangelogExtraMs),
+    };
+  return {
+    ...own,
+    "message.timestamp.type": "CreateTime",
+    ...topicConfigs,
+    ...spec.changelogConfigs,
+  };
+}
+
+function missingTopics(names: readonly string[]): OperatorError {
+  const quoted = names.map((name) => `"${name}"`).join(", ");
+  const what = names.length === 1
+    ? `topic ${quoted} does not exist`
+    : `topics ${quoted} do not exist`;
+  const whatToDo = `create with: kstream topic create ${names[0]}`;
+  return new OperatorError(what, "the application reads it", whatToDo);
+}

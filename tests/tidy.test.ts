@@ -45,8 +45,9 @@ const ENTRIES = [
   "connect/testing/index.ts",
   "stream/index.ts",
   "stream/testing/index.ts",
-  // The assignor, which no member asks yet.
-  "stream/assignor/index.ts",
+  // Applications on a broker, which no command starts yet.
+  "stream/runtime/streams-app.ts",
+  "stream/runtime/memory-state.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

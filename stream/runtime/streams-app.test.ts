@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test";
+import { TopologyBuilder } from "../dsl/builder.ts";
+import { string } from "../serdes/basic-serdes.ts";
+import { AppWorld, type TextRecord } from "./app-world.test-helper.ts";
+
+/** Words of lines, counted. */
+function wordCount() {
+  const builder = new TopologyBuilder();
+  builder.stream("lines", { value: string() })
+    .flatMapValues((line) => line.split(" "), string())
+    .groupBy("words", (word) => word)
+    .count("counts")
+    .toStream()
+    .mapValues((count) => String(count), string())
+    .to("totals");
+  return builder.topology;
+}
+
+function latest(records: readonly TextRecord[]): Record<string, string | null> {
+  return Object.fromEntries(records.map(({ key, value }) => [key, value]));
+}
+
+const GUARANTEES = ["exactly_once_v2", "at_least_once"] as const;
+const TOPICS = { lines: 3, totals: 2 };
+
+for (const guarantee of GUARANTEES) {
+  const config = { "processing.guarantee": guarantee, "commit.interval.ms": 100 };
+
+  test(`words are counted over topics of its own, ${guarantee}`, () => {
+    const world = new AppWorld(1, TOPICS);
+    world.run(async () => {
+      const { app } = world.app(wordCount(), config);
+      await app.start();
+      await world.write("lines", [
+        { key: "1", value: "one two" },
+        { key: "2", value: "two three" },
+        { key: "3", value: "two three three" },
+      ]);
+      const want = { one: "1", two: "3", three: "3" };
+      const totals = await world.read("totals", (all) => Bun.deepEquals(latest(all), want));
+      expect(latest(totals)).toEqual(want);
+      await app.close();
+    });
+  });
+
+  test(`an application goes on with its counts where it ended, ${guarantee}`, () => {
+    const world = new AppWorld(2, TOPICS);
+    world.run(async () => {
+      for (let round = 1; round <= 3; round++) {
+        const { app } = world.app(wordCount(), config);
+        await app.start();
+        await world.write("lines", [{ key: "k", value: "a b a" }]);
+        const want = { a: String(2 * round), b: String(round) };
+        await world.read("totals", (all) => Bun.deepEquals(latest(all), want));
+        await app.close();
+      }
+    });
+  });
+}

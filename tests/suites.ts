@@ -113,7 +113,7 @@ export const SUITES: readonly Suite[] = [
     proves: "connectors lose and double nothing that they say they do not, whatever happens",
     full: ["bun", "tests/connect/kit/run.ts", "--seconds", "30"],
     sample: ["bun", "tests/connect/kit/run.ts", "--only", "file-source", "--seconds", "5"],
-    minutesMax: 30,
+    minutesMax: 60,
   },
   {
     name: "connect-pipeline",

@@ -18,3 +18,13 @@ test("the ledger sees what is lost, doubled, out of order or from nowhere", () =
     "2 that nobody has given: a:3, c:0",
   ]);
 });
+
+test("what is lost is held against at-most-once from some time on alone, what is doubled always", () => {
+  const ledger = new Ledger();
+  for (const key of ["a", "b", "a"]) ledger.next(key);
+  ledger.excuse();
+  for (const key of ["a", "b", "c"]) ledger.next(key);
+  const verdict = ledger.judge(of("b0 a1 a1 a2 b1"));
+  expect(verdict.excused).toEqual(["a:0"]);
+  expect(complaints(verdict, "at-most-once", true)).toEqual(["1 lost: c:0", "1 doubled: a:1"]);
+});

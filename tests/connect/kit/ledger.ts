@@ -5,6 +5,8 @@ import type { Claim, Item } from "./system.ts";
 export interface Verdict {
   readonly given: number;
   readonly lost: readonly string[];
+  /** Lost as well, but excused. */
+  readonly excused: readonly string[];
   /** That nobody has given. */
   readonly unknown: readonly string[];
   /** How many came more than once. */
@@ -16,12 +18,18 @@ export interface Verdict {
 /** See the head of the file. */
 export class Ledger {
   readonly #given = new Map<string, number>();
+  #excused: ReadonlyMap<string, number> = new Map();
 
   /** The next of a key. */
   next(key: string): Item {
     const n = this.#given.get(key) ?? 0;
     this.#given.set(key, n + 1);
     return { key, n };
+  }
+
+  /** What was given so far may be lost. */
+  excuse(): void {
+    this.#excused = new Map(this.#given);
   }
 
   get size(): number {
@@ -41,8 +49,12 @@ export class Ledger {
       last.set(key, Math.max(n, last.get(key) ?? -1));
     }
     const lost: string[] = [];
+    const excused: string[] = [];
     for (const [key, count] of this.#given) {
-      for (let n = 0; n < count; n++) if (!counts.has(`${key}:${n}`)) lost.push(`${key}:${n}`);
+      for (let n = 0; n < count; n++) {
+        const isExcused = n < (this.#excused.get(key) ?? 0);
+        if (!counts.has(`${key}:${n}`)) (isExcused ? excused : lost).push(`${key}:${n}`);
+      }
     }
     const isGiven = (name: string) => {
       const colon = name.lastIndexOf(":");
@@ -52,6 +64,7 @@ export class Ledger {
     return {
       given: this.size,
       lost,
+      excused,
       unknown: names.filter((name) => !isGiven(name)),
       doubled: names.filter((name) => counts.get(name)! > 1),
       disordered,
@@ -68,7 +81,7 @@ export function complaints(verdict: Verdict, claim: Claim, isOrdered: boolean): 
   return [
     ...say("lost", verdict.lost),
     ...say("that nobody has given", verdict.unknown),
-    ...(claim === "exactly-once" ? say("doubled", verdict.doubled) : []),
+    ...(claim === "at-least-once" ? [] : say("doubled", verdict.doubled)),
     ...(isOrdered ? say("out of order", verdict.disordered) : []),
   ];
 }

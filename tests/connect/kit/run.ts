@@ -4,6 +4,7 @@
  * through everything that can happen (`scenario.ts`), its records counted one by one.
  */
 import { parseArgs } from "node:util";
+import type { Verdict } from "./ledger.ts";
 import type { BrokerKind } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 import { SYSTEMS } from "./systems.ts";
@@ -52,7 +53,7 @@ for (const kind of chosen) {
   const took = ((performance.now() - beganMs) / 1000).toFixed(0);
   const made = Array.from(troubles, ([name, count]) => `${count} ${name}`).join(", ");
   console.log(
-    `${kind.name}: ${verdict.given} records, ${verdict.lost.length} lost, ${verdict.doubled.length} ` +
+    `${kind.name}: ${verdict.given} records, ${lostOf(verdict)} lost, ${verdict.doubled.length} ` +
       `doubled, ${outcome.bad} bad, ${outcome.deadLetters} dead letters; ${made}; ${took} s`,
   );
   if (complaints.length === 0) continue;
@@ -60,5 +61,13 @@ for (const kind of chosen) {
   const tail = log.slice(-LOG_SHOWN);
   console.log(`${kind.name}: seed ${values.seed} FAILED: ${complaints.join("; ")}\n${tail}`);
 }
+
+/** With those that may be. */
+function lostOf({ lost, excused }: Verdict): string {
+  return excused.length === 0
+    ? String(lost.length)
+    : `${lost.length} (and ${excused.length} excused)`;
+}
+
 console.log(`${chosen.length - failures} of ${chosen.length} connectors keep what they say`);
 process.exit(failures === 0 ? 0 : 1);

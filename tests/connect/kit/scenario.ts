@@ -14,10 +14,12 @@ import type { Broker, BrokerKind } from "./processes.ts";
 import { FILLER, textOf } from "./system.ts";
 import type { Item, SinkSystem, SourceSystem, SystemKind } from "./system.ts";
 import { TopicFeed, TopicReader } from "./topics.ts";
-import { away, makeTrouble, processTroubles } from "./troubles.ts";
+import { away, commitsLost, makeTrouble, processTroubles } from "./troubles.ts";
 import type { Trouble } from "./troubles.ts";
 
 const CONNECTOR = "under-test";
+/** Of the tasks of a sink. */
+const GROUP = `connect-${CONNECTOR}`;
 const KEYS = 12;
 const PORTION = 20;
 const PORTION_EVERY_MS = 50;
@@ -25,6 +27,9 @@ const PORTION_EVERY_MS = 50;
 const BAD_EVERY = 20;
 /** How long it may take until all is well, once nothing goes wrong any more. */
 const PATIENCE_MS = 60_000;
+/** Of what is at most once, so much is given at the end, and so long may it take, before it is given again. */
+const CALM_PORTIONS = 20;
+const CALM_MS = 10_000;
 /** How long it may take between two troubles. */
 const WORKS_MS = 20_000;
 
@@ -132,7 +137,7 @@ class SourceFlow implements Flow {
   }
 
   async found(): Promise<readonly Item[]> {
-    return (await this.#reader.readOn()).flatMap((value) => this.system.itemOf(value) ?? []);
+    return this.system.itemsOf(await this.#reader.readOn());
   }
 
   deadLetters(): Promise<number> {
@@ -231,8 +236,10 @@ class Scenario {
     );
     this.#isOver = true;
     this.tell("all trouble is over");
-    await within(feeding.then(() => this.flow.finish()), "everything to be fed");
-    const verdict = await this.#settled();
+    await within(feeding, "everything to be fed");
+    if (this.system.claim === "at-most-once") await this.#untilNoneIsLost();
+    await within(this.flow.finish(), "everything to be fed");
+    const verdict = await this.#settled(PATIENCE_MS);
     const deadLetters = await this.flow.deadLetters();
     this.tell("all has come");
     const log = await this.workers.close();
@@ -270,17 +277,31 @@ class Scenario {
 
   async #feed(): Promise<void> {
     for (let portion = 1; !this.#isOver; portion++) {
-      const items = Array.from(
-        { length: PORTION },
-        () => this.#ledger.next(`k${this.random.below(KEYS)}`),
-      );
-      await this.flow.feed(items);
+      await this.#feedPortion();
       const { feedBad } = this.flow;
       if (feedBad !== null && portion % BAD_EVERY === 0) {
         await feedBad();
         this.#bad++;
       }
       await Bun.sleep(PORTION_EVERY_MS);
+    }
+  }
+
+  async #feedPortion(): Promise<void> {
+    const items = Array.from(
+      { length: PORTION },
+      () => this.#ledger.next(`k${this.random.below(KEYS)}`),
+    );
+    await this.flow.feed(items);
+  }
+
+  /** Of some portions all comes, as nothing goes wrong any more; what was before may be lost. */
+  async #untilNoneIsLost(): Promise<void> {
+    const deadline = performance.now() + PATIENCE_MS;
+    for (let isWhole = false; !isWhole && performance.now() < deadline;) {
+      this.#ledger.excuse();
+      for (let portion = 0; portion < CALM_PORTIONS; portion++) await this.#feedPortion();
+      isWhole = (await this.#settled(CALM_MS)).lost.length === 0;
     }
   }
 
@@ -295,7 +316,8 @@ class Scenario {
   }
 
   #kinds(): Trouble[] {
-    const { workers, broker, random, system: { outage, setSlow } } = this;
+    const { workers, broker, random, system } = this;
+    const { outage, setSlow } = system;
     const slow = {
       down: () => Promise.resolve(setSlow?.(true)),
       up: () => Promise.resolve(setSlow?.(false)),
@@ -309,15 +331,16 @@ class Scenario {
           await this.#configure();
         },
       },
+      ...system.kind === "sink" ? [commitsLost(workers, broker.bootstrap, GROUP, random)] : [],
       ...outage === null ? [] : [away("system away", outage, random)],
       ...setSlow === null ? [] : [away("system slow", slow, random)],
     ];
   }
 
   /** When nothing is missing any more, or nothing more comes. */
-  async #settled(): Promise<Verdict> {
+  async #settled(patienceMs: number): Promise<Verdict> {
     let verdict = this.#ledger.judge(await this.flow.found());
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = performance.now() + patienceMs;
     while (verdict.lost.length > 0 && performance.now() < deadline) {
       this.tell(`${verdict.lost.length} of ${verdict.given} have not come yet`);
       await Bun.sleep(500);

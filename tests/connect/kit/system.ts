@@ -1,4 +1,5 @@
 /** What the scenario knows of a connector and of the system that it connects. */
+import type { TopicRecord } from "./topics.ts";
 
 /** One record of the scenario: the `n`th of its key. */
 export interface Item {
@@ -7,7 +8,7 @@ export interface Item {
 }
 
 /** What a connector says of its records, as its `delivery` and `doc` have it. */
-export type Claim = "at-least-once" | "exactly-once";
+export type Claim = "at-most-once" | "at-least-once" | "exactly-once";
 
 interface System {
   readonly claim: Claim;
@@ -39,8 +40,8 @@ export interface SourceSystem extends System {
   feed(items: readonly Item[]): Promise<void>;
   /** Feeds something that is no record; null: there is no such thing. */
   readonly feedBad: (() => Promise<void>) | null;
-  /** Of the value of a record in the topic; null: it is none. */
-  itemOf(value: string): Item | null;
+  /** What records of the topic say has come, in their order. */
+  itemsOf(records: readonly TopicRecord[]): Item[];
 }
 
 /** What a sink writes to. */
@@ -69,6 +70,15 @@ export interface SystemKind {
 
 /** Key of records that are no items but have others come. */
 export const FILLER = "filler";
+
+/** Of records whose values are items each, or what `parse` makes items of. */
+export function valueItems(
+  parse: (value: string) => Item | null = itemOf,
+): (records: readonly TopicRecord[]) => Item[] {
+  const decoder = new TextDecoder();
+  return (records) =>
+    records.flatMap(({ value }) => value === null ? [] : parse(decoder.decode(value)) ?? []);
+}
 
 export function textOf(item: Item): string {
   return JSON.stringify(item);

@@ -4,7 +4,8 @@ import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../../core/io/bun/network.ts";
 import { bunRandom } from "../../../core/io/bun/random.ts";
 
-const io = { clock: bunClock, network: bunNetwork, random: bunRandom };
+/** Of clients. */
+export const io = { clock: bunClock, network: bunNetwork, random: bunRandom };
 /** Longer than any broker is away. */
 const PATIENCE_MS = 120_000;
 
@@ -36,16 +37,28 @@ export class TopicFeed {
   }
 }
 
-/** Reads what is committed in a topic, more each time, until nothing comes for a moment. */
+/** A record as it is in a topic. */
+export interface TopicRecord {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly timestampMs: number;
+}
+
+/** Of a topic that more comes into all the time. */
+const READ_MS_MAX = 5000;
+
+/** Reads what is committed in a topic, more each time. */
 export class TopicReader {
-  readonly values: string[] = [];
+  readonly #records: TopicRecord[] = [];
   #consumer: Consumer<string | null, string | null> | null = null;
 
   constructor(readonly bootstrap: string, readonly topic: string, readonly partitions: number) {}
 
-  async readOn(): Promise<readonly string[]> {
-    while (await this.readMore());
-    return this.values;
+  /** All so far: until nothing comes for a moment, or for some seconds, as there are endless ones. */
+  async readOn(): Promise<readonly TopicRecord[]> {
+    const untilMs = performance.now() + READ_MS_MAX;
+    while (await this.readMore() && performance.now() < untilMs);
+    return this.#records;
   }
 
   /** Whether something more has come within a moment. */
@@ -53,9 +66,8 @@ export class TopicReader {
     const consumer = this.#consumer ??= await this.#open();
     const chunk = await consumer.nextChunk(AbortSignal.timeout(1000)).catch(() => null);
     if (chunk === null) return false;
-    const decoder = new TextDecoder();
-    for (const { value } of chunk.records()) {
-      this.values.push(value === null ? "" : decoder.decode(value));
+    for (const { key, value, timestampMs } of chunk.records()) {
+      this.#records.push({ key: key?.slice() ?? null, value: value?.slice() ?? null, timestampMs });
     }
     return true;
   }

@@ -135,6 +135,13 @@ export class MosquittoServer {
     await this.#kill();
   }
 
+  /** Ends the process in good order: what it has said it has is on its disk. */
+  async end(): Promise<void> {
+    this.#process?.kill("SIGTERM");
+    await this.#process?.exited;
+    this.#process = null;
+  }
+
   /** When it has saved its state last. */
   #saved(): bigint | null {
     const file = join(this.#folder, "mosquitto.db");

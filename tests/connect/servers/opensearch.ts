@@ -58,10 +58,10 @@ export class OpenSearchServer {
     return answer;
   }
 
-  /** The documents of an index by their ids. */
-  async documents(index: string): Promise<Record<string, unknown>> {
+  /** The documents of an index by their ids; more than 10,000 only where the index allows for it. */
+  async documents(index: string, max = 10_000): Promise<Record<string, unknown>> {
     await this.ask("POST", `/${index}/_refresh`);
-    const answer = await this.ask("POST", `/${index}/_search?size=10000`, {
+    const answer = await this.ask("POST", `/${index}/_search?size=${max}`, {
       query: { match_all: {} },
       sort: ["_doc"],
     });

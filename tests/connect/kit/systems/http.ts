@@ -1,6 +1,6 @@
 /** A service that is polled, one that posts, and one that is called. */
 import { freePorts } from "../../../harness/etcd-process.ts";
-import { itemOf } from "../system.ts";
+import { valueItems } from "../system.ts";
 import type { Item, SystemKind } from "../system.ts";
 
 const SLOW_MS = 500;
@@ -87,7 +87,7 @@ export const HTTP_SOURCE_POLL: SystemKind = {
         return Promise.resolve();
       },
       feedBad: null,
-      itemOf,
+      itemsOf: valueItems(),
     };
   },
 };
@@ -118,7 +118,7 @@ export const HTTP_SOURCE_WEBHOOK: SystemKind = {
       setSlow: null,
       feed: (items) => post(JSON.stringify(items), 200),
       feedBad: () => post("{no JSON", 400),
-      itemOf,
+      itemsOf: valueItems(),
       close: () => {
         isOver = true;
         return Promise.resolve();

@@ -1,6 +1,6 @@
 /** Another cluster, whose topic is copied. */
 import { startBroker } from "../processes.ts";
-import { itemOf, textOf } from "../system.ts";
+import { textOf, valueItems } from "../system.ts";
 import type { SystemKind } from "../system.ts";
 import { TopicFeed } from "../topics.ts";
 
@@ -30,7 +30,7 @@ export const MIRROR_SOURCE: SystemKind = {
       setSlow: null,
       feed: (items) => feed.send(items.map((item) => ({ key: item.key, value: textOf(item) }))),
       feedBad: null,
-      itemOf,
+      itemsOf: valueItems(),
       close: async () => {
         await feed.close();
         await broker.end();

@@ -1,5 +1,6 @@
 /** A table of PostgreSQL, whose changes are read. */
 import { needPostgres, PostgresServer } from "../../servers/postgres.ts";
+import { valueItems } from "../system.ts";
 import type { Item, SystemKind } from "../system.ts";
 
 /** Adds rows, each once, however often the connection breaks. */
@@ -48,7 +49,7 @@ export const POSTGRES_CDC: SystemKind = {
       setSlow: null,
       feed: (items) => insertItems(server, items),
       feedBad: null,
-      itemOf: addedItem,
+      itemsOf: valueItems(addedItem),
       close: () => server.stop(),
     };
   },

@@ -1,6 +1,6 @@
 /** Redis: a stream that is read, a list that is written. */
 import { needRedis, RedisServer } from "../../servers/redis.ts";
-import { itemOf, textOf } from "../system.ts";
+import { textOf, valueItems } from "../system.ts";
 import type { SystemKind } from "../system.ts";
 import { itemsOf } from "./files.ts";
 
@@ -46,7 +46,7 @@ export const REDIS_SOURCE: SystemKind = {
         while ((await server.cli(...command))[0] !== "done") await Bun.sleep(50);
       },
       feedBad: null,
-      itemOf,
+      itemsOf: valueItems(),
     };
   },
 };

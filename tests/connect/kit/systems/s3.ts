@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { mkdirSync } from "node:fs";
 import { needVersitygw, S3Server } from "../../servers/versitygw.ts";
-import { itemOf, textOf } from "../system.ts";
+import { textOf, valueItems } from "../system.ts";
 import type { Place, SystemKind } from "../system.ts";
 import { itemsOf } from "./files.ts";
 
@@ -71,7 +71,7 @@ export const S3_SOURCE: SystemKind = {
       otherConfig: { "batch.size": "7" },
       feed: (items) => put(items.map(textOf)),
       feedBad: () => put(["{no JSON"]),
-      itemOf,
+      itemsOf: valueItems(),
     };
   },
 };

@@ -399,14 +399,17 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
   ): Promise<PartitionPosition[]> {
     for (const { topic } of assigned) await this.cluster.topic(topic);
     if (assigned.length === 0) return [];
-    const found = new Map<string, Pick<PartitionPosition, "offset" | "leaderEpoch">>();
+    const found = new Map<string, Omit<PartitionPosition, "topic" | "partition">>();
     const offsets = await new GroupAdmin(this.cluster).listOffsets(groupId, {
       partitions: assigned,
       stable: this.#options.isolationLevel === "read_committed",
     });
-    for (const { topic, partition, offset, leaderEpoch } of offsets) {
-      const key = partitionKey(topic, partition);
-      found.set(key, leaderEpoch < 0 ? { offset } : { offset, leaderEpoch });
+    for (const { topic, partition, offset, leaderEpoch, metadata } of offsets) {
+      found.set(partitionKey(topic, partition), {
+        offset,
+        ...(leaderEpoch < 0 ? {} : { leaderEpoch }),
+        ...(metadata === null || metadata === "" ? {} : { metadata }),
+      });
     }
     const at = this.#options.autoOffsetReset;
     const without: TopicPartition[] = [];

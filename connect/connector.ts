@@ -113,6 +113,16 @@ export interface SinkPosition {
   readonly partition: number;
   /** Of the record that comes next. */
   readonly offset: bigint;
+  /** Words that are committed with it, for whoever is assigned the partition there: 4000 bytes at most. */
+  readonly metadata?: string;
+}
+
+/** A partition that has come to a sink. */
+export interface SinkPartition {
+  readonly topic: string;
+  readonly partition: number;
+  /** What the group has committed with the offset where it goes on; left out: nothing. */
+  readonly metadata?: string;
 }
 
 export interface SinkContext<C> extends TaskContext<C> {
@@ -123,6 +133,12 @@ export interface SinkContext<C> extends TaskContext<C> {
   reject(record: SinkRecord, error: Error): Promise<void>;
   /** Has `flush` called soon, not only when the next commit is due. */
   requestCommit(): void;
+  /**
+   * Commits at once, from within `write` or `flush`: before something is begun that whoever has the
+   * partition next has to know of. Rejects with `RetriableError` where it cannot be done now, or no
+   * more since the partition is another's.
+   */
+  commit(positions: readonly SinkPosition[]): Promise<void>;
 }
 
 /** A sink at work. Its methods are never called while another one runs. */
@@ -131,9 +147,7 @@ export interface SinkTask {
    * Partitions are here from now on. A sink whose target stores offsets gives those of the records
    * that it wants next, and is sent those: so nothing is written twice.
    */
-  assigned?(
-    partitions: readonly { readonly topic: string; readonly partition: number }[],
-  ): Promise<readonly SinkPosition[] | void>;
+  assigned?(partitions: readonly SinkPartition[]): Promise<readonly SinkPosition[] | void>;
   /**
    * Takes records, those of a partition in their order. Without `flush` they have to be safe in the
    * target when this resolves. On `RetriableError` the same records come again after a pause.

@@ -26,6 +26,7 @@ export type { Line, LineSettings } from "./line-reader.ts";
 export { parquetRows } from "./parquet-reader.ts";
 export { nameTemplate, templateCheck, topicName } from "./name-template.ts";
 export { PATH_PLACEHOLDERS, pathTemplate, safePart } from "./path-template.ts";
+export { intentText, isTooLong, parseIntent } from "./rolling-intent.ts";
 export { retriable, RollingFiles } from "./rolling.ts";
 export type { RollingTarget, StagedFile, TopicPartition } from "./rolling.ts";
 export {

@@ -84,6 +84,8 @@ function goodPath(text: string): string | null {
 
 /** See `rollingFields`. */
 export interface RollingSettings {
+  /** What all names begin with. */
+  readonly prefix: string;
   readonly content: Content;
   readonly pathOf: PathTemplate;
   readonly timeMsOf: (record: SinkRecord) => number;
@@ -114,10 +116,14 @@ export function checkFormat(config: ConfigOf<typeof formatFields>) {
 
 export function rollingSettings(
   config: RollingConfig,
-  { closesWhenLeaving }: { readonly closesWhenLeaving: boolean },
+  { closesWhenLeaving, prefix = "" }: {
+    readonly closesWhenLeaving: boolean;
+    readonly prefix?: string;
+  },
 ): RollingSettings {
   const compression = fileCompression(config);
   return {
+    prefix,
     content: config.content,
     pathOf: pathTemplate(config["path.format"], config["timestamp.field"]),
     timeMsOf: (record) => recordTimeMs(record, config["timestamp.field"]),

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { RetriableError } from "../index.ts";
 import type { SinkContext, SinkPosition, SinkRecord } from "../index.ts";
 import { compressPiece } from "./compress.ts";
+import type { FileCompression } from "./compress.ts";
 import { FormatError } from "./format-error.ts";
 import type { RollingSettings } from "./rolling-settings.ts";
 import { rowOf } from "./writer.ts";
@@ -34,10 +35,23 @@ export interface RollingTarget {
    * same after it has failed.
    */
   publish(of: TopicPartition, files: readonly StagedFile[], next: bigint): Promise<void>;
+  /**
+   * What is committed, if anything, before a generation that ends at `next` is published: `resume`
+   * is given it where that has not come to its end.
+   */
+  intent?(next: bigint): string;
+}
+
+/** Something that was begun, and is to be made again. */
+interface Redo {
+  readonly until: bigint;
+  readonly settings: RollingSettings;
+  readonly text: string;
 }
 
 /** Files that grow, and what they cannot take yet. */
 interface OpenFile extends StagedFile {
+  readonly compression: FileCompression;
   readonly writer: FormatWriter;
   /** Bytes of the file that are surely written. */
   size: number;
@@ -59,12 +73,18 @@ interface Generation extends TopicPartition {
   /** Everything before it is published, or was nothing to publish. */
   safe: bigint;
   isClosing: boolean;
+  /** What was committed before it is published; null: nothing yet. */
+  intent: string | null;
+  /** Up to its end all goes by it; null: by the settings. */
+  redo: Redo | null;
 }
 
 const NOTHING = new Uint8Array(0);
 
 export class RollingFiles {
   readonly #generations = new Map<string, Generation>();
+  /** By partition: what a predecessor has begun. */
+  readonly #redos = new Map<string, Redo>();
   /** That of the last record: most are of the same partition as the one before. */
   #last: Generation | null = null;
   #fileNumber = 0;
@@ -75,8 +95,16 @@ export class RollingFiles {
     /** Exists, and is of this task alone. */
     readonly staging: string,
     readonly target: RollingTarget,
-    readonly context: Pick<SinkContext<unknown>, "clock" | "log" | "reject" | "requestCommit">,
+    readonly context: Pick<
+      SinkContext<unknown>,
+      "clock" | "log" | "reject" | "requestCommit" | "commit"
+    >,
   ) {}
+
+  /** Has what a predecessor has begun made again, as it has been begun. */
+  resume(of: TopicPartition, redo: Redo): void {
+    this.#redos.set(nameOf(of), redo);
+  }
 
   /** Takes records. On an error the same may come again: those that were taken are gone over. */
   async write(records: readonly SinkRecord[]): Promise<void> {
@@ -84,12 +112,14 @@ export class RollingFiles {
       const { offset } = record.original;
       const generation = this.#generationOf(record.original);
       if (generation.isClosing) await this.#close(generation);
+      if (isRedone(generation, offset)) await this.#endRedo(generation);
       if (offset >= generation.next) {
         const waits = this.#take(generation, record);
         if (waits !== null) await waits;
         if (generation.next <= offset) generation.next = offset + 1n;
       }
-      if (this.#isFull(generation)) await this.#close(generation);
+      if (isRedone(generation, generation.next)) await this.#endRedo(generation);
+      else if (this.#isFull(generation)) await this.#close(generation);
     }
   }
 
@@ -98,14 +128,18 @@ export class RollingFiles {
     const positions: SinkPosition[] = [];
     for (const position of taken) {
       const generation = this.#generations.get(nameOf(position));
-      if (generation !== undefined) {
-        const isDue = generation.isClosing || this.#isOld(generation) ||
-          (leaving && this.settings.closesWhenLeaving);
-        if (isDue) await this.#close(generation);
+      if (generation === undefined) {
+        positions.push(withWords(position, this.#redos.get(nameOf(position)) ?? null));
+        continue;
       }
+      const isDue = generation.isClosing || this.#isOld(generation) ||
+        (leaving && this.settings.closesWhenLeaving && generation.redo === null);
+      if (isRedone(generation, position.offset)) await this.#endRedo(generation);
+      else if (isDue) await this.#close(generation);
       // Records that were left out on their way here are safe where nothing before them is open.
-      const isOpen = generation !== undefined && generation.files.size > 0;
-      positions.push(isOpen ? { ...position, offset: generation.safe } : position);
+      const isOpen = generation.files.size > 0;
+      const safe = isOpen ? { ...position, offset: generation.safe } : position;
+      positions.push(withWords(safe, generation.redo));
     }
     return positions;
   }
@@ -114,6 +148,7 @@ export class RollingFiles {
   async drop(partitions: readonly TopicPartition[]): Promise<void> {
     this.#last = null;
     for (const of of partitions) {
+      this.#redos.delete(nameOf(of));
       const generation = this.#generations.get(nameOf(of));
       if (generation === undefined) continue;
       this.#generations.delete(nameOf(of));
@@ -141,6 +176,8 @@ export class RollingFiles {
       next: offset,
       safe: offset,
       isClosing: false,
+      intent: null,
+      redo: this.#redos.get(name) ?? null,
     };
     this.#generations.set(name, generation);
     return generation;
@@ -148,11 +185,11 @@ export class RollingFiles {
 
   /** A promise only where something has to be waited for: a turn of the queue per record is dear. */
   #take(generation: Generation, record: SinkRecord): Promise<void> | null {
-    const { content, pathOf, timeMsOf, filesMax, rotateIntervalMs } = this.settings;
+    const { content, pathOf, timeMsOf, filesMax, rotateIntervalMs } = this.#settingsOf(generation);
     const folder = pathOf(record);
     const timeMs = timeMsOf(record);
     const known = generation.files.get(folder);
-    const endsBefore = generation.files.size > 0 && (
+    const endsBefore = generation.files.size > 0 && generation.redo === null && (
       (known === undefined && generation.files.size >= filesMax) ||
       (rotateIntervalMs !== null && Math.abs(timeMs - generation.firstMs) >= rotateIntervalMs)
     );
@@ -180,7 +217,8 @@ export class RollingFiles {
     folder: string,
     timeMs: number,
   ): Promise<void> | null {
-    const file = generation.files.get(folder) ?? this.#open(record, folder);
+    const settings = this.#settingsOf(generation);
+    const file = generation.files.get(folder) ?? this.#open(record, folder, settings);
     const before = file.writer.heldBytes;
     try {
       if (!file.writer.add(row)) {
@@ -219,12 +257,16 @@ export class RollingFiles {
   }
 
   /** Nothing is written before the first bytes are drained. */
-  #open({ original: { topic, partition, offset } }: SinkRecord, folder: string): OpenFile {
-    const { newWriter, extension } = this.settings;
+  #open(
+    { original: { topic, partition, offset } }: SinkRecord,
+    folder: string,
+    { newWriter, extension, compression, prefix }: RollingSettings,
+  ): OpenFile {
     const base = `${topic}+${partition}+${String(offset).padStart(20, "0")}${extension}`;
     return {
       path: join(this.staging, `${topic}+${partition}+${this.#fileNumber++}.tmp`),
-      name: folder === "" ? base : `${folder}/${base}`,
+      name: prefix + (folder === "" ? base : `${folder}/${base}`),
+      compression,
       writer: newWriter(),
       size: 0,
       pending: null,
@@ -232,14 +274,26 @@ export class RollingFiles {
     };
   }
 
-  #isFull({ records, largestBytes }: Generation): boolean {
-    const { flushSize, rotateBytes } = this.settings;
-    return (flushSize !== null && records >= flushSize) || largestBytes >= rotateBytes;
+  #settingsOf({ redo }: Generation): RollingSettings {
+    return redo?.settings ?? this.settings;
   }
 
-  #isOld({ startedMs, files }: Generation): boolean {
+  /** What was begun before is whole again; from here on it goes by the settings. */
+  async #endRedo(generation: Generation): Promise<void> {
+    await this.#close(generation);
+    this.#redos.delete(nameOf(generation));
+    generation.redo = null;
+  }
+
+  #isFull({ records, largestBytes, redo }: Generation): boolean {
+    const { flushSize, rotateBytes } = this.settings;
+    return redo === null && (flushSize !== null && records >= flushSize) ||
+      largestBytes >= rotateBytes;
+  }
+
+  #isOld({ startedMs, files, redo }: Generation): boolean {
     const { scheduleMs } = this.settings;
-    if (scheduleMs === null || files.size === 0) return false;
+    if (scheduleMs === null || files.size === 0 || redo !== null) return false;
     return this.context.clock.monotonicMs() - startedMs >= scheduleMs;
   }
 
@@ -264,7 +318,7 @@ export class RollingFiles {
 
   async #append(file: OpenFile, bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
-    file.pending = await compressPiece(this.settings.compression, bytes);
+    file.pending = await compressPiece(file.compression, bytes);
     await this.#writePending(file);
   }
 
@@ -297,13 +351,24 @@ export class RollingFiles {
       if (!file.isWhole) await this.#drain(file, "end");
       await this.#writePending(file, true);
     }
+    await this.#say(generation);
     await this.target.publish(generation, [...files.values()], generation.next);
     files.clear();
     generation.records = 0;
     generation.largestBytes = 0;
     generation.isClosing = false;
+    generation.intent = null;
     generation.safe = generation.next;
     this.context.requestCommit();
+  }
+
+  /** Has whoever comes next know of it, before anything of it is visible. */
+  async #say(generation: Generation): Promise<void> {
+    const { topic, partition, safe: offset, next, redo } = generation;
+    if (generation.intent !== null || this.target.intent === undefined) return;
+    const metadata = redo?.text ?? this.target.intent(next);
+    await this.context.commit([{ topic, partition, offset, metadata }]);
+    generation.intent = metadata;
   }
 }
 
@@ -315,6 +380,16 @@ export async function retriable<T>(what: string, work: () => Promise<T>): Promis
     if (error instanceof RetriableError || !(error instanceof Error)) throw error;
     throw new RetriableError(`cannot write ${what}: ${error.message}`, { cause: error });
   }
+}
+
+function isRedone({ redo }: Generation, offset: bigint): boolean {
+  return redo !== null && offset >= redo.until;
+}
+
+/** With what is to be known of what is not made again yet. */
+function withWords(position: SinkPosition, redo: Redo | null): SinkPosition {
+  const isUnder = redo !== null && position.offset < redo.until;
+  return isUnder ? { ...position, metadata: redo.text } : position;
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

@@ -194,6 +194,18 @@ export class SinkTask extends TaskBase<PreparedSink> {
     }
   }
 
+  /** For the sink, which is at work: so nothing else is. */
+  async #commitNow(positions: readonly SinkPosition[]): Promise<void> {
+    try {
+      await this.consumer.commit(positions);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      const why = messageOf(error);
+      throw new RetriableError(`offsets cannot be committed now: ${why}`, { cause: error });
+    }
+    this.#positions.committed(positions);
+  }
+
   async #readAll(sink: Sink): Promise<void> {
     const { signal } = this.stopping;
     for (;;) {
@@ -315,6 +327,7 @@ export class SinkTask extends TaskBase<PreparedSink> {
       reject: (record, error) =>
         this.policy.refuse(refusedSinkRecord(this.prepared.pipeline, record), "TASK_PUT", error),
       requestCommit: () => this.#requestCommit?.(),
+      commit: (positions) => this.#commitNow(positions),
     };
   }
 }

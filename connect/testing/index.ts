@@ -16,7 +16,7 @@
 export { realClock, VirtualClock } from "./clocks.ts";
 export { TestOffsets } from "./offsets.ts";
 export { runSink, sinkRecord, sinkRecords, SinkRun, startSink } from "./sink-run.ts";
-export type { TopicPartition } from "./sink-run.ts";
+export type { SinkRunOptions, TopicPartition } from "./sink-run.ts";
 export { runSource, SourceRun, startSource } from "./source-run.ts";
 export type { SourceRunOptions, Until } from "./source-run.ts";
 export { taskConfigs } from "./task.ts";

@@ -51,6 +51,11 @@ export function sinkRecords(
 const RETRIES_MAX = 10;
 const RETRY_PAUSE_MS = 100;
 
+export interface SinkRunOptions extends RunOptions {
+  /** An earlier run: a restart, which goes on where that one has committed. */
+  readonly after?: SinkRun;
+}
+
 /** A sink at work. */
 export class SinkRun {
   /** What it refused, with the reason. */
@@ -61,10 +66,14 @@ export class SinkRun {
   commitsRequested = 0;
   /** By `topic-partition`: where the next record to be taken is; what was committed. */
   readonly #taken = new Map<string, SinkPosition>();
-  readonly #committed = new Map<string, SinkPosition>();
+  readonly #committed: Map<string, SinkPosition>;
   #assigned: TopicPartition[] = [];
+  private sink: SinkTask | null = null;
 
-  constructor(readonly task: TestTask<unknown>, private sink: SinkTask | null = null) {}
+  /** What `before` has committed is where it goes on. */
+  constructor(readonly task: TestTask<unknown>, before?: SinkRun) {
+    this.#committed = new Map(before === undefined ? [] : before.#committed);
+  }
 
   /** Begins at the sink's side. */
   begin(sink: SinkTask): void {
@@ -83,8 +92,16 @@ export class SinkRun {
   /** Partitions come; resolves to where the sink wants to begin in them, if it says so. */
   async assign(partitions: readonly TopicPartition[]): Promise<readonly SinkPosition[]> {
     this.#assigned = [...this.#assigned, ...partitions];
-    const assigned = this.#sink().assigned?.(partitions) ?? Promise.resolve();
+    const given = partitions.map((of) => {
+      const metadata = this.#committed.get(nameOf(of))?.metadata;
+      return { ...of, ...(metadata !== undefined && { metadata }) };
+    });
+    const assigned = this.#sink().assigned?.(given) ?? Promise.resolve();
     const wanted = await this.task.within(assigned, () => "assigned()") ?? [];
+    for (const of of partitions) {
+      const position = this.#committed.get(nameOf(of));
+      if (position !== undefined) this.#taken.set(nameOf(of), position);
+    }
     for (const position of wanted) this.#taken.set(nameOf(position), position);
     return wanted;
   }
@@ -126,10 +143,17 @@ export class SinkRun {
   /** Commits what the sink says is safe. */
   async flush(leaving = false): Promise<void> {
     const sink = this.#sink();
-    const taken = [...this.#taken.values()];
+    const taken = [...this.#taken.values()].map(({ topic, partition, offset }) => {
+      return { topic, partition, offset };
+    });
     const flushed = sink.flush?.(taken, leaving) ?? Promise.resolve(taken);
     const safe = await this.task.within(flushed, () => "flush()");
-    for (const position of safe) this.#committed.set(nameOf(position), position);
+    this.commit(safe);
+  }
+
+  /** As the runtime does it. */
+  commit(positions: readonly SinkPosition[]): void {
+    for (const position of positions) this.#committed.set(nameOf(position), position);
   }
 
   /** All partitions go in good order; others may come then. */
@@ -168,10 +192,10 @@ export class SinkRun {
 export async function startSink<F extends Fields>(
   definition: SinkDefinition<F>,
   config: RawConfig,
-  options: RunOptions = {},
+  options: SinkRunOptions = {},
 ): Promise<SinkRun> {
   const task = new TestTask(readConfig(definition, config), options);
-  const run = new SinkRun(task);
+  const run = new SinkRun(task, options.after);
   const opened = definition.open({
     ...task.context,
     reject: (record, error) => {
@@ -179,6 +203,7 @@ export async function startSink<F extends Fields>(
       return Promise.resolve();
     },
     requestCommit: () => void run.commitsRequested++,
+    commit: (positions) => Promise.resolve(run.commit(positions)),
   });
   run.begin(await task.within(Promise.resolve(opened), () => "open()"));
   return run;
@@ -189,7 +214,7 @@ export async function runSink<F extends Fields>(
   definition: SinkDefinition<F>,
   config: RawConfig,
   records: readonly SinkRecord[],
-  options: RunOptions = {},
+  options: SinkRunOptions = {},
 ): Promise<SinkRun> {
   const run = await startSink(definition, config, options);
   await run.write(records);

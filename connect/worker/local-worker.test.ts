@@ -497,6 +497,43 @@ test("only what a sink has flushed is committed", () => {
   });
 });
 
+test("a sink may commit before it begins something, with words for who comes next", () => {
+  const heard: (string | undefined)[] = [];
+  const definition = defineSink({
+    name: "target",
+    version: "1",
+    doc: "Begins something at each third record and never ends it.",
+    config: {},
+    open: ({ commit }) => ({
+      assigned: (partitions) => {
+        heard.push(...partitions.map(({ metadata }) => metadata));
+        return Promise.resolve();
+      },
+      write: async (records) => {
+        for (const { original: { topic, partition, offset } } of records) {
+          if (offset % 3n > 0n) continue;
+          await commit([{ topic, partition, offset, metadata: `begun at ${offset}` }]);
+        }
+      },
+      flush: () => Promise.resolve([]),
+    }),
+  });
+  const scene = new WorkerScene({ t: 1 }, [definition]);
+  scene.run(async () => {
+    await scene.world.produce("t", 1, 0, 11);
+    const isAt = async (offset: number) => {
+      const [found] = await scene.worker.offsets("sink", SINK);
+      return Number(found?.offset?.["kafka_offset"]) === offset;
+    };
+    scene.start(SINK);
+    while (!await isAt(9)) await scene.pass(10);
+    await scene.worker.stopTask({ connector: "sink", task: 0 });
+    scene.start(SINK);
+    await scene.until(() => heard.length === 2);
+    expect(heard).toEqual([undefined, "begun at 9"]);
+  });
+});
+
 test("records that a sink cannot take go to the dead letters, with their places", () => {
   const target = new Target();
   target.refuses = "3";

@@ -3,6 +3,9 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import {
   checkFormat,
+  intentText,
+  isTooLong,
+  parseIntent,
   rollingFields,
   RollingFiles,
   rollingSettings,
@@ -17,7 +20,7 @@ const TYPES = {
   jsonl: "application/x-ndjson",
   csv: "text/csv",
   parquet: "application/vnd.apache.parquet",
-  lines: "text/plain",
+  txt: "text/plain",
 } as const;
 
 export default defineSink({
@@ -25,10 +28,10 @@ export default defineSink({
   version: "1.0.0",
   doc:
     "Writes records to objects of any S3-compatible store: TOPICS.DIR/PATH/TOPIC+PARTITION+OFFSET, " +
-    "the offset being that of the first record. Exactly once as long as objects are closed by records " +
-    "alone (flush.size, rotate.bytes, rotate.interval.ms): what is written again after a crash is " +
-    "written to the same objects. With rotate.schedule.interval.ms it is at least once, and so it is " +
-    "where those settings are changed while a crash is not made up for.",
+    "the offset being that of the first record. Exactly once: what is written again after a crash is " +
+    "written to the same objects, as what is begun is committed before with the offsets of the group, " +
+    "also where settings are changed meanwhile. Where transforms or converters are changed, or the " +
+    "bucket, before a crash is made up for, records may be in two objects.",
   delivery: "exactly-once",
   example: {
     topics: "orders",
@@ -47,7 +50,12 @@ export default defineSink({
       "The folder for files of objects that are not full yet.",
     ),
   },
-  check: (config) => checkFormat(config),
+  check(config) {
+    const problems = checkFormat(config);
+    if (!isTooLong(config, prefixOf(config))) return problems;
+    const message = '"path.format" is too long: what names are made of has to go into 4000 bytes';
+    return [...problems, { field: "path.format", message }];
+  },
   async probe(config, signal) {
     const clock = { ...STANDSTILL, sleep: () => new Promise<void>(() => {}) };
     const bucket = new S3Bucket(config, clock, signal);
@@ -57,22 +65,29 @@ export default defineSink({
     const { config, clock, signal, connector, task } = context;
     const bucket = new S3Bucket(config, clock, signal);
     const staging = await stagingFolder(config["staging.directory"], connector, task);
+    const prefix = prefixOf(config);
     const settings = rollingSettings(config, {
+      prefix,
       // What is closed by the clock is not closed by records alone, so nothing is lost by this either.
       closesWhenLeaving: config["rotate.schedule.interval.ms"] !== null,
     });
-    const prefix = config["topics.dir"] === "" ? "" : `${config["topics.dir"]}/`;
     const target: RollingTarget = {
+      intent: (next) => intentText(config, prefix, next),
       async publish(_of, files) {
-        for (const { path, name } of files) {
-          await bucket.put(prefix + name, path, TYPES[config.format]);
-        }
+        for (const { path, name } of files) await bucket.put(name, path, typeOf(name));
         // All of them are there: until then they may have to be put again.
         for (const { path } of files) await rm(path, { force: true });
       },
     };
     const files = new RollingFiles(settings, staging, target, context);
     return {
+      assigned(partitions) {
+        for (const { topic, partition, metadata } of partitions) {
+          const begun = metadata === undefined ? null : parseIntent(metadata, config);
+          if (begun !== null) files.resume({ topic, partition }, begun);
+        }
+        return Promise.resolve();
+      },
       write: (records) => files.write(records),
       flush: (taken, leaving) => files.flush(taken, leaving),
       revoked: (partitions) => files.drop(partitions),
@@ -80,5 +95,17 @@ export default defineSink({
     };
   },
 });
+
+function prefixOf({ "topics.dir": dir }: { readonly "topics.dir": string }): string {
+  return dir === "" ? "" : `${dir}/`;
+}
+
+/** Of an object as its name says: it may have been begun in another format. */
+function typeOf(name: string): string {
+  const [, format] = Object.entries(TYPES).find(([extension]) => {
+    return name.includes(`.${extension}`, name.lastIndexOf("/"));
+  }) ?? [];
+  return format ?? "application/octet-stream";
+}
 
 const STANDSTILL = { wallMs: () => 0, monotonicMs: () => 0 };

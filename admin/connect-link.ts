@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from "../core/io.ts";
+import type { MetricFamily } from "../core/metrics/family.ts";
 
 /** A request as Connect's API has it. */
 export interface ConnectRequest {
@@ -20,6 +21,8 @@ export interface ConnectRequest {
 export interface ConnectLink {
   /** The worker's answer, whatever it says. Rejects if there is none. */
   ask(request: ConnectRequest): Promise<Response>;
+  /** What a worker in this process measures, now; left out: it is in another one. */
+  metrics?(): readonly MetricFamily<unknown>[];
 }
 
 /** A worker's validation asks its target, which may take so long and more. */

@@ -1,6 +1,6 @@
 /**
  * `GET /metrics`: what the broker counts, for Prometheus, as text 0.0.4 or OpenMetrics by Accept;
- * `?aliases=1` adds the names of other exporters. `GET /metrics/detail`: each partition, each partition
+ * `?aliases=1` adds the names of other exporters; with connectors in this process what they do as well. `GET /metrics/detail`: each partition, each partition
  * of each group. `GET /metrics/clients`: what clients push of themselves (KIP-714). `docs/metrics.md`
  * lists the names.
  */
@@ -53,12 +53,13 @@ const CLIENTS_ROUTE = createRoute({
   responses: { 200: TEXT },
 });
 
-export function metricRoutes({ broker, version }: AdminServices) {
+export function metricRoutes({ broker, version, connect }: AdminServices) {
   const scraper = scraperOf(broker, version);
   return newRoutes()
     .openapi(METRICS_ROUTE, async ({ req, body }) => {
       const format = textFormatFor(req.header("accept") ?? "");
-      const families = req.valid("query").aliases === "1" ? [...METRICS, ...ALIASES] : METRICS;
+      const aliases = req.valid("query").aliases === "1" ? ALIASES : [];
+      const families = [...METRICS, ...aliases, ...connect?.metrics?.() ?? []];
       const text = [...metricsText(families, await scraper.scrape(), format)].join("");
       return body(text, 200, { "content-type": TEXT_FORMATS[format] });
     })

@@ -38,6 +38,17 @@ export function defineMetric(type: MetricType) {
   ): MetricFamily<S> => ({ name, type, unit: unitOf(name), help, labels, collect });
 }
 
+/** Families whose values are read off this source, whatever they are asked with. */
+export function readOff<S>(
+  families: readonly MetricFamily<S>[],
+  source: S,
+): MetricFamily<unknown>[] {
+  return families.map((family) => ({
+    ...family,
+    collect: (_any, sink) => family.collect(source, sink),
+  }));
+}
+
 function unitOf(name: string): MetricFamily<never>["unit"] {
   if (name.endsWith("_seconds")) return "seconds";
   return name.endsWith("_bytes") ? "bytes" : null;

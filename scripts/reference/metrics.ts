@@ -39,7 +39,8 @@ Times of requests are made of what the broker reads off the clock anyway.
 
 const CONNECT_HEAD = `## Of workers of connectors
 
-\`GET /metrics\` of a worker's REST API (\`kstream connect worker\`) tells of what runs on that worker:
+\`GET /metrics\` of a worker's REST API (\`kstream connect worker\`), and that of a broker with
+\`serve --connect\`, tell of what runs on that worker:
 scrape each of them. Names are those of Kafka Connect in JMX, as its exporter writes them: of \`type\`
 \`source-task-metrics\` the attribute \`source-record-poll-total\` is
 \`kafka_connect_source_task_metrics_source_record_poll_total\`. Beyond ${TASKS_MAX} tasks of a worker the rest

@@ -106,6 +106,18 @@ test("connectors that block, leak and crash hurt nobody but themselves", async (
     await until(async () => (await task(rest, mode))?.trace?.includes(trace) === true);
   }
   await until(async () => (await task(rest, "good"))?.state === "RUNNING");
+  const metrics = async (accept: string) => {
+    const response = await fetch(`${broker.admin}/metrics`, { headers: { accept } });
+    return await response.text();
+  };
+  const written =
+    /^kafka_connect_source_task_metrics_source_record_write_total\{.*"good".*\} [1-9]/m;
+  // Beside the broker's own, one text.
+  await until(async () => written.test(await metrics("text/plain")));
+  const open = await metrics("application/openmetrics-text");
+  expect(open).toMatch(written);
+  expect(open).toMatch(/^kstream_connections\{/m);
+  expect(open.match(/# EOF/g)).toHaveLength(1);
   const beside = await p99(300);
   // One of them keeps a processor busy, others keep starting: the kernel shares out what there is.
   expect(beside).toBeLessThan(Math.max(250, 50 * before));

@@ -13,6 +13,8 @@ import { formatAddress, type ListenerInfo } from "../../../broker/listeners.ts";
 import { type Clock, type HostPort, sleep } from "../../../core/io.ts";
 import type { Logger, LogLevel } from "../../../core/logger.ts";
 import { OperatorError } from "../../../core/operator-error.ts";
+import { CONNECT_METRICS } from "../../../connect/metrics/families.ts";
+import { type MetricFamily, readOff } from "../../../core/metrics/family.ts";
 import type { OpenWorker } from "../../../connect/open-worker.ts";
 import type { SecurityFlags } from "../../security.ts";
 import { readProfiles } from "../../profile-store.ts";
@@ -90,6 +92,12 @@ export class BrokerConnect implements ConnectLink {
     asked.username = encodeURIComponent(user);
     asked.password = encodeURIComponent(password);
     return await new ConnectByUrl([asked], clock).ask(request);
+  }
+
+  /** None while it does not run. */
+  metrics(): readonly MetricFamily<unknown>[] {
+    const worker = this.#worker;
+    return worker === null ? [] : readOff(CONNECT_METRICS, worker.herder.measured());
   }
 
   /** Begins, once the broker serves, and where. */

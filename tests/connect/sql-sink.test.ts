@@ -468,6 +468,48 @@ for (const kind of DATABASES) {
         expect(sink.committed()).toEqual({ "test-0": BigInt(offset) });
       }, 30_000);
 
+      live("tasks that lock each other out are tried again, and each batch is whole", async () => {
+        if (kind.name === "postgresql") {
+          await database.query("ALTER ROLE CURRENT_USER SET deadlock_timeout = '10ms'");
+        }
+        const ids = upTo(1000);
+        const settings = { ...config, ...made, ...upserts };
+        const tasks = await Promise.all(
+          [ids, ids.toReversed()].map(async (order, partition) => {
+            const sink = await startSink(sqlSink, settings, { ...named(), task: partition });
+            return { order, partition, sink, rounds: 0 };
+          }),
+        );
+        const write = async (task: typeof tasks[number]) => {
+          const first = ids.length * task.rounds++;
+          const by = `${task.partition} in round ${task.rounds}`;
+          await task.sink.write(
+            task.order.map((id, i) =>
+              sinkRecord({ v: by }, first + i, { key: id, partition: task.partition })
+            ),
+          );
+          return by;
+        };
+        await write(tasks[0]!);
+        const isDone = () => tasks.some(({ sink, rounds }) => sink.retries > 0 || rounds === 300);
+        const last = await Promise.all(tasks.map(async (task) => {
+          let by = await write(task);
+          while (!isDone()) by = await write(task);
+          return by;
+        }));
+        for (const { sink } of tasks) await sink.stop();
+        expect(tasks.reduce((sum, { sink }) => sum + sink.retries, 0)).toBeGreaterThan(0);
+        expect(tasks.flatMap(({ sink }) => sink.rejected)).toEqual([]);
+        const found = await rows("id, v");
+        expect(found.map(({ id }) => Number(id))).toEqual(ids);
+        const states = [...new Set(found.map(({ v }) => String(v)))];
+        expect(states).toHaveLength(1);
+        expect(last).toContain(states[0]!);
+        for (const { partition, rounds, sink } of tasks) {
+          expect(sink.committed()[`test-${partition}`]).toBe(BigInt(rounds * ids.length));
+        }
+      });
+
       live("a wrong password is said, without the password", async () => {
         const wrong = { ...config, "connection.password": "wr0ng" };
         const { config: parsed } = readConfig(sqlSink, wrong);

@@ -15,7 +15,7 @@ export const connectionFields = {
     "The database: postgresql://HOST:PORT/DATABASE, mysql://HOST:PORT/DATABASE (MariaDB as well) or " +
       "sqlite:FILE; jdbc: may stand before it. sslmode=require has the connection encrypted, " +
       "sslmode=verify-full the server's certificate checked as well, against the system's or those in the " +
-      "file sslrootcert.",
+      "file sslrootcert. sslcert and sslkey are files of the certificate that the user shows, and its key.",
   ).example("postgresql://db.example.com:5432/shop?sslmode=verify-full"),
   "connection.user": string().optional().importance("HIGH").doc("The user who logs in."),
   "connection.password": secret().optional().importance("HIGH").doc("The password of the user."),

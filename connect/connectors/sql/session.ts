@@ -85,14 +85,24 @@ async function bounded<T>(work: Promise<T>, limits: SessionLimits): Promise<T> {
   }
 }
 
-function tlsOptions({ tls, trusted }: Target): Bun.TLSOptions | boolean {
+function tlsOptions({ tls, trusted, shown }: Target): Bun.TLSOptions | boolean {
   if (tls === "disable") return false;
+  return {
+    rejectUnauthorized: tls === "verify",
+    ...(trusted !== null && { ca: fileText("sslrootcert", trusted) }),
+    ...(shown !== null && {
+      cert: fileText("sslcert", shown.cert),
+      key: fileText("sslkey", shown.key),
+    }),
+  };
+}
+
+function fileText(parameter: string, path: string): string {
   try {
-    const ca = trusted === null ? {} : { ca: readFileSync(trusted, "utf8") };
-    return { rejectUnauthorized: tls === "verify", ...ca };
+    return readFileSync(path, "utf8");
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new SqlError("other", `sslrootcert cannot be read: ${why}`, "");
+    throw new SqlError("other", `${parameter} cannot be read: ${why}`, "");
   }
 }
 

@@ -15,6 +15,8 @@ export interface Target {
   readonly tls: Tls;
   /** A file of certificates that are trusted instead of the system's. */
   readonly trusted: string | null;
+  /** Files of the certificate that is shown to the server, and of its key. */
+  readonly shown: { readonly cert: string; readonly key: string } | null;
 }
 
 /** `require` believes any certificate, `verify` only one that is known and of that host. */
@@ -52,8 +54,9 @@ export function parseTarget(
   const text = url.trim().replace(/^jdbc:/i, "");
   const file = /^(?:sqlite|file):(?:\/\/(?=\/))?(.+)$/i.exec(text)?.[1];
   if (file !== undefined) {
-    const server = { hostname: "", port: 0, user: null, password: null, trusted: null };
-    return { dialect: "sqlite", database: file, tls: "disable", ...server };
+    const server = { hostname: "", port: 0, user: null, password: null };
+    const tls = { tls: "disable", trusted: null, shown: null } as const;
+    return { dialect: "sqlite", database: file, ...tls, ...server };
   }
   const parsed = URL.canParse(text) ? new URL(text) : null;
   const scheme = parsed?.protocol.slice(0, -1) ?? "";
@@ -76,7 +79,14 @@ export function parseTarget(
     password: password ?? (decodeURIComponent(parsed.password) || given("password")),
     tls: tlsOf(given("sslmode") ?? given("sslMode") ?? given("ssl-mode") ?? ""),
     trusted: given("sslrootcert") ?? given("ssl-ca"),
+    shown: shownOf(given("sslcert") ?? given("ssl-cert"), given("sslkey") ?? given("ssl-key")),
   };
+}
+
+function shownOf(cert: string | null, key: string | null): Target["shown"] {
+  if (cert !== null && key !== null) return { cert, key };
+  if (cert === null && key === null) return null;
+  throw new FieldError("must have both, sslcert and sslkey, or none of them");
 }
 
 function tlsOf(mode: string): Tls {

@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -48,6 +49,16 @@ function programs(): string {
   return readable;
 }
 
+/** A user who has to show a certificate in this name, where the server knows who signs those. */
+export const CERTIFIED = "certified";
+
+interface ServerCertificate {
+  readonly cert: string;
+  readonly key: string;
+  /** Who signs certificates of users. */
+  readonly ca?: string;
+}
+
 /** A server with the empty database "shop". */
 export class PostgresServer {
   readonly #folder: string;
@@ -64,7 +75,7 @@ export class PostgresServer {
   /** `settings` are those of `postgresql.conf`; with a certificate it speaks TLS, too. */
   static async start(
     settings: Readonly<Record<string, string>> = {},
-    certificate: { readonly cert: string; readonly key: string } | null = null,
+    certificate: ServerCertificate | null = null,
   ): Promise<PostgresServer> {
     const [port] = await freePorts(1);
     const server = new PostgresServer(port!, settings);
@@ -166,7 +177,7 @@ export class PostgresServer {
     );
   }
 
-  #certify({ cert, key }: { readonly cert: string; readonly key: string }): void {
+  #certify({ cert, key, ca }: ServerCertificate): void {
     const file = (name: string, text: string) => {
       const path = join(this.#folder, name);
       writeFileSync(path, text, { mode: 0o600 });
@@ -175,6 +186,12 @@ export class PostgresServer {
     };
     const files = { ssl_cert_file: file("cert.pem", cert), ssl_key_file: file("key.pem", key) };
     this.#settings = { ...this.#settings, ssl: "on", ...files };
+    if (ca === undefined) return;
+    const hosts = readFileSync(join(this.#folder, "data/pg_hba.conf"), "utf8");
+    // Of those that ask for it, only who shows a certificate with the user's name is let in.
+    const first = `hostssl all ${CERTIFIED} all cert\n`;
+    writeFileSync(join(this.#folder, "data/pg_hba.conf"), first + hosts);
+    this.#settings = { ...this.#settings, ssl_ca_file: file("ca.pem", ca) };
   }
 
   #spawn(): Bun.Subprocess {

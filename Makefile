@@ -50,7 +50,7 @@ dist/ui/pages.bundle: $(PAGES) scripts/build-ui.ts node_modules/.installed
 
 dist/kstream: $(PRODUCT) dist/ui/pages.bundle node_modules/.installed
 	@mkdir -p dist
-	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./dist/ui/pages.bundle >/dev/null
+	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./cmd/connect/hosts/host-thread.ts ./dist/ui/pages.bundle >/dev/null
 	@mv dist/kstream.new dist/kstream
 
 build: deps dist/kstream

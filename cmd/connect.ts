@@ -2,7 +2,11 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
-import { pluginMemoryOption, pluginsOption } from "./connect/hosts/plugin-options.ts";
+import {
+  pluginMemoryOption,
+  pluginsOption,
+  threadsOption,
+} from "./connect/hosts/plugin-options.ts";
 import { workerOption } from "./connect/rest-client.ts";
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -79,6 +83,7 @@ function workerCommand(): CommandUnknownOpts {
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
     .addOption(pluginsOption())
     .addOption(pluginMemoryOption("--plugin-memory <size>"))
+    .addOption(threadsOption())
     .addOption(
       new Option("--session-timeout <seconds>", "who is not heard of for so long is gone")
         .argParser(wholeNumber(3, 1800)).default(10),
@@ -150,6 +155,7 @@ function run(): CommandUnknownOpts {
     .addOption(new Option("--allow-exec", "have connectors that run commands, as this user"))
     .addOption(pluginsOption())
     .addOption(pluginMemoryOption("--plugin-memory <size>"))
+    .addOption(threadsOption())
     .addOption(
       new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
         "info" as const,

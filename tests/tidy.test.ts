@@ -39,6 +39,7 @@ const ENTRIES = [
   "client/package/bun.ts",
   "client/package/node.ts",
   "testing/index.ts",
+  "cmd/connect/hosts/host-thread.ts",
   "cmd/serve/offload-worker.ts",
   "admin/ui/main.tsx",
   "connect/index.ts",

@@ -1,6 +1,6 @@
 /**
- * Where tasks run apart from the worker: a process of this program. What goes between is `rpc.ts`;
- * `serve-host.ts` is at the other end.
+ * Where tasks run apart from the worker: a process of this program, or a thread. What goes between is
+ * `rpc.ts`; `serve-host.ts` is at the other end.
  */
 
 /** A host that is there, or was. */
@@ -26,6 +26,8 @@ export type OpenHost = (events: HostEvents) => Host;
 export interface Hosts {
   /** A process of its own. */
   readonly process: OpenHost;
+  /** Threads, which tasks of built-in connectors share, and how many; null: these run with the worker. */
+  readonly threads: { readonly open: OpenHost; readonly max: number } | null;
   /** Built-in connectors have processes, too. */
   readonly isAllApart: boolean;
   /** How brokers are reached: flags of the command line, which the host turns into options. */

@@ -172,7 +172,9 @@ export class HostedWorker implements Worker {
   /** Asks again and again whether it is there. */
   #look(): void {
     const { world: { io }, setup } = this.#options;
-    const stallMs = this.#endings > 0 ? SILENT_MS : this.#options.stallMs;
+    // Others in it have the patience that they always have.
+    const isEnding = this.#endings > 0 && this.#tasks.size === 0;
+    const stallMs = isEnding ? SILENT_MS : this.#options.stallMs;
     if (this.#isOver) return;
     const silentMs = io.clock.monotonicMs() - this.#heardMs;
     if (silentMs > stallMs) {

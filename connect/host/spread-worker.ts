@@ -1,6 +1,7 @@
 /**
  * A worker that has some of its work done elsewhere: modules of users in processes, one for each task
- * and for a connector that watches something; all others too, where that is wanted.
+ * and for a connector that watches something, and tasks of built-in connectors in a few threads. All
+ * of these are in processes, too, where that is wanted.
  */
 import type { Timer } from "../../core/io.ts";
 import type { ConfigProblem, RawConfig } from "../config/parse.ts";
@@ -10,7 +11,8 @@ import type { TaskWorld } from "../runtime/task-world.ts";
 import { LocalWorker, type LocalWorkerOptions } from "../worker/local-worker.ts";
 import type { StatusListener, TargetState, TaskId } from "../worker/status.ts";
 import type { ConnectorOffset, TaskSpec, Worker } from "../worker/worker.ts";
-import type { Hosts, HostSetup } from "./host.ts";
+import type { Hosts, HostSetup, OpenHost } from "./host.ts";
+import { HostPool } from "./host-pool.ts";
 import { HostedWorker, keyOf } from "./hosted-worker.ts";
 
 /** A desk answers questions about a module; after so long without one it is closed. */
@@ -24,7 +26,12 @@ interface Desk {
   idle: Timer | null;
 }
 
-/** What a task is in, besides its own process. */
+/** How many threads there may be for one task each, besides those that tasks share. */
+const ALONE_MAX = 8;
+/** How many tasks are remembered as having failed with a shared thread. */
+const SUSPECTS_MAX = 1000;
+
+/** What a task is in. */
 interface Placed {
   readonly connector: string;
   readonly worker: Worker;
@@ -49,7 +56,14 @@ export class SpreadWorker implements Worker {
   readonly #connectors = new Map<string, HostedWorker | null>();
   readonly #tasks = new Map<string, Placed>();
   readonly #desks = new Map<string, Desk>();
-  /** Processes that are being ended, by what they were for. */
+  /** Null: tasks of built-in connectors run here. */
+  readonly #pool: HostPool | null;
+  /**
+   * Tasks that have failed with a thread: one of them may have had it stand still. Each is begun in a
+   * thread of its own, so that the others do not fail with it again.
+   */
+  readonly #suspects = new Set<string>();
+  /** Hosts of one task that are being ended, by what they were for. */
   readonly #ending = new Map<string, Promise<void>>();
 
   constructor(options: LocalWorkerOptions, hosts: Hosts) {
@@ -59,6 +73,10 @@ export class SpreadWorker implements Worker {
     this.#plugins = options.plugins;
     this.#listener = options.listener;
     this.#isOffline = options.isOffline === true;
+    const { threads } = hosts;
+    this.#pool = threads === null
+      ? null
+      : new HostPool(() => this.#open(threads.open, null), threads.max);
   }
 
   async startConnector(name: string, config: RawConfig, target: TargetState): Promise<void> {
@@ -75,7 +93,7 @@ export class SpreadWorker implements Worker {
       });
       return;
     }
-    const host = this.#open(plugin);
+    const host = this.#open(this.#hosts.process, plugin);
     this.#connectors.set(name, host);
     await host.startConnector(name, config, target);
   }
@@ -107,6 +125,7 @@ export class SpreadWorker implements Worker {
     const placed = this.#tasks.get(key);
     this.#tasks.delete(key);
     if (placed !== undefined) {
+      this.#judge(key, placed);
       await placed.worker.stopTask(id);
       if (placed.host !== null) this.#end(key, placed.host);
     }
@@ -166,7 +185,11 @@ export class SpreadWorker implements Worker {
     this.#connectors.clear();
     for (const { idle } of this.#desks.values()) idle?.cancel();
     this.#desks.clear();
-    await Promise.all([...hosts.map((host) => host.close()), ...this.#ending.values()]);
+    await Promise.all([
+      ...hosts.map((host) => host.close()),
+      this.#pool?.close(),
+      ...this.#ending.values(),
+    ]);
     // The store of offsets, which all of them ask, is closed with it.
     await this.#here.close();
   }
@@ -182,13 +205,31 @@ export class SpreadWorker implements Worker {
     const { connector } = id;
     const plugin = this.#apart(connectorConfig);
     if (plugin !== null) {
-      const host = this.#open(plugin, this.#alone(id));
+      const host = this.#open(this.#hosts.process, plugin, this.#alone(id));
       return { connector, worker: host, host };
     }
-    return { connector, worker: this.#here, host: null };
+    const { threads } = this.#hosts;
+    const known = this.#plugins.find(connectorConfig["connector.class"] ?? "");
+    if (threads === null || this.#pool === null || known === null || known.isOfTerminal === true) {
+      return { connector, worker: this.#here, host: null };
+    }
+    const alone = [...this.#tasks.values()].filter(({ host }) => host !== null).length;
+    if (!this.#suspects.has(keyOf(id)) || alone >= ALONE_MAX) {
+      return { connector, worker: this.#pool.choose(), host: null };
+    }
+    const host = this.#open(threads.open, null, this.#alone(id));
+    return { connector, worker: host, host };
   }
 
-  /** What is heard of a process for one task: with that, it ends. */
+  /** Whether a task that ends has failed with others. */
+  #judge(key: string, { worker, host }: Placed): void {
+    if (host !== null || !(worker instanceof HostedWorker) || !worker.isOver) return;
+    this.#suspects.add(key);
+    const [oldest] = this.#suspects;
+    if (this.#suspects.size > SUSPECTS_MAX && oldest !== undefined) this.#suspects.delete(oldest);
+  }
+
+  /** What is heard of a host for one task: with that, it ends. */
   #alone({ connector, task }: TaskId): StatusListener {
     const over = () => {
       const key = keyOf({ connector, task });
@@ -215,10 +256,15 @@ export class SpreadWorker implements Worker {
     this.#ending.set(key, ending);
   }
 
-  #open(plugin: Plugin, listener: StatusListener = this.#listener): HostedWorker {
+  /** Without a plugin it is for all that are built in. */
+  #open(
+    open: OpenHost,
+    plugin: Plugin | null,
+    listener: StatusListener = this.#listener,
+  ): HostedWorker {
     return new HostedWorker({
-      open: this.#hosts.process,
-      setup: this.#setup(plugin.module ?? null),
+      open,
+      setup: this.#setup(plugin?.module ?? null),
       stallMs: this.#hosts.stallMs,
       world: this.#world,
       listener,
@@ -244,7 +290,7 @@ export class SpreadWorker implements Worker {
     const { clock } = this.#world.io;
     let desk = this.#desks.get(key);
     if (desk === undefined || desk.worker.isOver) {
-      desk = { worker: this.#open(plugin), under: 0, idle: null };
+      desk = { worker: this.#open(this.#hosts.process, plugin), under: 0, idle: null };
       this.#desks.set(key, desk);
     }
     const { worker } = desk;

@@ -123,6 +123,7 @@ export class WorkerScene {
         this.hosts.push(host);
         return host;
       },
+      threads: null,
       isAllApart: true,
       client: {},
       leaseMs: 3000,

@@ -1,13 +1,24 @@
 /** Options of commands that run connectors of users. */
 import { Option } from "@commander-js/extra-typings";
 import { OperatorError } from "../../../core/operator-error.ts";
+import { wholeNumber } from "../../admin-command.ts";
 
 const MIB = 1024 * 1024;
+const THREADS_MAX = 256;
 const MEMORY_BYTES_MIN = 16 * MIB;
 
 /** `--plugins`. */
 export function pluginsOption() {
   return new Option("--plugins <dir>", "connectors of your own: DIR/name.ts, packages in DIR");
+}
+
+/** `--threads`. */
+export function threadsOption() {
+  return new Option(
+    "--threads <n>",
+    "how many tasks of built-in connectors share; 0: one with all else",
+  )
+    .argParser(wholeNumber(0, THREADS_MAX)).default(2);
 }
 
 /** `--plugin-memory`, or what a command calls it. */

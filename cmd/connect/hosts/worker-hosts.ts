@@ -5,6 +5,7 @@ import { Plugins } from "../../../connect/plugins/plugins.ts";
 import { say } from "../../terminal.ts";
 import { clientFlags } from "./host-work.ts";
 import { processHosts } from "./process-host.ts";
+import { threadHosts } from "./thread-host.ts";
 import { userPlugins } from "./user-plugins.ts";
 
 /** Flags of commands that run connectors or look at them. */
@@ -14,6 +15,8 @@ export interface PluginFlags {
   readonly plugins?: string | undefined;
   /** Bytes. */
   readonly pluginMemory?: number | undefined;
+  /** How many tasks of built-in connectors share; left out, or 0: they run with the worker. */
+  readonly threads?: number | undefined;
 }
 
 /** What is not said on the command line. */
@@ -41,11 +44,13 @@ export async function pluginsAndHosts(
   const builtIn = BUILT_IN.filter((plugin) =>
     mayRun(plugin) && !(isAllApart && plugin.isOfTerminal === true)
   );
-  if (options.plugins === undefined && !isAllApart) {
+  const { threads = 0 } = options;
+  if (options.plugins === undefined && !isAllApart && threads === 0) {
     return { plugins: new Plugins(builtIn), hosts: null };
   }
   const hosts: Hosts = {
     process: processHosts({ memoryBytesMax: options.pluginMemory ?? MEMORY_BYTES, hidden }),
+    threads: threads === 0 ? null : { open: threadHosts, max: threads },
     isAllApart,
     client: clientFlags(options),
     leaseMs,

@@ -1,0 +1,54 @@
+/** Hosts that are threads of this process. */
+import type { Host, HostEvents, OpenHost } from "../../../connect/host/host.ts";
+
+/** Where `host-thread.ts` is: in the binary it goes by its path in the sources. */
+const SCRIPT = /[\\/](\$bunfs|~BUN)[\\/]/.test(import.meta.path)
+  ? "./cmd/connect/hosts/host-thread.ts"
+  : new URL("./host-thread.ts", import.meta.url).href;
+
+/** Opens such hosts. */
+export const threadHosts: OpenHost = (events) => new ThreadHost(events);
+
+/**
+ * A thread that is killed ends at its next step in JavaScript, with its sockets and servers: a call
+ * into native code has to return first, and `ended` waits for that.
+ */
+class ThreadHost implements Host {
+  readonly ended: Promise<string>;
+  readonly #thread = new Worker(SCRIPT);
+  #why: string | null = null;
+  #isOver = false;
+
+  constructor(events: HostEvents) {
+    const thread = this.#thread;
+    thread.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      if (this.#isOver) return;
+      if (typeof data === "string") events.message(JSON.parse(data));
+      else this.#why ??= lastWordsOf(data);
+    });
+    // What its script could not be begun by.
+    thread.addEventListener("error", ({ message }) => void (this.#why ??= message));
+    const { promise, resolve } = Promise.withResolvers<string>();
+    this.ended = promise;
+    thread.addEventListener("close", (event) => {
+      this.#isOver = true;
+      resolve(
+        this.#why ?? (event instanceof CloseEvent ? `exit code ${event.code}` : "it is gone"),
+      );
+    });
+  }
+
+  send(message: unknown): void {
+    if (!this.#isOver) this.#thread.postMessage(JSON.stringify(message));
+  }
+
+  kill(why: string): void {
+    this.#why ??= why;
+    this.#thread.terminate();
+  }
+}
+
+function lastWordsOf(data: unknown): string | null {
+  const isSaid = typeof data === "object" && data !== null && "lastWords" in data;
+  return isSaid ? String(data.lastWords) : null;
+}

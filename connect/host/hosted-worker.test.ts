@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { defineSource } from "../connector.ts";
 import { string } from "../config/fields.ts";
-import { apart, WorkerScene } from "../worker/worker.test-helper.ts";
+import { place, WorkerScene } from "../worker/worker.test-helper.ts";
 
 // All that holds for a worker holds for one whose tasks are in hosts.
-beforeAll(() => void (apart.isOn = true));
-afterAll(() => void (apart.isOn = false));
+beforeAll(() => void (place.in = "hosts"));
+afterAll(() => void (place.in = "worker"));
 // By another name, as the file itself may have been run before.
 const stories = "../worker/local-worker.test.ts?apart";
 await import(stories);

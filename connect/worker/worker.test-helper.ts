@@ -5,6 +5,7 @@ import { sleep } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { ClientWorld } from "../../tests/sim/client-world.ts";
 import type { ConnectorDefinition } from "../connector.ts";
+import type { OpenHost } from "../host/host.ts";
 import { MemoryHost } from "../host/memory-host.test-helper.ts";
 import { makeWorker } from "../host/spread-worker.ts";
 import { MemoryOffsetStore } from "../offsets/memory-offset-store.ts";
@@ -46,8 +47,9 @@ const pipeline: Pipeline = {
   transform: null,
 };
 
-/** Whether workers of scenes have all their work in hosts. */
-export const apart = { isOn: false };
+/** Where the work of scenes is done: in the worker, in a host for each task, or in hosts that tasks share. */
+export const place: { in: "worker" | "hosts" | "shared hosts" } = { in: "worker" };
+const SHARED_MAX = 2;
 
 /** See the head of the file. */
 export class WorkerScene {
@@ -116,15 +118,16 @@ export class WorkerScene {
         finished: ({ connector, task }) => void this.said.push(`${connector}-${task} finished`),
       },
     };
-    if (!apart.isOn) return makeWorker(options, null);
+    if (place.in === "worker") return makeWorker(options, null);
+    const open: OpenHost = (events) => {
+      const host = new MemoryHost(events, io.clock, options);
+      this.hosts.push(host);
+      return host;
+    };
     return makeWorker(options, {
-      process: (events) => {
-        const host = new MemoryHost(events, io.clock, options);
-        this.hosts.push(host);
-        return host;
-      },
-      threads: null,
-      isAllApart: true,
+      process: open,
+      threads: place.in === "hosts" ? null : { open, max: SHARED_MAX },
+      isAllApart: place.in === "hosts",
       client: {},
       leaseMs: 3000,
       stallMs: 30_000,

@@ -7,12 +7,17 @@ import { Said } from "./said.ts";
 const LINES_PER_SECOND = 500;
 const LINE_CHARS_MAX = 8192;
 
-/** Lets so many lines of each second pass. */
+/** Lets so many lines of each second pass; each connector has its own. */
 export class LineLimit {
   #second = 0;
   #count = 0;
 
   constructor(private readonly clock: Clock) {}
+
+  /** For somebody else. */
+  another(): LineLimit {
+    return new LineLimit(this.clock);
+  }
 
   /** Null: it is dropped. A number: it passes, and so many have been dropped before it. */
   passes(): number | null {
@@ -44,7 +49,11 @@ export function toldLogger(
     info: emit("info"),
     warn: emit("warn"),
     error: emit("error"),
-    with: (fields) => toldLogger(limit, tell, { ...bound, ...fields }),
+    with: (fields) => {
+      const isOther = fields["connector"] !== undefined &&
+        fields["connector"] !== bound["connector"];
+      return toldLogger(isOther ? limit.another() : limit, tell, { ...bound, ...fields });
+    },
   };
 }
 

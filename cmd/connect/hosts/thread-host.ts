@@ -7,7 +7,9 @@ const SCRIPT = /[\\/](\$bunfs|~BUN)[\\/]/.test(import.meta.path)
   : new URL("./host-thread.ts", import.meta.url).href;
 
 /** Opens such hosts. */
-export const threadHosts: OpenHost = (events) => new ThreadHost(events);
+export function threadHosts(script = SCRIPT): OpenHost {
+  return (events) => new ThreadHost(script, events);
+}
 
 /**
  * A thread that is killed ends at its next step in JavaScript, with its sockets and servers: a call
@@ -15,12 +17,12 @@ export const threadHosts: OpenHost = (events) => new ThreadHost(events);
  */
 class ThreadHost implements Host {
   readonly ended: Promise<string>;
-  readonly #thread = new Worker(SCRIPT);
+  readonly #thread: Worker;
   #why: string | null = null;
   #isOver = false;
 
-  constructor(events: HostEvents) {
-    const thread = this.#thread;
+  constructor(script: string, events: HostEvents) {
+    const thread = this.#thread = new Worker(script);
     thread.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
       if (this.#isOver) return;
       if (typeof data === "string") events.message(JSON.parse(data));

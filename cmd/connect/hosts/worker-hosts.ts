@@ -50,7 +50,7 @@ export async function pluginsAndHosts(
   }
   const hosts: Hosts = {
     process: processHosts({ memoryBytesMax: options.pluginMemory ?? MEMORY_BYTES, hidden }),
-    threads: threads === 0 ? null : { open: threadHosts, max: threads },
+    threads: threads === 0 ? null : { open: threadHosts(), max: threads },
     isAllApart,
     client: clientFlags(options),
     leaseMs,

@@ -61,20 +61,23 @@ export function toldLogger(
 export function writeTold(logger: Logger, told: unknown): void {
   const said = new Said(told);
   const fields: Record<string, string | number | boolean | null> = {};
+  let own = logger;
   for (const [key, value] of Object.entries(said.any("fields") ?? {})) {
     const isPlain = typeof value === "string" || typeof value === "number" ||
       typeof value === "boolean" || value === null;
-    if (isPlain) fields[key] = value;
+    // The connector by `with`: it may have a level of its own.
+    if (key === "connector" && typeof value === "string") own = logger.with({ connector: value });
+    else if (isPlain) fields[key] = value;
   }
   const message = said.text("message");
   switch (said.text("level")) {
     case "debug":
-      return logger.debug(message, fields);
+      return own.debug(message, fields);
     case "warn":
-      return logger.warn(message, fields);
+      return own.warn(message, fields);
     case "error":
-      return logger.error(message, fields);
+      return own.error(message, fields);
     default:
-      return logger.info(message, fields);
+      return own.info(message, fields);
   }
 }

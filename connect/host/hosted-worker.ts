@@ -199,7 +199,8 @@ export class HostedWorker implements Worker {
     this.#tasks.clear();
     for (const name of connectors) listener.connector(name, { state: "FAILED", trace });
     for (const { id } of tasks) {
-      world.log.error("a task has failed with its host", { ...id, how: how.split("\n")[0] });
+      const log = world.log.with({ ...id });
+      log.error("a task has failed with its host", { how: how.split("\n")[0] });
       listener.task(id, { state: "FAILED", trace });
     }
   }
@@ -207,7 +208,7 @@ export class HostedWorker implements Worker {
   #said(line: string): void {
     const [{ id } = { id: null }] = [...this.#tasks.values()];
     const who = id ?? { connector: [...this.#connectors][0] };
-    this.#options.world.log.info("a connector says", { ...who, line });
+    this.#options.world.log.with({ ...who }).info("a connector says", { line });
   }
 
   #handlers(): ReadonlyMap<string, Handler> {

@@ -4,7 +4,10 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrokerProcess, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
+import { runOk } from "../harness/process.ts";
 import { type CliWorker, startCliWorker } from "./cli-worker.ts";
+
+const THREADS = ["--threads", "2"];
 
 let dir: string;
 let broker: BrokerProcess;
@@ -14,7 +17,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "kstream-threads-"));
   broker = await startBrokerProcess({ args: ["--topic", "slow", "--topic", "quick"] });
   worker = await startCliWorker(broker.bootstrap, {
-    args: ["--threads", process.env["TT"] ?? "2"],
+    args: THREADS,
   });
 }, 120_000);
 afterEach(async () => {
@@ -33,10 +36,14 @@ async function until(condition: () => Promise<boolean> | boolean, what: string):
   }
 }
 
-async function runs(name: string): Promise<boolean> {
+const runs = (name: string) => isInState(name, "RUNNING");
+const hasFailed = (name: string) => isInState(name, "FAILED");
+
+/** Whether its one task is. */
+async function isInState(name: string, wanted: string): Promise<boolean> {
   const answer = await fetch(`${worker.url}/connectors/${name}/status`);
   const { tasks = [] } = await answer.json() as { readonly tasks?: { readonly state: string }[] };
-  return tasks.length > 0 && tasks.every(({ state }) => state === "RUNNING");
+  return tasks[0]?.state === wanted;
 }
 
 /** The lines of a file that a sink writes. */
@@ -92,3 +99,41 @@ test("a connector that keeps a processor busy delays neither another one nor ans
   expect(sent).toBeLessThan(RECORDS);
   await until(async () => await sentBy("slow") === RECORDS, "the slow one is through");
 }, 120_000);
+
+const LINES = 1000;
+
+/** Of so many numbers, from there on. */
+const numbers = (from: number) => Array.from({ length: LINES }, (_, i) => `${from + i}\n`).join("");
+
+test(
+  "tasks in threads end in good order, and log what their connector's level lets through",
+  async () => {
+    const file = join(dir, "numbers");
+    writeFileSync(file, numbers(0));
+    writeFileSync(join(dir, "bad"), "{}\nno JSON\n");
+    const lines = { "connector.class": "file-source", file, topic: "quick" };
+    const bad = { ...lines, file: join(dir, "bad"), format: "jsonl", topic: "slow" };
+    await worker.ask("PUT", "/admin/loggers/connect.hushed?scope=worker", { level: "OFF" });
+    await worker.put("hushed", bad);
+    await worker.put("numbers", { ...lines, "value.converter": "string" });
+    await until(async () => await sentBy("numbers") === LINES, "all numbers are sent");
+    await until(() => hasFailed("hushed"), "the hushed one fails");
+    await worker.put("loud", bad);
+    await until(() => hasFailed("loud"), "the loud one fails");
+    await worker.stop();
+    const failures = worker.log.join("").split("\n").filter((line) =>
+      line.includes("the task has failed")
+    );
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.filter((line) => !line.includes("connector=loud"))).toEqual([]);
+    appendFileSync(file, numbers(LINES));
+    worker = await startCliWorker(broker.bootstrap, { args: THREADS });
+    await until(async () => await sentBy("numbers") === LINES, "the numbers after them are sent");
+    const { stdout } = await runOk([
+      ...[KSTREAM, "consume", "quick", "-e", "-b", broker.bootstrap, "--format", "%v\\n"],
+    ]);
+    // Offsets are stored once a minute, and when tasks end.
+    expect(stdout).toBe(numbers(0) + numbers(LINES));
+  },
+  120_000,
+);

@@ -1,14 +1,18 @@
 /**
- * `bun tests/connect/many-connectors.ts [--connectors 500]`: one worker with very many connectors that
- * have little to do answers its REST API as quickly as ever.
+ * `bun tests/connect/many-connectors.ts [--connectors 500] [--threads 2]`: one worker with very many
+ * connectors that have little to do answers its REST API as quickly as ever.
  */
 import { parseArgs } from "node:util";
 import { freshDir, startBrokerProcess } from "../harness/broker-process.ts";
-import { SOURCE_CLASS } from "./rest-session/line-connectors.ts";
-import { ready, startOurWorker } from "./worker-process.ts";
+import { startCliWorker } from "./cli-worker.ts";
 import { readFileSync } from "node:fs";
 
-const { values } = parseArgs({ options: { connectors: { type: "string", default: "500" } } });
+const { values } = parseArgs({
+  options: {
+    connectors: { type: "string", default: "500" },
+    threads: { type: "string", default: "2" },
+  },
+});
 const CONNECTORS = Number(values.connectors);
 const AT_ONCE = 20;
 const REQUESTS = 1000;
@@ -18,7 +22,7 @@ const P99_MS = 200;
 
 const dir = freshDir("many");
 const broker = await startBrokerProcess({ args: ["--topic", "lines:3"] });
-const worker = await startOurWorker(broker.bootstrap, "many");
+const worker = await startCliWorker(broker.bootstrap, { args: ["--threads", values.threads] });
 
 /** Processor time that the worker has used so far, in ms: ticks of 10 ms. */
 function cpuMs(): number {
@@ -34,10 +38,10 @@ function memoryMb(): number {
 
 async function create(i: number): Promise<void> {
   const config = {
-    "connector.class": SOURCE_CLASS,
+    "connector.class": "file-source",
     file: `${dir}/none-${i}`,
     topic: "lines",
-    "poll.ms": "5000",
+    "poll.interval.ms": "5000",
   };
   const response = await fetch(`${worker.url}/connectors/c${i}/config`, {
     method: "PUT",
@@ -75,7 +79,6 @@ async function measured(path: (i: number) => string, count: number): Promise<num
 const at = (sorted: readonly number[], part: number) => sorted[Math.floor(sorted.length * part)]!;
 
 async function story(): Promise<void> {
-  await ready(worker);
   const emptyMb = memoryMb();
   const beganMs = performance.now();
   for (let i = 0; i < CONNECTORS; i += AT_ONCE) {

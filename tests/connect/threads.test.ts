@@ -65,8 +65,8 @@ async function sentBy(name: string): Promise<number> {
 
 /** Some millions of steps for each record. */
 const HEAVY = "{ n: v.items.reduce((s, a) => s + v.items.reduce((t, b) => t + a * b, 0), 0) }";
-const RECORDS = 100;
-const ROUNDS = 20;
+const RECORDS = 60;
+const ROUNDS = 10;
 
 test("a connector that keeps a processor busy delays neither another one nor answers", async () => {
   const items = Array.from({ length: 600 }, (_, i) => i);

@@ -16,7 +16,7 @@ export function pluginsOption() {
 export function threadsOption() {
   return new Option(
     "--threads <n>",
-    "how many tasks of built-in connectors share; 0: one with all else",
+    "for tasks of built-in connectors; 0: one thread for everything",
   )
     .argParser(wholeNumber(0, THREADS_MAX)).default(2);
 }

@@ -35,7 +35,7 @@ export class HostedWorker implements Worker {
   readonly #rpc: Rpc;
   readonly #connectors = new Set<string>();
   readonly #tasks = new Map<string, TaskSpec>();
-  #figures = new Map<string, Readonly<Record<string, number>>>();
+  readonly #figures = new Map<string, Readonly<Record<string, number>>>();
   #ping: Timer | null = null;
   #heardMs: number;
   #isOver = false;
@@ -96,6 +96,7 @@ export class HostedWorker implements Worker {
 
   async stopTask(id: TaskId): Promise<void> {
     this.#tasks.delete(keyOf(id));
+    this.#figures.delete(keyOf(id));
     await this.#ending("stopTask", id);
   }
 
@@ -246,12 +247,11 @@ export class HostedWorker implements Worker {
   }
 
   #alive(said: Said): void {
-    this.#figures = new Map(
-      said.list("tasks").map((each) => {
-        const task = new Said(each);
-        return [keyOf(taskIdOf(task)), task.figures("figures")];
-      }),
-    );
+    for (const each of said.list("tasks")) {
+      const task = new Said(each);
+      const key = keyOf(taskIdOf(task));
+      if (this.#tasks.has(key)) this.#figures.set(key, task.figures("figures"));
+    }
   }
 }
 

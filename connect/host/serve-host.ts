@@ -44,6 +44,8 @@ class ServedHost {
   readonly #options: ServeHostOptions;
   readonly #rpc: Rpc;
   readonly #running = new Map<string, TaskId>();
+  /** Of each task, as the worker has them. */
+  readonly #toldFigures = new Map<string, string>();
   #work: Promise<HostWork> | null = null;
   #isTold: HostWork | null = null;
   #heardMs: number;
@@ -122,11 +124,15 @@ class ServedHost {
     }
   }
 
+  /** Says that this is there, with the figures that are others than the last. */
   #alive(): void {
-    const tasks = [...this.#running.values()].map((id) => ({
-      ...id,
-      figures: this.#isTold?.worker.figures(id) ?? {},
-    }));
+    const tasks = [...this.#running].flatMap(([key, id]) => {
+      const figures = this.#isTold?.worker.figures(id) ?? {};
+      const text = JSON.stringify(figures);
+      if (this.#toldFigures.get(key) === text) return [];
+      this.#toldFigures.set(key, text);
+      return [{ ...id, figures }];
+    });
     this.#rpc.tell("alive", { tasks });
   }
 
@@ -155,6 +161,7 @@ class ServedHost {
         asked(async (worker, said) => {
           const id = taskIdOf(said);
           this.#running.delete(keyOf(id));
+          this.#toldFigures.delete(keyOf(id));
           await worker.stopTask(id);
         }),
       ],

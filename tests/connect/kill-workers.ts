@@ -11,8 +11,8 @@ import { bunClock } from "../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../core/io/bun/network.ts";
 import { bunRandom } from "../../core/io/bun/random.ts";
 import { freshDir, startBrokerProcess } from "../harness/broker-process.ts";
-import { SOURCE_CLASS } from "./rest-session/line-connectors.ts";
-import { ready, startOurWorker, type WorkerProcess } from "./worker-process.ts";
+import { startCliWorker } from "./cli-worker.ts";
+import type { WorkerProcess } from "./worker-process.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +24,14 @@ const CONNECTORS = Number(values.connectors);
 const KILLS = Number(values.kills);
 const WORKERS = 3;
 const PATIENCE_MS = 60_000;
+const SETTINGS = [
+  ...["--session-timeout", "6", "--rebalance-delay", "0", "--offset-flush-interval", "1"],
+];
+const SOURCE = {
+  "connector.class": "file-source",
+  "value.converter": "string",
+  "poll.interval.ms": "50",
+};
 
 const dir = freshDir("kill-workers");
 const broker = await startBrokerProcess({ args: ["--topic", "lines:3"] });
@@ -32,9 +40,7 @@ const written: number[] = Array.from({ length: CONNECTORS }, () => 0);
 const fileOf = (i: number) => join(dir, `in-${i}`);
 
 async function startWorker(): Promise<void> {
-  const worker = await startOurWorker(broker.bootstrap, "killed");
-  workers.add(worker);
-  await ready(worker);
+  workers.add(await startCliWorker(broker.bootstrap, { args: SETTINGS }));
 }
 
 /** Lines into every file, each only once in all. */
@@ -98,7 +104,7 @@ async function story(): Promise<void> {
   for (let i = 0; i < CONNECTORS; i++) {
     writeFileSync(fileOf(i), "");
     const [worker] = workers;
-    const config = { "connector.class": SOURCE_CLASS, file: fileOf(i), topic: "lines" };
+    const config = { ...SOURCE, file: fileOf(i), topic: "lines" };
     const response = await fetch(`${worker!.url}/connectors/c${i}/config`, {
       method: "PUT",
       body: JSON.stringify(config),

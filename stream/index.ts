@@ -17,3 +17,6 @@ export { hopping, TimeWindows, tumbling, type Window } from "./windows/time-wind
 export { timeWindowed, type Windowed } from "./windows/windowed-key.ts";
 export { type MaterializedWindows, WindowedStream } from "./dsl/windowed-stream.ts";
 export { type Topology, TopologyError } from "./topology/topology.ts";
+export { GlobalTable } from "./dsl/global-table.ts";
+export type { StreamJoined, TableJoined } from "./dsl/stream-joins.ts";
+export { JoinWindows, type JoinWindowsOptions, within } from "./windows/join-windows.ts";

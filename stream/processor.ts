@@ -19,6 +19,8 @@ export type PunctuationType = "stream-time" | "wall-clock-time";
 export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   /** Subtopology and partition: `0_3`. */
   readonly taskId: string;
+  /** Of the task. */
+  readonly partition: number;
   /** Gives a record to all nodes behind this one, or to the one of that name. */
   forward(record: StreamRecord<KOut, VOut>, child?: string): void;
   /** A store that this node is connected with. It asserts that there is one. */
@@ -28,6 +30,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   /** The highest timestamp of the task so far; −1: none. */
   readonly streamTimeMs: number;
   readonly wallMs: number;
+  /** How often, by the wall clock, outer joins look for windows that are closed. */
+  readonly joinEmitIntervalMs: number;
   /** Has `callback` called every so often, with the time. Gives back what ends that. */
   schedule(
     intervalMs: number,

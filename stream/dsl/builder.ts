@@ -5,6 +5,7 @@ import { storeView } from "../processors/table-view.ts";
 import { tableSource } from "../processors/table-source.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import { Topology, TopologyError } from "../topology/topology.ts";
+import { GlobalTable } from "./global-table.ts";
 import { KStream } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
 
@@ -28,6 +29,8 @@ export interface StoreOptions {
 /** See the head of the file. */
 export class TopologyBuilder {
   readonly topology = new Topology();
+  /** Repartition topics that take records without a key. */
+  readonly keepsKeyless = new Set<string>();
   #count = 0;
 
   /** A topic, or several with the same types, as a stream. */
@@ -63,6 +66,54 @@ export class TopologyBuilder {
     });
     const view = storeView(store, () => void (links.sendsOldValues = true));
     return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, view });
+  }
+
+  /** A topic as a table that each member has whole, in a store of that name: see `KStream.joinGlobal`. */
+  globalTable<K = string, V = unknown>(
+    store: string,
+    topic: string,
+    options: Consumed<K, V> = {},
+  ): GlobalTable<K, V> {
+    const source = this.#sourceNode([topic], options);
+    const { keySerde, valueSerde } = source;
+    const spec = {
+      ...{ kind: "key-value", name: store, keySerde, valueSerde, isTimestamped: true } as const,
+      ...{ isLogged: false, isCached: false, changelogConfigs: {} },
+    };
+    const supplier = tableSource(store, { sendsOldValues: false });
+    const name = this.nameOf("global-table");
+    this.topology.addGlobalStore(spec, source, { name, supplier });
+    // Nodes read it without being connected with it: else they would all be of one subtopology.
+    return new GlobalTable(store, { ...storeView(store, () => {}), stores: [] });
+  }
+
+  /** Records of these are joined: gives the sources of what comes of it. */
+  joinSources(left: readonly string[], right: readonly string[]): string[] {
+    const sources = [...new Set([...left, ...right])];
+    this.topology.copartition(sources);
+    return sources;
+  }
+
+  /** Has records without a key come to these nodes, through whatever topics are before them. */
+  keepKeylessBefore(names: readonly string[]): void {
+    const { nodes, repartitionTopics } = this.topology;
+    const seen = new Set<string>();
+    const waiting = [...names];
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      const node = nodes.get(name);
+      if (node === undefined || seen.has(name)) continue;
+      seen.add(name);
+      if (node.kind !== "source") {
+        waiting.push(...node.parents);
+        continue;
+      }
+      for (const topic of node.topics.filter((topic) => repartitionTopics.has(topic))) {
+        this.keepsKeyless.add(topic);
+        for (const other of nodes.values()) {
+          if (other.kind === "sink" && other.topic === topic) waiting.push(other.name);
+        }
+      }
+    }
   }
 
   /** Sends what `parent` gives through a topic of the application's own; gives the source behind it. */
@@ -115,16 +166,20 @@ export class TopologyBuilder {
   }
 
   #source<K, V>(topics: readonly string[], options: Consumed<K, V>) {
+    const source = this.#sourceNode(topics, options);
+    this.topology.addSource(source);
+    return source;
+  }
+
+  #sourceNode<K, V>(topics: readonly string[], options: Consumed<K, V>) {
     if (topics.length === 0) throw new TopologyError("a stream reads a topic at least");
-    const name = this.nameOf("source");
-    // Without serdes the types are those of the defaults, unless the author says they are others.
-    const keySerde = options.key ?? string() as unknown as Serde<K>;
-    const valueSerde = options.value ?? json<V>();
-    this.topology.addSource({
-      ...{ name, topics, keySerde, valueSerde },
+    return {
+      ...{ name: this.nameOf("source"), topics },
+      // Without serdes the types are those of the defaults, unless the author says they are others.
+      keySerde: options.key ?? string() as unknown as Serde<K>,
+      valueSerde: options.value ?? json<V>(),
       timestampExtractor: options.timestamp ?? null,
       offsetReset: options.offsetReset ?? null,
-    });
-    return { name, keySerde, valueSerde };
+    };
   }
 }

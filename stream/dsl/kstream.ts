@@ -6,7 +6,19 @@ import { type Serde } from "../serdes/serde.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { TopologyBuilder } from "./builder.ts";
+import type { JoinWindows } from "../windows/join-windows.ts";
+import type { GlobalTable } from "./global-table.ts";
 import { GroupedStream } from "./grouped-stream.ts";
+import type { KTable } from "./ktable.ts";
+import { repartition } from "./repartition.ts";
+import {
+  joinGlobal,
+  joinStreams,
+  joinTable,
+  type Keeps,
+  type StreamJoined,
+  type TableJoined,
+} from "./stream-joins.ts";
 
 /** What a stream is made of. */
 export interface StreamParts<K, V> {
@@ -42,6 +54,8 @@ export interface Repartitioned<K, V> {
   readonly partitions?: number;
 }
 
+type GlobalJoiner<K, V, VG, R> = (value: NonNullable<V>, other: VG | null, key: K) => R;
+type JoinerOf<K, V, VG, R> = (value: V, other: VG | null, key: K) => R;
 type Mapped<K, V> = readonly [key: K, value: V];
 
 /** See the head of the file. */
@@ -193,21 +207,10 @@ export class KStream<K, V> {
 
   /**
    * Through a topic `NAME-repartition` of its own, so that records are in the task of their key. Those
-   * without a key end here: they have no such task.
+   * without a key end here, having no such task, unless a left or outer join behind keeps them.
    */
   repartition(name: string, options: Repartitioned<K, V> = {}): KStream<K, V> {
-    const keySerde = options.key ?? this.parts.keySerde;
-    const valueSerde = options.value ?? this.parts.valueSerde;
-    const source = this.builder.throughTopic(
-      this.filter((_, key) => key !== null).parts.node,
-      `${name}-repartition`,
-      { keySerde, valueSerde },
-      options.partitions ?? null,
-    );
-    return new KStream(this.builder, {
-      ...{ node: source, sources: [source], keySerde, valueSerde },
-      isRekeyed: false,
-    });
+    return new KStream(this.builder, repartition(this.builder, this.parts, name, options));
   }
 
   /** By the key that it has. Where the key is not that of its topics, `name` is that of the topic between. */
@@ -232,6 +235,144 @@ export class KStream<K, V> {
     options: Repartitioned<K2, V> = {},
   ): GroupedStream<K2, V> {
     return this.selectKey(keyOf, options.key).groupByKey({ ...options, name });
+  }
+
+  /**
+   * Records of the same key in both, within a time. `name` is that of the stores that they are kept in, and
+   * of topics between where keys were changed.
+   */
+  join<V2, R>(
+    name: string,
+    other: KStream<K, V2>,
+    windows: JoinWindows,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2>, key: K) => R,
+    options: StreamJoined<K, V, V2, R> = {},
+  ): KStream<K, R> {
+    return this.#joined(
+      name,
+      other,
+      windows,
+      { keepsLeft: false, keepsRight: false },
+      joiner,
+      options,
+    );
+  }
+
+  /** As `join`; those of this stream that none of the other comes for are given on when that is sure. */
+  leftJoin<V2, R>(
+    name: string,
+    other: KStream<K, V2>,
+    windows: JoinWindows,
+    joiner: (value: NonNullable<V>, other: NoInfer<V2> | null, key: K) => R,
+    options: StreamJoined<K, V, V2, R> = {},
+  ): KStream<K, R> {
+    return this.#joined(
+      name,
+      other,
+      windows,
+      { keepsLeft: true, keepsRight: false },
+      joiner,
+      options,
+    );
+  }
+
+  /** As `leftJoin`, of both streams. */
+  outerJoin<V2, R>(
+    name: string,
+    other: KStream<K, V2>,
+    windows: JoinWindows,
+    joiner: (value: V | null, other: NoInfer<V2> | null, key: K) => R,
+    options: StreamJoined<K, V, V2, R> = {},
+  ): KStream<K, R> {
+    return this.#joined(
+      name,
+      other,
+      windows,
+      { keepsLeft: true, keepsRight: true },
+      joiner,
+      options,
+    );
+  }
+
+  /** Each record with what the table has for its key at that time. */
+  joinTable<V2, R>(
+    table: KTable<K, V2>,
+    joiner: (value: NonNullable<V>, other: NoInfer<V2>, key: K) => R,
+    options: TableJoined<K, V, R> = {},
+  ): KStream<K, R> {
+    // Neither is null where both are wanted.
+    const join = joiner as (value: V, other: NoInfer<V2> | null, key: K) => R;
+    return new KStream(
+      this.builder,
+      joinTable(this.builder, this.parts, table.parts, false, join, options),
+    );
+  }
+
+  /** As `joinTable`; null where the table has nothing. */
+  leftJoinTable<V2, R>(
+    table: KTable<K, V2>,
+    joiner: (value: NonNullable<V>, other: NoInfer<V2> | null, key: K) => R,
+    options: TableJoined<K, V, R> = {},
+  ): KStream<K, R> {
+    // What is joined has a value.
+    const join = joiner as (value: V, other: NoInfer<V2> | null, key: K) => R;
+    return new KStream(
+      this.builder,
+      joinTable(this.builder, this.parts, table.parts, true, join, options),
+    );
+  }
+
+  /** Each record with what a global table has for a key made of it. */
+  joinGlobal<KG, VG, R>(
+    table: GlobalTable<KG, VG>,
+    keyOf: (value: NonNullable<V>, key: K) => KG | null,
+    joiner: (value: NonNullable<V>, other: NoInfer<VG>, key: K) => R,
+    result?: Serde<R>,
+  ): KStream<K, R> {
+    // Neither is null where both are wanted.
+    return this.#joinedGlobal(table, false, keyOf, joiner as GlobalJoiner<K, V, VG, R>, result);
+  }
+
+  /** As `joinGlobal`; null where the table has nothing. */
+  leftJoinGlobal<KG, VG, R>(
+    table: GlobalTable<KG, VG>,
+    keyOf: (value: NonNullable<V>, key: K) => KG | null,
+    joiner: (value: NonNullable<V>, other: NoInfer<VG> | null, key: K) => R,
+    result?: Serde<R>,
+  ): KStream<K, R> {
+    return this.#joinedGlobal(table, true, keyOf, joiner, result);
+  }
+
+  #joinedGlobal<KG, VG, R>(
+    table: GlobalTable<KG, VG>,
+    keepsLeft: boolean,
+    keyOf: (value: NonNullable<V>, key: K) => KG | null,
+    joiner: GlobalJoiner<K, V, VG, R>,
+    result: Serde<R> | undefined,
+  ): KStream<K, R> {
+    const { builder, parts } = this;
+    // What is joined has a value.
+    const [ofKey, join] = [
+      keyOf as (value: V, key: K) => KG | null,
+      joiner as JoinerOf<K, V, VG, R>,
+    ];
+    return new KStream(builder, joinGlobal(builder, parts, table, keepsLeft, ofKey, join, result));
+  }
+
+  #joined<V2, R>(
+    name: string,
+    other: KStream<K, V2>,
+    windows: JoinWindows,
+    keeps: Keeps,
+    joiner: (value: NonNullable<V>, other: NonNullable<V2>, key: K) => R,
+    options: StreamJoined<K, V, V2, R>,
+  ): KStream<K, R> {
+    const { builder, parts } = this;
+    if (other.builder !== builder) throw new TopologyError("the streams are of two applications");
+    // A side is null only where it is not wanted.
+    const join = joiner as (value: V | null, other: V2 | null, key: K) => R;
+    const sides = [parts, other.parts] as const;
+    return new KStream(builder, joinStreams(builder, name, sides, windows, keeps, join, options));
   }
 
   /** A step of functions over this stream's types. */

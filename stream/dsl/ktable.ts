@@ -36,7 +36,8 @@ export interface MaterializedTable<V> extends StoreOptions {
 export class KTable<K, V> {
   constructor(
     private readonly builder: TopologyBuilder,
-    private readonly parts: TableParts<K, V>,
+    /** What it is made of: for other operators. */
+    readonly parts: TableParts<K, V>,
   ) {}
 
   /** The name of its store; null: it has none. */
@@ -189,7 +190,7 @@ export class KTable<K, V> {
       },
     );
     topology.addProcessor({ name, parents: sides, supplier: tableJoinMerger(join), stores: own });
-    const sources = [...new Set([...left.sources, ...right.sources])];
+    const sources = builder.joinSources(left.sources, right.sources);
     const { keySerde } = left;
     const view = joinedView(join);
     return new KTable(builder, { node: name, sources, keySerde, valueSerde, store, view });

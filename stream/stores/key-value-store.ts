@@ -39,15 +39,19 @@ export interface PutOffChange<K, V> {
   readonly moment: RecordMoment;
 }
 
+/** What a task does with a store of any kind. */
+export interface AnyStore {
+  /** Gives changes on that were put off. */
+  flush(): void;
+  close(): void;
+}
+
 /** A store as its task has it. */
-export interface OpenStore<K, V> extends KeyValueStore<K, V> {
+export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
   /**
    * Has changes told when they are flushed. False: nothing is put off here, so there will be none.
    */
   onFlush(listener: (change: PutOffChange<K, V>) => void): boolean;
-  /** Gives changes on that were put off. */
-  flush(): void;
-  close(): void;
 }
 
 /** How values are written. */

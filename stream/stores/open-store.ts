@@ -4,7 +4,8 @@ import { storedStartMs } from "../windows/windowed-key.ts";
 import type { CacheBudget } from "./cache-budget.ts";
 import type { StoreEngine } from "./engine.ts";
 import type { ChangeListener } from "./logged-engine.ts";
-import { keyValueStore, type OpenStore, timestampedStore } from "./key-value-store.ts";
+import { JoinWindowStore } from "./join-window-store.ts";
+import { type AnyStore, keyValueStore, timestampedStore } from "./key-value-store.ts";
 import { SegmentedEngine } from "./segmented-engine.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { withTimestamp } from "./timestamped-value.ts";
@@ -32,8 +33,12 @@ export interface StorePlace {
 export function openStoreOf(
   spec: StoreSpec,
   { engine, topic, onChange, context, budget }: StorePlace,
-): OpenStore<unknown, unknown> {
+): AnyStore {
   const { keySerde, valueSerde } = spec;
+  if (spec.kind === "join-window") {
+    const { retentionMs } = spec;
+    return new JoinWindowStore({ engine, topic, keySerde, valueSerde, onChange, retentionMs });
+  }
   const cache = spec.isCached ? { context, budget } : null;
   const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
   return hasTimes(spec) ? timestampedStore(parts) : keyValueStore(parts);
@@ -51,5 +56,5 @@ export function restoreRecord(
 }
 
 function hasTimes(spec: StoreSpec): boolean {
-  return spec.kind === "window" || spec.isTimestamped;
+  return spec.kind === "window" || (spec.kind === "key-value" && spec.isTimestamped);
 }

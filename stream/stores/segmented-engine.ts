@@ -63,6 +63,22 @@ export class SegmentedEngine implements StoreEngine {
     }
   }
 
+  /** Of the keys of a range those of some times: in the order of time first, by segments. */
+  *rangeBetween(fromMs: number, toMs: number, range: BytesRange): IterableIterator<BytesEntry> {
+    const last = this.#numberOf(toMs);
+    const numbers = [...this.#segments.keys()].filter((number) => {
+      return number >= this.#numberOf(fromMs) && number <= last;
+    });
+    for (const number of numbers.sort((one, other) => one - other)) {
+      yield* this.#segments.get(number)?.range(range) ?? [];
+    }
+  }
+
+  /** The highest time that was put; −1: none. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
   close(): void {
     this.#letGo(Infinity);
   }

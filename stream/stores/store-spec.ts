@@ -31,4 +31,10 @@ export interface WindowStoreSpec extends CommonSpec {
   readonly retentionMs: number;
 }
 
-export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec;
+/** Records of one side of a stream-stream join, several of the same key and time too. Never cached. */
+export interface JoinWindowStoreSpec extends CommonSpec {
+  readonly kind: "join-window";
+  readonly retentionMs: number;
+}
+
+export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | JoinWindowStoreSpec;

@@ -6,9 +6,12 @@ import type { Subtopology } from "../topology/subtopologies.ts";
 import type { RecordContext } from "./record-context.ts";
 import type { TaskWorld } from "./task.ts";
 
+const JOIN_EMIT_INTERVAL_MS = 1000;
+
 /** What nodes need of their task. */
 export interface NodeServices {
   readonly taskId: string;
+  readonly partition: number;
   readonly world: TaskWorld;
   readonly context: RecordContext;
   readonly stores: ReadonlyMap<string, unknown>;
@@ -103,12 +106,13 @@ export class RunningNodes {
     const { services } = this;
     return {
       taskId: services.taskId,
+      partition: services.partition,
       forward: (record, child) => this.#forward(children, record, child),
       store: (wanted) => {
-        if (!stores.includes(wanted)) {
-          throw new Error(`"${name}" is not connected with store "${wanted}"`);
-        }
-        return services.stores.get(wanted);
+        if (stores.includes(wanted)) return services.stores.get(wanted);
+        const global = services.world.globalStores?.get(wanted);
+        if (global !== undefined) return global;
+        throw new Error(`"${name}" is not connected with store "${wanted}"`);
       },
       get origin() {
         return services.context.now.origin;
@@ -119,6 +123,7 @@ export class RunningNodes {
       get wallMs() {
         return services.world.wallMs();
       },
+      joinEmitIntervalMs: services.world.joinEmitIntervalMs ?? JOIN_EMIT_INTERVAL_MS,
       schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
       requestCommit: () => services.world.requestCommit(),
       drop: (reason) => services.world.dropped(name, reason, services.context.now.origin),

@@ -3,19 +3,20 @@
  * is synchronous: a record goes through the nodes by calls, and comes out at the `Output`.
  */
 import type { PunctuationType } from "../processor.ts";
-import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
+import type { RawRecord, RecordOrigin } from "../record.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
-import type { OpenStore } from "../stores/key-value-store.ts";
+import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
-import type { SourceNode, Topology } from "../topology/topology.ts";
+import type { Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
 import { RecordContext } from "./record-context.ts";
 import { PartitionGroup } from "./partition-group.ts";
 import { Punctuations } from "./punctuations.ts";
+import { readerOf } from "./read-record.ts";
 import type { ReadRecord, RecordQueue } from "./record-queue.ts";
 import { RunningNodes } from "./running-nodes.ts";
-import { ownTimestamp, type TimestampExtractor } from "./timestamp-extractor.ts";
+import type { TimestampExtractor } from "./timestamp-extractor.ts";
 
 /** A record that a task writes, a sink's or a change of a store. */
 export interface OutputRecord {
@@ -43,7 +44,7 @@ export interface TaskWorld {
     spec: StoreSpec,
     onChange: ChangeListener | null,
     context: RecordContext,
-  ): OpenStore<unknown, unknown>;
+  ): AnyStore;
   /** The task wants to be committed soon. */
   requestCommit(): void;
   /** A record was left out at a node. */
@@ -54,6 +55,10 @@ export interface TaskWorld {
   failed(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
   /** A sink cannot write a record as bytes. It is left out if this comes back; it may throw. */
   unwritable(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
+  /** See `ProcessorContext`. Default: 1,000. */
+  readonly joinEmitIntervalMs?: number;
+  /** Those of the application's `GlobalTask`, by name. */
+  readonly globalStores?: ReadonlyMap<string, unknown>;
   /** Of sources that have none of their own. */
   readonly timestampExtractor?: TimestampExtractor;
 }
@@ -66,7 +71,7 @@ export class Task {
   readonly #punctuations = new Punctuations();
   readonly #context = new RecordContext();
   /** Stores of nodes before those of nodes behind them. */
-  readonly #stores: OpenStore<unknown, unknown>[] = [];
+  readonly #stores: AnyStore[] = [];
 
   constructor(
     topology: Topology,
@@ -80,13 +85,14 @@ export class Task {
       const node = topology.nodes.get(name);
       if (node?.kind !== "source") continue;
       for (const topic of node.topics) {
-        reads.set(topology.fullName(topic, world.internalTopic), this.#readerOf(node));
+        reads.set(topology.fullName(topic, world.internalTopic), readerOf(node, world));
       }
     }
     this.#group = new PartitionGroup(reads);
     const stores = this.#openStores(topology, subtopology);
     this.#nodes = new RunningNodes(topology, subtopology, {
       taskId: this.id,
+      partition,
       world,
       context: this.#context,
       stores,
@@ -170,30 +176,5 @@ export class Task {
         ...{ topic, partition: this.partition, key, value, headers: [] },
         timestampMs: timestampMs ?? this.#context.now.timestampMs,
       });
-  }
-
-  #readerOf(node: SourceNode): ReadRecord {
-    const extract = node.timestampExtractor ?? this.world.timestampExtractor ?? ownTimestamp;
-    return (raw, partitionTimeMs) => {
-      const read = this.#deserialize(node, raw);
-      if (read === null) return null;
-      const timestampMs = extract({ ...read, timestampMs: raw.timestampMs }, partitionTimeMs);
-      if (timestampMs >= 0) return { ...read, timestampMs, headers: raw.headers };
-      this.world.dropped(node.name, "its timestamp is negative", raw);
-      return null;
-    };
-  }
-
-  #deserialize(node: SourceNode, raw: RawRecord): Pick<StreamRecord, "key" | "value"> | null {
-    let part: "key" | "value" = "key";
-    try {
-      const key = raw.key === null ? null : node.keySerde.deserialize(raw.key, raw.topic);
-      part = "value";
-      const value = raw.value === null ? null : node.valueSerde.deserialize(raw.value, raw.topic);
-      return { key, value };
-    } catch (error) {
-      this.world.unreadable(raw, part, error);
-      return null;
-    }
   }
 }

@@ -9,7 +9,11 @@ import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { Serde } from "../serdes/serde.ts";
+<<<<<<< HEAD
 import { ProcessingError } from "../task/running-nodes.ts";
+=======
+import { GlobalTask } from "../task/global-task.ts";
+>>>>>>> f0eca92 (Join streams with streams, tables and global tables as Kafka Streams does)
 import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";
@@ -34,14 +38,18 @@ export interface DriverOptions {
   readonly applicationId?: string;
   /** What the wall clock says at first, in milliseconds since 1970. Default: 0. */
   readonly wallMs?: number;
+  /** Default: 0, so that closed windows of outer joins are seen with each record. */
+  readonly joinEmitIntervalMs?: number;
 }
 
 /** See the head of the file. */
 export class TestDriver {
   readonly dropped: DroppedRecord[] = [];
   #wallMs: number;
+  readonly #joinEmitIntervalMs: number;
   readonly #applicationId: string;
   readonly #tasks = new Map<string, Task>();
+  readonly #global: GlobalTask | null;
   readonly #offsets = new Map<string, bigint>();
   /** By topic: what was written and not read by the test yet. */
   readonly #written = new Map<string, OutputRecord[]>();
@@ -50,11 +58,15 @@ export class TestDriver {
   readonly #stores = new Map<string, unknown>();
   readonly #budget = new CacheBudget(10 * 1024 * 1024);
 
-  constructor(topology: Topology, { applicationId = "test", wallMs = 0 }: DriverOptions = {}) {
+  constructor(topology: Topology, options: DriverOptions = {}) {
+    const { applicationId = "test", wallMs = 0, joinEmitIntervalMs = 0 } = options;
+    this.#joinEmitIntervalMs = joinEmitIntervalMs;
     this.#applicationId = applicationId;
     this.#wallMs = wallMs;
+    const hasGlobals = topology.globalStores.size > 0;
+    this.#global = hasGlobals ? new GlobalTask(topology, this.#world(null)) : null;
     for (const subtopology of subtopologiesOf(topology)) {
-      const task = new Task(topology, subtopology, 0, this.#world());
+      const task = new Task(topology, subtopology, 0, this.#world(this.#global));
       for (const topic of subtopology.sourceTopics) {
         const isOwn = topology.repartitionTopics.has(topic);
         this.#tasks.set(isOwn ? this.#internalTopic(topic) : topic, task);
@@ -64,7 +76,7 @@ export class TestDriver {
 
   /** A topic that the test writes. */
   input<K, V>(topic: string, key: Serde<K>, value: Serde<V>) {
-    if (!this.#tasks.has(topic)) throw new Error(`the application does not read topic "${topic}"`);
+    if (!this.reads(topic)) throw new Error(`the application does not read topic "${topic}"`);
     return {
       /** `timestampMs`: default is what the wall clock says. */
       write: (
@@ -88,7 +100,7 @@ export class TestDriver {
 
   /** Whether the application reads a topic. */
   reads(topic: string): boolean {
-    return this.#tasks.has(topic);
+    return this.#tasks.has(topic) || this.#global?.topics.includes(topic) === true;
   }
 
   /** Topics that something was written to since they were read last, changelogs included. */
@@ -128,12 +140,15 @@ export class TestDriver {
 
   close(): void {
     for (const task of new Set(this.#tasks.values())) task.close();
+    this.#global?.close();
   }
 
   #give(record: OutputRecord): void {
     const offset = this.#offsets.get(record.topic) ?? 0n;
     this.#offsets.set(record.topic, offset + 1n);
-    this.#tasks.get(record.topic)!.add(record.topic, [{ ...record, partition: 0, offset }]);
+    const raw = { ...record, partition: 0, offset };
+    const task = this.#tasks.get(record.topic) ?? this.#global;
+    task?.add(record.topic, [raw]);
   }
 
   #run(): void {
@@ -157,17 +172,19 @@ export class TestDriver {
     return `${this.#applicationId}-${name}`;
   }
 
-  #world(): TaskWorld {
+  #world(global: GlobalTask | null): TaskWorld {
     return {
       output: {
         send: (record) => {
           const written = this.#written.get(record.topic);
           if (written === undefined) this.#written.set(record.topic, [record]);
           else written.push(record);
-          if (this.#tasks.has(record.topic)) this.#returning.push(record);
+          if (this.reads(record.topic)) this.#returning.push(record);
         },
       },
       wallMs: () => this.#wallMs,
+      joinEmitIntervalMs: this.#joinEmitIntervalMs,
+      ...(global !== null && { globalStores: global.stores }),
       internalTopic: (name) => this.#internalTopic(name),
       openStore: (spec, onChange, context) => this.#openStore(spec, onChange, context),
       requestCommit: () => {},

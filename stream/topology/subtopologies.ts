@@ -3,6 +3,7 @@
  * the same one (Kafka's `InternalTopologyBuilder.nodeGroups`). They are numbered in the order of their
  * first nodes.
  */
+import { Sets } from "./sets.ts";
 import type { Topology } from "./topology.ts";
 
 /** A part whose tasks are independent of those of others. */
@@ -18,8 +19,9 @@ export interface Subtopology {
 
 /** See the head of the file. */
 export function subtopologiesOf(topology: Topology): Subtopology[] {
-  const groups = new Groups();
+  const groups = new Sets();
   for (const node of topology.nodes.values()) {
+    if (topology.globalNodes.has(node.name)) continue;
     groups.add(`node ${node.name}`);
     if (node.kind === "source") continue;
     for (const parent of node.parents) groups.join(`node ${node.name}`, `node ${parent}`);
@@ -28,6 +30,7 @@ export function subtopologiesOf(topology: Topology): Subtopology[] {
   }
   const byRoot = new Map<string, string[]>();
   for (const name of topology.nodes.keys()) {
+    if (topology.globalNodes.has(name)) continue;
     const root = groups.rootOf(`node ${name}`);
     byRoot.set(root, [...byRoot.get(root) ?? [], name]);
   }
@@ -45,28 +48,4 @@ export function subtopologiesOf(topology: Topology): Subtopology[] {
       })),
     ],
   }));
-}
-
-/** Disjoint sets that are joined (union-find). */
-class Groups {
-  readonly #parents = new Map<string, string>();
-
-  add(name: string): void {
-    if (!this.#parents.has(name)) this.#parents.set(name, name);
-  }
-
-  rootOf(name: string): string {
-    let root = name;
-    for (let next = this.#parents.get(root); next !== undefined && next !== root;) {
-      root = next;
-      next = this.#parents.get(root);
-    }
-    return root;
-  }
-
-  join(one: string, other: string): void {
-    this.add(one);
-    this.add(other);
-    this.#parents.set(this.rootOf(one), this.rootOf(other));
-  }
 }

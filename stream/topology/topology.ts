@@ -59,6 +59,14 @@ export interface RepartitionTopic {
   readonly partitions: number | null;
 }
 
+/** A store that is the same in all members: a topic, in all its partitions, fills it. */
+export interface GlobalStore {
+  /** Never logged, for its topic is its log; nor cached. */
+  readonly spec: StoreSpec;
+  readonly source: SourceNode;
+  readonly processor: ProcessorNode;
+}
+
 /** The application is wrong: said where it is defined, before anything runs. */
 export class TopologyError extends Error {
   override readonly name = "TopologyError";
@@ -72,6 +80,12 @@ export class Topology {
   readonly nodes = new Map<string, TopologyNode>();
   readonly stores = new Map<string, StoreSpec>();
   readonly repartitionTopics = new Map<string, RepartitionTopic>();
+  /** Names of sources whose records are joined: their topics have equally many partitions. */
+  readonly copartitionedSources: string[][] = [];
+  /** Stores that every task reads, and no task writes: whole topics. */
+  readonly globalStores = new Map<string, GlobalStore>();
+  /** Names of the nodes that fill those. */
+  readonly globalNodes = new Set<string>();
 
   /** Throws `TopologyError`, as all of these. */
   addSource(node: Omit<SourceNode, "kind">): void {
@@ -113,6 +127,27 @@ export class Topology {
     this.repartitionTopics.set(topic.name, topic);
   }
 
+  /** `processor` fills the store of `spec`, which all nodes may read; the only one behind `source`. */
+  addGlobalStore(
+    spec: StoreSpec,
+    source: Omit<SourceNode, "kind">,
+    processor: { readonly name: string; readonly supplier: ProcessorSupplier },
+  ): void {
+    this.addStore(spec);
+    this.addSource(source);
+    this.addProcessor({ ...processor, parents: [source.name], stores: [spec.name] });
+    for (const name of [source.name, processor.name]) this.globalNodes.add(name);
+    this.globalStores.set(spec.name, {
+      spec,
+      source: { ...source, kind: "source" },
+      processor: { ...processor, kind: "processor", parents: [source.name], stores: [spec.name] },
+    });
+  }
+
+  copartition(sources: readonly string[]): void {
+    if (sources.length > 1) this.copartitionedSources.push([...sources]);
+  }
+
   /** A topic as it is called in the cluster; `internalTopic` names those that the application makes. */
   fullName(topic: string, internalTopic: (name: string) => string): string {
     return this.repartitionTopics.has(topic) ? internalTopic(topic) : topic;
@@ -137,6 +172,11 @@ export class Topology {
     for (const parent of parents) {
       const known = this.nodes.get(parent);
       if (known === undefined) throw new TopologyError(`"${name}" is behind "${parent}": unknown`);
+      if (this.globalNodes.has(parent)) {
+        throw new TopologyError(
+          `"${name}" cannot be behind "${parent}", which fills a global store`,
+        );
+      }
       if (known.kind === "sink") {
         throw new TopologyError(`"${name}" cannot be behind "${parent}", which writes a topic`);
       }

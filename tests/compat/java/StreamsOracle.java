@@ -29,14 +29,19 @@ import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.KeyValueMapper;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
@@ -83,6 +88,8 @@ public class StreamsOracle {
         config.put(StreamsConfig.STATE_DIR_CONFIG, dir);
         config.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
+        config.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
+            test.get("joinEmitIntervalMs").asLong());
         ObjectNode topics = MAPPER.createObjectNode();
         try (TopologyTestDriver driver =
                 new TopologyTestDriver(builder.build(), config, Instant.ofEpochMilli(0))) {
@@ -92,6 +99,7 @@ public class StreamsOracle {
                     driver.createInputTopic(name, new StringSerializer(), new StringSerializer()))
                     .pipeInput(new TestRecord<>(text(input, "key"), text(input, "value"),
                         Instant.ofEpochMilli(input.get("timestampMs").asLong())));
+                if (input.has("waitMs")) driver.advanceWallClockTime(millis(input, "waitMs"));
             }
             for (String name : new TreeSet<>(driver.producedTopicNames())) {
                 ArrayNode records = topics.putArray(name);
@@ -231,9 +239,46 @@ public class StreamsOracle {
             case "to":
                 stream(step, "of").to(text(step, "topic"));
                 return "nothing";
+            case "globalTable":
+                return builder.globalTable(text(step, "topic"), store(name));
+            case "streamJoin":
+                return stream(step, "of").join(stream(step, "with"), joiner(fn), joinWindows(step),
+                    streamJoined(name));
+            case "streamLeftJoin":
+                return stream(step, "of").leftJoin(stream(step, "with"), joiner(fn), joinWindows(step),
+                    streamJoined(name));
+            case "streamOuterJoin":
+                return stream(step, "of").outerJoin(stream(step, "with"), joiner(fn), joinWindows(step),
+                    streamJoined(name));
+            case "joinTable":
+                return stream(step, "of").join(table(step, "with"), joiner(fn), Joined.as(name));
+            case "leftJoinTable":
+                return stream(step, "of").leftJoin(table(step, "with"), joiner(fn), Joined.as(name));
+            case "joinGlobal":
+                return stream(step, "of").join(globalTable(step), globalKey(step), joiner(fn));
+            case "leftJoinGlobal":
+                return stream(step, "of").leftJoin(globalTable(step), globalKey(step), joiner(fn));
             default:
                 throw new IllegalArgumentException(text(step, "op"));
         }
+    }
+
+    private static JoinWindows joinWindows(JsonNode step) {
+        return JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(1000), millis(step, "graceMs"))
+            .before(millis(step, "beforeMs")).after(millis(step, "afterMs"));
+    }
+
+    private static StreamJoined<String, String, String> streamJoined(String name) {
+        return StreamJoined.<String, String, String>as(name).withName(name);
+    }
+
+    private GlobalKTable<String, String> globalTable(JsonNode step) {
+        return (GlobalKTable<String, String>) made.get(text(step, "with"));
+    }
+
+    private static KeyValueMapper<String, String, String> globalKey(JsonNode step) {
+        String fn = text(step, "keyFn");
+        return (k, v) -> keyOf(fn, k, v);
     }
 
     private KGroupedStream<String, String> grouped(JsonNode step) {

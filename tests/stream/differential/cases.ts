@@ -1,5 +1,6 @@
 /** Random topologies and inputs, from a seed. */
 import { SimRandom } from "../../sim/sim-random.ts";
+import { drawJoin } from "./join-cases.ts";
 
 /** A step of a topology: what `op` does is in `ours.ts` and in StreamsOracle.java. */
 export interface Step {
@@ -15,6 +16,11 @@ export interface Step {
   readonly sizeMs?: number;
   readonly advanceMs?: number;
   readonly graceMs?: number;
+  /** Of joins of streams. */
+  readonly beforeMs?: number;
+  readonly afterMs?: number;
+  /** Of the key that a join looks up. */
+  readonly keyFn?: string;
 }
 
 export interface Input {
@@ -22,11 +28,15 @@ export interface Input {
   readonly key: string | null;
   readonly value: string | null;
   readonly timestampMs: number;
+  /** How long after it the wall clock stands still. */
+  readonly waitMs?: number;
 }
 
 export interface Case {
   readonly steps: readonly Step[];
   readonly inputs: readonly Input[];
+  /** How often, by the wall clock, outer joins look for windows that are closed. */
+  readonly joinEmitIntervalMs: number;
 }
 
 const PREDICATES = ["long", "keyed", "has-b", "never"];
@@ -35,6 +45,26 @@ const MAPPERS = ["upper", "with-key", "null-if-b"];
 const FLAT = ["none", "twice", "letters"];
 const JOINERS = ["both", "left", "null-if-b"];
 const ADDERS = ["concat", "last", "null-if-b"];
+
+/** A case that is being drawn, as those see it who draw a family of steps. */
+export interface CaseDraw {
+  readonly streams: string[];
+  readonly tables: string[];
+  readonly globals: string[];
+  /** Topics that records are written to. */
+  readonly inputs: string[];
+  /** How many steps there are. */
+  readonly count: number;
+  below(bound: number): number;
+  pick<T>(values: readonly T[]): T;
+  add(op: string, rest: Omit<Step, "op" | "id">): string;
+  /** A stream behind another one, whose keys are as trustworthy. */
+  behind(op: string, of: string, rest: Omit<Step, "op" | "id" | "of">): string;
+  isRekeyed(stream: string): boolean;
+  haveCommonInput(one: string, other: string): boolean;
+  /** Has the wall clock go on between inputs. */
+  waits(): void;
+}
 
 /** Draws cases. */
 export class Cases {
@@ -45,6 +75,8 @@ export class Cases {
   #tables: string[] = [];
   readonly #rekeyed = new Set<string>();
   #inputs: string[] = [];
+  #globals: string[] = [];
+  #isWaiting = false;
 
   constructor(seed: number) {
     this.#random = new SimRandom(seed);
@@ -56,14 +88,46 @@ export class Cases {
     this.#tables = [];
     this.#rekeyed.clear();
     this.#inputs = [];
+    this.#globals = [];
+    this.#isWaiting = false;
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
     for (let i = 0; i < 1 + this.#random.below(7); i++) {
-      if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
+      if (this.#random.below(4) === 0) drawJoin(this.#draw());
+      else if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
       else this.#step();
     }
     for (const of of this.#tables.slice(-2)) this.#streams.push(this.#add("toStream", { of }));
     for (const of of this.#streams.slice(-3)) this.#sink(of);
-    return { steps: this.#steps, inputs: this.#drawInputs() };
+    const joinEmitIntervalMs = this.#random.below(2) * 1000;
+    return { steps: this.#steps, inputs: this.#drawInputs(), joinEmitIntervalMs };
+  }
+
+  #draw(): CaseDraw {
+    return {
+      ...{ streams: this.#streams, tables: this.#tables, globals: this.#globals },
+      ...{ inputs: this.#inputs, count: this.#steps.length },
+      below: (bound) => this.#random.below(bound),
+      pick: (values) => this.#pick(values),
+      add: (op, rest) => this.#add(op, rest),
+      behind: (op, of, rest) => this.#behind(op, of, rest),
+      isRekeyed: (stream) => this.#rekeyed.has(stream),
+      haveCommonInput: (one, other) => {
+        const inputs = this.#inputsOf(one);
+        return [...this.#inputsOf(other)].some((topic) => inputs.has(topic));
+      },
+      waits: () => void (this.#isWaiting = true),
+    };
+  }
+
+  /** Topics that records of a step come from. */
+  #inputsOf(id: string): Set<string> {
+    const step = this.#steps.find((each) => each.id === id.split(".")[0]);
+    if (step === undefined) return new Set();
+    const own = step.topic === undefined ? [] : [step.topic];
+    const behind = [step.of, step.with].flatMap((of) =>
+      of === undefined ? [] : [...this.#inputsOf(of)]
+    );
+    return new Set([...own, ...behind]);
   }
 
   #pick<T>(values: readonly T[]): T {
@@ -214,6 +278,7 @@ export class Cases {
         key: this.#random.below(8) === 0 ? null : this.#pick(["a", "b", "c"]),
         value: this.#random.below(8) === 0 ? null : this.#word(),
         timestampMs: Math.max(0, nowMs - this.#random.below(120)),
+        ...(this.#isWaiting && { waitMs: this.#random.below(3) * 400 }),
       };
     });
   }

@@ -1,10 +1,12 @@
 /** A case through our own engine. */
 import { TopologyBuilder } from "../../../stream/dsl/builder.ts";
+import type { GlobalTable } from "../../../stream/dsl/global-table.ts";
 import type { GroupedStream } from "../../../stream/dsl/grouped-stream.ts";
 import type { GroupedTable } from "../../../stream/dsl/grouped-table.ts";
 import type { KStream } from "../../../stream/dsl/kstream.ts";
 import type { KTable } from "../../../stream/dsl/ktable.ts";
 import { string } from "../../../stream/serdes/basic-serdes.ts";
+import { within } from "../../../stream/windows/join-windows.ts";
 import { hopping } from "../../../stream/windows/time-windows.ts";
 import type { Windowed } from "../../../stream/windows/windowed-key.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
@@ -15,6 +17,8 @@ type Text = string | null;
 type Stream = KStream<Text, Text>;
 type Table = KTable<Text, Text>;
 type Grouped = GroupedStream<Text, Text>;
+type Global = GlobalTable<Text, Text>;
+type Made = Stream | Table | Grouped | Global | GroupedTable<Text, Text>;
 
 /** All that was written, by topic: key and value in hex, and the time. */
 export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number])[]>>;
@@ -24,15 +28,16 @@ const text = string() as unknown as import("../../../stream/serdes/serde.ts").Se
 const textual = { key: text, value: text };
 
 /** Runs it. */
-export function runOurs({ steps, inputs }: Case): Written {
+export function runOurs({ steps, inputs, joinEmitIntervalMs }: Case): Written {
   const builder = new TopologyBuilder();
-  const made = new Map<string, Stream | Table | Grouped | GroupedTable<Text, Text>>();
+  const made = new Map<string, Made>();
   const written = new Set<string>();
   for (const step of steps) addStep(builder, made, step);
-  const driver = new TestDriver(builder.topology, { applicationId: "app" });
-  for (const { topic, key, value, timestampMs } of inputs) {
+  const driver = new TestDriver(builder.topology, { applicationId: "app", joinEmitIntervalMs });
+  for (const { topic, key, value, timestampMs, waitMs = 0 } of inputs) {
     if (!driver.reads(topic)) continue;
     driver.input(topic, text, text).write(key, value, timestampMs);
+    if (waitMs > 0) driver.advance(waitMs);
   }
   for (const topic of driver.writtenTopics()) written.add(topic);
   const hex = (bytes: Uint8Array | null) =>
@@ -55,9 +60,35 @@ function windowText<V>(table: KTable<Windowed<Text>, V>): Stream {
   );
 }
 
+function joinOf(left: Stream, right: Made | undefined, step: Step): Stream {
+  const { op, fn = "", keyFn = "", name = "", beforeMs = 0, afterMs = 0, graceMs = 0 } = step;
+  const join = (one: Text, other: Text) => joined(fn, one, other);
+  const keyFor = (value: Text, key: Text) => keyOf(keyFn, key, value);
+  const windows = within({ beforeMs, afterMs, graceMs });
+  const result = { result: text };
+  // Cases are made so that the other side is of the right kind.
+  const [stream, table, global] = [right as Stream, right as Table, right as Global];
+  switch (op) {
+    case "streamJoin":
+      return left.join(name, stream, windows, join, result);
+    case "streamLeftJoin":
+      return left.leftJoin(name, stream, windows, join, result);
+    case "streamOuterJoin":
+      return left.outerJoin(name, stream, windows, join, result);
+    case "joinTable":
+      return left.joinTable(table, join, { name, ...result });
+    case "leftJoinTable":
+      return left.leftJoinTable(table, join, { name, ...result });
+    case "joinGlobal":
+      return left.joinGlobal(global, keyFor, join, text);
+    default:
+      return left.leftJoinGlobal(global, keyFor, join, text);
+  }
+}
+
 function addStep(
   builder: TopologyBuilder,
-  made: Map<string, Stream | Table | Grouped | GroupedTable<Text, Text>>,
+  made: Map<string, Made>,
   step: Step,
 ): void {
   const { op, id, fn = "", name = "", topic = "" } = step;
@@ -205,6 +236,16 @@ function addStep(
       return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
     case "to":
       return stream().to(topic);
+    case "globalTable":
+      return void made.set(id, builder.globalTable<Text, Text>(name, topic, textual));
+    case "streamJoin":
+    case "streamLeftJoin":
+    case "streamOuterJoin":
+    case "joinTable":
+    case "leftJoinTable":
+    case "joinGlobal":
+    case "leftJoinGlobal":
+      return void made.set(id, joinOf(stream(), made.get(step.with ?? ""), step));
     default:
       throw new Error(`there is no step "${op}"`);
   }

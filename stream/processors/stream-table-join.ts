@@ -1,0 +1,47 @@
+/**
+ * A stream joined with a table, or a global one: each record with the value that the table has at the
+ * time (Kafka's `KStreamKTableJoin`, `KStreamGlobalKTableJoin`).
+ */
+import type { Processor, ProcessorContext } from "../processor.ts";
+import type { StreamRecord } from "../record.ts";
+import type { Getter, TableView } from "./table-view.ts";
+
+/** What is joined, and how. */
+export interface StreamTableJoin {
+  readonly table: TableView;
+  /** The key that the table is asked for. Never asked of a record without a value. */
+  readonly keyOf: (key: unknown, value: unknown) => unknown;
+  /** Whether a record that the table has nothing for is given on, joined with null. */
+  readonly keepsLeft: boolean;
+  readonly join: (key: unknown, value: unknown, other: unknown) => unknown;
+}
+
+export function streamTableJoin(join: StreamTableJoin): () => Processor {
+  return () => new StreamTableJoinProcessor(join);
+}
+
+class StreamTableJoinProcessor implements Processor {
+  #context!: ProcessorContext;
+  #get!: Getter;
+
+  constructor(private readonly join: StreamTableJoin) {}
+
+  init(context: ProcessorContext): void {
+    this.#context = context;
+    this.#get = this.join.table.getter(context);
+  }
+
+  process(record: StreamRecord): void {
+    const { key, value } = record;
+    if (value === null) return this.#context.drop("its value is null");
+    const { keepsLeft, keyOf, join } = this.join;
+    const tableKey = keyOf(key, value);
+    // A record without a key has nothing to be joined with, which is no reason to lose it (KIP-962).
+    if (tableKey === null && !keepsLeft) {
+      return this.#context.drop("the key that it is joined by is null");
+    }
+    const other = tableKey === null ? null : this.#get(tableKey);
+    if (other === null && !keepsLeft) return;
+    this.#context.forward({ ...record, value: join(key, value, other?.value ?? null) });
+  }
+}

@@ -1,0 +1,36 @@
+/** How a source makes records of bytes. */
+import type { RawRecord, StreamRecord } from "../record.ts";
+import type { SourceNode } from "../topology/topology.ts";
+import type { ReadRecord } from "./record-queue.ts";
+import type { TaskWorld } from "./task.ts";
+import { ownTimestamp } from "./timestamp-extractor.ts";
+
+/** See the head of the file. What is left out is told to `world`. */
+export function readerOf(node: SourceNode, world: TaskWorld): ReadRecord {
+  const extract = node.timestampExtractor ?? world.timestampExtractor ?? ownTimestamp;
+  return (raw, partitionTimeMs) => {
+    const read = deserialize(node, raw, world);
+    if (read === null) return null;
+    const timestampMs = extract({ ...read, timestampMs: raw.timestampMs }, partitionTimeMs);
+    if (timestampMs >= 0) return { ...read, timestampMs, headers: raw.headers };
+    world.dropped(node.name, "its timestamp is negative", raw);
+    return null;
+  };
+}
+
+function deserialize(
+  node: SourceNode,
+  raw: RawRecord,
+  world: TaskWorld,
+): Pick<StreamRecord, "key" | "value"> | null {
+  let part: "key" | "value" = "key";
+  try {
+    const key = raw.key === null ? null : node.keySerde.deserialize(raw.key, raw.topic);
+    part = "value";
+    const value = raw.value === null ? null : node.valueSerde.deserialize(raw.value, raw.topic);
+    return { key, value };
+  } catch (error) {
+    world.unreadable(raw, part, error);
+    return null;
+  }
+}

@@ -60,8 +60,11 @@ export interface CaseDraw {
   add(op: string, rest: Omit<Step, "op" | "id">): string;
   /** A stream behind another one, whose keys are as trustworthy. */
   behind(op: string, of: string, rest: Omit<Step, "op" | "id" | "of">): string;
-  isRekeyed(stream: string): boolean;
-  haveCommonInput(one: string, other: string): boolean;
+  /**
+   * Whether records of one input come to both, to one of them through a topic between: which of those of
+   * the same time is first is not defined then.
+   */
+  isRace(one: string, other: string): boolean;
   /** Has the wall clock go on between inputs. */
   waits(): void;
 }
@@ -110,24 +113,24 @@ export class Cases {
       pick: (values) => this.#pick(values),
       add: (op, rest) => this.#add(op, rest),
       behind: (op, of, rest) => this.#behind(op, of, rest),
-      isRekeyed: (stream) => this.#rekeyed.has(stream),
-      haveCommonInput: (one, other) => {
-        const inputs = this.#inputsOf(one);
-        return [...this.#inputsOf(other)].some((topic) => inputs.has(topic));
+      isRace: (one, other) => {
+        const [left, right] = [this.#upstreamOf(one), this.#upstreamOf(other)];
+        const isMoved = [...left, ...right].some(({ id, op }) =>
+          this.#rekeyed.has(id) || /^(repartition|group|tableGroup)/.test(op)
+        );
+        const inputs = left.map(({ topic }) => topic);
+        return isMoved && right.some(({ topic }) => topic !== undefined && inputs.includes(topic));
       },
       waits: () => void (this.#isWaiting = true),
     };
   }
 
-  /** Topics that records of a step come from. */
-  #inputsOf(id: string): Set<string> {
+  /** A step and all that are before it. */
+  #upstreamOf(id: string): Step[] {
     const step = this.#steps.find((each) => each.id === id.split(".")[0]);
-    if (step === undefined) return new Set();
-    const own = step.topic === undefined ? [] : [step.topic];
-    const behind = [step.of, step.with].flatMap((of) =>
-      of === undefined ? [] : [...this.#inputsOf(of)]
-    );
-    return new Set([...own, ...behind]);
+    if (step === undefined) return [];
+    const parents = [step.of, step.with].filter((of) => of !== undefined);
+    return [step, ...parents.flatMap((of) => this.#upstreamOf(of))];
   }
 
   #pick<T>(values: readonly T[]): T {

@@ -22,6 +22,7 @@ export function drawJoin(draw: CaseDraw): void {
 
 function joinStreams(draw: CaseDraw, of: string): void {
   const other = draw.pick(draw.streams);
+  if (draw.isRace(of, other)) return;
   const times = {
     beforeMs: draw.below(150) - draw.below(2) * draw.below(60),
     graceMs: draw.below(3) * draw.below(60),
@@ -37,8 +38,7 @@ function joinStreams(draw: CaseDraw, of: string): void {
 function joinTable(draw: CaseDraw, of: string): void {
   if (draw.tables.length === 0) return joinStreams(draw, of);
   const table = draw.pick(draw.tables);
-  // Through a topic between, records of the same input and time may come before the table's or after.
-  if (draw.isRekeyed(of) && draw.haveCommonInput(of, table)) return joinStreams(draw, of);
+  if (draw.isRace(of, table)) return joinStreams(draw, of);
   const name = `join-${draw.count}`;
   const fn = draw.pick(JOINERS);
   draw.streams.push(draw.add(draw.pick(TABLE_JOINS), { of, with: table, name, fn }));

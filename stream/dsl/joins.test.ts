@@ -1,0 +1,96 @@
+import { expect, test } from "bun:test";
+import { json, safeLong, string } from "../serdes/basic-serdes.ts";
+import { TestDriver } from "../testing/test-driver.ts";
+import { within } from "../windows/join-windows.ts";
+import { TopologyBuilder } from "./builder.ts";
+
+interface Order {
+  readonly user: string;
+  readonly total: number;
+}
+
+function streams() {
+  const builder = new TopologyBuilder();
+  return {
+    builder,
+    orders: builder.stream<string, Order>("orders"),
+    payments: builder.stream<string, number>("payments"),
+    byNumber: builder.stream<number, number>("numbers", { key: safeLong() }),
+  };
+}
+
+const pair = ({ key, value, timestampMs }: { key: unknown; value: unknown; timestampMs: number }) =>
+  [key, value, timestampMs] as const;
+
+test("streams are joined within a time, and what stays alone is given on when that is sure", () => {
+  const { builder, orders, payments } = streams();
+  const windows = within({ beforeMs: 0, afterMs: 10, graceMs: 5 });
+  orders.leftJoin("paid", payments, windows, ({ total }, paid) => `${paid ?? "none"} of ${total}`)
+    .to("out");
+  const driver = new TestDriver(builder.topology, { applicationId: "app" });
+  const order = driver.input("orders", string(), json<Order>());
+  const payment = driver.input("payments", string(), json<number>());
+  order.write("a", { user: "u", total: 7 }, 100);
+  order.write("b", { user: "u", total: 8 }, 101);
+  payment.write("a", 3, 110);
+  payment.write("a", 4, 111);
+  expect(driver.read("out", string(), json()).map(pair)).toEqual([["a", "3 of 7", 110]]);
+  order.write("c", { user: "u", total: 9 }, 117);
+  expect(driver.read("out", string(), json()).map(pair)).toEqual([["b", "none of 8", 101]]);
+  expect(driver.writtenTopics().sort()).toEqual([
+    "app-paid-left-shared-join-store-changelog",
+    "app-paid-outer-other-join-store-changelog",
+    "app-paid-this-join-store-changelog",
+  ]);
+  driver.close();
+});
+
+test("a stream looks up a table by its key, and a global table by any", () => {
+  const { builder, orders } = streams();
+  const users = builder.globalTable<string, { readonly name: string }>("users", "users");
+  const notes = builder.table<string, string>("notes", "notes");
+  orders.joinGlobal(users, ({ user }) => user, ({ total }, { name }) => `${name} ${total}`)
+    .leftJoinTable(notes, (text, note, key) => `${key}: ${text} ${note ?? "-"}`)
+    .to("out");
+  const driver = new TestDriver(builder.topology);
+  driver.input("users", string(), json()).write("u", { name: "Ada" }, 500);
+  driver.input("notes", string(), json()).write("o2", "late", 600);
+  const order = driver.input("orders", string(), json<Order>());
+  order.write("o1", { user: "u", total: 1 }, 5);
+  order.write("o2", { user: "u", total: 2 }, 6);
+  order.write("o3", { user: "nobody", total: 3 }, 7);
+  expect(driver.read("out", string(), json()).map(pair)).toEqual([
+    ["o1", "o1: Ada 1 -", 5],
+    ["o2", "o2: Ada 2 late", 6],
+  ]);
+  expect(driver.writtenTopics()).toEqual(["test-notes-changelog"]);
+  driver.close();
+});
+
+test("what is not of one key, or of the values' types, does not compile", () => {
+  const { builder, orders, payments, byNumber } = streams();
+  const windows = within({ differenceMs: 1 });
+  const table = builder.table<number, string>("t", "t", { key: safeLong() });
+  const global = builder.globalTable<number, string>("g", "g", { key: safeLong() });
+  // @ts-expect-error: keys are text here and numbers there
+  orders.join("a", byNumber, windows, () => 1);
+  // @ts-expect-error: keys are text here and numbers there
+  orders.joinTable(table, () => 1);
+  // @ts-expect-error: the global table's keys are numbers
+  orders.joinGlobal(global, ({ user }) => user, () => 1);
+  // @ts-expect-error: the other value is a number
+  orders.join("b", payments, windows, (_order, paid: string) => paid);
+  // @ts-expect-error: the other value may be null
+  orders.leftJoin("c", payments, windows, (_order, paid: number) => paid);
+  // @ts-expect-error: a table is joined by joinTable
+  orders.join("d", table, windows, () => 1);
+});
+
+test("keys that were changed need a name for the topic between", () => {
+  const { builder, orders } = streams();
+  const notes = builder.table<string, string>("notes", "notes");
+  const byUser = orders.selectKey(({ user }) => user);
+  expect(() => byUser.joinTable(notes, () => 1)).toThrow("{ name: … }");
+  byUser.joinTable(notes, () => 1, { name: "by-user" });
+  expect([...builder.topology.repartitionTopics.keys()]).toEqual(["by-user-repartition"]);
+});

@@ -160,4 +160,8 @@ test("the length rule ratchets", () => {
 test("the text rule sees markers and machine paths", () => {
   const text = `// ${"TO"}DO later\nconst p = "/home/me/x";\n`;
   expect(findingsOf(bannedText, "core/x.ts", text).length).toBe(2);
+  const expected = "// @ts-expect-error: keys are text\n";
+  expect(findingsOf(bannedText, "core/x.ts", expected).length).toBe(1);
+  expect(findingsOf(bannedText, "core/x.test.ts", expected)).toEqual([]);
+  expect(findingsOf(bannedText, "core/x.test.ts", "// @ts-expect-error\n").length).toBe(1);
 });

@@ -1,7 +1,7 @@
 /** The stores of a task: opened, filled from their changelogs, then used. */
 import type { CacheBudget } from "../stores/cache-budget.ts";
 import type { StoreEngine } from "../stores/engine.ts";
-import type { OpenStore } from "../stores/key-value-store.ts";
+import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import { openStoreOf, restoreRecord } from "../stores/open-store.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
@@ -96,7 +96,7 @@ export class TaskStores {
     onChange: ChangeListener | null,
     context: RecordContext,
     budget: CacheBudget,
-  ): OpenStore<unknown, unknown> {
+  ): AnyStore {
     const { engine } = this.#opened.get(spec.name)!.state;
     return openStoreOf(spec, { engine, topic, onChange, context, budget });
   }

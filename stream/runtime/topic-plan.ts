@@ -5,6 +5,7 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
+import { partitionCounts } from "../topology/partition-counts.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { Topology } from "../topology/topology.ts";
 
@@ -78,23 +79,23 @@ export function planTopics(
   const missing = outerSourceTopics(topology).filter((topic) => (counts.get(topic) ?? 0) === 0);
   if (missing.length > 0) throw missingTopics(missing);
   const subtopologies = subtopologiesOf(topology);
-  const repartitionCounts = new RepartitionCounts(topology, subtopologies, counts);
+  const repartitionCounts = partitionCounts(topology, (topic) => counts.get(topic) ?? null);
   const full = (name: string) => internalName(settings.applicationId, name);
   const internalTopics: InternalTopic[] = [];
-  const partitionCounts = new Map<string, number>();
+  const allCounts = new Map<string, number>();
   for (const name of topology.repartitionTopics.keys()) {
-    const partitions = repartitionCounts.of(name);
+    const partitions = repartitionCounts.get(name)!;
     internalTopics.push({ name: full(name), partitions, configs: repartitionConfigs(settings) });
-    partitionCounts.set(full(name), partitions);
+    allCounts.set(full(name), partitions);
   }
   const planned = subtopologies.map((subtopology): PlannedSubtopology => {
     const sourceTopics = subtopology.sourceTopics.map((topic) => topology.fullName(topic, full));
     subtopology.sourceTopics.forEach((topic, i) => {
       if (!topology.repartitionTopics.has(topic)) {
-        partitionCounts.set(sourceTopics[i]!, counts.get(topic)!);
+        allCounts.set(sourceTopics[i]!, counts.get(topic)!);
       }
     });
-    const tasks = Math.max(0, ...sourceTopics.map((topic) => partitionCounts.get(topic)!));
+    const tasks = Math.max(0, ...sourceTopics.map((topic) => allCounts.get(topic)!));
     const specs = subtopology.stores.map((name) => topology.stores.get(name)!);
     const changelogs = new Map(
       specs.filter(({ isLogged }) => isLogged).map((spec) => {
@@ -105,49 +106,7 @@ export function planTopics(
     );
     return { subtopology, tasks, sourceTopics, changelogs };
   });
-  return { subtopologies: planned, internalTopics, partitionCounts };
-}
-
-/**
- * How many partitions repartition topics have: as said, or as many as the topics have that their
- * records come from.
- */
-class RepartitionCounts {
-  readonly #found = new Map<string, number>();
-  readonly #looking = new Set<string>();
-
-  constructor(
-    private readonly topology: Topology,
-    private readonly subtopologies: readonly Subtopology[],
-    private readonly counts: ReadonlyMap<string, number>,
-  ) {}
-
-  of(topic: string): number {
-    const known = this.#found.get(topic) ?? this.topology.repartitionTopics.get(topic)?.partitions;
-    if (known != null) return known;
-    // A topic that a subtopology reads and writes says nothing of its own count.
-    if (this.#looking.has(topic)) return 0;
-    this.#looking.add(topic);
-    const writers = this.subtopologies.filter(({ nodes }) =>
-      nodes.some((name) => {
-        const node = this.topology.nodes.get(name);
-        return node?.kind === "sink" && node.topic === topic;
-      })
-    );
-    const count = Math.max(
-      0,
-      ...writers.flatMap(({ sourceTopics }) =>
-        sourceTopics.map((source) =>
-          this.topology.repartitionTopics.has(source)
-            ? this.of(source)
-            : this.counts.get(source) ?? 0
-        )
-      ),
-    );
-    this.#looking.delete(topic);
-    this.#found.set(topic, count);
-    return count;
-  }
+  return { subtopologies: planned, internalTopics, partitionCounts: allCounts };
 }
 
 /** Records are gone when they are processed, not before (`RepartitionTopicConfig`). */
@@ -169,7 +128,8 @@ function changelogConfigs(
   const own: Record<string, string> = spec.kind === "key-value"
     ? { "cleanup.policy": "compact" }
     : {
-      "cleanup.policy": "compact,delete",
+      // Of records of a join each has a key of its own: there is nothing to compact.
+      "cleanup.policy": spec.kind === "join-window" ? "delete" : "compact,delete",
       "retention.ms": String(spec.retentionMs + windowChangelogExtraMs),
     };
   return {

@@ -3,6 +3,7 @@ import { long, string } from "../serdes/basic-serdes.ts";
 import { RecordContext } from "../task/record-context.ts";
 import { storedWindow } from "../windows/windowed-key.ts";
 import { CacheBudget } from "./cache-budget.ts";
+import type { OpenStore } from "./key-value-store.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import { engineOf, openStoreOf, restoreRecord } from "./open-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
@@ -39,7 +40,8 @@ test("what a store has logged makes an equal store", () => {
         onChange: (k, v, timestampMs) => void log.push([k, v, timestampMs ?? -1]),
         context: new RecordContext(),
         budget: new CacheBudget(0),
-      });
+        // All of these are stores by key.
+      }) as OpenStore<unknown, unknown>;
     const first = open(engine());
     first.put(key, value);
     const restored = engine();

@@ -3,7 +3,7 @@
  * is synchronous: a record goes through the nodes by calls, and comes out at the `Output`.
  */
 import type { PunctuationType } from "../processor.ts";
-import type { RawRecord, RecordOrigin } from "../record.ts";
+import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";

@@ -9,11 +9,8 @@ import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { Serde } from "../serdes/serde.ts";
-<<<<<<< HEAD
-import { ProcessingError } from "../task/running-nodes.ts";
-=======
 import { GlobalTask } from "../task/global-task.ts";
->>>>>>> f0eca92 (Join streams with streams, tables and global tables as Kafka Streams does)
+import { ProcessingError } from "../task/running-nodes.ts";
 import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";

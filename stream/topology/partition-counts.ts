@@ -2,13 +2,14 @@
  * How many partitions the topics have that an application makes for itself, and whether those that are
  * joined have equally many (Kafka's `RepartitionTopics` and `CopartitionedTopicsEnforcer`).
  */
+import { OperatorError } from "../../core/operator-error.ts";
 import { Sets } from "./sets.ts";
 import { subtopologiesOf } from "./subtopologies.ts";
-import { type Topology, TopologyError } from "./topology.ts";
+import type { Topology } from "./topology.ts";
 
 /**
  * Partitions of each repartition topic, by its name without the application's id. `countOf`: of other
- * topics, as the cluster has them; null: there is no such topic. Throws `TopologyError`.
+ * topics, as the cluster has them; null: there is no such topic. Throws `OperatorError`.
  */
 export function partitionCounts(
   topology: Topology,
@@ -21,7 +22,13 @@ export function partitionCounts(
   const known = (topic: string): number | null => {
     if (topology.repartitionTopics.has(topic)) return counts.get(topic) ?? null;
     const count = countOf(topic);
-    if (count === null) throw new TopologyError(`topic "${topic}" is not there: create it`);
+    if (count === null) {
+      throw new OperatorError(
+        `topic "${topic}" does not exist`,
+        "the application reads it",
+        `create with: kstream topic create ${topic}`,
+      );
+    }
     return count;
   };
   spread(topology, counts, known);
@@ -86,8 +93,10 @@ function makeEqual(
   const other = fixed.find(({ count }) => count !== fixed[0]?.count);
   if (other !== undefined) {
     const all = fixed.map(({ topic, count }) => `"${topic}" has ${count}`).join(", ");
-    throw new TopologyError(
-      `topics that are joined have as many partitions: ${all}; send one through repartition()`,
+    throw new OperatorError(
+      "topics that are joined have to have as many partitions",
+      all,
+      "make them equal, or send one through repartition() before the join",
     );
   }
   const count = fixed[0]?.count ?? Math.max(...free.map((topic) => known(topic) ?? 1));

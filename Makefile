@@ -48,9 +48,13 @@ deps: tools node_modules/.installed
 dist/ui/pages.bundle: $(PAGES) scripts/build-ui.ts node_modules/.installed
 	@bun scripts/build-ui.ts
 
-dist/kstream: $(PRODUCT) dist/ui/pages.bundle node_modules/.installed
+dist/stream/library.bundle: $(PRODUCT) node_modules/.installed
+	@mkdir -p dist/stream
+	@bun build --target=bun --minify --outfile $@ cmd/stream/test-library.ts >/dev/null
+
+dist/kstream: $(PRODUCT) dist/ui/pages.bundle dist/stream/library.bundle node_modules/.installed
 	@mkdir -p dist
-	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./cmd/connect/hosts/host-thread.ts ./dist/ui/pages.bundle >/dev/null
+	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./cmd/connect/hosts/host-thread.ts ./dist/ui/pages.bundle ./dist/stream/library.bundle >/dev/null
 	@mv dist/kstream.new dist/kstream
 
 build: deps dist/kstream

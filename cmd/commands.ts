@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./connect.ts")).connectCommand(),
   },
   {
+    name: "stream",
+    summary: "process streams of records with applications in TypeScript",
+    load: async () => (await import("./stream.ts")).streamCommand(),
+  },
+  {
     name: "group",
     summary: "list, describe, seek and delete groups of every type",
     load: async () => (await import("./group.ts")).groupCommand(),

@@ -133,6 +133,8 @@ function packageJson(manifest: Manifest, hasTesting: boolean): object {
       ...(hasTesting ? { "./testing": { bun: entry("testing/index") } } : {}),
       "./connect": entry("connect/index"),
       "./connect/testing": entry("connect/testing/index"),
+      "./stream": entry("stream/index"),
+      "./stream/testing": entry("stream/testing/index"),
     },
     types: "./lib/client/package/node.d.ts",
     files: ["lib", "README.md", "LICENSE"],
@@ -205,6 +207,8 @@ async function main(): Promise<void> {
       "client/package/bun.ts",
       "connect/index.ts",
       "connect/testing/index.ts",
+      "stream/index.ts",
+      "stream/testing/index.ts",
     ],
     { ...emit, rewriteRelativeImportExtensions: true },
   );

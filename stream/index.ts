@@ -16,7 +16,7 @@ export type { Serde, SerdeType } from "./serdes/serde.ts";
 export { hopping, TimeWindows, tumbling, type Window } from "./windows/time-windows.ts";
 export { timeWindowed, type Windowed } from "./windows/windowed-key.ts";
 export { type MaterializedWindows, WindowedStream } from "./dsl/windowed-stream.ts";
-export { type Topology, TopologyError } from "./topology/topology.ts";
+export { Topology, TopologyError } from "./topology/topology.ts";
 export { GlobalTable } from "./dsl/global-table.ts";
 export type { StreamJoined, TableJoined } from "./dsl/stream-joins.ts";
 export { JoinWindows, type JoinWindowsOptions, within } from "./windows/join-windows.ts";

@@ -46,6 +46,7 @@ const ENTRIES = [
   "connect/testing/index.ts",
   "stream/index.ts",
   "stream/testing/index.ts",
+  "cmd/stream/test-library.ts",
   // Applications on a broker, which no command starts yet.
   "stream/runtime/streams-app.ts",
   "stream/runtime/memory-state.ts",

@@ -34,6 +34,7 @@ function readVarint(bytes: Uint8Array): readonly [length: number, end: number] {
 /** A serde of changes of values that `inner` writes. */
 export function changedSerde<V>(inner: Serde<V>): Serde<Change<V>> {
   return {
+    name: `change of ${inner.name ?? "other"}`,
     serialize({ newValue, oldValue }, topic) {
       const parts: Uint8Array[] = [];
       const newBytes = newValue === null ? null : inner.serialize(newValue, topic);

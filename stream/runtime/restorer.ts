@@ -63,7 +63,7 @@ export class Restorer {
   constructor(
     private readonly io: ClientIo,
     private readonly admin: Admin,
-    options: ConsumerOptions,
+    private readonly options: ConsumerOptions,
     private readonly logger: Logger,
   ) {
     this.#consumer = new Consumer(io, options);
@@ -78,8 +78,7 @@ export class Restorer {
 
   /**
    * Reads changelogs to their ends as they are now. Resolves when all are in their stores; with the
-   * signal it ends before. Under read_committed transactions that are open are waited for: who had the
-   * task before may have committed one whose marker has come to the offsets, and not here yet.
+   * signal it ends before. Under read_committed an open transaction of before is to be over by now.
    */
   async restore(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
     if (stores.length === 0) return;
@@ -109,9 +108,10 @@ export class Restorer {
   }
 
   async #ranges(stores: readonly RestorableStore[]) {
+    const { isolationLevel = "read_uncommitted" } = this.options;
     const list = async (at: "earliest" | "latest") => {
       const queries = stores.map(({ topic, partition }) => ({ topic, partition, at }));
-      const answers = await this.admin.listOffsets(queries);
+      const answers = await this.admin.listOffsets(queries, { isolationLevel });
       for (const { error } of answers) if (error !== null) throw error;
       return answers.map(({ offset }) => Number(offset));
     };

@@ -5,6 +5,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 const STRING: Serde<string> = {
+  name: "string",
   serialize: (value) => encoder.encode(value),
   deserialize: (bytes) => decoder.decode(bytes),
 };
@@ -15,6 +16,7 @@ export function string(): Serde<string> {
 }
 
 const BYTES: Serde<Uint8Array> = {
+  name: "bytes",
   serialize: (value) => value,
   deserialize: (bytes) => bytes.slice(),
 };
@@ -26,11 +28,13 @@ export function bytes(): Serde<Uint8Array> {
 
 function fixed<T>(
   name: string,
+  what: string,
   size: number,
   write: (view: DataView, value: T) => void,
   read: (view: DataView) => T,
 ): Serde<T> {
   return {
+    name,
     serialize(value) {
       const bytes = new Uint8Array(size);
       write(new DataView(bytes.buffer), value);
@@ -38,7 +42,7 @@ function fixed<T>(
     },
     deserialize(bytes) {
       if (bytes.length !== size) {
-        throw new Error(`${name} has ${size} bytes, not ${bytes.length}`);
+        throw new Error(`${what} has ${size} bytes, not ${bytes.length}`);
       }
       return read(new DataView(bytes.buffer, bytes.byteOffset, size));
     },
@@ -52,12 +56,14 @@ function whole(name: string, min: number, max: number, value: number): number {
 
 const INT_MAX = 2 ** 31 - 1;
 const INT = fixed<number>(
+  "int",
   "an int",
   4,
   (view, value) => view.setInt32(0, whole("int", -INT_MAX - 1, INT_MAX, value)),
   (view) => view.getInt32(0),
 );
 const LONG = fixed<bigint>(
+  "long",
   "a long",
   8,
   (view, value) => {
@@ -67,12 +73,15 @@ const LONG = fixed<bigint>(
   (view) => view.getBigInt64(0),
 );
 const DOUBLE = fixed<number>(
+  "double",
   "a double",
   8,
   (view, value) => view.setFloat64(0, value),
   (view) => view.getFloat64(0),
 );
 const COUNT = fixed<number>(
+  // In the same format as a long.
+  "long",
   "a count",
   8,
   (view, value) => {
@@ -118,6 +127,7 @@ export interface Parser<T> {
  */
 export function json<T = unknown>(parser?: Parser<T>): Serde<T> {
   return {
+    name: "json",
     serialize: (value) => encoder.encode(JSON.stringify(value)),
     deserialize(bytes) {
       const value: unknown = JSON.parse(decoder.decode(bytes));

@@ -2,6 +2,8 @@
 
 /** Writes and reads one type (Kafka's `Serde`). What cannot be read throws: its message says why. */
 export interface Serde<T> {
+  /** What descriptions and differences of topologies call it. */
+  readonly name?: string;
   serialize(value: T, topic: string): Uint8Array;
   /** `bytes` may be a view into a larger buffer: what keeps it copies it. */
   deserialize(bytes: Uint8Array, topic: string): T;

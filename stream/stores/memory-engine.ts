@@ -4,8 +4,8 @@ import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 
 /** Of this CommonJS module Bun's default is the class, Node's and that of the types all exports. */
-const BTree =
-  ((sorted as { readonly default?: unknown }).default ?? sorted) as typeof sorted.default;
+type Sorted = typeof sorted extends { readonly default: infer C } ? C : typeof sorted;
+const BTree = ((sorted as { readonly default?: unknown }).default ?? sorted) as Sorted;
 
 /** See the head of the file. */
 export class MemoryEngine implements StoreEngine {

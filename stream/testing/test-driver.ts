@@ -7,7 +7,16 @@ import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
-import type { RecordHeader } from "../../core/records/record-cursor.ts";
+import { TopologyBuilder } from "../dsl/builder.ts";
+import type { RawRecord } from "../record.ts";
+import { letterOf } from "../runtime/dead-letters.ts";
+import {
+  type ConfigValue,
+  parseStreamsConfig,
+  type StreamsConfig,
+} from "../runtime/streams-config.ts";
+import type { ReadableKeyValueStore } from "../stores/key-value-store.ts";
+import type { TimestampedValue } from "../stores/timestamped-value.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { GlobalTask } from "../task/global-task.ts";
 import { ProcessingError } from "../task/running-nodes.ts";
@@ -15,14 +24,7 @@ import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";
 import type { Topology } from "../topology/topology.ts";
-
-/** A record that a test gives, or gets. */
-export interface DrivenRecord<K, V> {
-  readonly key: K | null;
-  readonly value: V | null;
-  readonly timestampMs: number;
-  readonly headers: readonly RecordHeader[];
-}
+import { type DrivenRecord, type InputTimes, TestInput, TestOutput } from "./test-topics.ts";
 
 /** A record that was left out, and why. */
 export interface DroppedRecord {
@@ -31,12 +33,23 @@ export interface DroppedRecord {
 }
 
 export interface DriverOptions {
-  /** Default: `test`. */
+  /** Settings by Kafka's names, as the application has them. */
+  readonly config?: Readonly<Record<string, ConfigValue>>;
+  /** Default: that of the config, or `test`. */
   readonly applicationId?: string;
   /** What the wall clock says at first, in milliseconds since 1970. Default: 0. */
   readonly wallMs?: number;
-  /** Default: 0, so that closed windows of outer joins are seen with each record. */
+  /**
+   * Default: 0, so that closed windows of outer joins are seen with each record; where it commits as in
+   * production, 1,000.
+   */
   readonly joinEmitIntervalMs?: number;
+  /**
+   * When stores give on what they have gathered: with each `record` (the default, as Kafka's
+   * `TopologyTestDriver`), or as in `production`, each `commit.interval.ms` of the wall clock, when a
+   * processor asks for it, and when caches are full.
+   */
+  readonly commits?: "record" | "production";
 }
 
 /** See the head of the file. */
@@ -44,7 +57,11 @@ export class TestDriver {
   readonly dropped: DroppedRecord[] = [];
   #wallMs: number;
   readonly #joinEmitIntervalMs: number;
-  readonly #applicationId: string;
+  readonly #topology: Topology;
+  readonly #config: StreamsConfig;
+  readonly #commitsEachRecord: boolean;
+  #committedMs: number;
+  #isCommitWanted = false;
   readonly #tasks = new Map<string, Task>();
   readonly #global: GlobalTask | null;
   readonly #offsets = new Map<string, bigint>();
@@ -53,13 +70,20 @@ export class TestDriver {
   /** Written to topics that the application reads: given to it before anything else is. */
   readonly #returning: OutputRecord[] = [];
   readonly #stores = new Map<string, unknown>();
-  readonly #budget = new CacheBudget(10 * 1024 * 1024);
+  readonly #budget: CacheBudget;
 
-  constructor(topology: Topology, options: DriverOptions = {}) {
-    const { applicationId = "test", wallMs = 0, joinEmitIntervalMs = 0 } = options;
-    this.#joinEmitIntervalMs = joinEmitIntervalMs;
-    this.#applicationId = applicationId;
-    this.#wallMs = wallMs;
+  /** Throws what the config has wrong, as an `OperatorError`. */
+  constructor(app: TopologyBuilder | Topology, options: DriverOptions = {}) {
+    const topology = this.#topology = app instanceof TopologyBuilder ? app.topology : app;
+    const { config = {}, applicationId, wallMs = 0, commits = "record" } = options;
+    this.#config = parseStreamsConfig({
+      ...{ "application.id": "test", ...config },
+      ...(applicationId !== undefined && { "application.id": applicationId }),
+    });
+    this.#budget = new CacheBudget(this.#config.cacheBytesMax);
+    this.#commitsEachRecord = commits === "record";
+    this.#wallMs = this.#committedMs = wallMs;
+    this.#joinEmitIntervalMs = options.joinEmitIntervalMs ?? (this.#commitsEachRecord ? 0 : 1000);
     const hasGlobals = topology.globalStores.size > 0;
     this.#global = hasGlobals ? new GlobalTask(topology, this.#world(null)) : null;
     for (const subtopology of subtopologiesOf(topology)) {
@@ -72,27 +96,26 @@ export class TestDriver {
   }
 
   /** A topic that the test writes. */
-  input<K, V>(topic: string, key: Serde<K>, value: Serde<V>) {
+  input<K, V>(
+    topic: string,
+    key: Serde<K>,
+    value: Serde<V>,
+    times: InputTimes = {},
+  ): TestInput<K, V> {
     if (!this.reads(topic)) throw new Error(`the application does not read topic "${topic}"`);
-    return {
-      /** `timestampMs`: default is what the wall clock says. */
-      write: (
-        keyOf: K | null,
-        valueOf: V | null,
-        timestampMs: number = this.#wallMs,
-        headers: readonly RecordHeader[] = [],
-      ): void => {
-        this.#give({
-          topic,
-          partition: 0,
-          key: keyOf === null ? null : key.serialize(keyOf, topic),
-          value: valueOf === null ? null : value.serialize(valueOf, topic),
-          timestampMs,
-          headers,
-        });
-        this.#run();
-      },
+    const give = (record: OutputRecord) => {
+      this.#give(record);
+      this.#run();
     };
+    return new TestInput(topic, { key, value }, give, () => this.#wallMs, times);
+  }
+
+  /** A topic that the application writes, internal ones by their full names. */
+  output<K, V>(topic: string, key: Serde<K>, value: Serde<V>): TestOutput<K, V> {
+    const written = () => this.#written.get(topic) ?? [];
+    const take = (count?: number) =>
+      count === undefined ? this.readRaw(topic) : written().splice(0, count);
+    return new TestOutput(topic, { key, value }, take, () => written().length);
   }
 
   /** Whether the application reads a topic. */
@@ -107,12 +130,7 @@ export class TestDriver {
 
   /** What the application has written to a topic since it was read last. */
   read<K, V>(topic: string, key: Serde<K>, value: Serde<V>): DrivenRecord<K, V>[] {
-    return this.readRaw(topic).map((record) => ({
-      key: record.key === null ? null : key.deserialize(record.key, topic),
-      value: record.value === null ? null : value.deserialize(record.value, topic),
-      timestampMs: record.timestampMs,
-      headers: record.headers,
-    }));
+    return this.output(topic, key, value).readAll();
   }
 
   /** As `read`, as bytes; also of changelogs. */
@@ -122,16 +140,37 @@ export class TestDriver {
     return written;
   }
 
-  /** A store, as queries see it. */
+  /** The values of a store by key, without times. The types are what the application has there. */
+  keyValues<K, V>(name: string): ReadableKeyValueStore<K, V> {
+    const spec = this.#topology.stores.get(name);
+    if (spec !== undefined && spec.kind !== "key-value") {
+      throw new Error(`"${name}" is a ${spec.kind} store: ask for it by store()`);
+    }
+    if (spec?.isTimestamped !== true) return this.store(name) as ReadableKeyValueStore<K, V>;
+    return withoutTimes(this.store(name) as ReadableKeyValueStore<K, TimestampedValue<V>>);
+  }
+
+  /** A store of any kind, as processors see it: values of tables have times. */
   store(name: string): unknown {
     if (!this.#stores.has(name)) throw new Error(`there is no store "${name}"`);
     return this.#stores.get(name);
+  }
+
+  /** What the wall clock says. */
+  get wallMs(): number {
+    return this.#wallMs;
   }
 
   /** Lets time of the wall clock pass. */
   advance(ms: number): void {
     this.#wallMs += ms;
     for (const task of new Set(this.#tasks.values())) task.punctuateByWallClock();
+    this.#run();
+  }
+
+  /** Has stores give on what they have gathered, now. */
+  commit(): void {
+    this.#isCommitWanted = true;
     this.#run();
   }
 
@@ -155,8 +194,11 @@ export class TestDriver {
       for (const task of tasks) {
         while (task.process()) {
           isBusy = true;
-          task.flush();
+          if (this.#commitsEachRecord) task.flush();
         }
+      }
+      if (!isBusy && this.#isCommitDue()) {
+        for (const task of tasks) task.flush();
       }
       for (const record of this.#returning.splice(0)) {
         this.#give(record);
@@ -165,37 +207,66 @@ export class TestDriver {
     }
   }
 
+  /** Once for each time that it is. */
+  #isCommitDue(): boolean {
+    const isDue = this.#wallMs - this.#committedMs >= this.#config.commitIntervalMs;
+    if (!isDue && !this.#isCommitWanted) return false;
+    this.#isCommitWanted = false;
+    this.#committedMs = this.#wallMs;
+    return true;
+  }
+
   #internalTopic(name: string): string {
-    return `${this.#applicationId}-${name}`;
+    return `${this.#config.applicationId}-${name}`;
   }
 
   #world(global: GlobalTask | null): TaskWorld {
     return {
-      output: {
-        send: (record) => {
-          const written = this.#written.get(record.topic);
-          if (written === undefined) this.#written.set(record.topic, [record]);
-          else written.push(record);
-          if (this.reads(record.topic)) this.#returning.push(record);
-        },
-      },
+      output: { send: (record) => this.#send(record) },
       wallMs: () => this.#wallMs,
       joinEmitIntervalMs: this.#joinEmitIntervalMs,
       ...(global !== null && { globalStores: global.stores }),
       internalTopic: (name) => this.#internalTopic(name),
       openStore: (spec, onChange, context) => this.#openStore(spec, onChange, context),
-      requestCommit: () => {},
+      requestCommit: () => void (this.#isCommitWanted = true),
       dropped: (node, reason) => void this.dropped.push({ node, reason }),
-      unreadable: (_raw, _part, error) => {
-        throw error;
+      unreadable: (raw, part, error) => {
+        const { onUnreadable } = this.#config;
+        if (onUnreadable === "fail") throw error;
+        this.#leaveOut(onUnreadable, raw.topic, `its ${part} cannot be read`, raw, error);
       },
-      failed: (node, _record, origin, error) => {
-        throw new ProcessingError(node, error, origin);
+      failed: (node, _record, raw, error) => {
+        const { onProcessingError } = this.#config;
+        if (onProcessingError === "fail") throw new ProcessingError(node, error, raw);
+        this.#leaveOut(onProcessingError, node, "the step failed with it", raw, error);
       },
-      unwritable: (node, _record, origin, error) => {
-        throw new ProcessingError(node, error, origin);
+      unwritable: (node, _record, raw, error) => {
+        const { onProductionError } = this.#config;
+        if (onProductionError === "fail") throw new ProcessingError(node, error, raw);
+        this.#leaveOut(onProductionError, node, "it cannot be written", raw, error);
       },
     };
+  }
+
+  /** As the config has it: with a dead letter, or without. */
+  #leaveOut(
+    how: "continue" | "dlq",
+    node: string,
+    reason: string,
+    raw: RawRecord | null,
+    error: unknown,
+  ): void {
+    this.dropped.push({ node, reason });
+    if (how === "dlq" && raw !== null) {
+      this.#send(letterOf(this.#config.deadLetterTopic!, raw, error));
+    }
+  }
+
+  #send(record: OutputRecord): void {
+    const written = this.#written.get(record.topic);
+    if (written === undefined) this.#written.set(record.topic, [record]);
+    else written.push(record);
+    if (this.reads(record.topic)) this.#returning.push(record);
   }
 
   #openStore(spec: StoreSpec, onChange: ChangeListener | null, context: RecordContext) {
@@ -206,4 +277,18 @@ export class TestDriver {
     this.#stores.set(spec.name, store);
     return store;
   }
+}
+
+function withoutTimes<K, V>(
+  store: ReadableKeyValueStore<K, TimestampedValue<V>>,
+): ReadableKeyValueStore<K, V> {
+  return {
+    get: (key) => store.get(key)?.value ?? null,
+    *range(from, to) {
+      for (const [key, { value }] of store.range(from, to)) yield [key, value];
+    },
+    get approximateCount() {
+      return store.approximateCount;
+    },
+  };
 }

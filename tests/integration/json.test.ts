@@ -33,6 +33,9 @@ const NO_JSON: Readonly<Record<string, string>> = {
     ]
       .map((verb) => [`connect ${verb}`, "it says what was done; the REST API answers JSON"]),
   ),
+  "stream describe": "--format json is its own",
+  "stream test": "the runner of tests prints what it prints",
+  "stream new": "it says what it has made and what to do next",
   "connect offsets get": "it prints JSON anyway, that of the REST API",
   "generate dashboard": "it prints Grafana's JSON",
   "generate alerts": "it prints Prometheus's YAML",
@@ -43,6 +46,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "connect list": "connect.test.ts",
   "connect status": "connect.test.ts",
   "connect plugins": "connect.test.ts",
+  "stream diff": "stream.test.ts",
   "topic apply": "topic-apply.test.ts",
   "topic trim": "ranges.test.ts",
   "topic load": "topic-copy.test.ts",

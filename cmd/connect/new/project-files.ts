@@ -1,4 +1,5 @@
 /** What stands around a connector: types for editors, how its test is run, what to do with it. */
+import { packageFiles } from "../../new-folder.ts";
 
 /** By name of the file. */
 export function projectFiles(
@@ -6,35 +7,15 @@ export function projectFiles(
   kind: "source" | "sink",
   version: string,
 ): Readonly<Record<string, string>> {
-  const manifest = {
-    name: `kstream-connect-${name}`,
-    version: "0.1.0",
-    private: true,
-    type: "module",
-    // What makes a package of npm a connector.
-    kstream: { connector: `./${name}.ts` },
-    scripts: { test: "bun test" },
-    devDependencies: { kstream: `^${version}`, "@types/node": "^24.0.0" },
-  };
-  const compiler = {
-    target: "esnext",
-    module: "nodenext",
-    lib: ["esnext"],
-    types: ["node"],
-    strict: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
-  };
   return {
-    "package.json": json(manifest),
-    "tsconfig.json": json({ compilerOptions: compiler, include: ["*.ts"] }),
+    ...packageFiles({
+      name: `kstream-connect-${name}`,
+      // What makes a package of npm a connector.
+      kstream: { connector: `./${name}.ts` },
+      scripts: { test: "bun test" },
+    }, version),
     "README.md": readme(name, kind),
   };
-}
-
-function json(value: object): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 function readme(name: string, kind: "source" | "sink"): string {

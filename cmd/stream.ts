@@ -1,0 +1,120 @@
+/** `kstream stream`: the command line of each subcommand; what they do is in `stream/`. */
+import { Command, Option } from "@commander-js/extra-typings";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
+import { jsonOption, wholeNumber } from "./admin-command.ts";
+
+/** The command with its subcommands. */
+export function streamCommand(): CommandUnknownOpts {
+  const command = new Command("stream")
+    .description("Process streams of records: applications in TypeScript, on any Kafka.")
+    .helpCommand(false);
+  for (const child of [describe(), diff(), testCommand(), newCommand()]) command.addCommand(child);
+  return command;
+}
+
+const APP_HELP = `
+An application is a module of TypeScript or JavaScript. Nothing has to be installed for it:
+
+  import { TopologyBuilder } from "kstream/stream";
+  export const config = { "application.id": "shouts" };
+  const builder = new TopologyBuilder();
+  builder.stream("lines").mapValues((line) => String(line).toUpperCase()).to("shouts");
+  export default builder;
+
+The default export may be a function that makes it of the config.`;
+
+function setOption() {
+  return new Option("--set <name=value...>", "a setting of the application, by Kafka's name");
+}
+
+function describe(): CommandUnknownOpts {
+  return new Command("describe")
+    .summary("show what an application is made of")
+    .description(
+      "Show the steps, stores and topics of an application: in the form of Kafka's " +
+        "TopologyDescription, as a flowchart of Mermaid, or as JSON that `diff` takes.",
+    )
+    .argument("<file>", "a module, or JSON that was printed before")
+    .addOption(
+      new Option("--format <format>", "how").choices(["text", "mermaid", "json"] as const)
+        .default("text" as const),
+    )
+    .addOption(setOption())
+    .addHelpText(
+      "after",
+      `${APP_HELP}
+
+Examples:
+  kstream stream describe app.ts
+  kstream stream describe app.ts --format mermaid > app.mmd
+  kstream stream describe app.ts --format json > before.json`,
+    )
+    .action(async (file, options) =>
+      (await import("./stream/describe.ts")).describeApp(file, options)
+    );
+}
+
+function diff(): CommandUnknownOpts {
+  return new Command("diff")
+    .summary("say what it means to go on with a changed application")
+    .description(
+      "Say what it means to go on with a changed application: what has to be reset, what is left over " +
+        "in the cluster (orphan), what begins empty (begin), and what goes on otherwise (note). Exit " +
+        "code 1 if something has to be reset.",
+    )
+    .argument("<old-file>", "a module, or JSON of `describe`")
+    .argument("<new-file>", "the same")
+    .addOption(setOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  git show main:app.ts > before.ts && kstream stream diff before.ts app.ts
+  kstream stream diff before.json app.ts --json`,
+    )
+    .action(async (before, after, options) =>
+      (await import("./stream/describe.ts")).diffApps(before, after, options)
+    );
+}
+
+function testCommand(): CommandUnknownOpts {
+  return new Command("test")
+    .summary("run tests of applications, without a broker")
+    .description(
+      "Run tests of applications: files that import `kstream/stream/testing`, in which an application " +
+        "runs on a clock that the test moves, without a broker. The runner is Bun's, which is in this " +
+        "program: `test` of node:test and of bun:test, `expect`, snapshots.",
+    )
+    .argument("[file...]", "files of tests; default: all below this folder")
+    .addOption(new Option("-t, --name <regex>", "only tests whose names match"))
+    .addOption(new Option("--watch", "again, whenever a file changes"))
+    .addOption(
+      new Option("--timeout <seconds>", "of each test").argParser(wholeNumber(1, 86_400)).default(
+        30,
+      ),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream stream test app.test.ts
+  kstream stream test --watch -t counts`,
+    )
+    .action(async (files, options) => {
+      const exitCode = await (await import("./stream/test.ts")).testApps(files, options);
+      if (exitCode !== 0) process.exit(exitCode);
+    });
+}
+
+function newCommand(): CommandUnknownOpts {
+  return new Command("new")
+    .summary("begin an application of your own")
+    .description("Make a folder with an application that runs, a test and types for editors.")
+    .argument("<dir>", "which folder; its name is that of the application")
+    .addHelpText("after", "\nExamples:\n  kstream stream new word-counts")
+    .action(async (folder, _options, command) => {
+      const version = command.parent?.parent?.version() ?? "";
+      await (await import("./stream/new.ts")).newApp(folder, version);
+    });
+}

@@ -1,0 +1,119 @@
+/** `kstream stream` with modules of users, in the built binary. */
+import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { freshDir } from "../harness/broker-process.ts";
+import { fails, kstream, ok } from "./cli.ts";
+
+const dir = freshDir("stream");
+
+/** Writes a module that counts words into a store, and gives its path. */
+function counting(file: string, store: string, value = "safeLong()"): string {
+  const path = join(dir, file);
+  writeFileSync(
+    path,
+    `import { json, safeLong, string, TopologyBuilder } from "kstream/stream";
+export const config = { "application.id": "words" };
+export default ({ prefix = "" }: { prefix?: string }) => {
+  const builder = new TopologyBuilder();
+  builder.stream(prefix + "lines", { value: string() })
+    .groupBy("by-word", (word) => word, { key: string() })
+    .count("${store}", { value: ${value} })
+    .toStream().to("words");
+  return builder;
+};
+`,
+  );
+  return path;
+}
+
+/** Writes a module with this text, and gives its path. */
+function module(file: string, text: string): string {
+  const path = join(dir, file);
+  writeFileSync(path, text);
+  return path;
+}
+
+test("an application is described, and so is what comes of changing it", async () => {
+  const before = counting("before.ts", "counts");
+  expect(await ok(["stream", "describe", before, "--set", "prefix=my-"])).toContain("[my-lines]");
+  expect(await ok(["stream", "describe", before, "--format", "mermaid"])).toStartWith("flowchart");
+  const saved = module("saved.json", await ok(["stream", "describe", before, "--format", "json"]));
+  expect((await kstream(["stream", "diff", saved, before])).stderr).toContain("nothing");
+  const moved = counting("moved.ts", "totals");
+  expect(await ok(["stream", "diff", saved, moved])).toMatch(
+    /^orphan +store +counts .*APP-counts-changelog.*\nbegin +store +totals /m,
+  );
+  const other = counting("other.ts", "counts", "json()");
+  const { stdout, stderr, exitCode } = await kstream(["stream", "diff", saved, other, "--json"]);
+  expect([exitCode, stderr]).toEqual([1, expect.stringContaining("stream reset")]);
+  const detail = expect.stringContaining("cannot be read");
+  expect(JSON.parse(stdout)).toEqual({
+    compatible: false,
+    changes: [
+      { effect: "reset", what: "store", name: "counts", detail },
+      expect.objectContaining({ effect: "note", what: "output topic", name: "words" }),
+    ],
+  });
+});
+
+test("a module that is no application is refused with the place and the reason", async () => {
+  const describe = (path: string, words: readonly string[]) =>
+    fails(["stream", "describe", path], 2, words);
+  await describe(join(dir, "nowhere.ts"), ["there is no"]);
+  await describe(module("none.ts", "export const x = 1;"), ["has no default export", "export"]);
+  await describe(module("seven.ts", "export default 7;"), ["does not give a topology"]);
+  await describe(module("syntax.ts", "export default (;"), ["line 1, column 17"]);
+  await describe(module("import.ts", 'import "./gone.ts";'), ["./gone.ts"]);
+  await describe(module("throws.ts", 'throw new TypeError("so it is");'), [
+    "so it is",
+    "throws.ts",
+  ]);
+  const builder =
+    'import { TopologyBuilder } from "kstream/stream";\nconst b = new TopologyBuilder();\n';
+  await describe(module("empty.ts", `${builder}export default b;`), ["no steps"]);
+  await describe(
+    module("unnamed.ts", `${builder}b.stream("a").selectKey(() => "k").groupByKey();`),
+    ["groupByKey({ name: … })"],
+  );
+  await describe(module("config.ts", `${builder}export const config = 3; export default b;`), [
+    "config of",
+  ]);
+  await describe(module("wrong.json", "[]"), ["no description", "--format json"]);
+});
+
+test("a new application does what is printed, and its test passes without anything installed", async () => {
+  const cwd = freshDir("stream-new");
+  const made = await ok(["stream", "new", "my-words"], { cwd });
+  const printed = made.split("\n").filter((line) => line.startsWith("  kstream "))
+    .map((line) => line.trim().split(" ").slice(1));
+  expect(printed.map(([, verb]) => verb)).toEqual(["describe", "test", "run"]);
+  expect(await ok(printed[0]!, { cwd })).toContain("my-words-lines");
+  const tested = await kstream(printed[1]!, { cwd });
+  expect([tested.exitCode, tested.stderr]).toEqual([0, expect.stringContaining("1 pass")]);
+  await fails(["stream", "new", "my-words"], 2, ["not empty"], { cwd });
+  await fails(["stream", "new", "My Words"], 2, ["write it as word-counts"], { cwd });
+});
+
+test("tests of applications fail with the exit code of a failure; names choose among them", async () => {
+  const path = module(
+    "two.test.ts",
+    `import { expect, test } from "bun:test";
+import { string, TopologyBuilder } from "kstream/stream";
+import { TestDriver } from "kstream/stream/testing";
+const builder = new TopologyBuilder();
+builder.stream("in", { value: string() }).to("out");
+test("well", () => {
+  const driver = new TestDriver(builder);
+  driver.input("in", string(), string()).write("k", "v");
+  expect(driver.output("out", string(), string()).readPairs()).toEqual([["k", "v"]]);
+});
+test("badly", () => expect(1).toBe(2));
+`,
+  );
+  const both = await kstream(["stream", "test", path]);
+  expect([both.exitCode, both.stderr]).toEqual([1, expect.stringContaining("1 fail")]);
+  const one = await kstream(["stream", "test", path, "-t", "well"]);
+  expect([one.exitCode, one.stderr]).toEqual([0, expect.stringContaining("1 pass")]);
+  await fails(["stream", "test", join(dir, "gone.test.ts")], 2, ["there is no"]);
+});

@@ -1,0 +1,80 @@
+import { expect, test } from "bun:test";
+import { MemoryDisk } from "../../../core/io/memory-disk.ts";
+import { durableConformance } from "../durable-engine.test-helper.ts";
+import { engineConformance } from "../engine.test-helper.ts";
+import { BlockCache } from "./block-cache.ts";
+import { LogStructuredEngine } from "./log-structured-engine.ts";
+import { removeStore } from "./store-files.ts";
+
+const newDisk = () => new MemoryDisk({ wallMs: () => 0, maxBytes: 1e9 });
+const disk = newDisk();
+/** Small, so that there are many runs and merges. */
+const small = () => ({ cache: new BlockCache(20_000), writeBufferBytes: 4000 });
+
+let count = 0;
+engineConformance("log-structured", () => LogStructuredEngine.open(disk, `/s${count++}`, small()));
+durableConformance(
+  "log-structured",
+  (store) => LogStructuredEngine.open(disk, `/${store}`, small()),
+);
+
+const key = (index: number) => new TextEncoder().encode(`key-${index}`);
+
+async function filled(where: MemoryDisk): Promise<LogStructuredEngine> {
+  const engine = LogStructuredEngine.open(where, "/s", small());
+  for (let index = 0; index < 2000; index++) {
+    engine.put(key(index % 700), new Uint8Array(100).fill(index));
+    if (index % 10 === 9) engine.commit(BigInt(index));
+    if (index % 200 === 0) await engine.settled();
+  }
+  await engine.settled();
+  return engine;
+}
+
+const filesOf = (where: MemoryDisk) => where.list("/s").map(({ name }) => name);
+
+test("files that nothing needs any more are removed", async () => {
+  const where = newDisk();
+  const engine = await filled(where);
+  const runs = filesOf(where).filter((name) => name.endsWith(".run"));
+  expect(runs.length).toBeLessThan(10);
+  expect(filesOf(where).filter((name) => name.endsWith(".log")).length).toBeLessThan(3);
+  engine.close();
+});
+
+test("damage is told, and the store is refused until it has been removed", async () => {
+  const where = newDisk();
+  (await filled(where)).close();
+  const largest = where.list("/s").map(({ name }) => name).filter((name) => name.endsWith(".run"))
+    .sort((a, b) => where.stat(`/s/${b}`)!.sizeBytes - where.stat(`/s/${a}`)!.sizeBytes)[0]!;
+  const file = where.open(`/s/${largest}`, "readwrite");
+  file.writeSync(new Uint8Array(300).fill(255), 5000);
+  file.close();
+  const engine = LogStructuredEngine.open(where, "/s", small());
+  expect(() => Array.from(engine.range({ from: null, to: null }))).toThrow(
+    `the state store in /s/${largest} cannot be read: a block has another checksum than was written`,
+  );
+  engine.close();
+  expect(() => LogStructuredEngine.open(where, "/s", small())).toThrow("damage was found");
+  removeStore(where, "/s");
+  const again = LogStructuredEngine.open(where, "/s", small());
+  expect([again.changelogOffset, again.approximateCount]).toEqual([null, 0]);
+  again.close();
+});
+
+for (
+  const [what, damage] of [
+    ["cut short", (size: number) => ({ cut: size - 10 })],
+    ["emptied", () => ({ cut: 0 })],
+  ] as const
+) {
+  test(`a run that is ${what} is told when it is opened`, async () => {
+    const where = newDisk();
+    (await filled(where)).close();
+    const run = filesOf(where).find((name) => name.endsWith(".run"))!;
+    const file = where.open(`/s/${run}`, "readwrite");
+    file.truncateSync(damage(file.sizeBytes()).cut);
+    file.close();
+    expect(() => LogStructuredEngine.open(where, "/s", small())).toThrow("cannot be read");
+  });
+}

@@ -6,15 +6,22 @@ import type { StoreEngine } from "./engine.ts";
 import type { ChangeListener } from "./logged-engine.ts";
 import { JoinWindowStore } from "./join-window-store.ts";
 import { type AnyStore, keyValueStore, timestampedStore } from "./key-value-store.ts";
-import { SegmentedEngine } from "./segmented-engine.ts";
+import { SegmentedEngine, type SegmentSpace } from "./segmented-engine.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { withTimestamp } from "./timestamped-value.ts";
 
-/** The engine that a spec asks for, made of what `open` gives. */
-export function engineOf(spec: StoreSpec, open: () => StoreEngine): StoreEngine {
+/**
+ * The engine that a spec asks for, made of what `open` gives; segments are kept in `space`, where there
+ * is one.
+ */
+export function engineOf(
+  spec: StoreSpec,
+  open: () => StoreEngine,
+  space: (() => SegmentSpace) | null = null,
+): StoreEngine {
   return spec.kind === "key-value"
     ? open()
-    : new SegmentedEngine(spec.retentionMs, storedStartMs, open);
+    : new SegmentedEngine(spec.retentionMs, storedStartMs, open, space?.() ?? null);
 }
 
 /** What a store is opened in. */

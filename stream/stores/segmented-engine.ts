@@ -7,6 +7,22 @@ import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 
 const SEGMENT_MS_MIN = 60_000;
 
+/** Where segments are that outlive the process. */
+export interface SegmentSpace {
+  /** The highest time that was put; −1: none. */
+  readonly timeMs: number;
+  /** Of all segments together. */
+  readonly approximateCount: number;
+  /** Of segments that are there. */
+  numbers(): number[];
+  open(number: number): StoreEngine;
+  /** Segments of lower numbers are let go of, and closed already. */
+  dropBelow(number: number): void;
+  /** `timeMs` has gone up. */
+  passed(timeMs: number): void;
+  close(): void;
+}
+
 /** See the head of the file. */
 export class SegmentedEngine implements StoreEngine {
   readonly #segmentMs: number;
@@ -18,11 +34,17 @@ export class SegmentedEngine implements StoreEngine {
     private readonly retentionMs: number,
     private readonly timeOf: (key: Uint8Array) => number,
     private readonly open: () => StoreEngine,
+    /** Null: segments are what `open` gives, and gone when they are closed. */
+    private readonly space: SegmentSpace | null = null,
   ) {
     this.#segmentMs = Math.max(Math.floor(retentionMs / 2), SEGMENT_MS_MIN);
+    if (space === null) return;
+    this.#timeMs = space.timeMs;
+    for (const number of space.numbers()) this.#segments.set(number, space.open(number));
   }
 
   get approximateCount(): number {
+    if (this.space !== null) return this.space.approximateCount;
     let count = 0;
     for (const segment of this.#segments.values()) count += segment.approximateCount;
     return count;
@@ -34,13 +56,18 @@ export class SegmentedEngine implements StoreEngine {
 
   put(key: Uint8Array, value: Uint8Array | null): void {
     const timeMs = this.timeOf(key);
-    this.#timeMs = Math.max(this.#timeMs, timeMs);
+    if (timeMs > this.#timeMs) {
+      this.#timeMs = timeMs;
+      this.space?.passed(timeMs);
+    }
     const number = this.#numberOf(timeMs);
     const first = this.#numberOf(this.#timeMs - this.retentionMs);
     this.#letGo(first);
     if (number < first) return;
     let segment = this.#segments.get(number);
-    if (segment === undefined) this.#segments.set(number, segment = this.open());
+    if (segment === undefined) {
+      this.#segments.set(number, segment = this.space?.open(number) ?? this.open());
+    }
     segment.put(key, value);
   }
 
@@ -80,7 +107,9 @@ export class SegmentedEngine implements StoreEngine {
   }
 
   close(): void {
-    this.#letGo(Infinity);
+    for (const segment of this.#segments.values()) segment.close();
+    this.#segments.clear();
+    this.space?.close();
   }
 
   #numberOf(timeMs: number): number {
@@ -88,10 +117,13 @@ export class SegmentedEngine implements StoreEngine {
   }
 
   #letGo(before: number): void {
+    let isAny = false;
     for (const [number, segment] of this.#segments) {
       if (number >= before) continue;
       segment.close();
       this.#segments.delete(number);
+      isAny = true;
     }
+    if (isAny) this.space?.dropBelow(before);
   }
 }

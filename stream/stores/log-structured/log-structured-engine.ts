@@ -28,6 +28,7 @@ export interface LogStructuredOptions {
   readonly writeBufferBytes?: number;
   /** Of blocks that were read; several stores may share one. */
   readonly cache: BlockCache;
+  readonly onClose?: () => void;
 }
 
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -66,8 +67,7 @@ export class LogStructuredEngine implements DurableEngine {
     private readonly disk: Disk,
     private readonly dir: string,
     files: StoreFiles,
-    private readonly writeBufferBytes: number,
-    private readonly cache: BlockCache,
+    private readonly options: Required<LogStructuredOptions>,
   ) {
     this.#buffer = files.buffer;
     this.#runs = files.runs;
@@ -86,10 +86,9 @@ export class LogStructuredEngine implements DurableEngine {
    * calls has locked it. Throws `CorruptStoreError`, `DiskError`.
    */
   static open(disk: Disk, dir: string, options: LogStructuredOptions): LogStructuredEngine {
-    const { writeBufferBytes = WRITE_BUFFER_BYTES, cache } = options;
-    return new LogStructuredEngine(
-      ...[disk, dir, storeFilesOf(disk, dir, cache), writeBufferBytes, cache] as const,
-    );
+    const { writeBufferBytes = WRITE_BUFFER_BYTES, cache, onClose = () => {} } = options;
+    const files = storeFilesOf(disk, dir, cache);
+    return new LogStructuredEngine(disk, dir, files, { writeBufferBytes, cache, onClose });
   }
 
   get changelogOffset(): bigint | null {
@@ -142,7 +141,7 @@ export class LogStructuredEngine implements DurableEngine {
       this.#offset = changelogOffset;
       this.#committedFloor = this.#floor;
       this.#buffer.commit();
-      if (this.#buffer.sizeBytes >= this.writeBufferBytes) this.#writeRun();
+      if (this.#buffer.sizeBytes >= this.options.writeBufferBytes) this.#writeRun();
       this.#mergeSome(entries.length * MERGED_FOR_COMMITTED);
     } catch (error) {
       throw this.#failure = asError(error);
@@ -182,6 +181,7 @@ export class LogStructuredEngine implements DurableEngine {
     this.#dropMerge();
     for (const run of this.#runs) run.release();
     this.#log.close();
+    this.options.onClose();
   }
 
   /** The buffer becomes a run, and a new log begins. All in the buffer is committed. */
@@ -256,12 +256,12 @@ export class LogStructuredEngine implements DurableEngine {
   }
 
   #tierOf(run: Run): number {
-    const ratio = run.sizeBytes / this.writeBufferBytes;
+    const ratio = run.sizeBytes / this.options.writeBufferBytes;
     return Math.max(0, Math.floor(Math.log(ratio) / Math.log(MERGED_RUNS) + 0.5));
   }
 
   #openRun(number: number, file: DiskFile): Run {
-    return new Run(number, file, this.cache, () => markCorrupt(this.disk, this.dir));
+    return new Run(number, file, this.options.cache, () => markCorrupt(this.disk, this.dir));
   }
 
   #dropMerge(): void {

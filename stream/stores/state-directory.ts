@@ -1,0 +1,268 @@
+/**
+ * Where an application keeps its stores: `state.dir/application.id/TASK/STORE/`, as Kafka's
+ * `StateDirectory`. It is for one process, which holds a lock on it; `kafka-streams-process-metadata` has
+ * an id by which members of the same process are known after a restart.
+ */
+import type { Clock, Disk, DiskLock, Random } from "../../core/io.ts";
+import type { Logger } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import type { DurableEngine } from "./durable-engine.ts";
+import { DurableSegments } from "./durable-segments.ts";
+import type { StoreEngine } from "./engine.ts";
+import { BlockCache } from "./log-structured/block-cache.ts";
+import { LogStructuredEngine } from "./log-structured/log-structured-engine.ts";
+import { CorruptStoreError } from "./log-structured/run-format.ts";
+import { removeStore } from "./log-structured/store-files.ts";
+import { engineOf } from "./open-store.ts";
+import type { StoreSpec } from "./store-spec.ts";
+
+/** What a state directory is opened with. */
+export interface StateDirectoryOptions {
+  /** `state.dir`. */
+  readonly dir: string;
+  readonly applicationId: string;
+  /** Memory for blocks of all stores together. */
+  readonly blockCacheBytes?: number;
+  /** Of each store. */
+  readonly writeBufferBytes?: number;
+}
+
+/** What of the world it needs. */
+export interface StateDirectoryIo {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** A store that is open. */
+export interface OpenState {
+  /** What `openStoreOf` takes. Another one after `wipe`. */
+  readonly engine: StoreEngine;
+  /** See `DurableEngine`, of this and the others. */
+  readonly changelogOffset: bigint | null;
+  readonly uncommittedBytes: number;
+  commit(changelogOffset: bigint | null): void;
+  wipe(): void;
+}
+
+const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
+const PROCESS_FILE = "kafka-streams-process-metadata";
+const LOCK_FILE = ".lock";
+/** Written with every change of a task, so that its age is that of the task's last use. */
+const USED_FILE = ".used";
+const TASK_DIR = /^\d+_\d+$/;
+
+/** See the head of the file. */
+export class StateDirectory {
+  readonly #root: string;
+  readonly #cache: BlockCache;
+  readonly #open = new Set<string>();
+  readonly processId: string;
+
+  private constructor(
+    private readonly io: StateDirectoryIo,
+    private readonly options: StateDirectoryOptions,
+    private readonly lock: DiskLock,
+  ) {
+    this.#root = rootOf(options);
+    this.#cache = new BlockCache(options.blockCacheBytes ?? BLOCK_CACHE_BYTES);
+    this.processId = this.#readProcessId();
+  }
+
+  /** Throws `OperatorError` where another process has it, or it is not ours to use. */
+  static open(io: StateDirectoryIo, options: StateDirectoryOptions): StateDirectory {
+    const { disk } = io;
+    const root = rootOf(options);
+    disk.makeDir(root);
+    for (const { name } of disk.list(root)) {
+      if (TASK_DIR.test(name) || name === PROCESS_FILE || name.startsWith(".")) continue;
+      throw new OperatorError(
+        `${root} is not a state directory of "${options.applicationId}"`,
+        `there is "${name}" in it`,
+        "set state.dir to a folder that is for state alone",
+      );
+    }
+    const lock = disk.lock(`${root}/${LOCK_FILE}`);
+    if (lock !== null) return new StateDirectory(io, options, lock);
+    throw new OperatorError(
+      `the state of "${options.applicationId}" in ${root} is in use`,
+      "another process holds its lock",
+      "end that one, or set another state.dir for this one",
+    );
+  }
+
+  /** Opens a store of a task: what it was at its last commit, or nothing where that is damaged. */
+  open(taskId: string, spec: StoreSpec): OpenState {
+    const dir = `${this.#root}/${taskId}/${spec.name}`;
+    if (this.#open.has(dir)) {
+      throw new Error(`store "${spec.name}" of task ${taskId} is open already`);
+    }
+    this.io.disk.makeDir(dir);
+    this.#requireSame(dir, spec);
+    this.#touch(taskId);
+    const durable = this.#openEngine(dir, () => {
+      this.#open.delete(dir);
+      this.#touch(taskId);
+    });
+    this.#open.add(dir);
+    return new State(spec, durable);
+  }
+
+  /**
+   * Removes tasks that were not used for so long (`state.cleanup.delay.ms`), but for those that are open.
+   * Gives their ids.
+   */
+  async removeUnused(olderThanMs: number): Promise<string[]> {
+    const { disk, clock } = this.io;
+    const removed: string[] = [];
+    for (const { name } of disk.list(this.#root)) {
+      const dir = `${this.#root}/${name}`;
+      if (!TASK_DIR.test(name) || this.#isOpen(dir)) continue;
+      const usedMs = (disk.stat(`${dir}/${USED_FILE}`) ?? disk.stat(dir))?.modifiedMs ?? 0;
+      if (clock.wallMs() - usedMs < olderThanMs) continue;
+      await disk.removeTree(dir);
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  /** Tasks whose stores are here, so that a member can say which ones it would restore soonest. */
+  tasks(): string[] {
+    return this.io.disk.list(this.#root).map(({ name }) => name).filter((name) =>
+      TASK_DIR.test(name)
+    );
+  }
+
+  /** Stores are closed before. */
+  close(): void {
+    this.lock.release();
+  }
+
+  #isOpen(taskDir: string): boolean {
+    return [...this.#open].some((dir) => dir.startsWith(`${taskDir}/`));
+  }
+
+  #openEngine(dir: string, onClose: () => void): DurableEngine {
+    const { disk, logger } = this.io;
+    const { writeBufferBytes } = this.options;
+    const options = {
+      ...{ cache: this.#cache, onClose },
+      ...(writeBufferBytes !== undefined && { writeBufferBytes }),
+    };
+    // What tells what the store is stays when its data are removed.
+    const data = `${dir}/data`;
+    try {
+      return LogStructuredEngine.open(disk, data, options);
+    } catch (error) {
+      if (!(error instanceof CorruptStoreError)) throw error;
+      logger.warn("a state store is damaged and is restored from its changelog", {
+        store: dir,
+        reason: error.why,
+      });
+      removeStore(disk, data);
+      return LogStructuredEngine.open(disk, data, options);
+    }
+  }
+
+  /** Bytes of a store of another kind would be read as what they are not. */
+  #requireSame(dir: string, spec: StoreSpec): void {
+    const { disk } = this.io;
+    const path = `${dir}/KIND`;
+    const kind = kindOf(spec);
+    const known = readText(disk, path);
+    if (known === null) return writeText(disk, path, kind);
+    if (known === kind) return;
+    throw new OperatorError(
+      `the state store "${spec.name}" in ${dir} is of another topology`,
+      `it is kept as ${known}, and is to be ${kind} now`,
+      "give the store another name, or reset the application with its state",
+    );
+  }
+
+  #touch(taskId: string): void {
+    const path = `${this.#root}/${taskId}/${USED_FILE}`;
+    this.io.disk.remove(path);
+    writeText(this.io.disk, path, "");
+  }
+
+  /** As Kafka keeps it: JSON with a UUID. One that cannot be read is made anew. */
+  #readProcessId(): string {
+    const { disk, random } = this.io;
+    const path = `${this.#root}/${PROCESS_FILE}`;
+    const known = /"processId":"([0-9a-f-]{36})"/.exec(readText(disk, path) ?? "")?.[1];
+    if (known !== undefined) return known;
+    const hex = Buffer.from(random.bytes(16)).toString("hex");
+    const id = hex.replace(
+      /^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/,
+      (_all, a: string, b: string, c: string, d: string, e: string) => `${a}-${b}-4${c}-8${d}-${e}`,
+    );
+    disk.remove(path);
+    writeText(disk, path, JSON.stringify({ processId: id }));
+    return id;
+  }
+}
+
+/** A store over its engine on disk, in segments where it is of windows. */
+class State implements OpenState {
+  #segments: DurableSegments | null = null;
+  #engine: StoreEngine;
+
+  constructor(
+    private readonly spec: StoreSpec,
+    private readonly durable: DurableEngine,
+  ) {
+    this.#engine = this.#open();
+  }
+
+  get engine(): StoreEngine {
+    return this.#engine;
+  }
+
+  get changelogOffset(): bigint | null {
+    return this.durable.changelogOffset;
+  }
+
+  get uncommittedBytes(): number {
+    return this.durable.uncommittedBytes;
+  }
+
+  commit(changelogOffset: bigint | null): void {
+    this.#segments?.beforeCommit();
+    this.durable.commit(changelogOffset);
+  }
+
+  wipe(): void {
+    this.durable.wipe();
+    this.#engine = this.#open();
+  }
+
+  #open(): StoreEngine {
+    const { durable } = this;
+    return engineOf(this.spec, () => durable, () => this.#segments = new DurableSegments(durable));
+  }
+}
+
+function rootOf({ dir, applicationId }: StateDirectoryOptions): string {
+  return `${dir}/${applicationId}`;
+}
+
+function kindOf(spec: StoreSpec): string {
+  const isTimestamped = "isTimestamped" in spec && spec.isTimestamped;
+  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}`;
+}
+
+function readText(disk: Disk, path: string): string | null {
+  if (disk.stat(path) === null) return null;
+  const file = disk.open(path, "read");
+  const bytes = new Uint8Array(file.sizeBytes());
+  file.readSync(bytes, 0);
+  file.close();
+  return new TextDecoder().decode(bytes);
+}
+
+function writeText(disk: Disk, path: string, text: string): void {
+  const file = disk.open(path, "create");
+  if (text !== "") file.writeSync(new TextEncoder().encode(text), 0);
+  file.close();
+}

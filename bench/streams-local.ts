@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bunIo } from "../core/io/bun/index.ts";
 import { silentLogger } from "../core/logger.ts";
-import { json, string, tumbling, TopologyBuilder } from "../stream/index.ts";
+import { json, string, TopologyBuilder, tumbling } from "../stream/index.ts";
 import type { RawRecord } from "../stream/record.ts";
 import { CacheBudget } from "../stream/stores/cache-budget.ts";
 import { openStoreOf } from "../stream/stores/open-store.ts";
@@ -53,7 +53,8 @@ const CASES: Readonly<Record<string, Case>> = {
     value: new TextEncoder().encode("a line of text that is not very long, as logs have them"),
   },
   "count by key": {
-    build: (builder) => builder.stream("in", TEXT).groupByKey().count("counts").toStream().to("out"),
+    build: (builder) =>
+      builder.stream("in", TEXT).groupByKey().count("counts").toStream().to("out"),
     value: new TextEncoder().encode("a line of text"),
   },
   "count by key and minute": {
@@ -87,12 +88,20 @@ function polls(value: Uint8Array | undefined): RawRecord[][] {
     state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
     const key = encoder.encode(`key-${Math.floor(state / 2 ** 32 * keyCount)}`);
     all.push({
-      ...{ topic: "in", partition: 0, offset: BigInt(at), timestampMs: 1_000_000 + at, headers: [] },
+      ...{
+        topic: "in",
+        partition: 0,
+        offset: BigInt(at),
+        timestampMs: 1_000_000 + at,
+        headers: [],
+      },
       ...{ key, value: value ?? order(at) },
     });
   }
   const parts: RawRecord[][] = [];
-  for (let at = 0; at < all.length; at += POLL_RECORDS) parts.push(all.slice(at, at + POLL_RECORDS));
+  for (let at = 0; at < all.length; at += POLL_RECORDS) {
+    parts.push(all.slice(at, at + POLL_RECORDS));
+  }
   return parts;
 }
 

@@ -12,6 +12,7 @@ import type { CheckpointConfig } from "./fields.ts";
 import { nameFilter } from "./name-filter.ts";
 import { readCheckpoint, readOffsetSync, writeCheckpoint } from "./records.ts";
 import type { Checkpoint } from "./records.ts";
+import { withRight } from "./rights.ts";
 import { SyncStore } from "./sync-store.ts";
 
 type Context = SourceContext<CheckpointConfig>;
@@ -77,7 +78,7 @@ class CheckpointWork {
   async open(): Promise<void> {
     const { config } = this.context;
     const replicas = config["checkpoints.topic.replication.factor"];
-    await needCompactedTopic(this.#target, this.#topic, replicas);
+    await needCompactedTopic("target", this.#target, this.#topic, replicas);
     const mine = new Set(this.groups);
     const checkpoints = await this.#reader(
       targetOptions(this.context),
@@ -92,7 +93,8 @@ class CheckpointWork {
     const { side, topic } = offsetSyncsTopic(config);
     const options = optionsOf(this.context, side);
     const admin = side === "source" ? this.#source : this.#target;
-    await needCompactedTopic(admin, topic, config["offset-syncs.topic.replication.factor"]);
+    const copies = config["offset-syncs.topic.replication.factor"];
+    await needCompactedTopic(side, admin, topic, copies);
     const syncs = await this.#reader(options, topic, (key, value) => {
       const sync = readOffsetSync(key, value);
       if (sync !== null) this.#syncs.hear(sync);
@@ -160,7 +162,8 @@ class CheckpointWork {
         }
       } catch (error) {
         if (signal.aborted) throw error;
-        log.warn("offsets of a group cannot be read now", { group, why: messageOf(error) });
+        const why = messageOf(withRight("source", `DESCRIBE of group "${group}"`, error));
+        log.warn("offsets of a group cannot be read now", { group, why });
       }
     }
     return records;
@@ -223,7 +226,9 @@ class CheckpointWork {
         log.info("took a group further", { group, partitions: offsets.length });
       } catch (error) {
         if (signal.aborted) throw error;
-        log.warn("a group gets no offsets now", { group, why: messageOf(error) });
+        const right = `DESCRIBE and READ of group "${group}" and READ of its topics`;
+        const why = messageOf(withRight("target", right, error));
+        log.warn("a group gets no offsets now", { group, why });
       }
     }
   }

@@ -9,6 +9,8 @@ import { FieldError, RetriableError } from "../../index.ts";
 import type { TaskContext } from "../../index.ts";
 import { clusterOptions } from "./cluster-fields.ts";
 import type { BaseConfig } from "./fields.ts";
+import { withRight } from "./rights.ts";
+import type { Side } from "./rights.ts";
 
 /** Clock, chance and network, as connectors are free to have them. */
 export const io: ClientIo = { clock: bunClock, random: bunRandom, network: bunNetwork };
@@ -37,7 +39,7 @@ export function targetOptions({ config, cluster }: TaskContext<BaseConfig>): Cli
   };
 }
 
-export function optionsOf(context: TaskContext<BaseConfig>, side: "source" | "target") {
+export function optionsOf(context: TaskContext<BaseConfig>, side: Side) {
   return side === "source" ? sourceOptions(context.config) : targetOptions(context);
 }
 
@@ -89,6 +91,7 @@ export function messageOf(error: unknown): string {
 
 /** Makes a compacted topic of one partition unless it is there. */
 export async function needCompactedTopic(
+  side: Side,
   admin: Admin,
   name: string,
   replicationFactor: number,
@@ -97,5 +100,5 @@ export async function needCompactedTopic(
   const [made] = await admin.createTopics([{ name, partitions: 1, replicationFactor, configs }]);
   const error = made?.error ?? null;
   if (error instanceof KafkaError && error.code === Errors.TOPIC_ALREADY_EXISTS) return;
-  if (error !== null) throw error;
+  if (error !== null) throw withRight(side, `CREATE of topic "${name}"`, error);
 }

@@ -8,6 +8,7 @@ import { asRetriable, io, needCompactedTopic, optionsOf, sourceOptions } from ".
 import { withAdmins } from "./clients.ts";
 import { offsetSyncsTopic, policyOf } from "./fields.ts";
 import type { SourceConfig } from "./fields.ts";
+import { needing } from "./rights.ts";
 import { SyncWriter } from "./sync-writer.ts";
 import { needCopies, topicsToCopy } from "./topics.ts";
 
@@ -51,7 +52,7 @@ export async function* copyRecords(
     const byName = new Map(partitions.map((one) => [nameOf(one), one]));
     await consumer.assign(await startsOf(context, partitions));
     for (;;) {
-      const chunk = await consumer.nextChunk(signal);
+      const chunk = await needing("source", "READ of its topic", consumer.nextChunk(signal));
       const from = chunk === null ? undefined : byName.get(nameOf(chunk));
       if (chunk === null || from === undefined) return;
       noteJump(context, from, chunk);
@@ -128,12 +129,14 @@ async function openSyncs(context: Context): Promise<SyncWriter> {
   const client = optionsOf(context, side);
   const admin = new Admin(io, client);
   try {
-    await needCompactedTopic(admin, topic, config["offset-syncs.topic.replication.factor"]);
+    const replicas = config["offset-syncs.topic.replication.factor"];
+    await needCompactedTopic(side, admin, topic, replicas);
   } finally {
     admin.close();
   }
   const syncs = new SyncWriter({
     client,
+    side,
     topic,
     lagMax: config["offset.lag.max"],
     isTransactional: config["exactly.once.support"] === "required",

@@ -33,7 +33,7 @@ async function* beat(
   const admin = new Admin(io, targetOptions(context));
   try {
     const replicas = config["heartbeats.topic.replication.factor"];
-    await needCompactedTopic(admin, HEARTBEATS, replicas);
+    await needCompactedTopic("target", admin, HEARTBEATS, replicas);
   } catch (error) {
     throw asRetriable(error);
   } finally {

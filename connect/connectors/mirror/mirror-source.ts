@@ -7,7 +7,7 @@ import { copyRecords } from "./copy.ts";
 import { baseProblems, checkOffsets, probeSource } from "./definition.ts";
 import { sourceFields } from "./fields.ts";
 import type { SourceConfig } from "./fields.ts";
-import { needCopies, syncAcls, syncConfigs, topicsToCopy } from "./topics.ts";
+import { namesWithout, needCopies, syncAcls, syncConfigs, topicsToCopy } from "./topics.ts";
 import type { Counts } from "./topics.ts";
 
 export default defineSource({
@@ -75,6 +75,10 @@ async function watchTopics(
       const counts = await topicsToCopy(source, config, context.signal);
       const now = JSON.stringify([...counts]);
       if (now === known) return;
+      for (const topic of namesWithout(config, counts)) {
+        const why = "there is none, or no right to DESCRIBE it in the source cluster";
+        context.log.warn("a topic is not copied", { topic, why });
+      }
       await needCopies(source, target, context, counts);
       known = now;
       changed();

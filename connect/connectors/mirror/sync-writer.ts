@@ -9,10 +9,13 @@ import type { TaskContext } from "../../index.ts";
 import { io, messageOf } from "./clients.ts";
 import { writeOffsetSync } from "./records.ts";
 import type { OffsetSync } from "./records.ts";
+import { withRight } from "./rights.ts";
+import type { Side } from "./rights.ts";
 import { thinned } from "./sync-store.ts";
 
 export interface SyncWriterOptions {
   readonly client: ClientOptions;
+  readonly side: Side;
   readonly topic: string;
   /** How many records later it is said again. */
   readonly lagMax: number;
@@ -127,7 +130,9 @@ export class SyncWriter {
         for (const [key, waiting] of syncs) {
           this.#urgent.set(key, thinned([...this.#urgent.get(key) ?? [], ...waiting]));
         }
-        log.warn("where copies are is not said now", { why: messageOf(error) });
+        const { side, topic } = this.#options;
+        const why = messageOf(withRight(side, `WRITE of topic "${topic}"`, error));
+        log.warn("where copies are is not said now", { why });
         if (signal.aborted) return;
         await clock.sleep(AGAIN_MS, signal);
       }

@@ -6,10 +6,13 @@ import { Errors } from "../../../core/errors.ts";
 import type { TaskContext } from "../../index.ts";
 import { nameFilter } from "./name-filter.ts";
 import { policyOf } from "./fields.ts";
+import { needing, withRight } from "./rights.ts";
 import type { SourceConfig } from "./fields.ts";
 
 /** Partitions of each topic of the source that is to be copied. */
 export type Counts = ReadonlyMap<string, number>;
+
+const NO_ACLS = "sync.topic.acls.enabled=false";
 
 /** Whether a topic of the source is copied. */
 export function topicFilter(config: SourceConfig): (topic: string) => boolean {
@@ -36,6 +39,12 @@ export async function topicsToCopy(
       partitions.length,
     ]),
   );
+}
+
+/** Names, and patterns that look like ones, of `topics` that nothing in the source is called. */
+export function namesWithout(config: SourceConfig, counts: Counts): string[] {
+  const names = config.topics.filter((topic) => /^[\w.-]+$/.test(topic));
+  return names.filter((name) => ![...counts.keys()].some(nameFilter([name], [])));
 }
 
 /** Makes copies that are not there and gives partitions to those that have too few. */
@@ -68,7 +77,9 @@ export async function needCopies(
     for (const { name, error } of await target.createTopics(made, { signal })) {
       // Another task may have been quicker.
       if (error === null) log.info("made a copy of a topic", { topic: name });
-      else if (error.code !== Errors.TOPIC_ALREADY_EXISTS) throw error;
+      else if (error.code !== Errors.TOPIC_ALREADY_EXISTS) {
+        throw withRight("target", `CREATE of topic "${name}"`, error);
+      }
     }
   }
   const small = remotes.filter(({ name, count }) =>
@@ -77,7 +88,9 @@ export async function needCopies(
   if (small.length === 0) return;
   for (const { name, error } of await target.createPartitions(small, { signal })) {
     if (error === null) log.info("gave a copy more partitions", { topic: name });
-    else if (error.code !== Errors.INVALID_PARTITIONS) throw error;
+    else if (error.code !== Errors.INVALID_PARTITIONS) {
+      throw withRight("target", `ALTER of topic "${name}"`, error);
+    }
   }
 }
 
@@ -90,7 +103,8 @@ async function ownConfigs(
 ): Promise<ConfigEntry[]> {
   const isCopied = nameFilter([".*"], config["config.properties.exclude"]);
   const withDefaults = config["use.defaults.from"] === "source";
-  const all = await source.describeConfigs({ type: "topic", name: topic }, { signal });
+  const describing = source.describeConfigs({ type: "topic", name: topic }, { signal });
+  const all = await needing("source", `DESCRIBE_CONFIGS of topic "${topic}"`, describing);
   return all.filter(({ name, source, sensitive, readOnly, value }) =>
     isCopied(name) && !sensitive && !readOnly && value !== null &&
     (source === "topic" || (withDefaults && source !== "static"))
@@ -109,7 +123,9 @@ export async function syncConfigs(
   for (const topic of counts.keys()) {
     const wanted = await ownConfigs(source, topic, config, signal);
     const resource = { type: "topic", name: policy.remote(topic) } as const;
-    const have = await target.describeConfigs(resource, { signal });
+    const copy = `of topic "${resource.name}"`;
+    const describing = target.describeConfigs(resource, { signal });
+    const have = await needing("target", `DESCRIBE_CONFIGS ${copy}`, describing);
     const changes: ConfigChange[] = wanted
       .filter(({ name, value }) => have.find((one) => one.name === name)?.value !== value)
       .map(({ name, value }) => ({ name, operation: "set", value }));
@@ -120,7 +136,8 @@ export async function syncConfigs(
       changes.push({ name, operation: "delete", value: null });
     }
     if (changes.length === 0) continue;
-    await target.incrementalAlterConfigs(resource, changes, { signal });
+    const altering = target.incrementalAlterConfigs(resource, changes, { signal });
+    await needing("target", `ALTER_CONFIGS ${copy}`, altering);
     log.info("configured a copy as its topic", { topic: resource.name });
   }
 }
@@ -147,7 +164,8 @@ export async function syncAcls(
       operation: null,
       permission: null,
     } as const;
-    entries = await source.acls.describe(filter, { signal });
+    const describing = source.acls.describe(filter, { signal });
+    entries = await needing("source", `DESCRIBE of the cluster (or ${NO_ACLS})`, describing);
   } catch (error) {
     if (error instanceof KafkaError && error.code === Errors.SECURITY_DISABLED) return false;
     throw error;
@@ -163,8 +181,10 @@ export async function syncAcls(
         : entry.operation,
     }));
   if (copies.length === 0) return true;
-  for (const { error } of await target.acls.create(copies, { signal })) {
-    if (error !== null) throw error;
+  const creating = target.acls.create(copies, { signal });
+  const right = `ALTER of the cluster (or ${NO_ACLS})`;
+  for (const { error } of await needing("target", right, creating)) {
+    if (error !== null) throw withRight("target", right, error);
   }
   return true;
 }

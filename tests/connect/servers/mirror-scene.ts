@@ -53,11 +53,14 @@ export class MirrorBroker {
 export class MirrorWorker {
   readonly #dir = freshDir("mirror-worker");
   #child: Bun.Subprocess<"ignore", "ignore", "pipe"> | null = null;
+  #output = "";
   #said: Promise<string> = Promise.resolve("");
 
   constructor(
     readonly bootstrap: string,
     readonly configs: readonly Readonly<Record<string, unknown>>[],
+    /** Of the command. */
+    readonly options: readonly string[] = [],
   ) {}
 
   async up(): Promise<void> {
@@ -67,11 +70,23 @@ export class MirrorWorker {
       await Bun.write(file, JSON.stringify(config));
       return file;
     }));
-    const options = ["--brokers", this.bootstrap];
+    const options = ["--brokers", this.bootstrap, ...this.options];
     const command = [KSTREAM, "connect", "run", ...options, ...files];
     const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     this.#child = child;
-    this.#said = new Response(child.stderr).text();
+    this.#output = "";
+    this.#said = this.#listen(child.stderr);
+  }
+
+  async #listen(stream: ReadableStream<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) this.#output += decoder.decode(chunk, { stream: true });
+    return this.#output;
+  }
+
+  /** Waits until it says so. */
+  async says(what: RegExp): Promise<void> {
+    await until(() => Promise.resolve(what.test(this.#output) || null), () => this.#output);
   }
 
   /** What it has said, once it has failed for good. */

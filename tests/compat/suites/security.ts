@@ -5,6 +5,7 @@
 import { pbkdf2Sync } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { MirrorBroker, MirrorWorker, until } from "../../connect/servers/mirror-scene.ts";
 import { freshDir, KSTREAM } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
 import { Cluster } from "../../../client/cluster.ts";
@@ -230,17 +231,73 @@ async function sessionsProlonged(secured: Secured): Promise<void> {
   cluster.close();
 }
 
+/** A mirror of ours, each way in with its own alias, so that copies are told apart. */
+async function mirrored(secured: Secured): Promise<void> {
+  await runOk([KSTREAM, "produce", "mirrored", "-b", secured.at("PLAINTEXT")], {
+    input: "one\ntwo\n",
+  });
+  const jaas = (module: string) =>
+    `org.apache.kafka.common.security.${module} required username="alice" password="s3cret";`;
+  const scram = {
+    "sasl.mechanism": "SCRAM-SHA-512",
+    "sasl.jaas.config": jaas("scram.ScramLoginModule"),
+  };
+  const trusting = { "ssl.truststore.location": secured.ca };
+  const ways: [keyof Ports, string, Record<string, string>][] = [
+    ["TLS", "SSL", trusting],
+    ["SASL", "SASL_PLAINTEXT", { "sasl.jaas.config": jaas("plain.PlainLoginModule") }],
+    ["BOTH", "SASL_SSL", { ...trusting, ...scram }],
+  ];
+  const target = await MirrorBroker.start();
+  const worker = new MirrorWorker(
+    target.bootstrap,
+    ways.map(([listener, protocol, settings]) => {
+      const all = { ...settings, "security.protocol": protocol };
+      const prefixed = Object.entries(all).map(([name, value]) => [
+        `source.cluster.${name}`,
+        value,
+      ]);
+      return {
+        name: listener.toLowerCase(),
+        connector: "mirror-source",
+        topics: "mirrored",
+        "source.cluster.alias": listener.toLowerCase(),
+        "source.cluster.bootstrap.servers": secured.at(listener),
+        ...Object.fromEntries(prefixed),
+        "replication.factor": 1,
+        "offset-syncs.topic.replication.factor": 1,
+      };
+    }),
+  );
+  try {
+    await worker.up();
+    for (const [listener] of ways) {
+      const copy = `${listener.toLowerCase()}.mirrored`;
+      await until(async () => {
+        const read = await run([KSTREAM, "consume", copy, "-e", "-b", target.bootstrap]);
+        return read.stdout === "one\ntwo\n" || null;
+      }, async () => `${copy}: ${await worker.down()}`);
+    }
+    const said = await worker.stop();
+    if (said.includes("s3cret")) throw new Error(`a mirror shows the password: ${said}`);
+  } finally {
+    await worker.down();
+    await target.stop();
+  }
+}
+
 export const security: CompatSuite = {
   name: "security",
   needs: [needKafka],
   inSample: false,
   cases: [{
-    name: "TLS and SASL against Apache Kafka: ways in, ways to fail, sessions that go on",
+    name: "TLS and SASL against Apache Kafka: ways in, ways to fail, sessions that go on, mirrors",
     run: () =>
       withSecuredKafka(async (secured) => {
         await theWaysIn(secured);
         await theWaysToFail(secured);
         await sessionsProlonged(secured);
+        await mirrored(secured);
       }),
   }],
 };

@@ -97,7 +97,10 @@ function workerCommand(): CommandUnknownOpts {
         .argParser(wholeNumber(1, 3600)).default(60),
     )
     .addOption(
-      new Option("--shutdown-timeout <seconds>", "how long tasks may take to end in good order")
+      new Option(
+        "--shutdown-timeout <seconds>",
+        "how long tasks may take to end; 2 s later it ends",
+      )
         .argParser(wholeNumber(1, 600)).default(5),
     )
     .addOption(

@@ -73,6 +73,8 @@ export function openAloneWorker(options: AloneOptions): WorkerHerder {
         secrets: options.secrets,
         pipelineOf,
         listener: alsoHeard(listener, heard),
+        // Whether they are there has been asked before; and they may come.
+        isOffline: true,
       }, options.hosts),
     makeMembership: (events) => new AloneMembership(SELF, events),
     link: NO_LINK,

@@ -44,8 +44,8 @@ const TASK_SHUTDOWN_MS = 10_000;
 export async function runConnectors(files: readonly string[], options: RunOptions): Promise<void> {
   const documents = await readConfigFiles(files);
   const parts = await pluginsAndHosts(options, { leaseMs: LEASE_ALONE_MS });
-  await requireWell(documents, parts);
   const logger = stderrLogger(options.logLevel, options.logFormat);
+  await requireWell(documents, parts, logger);
   const offsets = await openOffsets(options, logger);
   const watch = new Watch(options.restarts);
   const herder = openAloneWorker({
@@ -87,15 +87,23 @@ async function openOffsets(options: RunOptions, logger: Logger): Promise<OffsetS
   });
 }
 
-/** Throws `OperatorError` with what is wrong first, and its line. */
+/**
+ * Throws `OperatorError` with what is wrong first, and its line. A target that is not there now may
+ * come: its connectors begin, and try again.
+ */
 async function requireWell(
   documents: readonly ConfigDocument[],
   parts: Parameters<typeof problemsOf>[1],
+  logger: Logger,
 ): Promise<void> {
-  const [first, ...others] = await problemsOf(documents, parts);
+  const problems = await problemsOf(documents, parts);
+  for (const { line, isPassing } of problems) {
+    if (isPassing) logger.warn("a target is not there yet", { why: line });
+  }
+  const [first, ...others] = problems.filter(({ isPassing }) => !isPassing);
   if (first === undefined) return;
   const hint = others.length === 0 ? "" : "see all: kstream connect validate";
-  throw new OperatorError(first, "", hint, 2);
+  throw new OperatorError(first.line, "", hint, 2);
 }
 
 /** Throws `OperatorError`. */

@@ -25,18 +25,25 @@ export async function validateConfigs(
   const all = { ...options, allowExec: true };
   const parts = await pluginsAndHosts(all, { leaseMs: LEASE_ALONE_MS });
   const problems = await problemsOf(documents, { ...parts, offline: options.offline === true });
-  for (const line of problems) await print(`${line}\n`);
+  for (const { line } of problems) await print(`${line}\n`);
   if (problems.length > 0) {
     throw new OperatorError(`${count(problems.length, "problem")} found`, "", "", 2);
   }
   say(`${count(documents.length, "config")} well`);
 }
 
-/** A line for each problem of the configs. Nothing runs; targets are asked unless `offline`. */
+/** A problem of a config, with its place. */
+interface PlacedProblem {
+  readonly line: string;
+  /** The config may be right: its target is not there now. */
+  readonly isPassing: boolean;
+}
+
+/** All problems of the configs. Nothing runs; targets are asked unless `offline`. */
 export async function problemsOf(
   documents: readonly ConfigDocument[],
   options: { readonly plugins: Plugins; readonly hosts: Hosts | null; readonly offline?: boolean },
-): Promise<string[]> {
+): Promise<PlacedProblem[]> {
   const worker = makeWorker({
     world: {
       io: clientIo,
@@ -52,11 +59,13 @@ export async function problemsOf(
     isOffline: options.offline === true,
     listener: { connector: () => {}, task: () => {}, changed: () => {}, topic: () => {} },
   }, options.hosts);
-  const lines: string[] = [];
+  const placed: PlacedProblem[] = [];
   for (const document of documents) {
-    const problems = await worker.validate(document.config);
-    lines.push(...problems.map((problem) => formatProblem(document, problem)));
+    for (const problem of await worker.validate(document.config)) {
+      const line = formatProblem(document, problem);
+      placed.push({ line, isPassing: problem.isPassing === true });
+    }
   }
   await worker.close();
-  return lines;
+  return placed;
 }

@@ -10,6 +10,7 @@ import { bunServeHttp } from "../../core/io/bun/http.ts";
 import type { HostPort } from "../../core/io.ts";
 import type { Logger, LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { clientIo, clientOptions, toOperatorError } from "../client.ts";
 import { readHttpTls } from "../http-tls.ts";
 import { reasonOf } from "../reason.ts";
@@ -52,6 +53,8 @@ const STATUS_PARTITIONS = 5;
 const HEARTBEATS_PER_SESSION = 5;
 const LEASES_PER_SESSION = 3;
 const REBALANCE_TIMEOUT_MS = 60_000;
+/** Once tasks have ended, or had their time, the group is told within it. */
+const FAREWELL_MS = 2000;
 
 /** Runs until a signal ends it, or its group sends it away. */
 export async function runWorker(options: RunWorkerOptions, version: string): Promise<void> {
@@ -68,8 +71,20 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
   try {
     await inWords(Promise.race([signals.first, fatal.promise]));
   } finally {
-    await worker.close();
+    await closeWithin(worker, options.shutdownTimeout * 1000 + FAREWELL_MS, logger);
   }
+}
+
+/** Ends it in good order; one whose brokers are gone has nobody to tell, and is left as it is then. */
+async function closeWithin(worker: OpenWorker, ms: number, logger: Logger): Promise<void> {
+  const late = new AbortController();
+  const timer = clientIo.clock.setTimer(ms, () => late.abort());
+  if (await nullIfAborted(worker.close().then(() => true), late.signal) === null) {
+    logger.warn("the worker has not ended in time and is left: do its brokers answer?", {
+      afterMs: ms,
+    });
+  }
+  timer.cancel();
 }
 
 /** What a worker is started in. */

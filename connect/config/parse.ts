@@ -12,6 +12,8 @@ export interface ConfigProblem {
   readonly message: string;
   /** Nothing reads such a key: a slip of the pen, or for something else. */
   readonly isUnknown?: true;
+  /** The config may be right: its target is not there now. */
+  readonly isPassing?: true;
 }
 
 /** A config cannot be used; every field that is wrong is named. */

@@ -62,6 +62,8 @@ export interface Herder {
   readonly clusterId: string | null;
   /** What it waits for before it can do anything; null: it is ready. */
   readonly waitsFor: string | null;
+  /** Resolves once it knows what connectors there are; rejects if that fails. */
+  readonly known: Promise<void>;
 
   connectors(): readonly string[];
   info(name: string): ConnectorInfo;

@@ -3,6 +3,8 @@
  * the config topic wants it, and answers what it is asked from the config and status topics.
  */
 import { traceOf } from "../worker/trace-of.ts";
+import { asError } from "../../core/as-error.ts";
+import { deferred } from "../../core/deferred.ts";
 import type { Clock, Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { MembershipEvents, Peer, WorkerMembership } from "../group/membership.ts";
@@ -78,6 +80,7 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
   readonly #counts: WorkerCounts = { rebalances: 0, failures: 0, restarts: 0 };
   #clusterId: string | null = null;
   #phase: "new" | "reading" | "running" | "closed" = "new";
+  readonly #known = deferred<void>();
   /** Whether this worker has taken over as leader. */
   #leads = false;
   #duties: Timer | null = null;
@@ -86,6 +89,8 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
     this.#options = options;
     const { clock, configs, statuses, plugins, logger, self } = options;
     const { state } = configs;
+    // Perhaps nobody asks before it fails.
+    this.#known.promise.catch(() => {});
     this.#worker = options.makeWorker(this);
     this.#membership = options.makeMembership(this);
     this.#views = new Views(state, statuses, plugins);
@@ -154,7 +159,21 @@ export class WorkerHerder implements Herder, MembershipEvents, StatusListener {
     return this.#membership.isStable ? null : "joining the group";
   }
 
+  get known(): Promise<void> {
+    return this.#known.promise;
+  }
+
   async start(): Promise<void> {
+    try {
+      await this.#start();
+      this.#known.resolve();
+    } catch (error) {
+      this.#known.reject(asError(error));
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { configs, statuses, levels, clusterId } = this.#options;
     this.#phase = "reading";
     await Promise.all([

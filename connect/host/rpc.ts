@@ -98,6 +98,10 @@ function errorOf(said: Said): Error {
 /** What is wrong with a field, as a message has it. Throws `UnreadableError`. */
 export function problemOf(value: unknown): ConfigProblem {
   const said = new Said(value);
-  const problem = { field: said.text("field"), message: said.text("message") };
-  return said.flag("isUnknown") ? { ...problem, isUnknown: true } : problem;
+  return {
+    field: said.text("field"),
+    message: said.text("message"),
+    ...(said.flag("isUnknown") && { isUnknown: true }),
+    ...(said.flag("isPassing") && { isPassing: true }),
+  };
 }

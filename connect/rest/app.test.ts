@@ -42,6 +42,8 @@ interface Options {
   readonly ask?: AskHttp;
   /** Of a group: what its workers share. */
   readonly configLog?: RecordLog;
+  /** It is not waited for. */
+  readonly isStarting?: true;
 }
 
 async function open(name: string, options: Options = {}) {
@@ -82,7 +84,8 @@ async function open(name: string, options: Options = {}) {
     transactionalId: (connector, task) => `g-${connector}-${task}`,
     onFatal: () => {},
   });
-  await herder.start();
+  const started = herder.start();
+  if (options.isStarting !== true) await started;
   const app = restApp({
     herder,
     clock: bunClock,
@@ -271,5 +274,35 @@ test("a worker tells its figures, and those of others where that is asked", asyn
   expect(body.workers).toMatchObject([
     { worker_id: "127.0.0.1:8083", leader: true, failures: 0, restarts: 0 },
   ]);
+  await herder.close();
+});
+
+test("a worker that starts answers once it knows what connectors there are", async () => {
+  const gate = Promise.withResolvers<void>();
+  class SlowLog extends MemoryLog {
+    override async start(...hear: Parameters<MemoryLog["start"]>): Promise<void> {
+      await gate.promise;
+      await super.start(...hear);
+    }
+  }
+  const configLog = new SlowLog(() => bunClock.wallMs());
+  const { herder, request } = await open("127.0.0.1", { configLog, isStarting: true });
+  expect((await request("GET", "/health")).status).toBe(503);
+  const answered: string[] = [];
+  const asked = [
+    request("GET", "/connectors").then((answer) => {
+      answered.push("GET");
+      return answer;
+    }),
+    request("PUT", "/connectors/a/config", idle()).then((answer) => {
+      answered.push("PUT");
+      return answer;
+    }),
+  ];
+  // What needs no connectors is answered meanwhile.
+  expect((await request("GET", "/connector-plugins")).status).toBe(200);
+  expect(answered).toEqual([]);
+  gate.resolve();
+  expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 201]);
   await herder.close();
 });

@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { Clock } from "../../core/io.ts";
 import { askingPage, namesThisServer } from "../../core/http-guard.ts";
 import type { Logger } from "../../core/logger.ts";
+import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { KafkaError } from "../../client/errors.ts";
 import { ConfigError } from "../config/parse.ts";
 import type { SessionKey } from "../herder/config-records.ts";
@@ -36,6 +37,9 @@ export interface RestAppOptions {
 
 export type RestApp = Hono;
 
+/** Connect's. */
+const KNOWN_WITHIN_MS = 90_000;
+
 /** The app; its `fetch` never rejects. How long bodies may be the server says. */
 export function restApp(options: RestAppOptions): RestApp {
   const { herder, ownName, users, sessionKey } = options;
@@ -54,6 +58,10 @@ export function restApp(options: RestAppOptions): RestApp {
     context.header("cache-control", "no-store");
     return undefined;
   });
+  app.use("/connectors/*", async (_context, next) => {
+    await known(options);
+    await next();
+  });
   rootRoutes(app, options);
   internalRoutes(app, herder);
   connectorRoutes(app, herder);
@@ -63,6 +71,20 @@ export function restApp(options: RestAppOptions): RestApp {
   app.notFound((context) => notServed(app, context));
   app.onError((error, context) => failed(options, error, context));
   return app;
+}
+
+/** As in Connect a request waits until the worker knows what there is, and then fails. */
+async function known({ herder, clock }: RestAppOptions): Promise<void> {
+  if (herder.waitsFor === null) return;
+  const late = new AbortController();
+  const timer = clock.setTimer(KNOWN_WITHIN_MS, () => late.abort());
+  try {
+    if (await nullIfAborted(herder.known.then(() => true), late.signal) !== null) return;
+  } finally {
+    timer.cancel();
+  }
+  const waitsFor = herder.waitsFor ?? "starting";
+  throw new HerderError(500, `Request timed out. The worker is currently ${waitsFor}.`);
 }
 
 function requireOwn(request: Request, ownName: string): void {

@@ -1,5 +1,6 @@
 /** Runs connectors and tasks in this thread. */
 import { Admin } from "../../client/admin.ts";
+import { isRetriableError, TimeoutError } from "../../client/errors.ts";
 import { rejectIfAborted } from "../../core/unless-aborted.ts";
 import { CONNECTOR_FIELDS, SOURCE_FIELDS } from "../config/connector-fields.ts";
 import { ConfigError, parseConfig } from "../config/parse.ts";
@@ -7,6 +8,7 @@ import type { ConfigProblem, RawConfig } from "../config/parse.ts";
 import { resolveSecrets } from "../config/secrets.ts";
 import { KnownSecrets } from "../config/known-secrets.ts";
 import type { SecretSources } from "../config/secrets.ts";
+import { RetriableError } from "../connector.ts";
 import type { ConnectorDefinition } from "../connector.ts";
 import { openOwnOffsets } from "../offsets/open-topic-offsets.ts";
 import type { OffsetStore } from "../offsets/offset-store.ts";
@@ -201,13 +203,26 @@ export class LocalWorker implements Worker {
       if (config === null || problems.length > 0 || this.#options.isOffline === true) {
         return problems;
       }
+      return await this.#probed(definition, config, dynamic);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      return [{ field: "connector.class", message: messageOf(error) }];
+    }
+  }
+
+  async #probed(
+    definition: ConnectorDefinition,
+    config: Readonly<Record<string, unknown>>,
+    dynamic: RawConfig,
+  ): Promise<ConfigProblem[]> {
+    try {
       await this.#briefly((signal) =>
         definition.probe?.(config, signal, dynamic) ?? Promise.resolve()
       );
       return [];
     } catch (error) {
-      if (error instanceof ConfigError) return error.problems;
-      return [{ field: "connector.class", message: messageOf(error) }];
+      if (error instanceof ConfigError || !isPassing(error)) throw error;
+      return [{ field: "connector.class", message: messageOf(error), isPassing: true }];
     }
   }
 
@@ -300,7 +315,7 @@ export class LocalWorker implements Worker {
 
   async #briefly<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const enough = new AbortController();
-    const why = new Error(`no answer within ${PROBE_MS / 1000} s`);
+    const why = new RetriableError(`no answer within ${PROBE_MS / 1000} s`);
     const timer = this.#options.world.io.clock.setTimer(PROBE_MS, () => enough.abort(why));
     try {
       return await rejectIfAborted(body(enough.signal), enough.signal);
@@ -308,6 +323,12 @@ export class LocalWorker implements Worker {
       timer.cancel();
     }
   }
+}
+
+/** Whether what was asked may answer another time. */
+function isPassing(error: unknown): boolean {
+  return error instanceof RetriableError || error instanceof TimeoutError ||
+    isRetriableError(error);
 }
 
 function keyOf({ connector, task }: TaskId): string {

@@ -21,7 +21,7 @@ afterAll(() => {
 const CONFIG = { name: "c", "connector.class": "file-source", file: "/none", topic: "t" };
 
 /** A host in a thread, where this code is run as well; and by what its connector has failed. */
-function hostWith(code: string) {
+function hostWith(code: string, limits = { leaseMs: 60_000, stallMs: 2000 }) {
   const script = join(dir, "script.ts");
   const own = join(import.meta.dir, "host-thread.ts");
   writeFileSync(script, `import ${JSON.stringify(own)};\n${code}`);
@@ -36,9 +36,9 @@ function hostWith(code: string) {
       taskShutdownTimeoutMs: 1000,
       transactionalTopic: null,
       isOffline: true,
-      leaseMs: 60_000,
+      leaseMs: limits.leaseMs,
     },
-    stallMs: 2000,
+    stallMs: limits.stallMs,
     world: { io: clientIo, offsets: new MemoryOffsetStore(), log: silentLogger },
     listener: {
       connector: (_name, { trace }) => {
@@ -79,3 +79,17 @@ for (
     await host.ended;
   });
 }
+
+test("a thread that was busy for longer than its lease hears first that its worker is there", async () => {
+  const code = `
+    const beginMs = performance.now();
+    const busy = () => {
+      if (performance.now() - beginMs < 200) return setTimeout(busy, 10);
+      while (performance.now() - beginMs < 1500);
+    };
+    busy();`;
+  const { host } = hostWith(code, { leaseMs: 400, stallMs: 20_000 });
+  for (let i = 0; i < 5; i++) expect(await host.validate(CONFIG)).toEqual([]);
+  await Bun.sleep(2000);
+  expect(host.isOver).toBeFalse();
+});

@@ -12,9 +12,6 @@ import { RemoteOffsets, storedOf } from "./remote-offsets.ts";
 import { type Handler, Rpc } from "./rpc.ts";
 import { Said } from "./said.ts";
 
-/** Enough for messages that are there to be taken. */
-const TURN_MS = 100;
-
 /** What a host can do, once it knows what it is for. */
 export interface HostWork {
   readonly worker: LocalWorker;
@@ -78,12 +75,10 @@ class ServedHost {
   #watchLease(leaseMs: number): void {
     const { clock, exit } = this.#options;
     this.#lease?.cancel();
-    const isOver = () => clock.monotonicMs() - this.#heardMs > leaseMs;
-    const again = () => isOver() ? exit() : this.#watchLease(leaseMs);
     this.#lease = clock.setTimer(leaseMs / 4, () => {
-      if (!isOver()) return again();
-      // Where this loop has stood still itself, what was said meanwhile is heard first.
-      this.#lease = clock.setTimer(TURN_MS, again);
+      // Where this loop has stood still itself, what was said meanwhile has been heard by now.
+      if (clock.monotonicMs() - this.#heardMs > leaseMs) return exit();
+      this.#watchLease(leaseMs);
     });
   }
 

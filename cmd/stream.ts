@@ -1,14 +1,17 @@
 /** `kstream stream`: the command line of each subcommand; what they do is in `stream/`. */
 import { Command, Option } from "@commander-js/extra-typings";
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
-import { jsonOption, wholeNumber } from "./admin-command.ts";
+import { brokersOption, jsonOption, timeoutOption, wholeNumber } from "./admin-command.ts";
+import { TIMES_HELP, utcOption } from "./time-options.ts";
 
 /** The command with its subcommands. */
 export function streamCommand(): CommandUnknownOpts {
   const command = new Command("stream")
     .description("Process streams of records: applications in TypeScript, on any Kafka.")
     .helpCommand(false);
-  for (const child of [describe(), diff(), testCommand(), newCommand()]) command.addCommand(child);
+  for (const child of [describe(), diff(), testCommand(), newCommand(), reset()]) {
+    command.addCommand(child);
+  }
   return command;
 }
 
@@ -116,5 +119,53 @@ function newCommand(): CommandUnknownOpts {
     .action(async (folder, _options, command) => {
       const version = command.parent?.parent?.version() ?? "";
       await (await import("./stream/new.ts")).newApp(folder, version);
+    });
+}
+
+function reset(): CommandUnknownOpts {
+  return new Command("reset")
+    .summary("have an application begin anew")
+    .description(
+      "Show what has to be done for an application to begin anew, and with --execute do it: its inputs " +
+        "are read again from a place, topics that it both writes and reads from their ends, topics that " +
+        "it has made for itself are deleted, and so is its state on this machine. It must not run.",
+    )
+    .argument("[file]", "its module; without one give --application-id and --topic")
+    .option("--application-id <id>", "in place of that in its config")
+    .addOption(
+      new Option("--to <place>", "where to read inputs from: as group seek has it").default(
+        "start",
+      ),
+    )
+    .addOption(utcOption())
+    .addOption(
+      new Option("-t, --topic <topic...>", "only these inputs, as orders:0-2,5; default: all")
+        // The environment's KSTREAM_TOPIC is what serve creates.
+        .env("KSTREAM_RESET_TOPIC"),
+    )
+    .option("--intermediate <topic...>", "more topics to be read from their ends")
+    .option("--orphans", "delete what earlier versions of it have left, too")
+    .option("--state-dir <dir>", "where members keep their state; default: that of the config")
+    .addOption(setOption())
+    .option("--execute", "do it, and not only show it")
+    .addOption(jsonOption())
+    .addOption(brokersOption())
+    .addOption(timeoutOption())
+    .addHelpText(
+      "after",
+      `${TIMES_HELP}
+With the id alone, topics named ID-…-changelog and ID-…-repartition are taken for its own, also those of
+an application in Java; those of another application whose id begins so are left alone. State on other
+machines has to be deleted there.
+
+Examples:
+  kstream stream reset app.ts
+  kstream stream reset app.ts --execute
+  kstream stream reset app.ts --to 'yesterday 14:00' --orphans
+  kstream stream reset --application-id billing -t orders payments --execute`,
+    )
+    .action(async (file, options, command) => {
+      const isDefault = command.getOptionValueSource("brokers") === "default";
+      await (await import("./stream/reset.ts")).resetApp(file, options, isDefault);
     });
 }

@@ -59,7 +59,7 @@ async function seekIn(
   if (isExecuted) await execute(admin, group, moves);
   if (options.json) {
     await printJson({ group: name, type: group.type, executed: isExecuted, partitions: moves });
-  } else await print(format(moves));
+  } else await print(formatMoves(moves));
   if (isExecuted) return;
   say(
     alive === null
@@ -156,7 +156,8 @@ function membersOf({ groupId, members }: SeekGroup): string | null {
     : `group "${groupId}" has ${count(members.length, "live member")}`;
 }
 
-function format(moves: readonly Move[]): string {
+/** A table of them. */
+export function formatMoves(moves: readonly Move[]): string {
   const note: Column<Move>[] = moves.some((move) => move.note !== null)
     ? [{ title: "NOTE", cell: (move) => move.note }]
     : [];

@@ -1,8 +1,8 @@
 /** `kstream stream` with modules of users, in the built binary. */
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freshDir } from "../harness/broker-process.ts";
+import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
 const dir = freshDir("stream");
@@ -117,3 +117,61 @@ test("badly", () => expect(1).toBe(2));
   expect([one.exitCode, one.stderr]).toEqual([0, expect.stringContaining("1 pass")]);
   await fails(["stream", "test", join(dir, "gone.test.ts")], 2, ["there is no"]);
 });
+
+test(
+  "a reset shows what it would do, waits for the members to be gone, and then does it",
+  async () => {
+    const topics = [
+      "lines:2",
+      "words-counts-changelog",
+      "words-old-changelog",
+      "words-eu-x-changelog",
+    ];
+    await withBroker(async ({ bootstrap }) => {
+      const at = { brokers: bootstrap, cwd: freshDir("stream-reset") };
+      const app = counting("reset.ts", "counts");
+      const reset = (...more: string[]) => ["stream", "reset", app, ...more];
+      await ok(["produce", "lines", "-p", "0"], { ...at, input: "1\n2\n3\n" });
+      await ok(["consume", "lines", "-g", "words", "-n", "3"], at);
+      // Another application, to which topics belong that begin as ours do.
+      await ok(
+        ["group", "seek", "words-eu", "--create", "--to", "end", "-t", "lines", "--execute"],
+        at,
+      );
+      mkdirSync(join(at.cwd, "kstream-state/words/1_0"), { recursive: true });
+      const member = Bun.spawn([KSTREAM, "consume", "lines", "-g", "words", "-b", bootstrap], {
+        stdout: "pipe",
+        stderr: "ignore",
+      });
+      await ok(["wait", "group", "words", "--state", "Stable"], at);
+      await fails(reset("--execute"), 1, ["has 1 live member", "stop its members"], at);
+      const shown = await kstream(reset(), at);
+      expect(shown.stderr).toContain("--execute would refuse");
+      expect(shown.stdout).toMatch(/^lines +0 +3 +0 +-3$/m);
+      expect(shown.stdout).toContain("to delete: topic words-counts-changelog\n");
+      expect(shown.stdout).toContain("left alone: topic words-old-changelog\n");
+      member.kill("SIGTERM");
+      await member.exited;
+      const done = JSON.parse(await ok(reset("--execute", "--orphans", "--json"), at));
+      expect(done).toMatchObject({
+        ...{ applicationId: "words", executed: true, stateFolder: "kstream-state/words" },
+        topics: ["words-counts-changelog", "words-old-changelog"],
+        spared: ["words-eu-x-changelog"],
+      });
+      expect(existsSync(join(at.cwd, "kstream-state/words"))).toBe(false);
+      const left = await ok(["topic", "list"], at);
+      expect(left).not.toContain("words-counts-changelog");
+      expect(left).toContain("words-eu-x-changelog");
+      const [group] = JSON.parse(await ok(["group", "describe", "words", "--json"], at));
+      expect(group.partitions[0]).toMatchObject({ topic: "lines", committedOffset: 0 });
+      // Once more, and by the id alone.
+      const byId = ["stream", "reset", "--application-id", "words", "-t", "lines", "--to", "end"];
+      expect(JSON.parse(await ok([...byId, "--json"], at)).offsets[0]).toMatchObject({
+        newOffset: 3,
+      });
+      await fails(["stream", "reset"], 2, ["which application"], at);
+      await fails(["stream", "reset", "--application-id", "words"], 2, ["--topic"], at);
+    }, { args: ["--memory", ...topics.flatMap((topic) => ["--topic", topic])] });
+  },
+  60_000,
+);

@@ -4,7 +4,7 @@ import { json, string } from "../serdes/basic-serdes.ts";
 import { storeView } from "../processors/table-view.ts";
 import { tableSource } from "../processors/table-source.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
-import { Topology, TopologyError } from "../topology/topology.ts";
+import { type Partitioner, Topology, TopologyError } from "../topology/topology.ts";
 import { GlobalTable } from "./global-table.ts";
 import { KStream } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
@@ -116,17 +116,18 @@ export class TopologyBuilder {
     }
   }
 
-  /** Sends what `parent` gives through a topic of the application's own; gives the source behind it. */
+  /** Sends what `parents` give through a topic of the application's own; gives the source behind it. */
   throughTopic(
-    parent: string,
+    parents: readonly string[],
     name: string,
     serdes: { readonly keySerde: Serde<unknown>; readonly valueSerde: Serde<unknown> },
     partitions: number | null,
+    partitioner: Partitioner | null = null,
   ): string {
     const { topology } = this;
     topology.addRepartitionTopic({ name, partitions });
     const sink = this.nameOf("repartition-sink");
-    topology.addSink({ name: sink, parents: [parent], topic: name, ...serdes, partitioner: null });
+    topology.addSink({ name: sink, parents, topic: name, ...serdes, partitioner });
     const source = this.nameOf("repartition-source");
     const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
     topology.addSource({ name: source, topics: [name], ...serdes, ...plain });

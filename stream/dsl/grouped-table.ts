@@ -37,7 +37,7 @@ export function groupTable<K, V, K2, V2>(
   );
   topology.addProcessor({ name: node, parents: [table.node], supplier, stores: [] });
   const valueSerde: Serde<Change<V2>> = changedSerde(serdes.valueSerde);
-  const source = builder.throughTopic(node, topic, { keySerde, valueSerde }, null);
+  const source = builder.throughTopic([node], topic, { keySerde, valueSerde }, null);
   return new GroupedTable(builder, { node: source, ...serdes });
 }
 

@@ -12,6 +12,7 @@ import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
+import { joinForeign } from "./foreign-joins.ts";
 import { type GroupedTable, groupTable } from "./grouped-table.ts";
 import { KStream } from "./kstream.ts";
 
@@ -102,6 +103,50 @@ export class KTable<K, V> {
     options: MaterializedTable<R> = {},
   ): KTable<K, R> {
     return this.#joined(other, joiner, { keepsLeft: true, keepsRight: true }, options);
+  }
+
+  /**
+   * Rows of this table with those of another whose keys are in them: `keyOf` null leaves a row out.
+   * `name` is that of the topics and the store that it takes.
+   */
+  joinForeign<K2, V2, R>(
+    name: string,
+    other: KTable<K2, V2>,
+    keyOf: (value: V, key: K) => K2 | null,
+    joiner: (value: V, other: NoInfer<V2>, key: K) => R | null,
+    options: MaterializedTable<R> = {},
+  ): KTable<K, R> {
+    // Neither is null where both are wanted.
+    const join = joiner as (value: V, other: V2 | null, key: K) => R | null;
+    return this.#joinedForeign(name, other, false, keyOf, join, options);
+  }
+
+  /** As `joinForeign`, of all rows of this table: null where the other one has none. */
+  leftJoinForeign<K2, V2, R>(
+    name: string,
+    other: KTable<K2, V2>,
+    keyOf: (value: V, key: K) => K2 | null,
+    joiner: (value: V, other: NoInfer<V2> | null, key: K) => R | null,
+    options: MaterializedTable<R> = {},
+  ): KTable<K, R> {
+    return this.#joinedForeign(name, other, true, keyOf, joiner, options);
+  }
+
+  #joinedForeign<K2, V2, R>(
+    name: string,
+    other: KTable<K2, V2>,
+    keepsLeft: boolean,
+    keyOf: (value: V, key: K) => K2 | null,
+    joiner: (value: V, other: V2 | null, key: K) => R | null,
+    options: MaterializedTable<R>,
+  ): KTable<K, R> {
+    const { builder } = this;
+    if (other.builder !== builder) throw new TopologyError("the tables are of two applications");
+    const sides = [this.parts, other.parts] as const;
+    return new KTable(
+      builder,
+      joinForeign(builder, name, sides, keepsLeft, keyOf, joiner, options),
+    );
   }
 
   /**

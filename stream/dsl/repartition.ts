@@ -23,7 +23,7 @@ export function repartition<K, V>(
   });
   builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores: [] });
   const serdes = { keySerde, valueSerde };
-  const source = builder.throughTopic(node, topic, serdes, options.partitions ?? null);
+  const source = builder.throughTopic([node], topic, serdes, options.partitions ?? null);
   return { node: source, sources: [source], ...serdes, isRekeyed: false };
 }
 

@@ -42,6 +42,7 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
@@ -239,6 +240,18 @@ public class StreamsOracle {
             case "to":
                 stream(step, "of").to(text(step, "topic"));
                 return "nothing";
+            case "foreignJoin":
+                return name == null
+                    ? table(step, "of").join(table(step, "with"), foreignKey(step), joiner(fn),
+                        TableJoined.as(text(step, "id")))
+                    : table(step, "of").join(table(step, "with"), foreignKey(step), joiner(fn),
+                        TableJoined.as(text(step, "id")), store(name));
+            case "foreignLeftJoin":
+                return name == null
+                    ? table(step, "of").leftJoin(table(step, "with"), foreignKey(step), joiner(fn),
+                        TableJoined.as(text(step, "id")))
+                    : table(step, "of").leftJoin(table(step, "with"), foreignKey(step), joiner(fn),
+                        TableJoined.as(text(step, "id")), store(name));
             case "globalTable":
                 return builder.globalTable(text(step, "topic"), store(name));
             case "streamJoin":
@@ -274,6 +287,11 @@ public class StreamsOracle {
 
     private GlobalKTable<String, String> globalTable(JsonNode step) {
         return (GlobalKTable<String, String>) made.get(text(step, "with"));
+    }
+
+    private static java.util.function.BiFunction<String, String, String> foreignKey(JsonNode step) {
+        String fn = text(step, "keyFn");
+        return (k, v) -> keyOf(fn, k, v);
     }
 
     private static KeyValueMapper<String, String, String> globalKey(JsonNode step) {

@@ -65,6 +65,9 @@ export interface CaseDraw {
    * the same time is first is not defined then.
    */
   isRace(one: string, other: string): boolean;
+  shareInput(one: string, other: string): boolean;
+  /** Whether records come through a topic between. */
+  isMoved(id: string): boolean;
   /** Has the wall clock go on between inputs. */
   waits(): void;
 }
@@ -115,14 +118,26 @@ export class Cases {
       behind: (op, of, rest) => this.#behind(op, of, rest),
       isRace: (one, other) => {
         const [left, right] = [this.#upstreamOf(one), this.#upstreamOf(other)];
-        const isMoved = [...left, ...right].some(({ id, op }) =>
-          this.#rekeyed.has(id) || /^(repartition|group|tableGroup)/.test(op)
-        );
-        const inputs = left.map(({ topic }) => topic);
-        return isMoved && right.some(({ topic }) => topic !== undefined && inputs.includes(topic));
+        const isMoved = this.#isMoved(left) || this.#isMoved(right);
+        return isMoved && this.#shareInput(left, right);
       },
+      shareInput: (one, other) => {
+        return this.#shareInput(this.#upstreamOf(one), this.#upstreamOf(other));
+      },
+      isMoved: (id) => this.#isMoved(this.#upstreamOf(id)),
       waits: () => void (this.#isWaiting = true),
     };
+  }
+
+  #shareInput(one: readonly Step[], other: readonly Step[]): boolean {
+    const inputs = one.map(({ topic }) => topic);
+    return other.some(({ topic }) => topic !== undefined && inputs.includes(topic));
+  }
+
+  #isMoved(steps: readonly Step[]): boolean {
+    return steps.some(({ id, op }) =>
+      this.#rekeyed.has(id) || /^(repartition|group|tableGroup|foreign)/.test(op)
+    );
   }
 
   /** A step and all that are before it. */

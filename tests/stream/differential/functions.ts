@@ -94,7 +94,9 @@ export function added(fn: string, aggregate: Text, value: Text): Text {
     case "last":
       return value;
     case "null-if-b":
-      return value?.includes("b") ? null : `${aggregate}${value}`;
+      // As in Java: null has no text.
+      if (value === null) throw new TypeError("the value is null");
+      return value.includes("b") ? null : `${aggregate}${value}`;
     default:
       return unknown(fn);
   }

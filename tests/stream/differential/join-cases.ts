@@ -10,9 +10,12 @@ const GLOBAL_KEYS = ["first", "same", "value"];
 /** Adds a join to a case that has a stream. */
 export function drawJoin(draw: CaseDraw): void {
   const of = draw.pick(draw.streams);
-  switch (draw.below(4)) {
+  switch (draw.below(6)) {
     case 0:
       return joinGlobal(draw, of);
+    case 2:
+    case 3:
+      return joinForeign(draw);
     case 1:
       return joinTable(draw, of);
     default:
@@ -42,6 +45,29 @@ function joinTable(draw: CaseDraw, of: string): void {
   const name = `join-${draw.count}`;
   const fn = draw.pick(JOINERS);
   draw.streams.push(draw.add(draw.pick(TABLE_JOINS), { of, with: table, name, fn }));
+}
+
+function joinForeign(draw: CaseDraw): void {
+  // Answers come through a topic: if others come so too, those of the same time may be first or last.
+  const still = draw.tables.filter((table) => !draw.isMoved(table));
+  const one = still.length > 0 ? draw.pick(still) : tableOf(draw, "left");
+  const apart = still.filter((table) => !draw.shareInput(one, table));
+  const two = apart.length > 0 ? draw.pick(apart) : tableOf(draw, "right");
+  const [of, other] = draw.below(2) === 0 ? [one, two] : [two, one];
+  const isKept = draw.below(2) === 0;
+  const fn = draw.pick(JOINERS);
+  const join = { of, with: other, fn, keyFn: draw.pick(GLOBAL_KEYS) };
+  const op = draw.pick(["foreignJoin", "foreignLeftJoin"]);
+  if (isKept) draw.tables.push(draw.add(op, { ...join, name: `kept-${draw.count}` }));
+  else draw.streams.push(draw.add("toStream", { of: draw.add(op, join) }));
+}
+
+function tableOf(draw: CaseDraw, side: string): string {
+  const topic = `${side}-${draw.count}`;
+  draw.inputs.push(topic);
+  const table = draw.add("table", { topic, name: `table-of-${topic}` });
+  draw.tables.push(table);
+  return table;
 }
 
 function joinGlobal(draw: CaseDraw, of: string): void {

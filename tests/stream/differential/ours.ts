@@ -236,6 +236,28 @@ function addStep(
       return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
     case "to":
       return stream().to(topic);
+    case "foreignJoin":
+      return void made.set(
+        id,
+        table().joinForeign(
+          id,
+          other(),
+          (value, key) => keyOf(step.keyFn ?? "", key, value),
+          (a, b) => joined(fn, a, b),
+          kept,
+        ),
+      );
+    case "foreignLeftJoin":
+      return void made.set(
+        id,
+        table().leftJoinForeign(
+          id,
+          other(),
+          (value, key) => keyOf(step.keyFn ?? "", key, value),
+          (a, b) => joined(fn, a, b),
+          kept,
+        ),
+      );
     case "globalTable":
       return void made.set(id, builder.globalTable<Text, Text>(name, topic, textual));
     case "streamJoin":

@@ -67,6 +67,36 @@ test("a stream looks up a table by its key, and a global table by any", () => {
   driver.close();
 });
 
+test("rows are joined with rows of another table by a key that is in them", () => {
+  const builder = new TopologyBuilder();
+  const orders = builder.table<string, Order>("orders", "orders");
+  const users = builder.table<string, string>("users", "users");
+  orders.joinForeign("by-user", users, ({ user }) => user, ({ total }, name) => `${name} ${total}`)
+    .toStream().to("inner");
+  orders.leftJoinForeign("left", users, ({ user }) => user, ({ total }, name) => `${name} ${total}`)
+    .filter((text) => text !== "skip", { store: "kept" })
+    .toStream().to("left");
+  const driver = new TestDriver(builder.topology, { applicationId: "app" });
+  const order = driver.input("orders", string(), json<Order>());
+  const user = driver.input("users", string(), json<string>());
+  const read = (topic: string) =>
+    driver.read(topic, string(), json()).map(({ key, value }) => `${key}: ${value}`);
+  order.write("o1", { user: "u", total: 1 }, 1);
+  order.write("o2", { user: "u", total: 2 }, 2);
+  expect(read("inner")).toEqual([]);
+  expect(read("left")).toEqual(["o1: null 1", "o2: null 2"]);
+  user.write("u", "Ada", 3);
+  expect(read("inner")).toEqual(["o1: Ada 1", "o2: Ada 2"]);
+  expect(read("left")).toEqual(["o1: Ada 1", "o2: Ada 2"]);
+  order.write("o1", { user: "v", total: 1 }, 4);
+  expect(read("inner")).toEqual(["o1: null"]);
+  order.write("o2", null, 5);
+  expect(read("inner")).toEqual(["o2: null"]);
+  expect(read("left")).toEqual(["o1: null 1", "o2: null"]);
+  expect(driver.writtenTopics()).toContain("app-by-user-subscription-registration-topic");
+  driver.close();
+});
+
 test("what is not of one key, or of the values' types, does not compile", () => {
   const { builder, orders, payments, byNumber } = streams();
   const windows = within({ differenceMs: 1 });
@@ -78,6 +108,9 @@ test("what is not of one key, or of the values' types, does not compile", () => 
   orders.joinTable(table, () => 1);
   // @ts-expect-error: the global table's keys are numbers
   orders.joinGlobal(global, ({ user }) => user, () => 1);
+  const texts = builder.table<string, string>("texts", "texts");
+  // @ts-expect-error: the other table's keys are numbers
+  texts.joinForeign("f", table, (text) => text, (text) => text);
   // @ts-expect-error: the other value is a number
   orders.join("b", payments, windows, (_order, paid: string) => paid);
   // @ts-expect-error: the other value may be null

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { Admin } from "../../client/admin.ts";
+import { sleep } from "../../core/io.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
 import { AppWorld, type TextRecord } from "./app-world.test-helper.ts";
@@ -57,3 +59,25 @@ for (const guarantee of GUARANTEES) {
     });
   });
 }
+
+test("repartition topics keep only what is not processed yet", () => {
+  const world = new AppWorld(3, TOPICS);
+  world.run(async () => {
+    const { app } = world.app(wordCount(), { "repartition.purge.interval.ms": 1000 });
+    await app.start();
+    for (let i = 0; i < 5; i++) {
+      await world.write("lines", [{ key: "k", value: "a b c" }]);
+      await sleep(world.world.clock, 1000);
+    }
+    const admin = new Admin(world.world.clientIo(), { brokers: world.world.brokers });
+    const topic = "app-words-repartition";
+    const at = (when: "earliest" | "latest") =>
+      admin.listOffsets([0, 1, 2].map((partition) => ({ topic, partition, at: when })));
+    const [starts, ends] = [await at("earliest"), await at("latest")];
+    const written = ends.filter(({ offset }) => offset > 0n);
+    expect(written.length).toBeGreaterThan(0);
+    for (const { partition } of written) expect(starts[partition]!.offset).toBeGreaterThan(0n);
+    admin.close();
+    await app.close();
+  });
+});

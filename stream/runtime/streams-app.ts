@@ -16,6 +16,7 @@ import type { Topology } from "../topology/topology.ts";
 import { letterOfRefused } from "./dead-letters.ts";
 import { GroupRole } from "./group-role.ts";
 import { prepareTopics } from "./internal-topics.ts";
+import { RepartitionPurger } from "./repartition-purger.ts";
 import { type RestoreProgress, Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { StreamsMember } from "./streams-member.ts";
@@ -23,7 +24,7 @@ import { StreamsProducer } from "./streams-producer.ts";
 import type { StateProvider } from "./task-stores.ts";
 import { TaskTable } from "./task-table.ts";
 import type { SharedWorld } from "./task-world.ts";
-import { outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
+import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
 
 export interface StreamsAppOptions {
   readonly io: ClientIo;
@@ -142,6 +143,15 @@ export class StreamsApp {
       timestampExtractor: this.#options.timestampExtractor ?? null,
       requestCommit: () => this.#member!.requestCommit(),
     };
+    const repartitions = new Set(
+      [...topology.repartitionTopics.keys()].map((topic) =>
+        internalName(config.applicationId, topic)
+      ),
+    );
+    const { repartitionPurgeIntervalMs } = config;
+    const purger = new RepartitionPurger(
+      ...[this.#admin, io.clock, repartitions, repartitionPurgeIntervalMs, logger] as const,
+    );
     return new StreamsMember({
       ...{ io, consumer, config, logger, exclusively },
       makeProducer: () => this.#makeProducer(),
@@ -155,6 +165,7 @@ export class StreamsApp {
           ...{ processId, config, logger, plan },
           prepareTopics: (signal) => this.#prepareTopics(signal),
         }, holder),
+      onCommit: (positions) => purger.committed(positions),
       onFatal: (error) => this.#ended.reject(asError(error)),
     });
   }

@@ -9,7 +9,7 @@
  * the last commit begin again, too. Who is no more in the group lets go of everything.
  */
 import { isTooLate } from "../../client/consumer/auto-commit.ts";
-import type { Consumer } from "../../client/consumer.ts";
+import type { Consumer, PartitionPosition } from "../../client/consumer.ts";
 import { isRetriableError, KafkaError, TimeoutError } from "../../client/errors.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
@@ -40,6 +40,8 @@ export interface MemberParts {
   makeProducer(): StreamsProducer;
   table(events: TaskEvents): TaskTable;
   role(holder: TaskHolder): GroupRole;
+  /** Hears of what was committed. */
+  onCommit(positions: readonly PartitionPosition[]): void;
   /** It can do no more; it is still to be closed. */
   onFatal(error: Error): void;
 }
@@ -378,6 +380,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       active.stores.commit((topic, partition) => output.endOf(topic, partition));
       this.#failures.delete(active.id);
     }
+    this.#parts.onCommit(offsets);
     this.#lastCommitMs = this.#nowMs;
   }
 

@@ -4,7 +4,7 @@ import { KafkaError } from "../../client/errors.ts";
 import { Errors } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import type { Topology } from "../topology/topology.ts";
+import { type Topology, TopologyError } from "../topology/topology.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { type InternalTopic, outerSourceTopics, planTopics, type TopicPlan } from "./topic-plan.ts";
 
@@ -17,7 +17,7 @@ export async function prepareTopics(
   signal: AbortSignal,
 ): Promise<TopicPlan> {
   const outer = await countsOf(admin, outerSourceTopics(topology), signal);
-  const plan = planTopics(topology, outer, config);
+  const plan = planned(topology, outer, config);
   const names = plan.internalTopics.map(({ name }) => name);
   const known = names.length === 0 ? new Map() : await countsOf(admin, names, signal);
   const missing: InternalTopic[] = [];
@@ -28,6 +28,19 @@ export async function prepareTopics(
   }
   if (missing.length > 0) await create(admin, missing, config, logger, signal);
   return plan;
+}
+
+function planned(
+  topology: Topology,
+  counts: ReadonlyMap<string, number>,
+  config: StreamsConfig,
+): TopicPlan {
+  try {
+    return planTopics(topology, counts, config);
+  } catch (error) {
+    if (!(error instanceof TopologyError)) throw error;
+    throw new OperatorError("the topics do not fit the application", error.message, "");
+  }
 }
 
 async function countsOf(

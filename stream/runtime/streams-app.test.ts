@@ -81,3 +81,26 @@ test("repartition topics keep only what is not processed yet", () => {
     await app.close();
   });
 });
+
+test("a global table is filled before tasks begin, and kept up", () => {
+  const world = new AppWorld(4, { ...TOPICS, names: 2 });
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    const names = builder.globalTable("names", "names", { value: string() });
+    builder.stream("lines", { value: string() })
+      .joinGlobal(names, (line) => line, (line, name) => `${line} is ${name}`)
+      .to("totals", { value: string() });
+    await world.write("names", [{ key: "a", value: "Anna" }, { key: "b", value: "Bert" }]);
+    await world.write("lines", [{ key: "1", value: "a" }, { key: "2", value: "b" }]);
+    const { app } = world.app(builder.topology);
+    await app.start();
+    const first = await world.read("totals", (all) => all.length === 2);
+    expect(first.map(({ value }) => value).sort()).toEqual(["a is Anna", "b is Bert"]);
+    await world.write("names", [{ key: "c", value: "Cora" }]);
+    await sleep(world.world.clock, 1000);
+    await world.write("lines", [{ key: "3", value: "c" }]);
+    const found = await world.read("totals", (all) => all.length === 3);
+    expect(found.map(({ value }) => value)).toContain("c is Cora");
+    await app.close();
+  });
+});

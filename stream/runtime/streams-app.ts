@@ -11,9 +11,13 @@ import type { Logger } from "../../core/logger.ts";
 import { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
+import { MemoryEngine } from "../stores/memory-engine.ts";
+import { engineOf, openStoreOf } from "../stores/open-store.ts";
+import { GlobalTask } from "../task/global-task.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import type { Topology } from "../topology/topology.ts";
 import { letterOfRefused } from "./dead-letters.ts";
+import { GlobalReader } from "./global-reader.ts";
 import { GroupRole } from "./group-role.ts";
 import { prepareTopics } from "./internal-topics.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
@@ -23,7 +27,7 @@ import { StreamsMember } from "./streams-member.ts";
 import { StreamsProducer } from "./streams-producer.ts";
 import type { StateProvider } from "./task-stores.ts";
 import { TaskTable } from "./task-table.ts";
-import type { SharedWorld } from "./task-world.ts";
+import { type SharedWorld, taskWorld } from "./task-world.ts";
 import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
 
 export interface StreamsAppOptions {
@@ -69,6 +73,8 @@ export class StreamsApp {
   readonly #starting = new AbortController();
   #member: StreamsMember | null = null;
   #restorer: Restorer | null = null;
+  #global: GlobalTask | null = null;
+  #globalReader: GlobalReader | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: StreamsAppOptions) {
@@ -86,6 +92,8 @@ export class StreamsApp {
   /** Makes what topics are missing and joins. Throws an `OperatorError` for what somebody can put right. */
   async start(): Promise<void> {
     const plan = await this.#prepareTopics(this.#starting.signal);
+    await this.#fillGlobals();
+    if (this.#starting.signal.aborted) return;
     const member = this.#makeMember(plan);
     this.#member = member;
     await member.start(() => this.#openSinks(member));
@@ -116,6 +124,7 @@ export class StreamsApp {
     try {
       await this.#member?.close();
       await this.#restorer?.close();
+      await this.#globalReader?.close();
     } finally {
       this.#admin.close();
       this.#cluster.close();
@@ -133,16 +142,7 @@ export class StreamsApp {
     const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
     this.#restorer = restorer;
     const exclusively = new Mutex();
-    const world: SharedWorld = {
-      clock: io.clock,
-      config,
-      output: { send: (record) => this.#member!.producer.output.send(record) },
-      budget: new CacheBudget(config.cacheBytesMax),
-      logger,
-      figures: this.#figures,
-      timestampExtractor: this.#options.timestampExtractor ?? null,
-      requestCommit: () => this.#member!.requestCommit(),
-    };
+    const world = this.#world(this.#global?.stores ?? null);
     const repartitions = new Set(
       [...topology.repartitionTopics.keys()].map((topic) =>
         internalName(config.applicationId, topic)
@@ -168,6 +168,44 @@ export class StreamsApp {
       onCommit: (positions) => purger.committed(positions),
       onFatal: (error) => this.#ended.reject(asError(error)),
     });
+  }
+
+  #world(globalStores: SharedWorld["globalStores"]): SharedWorld {
+    const { io, config, logger, timestampExtractor } = this.#options;
+    return {
+      ...{ clock: io.clock, config, logger, globalStores },
+      output: { send: (record) => this.#member!.producer.output.send(record) },
+      budget: new CacheBudget(config.cacheBytesMax),
+      figures: this.#figures,
+      timestampExtractor: timestampExtractor ?? null,
+      requestCommit: () => this.#member!.requestCommit(),
+    };
+  }
+
+  /** Its stores are in memory, and filled anew each time. */
+  async #fillGlobals(): Promise<void> {
+    const { io, topology, logger } = this.#options;
+    if (topology.globalStores.size === 0) return;
+    const shared = this.#world(null);
+    const { onUnreadable } = shared.config;
+    // Nothing is written by what fills them, so there are no letters of it either.
+    const config: StreamsConfig = {
+      ...shared.config,
+      onUnreadable: onUnreadable === "dlq" ? "continue" : onUnreadable,
+      onProcessingError: "fail",
+    };
+    const world = taskWorld({ ...shared, config }, "global", {
+      open: (spec, topic, onChange, context, budget) => {
+        const engine = engineOf(spec, () => new MemoryEngine());
+        return openStoreOf(spec, { engine, topic, onChange, context, budget });
+      },
+    });
+    this.#global = new GlobalTask(topology, world);
+    const fail = (error: Error) => this.#ended.reject(error);
+    this.#globalReader = new GlobalReader(
+      ...[io, this.#admin, this.#reads(), this.#global, logger, fail] as const,
+    );
+    await this.#globalReader.start();
   }
 
   #reads(): ConsumerOptions {

@@ -28,11 +28,17 @@ export interface SharedWorld {
   readonly logger: Logger;
   readonly figures: TaskFigures;
   readonly timestampExtractor: TimestampExtractor | null;
+  /** Those of the application's `GlobalTask`; null: it has none, or this is it. */
+  readonly globalStores: ReadonlyMap<string, unknown> | null;
   requestCommit(): void;
 }
 
 /** See the head of the file. */
-export function taskWorld(shared: SharedWorld, taskId: string, stores: TaskStores): TaskWorld {
+export function taskWorld(
+  shared: SharedWorld,
+  taskId: string,
+  stores: Pick<TaskStores, "open">,
+): TaskWorld {
   const { clock, config, output, budget, logger, figures } = shared;
   const leaveOut = (
     what: string,
@@ -69,6 +75,7 @@ export function taskWorld(shared: SharedWorld, taskId: string, stores: TaskStore
       leaveOut("a step failed with a record", config.onProcessingError, node, raw, error),
     unwritable: (node, _record: StreamRecord, raw, error) =>
       leaveOut("a record cannot be written", config.onProductionError, node, raw, error),
+    ...(shared.globalStores !== null && { globalStores: shared.globalStores }),
     ...(shared.timestampExtractor !== null && { timestampExtractor: shared.timestampExtractor }),
   };
 }

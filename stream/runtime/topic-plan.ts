@@ -51,9 +51,10 @@ export function internalName(applicationId: string, name: string): string {
 
 /** Topics that have to be there before the application runs. */
 export function outerSourceTopics(topology: Topology): string[] {
-  return subtopologiesOf(topology).flatMap(({ sourceTopics }) =>
+  const topics = subtopologiesOf(topology).flatMap(({ sourceTopics }) =>
     sourceTopics.filter((topic) => !topology.repartitionTopics.has(topic))
   );
+  return [...topics, ...[...topology.globalStores.values()].flatMap(({ source }) => source.topics)];
 }
 
 /** Topics of sinks that always write the same one, and are not the application's own. */

@@ -14,6 +14,7 @@ export const memoryState: StateProvider = {
         return engine;
       },
       changelogOffset: null,
+      uncommittedBytes: 0,
       commit: () => {},
       wipe: () => {
         engine.close();

@@ -54,6 +54,8 @@ const RECORDS_IN_A_ROW = 100;
 const IDLE_MS = 500;
 /** A task waits for what a fetch has still to tell. */
 const FETCH_LOOK_MS = 20;
+/** A task that has changed so much of its stores is committed. */
+const UNCOMMITTED_BYTES_MAX = 32 * 1024 * 1024;
 const FIRST_PAUSE_MS = 500;
 const PAUSE_MAX_MS = 30_000;
 
@@ -333,6 +335,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       count++;
     }
     this.processed += count;
+    if (active.stores.uncommittedBytes > UNCOMMITTED_BYTES_MAX) this.#isCommitWanted = true;
     return count > 0;
   }
 

@@ -14,6 +14,8 @@ export interface StateStore {
   readonly engine: StoreEngine;
   /** Null: nothing of it is. */
   readonly changelogOffset: bigint | null;
+  /** In memory, until the next commit. */
+  readonly uncommittedBytes: number;
   /** What was put is kept, and with it this offset; what is put later is not before the next time. */
   commit(changelogOffset: bigint | null): void;
   /** Begins with nothing. */
@@ -35,8 +37,13 @@ interface Opened {
   offset: bigint | null;
 }
 
+/** So much of a store is held in memory before it is committed as it is restored. */
+const RESTORED_BYTES_MAX = 16 * 1024 * 1024;
+const LOOK_EVERY = 1024;
+
 /** See the head of the file. */
 export class TaskStores {
+  #restored = 0;
   readonly #opened = new Map<string, Opened>();
 
   constructor(
@@ -80,6 +87,8 @@ export class TaskStores {
         put: (key, value, timestampMs, next) => {
           restoreRecord(spec, state.engine, key, value, timestampMs);
           opened.offset = next;
+          if (++this.#restored % LOOK_EVERY > 0) return;
+          if (state.uncommittedBytes > RESTORED_BYTES_MAX) state.commit(next);
         },
         wipe: () => {
           state.wipe();
@@ -105,10 +114,23 @@ export class TaskStores {
   commit(endOf: (topic: string, partition: number) => bigint | null): void {
     for (const opened of this.#opened.values()) {
       if (opened.changelog !== null) {
-        opened.offset = endOf(opened.changelog, this.partition) ?? opened.offset;
+        const [before, end] = [opened.offset, endOf(opened.changelog, this.partition)];
+        if (end !== null && (before === null || end > before)) opened.offset = end;
       }
       opened.state.commit(opened.offset);
     }
+  }
+
+  /** What was restored is kept. Not for a task that runs: what it puts may come to nothing. */
+  keepRestored(): void {
+    for (const { state, offset } of this.#opened.values()) state.commit(offset);
+  }
+
+  /** In memory, until the next commit. */
+  get uncommittedBytes(): number {
+    let bytes = 0;
+    for (const { state } of this.#opened.values()) bytes += state.uncommittedBytes;
+    return bytes;
   }
 
   /** Of a task that was never begun; the stores of one that was are closed with it. */

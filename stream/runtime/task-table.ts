@@ -115,8 +115,10 @@ export class TaskTable {
       this.#entries.delete(id);
       entry.ended.abort(new Error("the task is closed"));
       // The stores of one that runs are closed with it.
-      if (entry.active === null) entry.stores?.close();
-      else this.#stop(entry, entry.active);
+      if (entry.active === null) {
+        if (entry.isStandby) entry.stores?.keepRestored();
+        entry.stores?.close();
+      } else this.#stop(entry, entry.active);
     }
     this.#running = this.#running.filter(({ id }) => this.#entries.has(id));
   }
@@ -196,6 +198,7 @@ export class TaskTable {
         const stores = this.#storesOf(entry);
         const beganMs = io.clock.monotonicMs();
         await restorer.restore(stores.restorable(), signal);
+        stores.keepRestored();
         await exclusively.run(() => this.#begin(entry, stores, starts));
         if (stores.isStateful && entry.active !== null) {
           const tookMs = Math.round(io.clock.monotonicMs() - beganMs);

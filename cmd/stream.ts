@@ -9,9 +9,8 @@ export function streamCommand(): CommandUnknownOpts {
   const command = new Command("stream")
     .description("Process streams of records: applications in TypeScript, on any Kafka.")
     .helpCommand(false);
-  for (const child of [describe(), diff(), testCommand(), newCommand(), reset()]) {
-    command.addCommand(child);
-  }
+  const children = [run(), describe(), diff(), testCommand(), newCommand(), reset()];
+  for (const child of children) command.addCommand(child);
   return command;
 }
 
@@ -28,6 +27,48 @@ The default export may be a function that makes it of the config.`;
 
 function setOption() {
   return new Option("--set <name=value...>", "a setting of the application, by Kafka's name");
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+const LOG_FORMATS = ["text", "json"] as const;
+
+function run(): CommandUnknownOpts {
+  return new Command("run")
+    .summary("run an application")
+    .description(
+      "Run an application as a member of its group until it is stopped: members share the work, by " +
+        "topics' partitions. Settings are Kafka's; those of --set go before those of --config, and these " +
+        "before what the application exports as `config`.",
+    )
+    .argument("<file>", "a module")
+    .addOption(new Option("--config <file>", "settings: YAML, JSON or Java properties"))
+    .addOption(setOption())
+    .addOption(
+      new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
+        "info" as const,
+      ),
+    )
+    .addOption(
+      new Option("--log-format <format>", "how").choices(LOG_FORMATS).default("text" as const),
+    )
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to try to reach the cluster"))
+    .addHelpText(
+      "after",
+      `${APP_HELP}
+
+What is processed counts exactly once, unless processing.guarantee is at_least_once.
+
+Examples:
+  kstream stream run app.ts
+  kstream stream run app.ts -b kafka:9092 --set application.id=shouts-2
+  kstream stream run app.ts --set processing.exception.handler=dlq \\
+    --set errors.dead.letter.queue.topic.name=shouts-dead`,
+    )
+    .action(async (file, options, command) => {
+      const isBrokersGiven = command.getOptionValueSource("brokers") !== "default";
+      await (await import("./stream/run.ts")).runApp(file, options, isBrokersGiven);
+    });
 }
 
 function describe(): CommandUnknownOpts {

@@ -47,10 +47,6 @@ const ENTRIES = [
   "stream/index.ts",
   "stream/testing/index.ts",
   "cmd/stream/test-library.ts",
-  // Applications on a broker, which no command starts yet.
-  "stream/runtime/streams-app.ts",
-  "stream/runtime/memory-state.ts",
-  "stream/stores/state-directory.ts",
   // Clusters, which no command starts yet.
   "cluster/etcd/open-etcd.ts",
   "cluster/etcd/etcd-url.ts",

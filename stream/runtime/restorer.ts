@@ -63,7 +63,7 @@ export class Restorer {
   constructor(
     private readonly io: ClientIo,
     private readonly admin: Admin,
-    private readonly options: ConsumerOptions,
+    options: ConsumerOptions,
     private readonly logger: Logger,
   ) {
     this.#consumer = new Consumer(io, options);
@@ -78,7 +78,8 @@ export class Restorer {
 
   /**
    * Reads changelogs to their ends as they are now. Resolves when all are in their stores; with the
-   * signal it ends before. Under read_committed an open transaction of before is to be over by now.
+   * signal it ends before. Under read_committed transactions that are open are waited for: who had the
+   * task before may have committed one whose marker has come to the offsets, and not here yet.
    */
   async restore(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
     if (stores.length === 0) return;
@@ -108,10 +109,9 @@ export class Restorer {
   }
 
   async #ranges(stores: readonly RestorableStore[]) {
-    const { isolationLevel = "read_uncommitted" } = this.options;
     const list = async (at: "earliest" | "latest") => {
       const queries = stores.map(({ topic, partition }) => ({ topic, partition, at }));
-      const answers = await this.admin.listOffsets(queries, { isolationLevel });
+      const answers = await this.admin.listOffsets(queries);
       for (const { error } of answers) if (error !== null) throw error;
       return answers.map(({ offset }) => Number(offset));
     };

@@ -44,6 +44,10 @@ export interface StreamsConfig {
   readonly topicConfigs: Readonly<Record<string, string>>;
   readonly repartitionPurgeIntervalMs: number;
   readonly stateDir: string;
+  /** How long state of tasks that are others' now is kept. */
+  readonly stateCleanupDelayMs: number;
+  /** Stores are not on disk; all of them are restored when a task begins. */
+  readonly isStateInMemory: boolean;
   readonly groupInstanceId: string | null;
   readonly autoOffsetReset: "earliest" | "latest" | "none";
   readonly sessionTimeoutMs: number;
@@ -134,6 +138,8 @@ const FIELDS = {
   "windowstore.changelog.additional.retention.ms": whole("of logs of windows", DAY_MS, 0, 2 ** 50),
   "repartition.purge.interval.ms": whole("how often what is processed is deleted", 30_000, 1),
   "state.dir": text("where stores are", "kstream-state", /^.+$/, "a folder"),
+  "state.cleanup.delay.ms": whole("how long state of others' tasks is kept", 600_000, 1000),
+  "default.dsl.store": choice("where stores are kept", "persistent", ["persistent", "in_memory"]),
   "group.instance.id": text("a name that stays over restarts", "", TOPIC, "a name"),
   "auto.offset.reset": choice("where to begin in topics without offsets", "earliest", [
     "earliest",
@@ -194,6 +200,8 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
     topicConfigs: withPrefix(given, TOPIC_PREFIX),
     repartitionPurgeIntervalMs: values["repartition.purge.interval.ms"],
     stateDir: values["state.dir"],
+    stateCleanupDelayMs: values["state.cleanup.delay.ms"],
+    isStateInMemory: values["default.dsl.store"] === "in_memory",
     groupInstanceId: values["group.instance.id"] || null,
     autoOffsetReset: values["auto.offset.reset"],
     sessionTimeoutMs: values["session.timeout.ms"],

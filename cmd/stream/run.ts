@@ -1,0 +1,155 @@
+/** `kstream stream run`: an application of the user's, as a member of its group, until it is stopped. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ConfigFileError, parseConfigFile } from "../../connect/config/config-file.ts";
+import { bunCodecs } from "../../core/compression/bun.ts";
+import { BunDisk } from "../../core/io/bun/disk.ts";
+import { DiskError } from "../../core/io.ts";
+import { createLogger, type Logger, type LogLevel } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { memoryState } from "../../stream/runtime/memory-state.ts";
+import { StreamsApp } from "../../stream/runtime/streams-app.ts";
+import { parseStreamsConfig, type StreamsConfig } from "../../stream/runtime/streams-config.ts";
+import { StateDirectory } from "../../stream/stores/state-directory.ts";
+import { outerSinkTopics, outerSourceTopics } from "../../stream/runtime/topic-plan.ts";
+import { type Topology, TopologyError } from "../../stream/topology/topology.ts";
+import { clientIo, clientOptions, toOperatorError } from "../client.ts";
+import { reasonOf } from "../reason.ts";
+import type { SecurityFlags } from "../security.ts";
+import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
+import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
+import { Figures } from "./figures.ts";
+
+export interface RunOptions extends SecurityFlags {
+  readonly brokers: string;
+  /** Seconds. */
+  readonly timeout: number;
+  readonly config?: string | undefined;
+  readonly set?: readonly string[] | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+}
+
+/**
+ * Runs until SIGINT or SIGTERM. `isBrokersGiven`: by the user, so that it goes before what the
+ * application says. Throws an `OperatorError` where it cannot begin or go on.
+ */
+export async function runApp(
+  path: string,
+  options: RunOptions,
+  isBrokersGiven: boolean,
+): Promise<void> {
+  const given = { ...fileConfig(options.config), ...parseSettings(options.set) };
+  const loaded = await loadApp(path, given);
+  const config = parseStreamsConfig(loaded.config);
+  const brokers = isBrokersGiven ? options.brokers : config.bootstrapServers ?? options.brokers;
+  const progress = options.logFormat === "text" ? progressOnTerminal(false) : null;
+  const logger = loggerOf(options, progress);
+  const directory = openState(config, logger);
+  const app = new StreamsApp({
+    io: clientIo,
+    client: { ...clientOptions({ ...options, brokers }), clientId: config.applicationId },
+    codecs: bunCodecs,
+    topology: loaded.topology,
+    config,
+    logger,
+    state: config.isStateInMemory ? memoryState : directory,
+    processId: directory.processId,
+  });
+  const stopped = onInterrupt();
+  const interrupted = new Promise<void>((resolve) => {
+    stopped.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const figures = new Figures(clientIo.clock, () => app.status(), logger, progress);
+  try {
+    const started = app.start().then(() => {
+      if (options.logFormat === "text") introduce(loaded.topology, config, brokers);
+      figures.start();
+      clean(directory, config, logger);
+      return interrupted;
+    });
+    await inWords(Promise.race([started, interrupted, app.failed]));
+    logger.info("stopping: committing what is done");
+  } finally {
+    figures.stop();
+    await app.close();
+    directory.close();
+  }
+}
+
+/** Throws an `OperatorError` where another process has it. */
+function openState({ stateDir, applicationId }: StreamsConfig, logger: Logger): StateDirectory {
+  try {
+    const io = { disk: new BunDisk(null), ...clientIo, logger };
+    return StateDirectory.open(io, { dir: resolve(stateDir), applicationId });
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    const what = `cannot keep state in ${stateDir}`;
+    throw new OperatorError(what, error.message, "set state.dir to a folder that can be written");
+  }
+}
+
+/** Removes state of tasks that have been others' for long; again and again. */
+function clean(
+  directory: StateDirectory,
+  { stateCleanupDelayMs }: Pick<StreamsConfig, "stateCleanupDelayMs">,
+  logger: Logger,
+): void {
+  directory.removeUnused(stateCleanupDelayMs).then((tasks) => {
+    if (tasks.length > 0) logger.info("state of others' tasks removed", { tasks: tasks.join(",") });
+  }, (error: unknown) => logger.warn("state is not cleaned", { error: reasonOf(error) }));
+  clientIo.clock.setTimer(
+    stateCleanupDelayMs,
+    () => clean(directory, { stateCleanupDelayMs }, logger),
+  );
+}
+
+/** Lines below those that show how it goes. */
+function loggerOf(
+  { logLevel, logFormat }: RunOptions,
+  progress: ((text: string) => void) | null,
+): Logger {
+  return createLogger({
+    level: logLevel,
+    format: logFormat,
+    wallMs: () => clientIo.clock.wallMs(),
+    write: (line) => {
+      progress?.("");
+      say(line);
+    },
+  });
+}
+
+function introduce(topology: Topology, config: StreamsConfig, brokers: string): void {
+  const facts: [string, string][] = [
+    ["application", config.applicationId],
+    ["cluster", brokers],
+    ["reads", outerSourceTopics(topology).join(", ")],
+    ["writes", outerSinkTopics(topology).join(", ") || "nothing that is always the same"],
+    ["stores", [...topology.stores.keys()].join(", ") || "none"],
+    ["state", config.isStateInMemory ? "in memory" : `${config.stateDir}/${config.applicationId}`],
+    ["guarantee", config.isExactlyOnce ? "exactly-once" : "at-least-once"],
+  ];
+  for (const [name, value] of facts) say(`${`${name}:`.padEnd(13)}${value}`);
+  say("running; Ctrl-C stops it in good order");
+}
+
+function fileConfig(path: string | undefined): AppConfig {
+  if (path === undefined) return {};
+  try {
+    const documents = parseConfigFile(path, readFileSync(path, "utf8"));
+    return documents[0]?.config ?? {};
+  } catch (error) {
+    const why = error instanceof ConfigFileError ? error.message : reasonOf(error);
+    throw new OperatorError(`cannot read ${path}`, why, "name a file for --config", 2);
+  }
+}
+
+async function inWords<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof TopologyError) throw new OperatorError(error.message, "", "");
+    throw toOperatorError(error) ?? error;
+  }
+}

@@ -1,0 +1,211 @@
+import { expect, test } from "bun:test";
+import { Consumer } from "../../client/consumer.ts";
+import { createLogger } from "../../core/logger.ts";
+import { TopologyBuilder } from "../dsl/builder.ts";
+import { json, string } from "../serdes/basic-serdes.ts";
+import type { StreamsApp } from "./streams-app.ts";
+import { AppWorld, type TextRecord } from "./app-world.test-helper.ts";
+
+const SECRET = "do not tell";
+
+/** Values in capitals; `fail` says of which to throw. */
+function shouting(fail: (value: string) => boolean) {
+  const builder = new TopologyBuilder();
+  builder.stream("in", { value: string() })
+    .mapValues((value) => {
+      if (fail(value)) throw new Error("no such luck");
+      return value.toUpperCase();
+    }, string())
+    .to("out");
+  return builder.topology;
+}
+
+const RECORDS: readonly TextRecord[] = [
+  { key: "1", value: "a" },
+  { key: "2", value: SECRET },
+  { key: "3", value: "b" },
+];
+const TOPICS = { in: 1, out: 1, dead: 1 };
+
+function values(records: readonly TextRecord[]): (string | null)[] {
+  return records.map(({ value }) => value);
+}
+
+function logging(world: AppWorld) {
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: "info",
+    format: "text",
+    wallMs: () => world.world.clock.wallMs(),
+    write: (line) => void lines.push(line),
+  });
+  return { lines, logger };
+}
+
+for (const guarantee of ["exactly_once_v2", "at_least_once"]) {
+  const config = { "processing.guarantee": guarantee, "commit.interval.ms": 100 };
+
+  test(`a task that fails begins again until it goes well, ${guarantee}`, () => {
+    const world = new AppWorld(1, TOPICS);
+    world.run(async () => {
+      let failures = 3;
+      const { lines, logger } = logging(world);
+      const { app } = world.app(shouting((value) => value === SECRET && failures-- > 0), config, {
+        logger,
+      });
+      await app.start();
+      await world.write("in", RECORDS);
+      const found = await world.read("out", (all) => values(all).includes("B"));
+      expect(values(found).slice(-2)).toEqual(["DO NOT TELL", "B"]);
+      if (guarantee === "exactly_once_v2") {
+        expect(values(found)).toEqual(["A", "DO NOT TELL", "B"]);
+      }
+      await app.close();
+      const told = lines.filter((line) => line.includes("a task has failed"));
+      expect(told).toHaveLength(3);
+      for (const part of ["task=0_0", "node=map-values-", "topic=in", "partition=0", "offset=1"]) {
+        expect(told[0]).toContain(part);
+      }
+      expect(lines.join("\n")).not.toContain(SECRET);
+    });
+  });
+
+  test(`one that never goes well ends the application with a reason, ${guarantee}`, () => {
+    const world = new AppWorld(2, TOPICS);
+    world.run(async () => {
+      const { app } = world.app(shouting((value) => value === SECRET), {
+        ...config,
+        "task.restarts.max": 2,
+      });
+      await app.start();
+      await world.write("in", RECORDS);
+      const why = await app.failed.catch((error: unknown) => String(error));
+      expect(why).toMatch(/task 0_0 fails in step "map-values-\d" at in-0 offset 1: no such luck/);
+      await app.close();
+    });
+  });
+
+  test(`records that fail are left out, or become dead letters, ${guarantee}`, () => {
+    const world = new AppWorld(3, TOPICS);
+    world.run(async () => {
+      const { app } = world.app(shouting((value) => value === SECRET), {
+        ...config,
+        "processing.exception.handler": "dlq",
+        "errors.dead.letter.queue.topic.name": "dead",
+      });
+      await app.start();
+      await world.write("in", RECORDS);
+      const found = await world.read("out", (all) => all.length === 2);
+      expect(values(found)).toEqual(["A", "B"]);
+      expect(await letterIn(world, "dead")).toEqual({
+        value: SECRET,
+        "__streams.errors.exception": "Error",
+        "__streams.errors.message": "no such luck",
+        "__streams.errors.topic": "in",
+        "__streams.errors.partition": "0",
+        "__streams.errors.offset": "1",
+      });
+      expect(app.status()).toMatchObject({ dropped: 1, letters: 1, processed: 3 });
+      await app.close();
+    });
+  });
+
+  test(`what cannot be read goes as it is told, ${guarantee}`, () => {
+    const builder = () => {
+      const made = new TopologyBuilder();
+      made.stream("in", { value: json<{ n: number }>() })
+        .mapValues(({ n }) => String(n), string()).to("out");
+      return made.topology;
+    };
+    const poison = [{ key: "1", value: "{" }, { key: "2", value: '{"n":2}' }];
+    for (const handler of ["continue", "fail"]) {
+      const world = new AppWorld(4, TOPICS);
+      world.run(async () => {
+        const { app } = world.app(builder(), {
+          ...config,
+          "deserialization.exception.handler": handler,
+          "task.restarts.max": 1,
+        });
+        await app.start();
+        await world.write("in", poison);
+        if (handler === "continue") {
+          expect(values(await world.read("out", (all) => all.length === 1))).toEqual(["2"]);
+        } else {
+          const why = await app.failed.catch((error: unknown) => String(error));
+          expect(why).toContain('task 0_0 fails in step "in" at in-0 offset 0');
+        }
+        await app.close();
+      });
+    }
+  });
+}
+
+test("what is missing is said at the start", () => {
+  const world = new AppWorld(5, { in: 1 });
+  world.run(async () => {
+    const noSource = new TopologyBuilder();
+    noSource.stream("nowhere").to("in");
+    const first = world.app(noSource.topology).app;
+    expect(await refusal(first)).toContain('topic "nowhere" does not exist');
+    await first.close();
+    const second = world.app(shouting(() => false)).app;
+    expect(await refusal(second)).toContain('cannot write to topic "out"');
+    await second.close();
+  });
+});
+
+test("topics of its own with other counts are refused in words", () => {
+  const world = new AppWorld(6, { in: 3, "app-counts-changelog": 2 });
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    builder.stream("in").groupByKey().count("counts");
+    const { app } = world.app(builder.topology);
+    expect(await refusal(app)).toContain(
+      'topic "app-counts-changelog" has 2 partitions, but the application needs 3',
+    );
+    await app.close();
+  });
+});
+
+test("of two of the same name the one before is fenced, and comes back", () => {
+  const world = new AppWorld(7, TOPICS);
+  world.run(async () => {
+    const config = { "session.timeout.ms": 6000, "heartbeat.interval.ms": 1000 };
+    const same = { processId: "same" };
+    const first = world.app(shouting(() => false), config, same);
+    await first.app.start();
+    await world.write("in", [{ key: "1", value: "a" }]);
+    await world.read("out", (all) => all.length === 1);
+    first.io.network.isolate();
+    const second = world.app(shouting(() => false), config, same);
+    await second.app.start();
+    await world.write("in", [{ key: "2", value: "b" }]);
+    await world.read("out", (all) => all.length === 2);
+    first.io.network.heal();
+    await world.write("in", [{ key: "3", value: "c" }]);
+    const found = await world.read("out", (all) => all.length === 3);
+    expect(values(found)).toEqual(["A", "B", "C"]);
+    await second.app.close();
+    await world.write("in", [{ key: "4", value: "d" }]);
+    expect(values(await world.read("out", (all) => all.length === 4))).toEqual([..."ABCD"]);
+    await first.app.close();
+  });
+});
+
+/** Why it does not start. */
+async function refusal(app: StreamsApp): Promise<string> {
+  return await app.start().then(() => "it starts", String);
+}
+
+/** Value and headers of the first record of a topic. */
+async function letterIn(world: AppWorld, topic: string): Promise<Record<string, string>> {
+  const consumer = new Consumer(world.world.clientIo(), { brokers: world.world.brokers });
+  await consumer.assign([{ topic, partition: 0, offset: 0n }]);
+  const [record] = (await consumer.nextChunk())!.records();
+  await consumer.close();
+  const text = (bytes: Uint8Array | null) => new TextDecoder().decode(bytes ?? new Uint8Array());
+  const headers = record!.headers
+    .filter(([name]) => !name.endsWith("stacktrace"))
+    .map(([name, value]) => [name, text(value)]);
+  return { value: text(record!.value), ...Object.fromEntries(headers) };
+}

@@ -10,6 +10,16 @@ export interface StreamRecord<K = unknown, V = unknown> {
   readonly headers: readonly RecordHeader[];
 }
 
+/** It with another value. */
+export function withValue<K, V>(record: StreamRecord<K>, value: V): StreamRecord<K, V> {
+  return { key: record.key, value, timestampMs: record.timestampMs, headers: record.headers };
+}
+
+/** It with another key and another value. */
+export function withPair<K, V>(record: StreamRecord, key: K, value: V): StreamRecord<K, V> {
+  return { key, value, timestampMs: record.timestampMs, headers: record.headers };
+}
+
 /** Where the record at hand was read (Kafka's `RecordMetadata`). */
 export interface RecordOrigin {
   readonly topic: string;

@@ -1,7 +1,7 @@
 /** A stream of records (Kafka's `KStream`). Each method adds a step behind it and gives what comes of it. */
 import { branching, stateless } from "../processors/stateless.ts";
 import type { ProcessorSupplier } from "../processor.ts";
-import type { StreamRecord } from "../record.ts";
+import { type StreamRecord, withPair, withValue } from "../record.ts";
 import { type Serde } from "../serdes/serde.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import { TopologyError } from "../topology/topology.ts";
@@ -84,7 +84,7 @@ export class KStream<K, V> {
   ): KStream<K2, V2> {
     return this.#step("map", (record, forward) => {
       const [key, value] = mapper(record.value, record.key, record);
-      forward({ ...record, key, value });
+      forward(withPair(record, key, value));
     }, { ...serdes, isRekeyed: true });
   }
 
@@ -93,7 +93,7 @@ export class KStream<K, V> {
     value?: Serde<V2>,
   ): KStream<K, V2> {
     return this.#step("map-values", (record, forward) => {
-      forward({ ...record, value: mapper(record.value, record.key, record) });
+      forward(withValue(record, mapper(record.value, record.key, record)));
     }, value === undefined ? {} : { value });
   }
 
@@ -103,7 +103,7 @@ export class KStream<K, V> {
   ): KStream<K2, V2> {
     return this.#step("flat-map", (record, forward) => {
       for (const [key, value] of mapper(record.value, record.key, record)) {
-        forward({ ...record, key, value });
+        forward(withPair(record, key, value));
       }
     }, { ...serdes, isRekeyed: true });
   }
@@ -113,7 +113,9 @@ export class KStream<K, V> {
     value?: Serde<V2>,
   ): KStream<K, V2> {
     return this.#step("flat-map-values", (record, forward) => {
-      for (const value of mapper(record.value, record.key, record)) forward({ ...record, value });
+      for (const value of mapper(record.value, record.key, record)) {
+        forward(withValue(record, value));
+      }
     }, value === undefined ? {} : { value });
   }
 
@@ -122,7 +124,7 @@ export class KStream<K, V> {
     key?: Serde<K2>,
   ): KStream<K2, V> {
     return this.#step("select-key", (record, forward) => {
-      forward({ ...record, key: keyOf(record.value, record.key, record) });
+      forward(withPair(record, keyOf(record.value, record.key, record), record.value));
     }, { ...(key !== undefined && { key }), isRekeyed: true });
   }
 

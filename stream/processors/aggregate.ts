@@ -37,7 +37,7 @@ export class Aggregator {
     const newValue = before === null && initialise === null ? value : add(key, value, oldValue);
     this.#store.put(storeKey, newValue === null ? null : { value: newValue, timestampMs });
     const change = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
-    this.#forward({ ...record, key: storeKey, value: change, timestampMs });
+    this.#forward({ key: storeKey, value: change, timestampMs, headers: record.headers });
   }
 }
 

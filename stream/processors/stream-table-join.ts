@@ -3,7 +3,7 @@
  * time (Kafka's `KStreamKTableJoin`, `KStreamGlobalKTableJoin`).
  */
 import type { Processor, ProcessorContext } from "../processor.ts";
-import type { StreamRecord } from "../record.ts";
+import { type StreamRecord, withValue } from "../record.ts";
 import type { Getter, TableView } from "./table-view.ts";
 
 /** What is joined, and how. */
@@ -42,6 +42,6 @@ class StreamTableJoinProcessor implements Processor {
     }
     const other = tableKey === null ? null : this.#get(tableKey);
     if (other === null && !keepsLeft) return;
-    this.#context.forward({ ...record, value: join(key, value, other?.value ?? null) });
+    this.#context.forward(withValue(record, join(key, value, other?.value ?? null)));
   }
 }

@@ -1,6 +1,6 @@
 /** A table made of each value of another one: `filter` and `mapValues` (`KTableFilter`, `KTableMapValues`). */
 import type { Processor, ProcessorContext } from "../processor.ts";
-import type { StreamRecord } from "../record.ts";
+import { type StreamRecord, withValue } from "../record.ts";
 import type { Change } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import { type TableLinks } from "./table-links.ts";
@@ -68,7 +68,7 @@ class TableMapper implements Processor {
     const isNothing = newValue === null && oldValue === null;
     if (this.mapping.isFilter && sendsOldValues && isNothing) return;
     this.#store?.put(key, newValue === null ? null : { value: newValue, timestampMs });
-    this.#forward({ ...record, value: { newValue, oldValue } });
+    this.#forward(withValue(record, { newValue, oldValue }));
   }
 
   #old(key: unknown, change: Change<unknown>): unknown {

@@ -4,7 +4,7 @@ import type { Change } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
-import type { StreamRecord } from "../record.ts";
+import { type StreamRecord, withValue } from "../record.ts";
 
 /** `store` null: nobody looks values up, and none is kept. */
 export function tableSource(store: string | null, links: TableLinks): () => Processor {
@@ -38,6 +38,6 @@ class TableSource implements Processor {
       if (this.links.sendsOldValues) oldValue = old?.value ?? null;
       this.#store.put(key, value === null ? null : { value, timestampMs });
     }
-    this.#forward({ ...record, value: { newValue: value, oldValue } });
+    this.#forward(withValue(record, { newValue: value, oldValue }));
   }
 }

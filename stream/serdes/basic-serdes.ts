@@ -1,4 +1,5 @@
 /** Serdes of plain types, in the formats of Kafka's own (`org.apache.kafka.common.serialization`). */
+import { readInt64, writeInt64 } from "./int64.ts";
 import type { Serde } from "./serde.ts";
 
 const encoder = new TextEncoder();
@@ -8,6 +9,7 @@ const STRING: Serde<string> = {
   name: "string",
   serialize: (value) => encoder.encode(value),
   deserialize: (bytes) => decoder.decode(bytes),
+  isFaithful: true,
 };
 
 /** UTF-8. Bytes that are not are refused, where Kafka puts U+FFFD. */
@@ -46,6 +48,7 @@ function fixed<T>(
       }
       return read(new DataView(bytes.buffer, bytes.byteOffset, size));
     },
+    isFaithful: true,
   };
 }
 
@@ -79,21 +82,23 @@ const DOUBLE = fixed<number>(
   (view, value) => view.setFloat64(0, value),
   (view) => view.getFloat64(0),
 );
-const COUNT = fixed<number>(
+const COUNT: Serde<number> = {
   // In the same format as a long.
-  "long",
-  "a count",
-  8,
-  (view, value) => {
+  name: "long",
+  serialize(value) {
     const limit = Number.MAX_SAFE_INTEGER;
-    view.setBigInt64(0, BigInt(whole("safe integer", -limit, limit, value)));
+    const bytes = new Uint8Array(8);
+    writeInt64(bytes, 0, whole("safe integer", -limit, limit, value));
+    return bytes;
   },
-  (view) => {
-    const value = Number(view.getBigInt64(0));
+  deserialize(bytes) {
+    if (bytes.length !== 8) throw new Error(`a count has 8 bytes, not ${bytes.length}`);
+    const value = readInt64(bytes, 0);
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is beyond 2^53`);
     return value;
   },
-);
+  isFaithful: true,
+};
 
 /** A whole number in 4 bytes, big-endian (`IntegerSerializer`). */
 export function int(): Serde<number> {

@@ -7,6 +7,11 @@ export interface Serde<T> {
   serialize(value: T, topic: string): Uint8Array;
   /** `bytes` may be a view into a larger buffer: what keeps it copies it. */
   deserialize(bytes: Uint8Array, topic: string): T;
+  /**
+   * It writes values that nobody can change (text, numbers), and reads each as what it was: stores may
+   * give what was put without reading it again.
+   */
+  readonly isFaithful?: true;
 }
 
 /** The type that a serde is for. */

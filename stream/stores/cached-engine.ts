@@ -6,6 +6,7 @@
 import type { RecordContext, RecordMoment } from "../task/record-context.ts";
 import type { CacheBudget } from "./cache-budget.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
+import { copyOf } from "./small-bytes.ts";
 import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
 
 /** A change that is flushed. `before` is what the store had. */
@@ -19,24 +20,34 @@ export interface FlushedChange {
 
 export type FlushListener = (change: FlushedChange) => void;
 
-interface Entry {
-  readonly value: Uint8Array | null;
-  /** Null: it is as in the store. */
-  readonly changed: RecordMoment | null;
-}
-
 /** What an entry takes besides its bytes, about. */
 const ENTRY_BYTES = 100;
 
-function sizeOf(key: string, { value }: Entry): number {
-  return key.length + (value?.length ?? 0) + ENTRY_BYTES;
+/** A key that is in the cache. Entries are a list, in the order of their last use. */
+export class CacheEntry {
+  value: Uint8Array | null = null;
+  /** Null: it is as in the store. */
+  changed: RecordMoment | null = null;
+  /** What the value was read as, where that may be used again; undefined: it has to be read. */
+  object: unknown = undefined;
+  isEvicted = false;
+  older: CacheEntry | null = null;
+  newer: CacheEntry | null = null;
+
+  constructor(readonly key: Uint8Array, readonly text: string) {}
+
+  get sizeBytes(): number {
+    return this.key.length + (this.value?.length ?? 0) + ENTRY_BYTES;
+  }
 }
 
 /** See the head of the file. */
 export class CachedEngine implements StoreEngine {
-  /** By key as text; what was used last stands last. */
-  readonly #entries = new Map<string, Entry>();
-  /** Keys that were changed, what was changed last stands last. */
+  /** By key as text. */
+  readonly #entries = new Map<string, CacheEntry>();
+  #oldest: CacheEntry | null = null;
+  #newest: CacheEntry | null = null;
+  /** Those that were changed, what was changed last stands last. */
   readonly #changed = new Set<string>();
   #bytes = 0;
   #listener: FlushListener | null = null;
@@ -64,20 +75,41 @@ export class CachedEngine implements StoreEngine {
   }
 
   get(key: Uint8Array): Uint8Array | null {
-    const text = textOf(key);
-    const known = this.#entries.get(text);
-    const entry = known ?? { value: this.engine.get(key), changed: null };
-    this.#set(text, entry);
-    this.budget.keep();
-    return entry.value;
+    return this.entry(key).value;
   }
 
   put(key: Uint8Array, value: Uint8Array | null): void {
+    this.change(this.#find(key), value?.slice() ?? null, undefined);
+  }
+
+  /** The entry of a key, read from the store if it is not here. It may have been evicted when it comes. */
+  entry(key: Uint8Array): CacheEntry {
     const text = textOf(key);
-    this.#changed.delete(text);
-    this.#changed.add(text);
-    this.#set(text, { value: value?.slice() ?? null, changed: this.context.now });
+    let entry = this.#entries.get(text);
+    if (entry === undefined) {
+      entry = this.#add(key, text);
+      this.#setValue(entry, this.engine.get(key));
+      this.budget.keep();
+    } else this.touch(entry);
+    return entry;
+  }
+
+  /** Gives an entry that is not evicted another value, which is its own from then on. */
+  change(entry: CacheEntry, value: Uint8Array | null, object: unknown): void {
+    this.touch(entry);
+    this.#changed.delete(entry.text);
+    this.#changed.add(entry.text);
+    entry.changed = this.context.now;
+    entry.object = object;
+    this.#setValue(entry, value);
     this.budget.keep();
+  }
+
+  /** It was used last. */
+  touch(entry: CacheEntry): void {
+    if (entry === this.#newest) return;
+    this.#unlink(entry);
+    this.#link(entry);
   }
 
   *range(range: BytesRange): IterableIterator<BytesEntry> {
@@ -105,20 +137,23 @@ export class CachedEngine implements StoreEngine {
     this.#changed.clear();
     for (const text of keys) {
       const entry = this.#entries.get(text)!;
-      this.#entries.set(text, { value: entry.value, changed: null });
-      this.#flushOne(bytesOf(text), entry.value, entry.changed!);
+      const { changed } = entry;
+      entry.changed = null;
+      this.#flushOne(entry.key, entry.value, changed!);
     }
   }
 
   /** Lets go of what was not used for longest; if that is a change, all changes are flushed before. */
   evict(): void {
-    const [eldest] = this.#entries;
-    if (eldest === undefined) return;
-    const [text] = eldest;
-    if (this.#changed.has(text)) this.flush();
-    // Nodes behind may have changed it again.
-    if (this.#changed.has(text)) return;
-    this.#remove(text);
+    const oldest = this.#oldest;
+    if (oldest === null) return;
+    if (oldest.changed !== null) this.flush();
+    // Nodes behind may have changed it again, or asked for it.
+    if (oldest.changed !== null || oldest.isEvicted) return;
+    this.#unlink(oldest);
+    this.#entries.delete(oldest.text);
+    oldest.isEvicted = true;
+    this.#grow(-oldest.sizeBytes);
   }
 
   close(): void {
@@ -127,31 +162,55 @@ export class CachedEngine implements StoreEngine {
   }
 
   #flushOne(key: Uint8Array, value: Uint8Array | null, moment: RecordMoment): void {
-    if (this.#listener === null) return this.context.at(moment, () => this.engine.put(key, value));
-    const before = this.engine.get(key);
-    if (value === null && before === null) return;
-    this.context.at(moment, () => {
+    const before = this.#listener === null ? null : this.engine.get(key);
+    if (this.#listener !== null && value === null && before === null) return;
+    const { context } = this;
+    const now = context.now;
+    context.now = moment;
+    try {
       this.engine.put(key, value);
-      this.#listener!({ key, value, before, moment });
-    });
+      this.#listener?.({ key, value, before, moment });
+    } finally {
+      context.now = now;
+    }
   }
 
   *#entryOf(text: string): IterableIterator<BytesEntry> {
-    const value = this.#entries.get(text)?.value ?? null;
-    if (value !== null) yield [bytesOf(text), value];
+    const { key, value = null } = this.#entries.get(text) ?? { key: bytesOf(text) };
+    if (value !== null) yield [key, value];
   }
 
-  #set(text: string, entry: Entry): void {
-    this.#remove(text);
+  #find(key: Uint8Array): CacheEntry {
+    const text = textOf(key);
+    return this.#entries.get(text) ?? this.#add(key, text);
+  }
+
+  #add(key: Uint8Array, text: string): CacheEntry {
+    const entry = new CacheEntry(copyOf(key), text);
     this.#entries.set(text, entry);
-    this.#grow(sizeOf(text, entry));
+    this.#link(entry);
+    this.#grow(entry.sizeBytes);
+    return entry;
   }
 
-  #remove(text: string): void {
-    const entry = this.#entries.get(text);
-    if (entry === undefined) return;
-    this.#entries.delete(text);
-    this.#grow(-sizeOf(text, entry));
+  #setValue(entry: CacheEntry, value: Uint8Array | null): void {
+    this.#grow((value?.length ?? 0) - (entry.value?.length ?? 0));
+    entry.value = value;
+  }
+
+  #link(entry: CacheEntry): void {
+    entry.older = this.#newest;
+    entry.newer = null;
+    if (this.#newest === null) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink({ older, newer }: CacheEntry): void {
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
   }
 
   #grow(bytes: number): void {

@@ -5,6 +5,7 @@
 import type { DurableEngine } from "./durable-engine.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 import type { SegmentSpace } from "./segmented-engine.ts";
+import { copyInto, copyOf } from "./small-bytes.ts";
 
 const NUMBER_BYTES = 8;
 /** Behind all segments: the highest time that was put. */
@@ -81,12 +82,7 @@ export class DurableSegments implements SegmentSpace {
 
 /** The part of an engine whose keys have that prefix, which is not seen. */
 class Segment implements StoreEngine {
-  /** Of keys that are looked for: the prefix stands before them already. */
-  #key = new Uint8Array(64);
-
-  constructor(private readonly engine: DurableEngine, private readonly prefix: Uint8Array) {
-    this.#key.set(prefix);
-  }
+  constructor(private readonly engine: DurableEngine, private readonly prefix: Uint8Array) {}
 
   /** Of all segments together: this one's are not counted alone. */
   get approximateCount(): number {
@@ -102,15 +98,15 @@ class Segment implements StoreEngine {
   }
 
   *range(range: BytesRange): IterableIterator<BytesEntry> {
-    const from = range.from === null ? this.prefix : this.#prefixed(range.from).slice();
+    const from = range.from === null ? this.prefix : this.#prefixed(range.from);
     const isOpen = range.to === null;
-    const to = isOpen ? prefixOf(numberOf(this.prefix) + 1) : this.#prefixed(range.to!).slice();
+    const to = isOpen ? prefixOf(numberOf(this.prefix) + 1) : this.#prefixed(range.to!);
     for (const [key, value] of this.engine.range({ ...range, from, to })) {
       // The end of an open range is where the next segment begins: its empty key is not of this one.
       if (isOpen && key.length === NUMBER_BYTES && numberOf(key) !== numberOf(this.prefix)) {
         continue;
       }
-      yield [key.subarray(NUMBER_BYTES), value];
+      yield [copyOf(key, NUMBER_BYTES), value];
     }
   }
 
@@ -118,12 +114,9 @@ class Segment implements StoreEngine {
   close(): void {}
 
   #prefixed(key: Uint8Array): Uint8Array {
-    const length = NUMBER_BYTES + key.length;
-    if (length > this.#key.length) {
-      this.#key = new Uint8Array(length * 2);
-      this.#key.set(this.prefix);
-    }
-    this.#key.set(key, NUMBER_BYTES);
-    return this.#key.subarray(0, length);
+    const prefixed = new Uint8Array(NUMBER_BYTES + key.length);
+    copyInto(prefixed, 0, this.prefix);
+    copyInto(prefixed, NUMBER_BYTES, key);
+    return prefixed;
   }
 }

@@ -1,7 +1,7 @@
 /** Stores of values by key, as processors and queries see them. */
 import type { RecordMoment } from "../task/record-context.ts";
 import type { Serde } from "../serdes/serde.ts";
-import { CachedEngine } from "./cached-engine.ts";
+import { CachedEngine, type CacheEntry } from "./cached-engine.ts";
 import type { StoreEngine } from "./engine.ts";
 import { type ChangeListener, LoggedEngine } from "./logged-engine.ts";
 import {
@@ -56,29 +56,55 @@ export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
 
 /** How values are written. */
 interface ValueFormat<V> {
+  /** Bytes that nobody else has. */
   write(value: V): Uint8Array;
   read(bytes: Uint8Array): V;
+  /** Whether what was read of a value's bytes may be given again: it is as it would be read once more. */
+  isKept(value: V): boolean;
+}
+
+/** Whether a serde reads what it has written as the same value, one that nobody can change. */
+function isFaithful<T>(serde: Serde<T>, value: T): boolean {
+  return serde.isFaithful === true && (typeof value !== "string" || value.isWellFormed());
 }
 
 /** See the head of the file. */
 class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
+  readonly #cache: CachedEngine | null;
+  /** Of the key that was asked for last: it is often put next. */
+  #lastKey: K | null = null;
+  #lastEntry: CacheEntry | null = null;
+
   constructor(
     private readonly engine: StoreEngine,
     private readonly topic: string,
     private readonly keySerde: Serde<K>,
     private readonly format: ValueFormat<V>,
-  ) {}
+  ) {
+    this.#cache = engine instanceof CachedEngine ? engine : null;
+  }
 
   get approximateCount(): number {
     return this.engine.approximateCount;
   }
 
   get(key: K): V | null {
-    return this.#read(this.engine.get(this.#keyOf(key)));
+    if (this.#cache === null) return this.#read(this.engine.get(this.#keyOf(key)));
+    const entry = this.#entryOf(key, this.#cache);
+    if (entry.object !== undefined) return entry.object as V;
+    const value = this.#read(entry.value);
+    if (value !== null && this.format.isKept(value)) entry.object = value;
+    return value;
   }
 
   put(key: K, value: V | null): void {
-    this.engine.put(this.#keyOf(key), value === null ? null : this.format.write(value));
+    const bytes = value === null ? null : this.format.write(value);
+    const last = this.#lastEntry;
+    if (this.#cache === null || last === null || last.isEvicted || key !== this.#lastKey) {
+      return this.engine.put(this.#keyOf(key), bytes);
+    }
+    const isKept = value !== null && this.format.isKept(value);
+    this.#cache.change(last, bytes, isKept ? value : undefined);
   }
 
   putIfAbsent(key: K, value: V): V | null {
@@ -104,8 +130,8 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
   }
 
   onFlush(listener: (change: PutOffChange<K, V>) => void): boolean {
-    if (!(this.engine instanceof CachedEngine)) return false;
-    this.engine.onFlush(({ key, value, before, moment }) =>
+    if (this.#cache === null) return false;
+    this.#cache.onFlush(({ key, value, before, moment }) =>
       listener({
         key: this.keySerde.deserialize(key, this.topic),
         value: this.#read(value),
@@ -117,11 +143,19 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
   }
 
   flush(): void {
-    if (this.engine instanceof CachedEngine) this.engine.flush();
+    this.#cache?.flush();
   }
 
   close(): void {
     this.engine.close();
+  }
+
+  #entryOf(key: K, cache: CachedEngine): CacheEntry {
+    const entry = cache.entry(this.#keyOf(key));
+    const isKept = typeof key !== "object" || (key !== null && "window" in key);
+    this.#lastKey = isKept ? key : null;
+    this.#lastEntry = isKept ? entry : null;
+    return entry;
   }
 
   #keyOf(key: K): Uint8Array {
@@ -151,8 +185,9 @@ export function keyValueStore<K, V>(parts: StoreParts<K, V>): OpenStore<K, V> {
   const { topic, keySerde, valueSerde } = parts;
   const engine = layered(parts, (bytes) => [bytes, null]);
   return new SerdeKeyValueStore(engine, topic, keySerde, {
-    write: (value) => valueSerde.serialize(value, topic),
+    write: (value) => valueSerde.serialize(value, topic).slice(),
     read: (bytes) => valueSerde.deserialize(bytes, topic),
+    isKept: (value) => isFaithful(valueSerde, value),
   });
 }
 
@@ -167,6 +202,7 @@ export function timestampedStore<K, V>(parts: StoreParts<K, V>): OpenStore<K, Ti
       value: valueSerde.deserialize(withoutTimestamp(bytes), topic),
       timestampMs: timestampOf(bytes),
     }),
+    isKept: ({ value }) => isFaithful(valueSerde, value),
   });
 }
 

@@ -41,6 +41,10 @@ export class Punctuations {
     return next;
   }
 
+  get isEmpty(): boolean {
+    return this.#schedules.length === 0;
+  }
+
   /** Gives `run` all that are due, those that are due first before others. */
   call(
     type: PunctuationType,

@@ -11,8 +11,9 @@ export function readerOf(node: SourceNode, world: TaskWorld): ReadRecord {
   return (raw, partitionTimeMs) => {
     const read = deserialize(node, raw, world);
     if (read === null) return null;
-    const timestampMs = extract({ ...read, timestampMs: raw.timestampMs }, partitionTimeMs);
-    if (timestampMs >= 0) return { ...read, timestampMs, headers: raw.headers };
+    const timestampMs = extract(read, partitionTimeMs);
+    if (timestampMs === read.timestampMs && timestampMs >= 0) return read;
+    if (timestampMs >= 0) return { ...read, timestampMs };
     world.dropped(node.name, "its timestamp is negative", raw);
     return null;
   };
@@ -22,13 +23,13 @@ function deserialize(
   node: SourceNode,
   raw: RawRecord,
   world: TaskWorld,
-): Pick<StreamRecord, "key" | "value"> | null {
+): StreamRecord | null {
   let part: "key" | "value" = "key";
   try {
     const key = raw.key === null ? null : node.keySerde.deserialize(raw.key, raw.topic);
     part = "value";
     const value = raw.value === null ? null : node.valueSerde.deserialize(raw.value, raw.topic);
-    return { key, value };
+    return { key, value, timestampMs: raw.timestampMs, headers: raw.headers };
   } catch (error) {
     world.unreadable(raw, part, error);
     return null;

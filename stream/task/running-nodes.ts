@@ -83,9 +83,14 @@ export class RunningNodes {
     const children = this.#entries.get(raw.topic);
     if (children === undefined) throw new Error(`the task does not read topic "${raw.topic}"`);
     const { timestampMs, headers } = record;
-    this.services.context.at({ timestampMs, headers, origin: raw }, () => {
-      for (const child of children) child.process(record);
-    });
+    const { context } = this.services;
+    const before = context.now;
+    context.now = { timestampMs, headers, origin: raw };
+    try {
+      for (let index = 0; index < children.length; index++) children[index]!.process(record);
+    } finally {
+      context.now = before;
+    }
   }
 
   /** Calls a punctuator: what it forwards and stores has this time unless it says another. */
@@ -135,9 +140,11 @@ export class RunningNodes {
     const { context } = this.services;
     const before = context.now;
     const { timestampMs, headers } = record;
-    context.now = { timestampMs, headers, origin: before.origin };
+    // Most steps leave both as they are.
+    const isSame = before.timestampMs === timestampMs && before.headers === headers;
+    if (!isSame) context.now = { timestampMs, headers, origin: before.origin };
     if (only === undefined) {
-      for (const child of children) child.process(record);
+      for (let index = 0; index < children.length; index++) children[index]!.process(record);
     } else {
       const child = children.find((each) => each.name === only);
       if (child === undefined) throw new Error(`there is no "${only}" right behind this node`);
@@ -148,10 +155,11 @@ export class RunningNodes {
 
   #sink(node: SinkNode): RunningNode {
     const { world } = this.services;
-    const topicOf = (record: StreamRecord) =>
-      typeof node.topic === "string"
-        ? this.topology.fullName(node.topic, world.internalTopic)
-        : node.topic(record);
+    const { topic } = node;
+    const known = typeof topic === "string"
+      ? this.topology.fullName(topic, world.internalTopic)
+      : null;
+    const topicOf = typeof topic === "string" ? () => known! : topic;
     return this.#guarded(node.name, {
       process: (record) => {
         const topic = topicOf(record);
@@ -162,7 +170,8 @@ export class RunningNodes {
         const partition = partitioner === null
           ? null
           : (count: number) => partitioner(record, topic, count);
-        world.output.send({ topic, partition, ...bytes, timestampMs, headers });
+        const { key, value } = bytes;
+        world.output.send({ topic, partition, key, value, timestampMs, headers });
       },
     });
   }

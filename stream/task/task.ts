@@ -63,6 +63,8 @@ export interface TaskWorld {
   readonly timestampExtractor?: TimestampExtractor;
 }
 
+const NO_HEADERS: readonly RecordHeader[] = [];
+
 /** See the head of the file. */
 export class Task {
   readonly id: string;
@@ -147,6 +149,7 @@ export class Task {
   }
 
   #punctuate(type: PunctuationType, nowMs: number): void {
+    if (this.#punctuations.isEmpty) return;
     this.#punctuations.call(type, nowMs, (callback) => this.#nodes.punctuate(callback, nowMs));
   }
 
@@ -171,10 +174,10 @@ export class Task {
   }
 
   #changelog(topic: string): ChangeListener {
-    return (key, value, timestampMs) =>
-      this.world.output.send({
-        ...{ topic, partition: this.partition, key, value, headers: [] },
-        timestampMs: timestampMs ?? this.#context.now.timestampMs,
-      });
+    const { partition, world } = this;
+    return (key, value, givenMs) => {
+      const timestampMs = givenMs ?? this.#context.now.timestampMs;
+      world.output.send({ topic, partition, key, value, timestampMs, headers: NO_HEADERS });
+    };
   }
 }

@@ -1,4 +1,5 @@
 /** Keys of windows, and how they are written. */
+import { readInt64, writeInt64 } from "../serdes/int64.ts";
 import type { Serde } from "../serdes/serde.ts";
 import type { Window } from "./time-windows.ts";
 
@@ -19,14 +20,13 @@ function startSerde<K>(inner: Serde<K>, sizeMs: number, tailBytes: number): Serd
       const keyBytes = inner.serialize(key, topic);
       const bytes = new Uint8Array(keyBytes.length + suffixBytes);
       bytes.set(keyBytes);
-      new DataView(bytes.buffer).setBigInt64(keyBytes.length, BigInt(window.startMs));
+      writeInt64(bytes, keyBytes.length, window.startMs);
       return bytes;
     },
     deserialize(bytes, topic) {
       const keyLength = bytes.length - suffixBytes;
       if (keyLength < 0) throw new Error(`a key of a window has ${suffixBytes} bytes at least`);
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      const startMs = Number(view.getBigInt64(keyLength));
+      const startMs = readInt64(bytes, keyLength);
       const window = { startMs, endMs: startMs + sizeMs };
       return { key: inner.deserialize(bytes.subarray(0, keyLength), topic), window };
     },
@@ -45,6 +45,5 @@ export function storedWindow<K>(inner: Serde<K>, sizeMs: number): Serde<Windowed
 
 /** Where the window of such a key begins. */
 export function storedStartMs(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Number(view.getBigInt64(bytes.length - TIME_BYTES - SEQUENCE_BYTES));
+  return readInt64(bytes, bytes.length - TIME_BYTES - SEQUENCE_BYTES);
 }

@@ -6,6 +6,8 @@
  * Varints have seven bits in a byte, the lowest first.
  */
 
+import { copyInto, copyOf } from "../small-bytes.ts";
+
 /** Where the parts of an entry are; one is used again and again. */
 export class EntryView {
   keyStart = 0;
@@ -41,7 +43,7 @@ export class EntryView {
 
   /** A copy of the value; null: the key is gone. */
   valueOf(bytes: Uint8Array): Uint8Array | null {
-    return this.valueLength < 0 ? null : bytes.slice(this.keyEnd, this.end);
+    return this.valueLength < 0 ? null : copyOf(bytes, this.keyEnd, this.end);
   }
 }
 
@@ -70,12 +72,4 @@ export function writeEntry(
   if (value === null) return at;
   copyInto(bytes, at, value);
   return at + value.length;
-}
-
-/** Below this many bytes a loop is faster than the call. */
-const LOOP_BYTES = 32;
-
-function copyInto(bytes: Uint8Array, start: number, from: Uint8Array): void {
-  if (from.length > LOOP_BYTES) return bytes.set(from, start);
-  for (let at = 0; at < from.length; at++) bytes[start + at] = from[at]!;
 }

@@ -1,5 +1,6 @@
 /** Entries of a write buffer and of runs in the order of keys, each key as the newest has it. */
 import type { BytesEntry, BytesRange } from "../engine.ts";
+import { copyOf } from "../small-bytes.ts";
 import type { Block } from "./block.ts";
 import { compareKeys } from "./bytes-order.ts";
 import { EntryView } from "./entry-format.ts";
@@ -95,7 +96,7 @@ class RunSource implements Source {
     }
     const block = this.#block!;
     block.read(this.#entry, this.#view);
-    this.key = block.bytes.slice(this.#view.keyStart, this.#view.keyEnd);
+    this.key = copyOf(block.bytes, this.#view.keyStart, this.#view.keyEnd);
   }
 }
 

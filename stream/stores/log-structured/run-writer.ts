@@ -1,6 +1,7 @@
 /** Writes a run (`run-format.ts`): entries are given in the order of their keys. */
 import type { DiskFile } from "../../../core/io.ts";
 import { crc32c } from "../../../core/crc32c.ts";
+import { copyInto } from "../small-bytes.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 import { hashOf } from "./bytes-order.ts";
 import type { EntryView } from "./entry-format.ts";
@@ -41,7 +42,7 @@ export class RunWriter {
     this.#makeRoom(length + 2);
     if (this.#entriesInBlock === 0) this.#beginBlock(bytes, view);
     this.#entryStarts[this.#entriesInBlock++] = this.#outEnd - this.#blockStart;
-    copyPart(this.#out, this.#outEnd, bytes, start, view.end);
+    copyInto(this.#out, this.#outEnd, bytes, start, view.end);
     this.#outEnd += length;
     this.#filter.add(hashOf(bytes, view.keyStart, view.keyEnd));
     this.#entryCount++;
@@ -79,7 +80,7 @@ export class RunWriter {
       keys.set(this.#keys.subarray(0, this.#keysEnd));
       this.#keys = keys;
     }
-    copyPart(this.#keys, this.#keysEnd, bytes, view.keyStart, view.keyEnd);
+    copyInto(this.#keys, this.#keysEnd, bytes, view.keyStart, view.keyEnd);
     this.#keysEnd = end;
   }
 
@@ -119,12 +120,4 @@ export class RunWriter {
 
 function setCrc(bytes: Uint8Array, start: number, end: number): void {
   new DataView(bytes.buffer, bytes.byteOffset).setUint32(end, crc32c(bytes, start, end), true);
-}
-
-/** Below this many bytes a loop is faster than the call. */
-const LOOP_BYTES = 64;
-
-function copyPart(to: Uint8Array, at: number, from: Uint8Array, start: number, end: number): void {
-  if (end - start > LOOP_BYTES) return to.set(from.subarray(start, end), at);
-  for (let index = start; index < end; index++) to[at + index - start] = from[index]!;
 }

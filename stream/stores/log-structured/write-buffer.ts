@@ -5,6 +5,7 @@
  * in place, what is before it is in the log as it is.
  */
 import sorted from "sorted-btree";
+import { copyOf } from "../small-bytes.ts";
 import { compareBytes, hashOf } from "./bytes-order.ts";
 import { ENTRY_HEADER_BYTES_MAX, EntryView, writeEntry } from "./entry-format.ts";
 import { sortedEntries } from "./entry-sort.ts";
@@ -15,6 +16,8 @@ const BTree =
 
 const FIRST_BYTES = 4096;
 const FIRST_SLOTS = 64;
+/** So many new keys are put in order in any case, once somebody has asked for ranges. */
+const UNASKED_MAX = 1000;
 /** Stands for the key that is looked for, among numbers of entries. */
 const PROBE = -1;
 
@@ -32,6 +35,8 @@ export class WriteBuffer {
   /** Open addressing: numbers + 1, 0 where it is free. */
   #slots = new Uint32Array(FIRST_SLOTS * 2);
   #order: InstanceType<typeof BTree<number, undefined>> | null = null;
+  /** New keys since somebody asked for a range. */
+  #unaskedCount = 0;
   #probe: Uint8Array = new Uint8Array(0);
   readonly #view = new EntryView();
   readonly #otherView = new EntryView();
@@ -120,7 +125,7 @@ export class WriteBuffer {
 
   keyOf(number: number): Uint8Array {
     this.#view.read(this.#bytes, this.#starts[number]!);
-    return this.#bytes.slice(this.#view.keyStart, this.#view.keyEnd);
+    return copyOf(this.#bytes, this.#view.keyStart, this.#view.keyEnd);
   }
 
   /** A copy; null: the key is gone. */
@@ -149,7 +154,10 @@ export class WriteBuffer {
     this.#hashes[number] = hash;
     this.#take(number, hash);
     if (value === null) this.#goneCount++;
-    this.#order?.set(number, undefined);
+    if (this.#order === null) return;
+    // To put it in order again later costs as much as was put without anybody asking for ranges.
+    if (++this.#unaskedCount > Math.max(number / 2, UNASKED_MAX)) this.#order = null;
+    else this.#order.set(number, undefined);
   }
 
   #take(number: number, hash: number): void {
@@ -186,6 +194,7 @@ export class WriteBuffer {
   }
 
   #ordered(): InstanceType<typeof BTree<number, undefined>> {
+    this.#unaskedCount = 0;
     if (this.#order !== null) return this.#order;
     const order = new BTree<number, undefined>([], (one, other) => this.#compare(one, other));
     for (let number = 0; number < this.#count; number++) order.set(number, undefined);

@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import { json, safeLong, string } from "../serdes/basic-serdes.ts";
+import { RecordContext } from "../task/record-context.ts";
+import { CacheBudget } from "./cache-budget.ts";
+import { seededBelow } from "./engine.test-helper.ts";
+import { keyValueStore, timestampedStore } from "./key-value-store.ts";
+import { MemoryEngine } from "./memory-engine.ts";
+
+for (const bytesMax of [0, 300, 2000, 1_000_000]) {
+  test(`a store with a cache of ${bytesMax} bytes is as one without, and tells each change once`, () => {
+    const below = seededBelow(bytesMax + 1);
+    const context = new RecordContext();
+    const engine = new MemoryEngine();
+    const store = timestampedStore<string, number>({
+      ...{ engine, topic: "t", keySerde: string(), valueSerde: safeLong(), onChange: null },
+      cache: { context, budget: new CacheBudget(bytesMax) },
+    });
+    const model = new Map<string, number>();
+    /** As those behind the store know it. */
+    const told = new Map<string, number>();
+    store.onFlush(({ key, value, before }) => {
+      expect(before?.value ?? null).toBe(told.get(key) ?? null);
+      if (value === null) told.delete(key);
+      else told.set(key, value.value);
+    });
+    for (let step = 0; step < 5000; step++) {
+      const key = `k${below(20)}`;
+      expect(store.get(key)?.value ?? null).toBe(model.get(key) ?? null);
+      const other = below(3) === 0 ? `k${below(20)}` : key;
+      if (below(4) === 0) {
+        store.put(other, null);
+        model.delete(other);
+      } else {
+        store.put(other, { value: step, timestampMs: step });
+        model.set(other, step);
+      }
+      if (below(50) === 0) {
+        store.flush();
+        expect(told).toEqual(model);
+      }
+      if (below(50) > 0) continue;
+      const found = Array.from(
+        store.range(null, null),
+        ([each, { value }]) => [each, value] as const,
+      );
+      expect(new Map(found)).toEqual(model);
+    }
+  });
+}
+
+test("who changes an object that a store gave changes nothing in the store", () => {
+  const context = new RecordContext();
+  const store = keyValueStore<string, { count: number }>({
+    ...{ engine: new MemoryEngine(), topic: "t", keySerde: string(), valueSerde: json() },
+    ...{ onChange: null, cache: { context, budget: new CacheBudget(1e6) } },
+  });
+  const given = { count: 1 };
+  store.get("a");
+  store.put("a", given);
+  given.count = 2;
+  const got = store.get("a")!;
+  got.count = 3;
+  expect(store.get("a")).toEqual({ count: 1 });
+});

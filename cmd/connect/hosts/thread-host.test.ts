@@ -93,3 +93,11 @@ test("a thread that was busy for longer than its lease hears first that its work
   await Bun.sleep(2000);
   expect(host.isOver).toBeFalse();
 });
+
+test("a thread whose worker stands still ends itself", async () => {
+  const { host, failure } = hostWith("", { leaseMs: 400, stallMs: 20_000 });
+  expect(await host.validate(CONFIG)).toEqual([]);
+  await host.startConnector("c", CONFIG, "STARTED");
+  Bun.sleepSync(2000);
+  expect(await failure).toContain("exit code 1");
+});

@@ -3,7 +3,7 @@ import type { Clock } from "../../core/io.ts";
 import { LocalWorker } from "../worker/local-worker.ts";
 import type { LocalWorkerOptions } from "../worker/local-worker.ts";
 import type { Host, HostEvents } from "./host.ts";
-import { serveHost } from "./serve-host.ts";
+import { ServedHost } from "./serve-host.ts";
 
 /** What can be done to it. */
 export class MemoryHost implements Host {
@@ -25,7 +25,7 @@ export class MemoryHost implements Host {
     const { promise, resolve } = Promise.withResolvers<string>();
     this.ended = promise;
     this.#end = resolve;
-    this.#take = serveHost({
+    const served = new ServedHost({
       clock,
       send: (message) => this.#pass(message, (copy) => events.message(copy)),
       exit: () => this.#over("it has ended itself"),
@@ -41,6 +41,7 @@ export class MemoryHost implements Host {
         return Promise.resolve({ worker: this.#worker, describe: () => Promise.resolve(null) });
       },
     });
+    this.#take = (message) => served.take(message);
   }
 
   send(message: unknown): void {

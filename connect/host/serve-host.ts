@@ -31,13 +31,8 @@ export interface ServeHostOptions {
   ): Promise<HostWork>;
 }
 
-/** Serves one worker; gives what takes its messages. */
-export function serveHost(options: ServeHostOptions): (message: unknown) => void {
-  const host = new ServedHost(options);
-  return (message) => host.take(message);
-}
-
-class ServedHost {
+/** Serves one worker. */
+export class ServedHost {
   readonly #options: ServeHostOptions;
   readonly #rpc: Rpc;
   readonly #running = new Map<string, TaskId>();
@@ -54,6 +49,12 @@ class ServedHost {
     this.#rpc = new Rpc(options.send, this.#handlers());
   }
 
+  /** A text without the secrets that anything in here was given. */
+  hidden(text: string): string {
+    return this.#isTold?.worker.hidden(text) ?? text;
+  }
+
+  /** A message of the worker. */
   take(message: unknown): void {
     this.#heardMs = this.#options.clock.monotonicMs();
     this.#rpc.take(message);

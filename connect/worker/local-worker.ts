@@ -251,6 +251,11 @@ export class LocalWorker implements Worker {
     });
   }
 
+  /** A text without what references to secrets stand for here. */
+  hidden(text: string): string {
+    return this.#secrets.hidden(text);
+  }
+
   figures(id: TaskId): Readonly<Record<string, number>> {
     return this.#tasks.get(keyOf(id))?.figures() ?? {};
   }

@@ -6,6 +6,9 @@ import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process
 const dir = freshDir("hosts");
 let broker: Awaited<ReturnType<typeof startBrokerProcess>>;
 
+/** What a token stands for. */
+const SESAME = "sesame-of-hosts";
+
 /** Counts; at 20 it does what `mode` says. */
 const COUNTER = `
 import { defineSource, string } from "kstream/connect";
@@ -13,7 +16,8 @@ import { twice } from "./_twice.ts";
 import { NAME } from "a-package";
 export default defineSource({
   name: NAME, doc: "Counts.", version: "1.0.0",
-  config: { topic: string().doc("Where to."), mode: string().default("").doc("What it does.") },
+  config: { topic: string().doc("Where to."), mode: string().default("").doc("What it does."),
+    token: string().doc("A secret.") },
   async *read({ config, clock, offsets, signal }) {
     const last = await offsets.get({ counter: "only" });
     for (let n = Number(last?.["n"] ?? 0); !signal.aborted; n++) {
@@ -22,7 +26,7 @@ export default defineSource({
         sourcePartition: { counter: "only" }, sourceOffset: { n: n + 1 },
       }];
       if (n % 50 === 49) console.log("fifty more");
-      if (n === 20 && config.mode === "crash") setTimeout(() => { throw new Error("boom"); }, 0);
+      if (n === 20 && config.mode === "crash") setTimeout(() => { throw new Error("boom " + config.token); }, 0);
       if (n === 20 && config.mode === "exit") process.exit(7);
       if (n === 20 && config.mode === "block") { console.log("blocked now"); for (;;); }
       const hoard = [];
@@ -59,7 +63,11 @@ afterAll(async () => {
 });
 
 function start(args: readonly string[]) {
-  const child = Bun.spawn([KSTREAM, "connect", ...args], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([KSTREAM, "connect", ...args], {
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, SESAME },
+  });
   let said = "";
   const listen = async () => {
     for await (const chunk of child.stderr) said += new TextDecoder().decode(chunk);
@@ -80,7 +88,8 @@ async function runMode(mode: string, ...more: string[]) {
   const path = join(dir, `${mode}.yaml`);
   await Bun.write(
     path,
-    `name: ${mode}\nconnector: ./counter.ts\ntopic: topic-${mode}\nmode: ${mode}\n`,
+    `name: ${mode}\nconnector: ./counter.ts\ntopic: topic-${mode}\nmode: ${mode}\n` +
+      "token: ${env:SESAME}\n",
   );
   const plugins = join(dir, "connectors");
   return start(["run", path, "-b", broker.bootstrap, "--plugins", plugins, ...more]);
@@ -111,7 +120,7 @@ test("connectors of a folder are found, and what is none is said in a line", asy
 
 for (
   const [mode, why, ...more] of [
-    ["crash", "boom"],
+    ["crash", "boom ${env:SESAME}"],
     ["exit", "exit code 7"],
     ["leak", "the limit is 200 MiB", "--plugin-memory", "200m"],
   ] as const
@@ -121,6 +130,7 @@ for (
     await Promise.all([child.exited, heard]);
     expect(child.exitCode).toBe(1);
     expect(said()).toContain(why);
+    expect(said()).not.toContain(SESAME);
     expect(said()).toContain(`${mode}-0 has failed: the host of this connector has ended`);
   });
 }

@@ -17,22 +17,21 @@ export function runHost(): Promise<never> {
   process.on("disconnect", () => process.exit(0));
   giveUpFirst();
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
-  for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.removeAllListeners(event);
-    process.on(event, (error: unknown) => {
-      const what = error instanceof Error ? stackOf(error) : String(error);
-      process.stderr.write(`${what}\n`);
-      process.exit(EXIT_FAILED);
-    });
-  }
-  const take = serveWork({
+  const served = serveWork({
     send: (message) => {
       // What cannot be sent has nobody to hear it: the end of the channel ends this.
       if (process.connected) process.send?.(message);
     },
     exit: () => process.exit(EXIT_FAILED),
   });
-  process.on("message", take);
+  for (const event of ["uncaughtException", "unhandledRejection"]) {
+    process.removeAllListeners(event);
+    process.on(event, (error: unknown) => {
+      process.stderr.write(`${served.hidden(stackOf(error))}\n`);
+      process.exit(EXIT_FAILED);
+    });
+  }
+  process.on("message", (message) => served.take(message));
   return new Promise(() => {});
 }
 

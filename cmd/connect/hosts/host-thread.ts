@@ -6,18 +6,18 @@ const EXIT_FAILED = 1;
 
 // Messages are texts of JSON; the last words before it dies are `{ lastWords }`.
 const say = (message: unknown) => void globalThis.postMessage(message);
-const die = (error: unknown) => {
-  say({ lastWords: stackOf(error) });
-  process.exit(EXIT_FAILED);
-};
-process.on("uncaughtException", die);
-process.on("unhandledRejection", die);
-
-const take = serveWork({
+const served = serveWork({
   send: (message) => say(JSON.stringify(message)),
   exit: () => process.exit(EXIT_FAILED),
 });
 globalThis.addEventListener("message", (event: MessageEvent<string>) => {
   const message: unknown = JSON.parse(event.data);
-  take(message);
+  served.take(message);
 });
+
+const die = (error: unknown) => {
+  say({ lastWords: served.hidden(stackOf(error)) });
+  process.exit(EXIT_FAILED);
+};
+process.on("uncaughtException", die);
+process.on("unhandledRejection", die);

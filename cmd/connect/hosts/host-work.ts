@@ -1,7 +1,7 @@
 /** What a host does: a worker of the built-in connectors, or of one module. */
 import type { HostSetup } from "../../../connect/host/host.ts";
 import type { HostWork, ServeHostOptions } from "../../../connect/host/serve-host.ts";
-import { serveHost } from "../../../connect/host/serve-host.ts";
+import { ServedHost } from "../../../connect/host/serve-host.ts";
 import { BUILT_IN } from "../../../connect/plugins/built-in.ts";
 import { describe } from "../../../connect/plugins/told-definition.ts";
 import { type Plugin, Plugins } from "../../../connect/plugins/plugins.ts";
@@ -11,11 +11,9 @@ import { bunCodecs } from "../../../core/compression/bun.ts";
 import { clientIo, clientOptions } from "../../client.ts";
 import { ownSecrets } from "../worker-parts.ts";
 
-/** Serves the worker at the other end; gives what takes its messages. */
-export function serveWork(
-  ends: Pick<ServeHostOptions, "send" | "exit">,
-): (message: unknown) => void {
-  return serveHost({ ...ends, clock: clientIo.clock, open });
+/** Serves the worker at the other end. */
+export function serveWork(ends: Pick<ServeHostOptions, "send" | "exit">): ServedHost {
+  return new ServedHost({ ...ends, clock: clientIo.clock, open });
 }
 
 async function open(

@@ -13,7 +13,7 @@ export {
   string,
 } from "./config/fields.ts";
 export type { ConfigOf, Field, Fields } from "./config/fields.ts";
-export type { ConfigProblem } from "./config/parse.ts";
+export type { ConfigProblem, RawConfig } from "./config/parse.ts";
 export {
   arrayOf,
   dateSchema,

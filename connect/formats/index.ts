@@ -39,6 +39,7 @@ export {
 export type { RollingConfig, RollingSettings } from "./rolling-settings.ts";
 export { JsonLinesWriter, rowOf, TextLinesWriter } from "./writer.ts";
 export type { FormatWriter } from "./writer.ts";
+export { isOfShare, sharedConfigs, shareFields } from "./share.ts";
 export { batchesOf, spoolRecords } from "./spool.ts";
 export type { RecordSettings, Spool, SpooledFile } from "./spool.ts";
 export type { Version } from "./whole-file.ts";

@@ -17,7 +17,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { runSink, sinkRecords } from "../../testing/index.ts";
-import { runSource, startSource, TestOffsets, VirtualClock } from "../../testing/index.ts";
+import {
+  runSource,
+  startSource,
+  taskConfigs,
+  TestOffsets,
+  VirtualClock,
+} from "../../testing/index.ts";
 import fileSink from "../file-sink/file-sink.ts";
 import fileSource from "./file-source.ts";
 
@@ -330,4 +336,27 @@ test("a file that was removed is let go of; if it comes back, it goes on", async
   await taking;
   await run.stop();
   expect(run.values()).toEqual(["1", "2"]);
+});
+
+test("tasks share whole files, and each is read by one of them; one follows those that grow", async () => {
+  mkdirSync(join(directory, "in"));
+  const names = Array.from({ length: 40 }, (_, n) => `${n}.txt`);
+  for (const name of names) writeFileSync(join(directory, "in", name), `${name}\n`);
+  const config = { mode: "spool", file: join(directory, "in", "*"), topic: "t" };
+  const configs = await taskConfigs(fileSource, config, 3);
+  expect(configs).toHaveLength(3);
+  const runs = configs.map((own, task) => {
+    return startSource(fileSource, own, { clock: clock(), task });
+  });
+  const seen = () => runs.flatMap((run) => run.values().map(String));
+  const isAll = Promise.withResolvers<void>();
+  const reading = runs.map(async (run) => {
+    while (await run.next() !== null) if (seen().length >= names.length) isAll.resolve();
+  });
+  await isAll.promise;
+  await Promise.all([...runs.map((run) => run.stop()), ...reading]);
+  expect(runs.every(({ records }) => records.length > 0)).toBe(true);
+  expect(seen().sort()).toEqual(names.toSorted());
+  expect(await taskConfigs(fileSource, { ...config, mode: "tail" }, 3)).toHaveLength(1);
+  expect(() => start({ mode: "spool", "task.share": "3/3" })).toThrow("must be TASK/TASKS");
 });

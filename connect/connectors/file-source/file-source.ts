@@ -1,7 +1,13 @@
 /** Lines of files: of those that grow, or of whole ones that are put into a folder. */
 import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { batchesOf, spoolRecords } from "../../formats/index.ts";
+import {
+  batchesOf,
+  isOfShare,
+  sharedConfigs,
+  shareFields,
+  spoolRecords,
+} from "../../formats/index.ts";
 import type { LineSettings, RecordSettings } from "../../formats/index.ts";
 import { boolean, choice, defineSource, int, list, long, string } from "../../index.ts";
 import type { ConfigOf, PartialSourceRecord, SourceContext } from "../../index.ts";
@@ -64,6 +70,7 @@ const fields = {
   "settle.ms": long({ min: 0 }).default(1000).group("Files").doc(
     "In spool mode a file is read once it was not changed for so long.",
   ),
+  ...shareFields,
 };
 
 type Config = ConfigOf<typeof fields>;
@@ -87,7 +94,8 @@ export default defineSource({
     "Reads lines, JSON Lines, CSV and Parquet from files that grow or that are put into a folder. " +
     "Its offsets, {filename} and {position}, are those of Kafka's FileStreamSource. What is read " +
     "behind a position is the same each time unless files are changed, so with exactly.once.support " +
-    "each line is there once.",
+    "each line is there once. In spool mode tasks share the files of a pattern; those that grow are " +
+    "followed by one task.",
   delivery: "exactly-once",
   example: {
     file: "/var/log/app/*.log",
@@ -117,6 +125,9 @@ export default defineSource({
     }
     return problems;
   },
+  // Who follows a file through its rotations has to know all of its names.
+  tasks: ({ mode, file }, raw, max) =>
+    sharedConfigs(raw, mode === "spool" && isPattern(file) ? max : 1),
   read: (context) => context.config.mode === "tail" ? tail(context) : spool(context),
   checkOffsets(positions) {
     for (const { partition, offset } of positions) {
@@ -144,9 +155,13 @@ function recordSettings(config: Config): RecordSettings {
   };
 }
 
+function isPattern(file: string): boolean {
+  return /[*?[{]/.test(file);
+}
+
 /** The files that there are now, in the order of their names. */
 async function pathsOf({ file, exclude }: Config): Promise<string[]> {
-  if (!/[*?[{]/.test(file)) return [file];
+  if (!isPattern(file)) return [file];
   const excluded = exclude.map((pattern) => new Bun.Glob(pattern));
   const paths: string[] = [];
   const cwd = isAbsolute(file) ? "/" : ".";
@@ -211,7 +226,8 @@ function claim(claimed: Map<string, string>, inode: string, path: string): void 
 
 function spool(context: Context): AsyncGenerator<readonly PartialSourceRecord[]> {
   const { config, clock } = context;
-  const paths = () => pathsOf(config);
+  const isMine = isOfShare(config["task.share"]);
+  const paths = async () => (await pathsOf(config)).filter(isMine);
   const folder = new FolderSpool(paths, whenDone(config), config["settle.ms"], clock);
   return spoolRecords(folder, recordSettings(config), config["poll.interval.ms"], context);
 }

@@ -2,7 +2,15 @@
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { S3Bucket, s3Fields, spoolRecords, stagingFolder } from "../../formats/index.ts";
+import {
+  isOfShare,
+  S3Bucket,
+  s3Fields,
+  sharedConfigs,
+  shareFields,
+  spoolRecords,
+  stagingFolder,
+} from "../../formats/index.ts";
 import type { Spool } from "../../formats/index.ts";
 import { boolean, choice, defineSource, int, list, long, string } from "../../index.ts";
 
@@ -15,7 +23,7 @@ export default defineSource({
     "Reads objects of any S3-compatible store, also gzip and zstd, each once, in the order of their " +
     "keys, and those that come later. Objects are not to be changed: another one under the same key is " +
     "read as a whole. What is read behind an offset is the same each time, so with " +
-    "exactly.once.support each record is there once.",
+    "exactly.once.support each record is there once. Tasks share the objects; each lists all of them.",
   delivery: "exactly-once",
   example: {
     "s3.bucket.name": "lake",
@@ -49,7 +57,9 @@ export default defineSource({
     "staging.directory": string().default(tmpdir()).doc(
       "The folder that objects are fetched into.",
     ),
+    ...shareFields,
   },
+  tasks: (_config, raw, max) => sharedConfigs(raw, max),
   async *read(context) {
     const { config, clock, signal, connector, task } = context;
     const bucket = new S3Bucket(config, clock, signal);
@@ -84,12 +94,15 @@ function bucketSpool(
     readonly exclude: readonly string[];
     readonly "s3.bucket.name": string;
     readonly "when.done": "keep" | "delete";
+    readonly "task.share": string;
   },
   staging: string,
 ): Spool {
   const excluded = config.exclude.map((pattern) => new Bun.Glob(pattern));
   const name = config["s3.bucket.name"];
-  const isRead = (key: string) => !key.endsWith("/") && !excluded.some((glob) => glob.match(key));
+  const isMine = isOfShare(config["task.share"]);
+  const isRead = (key: string) =>
+    isMine(key) && !key.endsWith("/") && !excluded.some((glob) => glob.match(key));
   return {
     async *list() {
       for await (const page of bucket.list(config.prefix)) {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "@commander-js/extra-typings";
@@ -22,7 +22,8 @@ async function options(
   environment: Readonly<Record<string, string>>,
   toml: string,
 ): Promise<Record<string, unknown>> {
-  const file = join(mkdtempSync(join(tmpdir(), "kstream-settings-")), "settings.toml");
+  mkdirSync(scratch, { recursive: true });
+  const file = join(mkdtempSync(join(scratch, "toml-")), "settings.toml");
   writeFileSync(file, toml);
   Object.assign(process.env, environment, { KSTREAM_TOML: file, XDG_CONFIG_HOME: scratch });
   const leaf = new Command("create")

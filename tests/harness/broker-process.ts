@@ -1,7 +1,9 @@
 /** The built binary as a broker process, for integration, compatibility and fault tests. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { freshDir } from "./fresh-dir.ts";
+
+export { freshDir };
 
 /** The binary under test: `KSTREAM_BINARY`, else `dist/kstream` of this checkout. */
 export const KSTREAM = process.env["KSTREAM_BINARY"] ??
@@ -46,11 +48,6 @@ export interface BrokerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** How long it may take until it can serve; default 30 s. */
   readonly readyWithinMs?: number;
-}
-
-/** A fresh, empty directory. */
-export function freshDir(prefix: string): string {
-  return mkdtempSync(join(tmpdir(), `kstream-${prefix}-`));
 }
 
 /** Starts the binary and waits until it says that it can serve. */

@@ -61,7 +61,8 @@ test("a task with state stays until who is to have it is caught up, two at a tim
   const handing = group.rebalance();
   expect(handing.isHandingOver).toBe(true);
   // Kept until it is given up: what it has is gone on with.
-  expect(handing.members.get(b)!.standby).toEqual(warming);
+  const { standby, awaited } = handing.members.get(b)!;
+  expect([standby, awaited]).toEqual([warming, warming]);
   expect(group.rebalance().members.get(b)!.active).toEqual(warming);
   group.settle(20);
   expect(statefulOf(group)).toEqual([4, 4]);
@@ -139,6 +140,47 @@ test("of two that say they have a task the later one is right; until the other g
   expect([...assignment.members.values()].flatMap(({ active }) => active)).toEqual([]);
   const after = assignTasks(input(["0_0"], [{ ...earlier, ownedActive: [] }, later]));
   expect(after.members.get("b")!.active).toEqual(["0_0"]);
+});
+
+test("what is to be had by somebody is its own once the other has given it up", () => {
+  const both = new Map([["0_0", 0], ["0_1", 0]]);
+  const before = member("a", { lagByTask: both, ownedStandby: ["0_0"] });
+  const next = member("b", { lagByTask: new Map([["0_0", 10]]), awaited: ["0_0"] });
+  const { members } = assignTasks(input(["0_0", "0_1"], [before, next]));
+  expect([...members.values()].map(({ active }) => active)).toEqual([["0_1"], ["0_0"]]);
+});
+
+test("a copy that is being built up is finished before another one is begun", () => {
+  const tasks = ["0_0", "0_1", "0_2", "0_3"];
+  const owner = member("a", {
+    ownedActive: tasks,
+    lagByTask: new Map(tasks.map((task) => [task, 0])),
+  });
+  // More of one is on its disk, which nobody keeps up.
+  const lagByTask = new Map([["0_0", 400], ["0_2", 500]]);
+  const comer = member("b", { ownedStandby: ["0_2"], lagByTask });
+  const { members } = assignTasks({ ...input(tasks, [owner, comer]), maxWarmupReplicas: 1 });
+  expect(members.get("b")!.warmup).toEqual(["0_2"]);
+});
+
+test("in a process, members keep what they have, standbys too", () => {
+  const tasks = ["0_0", "0_1", "0_2", "0_3"];
+  const lagByTask = new Map(tasks.map((task) => [task, 0]));
+  const of = (memberId: string, processId: string, active: TaskId[], standby: TaskId[]) =>
+    member(memberId, {
+      ...{ processId, ownedActive: active, ownedStandby: standby, lagByTask },
+    });
+  const said = [
+    of("m9", "p", ["0_0"], ["0_3"]),
+    of("m8", "p", ["0_1"], ["0_2"]),
+    of("m1", "q", ["0_3"], ["0_0"]),
+    of("m2", "q", ["0_2"], ["0_1"]),
+  ];
+  const { members } = assignTasks({ ...input(tasks, said), standbyReplicas: 1 });
+  for (const { memberId, ownedActive, ownedStandby } of said) {
+    const { active, standby } = members.get(memberId)!;
+    expect([active, standby]).toEqual([ownedActive, ownedStandby]);
+  }
 });
 
 test("a static member that begins again with its disk has what it had", () => {
@@ -254,8 +296,19 @@ function expectSettled(group: SimGroup): void {
   if (new Set(members.values()).size > 1) return;
   expect(spreadOf(statefulOf(group))).toBeLessThanOrEqual(1);
   expect(spreadOf(counts(group, ({ active }) => active.size))).toBeLessThanOrEqual(1);
-  if (group.options.rackTags.length > 0) return;
+  if (group.options.rackTags.length > 0) return expectApart(group);
   // Where a standby may go to none of those that have less, it stays.
   const totals = counts(group, ({ active, standby }) => active.size + standby.size);
   expect(spreadOf(totals)).toBeLessThanOrEqual(2);
+}
+
+/** Of a task and its first standby, where there is another zone than the task's. */
+function expectApart(group: SimGroup): void {
+  const all = [...group.members.values()];
+  if (new Set(all.map(({ tags }) => tags["zone"])).size === 1) return;
+  for (const { id } of group.tasks) {
+    const own = all.find(({ active }) => active.has(id))!.tags["zone"];
+    const others = all.filter(({ standby }) => standby.has(id)).map(({ tags }) => tags["zone"]);
+    if (others.length > 0) expect(others.some((zone) => zone !== own)).toBe(true);
+  }
 }

@@ -161,6 +161,8 @@ export class SimGroup {
 function problemOf(group: SimGroup, assignment: TaskAssignment): string | null {
   const actives = new Map<TaskId, string>();
   const copies = new Map<TaskId, string[]>();
+  const processes = new Set([...group.members.values()].map((member) => member.processId));
+  const wanted = Math.min(group.options.standbyReplicas, processes.size - 1);
   let warmups = 0;
   if (assignment.members.size !== group.members.size) return "a member is forgotten";
   for (const [memberId, { active, standby, warmup }] of assignment.members) {
@@ -186,10 +188,17 @@ function problemOf(group: SimGroup, assignment: TaskAssignment): string | null {
       if (!isHeld || !assignment.isHandingOver) return `nobody has ${task}`;
       continue;
     }
+    const ready = (names: Iterable<string>) =>
+      [...new Set(names)].filter((name) => group.isCaughtUp(name, task)).length;
+    const before = [...group.members.values()].filter(({ active, standby }) =>
+      active.has(task) || standby.has(task)
+    );
+    const kept = ready([process, ...held]);
+    if (isStateful && kept < Math.min(ready(before.map((each) => each.processId)), 1 + wanted)) {
+      return `${task} has fewer copies that are caught up`;
+    }
     if (held.includes(process)) return `${task} and its standby are on ${process}`;
     if (new Set(held).size < held.length) return `a process has two copies of ${task}`;
-    const processes = new Set([...group.members.values()].map((member) => member.processId));
-    const wanted = Math.min(group.options.standbyReplicas, processes.size - 1);
     if (isStateful && held.length < wanted) return `${task} has ${held.length} standbys`;
     const isUnready = isStateful && !group.isCaughtUp(process, task);
     if (isUnready && [...processes].some((other) => group.isCaughtUp(other, task))) {

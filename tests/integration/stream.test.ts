@@ -153,7 +153,9 @@ test(
       member.kill("SIGTERM");
       await member.exited;
       const done = JSON.parse(await ok(reset("--execute", "--orphans", "--json"), at));
-      expect(done).toMatchObject({
+      const { offsets, ...others } = done;
+      expect(offsets.length).toBe(2);
+      expect(others).toEqual({
         ...{ applicationId: "words", executed: true, stateFolder: "kstream-state/words" },
         topics: ["words-counts-changelog", "words-old-changelog"],
         spared: ["words-eu-x-changelog"],

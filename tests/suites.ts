@@ -77,6 +77,13 @@ export const SUITES: readonly Suite[] = [
     100,
   ),
   {
+    name: "stream-kill",
+    proves: "applications of streams count, window and join each record once, whoever is killed",
+    full: ["bun", "tests/stream/kill-streams.ts", "--kills", "50", "--records", "1000000"],
+    sample: ["bun", "tests/stream/kill-streams.ts", "--kills", "2", "--records", "20000"],
+    minutesMax: 30,
+  },
+  {
     name: "connect-session",
     proves: "Connect's REST API answers as that of Kafka's worker, field by field",
     full: ["bun", "tests/connect/rest-session/run.ts"],

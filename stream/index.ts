@@ -20,3 +20,5 @@ export { Topology, TopologyError } from "./topology/topology.ts";
 export { GlobalTable } from "./dsl/global-table.ts";
 export type { StreamJoined, TableJoined } from "./dsl/stream-joins.ts";
 export { JoinWindows, type JoinWindowsOptions, within } from "./windows/join-windows.ts";
+export { type Version, VersionedStore } from "./stores/versioned-store.ts";
+export type { PutOutcome } from "./stores/versioned-engine.ts";

@@ -24,6 +24,11 @@ export interface StoreOptions {
   /** Default: changes are gathered between commits. */
   readonly cached?: boolean;
   readonly changelogConfigs?: Readonly<Record<string, string>>;
+  /**
+   * Values that were replaced are kept for so long, in stream time: the store is versioned (KIP-889), and
+   * never cached. A change that is later than that is left out.
+   */
+  readonly historyRetentionMs?: number;
 }
 
 /** See the head of the file. */
@@ -64,7 +69,8 @@ export class TopologyBuilder {
       supplier: tableSource(store, links),
       stores: [store],
     });
-    const view = storeView(store, () => void (links.sendsOldValues = true));
+    const isVersioned = options.historyRetentionMs !== undefined;
+    const view = storeView(store, () => void (links.sendsOldValues = true), isVersioned);
     return new KTable(this, { node, sources: [name], keySerde, valueSerde, store, view });
   }
 
@@ -139,8 +145,17 @@ export class TopologyBuilder {
     name: string,
     keySerde: Serde<unknown>,
     valueSerde: Serde<unknown>,
-    { logged = true, cached = true, changelogConfigs = {} }: StoreOptions,
+    { logged = true, cached = true, changelogConfigs = {}, historyRetentionMs }: StoreOptions,
   ): void {
+    if (historyRetentionMs !== undefined) {
+      if (!Number.isSafeInteger(historyRetentionMs) || historyRetentionMs < 0) {
+        const what = `of "${name}" are whole milliseconds from 0 on, not ${historyRetentionMs}`;
+        throw new TopologyError(`historyRetentionMs ${what}`);
+      }
+      const common = { name, keySerde, valueSerde, isLogged: logged, isCached: false };
+      const spec = { ...common, kind: "versioned", changelogConfigs, historyRetentionMs } as const;
+      return this.topology.addStore(spec);
+    }
     this.topology.addStore({
       ...{ kind: "key-value", name, keySerde, valueSerde, isTimestamped: true },
       ...{ isLogged: logged, isCached: cached, changelogConfigs },

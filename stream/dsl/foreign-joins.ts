@@ -97,7 +97,7 @@ function resultTable<K, R>(
     stores.push(store);
     return store;
   };
-  if (options.store !== undefined) keep();
+  if (options.store !== undefined || options.historyRetentionMs !== undefined) keep();
   const node = builder.nameOf("foreign-table");
   const supplier = () => tableSource(stores[0] ?? null, links)();
   builder.topology.addProcessor({ name: node, parents: [parent], supplier, stores });
@@ -111,6 +111,9 @@ function resultTable<K, R>(
       keep();
       return links.sendsOldValues = true;
     },
+    ...(options.historyRetentionMs !== undefined && {
+      asOf: (context) => storeView(keep(), () => {}, true).asOf!(context),
+    }),
   };
   return {
     ...{ node, valueSerde, view, keySerde: left.keySerde, sources: left.sources },

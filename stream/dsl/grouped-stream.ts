@@ -70,7 +70,8 @@ export class GroupedStream<K, V> {
       add: (key, value, before) => add(before as A, value as V, key as K),
     });
     topology.addProcessor({ name: node, parents: [parent], supplier, stores: [store] });
-    const view = storeView(store, () => void (links.sendsOldValues = true));
+    const isVersioned = options.historyRetentionMs !== undefined;
+    const view = storeView(store, () => void (links.sendsOldValues = true), isVersioned);
     return new KTable(this.builder, { node, sources, keySerde, valueSerde, store, view });
   }
 }

@@ -31,6 +31,7 @@ export function groupTable<K, V, K2, V2>(
   const node = builder.nameOf("table-group");
   const topic = `${name}-repartition`;
   const supplier = tableRekeyer(
+    table.view,
     // Values and keys of this table have its types.
     (value, key) => pairOf(value as V, key as K),
     (key) => keySerde.serialize(key as K2, topic),
@@ -98,7 +99,8 @@ export class GroupedTable<K, V> {
     this.builder.topology.addProcessor({
       ...{ name: node, parents: [parent], supplier, stores: [store] },
     });
-    const view = storeView(store, () => void (links.sendsOldValues = true));
+    const isVersioned = options.historyRetentionMs !== undefined;
+    const view = storeView(store, () => void (links.sendsOldValues = true), isVersioned);
     const sources = [parent];
     return new KTable(this.builder, { node, sources, keySerde, valueSerde, store, view });
   }

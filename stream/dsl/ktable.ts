@@ -199,7 +199,7 @@ export class KTable<K, V> {
     const supplier = tableMapper(mapping);
     builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores });
     const { sources, keySerde } = parts;
-    const view = mappedView(mapping);
+    const view = mappedView(mapping, options.historyRetentionMs !== undefined);
     return new KTable(builder, { node, sources, keySerde, valueSerde, store, view });
   }
 
@@ -237,7 +237,7 @@ export class KTable<K, V> {
     topology.addProcessor({ name, parents: sides, supplier: tableJoinMerger(join), stores: own });
     const sources = builder.joinSources(left.sources, right.sources);
     const { keySerde } = left;
-    const view = joinedView(join);
+    const view = joinedView(join, options.historyRetentionMs !== undefined);
     return new KTable(builder, { node: name, sources, keySerde, valueSerde, store, view });
   }
 

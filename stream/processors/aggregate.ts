@@ -2,7 +2,7 @@
 import type { Processor, ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
-import type { Change } from "./change.ts";
+import { type Change, changed } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 
@@ -35,8 +35,10 @@ export class Aggregator {
     // As in Kafka, who asks for old values gets the initial one as that of a key without a value.
     const oldValue = before !== null ? before.value : initialise?.() ?? null;
     const newValue = before === null && initialise === null ? value : add(key, value, oldValue);
-    this.#store.put(storeKey, newValue === null ? null : { value: newValue, timestampMs });
-    const change = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
+    const put = newValue === null ? null : { value: newValue, timestampMs };
+    const outcome = this.#store.put(storeKey, put, timestampMs);
+    if (outcome === "expired") return;
+    const change = changed(newValue, links.sendsOldValues ? oldValue : null, outcome);
     this.#forward({ key: storeKey, value: change, timestampMs, headers: record.headers });
   }
 }

@@ -17,7 +17,7 @@ import {
   type SubscriptionAnswer,
 } from "./foreign-formats.ts";
 import { murmur3 } from "./murmur3.ts";
-import type { Getter, TableView } from "./table-view.ts";
+import { type Getter, isOutdated, type TableView } from "./table-view.ts";
 
 /** What is joined, and how. */
 export interface ForeignJoin {
@@ -65,6 +65,7 @@ class ForeignAsk implements Processor {
   process(record: StreamRecord): void {
     // Behind a table there are changes only.
     const change = record.value as Change<unknown>;
+    if (isOutdated(this.join.left, change)) return this.#context.drop("a later version is there");
     const hash = hashOf(this.join, change.newValue);
     const ask = (foreignKey: unknown, instruction: number) => {
       const { partition } = this.#context;
@@ -182,14 +183,15 @@ export function foreignTell(join: ForeignJoin): () => Processor {
       process(record) {
         if (record.key === null) return context.drop("its key is null");
         // Behind a table there are changes only.
-        const { newValue } = record.value as Change<unknown>;
+        const change = record.value as Change<unknown>;
+        if (isOutdated(join.right, change)) return context.drop("a later version is there");
         const key = join.foreignKeySerde.serialize(record.key, join.topic);
         const from = combinedKey(key, new Uint8Array());
         const length = from.length;
         for (const [at, { value }] of store.range(from, after(from))) {
           if (Buffer.compare(at.subarray(0, length), from) !== 0) break;
           const { hash, primaryKey, partition } = value;
-          const answer: SubscriptionAnswer = { hash, value: newValue, partition };
+          const answer: SubscriptionAnswer = { hash, value: change.newValue, partition };
           context.forward({ ...record, key: primaryKey, value: answer });
         }
       },

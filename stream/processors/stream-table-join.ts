@@ -4,7 +4,8 @@
  */
 import type { Processor, ProcessorContext } from "../processor.ts";
 import { type StreamRecord, withValue } from "../record.ts";
-import type { Getter, TableView } from "./table-view.ts";
+import type { TimestampedValue } from "../stores/timestamped-value.ts";
+import type { TableView } from "./table-view.ts";
 
 /** What is joined, and how. */
 export interface StreamTableJoin {
@@ -22,13 +23,14 @@ export function streamTableJoin(join: StreamTableJoin): () => Processor {
 
 class StreamTableJoinProcessor implements Processor {
   #context!: ProcessorContext;
-  #get!: Getter;
+  #get!: (key: unknown, timestampMs: number) => TimestampedValue<unknown> | null;
 
   constructor(private readonly join: StreamTableJoin) {}
 
   init(context: ProcessorContext): void {
     this.#context = context;
-    this.#get = this.join.table.getter(context);
+    const { table } = this.join;
+    this.#get = table.asOf?.(context) ?? table.getter(context);
   }
 
   process(record: StreamRecord): void {
@@ -40,7 +42,7 @@ class StreamTableJoinProcessor implements Processor {
     if (tableKey === null && !keepsLeft) {
       return this.#context.drop("the key that it is joined by is null");
     }
-    const other = tableKey === null ? null : this.#get(tableKey);
+    const other = tableKey === null ? null : this.#get(tableKey, record.timestampMs);
     if (other === null && !keepsLeft) return;
     this.#context.forward(withValue(record, join(key, value, other?.value ?? null)));
   }

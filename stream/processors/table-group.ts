@@ -4,15 +4,17 @@
  */
 import type { Processor, ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
-import type { Change } from "./change.ts";
+import { type Change, changed } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
+import { isOutdated, type TableView } from "./table-view.ts";
 
 type Pair = readonly [key: unknown, value: unknown];
 
 /** Gives changes on by their new keys. `bytesOf`: what tells whether two keys are the same. */
 export function tableRekeyer(
+  view: TableView,
   pairOf: (value: unknown, key: unknown) => Pair,
   bytesOf: (key: unknown) => Uint8Array,
 ): () => Processor {
@@ -28,6 +30,7 @@ export function tableRekeyer(
       process(record) {
         // Behind a table there are changes only.
         const change = record.value as Change<unknown>;
+        if (isOutdated(view, change)) return context.drop("a later version is there");
         const added = paired(record.key, change.newValue);
         const removed = paired(record.key, change.oldValue);
         const give = ([key]: Pair, newValue: unknown, oldValue: unknown) =>
@@ -76,9 +79,11 @@ class TableAggregate implements Processor {
     const oldValue = before?.value ?? null;
     const newValue = this.#added(key, change, this.#subtracted(key, change, oldValue));
     const timestampMs = this.#timestampMs(record, change, oldValue, before?.timestampMs ?? -1);
-    this.#store.put(key, newValue === null ? null : { value: newValue, timestampMs });
+    const put = newValue === null ? null : { value: newValue, timestampMs };
+    const outcome = this.#store.put(key, put, timestampMs);
+    if (outcome === "expired") return;
     const old = this.aggregation.links.sendsOldValues ? oldValue : null;
-    this.#forward({ ...record, value: { newValue, oldValue: old }, timestampMs });
+    this.#forward({ ...record, value: changed(newValue, old, outcome), timestampMs });
   }
 
   #subtracted(key: unknown, change: Change<unknown>, aggregate: unknown): unknown {

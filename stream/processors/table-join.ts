@@ -4,11 +4,11 @@
  */
 import type { Processor, ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
-import type { Change } from "./change.ts";
+import { type Change, changed } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
-import { type Getter, storeView, type TableView } from "./table-view.ts";
+import { type Getter, isOutdated, storeView, type TableView } from "./table-view.ts";
 
 /** What is joined, and how. */
 export interface TableJoin {
@@ -25,14 +25,14 @@ export interface TableJoin {
 }
 
 /** The view of what comes of a join. */
-export function joinedView(join: TableJoin): TableView {
+export function joinedView(join: TableJoin, isVersioned: boolean): TableView {
   const sendOldValues = () => {
     join.left.sendOldValues(true);
     join.right.sendOldValues(true);
     join.links.sendsOldValues = true;
     return true;
   };
-  if (join.store !== null) return storeView(join.store, sendOldValues);
+  if (join.store !== null) return storeView(join.store, sendOldValues, isVersioned);
   return {
     stores: [...new Set([...join.left.stores, ...join.right.stores])],
     getter: (context) => joinedGetter(join, context),
@@ -74,6 +74,8 @@ class TableJoinSide implements Processor {
     if (key === null) return this.#context.drop("its key is null");
     // Behind a table there are changes only.
     const change = record.value as Change<unknown>;
+    const own = this.side === "left" ? this.join.left : this.join.right;
+    if (isOutdated(own, change)) return this.#context.drop("a later version is there");
     const other = this.#other(key);
     const { keepsLeft, keepsRight, links } = this.join;
     const [keepsOwn, keepsOther] = this.side === "left"
@@ -115,8 +117,10 @@ export function tableJoinMerger({ store, links }: TableJoin): () => Processor {
         // Both sides give changes.
         const { newValue, oldValue } = record.value as Change<unknown>;
         const { timestampMs } = record;
-        opened?.put(record.key, newValue === null ? null : { value: newValue, timestampMs });
-        const value = { newValue, oldValue: links.sendsOldValues ? oldValue : null };
+        const put = newValue === null ? null : { value: newValue, timestampMs };
+        const outcome = opened?.put(record.key, put, timestampMs);
+        if (outcome === "expired") return;
+        const value = changed(newValue, links.sendsOldValues ? oldValue : null, outcome);
         forward({ ...record, value });
       },
     };

@@ -1,7 +1,7 @@
 /** A table made of each value of another one: `filter` and `mapValues` (`KTableFilter`, `KTableMapValues`). */
 import type { Processor, ProcessorContext } from "../processor.ts";
 import { type StreamRecord, withValue } from "../record.ts";
-import type { Change } from "./change.ts";
+import { type Change, changed } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import { type TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
@@ -20,8 +20,13 @@ export interface TableMapping {
 }
 
 /** The view of the table that comes of it. */
-export function mappedView({ parent, store, links, map }: TableMapping): TableView {
-  if (store !== null) return storeView(store, () => void (links.sendsOldValues = true));
+export function mappedView(
+  { parent, store, links, map }: TableMapping,
+  isVersioned: boolean,
+): TableView {
+  if (store !== null) {
+    return storeView(store, () => void (links.sendsOldValues = true), isVersioned);
+  }
   return {
     stores: parent.stores,
     getter(context) {
@@ -33,6 +38,16 @@ export function mappedView({ parent, store, links, map }: TableMapping): TableVi
         return value === null ? null : { value, timestampMs: found.timestampMs };
       };
     },
+    ...(parent.asOf !== undefined && {
+      asOf(context) {
+        const get = parent.asOf!(context);
+        return (key, timestampMs) => {
+          const found = get(key, timestampMs);
+          const value = found === null ? null : map(key, found.value);
+          return value === null ? null : { value, timestampMs: found!.timestampMs };
+        };
+      },
+    }),
     sendOldValues(isForced) {
       if (parent.sendOldValues(isForced)) links.sendsOldValues = true;
       return links.sendsOldValues;
@@ -66,9 +81,20 @@ class TableMapper implements Processor {
     const newValue = this.#map(key, change.newValue);
     const oldValue = sendsOldValues ? this.#old(key, change) : null;
     const isNothing = newValue === null && oldValue === null;
-    if (this.mapping.isFilter && sendsOldValues && isNothing) return;
-    this.#store?.put(key, newValue === null ? null : { value: newValue, timestampMs });
-    this.#forward(withValue(record, { newValue, oldValue }));
+    const isVersioned = this.mapping.parent.asOf !== undefined;
+    if (this.mapping.isFilter && sendsOldValues && isNothing && !isVersioned) return;
+    if (this.#store === null) {
+      return this.#forward(
+        withValue(
+          record,
+          change.isLate === true ? { newValue, oldValue, isLate: true } : { newValue, oldValue },
+        ),
+      );
+    }
+    const put = newValue === null ? null : { value: newValue, timestampMs };
+    const outcome = this.#store.put(key, put, timestampMs);
+    if (outcome === "expired") return;
+    this.#forward(withValue(record, changed(newValue, oldValue, outcome)));
   }
 
   #old(key: unknown, change: Change<unknown>): unknown {

@@ -1,6 +1,6 @@
 /** A topic as a table: the latest value of each key (Kafka's `KTableSource`). */
 import type { Processor, ProcessorContext } from "../processor.ts";
-import type { Change } from "./change.ts";
+import { type Change, changed } from "./change.ts";
 import { tableForwarder } from "./table-forwarder.ts";
 import type { TableLinks } from "./table-links.ts";
 import { type TableStore, tableStore } from "./table-store.ts";
@@ -36,7 +36,10 @@ class TableSource implements Processor {
     if (this.#store !== null) {
       const old = this.#store.get(key);
       if (this.links.sendsOldValues) oldValue = old?.value ?? null;
-      this.#store.put(key, value === null ? null : { value, timestampMs });
+      const put = value === null ? null : { value, timestampMs };
+      const outcome = this.#store.put(key, put, timestampMs);
+      if (outcome === "expired") return this.#context.drop("it is older than the history");
+      return this.#forward(withValue(record, changed(value, oldValue, outcome)));
     }
     this.#forward(withValue(record, { newValue: value, oldValue }));
   }

@@ -2,10 +2,34 @@
 import type { ProcessorContext } from "../processor.ts";
 import type { OpenStore } from "../stores/key-value-store.ts";
 import type { TimestampedValue } from "../stores/timestamped-value.ts";
+import type { PutOutcome } from "../stores/versioned-engine.ts";
+import { VersionedStore } from "../stores/versioned-store.ts";
 
-export type TableStore = OpenStore<unknown, TimestampedValue<unknown>>;
+/** What operators of tables do with their store, versioned or not. */
+export interface TableStore
+  extends Pick<OpenStore<unknown, TimestampedValue<unknown>>, "get" | "onFlush"> {
+  /**
+   * Null takes the key away, at that time. Nothing, or "latest": it is what the key has now. A change
+   * that is "expired" goes nowhere.
+   */
+  put(
+    key: unknown,
+    value: TimestampedValue<unknown> | null,
+    timestampMs: number,
+  ): PutOutcome | void;
+}
 
 /** The store of that name, which the topology has opened as one of a table. */
 export function tableStore(context: ProcessorContext, name: string): TableStore {
-  return context.store(name) as TableStore;
+  const store = context.store(name);
+  if (store instanceof VersionedStore) return versionedTable(store);
+  return store as OpenStore<unknown, TimestampedValue<unknown>>;
+}
+
+function versionedTable(store: VersionedStore<unknown, unknown>): TableStore {
+  return {
+    get: (key) => store.get(key),
+    put: (key, value, timestampMs) => store.put(key, value?.value ?? null, timestampMs),
+    onFlush: () => false,
+  };
 }

@@ -121,13 +121,19 @@ function repartitionConfigs({ topicConfigs }: PlanSettings): Record<string, stri
   };
 }
 
-/** `WindowedChangelogTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`. */
+/** `WindowedChangelogTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`, `VersionedChangelogTopicConfig`. */
 function changelogConfigs(
   spec: StoreSpec,
   { topicConfigs, windowChangelogExtraMs }: PlanSettings,
 ): Record<string, string> {
   const own: Record<string, string> = spec.kind === "key-value"
     ? { "cleanup.policy": "compact" }
+    : spec.kind === "versioned"
+    ? {
+      "cleanup.policy": "compact",
+      // Versions of before are of the history, until they are too old for it.
+      "min.compaction.lag.ms": String(spec.historyRetentionMs + windowChangelogExtraMs),
+    }
     : {
       // Of records of a join each has a key of its own: there is nothing to compact.
       "cleanup.policy": spec.kind === "join-window" ? "delete" : "compact,delete",

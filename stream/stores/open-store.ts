@@ -8,6 +8,8 @@ import { JoinWindowStore } from "./join-window-store.ts";
 import { type AnyStore, keyValueStore, timestampedStore } from "./key-value-store.ts";
 import { SegmentedEngine, type SegmentSpace } from "./segmented-engine.ts";
 import type { StoreSpec } from "./store-spec.ts";
+import { VersionedEngine } from "./versioned-engine.ts";
+import { versioned, VersionedStore } from "./versioned-store.ts";
 import { withTimestamp } from "./timestamped-value.ts";
 
 /**
@@ -19,6 +21,9 @@ export function engineOf(
   open: () => StoreEngine,
   space: (() => SegmentSpace) | null = null,
 ): StoreEngine {
+  if (spec.kind === "versioned") {
+    return new VersionedEngine(spec.historyRetentionMs, open, space?.() ?? null);
+  }
   return spec.kind === "key-value"
     ? open()
     : new SegmentedEngine(spec.retentionMs, storedStartMs, open, space?.() ?? null);
@@ -46,6 +51,9 @@ export function openStoreOf(
     const { retentionMs } = spec;
     return new JoinWindowStore({ engine, topic, keySerde, valueSerde, onChange, retentionMs });
   }
+  if (spec.kind === "versioned") {
+    return new VersionedStore({ engine, topic, keySerde, valueSerde, onChange });
+  }
   const cache = spec.isCached ? { context, budget } : null;
   const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
   return hasTimes(spec) ? timestampedStore(parts) : keyValueStore(parts);
@@ -59,6 +67,7 @@ export function restoreRecord(
   value: Uint8Array | null,
   timestampMs: number,
 ): void {
+  if (spec.kind === "versioned") return void versioned(engine).putVersion(key, value, timestampMs);
   engine.put(key, value !== null && hasTimes(spec) ? withTimestamp(value, timestampMs) : value);
 }
 

@@ -56,19 +56,23 @@ export class SegmentedEngine implements StoreEngine {
 
   put(key: Uint8Array, value: Uint8Array | null): void {
     const timeMs = this.timeOf(key);
-    if (timeMs > this.#timeMs) {
-      this.#timeMs = timeMs;
-      this.space?.passed(timeMs);
-    }
+    this.pass(timeMs);
     const number = this.#numberOf(timeMs);
-    const first = this.#numberOf(this.#timeMs - this.retentionMs);
-    this.#letGo(first);
-    if (number < first) return;
+    if (number < this.#numberOf(this.#timeMs - this.retentionMs)) return;
     let segment = this.#segments.get(number);
     if (segment === undefined) {
       this.#segments.set(number, segment = this.space?.open(number) ?? this.open());
     }
     segment.put(key, value);
+  }
+
+  /** Time has come to there, if it was not there before: what is too old is let go of. */
+  pass(timeMs: number): void {
+    if (timeMs > this.#timeMs) {
+      this.#timeMs = timeMs;
+      this.space?.passed(timeMs);
+    }
+    this.#letGo(this.#numberOf(this.#timeMs - this.retentionMs));
   }
 
   /** In the order of keys, whatever segments they are in. */

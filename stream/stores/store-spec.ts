@@ -37,4 +37,15 @@ export interface JoinWindowStoreSpec extends CommonSpec {
   readonly retentionMs: number;
 }
 
-export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | JoinWindowStoreSpec;
+/** Values by key as they were over time. Never cached. */
+export interface VersionedStoreSpec extends CommonSpec {
+  readonly kind: "versioned";
+  /** How long values that were replaced are kept, and how late one may come, in stream time. */
+  readonly historyRetentionMs: number;
+}
+
+export type StoreSpec =
+  | VersionedStoreSpec
+  | KeyValueStoreSpec
+  | WindowStoreSpec
+  | JoinWindowStoreSpec;

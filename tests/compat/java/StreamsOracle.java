@@ -49,6 +49,7 @@ import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.test.TestRecord;
 
 /**
@@ -154,7 +155,7 @@ public class StreamsOracle {
             case "stream":
                 return builder.stream(text(step, "topic"));
             case "table":
-                return builder.table(text(step, "topic"), store(name));
+                return builder.table(text(step, "topic"), store(step));
             case "filter":
                 return stream(step, "of").filter((k, v) -> holds(fn, k, v));
             case "filterNot":
@@ -194,27 +195,27 @@ public class StreamsOracle {
                 return counts.toStream().mapValues(v -> v == null ? null : v.toString());
             }
             case "reduce":
-                return grouped(step).reduce((a, v) -> added(fn, a, v), store(name));
+                return grouped(step).reduce((a, v) -> added(fn, a, v), store(step));
             case "aggregate":
-                return grouped(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v), store(name));
+                return grouped(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v), store(step));
             case "tableFilter":
                 return name == null ? table(step, "of").filter((k, v) -> holds(fn, k, v))
-                    : table(step, "of").filter((k, v) -> holds(fn, k, v), store(name));
+                    : table(step, "of").filter((k, v) -> holds(fn, k, v), store(step));
             case "tableFilterNot":
                 return name == null ? table(step, "of").filterNot((k, v) -> holds(fn, k, v))
-                    : table(step, "of").filterNot((k, v) -> holds(fn, k, v), store(name));
+                    : table(step, "of").filterNot((k, v) -> holds(fn, k, v), store(step));
             case "tableMapValues":
                 return name == null ? table(step, "of").mapValues((k, v) -> mapped(fn, k, v))
-                    : table(step, "of").mapValues((k, v) -> mapped(fn, k, v), store(name));
+                    : table(step, "of").mapValues((k, v) -> mapped(fn, k, v), store(step));
             case "tableJoin":
                 return name == null ? table(step, "of").join(table(step, "with"), joiner(fn))
-                    : table(step, "of").join(table(step, "with"), joiner(fn), store(name));
+                    : table(step, "of").join(table(step, "with"), joiner(fn), store(step));
             case "tableLeftJoin":
                 return name == null ? table(step, "of").leftJoin(table(step, "with"), joiner(fn))
-                    : table(step, "of").leftJoin(table(step, "with"), joiner(fn), store(name));
+                    : table(step, "of").leftJoin(table(step, "with"), joiner(fn), store(step));
             case "tableOuterJoin":
                 return name == null ? table(step, "of").outerJoin(table(step, "with"), joiner(fn))
-                    : table(step, "of").outerJoin(table(step, "with"), joiner(fn), store(name));
+                    : table(step, "of").outerJoin(table(step, "with"), joiner(fn), store(step));
             case "tableGroupBy":
                 return table(step, "of").groupBy(
                     (k, v) -> KeyValue.pair(keyOf(fn, k, v), v), Grouped.as(name));
@@ -224,10 +225,10 @@ public class StreamsOracle {
             }
             case "groupReduce":
                 return groupedTable(step).reduce((a, v) -> added(fn, a, v),
-                    (a, v) -> removed(fn, a, v), store(name));
+                    (a, v) -> removed(fn, a, v), store(step));
             case "groupAggregate":
                 return groupedTable(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
-                    (k, v, a) -> removed(fn, a, k + v), store(name));
+                    (k, v, a) -> removed(fn, a, k + v), store(step));
             case "windowCount":
                 return windowText(windowed(step).count(Materialized.as(name)));
             case "windowReduce":
@@ -245,13 +246,13 @@ public class StreamsOracle {
                     ? table(step, "of").join(table(step, "with"), foreignKey(step), joiner(fn),
                         TableJoined.as(text(step, "id")))
                     : table(step, "of").join(table(step, "with"), foreignKey(step), joiner(fn),
-                        TableJoined.as(text(step, "id")), store(name));
+                        TableJoined.as(text(step, "id")), store(step));
             case "foreignLeftJoin":
                 return name == null
                     ? table(step, "of").leftJoin(table(step, "with"), foreignKey(step), joiner(fn),
                         TableJoined.as(text(step, "id")))
                     : table(step, "of").leftJoin(table(step, "with"), foreignKey(step), joiner(fn),
-                        TableJoined.as(text(step, "id")), store(name));
+                        TableJoined.as(text(step, "id")), store(step));
             case "globalTable":
                 return builder.globalTable(text(step, "topic"), store(name));
             case "streamJoin":
@@ -334,6 +335,13 @@ public class StreamsOracle {
             case "null-if-b": return value.contains("b") ? null : aggregate;
             default: throw new IllegalArgumentException(fn);
         }
+    }
+
+    private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(JsonNode step) {
+        if (!step.has("historyMs")) return store(text(step, "name"));
+        return Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(
+            text(step, "name"), millis(step, "historyMs")))
+            .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
     }
 
     private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(String name) {

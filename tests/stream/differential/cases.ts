@@ -16,6 +16,8 @@ export interface Step {
   readonly sizeMs?: number;
   readonly advanceMs?: number;
   readonly graceMs?: number;
+  /** Of versioned stores. */
+  readonly historyMs?: number;
   /** Of joins of streams. */
   readonly beforeMs?: number;
   readonly afterMs?: number;
@@ -45,6 +47,10 @@ const MAPPERS = ["upper", "with-key", "null-if-b"];
 const FLAT = ["none", "twice", "letters"];
 const JOINERS = ["both", "left", "null-if-b"];
 const ADDERS = ["concat", "last", "null-if-b"];
+
+/** Steps whose stores may be versioned. */
+const VERSIONED =
+  /^(table|reduce|aggregate|table(Filter|FilterNot|MapValues|.*Join)|group(Reduce|Aggregate)|foreign.*)$/;
 
 /** A case that is being drawn, as those see it who draw a family of steps. */
 export interface CaseDraw {
@@ -154,7 +160,10 @@ export class Cases {
 
   #add(op: string, rest: Omit<Step, "op" | "id">): string {
     const id = `s${this.#steps.length}`;
-    this.#steps.push({ op, id, ...rest });
+    const isVersioned = rest.name !== undefined && VERSIONED.test(op) &&
+      this.#random.below(3) === 0;
+    const history = isVersioned ? { historyMs: this.#random.below(200) } : {};
+    this.#steps.push({ op, id, ...rest, ...history });
     return id;
   }
 

@@ -101,13 +101,14 @@ function addStep(
   const groupedTable = () => made.get(step.of ?? "") as GroupedTable<Text, Text>;
   const table = () => made.get(step.of ?? "") as Table;
   const other = () => made.get(step.with ?? "") as Table;
-  const kept = { value: text, ...(step.name !== undefined && { store: step.name }) };
+  const history = step.historyMs === undefined ? {} : { historyRetentionMs: step.historyMs };
+  const kept = { value: text, ...history, ...(step.name !== undefined && { store: step.name }) };
   const grouped = () => made.get(step.of ?? "") as Grouped;
   switch (op) {
     case "stream":
       return void made.set(id, builder.stream<Text, Text>(topic, textual));
     case "table":
-      return void made.set(id, builder.table<Text, Text>(name, topic, textual));
+      return void made.set(id, builder.table<Text, Text>(name, topic, { ...textual, ...history }));
     case "filter":
       return void made.set(id, stream().filter((value, key) => holds(fn, key, value)));
     case "filterNot":
@@ -153,7 +154,10 @@ function addStep(
         grouped().count(name).toStream().mapValues((count) => count?.toString() ?? null, text),
       );
     case "reduce":
-      return void made.set(id, grouped().reduce(name, (all, value) => added(fn, all, value)));
+      return void made.set(
+        id,
+        grouped().reduce(name, (all, value) => added(fn, all, value), history),
+      );
     case "aggregate":
       return void made.set(
         id,
@@ -161,7 +165,7 @@ function addStep(
           name,
           () => "",
           (all, value, key) => added(fn, all, `${key}${value}`),
-          { value: text },
+          { value: text, ...history },
         ),
       );
     case "tableFilter":
@@ -200,6 +204,7 @@ function addStep(
           name,
           (all, value) => added(fn, all, value),
           (all, value) => removed(fn, all, value),
+          history,
         ),
       );
     case "groupAggregate":
@@ -210,7 +215,7 @@ function addStep(
           () => "",
           (all, value, key) => added(fn, all, `${key}${value}`),
           (all, value, key) => removed(fn, all, `${key}${value}`),
-          { value: text },
+          { value: text, ...history },
         ),
       );
     case "windowCount":

@@ -151,8 +151,8 @@ async function story(): Promise<string[]> {
     away("PostgreSQL killed", { down: () => postgres.down(), up: () => postgres.up() }, random),
     away("store killed", { down: () => store.down(), up: () => store.up() }, random),
     away("store slow", {
-      down: () => Promise.resolve(store.freeze(true)),
-      up: () => Promise.resolve(store.freeze(false)),
+      down: () => Promise.resolve(store.freeze()),
+      up: () => Promise.resolve(store.thaw()),
     }, random),
   ];
   const works = async () => {

@@ -1,13 +1,11 @@
 /** MariaDB 10.11 over a folder of its own. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { runOk } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const PACKAGES = new DebianPackages("mariadb", "mariadb-server");
-const START_TIMEOUT_MS = 30_000;
 const USER = "tester";
 const PASSWORD = "s3cret-my";
 
@@ -17,12 +15,12 @@ export function needMariadb(): Promise<string | null> {
 }
 
 /** A server with the empty database "shop". */
-export class MariadbServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), "kstream-mariadb-"));
+export class MariadbServer extends ServerProcess {
   readonly #environment = { ...process.env, LD_LIBRARY_PATH: PACKAGES.libraryPath(), TZ: "UTC" };
-  #process: Bun.Subprocess | null = null;
 
-  private constructor(readonly port: number) {}
+  private constructor(readonly port: number) {
+    super("mariadb");
+  }
 
   static async start(): Promise<MariadbServer> {
     const [port] = await freePorts(1);
@@ -54,32 +52,14 @@ export class MariadbServer {
     });
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
-    this.#process = Bun.spawn([
+  protected override spawn(): Bun.Subprocess {
+    return Bun.spawn([
       PACKAGES.path("usr/sbin/mariadbd"),
       ...["--no-defaults", `--basedir=${PACKAGES.path("usr")}`, "--bind-address=127.0.0.1"],
-      ...[`--datadir=${join(this.#folder, "data")}`, `--port=${this.port}`],
-      ...[`--socket=${join(this.#folder, "socket")}`, "--innodb-flush-log-at-trx-commit=2"],
+      ...[`--datadir=${join(this.folder, "data")}`, `--port=${this.port}`],
+      ...[`--socket=${join(this.folder, "socket")}`, "--innodb-flush-log-at-trx-commit=2"],
       ...process.getuid?.() === 0 ? ["--user=root"] : [],
     ], { env: this.#environment, stdout: "ignore", stderr: "ignore" });
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!await this.#answers()) {
-      if (performance.now() > deadline) throw new Error("MariaDB does not answer");
-      await Bun.sleep(20);
-    }
-  }
-
-  /** Kills the process; what it has stays. */
-  async down(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  async stop(): Promise<void> {
-    await this.down();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #initialize(): Promise<void> {
@@ -87,7 +67,7 @@ export class MariadbServer {
     await runOk([
       PACKAGES.path("usr/bin/mariadb-install-db"),
       ...["--no-defaults", `--basedir=${PACKAGES.path("usr")}`, "--skip-test-db", ...owner],
-      ...[`--datadir=${join(this.#folder, "data")}`, "--auth-root-authentication-method=normal"],
+      ...[`--datadir=${join(this.folder, "data")}`, "--auth-root-authentication-method=normal"],
     ], { env: this.#environment });
     const statements = [
       "CREATE DATABASE shop",
@@ -98,11 +78,11 @@ export class MariadbServer {
     await runOk([
       PACKAGES.path("usr/sbin/mariadbd"),
       ...["--no-defaults", `--basedir=${PACKAGES.path("usr")}`, "--bootstrap", ...owner],
-      `--datadir=${join(this.#folder, "data")}`,
+      `--datadir=${join(this.folder, "data")}`,
     ], { env: this.#environment, input: `${statements.join(";\n")};\n` });
   }
 
-  async #answers(): Promise<boolean> {
+  protected override async answers(): Promise<boolean> {
     const client = this.client();
     try {
       await client.unsafe("SELECT 1");

@@ -1,11 +1,11 @@
 /** Mosquitto, an MQTT broker, with its clients, from Debian's packages. */
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { run } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const packages = new DebianPackages("mosquitto", "mosquitto", "mosquitto-clients");
 const START_TIMEOUT_MS = 30_000;
@@ -22,11 +22,9 @@ export interface MosquittoOptions {
 }
 
 /** A broker whose sessions, and what waits for them, are on its disk at once. */
-export class MosquittoServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), "kstream-mqtt-"));
-  #process: Bun.Subprocess | null = null;
-
+export class MosquittoServer extends ServerProcess {
   private constructor(readonly port: number, readonly options: MosquittoOptions) {
+    super("mosquitto");
     const conf = [
       `listener ${port} 127.0.0.1`,
       ...options.conf ?? ["allow_anonymous true"],
@@ -34,12 +32,12 @@ export class MosquittoServer {
       // Saved at each change, since it is killed.
       "autosave_on_changes true",
       "autosave_interval 1",
-      `persistence_location ${this.#folder}/`,
+      `persistence_location ${this.folder}/`,
       "max_queued_messages 0",
       "queue_qos0_messages true",
       ...process.getuid?.() === 0 ? ["user root"] : [],
     ];
-    writeFileSync(join(this.#folder, "mosquitto.conf"), conf.map((line) => `${line}\n`).join(""));
+    writeFileSync(join(this.folder, "mosquitto.conf"), conf.map((line) => `${line}\n`).join(""));
   }
 
   static async start(options: MosquittoOptions = {}): Promise<MosquittoServer> {
@@ -96,20 +94,14 @@ export class MosquittoServer {
     return [packages.path(`usr/bin/${name}`), ...where, ...args];
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
-    this.#process = Bun.spawn([
+  protected override spawn(): Bun.Subprocess {
+    return Bun.spawn([
       packages.path("usr/sbin/mosquitto"),
-      ...["-c", join(this.#folder, "mosquitto.conf")],
+      ...["-c", join(this.folder, "mosquitto.conf")],
     ], { env: environment(), stdout: "ignore", stderr: "ignore" });
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!await this.#isThere()) {
-      if (performance.now() > deadline) throw new Error("mosquitto does not answer");
-      await Bun.sleep(20);
-    }
   }
 
-  #isThere(): Promise<boolean> {
+  protected override answers(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = connect(this.port, "127.0.0.1");
       socket.once("connect", () => {
@@ -124,48 +116,26 @@ export class MosquittoServer {
    * Kills the process, once what it has said it has is on its disk: by itself it saves a moment after it
    * has said so, and what is lost in between is its own doing.
    */
-  async down(): Promise<void> {
+  override async down(): Promise<void> {
     const before = this.#saved();
-    this.#process?.kill("SIGUSR1");
+    this.child?.kill("SIGUSR1");
     const deadline = performance.now() + START_TIMEOUT_MS;
-    while (this.#process !== null && this.#saved() === before) {
+    while (this.child !== null && this.#saved() === before) {
       if (performance.now() > deadline) throw new Error("mosquitto does not save its state");
       await Bun.sleep(5);
     }
-    await this.#kill();
+    await super.down();
   }
 
   /** Ends the process in good order: what it has said it has is on its disk. */
   async end(): Promise<void> {
-    this.#process?.kill("SIGTERM");
-    await this.#process?.exited;
-    this.#process = null;
+    await this.ended("SIGTERM");
   }
 
   /** When it has saved its state last. */
   #saved(): bigint | null {
-    const file = join(this.#folder, "mosquitto.db");
+    const file = join(this.folder, "mosquitto.db");
     return statSync(file, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? null;
-  }
-
-  async #kill(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  /** It goes on to be there, but does nothing. */
-  freeze(): void {
-    this.#process?.kill("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#process?.kill("SIGCONT");
-  }
-
-  async stop(): Promise<void> {
-    await this.#kill();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 

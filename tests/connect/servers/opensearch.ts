@@ -1,10 +1,10 @@
 /** OpenSearch's server, of its jars from Maven Central, begun by a small Java program. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE, fetchJars } from "../../compat/install.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { run } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const VERSION = "2.19.3";
 const SOURCES = join(import.meta.dir, "opensearch");
@@ -28,12 +28,10 @@ export async function needOpenSearch(): Promise<string | null> {
 }
 
 /** A node with nothing in it. */
-export class OpenSearchServer {
-  readonly #home = mkdtempSync(join(tmpdir(), "kstream-opensearch-"));
-  #process: Bun.Subprocess | null = null;
-
+export class OpenSearchServer extends ServerProcess {
   private constructor(readonly port: number, readonly transportPort: number) {
-    mkdirSync(join(this.#home, "config"));
+    super("opensearch", START_TIMEOUT_MS);
+    mkdirSync(join(this.folder, "config"));
   }
 
   static async start(): Promise<OpenSearchServer> {
@@ -70,34 +68,18 @@ export class OpenSearchServer {
     return Object.fromEntries(hits.map(({ _id, _source }) => [_id, _source]));
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
+  protected override spawn(): Bun.Subprocess {
     const classPath = [CLASSES, join(LIBS, "*")].join(":");
-    this.#process = Bun.spawn([
+    return Bun.spawn([
       ...["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classPath],
-      ...["OpenSearchServer", this.#home, String(this.port), String(this.transportPort)],
+      ...["OpenSearchServer", this.folder, String(this.port), String(this.transportPort)],
     ], { stdout: "ignore", stderr: "ignore" });
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    const isHere = () =>
-      this.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s").then(
-        (answer) => answer["timed_out"] === false,
-        () => false,
-      );
-    while (!await isHere()) {
-      if (performance.now() > deadline) throw new Error("OpenSearch does not answer");
-      await Bun.sleep(50);
-    }
   }
 
-  /** Kills the process; what it has stays. */
-  async down(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  async stop(): Promise<void> {
-    await this.down();
-    rmSync(this.#home, { recursive: true, force: true });
+  protected override answers(): Promise<boolean> {
+    return this.ask("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s").then(
+      (answer) => answer["timed_out"] === false,
+      () => false,
+    );
   }
 }

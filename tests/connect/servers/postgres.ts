@@ -15,9 +15,9 @@ import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { runOk } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const PACKAGES = new DebianPackages("postgresql", "postgresql-15");
-const START_TIMEOUT_MS = 30_000;
 const USER = "tester";
 const PASSWORD = "s3cret-pg";
 /** "nobody" and "nogroup": the server refuses to run as root. */
@@ -60,16 +60,14 @@ interface ServerCertificate {
 }
 
 /** A server with the empty database "shop". */
-export class PostgresServer {
-  readonly #folder: string;
+export class PostgresServer extends ServerProcess {
   readonly #programs = programs();
   #settings: Readonly<Record<string, string>>;
-  #process: Bun.Subprocess | null = null;
 
   private constructor(readonly port: number, settings: Readonly<Record<string, string>>) {
+    super("postgres");
     this.#settings = settings;
-    this.#folder = mkdtempSync(join(tmpdir(), "kstream-postgres-"));
-    if (isRoot) chownSync(this.#folder, NOBODY, NOBODY);
+    if (isRoot) chownSync(this.folder, NOBODY, NOBODY);
   }
 
   /** `settings` are those of `postgresql.conf`; with a certificate it speaks TLS, too. */
@@ -135,42 +133,17 @@ export class PostgresServer {
     });
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    let child = this.#spawn();
-    for (;;) {
-      const [answers] = await Promise.all([
-        this.#admin("SELECT 1").then(() => true, () => false),
-        Bun.sleep(20),
-      ]);
-      if (answers) break;
-      if (performance.now() > deadline) throw new Error("PostgreSQL does not answer");
-      // Until the backends of a killed server are gone, another one does not begin.
-      if (child.exitCode !== null) child = this.#spawn();
-    }
-    this.#process = child;
-  }
-
-  /** Kills the process; what it has stays. */
-  async down(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  async stop(): Promise<void> {
-    await this.down();
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  protected override answers(): Promise<boolean> {
+    return this.#admin("SELECT 1").then(() => true, () => false);
   }
 
   async #initialize(): Promise<void> {
-    const passwordFile = join(this.#folder, "password");
+    const passwordFile = join(this.folder, "password");
     writeFileSync(passwordFile, PASSWORD);
     if (isRoot) chownSync(passwordFile, NOBODY, NOBODY);
     await runOk(
       this.#command("initdb", [
-        ...["-D", join(this.#folder, "data"), "-U", USER, "--pwfile", passwordFile, "-N"],
+        ...["-D", join(this.folder, "data"), "-U", USER, "--pwfile", passwordFile, "-N"],
         ...["--auth", "scram-sha-256", "-E", "UTF8", "--locale", "C"],
       ]),
       { env: this.#environment() },
@@ -179,7 +152,7 @@ export class PostgresServer {
 
   #certify({ cert, key, ca }: ServerCertificate): void {
     const file = (name: string, text: string) => {
-      const path = join(this.#folder, name);
+      const path = join(this.folder, name);
       writeFileSync(path, text, { mode: 0o600 });
       if (isRoot) chownSync(path, NOBODY, NOBODY);
       return path;
@@ -187,14 +160,14 @@ export class PostgresServer {
     const files = { ssl_cert_file: file("cert.pem", cert), ssl_key_file: file("key.pem", key) };
     this.#settings = { ...this.#settings, ssl: "on", ...files };
     if (ca === undefined) return;
-    const hosts = readFileSync(join(this.#folder, "data/pg_hba.conf"), "utf8");
+    const hosts = readFileSync(join(this.folder, "data/pg_hba.conf"), "utf8");
     // Of those that ask for it, only who shows a certificate with the user's name is let in.
     const first = `hostssl all ${CERTIFIED} all cert\n`;
-    writeFileSync(join(this.#folder, "data/pg_hba.conf"), first + hosts);
+    writeFileSync(join(this.folder, "data/pg_hba.conf"), first + hosts);
     this.#settings = { ...this.#settings, ssl_ca_file: file("ca.pem", ca) };
   }
 
-  #spawn(): Bun.Subprocess {
+  protected override spawn(): Bun.Subprocess {
     const settings = {
       listen_addresses: "127.0.0.1",
       unix_socket_directories: "",
@@ -207,7 +180,7 @@ export class PostgresServer {
     };
     return Bun.spawn(
       this.#command("postgres", [
-        ...["-D", join(this.#folder, "data"), "-p", String(this.port)],
+        ...["-D", join(this.folder, "data"), "-p", String(this.port)],
         ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
       ]),
       { env: this.#environment(), stdout: "ignore", stderr: "ignore" },

@@ -1,13 +1,10 @@
 /** Redis, from Debian's packages. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { run } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const packages = new DebianPackages("redis", "redis-server");
-const START_TIMEOUT_MS = 30_000;
 
 /** Null if it is there, else why it cannot be had. */
 export const needRedis = () => packages.need();
@@ -21,11 +18,10 @@ export interface RedisOptions {
 }
 
 /** A server that writes each command to its disk before it answers. */
-export class RedisServer {
-  readonly #folder = mkdtempSync(join(tmpdir(), "kstream-redis-"));
-  #process: Bun.Subprocess | null = null;
-
-  private constructor(readonly port: number, readonly options: RedisOptions) {}
+export class RedisServer extends ServerProcess {
+  private constructor(readonly port: number, readonly options: RedisOptions) {
+    super("redis");
+  }
 
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     const [port] = await freePorts(1);
@@ -49,43 +45,20 @@ export class RedisServer {
     return lines;
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
+  protected override spawn(): Bun.Subprocess {
     const ports = this.options.tls === true
       ? ["--port", "0", "--tls-port", String(this.port)]
       : ["--port", String(this.port)];
-    this.#process = Bun.spawn([
+    return Bun.spawn([
       packages.path("usr/bin/redis-server"),
-      ...[...ports, "--bind", "127.0.0.1", "--dir", this.#folder],
+      ...[...ports, "--bind", "127.0.0.1", "--dir", this.folder],
       ...["--save", "", "--appendonly", "yes", "--appendfsync", "always"],
       ...this.options.args ?? [],
     ], { env: environment(), stdout: "ignore", stderr: "ignore" });
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while ((await this.cli("PING"))[0] !== "PONG") {
-      if (performance.now() > deadline) throw new Error("Redis does not answer");
-      await Bun.sleep(20);
-    }
   }
 
-  /** Kills the process; what it has stays. */
-  async down(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  /** It goes on to be there, but does nothing. */
-  freeze(): void {
-    this.#process?.kill("SIGSTOP");
-  }
-
-  thaw(): void {
-    this.#process?.kill("SIGCONT");
-  }
-
-  async stop(): Promise<void> {
-    await this.down();
-    rmSync(this.#folder, { recursive: true, force: true });
+  protected override async answers(): Promise<boolean> {
+    return (await this.cli("PING"))[0] === "PONG";
   }
 }
 

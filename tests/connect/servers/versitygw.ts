@@ -1,16 +1,15 @@
 /** versitygw, an S3 server over a folder: built from its Go module into the cache, once. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE } from "../../compat/install.ts";
 import { freePorts } from "../../harness/etcd-process.ts";
 import { run } from "../../harness/process.ts";
+import { ServerProcess } from "./server-process.ts";
 
 const VERSION = "v1.8.0";
 const FOLDER = join(CACHE, `versitygw-${VERSION}`);
 const PROGRAM = join(FOLDER, "versitygw");
 const BUILD_TIMEOUT_MS = 900_000;
-const START_TIMEOUT_MS = 30_000;
 
 /** Null if it is there, else why it cannot be had. */
 export async function needVersitygw(): Promise<string | null> {
@@ -25,13 +24,10 @@ export async function needVersitygw(): Promise<string | null> {
 }
 
 /** A server with an empty bucket. */
-export class S3Server {
-  readonly #folder: string;
-  #process: Bun.Subprocess | null = null;
-
+export class S3Server extends ServerProcess {
   private constructor(readonly port: number) {
-    this.#folder = mkdtempSync(join(tmpdir(), "kstream-s3-"));
-    mkdirSync(join(this.#folder, "lake"));
+    super("versitygw");
+    mkdirSync(join(this.folder, "lake"));
   }
 
   static async start(): Promise<S3Server> {
@@ -62,38 +58,18 @@ export class S3Server {
     });
   }
 
-  /** Begins the process, also after `down`. */
-  async up(): Promise<void> {
-    const child = Bun.spawn(
-      [PROGRAM, "--port", `127.0.0.1:${this.port}`, "--quiet", "posix", this.#folder],
+  protected override spawn(): Bun.Subprocess {
+    return Bun.spawn(
+      [PROGRAM, "--port", `127.0.0.1:${this.port}`, "--quiet", "posix", this.folder],
       {
         env: { ...process.env, ROOT_ACCESS_KEY: "tester", ROOT_SECRET_KEY: "s3cret-key" },
         stdout: "ignore",
         stderr: "ignore",
       },
     );
-    this.#process = child;
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!await this.client().list({ maxKeys: 1 }).then(() => true, () => false)) {
-      if (performance.now() > deadline) throw new Error("versitygw does not answer");
-      await Bun.sleep(20);
-    }
   }
 
-  /** Kills the process; what it has stays. */
-  async down(): Promise<void> {
-    this.#process?.kill("SIGKILL");
-    await this.#process?.exited;
-    this.#process = null;
-  }
-
-  /** Has it do nothing until it is thawed; connections stay. */
-  freeze(isFrozen: boolean): void {
-    this.#process?.kill(isFrozen ? "SIGSTOP" : "SIGCONT");
-  }
-
-  async stop(): Promise<void> {
-    await this.down();
-    rmSync(this.#folder, { recursive: true, force: true });
+  protected override answers(): Promise<boolean> {
+    return this.client().list({ maxKeys: 1 }).then(() => true, () => false);
   }
 }

@@ -40,7 +40,7 @@ async function store({ folder }: Place) {
     patiently,
     parts: {
       outage,
-      setSlow: (isSlow: boolean) => server.freeze(isSlow),
+      setSlow: (isSlow: boolean) => isSlow ? server.freeze() : server.thaw(),
       close: () => server.stop(),
     },
   };

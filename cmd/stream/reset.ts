@@ -3,13 +3,15 @@
  * again from a place, and what it has made for itself is deleted, in the cluster and on this disk.
  */
 import { existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Admin, GroupDescription } from "../../client/admin.ts";
 import { readPositions } from "../../client/admin/positions.ts";
 import { readSeekFacts } from "../../client/admin/seek-facts.ts";
 import { type Move, planMove } from "../../client/admin/seek-plan.ts";
 import { KafkaError } from "../../client/errors.ts";
 import { Errors } from "../../core/errors.ts";
+import { BunDisk } from "../../core/io/bun/disk.ts";
+import { silentLogger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { OffsetPoint } from "../../core/text/offset-range.ts";
 import { parseStreamsConfig } from "../../stream/runtime/streams-config.ts";
@@ -18,10 +20,12 @@ import {
   outerSinkTopics,
   outerSourceTopics,
 } from "../../stream/runtime/topic-plan.ts";
+import { StateDirectory } from "../../stream/stores/state-directory.ts";
 import type { Topology } from "../../stream/topology/topology.ts";
 import { type AdminOptions, refusal, throwFailures, withAdmin } from "../admin-command.ts";
 import { formatMoves } from "../group/seek.ts";
 import { findTargets } from "../group/seek-targets.ts";
+import { clientIo } from "../client.ts";
 import { count, print, printJson } from "../output.ts";
 import { reasonOf } from "../reason.ts";
 import { say } from "../terminal.ts";
@@ -76,7 +80,7 @@ export async function resetApp(
       );
     }
     const plan = await makePlan(admin, app, group, place, options);
-    if (options.execute === true) await execute(admin, app.applicationId, plan);
+    if (options.execute === true) await lockedExecute(admin, app.applicationId, plan);
     await show(app.applicationId, plan, options, alive);
   });
 }
@@ -102,10 +106,6 @@ async function findApp(
     ...(applicationId !== undefined && { "application.id": applicationId }),
   });
   const config = parseStreamsConfig(settings);
-  if (config.applicationId === "") {
-    const hint = 'export const config = { "application.id": … }, or give --application-id';
-    throw new OperatorError(`${file} has no application.id`, "", hint, 2);
-  }
   return {
     applicationId: config.applicationId,
     topology: topicsOf(topology, config.applicationId),
@@ -175,6 +175,20 @@ async function makePlan(
   const { stateFolder } = app;
   const isThere = stateFolder !== null && existsSync(stateFolder);
   return { ...touched, moves, stateFolder: isThere ? stateFolder : null };
+}
+
+/** With the state's lock, so that no member begins meanwhile on this machine. */
+async function lockedExecute(admin: Admin, applicationId: string, plan: ResetPlan): Promise<void> {
+  const { stateFolder } = plan;
+  if (stateFolder === null) return await execute(admin, applicationId, plan);
+  const io = { disk: new BunDisk(null), ...clientIo, logger: silentLogger };
+  // It refuses a folder that is no application's state, too, which is not to be removed.
+  const directory = StateDirectory.open(io, { dir: dirname(stateFolder), applicationId });
+  try {
+    await execute(admin, applicationId, plan);
+  } finally {
+    directory.close();
+  }
 }
 
 /** Each part may be done again: what stops half-way is put right by doing it once more. */

@@ -1,6 +1,6 @@
 /** `kstream stream` with modules of users, in the built binary. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
 import { fails, kstream, ok } from "./cli.ts";
@@ -152,6 +152,11 @@ test(
       expect(shown.stdout).toContain("left alone: topic words-old-changelog\n");
       member.kill("SIGTERM");
       await member.exited;
+      // What is no state of an application is not removed, nor is anything else done then.
+      const foreign = join(at.cwd, "kstream-state/words/letters.txt");
+      writeFileSync(foreign, "dear reader");
+      await fails(reset("--execute"), 1, ["is not a state directory", "letters.txt"], at);
+      rmSync(foreign);
       const done = JSON.parse(await ok(reset("--execute", "--orphans", "--json"), at));
       const { offsets, ...others } = done;
       expect(offsets.length).toBe(2);

@@ -34,6 +34,8 @@ const WORDS = Array.from({ length: 97 }, (_, i) => `w${i.toString(2)}`);
 const TOPICS = ["words", "names", "totals", "windows", "joined"];
 const PATIENCE_MS = 180_000;
 const WINDOW_MS = 1000;
+/** Records are of today: brokers would delete those of long ago. */
+const BEGUN_MS = Date.now();
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -67,8 +69,10 @@ async function startCluster(): Promise<{ bootstrap: string; end: () => Promise<u
 const clientOptions = { brokers: [bootstrap] };
 const members = new Map<number, Bun.Subprocess>();
 
+let starts = 0;
+
 function startMember(at: number): void {
-  const log = Bun.file(join(dir, `member-${at}.log`));
+  const log = Bun.file(join(dir, `member-${at}-${starts++}.log`));
   members.set(
     at,
     Bun.spawn([
@@ -82,8 +86,7 @@ function startMember(at: number): void {
 async function kill(at: number): Promise<void> {
   const victim = members.get(at)!;
   if (victim.exitCode !== null) {
-    const log = await Bun.file(join(dir, `member-${at}.log`)).text();
-    throw new Error(`a member has ended by itself with ${victim.exitCode}:\n${log.slice(-3000)}`);
+    throw new Error(`member ${at} has ended by itself with ${victim.exitCode}; see ${dir}`);
   }
   victim.kill("SIGKILL");
   await victim.exited;
@@ -100,7 +103,7 @@ function add(counts: Map<string, number>, key: string): void {
 async function write(from: number, count: number): Promise<void> {
   const records = Array.from({ length: count }, (_, i) => {
     const word = WORDS[(from + i) % WORDS.length]!;
-    const timestampMs = 1_700_000_000_000 + from + i;
+    const timestampMs = BEGUN_MS + from + i;
     add(perWord, word);
     add(perWindow, `${word.length} ${Math.floor(timestampMs / WINDOW_MS) * WINDOW_MS}`);
     return {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Consumer } from "../../client/consumer.ts";
+import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { json, string } from "../serdes/basic-serdes.ts";
@@ -139,6 +140,25 @@ for (const guarantee of ["exactly_once_v2", "at_least_once"]) {
     }
   });
 }
+
+test("where it is set, all members end with the one that fails", () => {
+  const world = new AppWorld(8, { ...TOPICS, in: 4 });
+  world.run(async () => {
+    const config = { "uncaught.exception.handler": "shutdown-application" };
+    const apps = [0, 1].map(() => world.app(shouting((value) => value === SECRET), config).app);
+    for (const app of apps) await app.start();
+    while (apps.some((app) => app.status().running.length !== 2)) {
+      await sleep(world.world.clock, 100);
+    }
+    await world.write("in", [{ key: "2", value: SECRET }]);
+    const reasons = await Promise.all(apps.map((app) => app.failed.catch(String)));
+    expect(reasons.sort()).toEqual([
+      expect.stringContaining("fails in step"),
+      expect.stringContaining("one of its members has asked for it"),
+    ]);
+    for (const app of apps) await app.close();
+  });
+});
 
 test("what is missing is said at the start", () => {
   const world = new AppWorld(5, { in: 1 });

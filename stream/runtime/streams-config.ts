@@ -6,7 +6,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 export type OnFailure = "fail" | "continue" | "dlq";
 
 /** What becomes of the application when a task has failed (`StreamsUncaughtExceptionHandler`). */
-export type OnTaskFailure = "replace" | "shutdown-client";
+export type OnTaskFailure = "replace" | "shutdown-client" | "shutdown-application";
 
 /** A value as it may be given. */
 export type ConfigValue = string | number | boolean;
@@ -132,6 +132,7 @@ const FIELDS = {
   "uncaught.exception.handler": choice("when a task fails", "replace", [
     "replace",
     "shutdown-client",
+    "shutdown-application",
   ]),
   "task.restarts.max": whole("in a row, before the application ends", 10, 0),
   "replication.factor": whole("of topics that the application makes", -1, -1, 32_767),

@@ -82,6 +82,8 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   /** By task that failed since it was committed last. */
   readonly #failures = new Map<TaskId, Backoff>();
   #wake: (() => void) | null = null;
+  /** Why all members are to end. */
+  #endingWith: Error | null = null;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -183,7 +185,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   failed(error: Error, isFatal: boolean): void {
-    if (isFatal) this.#parts.onFatal(error);
+    if (isFatal) this.#parts.onFatal(this.#endingWith ?? error);
     else this.#parts.logger.warn("the group is not to be reached", { error: error.message });
   }
 
@@ -423,7 +425,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   async #taskFailed(id: TaskId, error: Error): Promise<void> {
-    const { config, logger, onFatal } = this.#parts;
+    const { config, logger } = this.#parts;
     const { isExactlyOnce, onTaskFailure, taskRestartsMax } = config;
     const pauses = this.#failures.get(id) ?? this.#pauses();
     this.#failures.set(id, pauses);
@@ -431,14 +433,14 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     const place = error instanceof ProcessingError
       ? { node: error.node, ...placeOf(error.origin) }
       : {};
-    const isLast = onTaskFailure === "shutdown-client" || pauses.attempts >= taskRestartsMax;
+    const isLast = onTaskFailure !== "replace" || pauses.attempts >= taskRestartsMax;
     const others = this.table.running
       .filter((active) => isExactlyOnce && active.isDirty && active.id !== id)
       .map((active) => active.id);
     this.table.close([id, ...others]);
     if (isExactlyOnce) await this.#abort();
     else await this.#settle();
-    if (isLast) return onFatal(lastFailure(id, place, asError(cause)));
+    if (isLast) return this.#end(lastFailure(id, place, asError(cause)));
     const pauseMs = pauses.nextMs();
     logger.error("a task has failed and begins again", {
       ...{ task: id, ...place, error: asError(cause).message, pauseMs },
@@ -448,6 +450,17 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     if (this.#stopping.signal.aborted) return;
     this.table.open([id], pauseMs);
     this.table.open(others);
+  }
+
+  /** Ends, with all members where that is set, which the leader of the group tells them. */
+  #end(error: Error): void {
+    const { config, io, onFatal } = this.#parts;
+    if (config.onTaskFailure !== "shutdown-application") return onFatal(error);
+    if (this.#endingWith !== null) return;
+    this.#endingWith = error;
+    this.role.shutDownAll();
+    // The group may be out of reach.
+    io.clock.setTimer(config.sessionTimeoutMs, () => onFatal(error));
   }
 
   /** What a task has written before it failed is in its changelogs before they are read. */

@@ -79,7 +79,7 @@ test-unit: build
 	bun test --timeout 60000 $(addprefix ./,$(PRODUCT_DIRS)) ./tests/reference.test.ts
 
 test-integration: build
-	bun test --timeout 60000 ./tests/integration
+	bun test --parallel=2 --timeout 60000 ./tests/integration
 
 compat: build
 	bun tests/compat/run.ts $(SUITE)

@@ -32,6 +32,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly wallMs: number;
   /** How often, by the wall clock, outer joins look for windows that are closed. */
   readonly joinEmitIntervalMs: number;
+  /** Times by name that are committed with the offsets of the task (Kafka's processor metadata). */
+  readonly metadata: Map<string, number>;
   /** Has `callback` called every so often, with the time. Gives back what ends that. */
   schedule(
     intervalMs: number,

@@ -162,20 +162,6 @@ export class TopologyBuilder {
     });
   }
 
-  /** The store of a table whose keys are of windows. */
-  addWindowStore(
-    name: string,
-    keySerde: Serde<unknown>,
-    valueSerde: Serde<unknown>,
-    retentionMs: number,
-    { logged = true, cached = true, changelogConfigs = {} }: StoreOptions,
-  ): void {
-    this.topology.addStore({
-      ...{ kind: "window", name, keySerde, valueSerde, retentionMs },
-      ...{ isLogged: logged, isCached: cached, changelogConfigs },
-    });
-  }
-
   /** A name for a step that leaves no trace in the cluster: its kind and a number. */
   nameOf(kind: string): string {
     return `${kind}-${++this.#count}`;

@@ -1,19 +1,15 @@
 /** Records by key, to be added up (Kafka's `KGroupedStream`). */
-import { aggregate } from "../processors/aggregate.ts";
-import { storeView } from "../processors/table-view.ts";
-import { json, safeLong } from "../serdes/basic-serdes.ts";
-import type { Serde } from "../serdes/serde.ts";
+import { safeLong } from "../serdes/basic-serdes.ts";
+import { SessionWindows } from "../windows/session-windows.ts";
+import type { SlidingWindows } from "../windows/sliding-windows.ts";
 import type { TimeWindows } from "../windows/time-windows.ts";
-import type { StoreOptions, TopologyBuilder } from "./builder.ts";
+import { type AggregatedInput, aggregatedTable, type Materialized } from "./aggregated-table.ts";
+import { CogroupedStream } from "./cogrouped-stream.ts";
+import type { TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
-import { KTable } from "./ktable.ts";
+import type { KTable } from "./ktable.ts";
+import { SessionStream } from "./session-stream.ts";
 import { WindowedStream } from "./windowed-stream.ts";
-
-/** How an aggregate is kept. */
-export interface Materialized<V> extends StoreOptions {
-  /** Default: JSON; of a count eight bytes, as Kafka's. */
-  readonly value?: Serde<V>;
-}
 
 /** See the head of the file. `store`, everywhere, is the name of the store of the table. */
 export class GroupedStream<K, V> {
@@ -22,9 +18,30 @@ export class GroupedStream<K, V> {
     private readonly parts: StreamParts<K, V>,
   ) {}
 
-  /** In windows of a fixed length: `tumbling({ sizeMs: 60_000 })`, `hopping(…)`. */
-  windowedBy(windows: TimeWindows): WindowedStream<K, V> {
-    return new WindowedStream(this.builder, this.parts, windows);
+  /** In windows of a fixed length, `tumbling({ sizeMs: 60_000 })`, `hopping(…)`, or `sliding(…)` ones. */
+  windowedBy(windows: TimeWindows | SlidingWindows): WindowedStream<K, V>;
+  /** In sessions: `sessions({ gapMs: 60_000 })`. */
+  windowedBy(windows: SessionWindows): SessionStream<K, V>;
+  windowedBy(
+    windows: TimeWindows | SlidingWindows | SessionWindows,
+  ): WindowedStream<K, V> | SessionStream<K, V> {
+    return windows instanceof SessionWindows
+      ? new SessionStream(this.builder, this.parts, windows)
+      : new WindowedStream(this.builder, this.parts, windows);
+  }
+
+  /** Begins an aggregate of records of several groups: `add` adds those of this one. */
+  cogroup<A>(add: (aggregate: A, value: V, key: K) => A | null): CogroupedStream<K, A> {
+    return new CogroupedStream<K, A>(this.builder, []).cogroup(this, add);
+  }
+
+  /** For `cogroup`. */
+  input<A>(add: (aggregate: A, value: V, key: K) => A | null): AggregatedInput<K> {
+    return {
+      stream: this.parts,
+      // Records and aggregates here are of these types.
+      add: (key, value, before) => add(before as A, value as V, key as K),
+    };
   }
 
   /** How many records of a key there were. */
@@ -58,20 +75,6 @@ export class GroupedStream<K, V> {
     add: (aggregate: A, value: V, key: K) => A | null,
     options: Materialized<A>,
   ): KTable<K, A> {
-    const { topology } = this.builder;
-    const { node: parent, sources, keySerde } = this.parts;
-    const valueSerde = options.value ?? json<A>();
-    const links = { sendsOldValues: false };
-    this.builder.addTableStore(store, keySerde, valueSerde, options);
-    const node = this.builder.nameOf("aggregate");
-    const supplier = aggregate({
-      ...{ store, links, initialise },
-      // Records and aggregates here are of these types.
-      add: (key, value, before) => add(before as A, value as V, key as K),
-    });
-    topology.addProcessor({ name: node, parents: [parent], supplier, stores: [store] });
-    const isVersioned = options.historyRetentionMs !== undefined;
-    const view = storeView(store, () => void (links.sendsOldValues = true), isVersioned);
-    return new KTable(this.builder, { node, sources, keySerde, valueSerde, store, view });
+    return aggregatedTable(this.builder, { store, initialise, options, inputs: [this.input(add)] });
   }
 }

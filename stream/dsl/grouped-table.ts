@@ -6,7 +6,7 @@ import { storeView } from "../processors/table-view.ts";
 import { json, safeLong } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { Materialized } from "./grouped-stream.ts";
+import type { Materialized } from "./aggregated-table.ts";
 import { KTable, type TableParts } from "./ktable.ts";
 
 /** What a grouped table is made of. */

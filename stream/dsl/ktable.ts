@@ -5,6 +5,7 @@ import {
   tableJoinMerger,
   tableJoinSide,
 } from "../processors/table-join.ts";
+import { suppress, suppressedView } from "../processors/suppress.ts";
 import { mappedView, tableMapper, type TableMapping } from "../processors/table-mapper.ts";
 import { tableToStream } from "../processors/table-to-stream.ts";
 import type { TableView } from "../processors/table-view.ts";
@@ -15,6 +16,7 @@ import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import { joinForeign } from "./foreign-joins.ts";
 import { type GroupedTable, groupTable } from "./grouped-table.ts";
 import { KStream } from "./kstream.ts";
+import type { Suppression } from "./suppression.ts";
 
 /** What a table is made of. */
 export interface TableParts<K, V> {
@@ -25,6 +27,8 @@ export interface TableParts<K, V> {
   /** The store that has its values; null: they are made of other tables' as they are asked for. */
   readonly store: string | null;
   readonly view: TableView;
+  /** Of windows: how long after the end of its window a row may change. */
+  readonly graceMs?: number;
 }
 
 /** How a table that is made of others is kept. Without a store it is not: it is made when it is asked. */
@@ -165,6 +169,41 @@ export class KTable<K, V> {
     });
   }
 
+  /**
+   * Holds its changes back, in a store of that name: until windows are closed, `untilWindowCloses()`, or
+   * for some time, `untilTimeLimit({ ms: 1000 })`.
+   */
+  suppress(
+    store: string,
+    suppression: Suppression<K>,
+    { logged = true, changelogConfigs = {} }: Pick<StoreOptions, "logged" | "changelogConfigs"> =
+      {},
+  ): KTable<K, V> {
+    const { parts, builder } = this;
+    const { keySerde, valueSerde } = parts;
+    const { timeOf, whenFull, maxRecords = Infinity, maxBytes = Infinity } = suppression;
+    const ms = suppression.ms ?? parts.graceMs;
+    if (ms === undefined) throw new TopologyError(`"${store}": the table is not of windows`);
+    if (parts.view.asOf !== undefined) {
+      throw new TopologyError(`"${store}": changes of a table with a history are not held back`);
+    }
+    parts.view.sendOldValues(true);
+    builder.topology.addStore({
+      ...{ kind: "suppression", name: store, keySerde, valueSerde },
+      ...{ isLogged: logged, isCached: false, changelogConfigs },
+    });
+    const node = builder.nameOf("suppress");
+    const supplier = suppress({
+      ...{ store, ms, whenFull, maxRecords, maxBytes, dropsNull: suppression.ms === null },
+      // Keys of this table have its types.
+      timeOf: timeOf === null ? null : (key) => timeOf(key as K),
+    });
+    const stores = [store];
+    builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores });
+    const view = suppressedView(store, parts.view);
+    return new KTable(builder, { ...parts, node, view, store: null });
+  }
+
   /** Its changes: the new value of a key, null where the key is gone. */
   toStream(): KStream<K, V | null> {
     const { node: parent, sources, keySerde, valueSerde } = this.parts;
@@ -198,9 +237,8 @@ export class KTable<K, V> {
     const node = builder.nameOf(kind);
     const supplier = tableMapper(mapping);
     builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores });
-    const { sources, keySerde } = parts;
     const view = mappedView(mapping, options.historyRetentionMs !== undefined);
-    return new KTable(builder, { node, sources, keySerde, valueSerde, store, view });
+    return new KTable(builder, { ...parts, node, valueSerde, store, view });
   }
 
   #joined<V2, R>(
@@ -238,7 +276,10 @@ export class KTable<K, V> {
     const sources = builder.joinSources(left.sources, right.sources);
     const { keySerde } = left;
     const view = joinedView(join, options.historyRetentionMs !== undefined);
-    return new KTable(builder, { node: name, sources, keySerde, valueSerde, store, view });
+    const grace = [left, right].flatMap(({ graceMs }) => graceMs === undefined ? [] : [graceMs]);
+    const windows = grace.length === 0 ? {} : { graceMs: Math.max(...grace) };
+    const parts = { node: name, sources, keySerde, valueSerde, store, view };
+    return new KTable(builder, { ...parts, ...windows });
   }
 
   #addStore(store: string | null, valueSerde: Serde<unknown>, options: StoreOptions): string[] {

@@ -1,27 +1,27 @@
 /** Records by key and window, to be added up (Kafka's `TimeWindowedKStream`). */
-import { storeView } from "../processors/table-view.ts";
-import { windowAggregate } from "../processors/window-aggregate.ts";
-import { json, safeLong } from "../serdes/basic-serdes.ts";
+import { safeLong } from "../serdes/basic-serdes.ts";
+import { type EmitStrategy, onWindowUpdate } from "../windows/emit-strategy.ts";
+import type { SlidingWindows } from "../windows/sliding-windows.ts";
 import type { TimeWindows } from "../windows/time-windows.ts";
-import { storedWindow, timeWindowed, type Windowed } from "../windows/windowed-key.ts";
+import type { Windowed } from "../windows/windowed-key.ts";
+import { aggregatedWindows, type MaterializedWindows } from "./aggregated-table.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { Materialized } from "./grouped-stream.ts";
 import type { StreamParts } from "./kstream.ts";
-import { KTable } from "./ktable.ts";
-
-/** How an aggregate of windows is kept. */
-export interface MaterializedWindows<V> extends Materialized<V> {
-  /** How long a window is kept for those who ask. Default: its length and grace, which is the least. */
-  readonly retentionMs?: number;
-}
+import type { KTable } from "./ktable.ts";
 
 /** See the head of the file. `store`, everywhere, is the name of the store of the table. */
 export class WindowedStream<K, V> {
   constructor(
     private readonly builder: TopologyBuilder,
     private readonly parts: StreamParts<K, V>,
-    private readonly windows: TimeWindows,
+    private readonly windows: TimeWindows | SlidingWindows,
+    private readonly emit: EmitStrategy = onWindowUpdate(),
   ) {}
+
+  /** When what was added up is given on: `onWindowUpdate()`, the default, or `onWindowClose()`. */
+  emitStrategy(emit: EmitStrategy): WindowedStream<K, V> {
+    return new WindowedStream(this.builder, this.parts, this.windows, emit);
+  }
 
   /** How many records of a key there were in a window. */
   count(
@@ -57,28 +57,15 @@ export class WindowedStream<K, V> {
     add: (aggregate: A, value: V, key: K) => A | null,
     options: MaterializedWindows<A>,
   ): KTable<Windowed<K>, A> {
-    const { windows, builder } = this;
-    const { node: parent, sources, keySerde } = this.parts;
-    const valueSerde = options.value ?? json<A>();
-    const links = { sendsOldValues: false };
-    builder.addWindowStore(
-      store,
-      storedWindow(keySerde, windows.sizeMs),
-      valueSerde,
-      Math.max(options.retentionMs ?? 0, windows.sizeMs + windows.graceMs),
-      options,
-    );
-    const node = builder.nameOf("window-aggregate");
-    const supplier = windowAggregate({
-      ...{ store, links, initialise },
-      // Records and aggregates here are of these types.
-      add: (key, value, before) => add(before as A, value as V, key as K),
-    }, windows);
-    builder.topology.addProcessor({ name: node, parents: [parent], supplier, stores: [store] });
-    return new KTable(builder, {
-      ...{ node, sources, valueSerde, store },
-      keySerde: timeWindowed(keySerde, windows.sizeMs),
-      view: storeView(store, () => void (links.sendsOldValues = true)),
+    const { parts: stream, builder, windows, emit } = this;
+    return aggregatedWindows(builder, {
+      ...{ store, windows, emit, initialise, options },
+      inputs: [{
+        stream,
+        // Records and aggregates here are of these types.
+        add: (key, value, before) => add(before as A, value as V, key as K),
+      }],
+      merge: () => null,
     });
   }
 }

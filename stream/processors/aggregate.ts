@@ -21,9 +21,14 @@ export class Aggregator {
   readonly #store: TableStore;
   readonly #forward: (record: StreamRecord<unknown, Change<unknown>>) => void;
 
-  constructor(private readonly aggregation: Aggregation, context: ProcessorContext) {
+  /** `givesOn` false: what comes of it stays in the store. */
+  constructor(
+    private readonly aggregation: Aggregation,
+    context: ProcessorContext,
+    givesOn = true,
+  ) {
     this.#store = tableStore(context, aggregation.store);
-    this.#forward = tableForwarder(context, this.#store, aggregation.links);
+    this.#forward = givesOn ? tableForwarder(context, this.#store, aggregation.links) : () => {};
   }
 
   /** `storeKey`: that of the aggregate, which may be the record's in a window. */

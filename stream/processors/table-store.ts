@@ -1,9 +1,11 @@
 /** Stores of tables, as the operators that the DSL has connected with them see them. */
 import type { ProcessorContext } from "../processor.ts";
 import type { OpenStore } from "../stores/key-value-store.ts";
+import type { OpenSessionStore } from "../stores/session-store.ts";
 import type { TimestampedValue } from "../stores/timestamped-value.ts";
-import type { PutOutcome } from "../stores/versioned-engine.ts";
 import { VersionedStore } from "../stores/versioned-store.ts";
+import type { PutOutcome } from "../stores/versioned-engine.ts";
+import type { OpenWindowStore } from "../stores/window-store.ts";
 
 /** What operators of tables do with their store, versioned or not. */
 export interface TableStore
@@ -19,6 +21,9 @@ export interface TableStore
   ): PutOutcome | void;
 }
 
+export type TableWindows = OpenWindowStore<unknown, TimestampedValue<unknown>>;
+export type TableSessions = OpenSessionStore<unknown, unknown>;
+
 /** The store of that name, which the topology has opened as one of a table. */
 export function tableStore(context: ProcessorContext, name: string): TableStore {
   const store = context.store(name);
@@ -32,4 +37,14 @@ function versionedTable(store: VersionedStore<unknown, unknown>): TableStore {
     put: (key, value, timestampMs) => store.put(key, value?.value ?? null, timestampMs),
     onFlush: () => false,
   };
+}
+
+/** As `tableStore`, of a table of windows. */
+export function tableWindows(context: ProcessorContext, name: string): TableWindows {
+  return context.store(name) as TableWindows;
+}
+
+/** As `tableStore`, of a table of sessions. */
+export function tableSessions(context: ProcessorContext, name: string): TableSessions {
+  return context.store(name) as TableSessions;
 }

@@ -11,6 +11,8 @@ export interface TaskStart extends TopicPartition {
   readonly offset: bigint;
   /** −1: none. */
   readonly timeMs: number;
+  /** What processors have committed with it. */
+  readonly processorTimes?: ReadonlyMap<string, number>;
 }
 
 /** What a task asks of the consumer. */
@@ -55,6 +57,9 @@ export class ActiveTask {
     for (const { topic, partition, offset } of starts) {
       this.#feeds.set(topic, new PartitionFeed(topic, partition, offset));
       this.#committed.set(topic, offset);
+    }
+    for (const [name, timeMs] of starts.flatMap((start) => [...start.processorTimes ?? []])) {
+      task.metadata.set(name, Math.max(timeMs, task.metadata.get(name) ?? -1));
     }
     task.resumeAt(new Map(starts.map(({ topic, timeMs }) => [topic, timeMs])));
   }
@@ -134,7 +139,8 @@ export class ActiveTask {
       const queue = this.task.queues.get(topic)!;
       const offset = queue.headOffset ?? nextOffset;
       if (offset === this.#committed.get(topic)) return [];
-      return [{ topic, partition, offset, metadata: encodePartitionTime(queue.partitionTimeMs) }];
+      const metadata = encodePartitionTime(queue.partitionTimeMs, this.task.metadata);
+      return [{ topic, partition, offset, metadata }];
     });
   }
 

@@ -4,7 +4,7 @@ import { byTopic, partitionKey, type TopicPartition } from "../../client/group-p
 import { OperatorError } from "../../core/operator-error.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { TaskStart } from "./active-task.ts";
-import { decodePartitionTime } from "./partition-time.ts";
+import { decodePartitionTime, decodeProcessorTimes } from "./partition-time.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { internalName } from "./topic-plan.ts";
 
@@ -29,7 +29,9 @@ export async function startsOf(
   });
   for (const { topic, partition, offset, metadata } of committed) {
     const timeMs = decodePartitionTime(metadata ?? "");
-    starts.set(partitionKey(topic, partition), { topic, partition, offset, timeMs });
+    const processorTimes = decodeProcessorTimes(metadata ?? "");
+    const start = { topic, partition, offset, timeMs, processorTimes };
+    starts.set(partitionKey(topic, partition), start);
   }
   const resets = resetsOf(topology, config);
   const queries = partitions.flatMap(({ topic, partition }) => {

@@ -126,7 +126,7 @@ function changelogConfigs(
   spec: StoreSpec,
   { topicConfigs, windowChangelogExtraMs }: PlanSettings,
 ): Record<string, string> {
-  const own: Record<string, string> = spec.kind === "key-value"
+  const own: Record<string, string> = spec.kind === "key-value" || spec.kind === "suppression"
     ? { "cleanup.policy": "compact" }
     : spec.kind === "versioned"
     ? {

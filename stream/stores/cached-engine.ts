@@ -8,6 +8,7 @@ import type { CacheBudget } from "./cache-budget.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 import { copyOf } from "./small-bytes.ts";
 import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
+import { SortedMap } from "./sorted-map.ts";
 
 /** A change that is flushed. `before` is what the store had. */
 export interface FlushedChange {
@@ -49,6 +50,8 @@ export class CachedEngine implements StoreEngine {
   #newest: CacheEntry | null = null;
   /** Those that were changed, what was changed last stands last. */
   readonly #changed = new Set<string>();
+  /** The same in order, once somebody has asked for a range. */
+  #sorted: SortedMap<string, true> | null = null;
   #bytes = 0;
   #listener: FlushListener | null = null;
 
@@ -99,6 +102,7 @@ export class CachedEngine implements StoreEngine {
     this.touch(entry);
     this.#changed.delete(entry.text);
     this.#changed.add(entry.text);
+    this.#sorted?.set(entry.text, true);
     entry.changed = this.context.now;
     entry.object = object;
     this.#setValue(entry, value);
@@ -115,9 +119,9 @@ export class CachedEngine implements StoreEngine {
   *range(range: BytesRange): IterableIterator<BytesEntry> {
     const from = range.from === null ? "" : textOf(range.from);
     const to = range.to === null ? null : textOf(range.to);
-    const own = [...this.#changed].filter((key) => key >= from && (to === null || key <= to));
+    const own = this.#changedIn(from, to);
     const sign = range.isReversed === true ? -1 : 1;
-    own.sort((one, other) => sign * byCodeUnits(one, other));
+    if (sign < 0) own.reverse();
     let next = 0;
     for (const entry of this.engine.range(range)) {
       const text = textOf(entry[0]);
@@ -135,6 +139,7 @@ export class CachedEngine implements StoreEngine {
     // Nodes behind may change this store again: those changes are for the next time.
     const keys = [...this.#changed];
     this.#changed.clear();
+    this.#sorted?.clear();
     for (const text of keys) {
       const entry = this.#entries.get(text)!;
       const { changed } = entry;
@@ -173,6 +178,19 @@ export class CachedEngine implements StoreEngine {
     } finally {
       context.now = now;
     }
+  }
+
+  #changedIn(from: string, to: string | null): string[] {
+    if (this.#sorted === null) {
+      this.#sorted = new SortedMap<string, true>([], byCodeUnits);
+      for (const key of this.#changed) this.#sorted.set(key, true);
+    }
+    const keys: string[] = [];
+    for (const key of this.#sorted.keys(from)) {
+      if (to !== null && key > to) break;
+      keys.push(key);
+    }
+    return keys;
   }
 
   *#entryOf(text: string): IterableIterator<BytesEntry> {

@@ -9,6 +9,15 @@ export interface BytesRange {
   readonly to: Uint8Array | null;
   /** From the highest to the lowest. */
   readonly isReversed?: boolean;
+  /** Of engines that know the time of an entry: only those from one time to the other are wanted. */
+  readonly times?: TimeRange;
+}
+
+/** Milliseconds since 1970, both included. */
+export interface TimeRange {
+  readonly fromMs: number;
+  /** May be infinite. */
+  readonly toMs: number;
 }
 
 /** Answers at once: records are processed without waiting. Takes no part of what it is given over. */

@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 import { bytes, string } from "../serdes/basic-serdes.ts";
+import { storedWindows } from "../windows/windowed-key.ts";
 import { JoinWindowStore } from "./join-window-store.ts";
 import { MemoryEngine } from "./memory-engine.ts";
 import { SegmentedEngine } from "./segmented-engine.ts";
 
 const MINUTE = 60_000;
-const timeOf = (key: Uint8Array) =>
-  Number(new DataView(key.buffer, key.byteOffset).getBigInt64(key.length - 12));
+const { timeOf } = storedWindows(0);
 
 function open(
   retentionMs: number,
-  engine = new SegmentedEngine(retentionMs, timeOf, () => new MemoryEngine()),
+  engine = new SegmentedEngine({ retentionMs, timeOf }, () => new MemoryEngine()),
 ) {
   const serdes = { keySerde: bytes(), valueSerde: string() };
   const store = new JoinWindowStore({ engine, topic: "t", ...serdes, retentionMs, onChange: null });

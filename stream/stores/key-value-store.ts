@@ -2,7 +2,7 @@
 import type { RecordMoment } from "../task/record-context.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { CachedEngine, type CacheEntry } from "./cached-engine.ts";
-import type { StoreEngine } from "./engine.ts";
+import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 import { type ChangeListener, LoggedEngine } from "./logged-engine.ts";
 import {
   type TimestampedValue,
@@ -52,6 +52,10 @@ export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
    * Has changes told when they are flushed. False: nothing is put off here, so there will be none.
    */
   onFlush(listener: (change: PutOffChange<K, V>) => void): boolean;
+  /** Entries whose keys, as bytes, are in that range and are accepted. */
+  scan(range: BytesRange, accepts: (key: Uint8Array) => boolean): IterableIterator<readonly [K, V]>;
+  /** An entry of the engine below. */
+  read(entry: BytesEntry): readonly [K, V];
 }
 
 /** How values are written. */
@@ -124,9 +128,20 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
       from: from === null ? null : this.#keyOf(from),
       to: to === null ? null : this.#keyOf(to),
     };
+    yield* this.scan(range, () => true);
+  }
+
+  *scan(
+    range: BytesRange,
+    accepts: (key: Uint8Array) => boolean,
+  ): IterableIterator<readonly [K, V]> {
     for (const [key, value] of this.engine.range(range)) {
-      yield [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
+      if (accepts(key)) yield this.read([key, value]);
     }
+  }
+
+  read([key, value]: BytesEntry): readonly [K, V] {
+    return [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
   }
 
   onFlush(listener: (change: PutOffChange<K, V>) => void): boolean {

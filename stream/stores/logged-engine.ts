@@ -1,11 +1,13 @@
 /** Tells a changelog of everything that is put. */
+import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 
-/** Hears every change of a store. `timestampMs` null: that of the record at hand. */
+/** Hears every change of a store. `timestampMs` null: that of the record at hand. Default: no headers. */
 export type ChangeListener = (
   key: Uint8Array,
   value: Uint8Array | null,
   timestampMs: number | null,
+  headers?: readonly RecordHeader[],
 ) => void;
 
 /** What of a value the changelog gets, and its time. */

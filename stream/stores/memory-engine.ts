@@ -1,15 +1,11 @@
 /** A store in memory: a B+ tree by keys as Latin-1 text, whose order is that of their bytes. */
-import sorted from "sorted-btree";
 import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
-
-/** Of this CommonJS module Bun's default is the class, Node's and that of the types all exports. */
-type Sorted = typeof sorted extends { readonly default: infer C } ? C : typeof sorted;
-const BTree = ((sorted as { readonly default?: unknown }).default ?? sorted) as Sorted;
+import { SortedMap } from "./sorted-map.ts";
 
 /** See the head of the file. */
 export class MemoryEngine implements StoreEngine {
-  readonly #tree = new BTree<string, Uint8Array>([], byCodeUnits);
+  readonly #tree = new SortedMap<string, Uint8Array>([], byCodeUnits);
 
   get(key: Uint8Array): Uint8Array | null {
     return this.#tree.get(textOf(key)) ?? null;

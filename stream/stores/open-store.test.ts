@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { long, string } from "../serdes/basic-serdes.ts";
 import { RecordContext } from "../task/record-context.ts";
-import { storedWindow } from "../windows/windowed-key.ts";
 import { CacheBudget } from "./cache-budget.ts";
 import type { OpenStore } from "./key-value-store.ts";
 import { MemoryEngine } from "./memory-engine.ts";
@@ -24,9 +23,17 @@ const SPECS: [StoreSpec, unknown, unknown][] = [
     timestampMs: 5,
   }],
   [
-    { ...common, kind: "window", keySerde: storedWindow(string(), 10), retentionMs: 60_000 },
+    {
+      ...{ ...common, kind: "window", keySerde: string(), isTimestamped: true, sizeMs: 10 },
+      ...{ retentionMs: 60_000, isTimeOrdered: false },
+    },
     { key: "k", window: window(20) },
     { value: 7n, timestampMs: 25 },
+  ],
+  [
+    { ...common, kind: "session", keySerde: string(), retentionMs: 60_000, isTimeOrdered: true },
+    { key: "k", window: window(20) },
+    7n,
   ],
 ];
 

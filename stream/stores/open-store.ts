@@ -1,16 +1,26 @@
 /** Opens the store of a spec over engines, whoever gives those; and restores one from its changelog. */
 import type { RecordContext } from "../task/record-context.ts";
-import { storedStartMs } from "../windows/windowed-key.ts";
+import { STORED_SESSIONS, type StoredKeys, storedWindows } from "../windows/windowed-key.ts";
 import type { CacheBudget } from "./cache-budget.ts";
 import type { StoreEngine } from "./engine.ts";
 import type { ChangeListener } from "./logged-engine.ts";
 import { JoinWindowStore } from "./join-window-store.ts";
-import { type AnyStore, keyValueStore, timestampedStore } from "./key-value-store.ts";
+import {
+  type AnyStore,
+  keyValueStore,
+  type OpenStore,
+  timestampedStore,
+} from "./key-value-store.ts";
 import { SegmentedEngine, type SegmentSpace } from "./segmented-engine.ts";
-import type { StoreSpec } from "./store-spec.ts";
+import { OpenSessionStore } from "./session-store.ts";
+import type { SessionStoreSpec, StoreSpec, WindowStoreSpec } from "./store-spec.ts";
+import { SuppressionBuffer } from "./suppression-buffer.ts";
 import { VersionedEngine } from "./versioned-engine.ts";
 import { versioned, VersionedStore } from "./versioned-store.ts";
 import { withTimestamp } from "./timestamped-value.ts";
+import { OpenWindowStore } from "./window-store.ts";
+import type { WindowedStoreParts } from "./windowed-store.ts";
+import type { Serde } from "../serdes/serde.ts";
 
 /**
  * The engine that a spec asks for, made of what `open` gives; segments are kept in `space`, where there
@@ -24,9 +34,13 @@ export function engineOf(
   if (spec.kind === "versioned") {
     return new VersionedEngine(spec.historyRetentionMs, open, space?.() ?? null);
   }
-  return spec.kind === "key-value"
-    ? open()
-    : new SegmentedEngine(spec.retentionMs, storedStartMs, open, space?.() ?? null);
+  const times = keysOf(spec);
+  if (times === null || !("retentionMs" in spec)) return open();
+  const { retentionMs } = spec;
+  const isTimeOrdered = "isTimeOrdered" in spec && spec.isTimeOrdered;
+  const { timeOf } = times;
+  const options = { retentionMs, timeOf, timeOrder: isTimeOrdered ? times : null };
+  return new SegmentedEngine(options, open, space?.() ?? null);
 }
 
 /** What a store is opened in. */
@@ -42,18 +56,42 @@ export interface StorePlace {
 }
 
 /** The store as its task has it. */
-export function openStoreOf(
+export function openStoreOf(spec: StoreSpec, place: StorePlace): AnyStore {
+  switch (spec.kind) {
+    case "key-value":
+      return plainStore(spec, place, spec.keySerde);
+    case "suppression":
+      return new SuppressionBuffer({ ...spec, ...place });
+    case "join-window":
+      return new JoinWindowStore({ ...spec, ...place });
+    case "versioned":
+      return new VersionedStore({ ...spec, ...place });
+    case "window":
+      return new OpenWindowStore(windowedParts(spec, place), spec.sizeMs);
+    case "session":
+      return new OpenSessionStore(windowedParts(spec, place));
+  }
+}
+
+function windowedParts(
+  spec: WindowStoreSpec | SessionStoreSpec,
+  place: StorePlace,
+): WindowedStoreParts<unknown, unknown> {
+  const keys = keysOf(spec)!;
+  const { engine, topic } = place;
+  return {
+    store: plainStore(spec, place, keys.serde(spec.keySerde)),
+    ...{ keySerde: spec.keySerde, keys, topic },
+    byTime: engine instanceof SegmentedEngine && spec.isTimeOrdered ? engine : null,
+  };
+}
+
+function plainStore<K>(
   spec: StoreSpec,
   { engine, topic, onChange, context, budget }: StorePlace,
-): AnyStore {
-  const { keySerde, valueSerde } = spec;
-  if (spec.kind === "join-window") {
-    const { retentionMs } = spec;
-    return new JoinWindowStore({ engine, topic, keySerde, valueSerde, onChange, retentionMs });
-  }
-  if (spec.kind === "versioned") {
-    return new VersionedStore({ engine, topic, keySerde, valueSerde, onChange });
-  }
+  keySerde: Serde<K>,
+): OpenStore<K, unknown> {
+  const { valueSerde } = spec;
   const cache = spec.isCached ? { context, budget } : null;
   const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
   return hasTimes(spec) ? timestampedStore(parts) : keyValueStore(parts);
@@ -72,5 +110,21 @@ export function restoreRecord(
 }
 
 function hasTimes(spec: StoreSpec): boolean {
-  return spec.kind === "window" || (spec.kind === "key-value" && spec.isTimestamped);
+  return (spec.kind === "key-value" || spec.kind === "window") && spec.isTimestamped;
+}
+
+/** Where the times are in keys; null: the store is not one of windows. */
+function keysOf(spec: StoreSpec): StoredKeys | null {
+  switch (spec.kind) {
+    case "window":
+      return storedWindows(spec.sizeMs);
+    case "join-window":
+      return storedWindows(0);
+    case "session":
+      return STORED_SESSIONS;
+    case "key-value":
+    case "versioned":
+    case "suppression":
+      return null;
+  }
 }

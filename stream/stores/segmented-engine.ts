@@ -1,9 +1,10 @@
 /**
  * Entries by the time in their keys, in segments that are let go of as time passes (Kafka's
  * `AbstractRocksDBSegmentedBytesStore`). Time is the highest that was put. What is older than the
- * retention may be there for a segment's length more; what is put there is left out.
+ * retention is not found any more, and what is put there without a segment is left out.
  */
-import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
+import type { BytesEntry, BytesRange, StoreEngine, TimeRange } from "./engine.ts";
+import { TimeOrderedEngine, type TimesInKeys } from "./time-ordered-engine.ts";
 
 const SEGMENT_MS_MIN = 60_000;
 
@@ -23,24 +24,34 @@ export interface SegmentSpace {
   close(): void;
 }
 
+export interface SegmentedOptions {
+  readonly retentionMs: number;
+  /** The time in a key. */
+  readonly timeOf: (key: Uint8Array) => number;
+  /** Entries can be asked for in the order of their times too: more is kept for that. */
+  readonly timeOrder?: TimesInKeys | null;
+  /** What is older than the retention is found as long as its segment is there. */
+  readonly findsOld?: boolean;
+}
+
 /** See the head of the file. */
 export class SegmentedEngine implements StoreEngine {
   readonly #segmentMs: number;
-  /** By number: time divided by the length. */
+  /** By number, which is time divided by the length. */
   readonly #segments = new Map<number, StoreEngine>();
   #timeMs = -1;
 
+  /** `open` makes an engine for a segment. */
   constructor(
-    private readonly retentionMs: number,
-    private readonly timeOf: (key: Uint8Array) => number,
+    private readonly options: SegmentedOptions,
     private readonly open: () => StoreEngine,
     /** Null: segments are what `open` gives, and gone when they are closed. */
     private readonly space: SegmentSpace | null = null,
   ) {
-    this.#segmentMs = Math.max(Math.floor(retentionMs / 2), SEGMENT_MS_MIN);
+    this.#segmentMs = Math.max(Math.floor(options.retentionMs / 2), SEGMENT_MS_MIN);
     if (space === null) return;
     this.#timeMs = space.timeMs;
-    for (const number of space.numbers()) this.#segments.set(number, space.open(number));
+    for (const number of space.numbers()) this.#segments.set(number, this.#openSegment(number));
   }
 
   get approximateCount(): number {
@@ -51,17 +62,19 @@ export class SegmentedEngine implements StoreEngine {
   }
 
   get(key: Uint8Array): Uint8Array | null {
-    return this.#segments.get(this.#numberOf(this.timeOf(key)))?.get(key) ?? null;
+    const timeMs = this.options.timeOf(key);
+    if (timeMs < this.#firstMs) return null;
+    return this.#segments.get(this.#numberOf(timeMs))?.get(key) ?? null;
   }
 
   put(key: Uint8Array, value: Uint8Array | null): void {
-    const timeMs = this.timeOf(key);
+    const timeMs = this.options.timeOf(key);
     this.pass(timeMs);
     const number = this.#numberOf(timeMs);
-    if (number < this.#numberOf(this.#timeMs - this.retentionMs)) return;
+    if (number < this.#numberOf(this.#timeMs - this.options.retentionMs)) return;
     let segment = this.#segments.get(number);
     if (segment === undefined) {
-      this.#segments.set(number, segment = this.space?.open(number) ?? this.open());
+      this.#segments.set(number, segment = this.#openSegment(number));
     }
     segment.put(key, value);
   }
@@ -72,13 +85,16 @@ export class SegmentedEngine implements StoreEngine {
       this.#timeMs = timeMs;
       this.space?.passed(timeMs);
     }
-    this.#letGo(this.#numberOf(this.#timeMs - this.retentionMs));
+    this.#letGo(this.#numberOf(this.#timeMs - this.options.retentionMs));
   }
 
   /** In the order of keys, whatever segments they are in. */
   *range(range: BytesRange): IterableIterator<BytesEntry> {
+    const { timeOf } = this.options;
+    const fromMs = Math.max(range.times?.fromMs ?? 0, this.#firstMs);
+    const toMs = range.times?.toMs ?? Infinity;
     const sign = range.isReversed === true ? -1 : 1;
-    const heads = [...this.#segments.values()].flatMap((segment) => {
+    const heads = this.#segmentsOf(fromMs, toMs).flatMap((segment) => {
       const rest = segment.range(range);
       const first = rest.next();
       return first.done === true ? [] : [{ rest, entry: first.value }];
@@ -87,7 +103,8 @@ export class SegmentedEngine implements StoreEngine {
       const next = heads.reduce((one, other) =>
         sign * Buffer.compare(one.entry[0], other.entry[0]) <= 0 ? one : other
       );
-      yield next.entry;
+      const timeMs = timeOf(next.entry[0]);
+      if (timeMs >= fromMs && timeMs <= toMs) yield next.entry;
       const following = next.rest.next();
       if (following.done === true) heads.splice(heads.indexOf(next), 1);
       else next.entry = following.value;
@@ -110,14 +127,41 @@ export class SegmentedEngine implements StoreEngine {
     return this.#timeMs;
   }
 
+  /** Entries in the order of their times, of a store that is time-ordered. */
+  *byTime({ fromMs, toMs }: TimeRange): IterableIterator<BytesEntry> {
+    for (const segment of this.#segmentsOf(fromMs, toMs)) {
+      if (!(segment instanceof TimeOrderedEngine)) throw new Error("the store is not time-ordered");
+      yield* segment.byTime({ fromMs, toMs });
+    }
+  }
+
   close(): void {
     for (const segment of this.#segments.values()) segment.close();
     this.#segments.clear();
     this.space?.close();
   }
 
+  /** The time from which on entries are found. */
+  get #firstMs(): number {
+    const { findsOld = false, retentionMs } = this.options;
+    return findsOld ? -Infinity : this.#timeMs - retentionMs + 1;
+  }
+
+  #openSegment(number: number): StoreEngine {
+    const { timeOrder = null } = this.options;
+    const engine = this.space?.open(number) ?? this.open();
+    return timeOrder === null ? engine : new TimeOrderedEngine(engine, timeOrder);
+  }
+
   #numberOf(timeMs: number): number {
     return Math.floor(timeMs / this.#segmentMs);
+  }
+
+  /** Those of that time, the earliest first. */
+  #segmentsOf(fromMs: number, toMs: number): StoreEngine[] {
+    const [first, last] = [this.#numberOf(fromMs), this.#numberOf(toMs)];
+    return [...this.#segments].filter(([number]) => number >= first && number <= last)
+      .sort(([one], [other]) => one - other).map(([, segment]) => segment);
   }
 
   #letGo(before: number): void {

@@ -249,7 +249,9 @@ function rootOf({ dir, applicationId }: StateDirectoryOptions): string {
 
 function kindOf(spec: StoreSpec): string {
   const isTimestamped = "isTimestamped" in spec && spec.isTimestamped;
-  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}`;
+  const isTimeOrdered = "isTimeOrdered" in spec && spec.isTimeOrdered;
+  const order = isTimeOrdered ? " in the order of time" : "";
+  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}${order}`;
 }
 
 function readText(disk: Disk, path: string): string | null {

@@ -24,11 +24,16 @@ export interface KeyValueStoreSpec extends CommonSpec {
   readonly isTimestamped: boolean;
 }
 
-/** Values with times by key and window: let go of as time passes. */
+/** Values by key and window, which are let go of as time passes. `keySerde` is of keys alone. */
 export interface WindowStoreSpec extends CommonSpec {
   readonly kind: "window";
+  /** With timestamps a value has the time of the record that it came of. */
+  readonly isTimestamped: boolean;
+  readonly sizeMs: number;
   /** How long after its start a window is kept, in stream time. */
   readonly retentionMs: number;
+  /** Whether windows can be asked for in the order of their times too: more is kept for that. */
+  readonly isTimeOrdered: boolean;
 }
 
 /** Records of one side of a stream-stream join, several of the same key and time too. Never cached. */
@@ -44,8 +49,24 @@ export interface VersionedStoreSpec extends CommonSpec {
   readonly historyRetentionMs: number;
 }
 
+/** Values by key and session, which are let go of as time passes. `keySerde` is of keys alone. */
+export interface SessionStoreSpec extends CommonSpec {
+  readonly kind: "session";
+  /** How long after its end a session is kept, in stream time. */
+  readonly retentionMs: number;
+  /** Whether sessions can be asked for in the order of their ends too: more is kept for that. */
+  readonly isTimeOrdered: boolean;
+}
+
+/** Changes of a table that are held back. Never cached. */
+export interface SuppressionStoreSpec extends CommonSpec {
+  readonly kind: "suppression";
+}
+
 export type StoreSpec =
-  | VersionedStoreSpec
   | KeyValueStoreSpec
   | WindowStoreSpec
-  | JoinWindowStoreSpec;
+  | JoinWindowStoreSpec
+  | SessionStoreSpec
+  | VersionedStoreSpec
+  | SuppressionStoreSpec;

@@ -45,7 +45,11 @@ export class VersionedEngine implements StoreEngine {
     space: SegmentSpace | null,
   ) {
     this.#latest = space?.open(LATEST_SEGMENT) ?? open();
-    this.#history = new SegmentedEngine(historyRetentionMs, endOf, open, space);
+    this.#history = new SegmentedEngine(
+      { retentionMs: historyRetentionMs, timeOf: endOf, findsOld: true },
+      open,
+      space,
+    );
   }
 
   get approximateCount(): number {

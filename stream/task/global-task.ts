@@ -45,6 +45,7 @@ export class GlobalTask {
     };
     this.#nodes = new RunningNodes(topology, subtopology, {
       ...{ taskId: this.id, partition: -1, world, context, stores: this.stores },
+      metadata: new Map(),
       streamTimeMs: () => -1,
       schedule: () => {
         throw new Error("what fills a global store cannot schedule anything");

@@ -15,6 +15,7 @@ export interface NodeServices {
   readonly world: TaskWorld;
   readonly context: RecordContext;
   readonly stores: ReadonlyMap<string, unknown>;
+  readonly metadata: Map<string, number>;
   streamTimeMs(): number;
   schedule(
     intervalMs: number,
@@ -112,6 +113,7 @@ export class RunningNodes {
     return {
       taskId: services.taskId,
       partition: services.partition,
+      metadata: services.metadata,
       forward: (record, child) => this.#forward(children, record, child),
       store: (wanted) => {
         if (stores.includes(wanted)) return services.stores.get(wanted);

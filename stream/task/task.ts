@@ -68,6 +68,8 @@ const NO_HEADERS: readonly RecordHeader[] = [];
 /** See the head of the file. */
 export class Task {
   readonly id: string;
+  /** Times that nodes have to know again when the task is begun anew: committed with its offsets. */
+  readonly metadata = new Map<string, number>();
   readonly #group: PartitionGroup;
   readonly #nodes: RunningNodes;
   readonly #punctuations = new Punctuations();
@@ -98,6 +100,7 @@ export class Task {
       world,
       context: this.#context,
       stores,
+      metadata: this.metadata,
       streamTimeMs: () => this.#group.streamTimeMs,
       schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
     });
@@ -175,9 +178,9 @@ export class Task {
 
   #changelog(topic: string): ChangeListener {
     const { partition, world } = this;
-    return (key, value, givenMs) => {
+    return (key, value, givenMs, headers = NO_HEADERS) => {
       const timestampMs = givenMs ?? this.#context.now.timestampMs;
-      world.output.send({ topic, partition, key, value, timestampMs, headers: NO_HEADERS });
+      world.output.send({ topic, partition, key, value, timestampMs, headers });
     };
   }
 }

@@ -39,7 +39,8 @@ export class TimeWindows {
   }
 }
 
-function requireMs(name: string, value: number, min: number): void {
+/** A time that is not a whole number of milliseconds, or below `min`, is refused. */
+export function requireMs(name: string, value: number, min: number): void {
   if (Number.isSafeInteger(value) && value >= min) return;
   throw new RangeError(`${name} is a whole number of milliseconds from ${min} on, not ${value}`);
 }

@@ -43,11 +43,7 @@ import org.apache.kafka.streams.kstream.Predicate;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TableJoined;
-import org.apache.kafka.streams.kstream.TimeWindowedKStream;
-import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.ValueJoiner;
-import org.apache.kafka.streams.kstream.Windowed;
-import org.apache.kafka.streams.state.WindowStore;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.test.TestRecord;
@@ -75,7 +71,11 @@ public class StreamsOracle {
             try {
                 answer = new StreamsOracle().answer(MAPPER.readTree(line), dir);
             } catch (Throwable e) {
-                answer = MAPPER.createObjectNode().put("error", String.valueOf(e));
+                Throwable cause = e;
+                while (cause.getCause() != null) cause = cause.getCause();
+                answer = MAPPER.createObjectNode().put("error", e + ": " + cause);
+                // What the case has opened there stays open.
+                dir = Files.createTempDirectory("streams-oracle").toString();
             }
             out.println(MAPPER.writeValueAsString(answer));
         }
@@ -92,6 +92,7 @@ public class StreamsOracle {
         config.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
         config.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__",
             test.get("joinEmitIntervalMs").asLong());
+        config.put("__emit.interval.ms.kstreams.windowed.aggregation__", "500");
         ObjectNode topics = MAPPER.createObjectNode();
         try (TopologyTestDriver driver =
                 new TopologyTestDriver(builder.build(), config, Instant.ofEpochMilli(0))) {
@@ -229,13 +230,6 @@ public class StreamsOracle {
             case "groupAggregate":
                 return groupedTable(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
                     (k, v, a) -> removed(fn, a, k + v), store(step));
-            case "windowCount":
-                return windowText(windowed(step).count(Materialized.as(name)));
-            case "windowReduce":
-                return windowText(windowed(step).reduce((a, v) -> added(fn, a, v), windowStore(name)));
-            case "windowAggregate":
-                return windowText(windowed(step).aggregate(() -> "", (k, v, a) -> added(fn, a, k + v),
-                    windowStore(name)));
             case "toStream":
                 return ((KTable<String, String>) made.get(text(step, "of"))).toStream();
             case "to":
@@ -272,8 +266,11 @@ public class StreamsOracle {
                 return stream(step, "of").join(globalTable(step), globalKey(step), joiner(fn));
             case "leftJoinGlobal":
                 return stream(step, "of").leftJoin(globalTable(step), globalKey(step), joiner(fn));
-            default:
-                throw new IllegalArgumentException(text(step, "op"));
+            default: {
+                Object windows = new StreamsWindows(made).step(step);
+                if (windows == null) throw new IllegalArgumentException(text(step, "op"));
+                return windows;
+            }
         }
     }
 
@@ -304,24 +301,8 @@ public class StreamsOracle {
         return (KGroupedStream<String, String>) made.get(text(step, "of"));
     }
 
-    private TimeWindowedKStream<String, String> windowed(JsonNode step) {
-        return grouped(step).windowedBy(TimeWindows
-            .ofSizeAndGrace(millis(step, "sizeMs"), millis(step, "graceMs"))
-            .advanceBy(millis(step, "advanceMs")));
-    }
-
     private static Duration millis(JsonNode step, String field) {
         return Duration.ofMillis(step.get(field).asLong());
-    }
-
-    private static KStream<String, String> windowText(KTable<Windowed<String>, ?> table) {
-        return table.toStream().map((k, v) -> KeyValue.pair(
-            k.key() + "@" + k.window().start(), v == null ? null : v.toString()));
-    }
-
-    private static Materialized<String, String, WindowStore<Bytes, byte[]>> windowStore(String name) {
-        return Materialized.<String, String, WindowStore<Bytes, byte[]>>as(name)
-            .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
     }
 
     private KGroupedTable<String, String> groupedTable(JsonNode step) {
@@ -349,7 +330,7 @@ public class StreamsOracle {
             .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
     }
 
-    private static boolean holds(String fn, String key, String value) {
+    static boolean holds(String fn, String key, String value) {
         switch (fn) {
             case "long": return value != null && value.length() > 2;
             case "keyed": return key != null;
@@ -359,7 +340,7 @@ public class StreamsOracle {
         }
     }
 
-    private static String keyOf(String fn, String key, String value) {
+    static String keyOf(String fn, String key, String value) {
         switch (fn) {
             case "first": return value == null || value.isEmpty() ? null : value.substring(0, 1);
             case "same": return key;
@@ -369,7 +350,7 @@ public class StreamsOracle {
         }
     }
 
-    private static String mapped(String fn, String key, String value) {
+    static String mapped(String fn, String key, String value) {
         switch (fn) {
             case "upper": return value == null ? null : value.toUpperCase();
             case "with-key": return key + "/" + value;
@@ -391,7 +372,7 @@ public class StreamsOracle {
         }
     }
 
-    private static String added(String fn, String aggregate, String value) {
+    static String added(String fn, String aggregate, String value) {
         switch (fn) {
             case "concat": return aggregate + "+" + value;
             case "last": return value;

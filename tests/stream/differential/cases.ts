@@ -1,6 +1,7 @@
 /** Random topologies and inputs, from a seed. */
 import { SimRandom } from "../../sim/sim-random.ts";
 import { drawJoin } from "./join-cases.ts";
+import { drawCogroup, drawSuppress, drawWindowed, drawWindows } from "./window-cases.ts";
 
 /** A step of a topology: what `op` does is in `ours.ts` and in StreamsOracle.java. */
 export interface Step {
@@ -23,6 +24,18 @@ export interface Step {
   readonly afterMs?: number;
   /** Of the key that a join looks up. */
   readonly keyFn?: string;
+  readonly windows?: string;
+  /** How it is added up in them. */
+  readonly by?: string;
+  /** What comes of windows is given on when they close. */
+  readonly closes?: boolean;
+  /** Of streams that are added up together. */
+  readonly groups?: readonly string[];
+  /** Of what holds changes back. */
+  readonly limitMs?: number;
+  readonly maxRecords?: number;
+  readonly maxBytes?: number;
+  readonly isEager?: boolean;
 }
 
 export interface Input {
@@ -59,6 +72,8 @@ export interface CaseDraw {
   readonly globals: string[];
   /** Topics that records are written to. */
   readonly inputs: string[];
+  /** Tables whose keys are of windows. */
+  readonly windowed: string[];
   /** How many steps there are. */
   readonly count: number;
   below(bound: number): number;
@@ -74,8 +89,12 @@ export interface CaseDraw {
   shareInput(one: string, other: string): boolean;
   /** Whether records come through a topic between. */
   isMoved(id: string): boolean;
+  /** A stream whose keys are not those of its topics. */
+  rekeyed(id: string): void;
   /** Has the wall clock go on between inputs. */
   waits(): void;
+  /** Has stream time go far between inputs. */
+  leaps(): void;
 }
 
 /** Draws cases. */
@@ -88,7 +107,9 @@ export class Cases {
   readonly #rekeyed = new Set<string>();
   #inputs: string[] = [];
   #globals: string[] = [];
+  #windowed: string[] = [];
   #isWaiting = false;
+  #isLeaping = false;
 
   constructor(seed: number) {
     this.#random = new SimRandom(seed);
@@ -101,12 +122,18 @@ export class Cases {
     this.#rekeyed.clear();
     this.#inputs = [];
     this.#globals = [];
+    this.#windowed = [];
     this.#isWaiting = false;
+    this.#isLeaping = false;
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
     for (let i = 0; i < 1 + this.#random.below(7); i++) {
-      if (this.#random.below(4) === 0) drawJoin(this.#draw());
+      if (this.#random.below(5) === 0) drawJoin(this.#draw());
+      else if (this.#windowed.length > 0 && this.#random.below(2) === 0) drawWindowed(this.#draw());
       else if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
       else this.#step();
+    }
+    for (const of of this.#windowed.slice(-2)) {
+      this.#streams.push(this.#add("windowText", { of }));
     }
     for (const of of this.#tables.slice(-2)) this.#streams.push(this.#add("toStream", { of }));
     for (const of of this.#streams.slice(-3)) this.#sink(of);
@@ -117,11 +144,16 @@ export class Cases {
   #draw(): CaseDraw {
     return {
       ...{ streams: this.#streams, tables: this.#tables, globals: this.#globals },
-      ...{ inputs: this.#inputs, count: this.#steps.length },
+      ...{ inputs: this.#inputs, windowed: this.#windowed, count: this.#steps.length },
       below: (bound) => this.#random.below(bound),
       pick: (values) => this.#pick(values),
       add: (op, rest) => this.#add(op, rest),
       behind: (op, of, rest) => this.#behind(op, of, rest),
+      rekeyed: (id) => {
+        this.#streams.push(id);
+        this.#rekeyed.add(id);
+      },
+      leaps: () => void (this.#isLeaping = true),
       isRace: (one, other) => {
         const [left, right] = [this.#upstreamOf(one), this.#upstreamOf(other)];
         const isMoved = this.#isMoved(left) || this.#isMoved(right);
@@ -150,7 +182,7 @@ export class Cases {
   #upstreamOf(id: string): Step[] {
     const step = this.#steps.find((each) => each.id === id.split(".")[0]);
     if (step === undefined) return [];
-    const parents = [step.of, step.with].filter((of) => of !== undefined);
+    const parents = [step.of, step.with, ...step.groups ?? []].filter((of) => of !== undefined);
     return [step, ...parents.flatMap((of) => this.#upstreamOf(of))];
   }
 
@@ -227,12 +259,17 @@ export class Cases {
   }
 
   #aggregate(of: string): void {
-    const name = `by-${this.#steps.length}`;
-    const group = this.#random.below(2) === 0
-      ? this.#add("groupByKey", { of, name })
-      : this.#add("groupBy", { of, name, fn: this.#pick(KEYS) });
+    const group = this.#group(of);
     const store = `store-${this.#steps.length}`;
-    if (this.#random.below(2) === 0) return this.#windows(group, store);
+    if (this.#random.below(5) === 0) {
+      // What goes through two topics between may come in either order.
+      const direct = this.#streams.filter((id) => !this.#rekeyed.has(id));
+      const others = Array.from({ length: direct.length === 0 ? 0 : this.#random.below(3) }, () => {
+        return this.#add("groupByKey", { of: this.#pick(direct), name: "none" });
+      });
+      return drawCogroup(this.#draw(), [group, ...others]);
+    }
+    if (this.#random.below(2) === 0) return drawWindows(this.#draw(), group);
     if (this.#random.below(3) === 0) {
       this.#streams.push(this.#add("count", { of: group, name: store }));
       return;
@@ -241,24 +278,19 @@ export class Cases {
     this.#tables.push(this.#add(op, { of: group, name: store, fn: this.#pick(ADDERS) }));
   }
 
-  /** What comes of it has text of key and window as key. */
-  #windows(of: string, name: string): void {
-    const op = this.#pick(["windowCount", "windowReduce", "windowAggregate"]);
-    const sizeMs = 1 + this.#random.below(300);
-    const advanceMs = this.#random.below(2) === 0
-      ? sizeMs
-      : Math.max(1, sizeMs - this.#random.below(sizeMs));
-    const times = { sizeMs, advanceMs: Math.max(advanceMs, 20 > sizeMs ? sizeMs : 20) };
-    const graceMs = this.#random.below(3) * this.#random.below(100);
-    const id = this.#add(op, { of, name, fn: this.#pick(ADDERS), ...times, graceMs });
-    this.#streams.push(id);
-    this.#rekeyed.add(id);
+  #group(of: string): string {
+    const name = `by-${this.#steps.length}`;
+    return this.#random.below(2) === 0
+      ? this.#add("groupByKey", { of, name })
+      : this.#add("groupBy", { of, name, fn: this.#pick(KEYS) });
   }
 
   #tableStep(): void {
     const of = this.#pick(this.#tables);
     const kept = this.#random.below(2) === 0 ? { name: `kept-${this.#steps.length}` } : {};
-    switch (this.#random.below(5)) {
+    switch (this.#random.below(6)) {
+      case 5:
+        return drawSuppress(this.#draw(), of);
       case 4:
         return this.#groupTable(of);
       case 0: {
@@ -299,7 +331,8 @@ export class Cases {
   #drawInputs(): Input[] {
     let nowMs = 1000;
     return Array.from({ length: 5 + this.#random.below(25) }, () => {
-      nowMs += this.#random.below(50);
+      const isFar = this.#isLeaping && !this.#isWaiting && this.#random.below(25) === 0;
+      nowMs += isFar ? this.#random.below(200_000) : this.#random.below(50);
       return {
         topic: this.#pick(this.#inputs),
         key: this.#random.below(8) === 0 ? null : this.#pick(["a", "b", "c"]),

@@ -7,18 +7,17 @@ import type { KStream } from "../../../stream/dsl/kstream.ts";
 import type { KTable } from "../../../stream/dsl/ktable.ts";
 import { string } from "../../../stream/serdes/basic-serdes.ts";
 import { within } from "../../../stream/windows/join-windows.ts";
-import { hopping } from "../../../stream/windows/time-windows.ts";
-import type { Windowed } from "../../../stream/windows/windowed-key.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
 import type { Case, Step } from "./cases.ts";
 import { added, holds, joined, keyOf, mapped, removed, several } from "./functions.ts";
+import { windowStep, type WindowStepResult } from "./window-steps.ts";
 
 type Text = string | null;
 type Stream = KStream<Text, Text>;
 type Table = KTable<Text, Text>;
 type Grouped = GroupedStream<Text, Text>;
 type Global = GlobalTable<Text, Text>;
-type Made = Stream | Table | Grouped | Global | GroupedTable<Text, Text>;
+type Made = Stream | Table | Grouped | Global | GroupedTable<Text, Text> | WindowStepResult;
 
 /** All that was written, by topic: key and value in hex, and the time. */
 export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number])[]>>;
@@ -50,14 +49,6 @@ export function runOurs({ steps, inputs, joinEmitIntervalMs }: Case): Written {
   });
   driver.close();
   return Object.fromEntries(all);
-}
-
-function windowText<V>(table: KTable<Windowed<Text>, V>): Stream {
-  return table.toStream().map<Text, Text>(
-    (value, { key, window }) =>
-      [`${key}@${window.startMs}`, value === null ? null : String(value)] as const,
-    textual,
-  );
 }
 
 function joinOf(left: Stream, right: Made | undefined, step: Step): Stream {
@@ -94,10 +85,6 @@ function addStep(
   const { op, id, fn = "", name = "", topic = "" } = step;
   // Cases are made so that each step is behind one of the right kind.
   const stream = () => made.get(step.of ?? "") as Stream;
-  const windowed = () => {
-    const { sizeMs = 1, advanceMs = 1, graceMs = 0 } = step;
-    return grouped().windowedBy(hopping({ sizeMs, advanceMs, graceMs }));
-  };
   const groupedTable = () => made.get(step.of ?? "") as GroupedTable<Text, Text>;
   const table = () => made.get(step.of ?? "") as Table;
   const other = () => made.get(step.with ?? "") as Table;
@@ -218,25 +205,6 @@ function addStep(
           { value: text, ...history },
         ),
       );
-    case "windowCount":
-      return void made.set(id, windowText(windowed().count(name)));
-    case "windowReduce":
-      return void made.set(
-        id,
-        windowText(windowed().reduce(name, (all, value) => added(fn, all, value))),
-      );
-    case "windowAggregate":
-      return void made.set(
-        id,
-        windowText(
-          windowed().aggregate<Text>(
-            name,
-            () => "",
-            (all, value, key) => added(fn, all, `${key}${value}`),
-            { value: text },
-          ),
-        ),
-      );
     case "toStream":
       return void made.set(id, (made.get(step.of ?? "") as Table).toStream());
     case "to":
@@ -273,7 +241,10 @@ function addStep(
     case "joinGlobal":
     case "leftJoinGlobal":
       return void made.set(id, joinOf(stream(), made.get(step.with ?? ""), step));
-    default:
-      throw new Error(`there is no step "${op}"`);
+    default: {
+      const windows = windowStep(step, made, text);
+      if (windows === null) throw new Error(`there is no step "${op}"`);
+      return void made.set(id, windows);
+    }
   }
 }

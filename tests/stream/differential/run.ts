@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { needJavaPrograms } from "../../compat/java-programs.ts";
-import { compareStreams } from "./compare.ts";
+import { type Answer, compareStreams } from "./compare.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +13,26 @@ const { values } = parseArgs({
     show: { type: "string", default: "2" },
   },
 });
+
+/** Of each topic that differs the records from the first on that does. */
+function howTheyDiffer(kafka: Answer, ours: Answer): string {
+  const lines = [kafka.error ?? "", ours.error ?? ""].flatMap((error, i) =>
+    error === "" ? [] : [`  ${i === 0 ? "Kafka" : "ours"} fails: ${error}`]
+  );
+  const names = new Set([...Object.keys(kafka.topics ?? {}), ...Object.keys(ours.topics ?? {})]);
+  for (const name of names) {
+    const [theirs, own] = [kafka.topics?.[name] ?? [], ours.topics?.[name] ?? []];
+    if (Bun.deepEquals(theirs, own)) continue;
+    const at = theirs.findIndex((record, i) => !Bun.deepEquals(record, own[i]));
+    const from = at === -1 ? theirs.length : at;
+    lines.push(
+      `  ${name} from record ${from} on`,
+      `    Kafka: ${JSON.stringify(theirs.slice(from, from + 5))}`,
+      `    ours:  ${JSON.stringify(own.slice(from, from + 5))}`,
+    );
+  }
+  return lines.join("\n");
+}
 
 const reason = await needJavaPrograms();
 if (reason !== null) throw new Error(reason);
@@ -24,7 +44,7 @@ for (const { test, kafka, ours } of differences.slice(0, Number(values.show))) {
   console.log(
     `${test.steps.map((step) => JSON.stringify(step)).join("\n")}\n${
       test.inputs.map((input) => JSON.stringify(input)).join("\n")
-    }\n  Kafka: ${JSON.stringify(kafka)}\n  ours:  ${JSON.stringify(ours)}\n`,
+    }\n${howTheyDiffer(kafka, ours)}\n`,
   );
 }
 console.log(

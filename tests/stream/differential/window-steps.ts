@@ -1,0 +1,142 @@
+/** Steps of windows through our own engine. */
+import type { CogroupedStream } from "../../../stream/dsl/cogrouped-stream.ts";
+import type { GroupedStream } from "../../../stream/dsl/grouped-stream.ts";
+import type { GroupedTable } from "../../../stream/dsl/grouped-table.ts";
+import type { KStream } from "../../../stream/dsl/kstream.ts";
+import type { KTable } from "../../../stream/dsl/ktable.ts";
+import {
+  type Suppression,
+  untilTimeLimit,
+  untilWindowCloses,
+} from "../../../stream/dsl/suppression.ts";
+import type { Serde } from "../../../stream/serdes/serde.ts";
+import { onWindowClose, onWindowUpdate } from "../../../stream/windows/emit-strategy.ts";
+import { sessions } from "../../../stream/windows/session-windows.ts";
+import { sliding } from "../../../stream/windows/sliding-windows.ts";
+import { hopping } from "../../../stream/windows/time-windows.ts";
+import type { Windowed } from "../../../stream/windows/windowed-key.ts";
+import type { Step } from "./cases.ts";
+import { added, holds, mapped } from "./functions.ts";
+
+type Text = string | null;
+type WindowedTable = KTable<Windowed<Text>, Text>;
+type Table = KTable<Text, Text>;
+export type WindowStepResult =
+  | WindowedTable
+  | Table
+  | KStream<Text, Text>
+  | GroupedTable<Text, Text>;
+
+const adder = (fn: string) => (all: Text, value: Text, key: Text) =>
+  added(fn, all, `${key}${value}`);
+const merger = (fn: string) => (one: Text, other: Text) => added(fn, one, other);
+
+/** What the step makes; null: it is none of windows. Cases are made so that steps before it fit. */
+export function windowStep(
+  step: Step,
+  made: ReadonlyMap<string, unknown>,
+  text: Serde<Text>,
+): WindowStepResult | null {
+  const { fn = "" } = step;
+  const of = made.get(step.of ?? "");
+  const kept = { value: text, ...(step.name !== undefined && { store: step.name }) };
+  const textual = { key: text, value: text };
+  switch (step.op) {
+    case "windows":
+      return windows(step, of as GroupedStream<Text, Text>, text);
+    case "cogroup":
+      return cogrouped(step, made).aggregate(step.name ?? "", () => "", { value: text });
+    case "cogroupWindows":
+      return cogroupedWindows(step, cogrouped(step, made), text);
+    case "windowFilter":
+      return (of as WindowedTable).filter((value, { key }) => holds(fn, key, value), kept);
+    case "windowMapValues":
+      return (of as WindowedTable).mapValues((value, { key }) => mapped(fn, key, value), kept);
+    case "windowGroupBy":
+      return (of as WindowedTable).groupBy<Text, Text>(
+        step.name ?? "",
+        (value, { key }) => [key, value],
+        textual,
+      );
+    case "windowSuppress":
+      return (of as WindowedTable).suppress(`${step.name}-store`, suppression(step));
+    case "suppress":
+      return (of as Table).suppress(`${step.name}-store`, limit(step));
+    case "windowText":
+      return (of as WindowedTable).toStream().map<Text, Text>(
+        (value, { key, window }) => [`${key}@${window.startMs}-${window.endMs}`, value],
+        textual,
+      );
+    default:
+      return null;
+  }
+}
+
+function windows(step: Step, group: GroupedStream<Text, Text>, text: Serde<Text>): WindowedTable {
+  const { fn = "", name = "" } = step;
+  const emit = step.closes === true ? onWindowClose({ intervalMs: 500 }) : onWindowUpdate();
+  const reducer = (all: Text, value: Text) => added(fn, all, value);
+  const counted = (table: KTable<Windowed<Text>, number>) =>
+    table.mapValues<Text>((count) => String(count), { value: text });
+  const value = { value: text };
+  if (step.windows === "session") {
+    const stream = group.windowedBy(sessionsOf(step)).emitStrategy(emit);
+    if (step.by === "count") return counted(stream.count(name));
+    if (step.by === "reduce") return stream.reduce(name, reducer);
+    return stream.aggregate<Text>(name, () => "", adder(fn), merger(fn), value);
+  }
+  const stream = group.windowedBy(timesOf(step)).emitStrategy(emit);
+  if (step.by === "count") return counted(stream.count(name));
+  if (step.by === "reduce") return stream.reduce(name, reducer);
+  return stream.aggregate<Text>(name, () => "", adder(fn), value);
+}
+
+function cogrouped(
+  { groups = [], fn = "" }: Step,
+  made: ReadonlyMap<string, unknown>,
+): CogroupedStream<Text, Text> {
+  const [first, ...others] = groups.map((id) => made.get(id) as GroupedStream<Text, Text>);
+  let all = first!.cogroup<Text>(adder(fn));
+  for (const [i, group] of others.entries()) {
+    all = all.cogroup(group, (before, value) => added(fn, before, `${i}:${value}`));
+  }
+  return all;
+}
+
+function cogroupedWindows(
+  step: Step,
+  stream: CogroupedStream<Text, Text>,
+  text: Serde<Text>,
+): WindowedTable {
+  const { name = "", fn = "" } = step;
+  const value = { value: text };
+  return step.windows === "session"
+    ? stream.windowedBy(sessionsOf(step)).aggregate(name, () => "", merger(fn), value)
+    : stream.windowedBy(timesOf(step)).aggregate(name, () => "", value);
+}
+
+function sessionsOf({ sizeMs: gapMs = 1, graceMs = 0 }: Step) {
+  return sessions({ gapMs, graceMs });
+}
+
+function timesOf({ windows, sizeMs = 1, advanceMs = 1, graceMs = 0 }: Step) {
+  return windows === "sliding"
+    ? sliding({ differenceMs: sizeMs, graceMs })
+    : hopping({ sizeMs, advanceMs, graceMs });
+}
+
+function suppression(step: Step): Suppression<Windowed<Text>> {
+  return step.limitMs === undefined ? untilWindowCloses(boundsOf(step)) : limit(step);
+}
+
+function limit(step: Step): Suppression<unknown> {
+  const whenFull = step.isEager === true ? "emit" : "fail";
+  return untilTimeLimit({ ms: step.limitMs ?? 0, whenFull, ...boundsOf(step) });
+}
+
+function boundsOf({ maxRecords, maxBytes }: Step) {
+  return {
+    ...(maxRecords !== undefined && { maxRecords }),
+    ...(maxBytes !== undefined && { maxBytes }),
+  };
+}

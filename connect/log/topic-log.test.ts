@@ -2,8 +2,14 @@
 import { expect, test } from "bun:test";
 import { Admin } from "../../client/admin.ts";
 import { Producer } from "../../client/producer.ts";
+import { FakeBroker } from "../../client/fake-broker.test-helper.ts";
+import { Errors } from "../../core/errors.ts";
 import { silentLogger } from "../../core/logger.ts";
+import { createTopics } from "../../core/protocol/19-create-topics.ts";
+import { describeConfigs } from "../../core/protocol/32-describe-configs.ts";
 import { ClientWorld } from "../../tests/sim/client-world.ts";
+import { SimClock } from "../../tests/sim/sim-clock.ts";
+import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { TopicLog, type TopicLogOptions } from "./topic-log.ts";
 
 const encoder = new TextEncoder();
@@ -128,6 +134,32 @@ test("a topic that would forget, or has no one order, is refused with what to do
     await forgetting.log.close();
     await many.log.close();
   });
+});
+
+test("a topic that was just made is looked at once the broker knows it", () => {
+  const clock = new SimClock(1_700_000_000_000);
+  const broker = new FakeBroker(clock);
+  let asked = 0;
+  broker.on(createTopics, ({ topics }) => ({ topics: topics.map(({ name }) => ({ name })) }));
+  broker.on(describeConfigs, ({ resources }) => ({
+    results: resources.map(({ resourceType, resourceName }) => ({
+      resourceType,
+      resourceName,
+      errorCode: ++asked < 3 ? Errors.UNKNOWN_TOPIC_OR_PARTITION : 0,
+      configs: [{ name: "cleanup.policy", value: "delete" }],
+    })),
+  }));
+  const log = new TopicLog({ clock, random: new SimRandom(1), network: broker }, {
+    client: { brokers: [broker.address] },
+    topic: "configs",
+    purpose: "config",
+    partitions: 1,
+    replicationFactor: -1,
+    logger: silentLogger,
+  });
+  expect(clock.run(failureOf(log.start(() => {})))).toContain('its cleanup.policy is "delete"');
+  expect(asked).toBe(3);
+  clock.run(log.close());
 });
 
 test("reading to the end waits out a broker that cannot be reached, and ends with its signal", () => {

@@ -2,6 +2,7 @@
 import { Admin } from "../../client/admin.ts";
 import { Consumer } from "../../client/consumer.ts";
 import type { FetchedChunk } from "../../client/consumer.ts";
+import { KafkaError } from "../../client/errors.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
 import { Producer } from "../../client/producer.ts";
 import type { Codecs } from "../../core/compression/codec.ts";
@@ -223,8 +224,11 @@ export class TopicLog implements RecordLog {
       const isThere = made?.error?.code === Errors.TOPIC_ALREADY_EXISTS;
       if (made?.error !== null && made?.error !== undefined && !isThere) throw made.error;
     }
-    await this.#checkCleanup();
-    const count = (await this.#admin.cluster.topic(topic)).partitions.length;
+    // A topic that was just made is not known to each broker yet, nor always to the one that made it.
+    const count = await this.#admin.cluster.retry(`${purpose} topic "${topic}"`, async () => {
+      await this.#checkCleanup();
+      return await this.#countPartitions();
+    });
     if (isSinglePartition === true && count !== 1) {
       throw new OperatorError(
         `topic "${topic}" cannot be the ${purpose} topic`,
@@ -233,6 +237,13 @@ export class TopicLog implements RecordLog {
       );
     }
     return count;
+  }
+
+  async #countPartitions(): Promise<number> {
+    const { topic } = this.#options;
+    const [found] = await this.#admin.describeTopics([topic]);
+    if (found?.topic != null) return found.topic.partitions.length;
+    throw found?.error ?? new KafkaError(Errors.UNKNOWN_TOPIC_OR_PARTITION, `topic "${topic}"`);
   }
 
   async #checkCleanup(): Promise<void> {

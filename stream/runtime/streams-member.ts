@@ -19,11 +19,11 @@ import { sleep, type Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { nullIfAborted } from "../../core/unless-aborted.ts";
 import type { TaskId } from "../assignor/index.ts";
 import { ProcessingError } from "../task/running-nodes.ts";
-import type { ActiveTask } from "./active-task.ts";
 import type { GroupRole, TaskHolder } from "./group-role.ts";
+import { idleMs, processTurn } from "./process-turn.ts";
+import { ProducerSlot } from "./producer-slot.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import type { StreamsProducer } from "./streams-producer.ts";
 import type { TaskEvents, TaskTable } from "./task-table.ts";
@@ -46,16 +46,8 @@ export interface MemberParts {
   onFatal(error: Error): void;
 }
 
-/** So long tasks process before others have their turn. */
-const SLICE_MS = 10;
-/** Records of a task before the clock is looked at, and the next task's turn comes. */
-const RECORDS_IN_A_ROW = 100;
-/** At least so often it is looked what there is to do. */
-const IDLE_MS = 500;
-/** A task waits for what a fetch has still to tell. */
-const FETCH_LOOK_MS = 20;
-/** A task that has changed so much of its stores is committed. */
-const UNCOMMITTED_BYTES_MAX = 32 * 1024 * 1024;
+/** While nothing may be processed it is looked so often whether that is over. */
+const PAUSE_LOOK_MS = 500;
 const FIRST_PAUSE_MS = 500;
 const PAUSE_MAX_MS = 30_000;
 
@@ -71,7 +63,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   readonly table: TaskTable;
   readonly role: GroupRole;
   readonly #parts: MemberParts;
-  #producer: StreamsProducer | null = null;
+  readonly #producer: ProducerSlot;
   readonly #stopping = new AbortController();
   #ended: Promise<unknown> = Promise.resolve();
   #lastCommitMs = 0;
@@ -90,11 +82,13 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.table = parts.table(this);
     this.role = parts.role(this);
     this.#commitPauses = this.#pauses();
+    const { io, logger, makeProducer } = parts;
+    this.#producer = new ProducerSlot(io, logger, makeProducer, this.#stopping.signal);
   }
 
   /** Begins, after `prepare`, which has the producer. Throws where the cluster does not let it. */
   async start(prepare: () => Promise<void>): Promise<void> {
-    await this.#freshProducer();
+    await this.#producer.renew();
     await prepare();
     this.#lastCommitMs = this.#nowMs;
     this.#ended = Promise.all([this.#run(), this.#pump()]);
@@ -106,26 +100,25 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.#stopping.abort();
     this.#stir();
     await this.#parts.exclusively.run(async () => {
-      if (this.#producer !== null) await this.#commit();
+      if (this.#producer.isThere) await this.#commit();
       this.table.close([...this.table.active(), ...this.table.standby()]);
     });
     await this.role.stop();
     await this.#parts.consumer.close();
     await this.#ended;
-    await this.#producer?.close();
+    await this.#producer.close();
   }
 
   /** Records since the start. */
   processed = 0;
-  #sentBefore = 0;
 
   get sent(): number {
-    return this.#sentBefore + (this.#producer?.output.sent ?? 0);
+    return this.#producer.sent;
   }
 
   /** Where tasks write: that of the producer that there is now. */
   get producer(): StreamsProducer {
-    return this.#producer!;
+    return this.#producer.current;
   }
 
   /** A task wants to be committed soon. */
@@ -180,7 +173,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     await this.#parts.exclusively.run(async () => {
       this.#parts.logger.warn("the group has gone on without this member: its tasks are others'");
       this.table.close([...this.active(), ...this.standby()]);
-      await this.#abort();
+      await this.#producer.abort();
     });
   }
 
@@ -264,15 +257,11 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   async #turn(): Promise<number> {
     if (this.#stopping.signal.aborted) return 0;
     const pauseMs = this.#pausedUntilMs - this.#nowMs;
-    if (pauseMs > 0) return Math.min(pauseMs, IDLE_MS);
+    if (pauseMs > 0) return Math.min(pauseMs, PAUSE_LOOK_MS);
     if (!await this.#drain()) return 0;
     const isBusy = this.#mayProcess() && await this.#process();
-    const { commitIntervalMs } = this.#parts.config;
-    const sinceMs = this.#nowMs - this.#lastCommitMs;
-    if ((this.#isCommitWanted || sinceMs >= commitIntervalMs) && this.#mayCommit()) {
-      await this.#commit();
-    }
-    return isBusy ? 0 : this.#idleMs();
+    if ((this.#isCommitWanted || this.#commitMs <= 0) && this.#mayCommit()) await this.#commit();
+    return isBusy ? 0 : idleMs(this.table.running, this.#parts.io.clock, this.#commitMs);
   }
 
   /** What was written and found no room yet is under way. False: it went wrong, which is dealt with. */
@@ -298,64 +287,20 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     return !this.role.isJoining || !this.#mayProcess();
   }
 
-  /** Whether there was something to process. */
+  /** Milliseconds until the next commit. */
+  get #commitMs(): number {
+    return this.#lastCommitMs + this.#parts.config.commitIntervalMs - this.#nowMs;
+  }
+
+  /** Whether there may be more to process at once. */
   async #process(): Promise<boolean> {
-    const { output } = this.producer;
-    const startMs = this.#nowMs;
-    const wallMs = this.#parts.io.clock.wallMs();
-    let isBusy = false;
-    for (let nowMs = startMs; nowMs - startMs < SLICE_MS; nowMs = this.#nowMs) {
-      let wasBusy = false;
-      for (const active of this.table.running) {
-        if (output.isFull) return true;
-        try {
-          wasBusy = this.#processSome(active, nowMs, wallMs) || wasBusy;
-        } catch (error) {
-          await this.#taskFailed(active.id, asError(error));
-          return true;
-        }
-      }
-      if (!wasBusy) return isBusy;
-      isBusy = true;
+    const turn = processTurn(this.table.running, this.producer, this.#parts.io.clock);
+    this.processed += turn.records;
+    this.#isCommitWanted ||= turn.isCommitWanted;
+    if (turn.failure !== null) {
+      await this.#taskFailed(turn.failure.id, asError(turn.failure.error));
     }
-    return true;
-  }
-
-  #processSome(active: ActiveTask, nowMs: number, wallMs: number): boolean {
-    const { output } = this.producer;
-    const { nextPunctuationMs } = active.task;
-    if (nextPunctuationMs !== null && nextPunctuationMs <= wallMs) {
-      this.producer.used();
-      active.isDirty = true;
-      active.task.punctuateByWallClock();
-    }
-    active.fill();
-    let count = 0;
-    while (count < RECORDS_IN_A_ROW && !output.isFull && active.isReady(nowMs)) {
-      if (count === 0) this.producer.used();
-      if (!active.process()) break;
-      count++;
-    }
-    this.processed += count;
-    if (active.stores.uncommittedBytes > UNCOMMITTED_BYTES_MAX) this.#isCommitWanted = true;
-    return count > 0;
-  }
-
-  #idleMs(): number {
-    const nowMs = this.#nowMs;
-    const wallMs = this.#parts.io.clock.wallMs();
-    let idleMs = IDLE_MS;
-    for (const { idleUntilMs, isDirty, task, isWaitingForFetch } of this.table.running) {
-      idleMs = Math.min(idleMs, idleUntilMs - nowMs);
-      if (isWaitingForFetch) idleMs = Math.min(idleMs, FETCH_LOOK_MS);
-      if (task.nextPunctuationMs !== null) {
-        idleMs = Math.min(idleMs, task.nextPunctuationMs - wallMs);
-      }
-      if (!isDirty) continue;
-      const sinceMs = nowMs - this.#lastCommitMs;
-      idleMs = Math.min(idleMs, this.#parts.config.commitIntervalMs - sinceMs);
-    }
-    return Math.max(1, idleMs);
+    return turn.isBusy;
   }
 
   /** Commits what tasks have done; what goes wrong is dealt with. */
@@ -420,7 +365,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     });
     this.table.close(ids);
     this.#pausedUntilMs = this.#nowMs + this.#commitPauses.nextMs();
-    await this.#abort();
+    await this.#producer.abort();
     if (!this.#stopping.signal.aborted) this.table.open(ids);
   }
 
@@ -438,7 +383,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       .filter((active) => isExactlyOnce && active.isDirty && active.id !== id)
       .map((active) => active.id);
     this.table.close([id, ...others]);
-    if (isExactlyOnce) await this.#abort();
+    if (isExactlyOnce) await this.#producer.abort();
     else await this.#settle();
     if (isLast) return this.#end(lastFailure(id, place, asError(cause)));
     const pauseMs = pauses.nextMs();
@@ -469,39 +414,6 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       await this.producer.output.settle();
     } catch (error) {
       await this.#rollBack(asError(error));
-    }
-  }
-
-  /** Gets rid of what is not committed, where that can be: with a new producer, if need be. */
-  async #abort(): Promise<void> {
-    try {
-      await this.producer.abort();
-    } catch (error) {
-      this.#parts.logger.warn("the producer is replaced", { error: asError(error).message });
-      await this.#freshProducer();
-    }
-  }
-
-  async #freshProducer(): Promise<void> {
-    const pauses = this.#pauses();
-    this.#sentBefore = this.sent;
-    this.#producer?.kill(new Error("the producer is replaced"));
-    for (;;) {
-      const producer = this.#parts.makeProducer();
-      try {
-        await producer.start();
-        this.#producer = producer;
-        return;
-      } catch (error) {
-        producer.kill(asError(error));
-        const isPassing = isRetriableError(error) || error instanceof TimeoutError;
-        // At the beginning somebody looks on, who can do something.
-        if (!isPassing || this.#producer === null) throw error;
-        this.#parts.logger.warn("no producer yet", { error: asError(error).message });
-        const { signal } = this.#stopping;
-        await nullIfAborted(sleep(this.#parts.io.clock, pauses.nextMs()), signal);
-        if (signal.aborted) throw error;
-      }
     }
   }
 }

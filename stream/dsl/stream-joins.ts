@@ -1,9 +1,10 @@
 /** Joins of streams, as the methods of `KStream` have them: nodes and stores of each. */
 import { stateless } from "../processors/stateless.ts";
 import { type StreamJoin, streamJoinSide } from "../processors/stream-join.ts";
+import type { JoinBufferSpec } from "../processors/join-buffer.ts";
 import { streamTableJoin } from "../processors/stream-table-join.ts";
 import { unjoinedKeySerde, unjoinedValuesSerde } from "../processors/unjoined.ts";
-import { json } from "../serdes/basic-serdes.ts";
+import { bytes, json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { JoinWindows } from "../windows/join-windows.ts";
@@ -34,6 +35,11 @@ export interface TableJoined<K, V, R> {
   readonly value?: Serde<V>;
   /** Of what comes of it. Default: JSON. */
   readonly result?: Serde<R>;
+  /**
+   * How long records wait, in stream time, for what comes late to the table (KIP-923): it is versioned,
+   * with a history as long. They come out by time then. `name` is that of their store, too.
+   */
+  readonly graceMs?: number;
 }
 
 /** Which sides are given on without the other one. */
@@ -134,18 +140,52 @@ export function joinTable<K, V, V2, R>(
     ...(options.key !== undefined && { key: options.key }),
     ...(options.value !== undefined && { value: options.value }),
   });
+  const buffer = options.graceMs === undefined
+    ? null
+    : addBuffer(builder, left, table.view.stores, table.view.asOf !== undefined, options);
   const node = builder.nameOf("table-join");
   const supplier = streamTableJoin({
-    ...{ table: table.view, keepsLeft, keyOf: (key) => key },
+    ...{ table: table.view, keepsLeft, buffer, keyOf: (key) => key },
     // Records and rows of these have their types.
     join: (key, value, other) => joiner(value as V, other as V2 | null, key as K),
   });
-  const stores = [...table.view.stores];
+  const stores = [...table.view.stores, ...(buffer === null ? [] : [buffer.store])];
   builder.topology.addProcessor({ name: node, parents: [left.node], supplier, stores });
   if (keepsLeft) builder.keepKeylessBefore([left.node]);
   const sources = builder.joinSources(left.sources, table.sources);
   const valueSerde = options.result ?? json<R>();
   return { node, sources, keySerde: left.keySerde, valueSerde, isRekeyed: false };
+}
+
+/** The store of records that wait; its name is Kafka's for `Joined.as(name).withGracePeriod(…)`. */
+function addBuffer(
+  { topology }: TopologyBuilder,
+  { keySerde, valueSerde }: StreamParts<unknown, unknown>,
+  tableStores: readonly string[],
+  isVersioned: boolean,
+  { name, graceMs = 0 }: Pick<TableJoined<unknown, unknown, unknown>, "name" | "graceMs">,
+): JoinBufferSpec {
+  if (name === undefined) {
+    throw new TopologyError("records that wait are kept in a store: joinTable(…, { name: … })");
+  }
+  if (!Number.isSafeInteger(graceMs) || graceMs < 0) {
+    throw new TopologyError(`graceMs of "${name}" is whole milliseconds from 0 on, not ${graceMs}`);
+  }
+  const isLongEnough = tableStores.every((store) => {
+    const spec = topology.stores.get(store);
+    return spec?.kind === "versioned" && spec.historyRetentionMs >= graceMs;
+  });
+  if (!isVersioned || !isLongEnough) {
+    throw new TopologyError(
+      `"${name}" has a grace of ${graceMs} ms: the table needs historyRetentionMs of as much`,
+    );
+  }
+  const store = `${name}-Buffer`;
+  topology.addStore({
+    ...{ kind: "key-value", name: store, keySerde: bytes(), valueSerde: bytes() } as const,
+    ...{ isTimestamped: false, isLogged: true, isCached: false, changelogConfigs: {} },
+  });
+  return { store, graceMs, keySerde, valueSerde, topic: name };
 }
 
 /** A stream and a global table: by any key. */
@@ -160,7 +200,7 @@ export function joinGlobal<K, V, KG, VG, R>(
 ): StreamParts<K, R> {
   const node = builder.nameOf("global-join");
   const supplier = streamTableJoin({
-    ...{ table: table.view, keepsLeft },
+    ...{ table: table.view, keepsLeft, buffer: null },
     // Records and rows of these have their types.
     keyOf: (key, value) => keyOf(value as V, key as K),
     join: (key, value, other) => joiner(value as V, other as VG | null, key as K),

@@ -4,6 +4,7 @@
  */
 import type { Processor, ProcessorContext } from "../processor.ts";
 import { type StreamRecord, withValue } from "../record.ts";
+import { JoinBuffer, type JoinBufferSpec } from "./join-buffer.ts";
 import type { TimestampedValue } from "../stores/timestamped-value.ts";
 import type { TableView } from "./table-view.ts";
 
@@ -14,6 +15,8 @@ export interface StreamTableJoin {
   readonly keyOf: (key: unknown, value: unknown) => unknown;
   /** Whether a record that the table has nothing for is given on, joined with null. */
   readonly keepsLeft: boolean;
+  /** Where records wait for the table, which is versioned then; null: they do not. */
+  readonly buffer: JoinBufferSpec | null;
   readonly join: (key: unknown, value: unknown, other: unknown) => unknown;
 }
 
@@ -23,19 +26,28 @@ export function streamTableJoin(join: StreamTableJoin): () => Processor {
 
 class StreamTableJoinProcessor implements Processor {
   #context!: ProcessorContext;
+  #buffer: JoinBuffer | null = null;
   #get!: (key: unknown, timestampMs: number) => TimestampedValue<unknown> | null;
 
   constructor(private readonly join: StreamTableJoin) {}
 
   init(context: ProcessorContext): void {
     this.#context = context;
-    const { table } = this.join;
+    const { table, buffer } = this.join;
+    if (buffer !== null) this.#buffer = new JoinBuffer(buffer, context);
     this.#get = table.asOf?.(context) ?? table.getter(context);
   }
 
   process(record: StreamRecord): void {
     const { key, value } = record;
     if (value === null) return this.#context.drop("its value is null");
+    // One without a key has nothing to wait for.
+    if (this.#buffer === null || key === null || !this.#buffer.put(record)) this.#join(record);
+    else this.#buffer.take((due) => this.#join(due));
+  }
+
+  #join(record: StreamRecord): void {
+    const { key, value } = record;
     const { keepsLeft, keyOf, join } = this.join;
     const tableKey = keyOf(key, value);
     // A record without a key has nothing to be joined with, which is no reason to lose it (KIP-962).

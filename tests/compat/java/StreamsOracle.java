@@ -259,9 +259,9 @@ public class StreamsOracle {
                 return stream(step, "of").outerJoin(stream(step, "with"), joiner(fn), joinWindows(step),
                     streamJoined(name));
             case "joinTable":
-                return stream(step, "of").join(table(step, "with"), joiner(fn), Joined.as(name));
+                return stream(step, "of").join(table(step, "with"), joiner(fn), joinedBy(step));
             case "leftJoinTable":
-                return stream(step, "of").leftJoin(table(step, "with"), joiner(fn), Joined.as(name));
+                return stream(step, "of").leftJoin(table(step, "with"), joiner(fn), joinedBy(step));
             case "joinGlobal":
                 return stream(step, "of").join(globalTable(step), globalKey(step), joiner(fn));
             case "leftJoinGlobal":
@@ -277,6 +277,11 @@ public class StreamsOracle {
     private static JoinWindows joinWindows(JsonNode step) {
         return JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(1000), millis(step, "graceMs"))
             .before(millis(step, "beforeMs")).after(millis(step, "afterMs"));
+    }
+
+    private static Joined<String, String, String> joinedBy(JsonNode step) {
+        Joined<String, String, String> joined = Joined.as(text(step, "name"));
+        return step.has("graceMs") ? joined.withGracePeriod(millis(step, "graceMs")) : joined;
     }
 
     private static StreamJoined<String, String, String> streamJoined(String name) {

@@ -87,6 +87,8 @@ export interface CaseDraw {
    */
   isRace(one: string, other: string): boolean;
   shareInput(one: string, other: string): boolean;
+  /** Of a table's own store; null: it is not versioned. */
+  historyMsOf(table: string): number | null;
   /** Whether records come through a topic between. */
   isMoved(id: string): boolean;
   /** A stream whose keys are not those of its topics. */
@@ -159,6 +161,7 @@ export class Cases {
         const isMoved = this.#isMoved(left) || this.#isMoved(right);
         return isMoved && this.#shareInput(left, right);
       },
+      historyMsOf: (table) => this.#steps.find(({ id }) => id === table)?.historyMs ?? null,
       shareInput: (one, other) => {
         return this.#shareInput(this.#upstreamOf(one), this.#upstreamOf(other));
       },

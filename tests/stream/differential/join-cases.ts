@@ -42,9 +42,15 @@ function joinTable(draw: CaseDraw, of: string): void {
   if (draw.tables.length === 0) return joinStreams(draw, of);
   const table = draw.pick(draw.tables);
   if (draw.isRace(of, table)) return joinStreams(draw, of);
-  const name = `join-${draw.count}`;
   const fn = draw.pick(JOINERS);
-  draw.streams.push(draw.add(draw.pick(TABLE_JOINS), { of, with: table, name, fn }));
+  const historyMs = draw.historyMsOf(table);
+  // Kafka's buffer fails with a record that has no key.
+  const left = historyMs === null ? of : draw.behind("filter", of, { fn: "keyed" });
+  const grace = historyMs === null ? {} : { graceMs: draw.below(historyMs + 1) };
+  const name = `join-${draw.count}`;
+  draw.streams.push(
+    draw.add(draw.pick(TABLE_JOINS), { of: left, with: table, name, fn, ...grace }),
+  );
 }
 
 function joinForeign(draw: CaseDraw): void {

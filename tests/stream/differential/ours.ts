@@ -20,7 +20,7 @@ type Global = GlobalTable<Text, Text>;
 type Made = Stream | Table | Grouped | Global | GroupedTable<Text, Text> | WindowStepResult;
 
 /** All that was written, by topic: key and value in hex, and the time. */
-export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number])[]>>;
+export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number | null])[]>>;
 
 // Text without null is never given to a serde.
 const text = string() as unknown as import("../../../stream/serdes/serde.ts").Serde<Text>;
@@ -43,7 +43,8 @@ export function runOurs({ steps, inputs, joinEmitIntervalMs }: Case): Written {
     bytes === null ? null : Buffer.from(bytes).toString("hex");
   const all = [...written].sort().map((topic) => {
     const records = driver.readRaw(topic).map(({ key, value, timestampMs }) =>
-      [hex(key), hex(value), timestampMs] as const
+      // Kafka's buffers log without a time, so that it is the producer's.
+      [hex(key), hex(value), topic.endsWith("-Buffer-changelog") ? null : timestampMs] as const
     );
     return [topic, records] as const;
   });
@@ -57,6 +58,7 @@ function joinOf(left: Stream, right: Made | undefined, step: Step): Stream {
   const keyFor = (value: Text, key: Text) => keyOf(keyFn, key, value);
   const windows = within({ beforeMs, afterMs, graceMs });
   const result = { result: text };
+  const grace = step.graceMs === undefined ? {} : { graceMs };
   // Cases are made so that the other side is of the right kind.
   const [stream, table, global] = [right as Stream, right as Table, right as Global];
   switch (op) {
@@ -67,9 +69,9 @@ function joinOf(left: Stream, right: Made | undefined, step: Step): Stream {
     case "streamOuterJoin":
       return left.outerJoin(name, stream, windows, join, result);
     case "joinTable":
-      return left.joinTable(table, join, { name, ...result });
+      return left.joinTable(table, join, { name, ...grace, ...result });
     case "leftJoinTable":
-      return left.leftJoinTable(table, join, { name, ...result });
+      return left.leftJoinTable(table, join, { name, ...grace, ...result });
     case "joinGlobal":
       return left.joinGlobal(global, keyFor, join, text);
     default:

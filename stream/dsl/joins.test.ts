@@ -67,6 +67,41 @@ test("a stream looks up a table by its key, and a global table by any", () => {
   driver.close();
 });
 
+test("a record waits for what comes late to a versioned table, and is joined with what was", () => {
+  const { builder, orders } = streams();
+  const notes = builder.table<string, string>("notes", "notes", { historyRetentionMs: 100 });
+  orders.leftJoinTable(notes, ({ total }, note) => `${total} ${note ?? "-"}`, {
+    ...{ name: "noted", graceMs: 50 },
+  }).to("out");
+  const driver = new TestDriver(builder.topology, { applicationId: "app" });
+  const order = driver.input("orders", string(), json<Order>());
+  const note = driver.input("notes", string(), json<string>());
+  order.write("a", { user: "u", total: 1 }, 20);
+  order.write("a", { user: "u", total: 2 }, 10);
+  note.write("a", "later", 30);
+  note.write("a", "then", 15);
+  expect(driver.read("out", string(), json())).toEqual([]);
+  order.write("b", { user: "u", total: 3 }, 71);
+  order.write("a", { user: "u", total: 4 }, 16);
+  expect(driver.read("out", string(), json()).map(pair)).toEqual([
+    ["a", "2 -", 10],
+    ["a", "1 then", 20],
+    ["a", "4 then", 16],
+  ]);
+  expect(driver.readRaw("app-noted-Buffer-changelog").length).toBe(5);
+  driver.close();
+});
+
+test("records wait only for a table whose history is as long", () => {
+  const { builder, orders } = streams();
+  const plain = builder.table<string, string>("plain", "plain");
+  const short = builder.table<string, string>("short", "short", { historyRetentionMs: 9 });
+  expect(() => orders.joinTable(plain, () => 1, { name: "a", graceMs: 10 })).toThrow("needs");
+  expect(() => orders.joinTable(short, () => 1, { name: "b", graceMs: 10 })).toThrow("needs");
+  expect(() => orders.joinTable(short, () => 1, { graceMs: 9 })).toThrow("{ name: … }");
+  orders.joinTable(short.filter(() => true), () => 1, { name: "c", graceMs: 9 });
+});
+
 test("rows are joined with rows of another table by a key that is in them", () => {
   const builder = new TopologyBuilder();
   const orders = builder.table<string, Order>("orders", "orders");

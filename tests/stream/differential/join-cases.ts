@@ -10,13 +10,14 @@ const GLOBAL_KEYS = ["first", "same", "value"];
 /** Adds a join to a case that has a stream. */
 export function drawJoin(draw: CaseDraw): void {
   const of = draw.pick(draw.streams);
-  switch (draw.below(6)) {
+  switch (draw.below(7)) {
     case 0:
       return joinGlobal(draw, of);
     case 2:
     case 3:
       return joinForeign(draw);
     case 1:
+    case 4:
       return joinTable(draw, of);
     default:
       return joinStreams(draw, of);
@@ -40,7 +41,9 @@ function joinStreams(draw: CaseDraw, of: string): void {
 
 function joinTable(draw: CaseDraw, of: string): void {
   if (draw.tables.length === 0) return joinStreams(draw, of);
-  const table = draw.pick(draw.tables);
+  const versioned = draw.tables.filter((table) => draw.historyMsOf(table) !== null);
+  const isVersioned = versioned.length > 0 && draw.below(2) === 0;
+  const table = draw.pick(isVersioned ? versioned : draw.tables);
   if (draw.isRace(of, table)) return joinStreams(draw, of);
   const fn = draw.pick(JOINERS);
   const historyMs = draw.historyMsOf(table);

@@ -149,6 +149,8 @@ export class Restorer {
     const { promise, resolve, reject } = deferred<void>();
     const key = partitionKey(topic, partition);
     const begunMs = this.io.clock.monotonicMs();
+    // What is short is not told of.
+    if (this.#readings.size === 0) this.#toldMs = begunMs;
     const reading: Reading = {
       ...{ store, beginOffset, endOffset, begunMs, records: 0, position: beginOffset },
       done: resolve,

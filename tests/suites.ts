@@ -154,6 +154,16 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "stream-assignor",
+    proves: "tasks of streams are each had once, evenly, with few moves, whoever comes and goes",
+    full: [
+      ...["env", "KSTREAM_ASSIGNOR_SEEDS=20000", "bun", "test", "--timeout", "3600000"],
+      "stream/assignor/assign-tasks.test.ts",
+    ],
+    sample: { leftOut: "sixty seeds run with the unit tests" },
+    minutesMax: 20,
+  },
+  {
     name: "client-churn",
     proves: "consumers of all group protocols skip nothing and own alone, through faults",
     full: [

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { json, safeLong, string } from "../serdes/basic-serdes.ts";
+import { sessions } from "../windows/session-windows.ts";
+import { tumbling } from "../windows/time-windows.ts";
 import { TestDriver } from "./test-driver.ts";
 
 /** Sums by key, over a step that fails with negative ones. */
@@ -50,6 +52,25 @@ test("as in production, changes are gathered until the interval of commits is ov
   input.write("a", 1);
   driver.commit();
   expect(output.readValues()).toEqual([3]);
+  driver.close();
+});
+
+test("windows and sessions of a store are read with their values", () => {
+  const builder = new TopologyBuilder();
+  const values = builder.stream<string, number>("in", { value: json<number>() }).groupByKey();
+  values.windowedBy(tumbling({ sizeMs: 10 })).count("by-window", { retentionMs: 1000 });
+  values.windowedBy(sessions({ gapMs: 5 })).count("by-session", { retentionMs: 1000 });
+  const driver = new TestDriver(builder);
+  driver.input("in", string(), json<number>()).writeAll([["a", 1, 1], ["a", 1, 4], ["a", 1, 12]]);
+  expect(driver.windows<string, number>("by-window")).toEqual([
+    [{ key: "a", window: { startMs: 0, endMs: 10 } }, 2],
+    [{ key: "a", window: { startMs: 10, endMs: 20 } }, 1],
+  ]);
+  expect(driver.windows<string, number>("by-session")).toEqual([
+    [{ key: "a", window: { startMs: 1, endMs: 4 } }, 2],
+    [{ key: "a", window: { startMs: 12, endMs: 12 } }, 1],
+  ]);
+  expect(() => driver.keyValues("by-window")).toThrow("is a window store");
   driver.close();
 });
 

@@ -24,6 +24,7 @@ import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";
 import type { Topology } from "../topology/topology.ts";
+import type { Windowed } from "../windows/windowed-key.ts";
 import { type DrivenRecord, type InputTimes, TestInput, TestOutput } from "./test-topics.ts";
 
 /** A record that was left out, and why. */
@@ -148,6 +149,19 @@ export class TestDriver {
     }
     if (spec?.isTimestamped !== true) return this.store(name) as ReadableKeyValueStore<K, V>;
     return withoutTimes(this.store(name) as ReadableKeyValueStore<K, TimestampedValue<V>>);
+  }
+
+  /** All windows, or sessions, of a store with their values, without times, in the order of keys. */
+  windows<K, V>(name: string): [key: Windowed<K>, value: V][] {
+    const spec = this.#topology.stores.get(name);
+    if (spec !== undefined && spec.kind !== "window" && spec.kind !== "session") {
+      throw new Error(`"${name}" is a ${spec.kind} store: ask for it by store()`);
+    }
+    const isTimestamped = spec?.kind === "window" && spec.isTimestamped;
+    const store = this.store(name) as ReadableKeyValueStore<Windowed<K>, unknown>;
+    return Array.from(store.range(null, null), ([key, value]) => {
+      return [key, (isTimestamped ? (value as TimestampedValue<V>).value : value) as V];
+    });
   }
 
   /** A store of any kind, as processors see it: values of tables have times. */

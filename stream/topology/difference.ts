@@ -81,6 +81,15 @@ const STORE: Kind<DescribedStore> = {
   changed: storeChanges,
 };
 
+const LET_GO = "entries are let go of accordingly; the changelog keeps its retention.ms";
+
+/** What of a store's shape may change, and what comes of it. */
+const HARMLESS: Readonly<Record<string, string>> = {
+  retentionMs: LET_GO,
+  historyRetentionMs: LET_GO,
+  isTimeOrdered: "it is restored from its changelog once",
+};
+
 function storeChanges(before: DescribedStore, after: DescribedStore): Said[] {
   const said: Said[] = [];
   if (before.kind !== after.kind) {
@@ -92,12 +101,10 @@ function storeChanges(before: DescribedStore, after: DescribedStore): Said[] {
   for (const name of new Set([...Object.keys(before.shape), ...Object.keys(after.shape)])) {
     const [old, now] = [before.shape[name] ?? false, after.shape[name] ?? false];
     if (old === now) continue;
-    const isLifetime = name === "retentionMs";
-    const effect = isLifetime ? "note" : "reset";
-    const then = isLifetime
-      ? "entries are let go of accordingly; the changelog keeps its retention.ms"
-      : "what it has was made otherwise";
-    said.push([effect, `${name} was ${old} and is ${now}: ${then}`]);
+    const then = HARMLESS[name];
+    const effect = then === undefined ? "reset" : "note";
+    const what = then ?? "what it has was made otherwise";
+    said.push([effect, `${name} was ${old} and is ${now}: ${what}`]);
   }
   if (before.changelog !== after.changelog) {
     said.push(

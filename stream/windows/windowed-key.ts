@@ -23,6 +23,7 @@ function viewOf(bytes: Uint8Array): DataView {
 function startSerde<K>(inner: Serde<K>, sizeMs: number, tailBytes: number): Serde<Windowed<K>> {
   const suffixBytes = TIME_BYTES + tailBytes;
   return {
+    name: `windowed ${inner.name ?? "other"}`,
     serialize({ key, window }, topic) {
       const keyBytes = inner.serialize(key, topic);
       const bytes = new Uint8Array(keyBytes.length + suffixBytes);
@@ -51,6 +52,7 @@ export function timeWindowed<K>(inner: Serde<K>, sizeMs: number): Serde<Windowed
  */
 export function sessionWindowed<K>(inner: Serde<K>): Serde<Windowed<K>> {
   return {
+    name: `session-windowed ${inner.name ?? "other"}`,
     serialize({ key, window }, topic) {
       const keyBytes = inner.serialize(key, topic);
       return withSession(keyBytes, window.endMs, window.startMs);

@@ -67,7 +67,9 @@ function lineOf(
   const leftMs = Math.max(0, ...restoring.map((each) => each.leftMs ?? 0));
   const parts = [
     `${number(rates.processed)} records/s in, ${number(rates.sent)} out`,
-    `${count(running.length, "task")} running`,
+    running.length + opening.length + standby.length === 0
+      ? "no tasks: they are being shared out, or others have all"
+      : `${count(running.length, "task")} running`,
     ...(opening.length === 0 ? [] : [`${opening.length} beginning`]),
     ...(left === 0 ? [] : [
       `${number(left)} records to restore${leftMs > 0 ? `, ${Math.ceil(leftMs / 1000)} s` : ""}`,

@@ -89,19 +89,19 @@ function openState({ stateDir, applicationId }: StreamsConfig, logger: Logger): 
   }
 }
 
-/** Removes state of tasks that have been others' for long; again and again. */
+/** Now and then removes state of tasks that have been others' for long; not at once, before it has its own. */
 function clean(
   directory: StateDirectory,
   { stateCleanupDelayMs }: Pick<StreamsConfig, "stateCleanupDelayMs">,
   logger: Logger,
 ): void {
-  directory.removeUnused(stateCleanupDelayMs).then((tasks) => {
-    if (tasks.length > 0) logger.info("state of others' tasks removed", { tasks: tasks.join(",") });
-  }, (error: unknown) => logger.warn("state is not cleaned", { error: reasonOf(error) }));
-  clientIo.clock.setTimer(
-    stateCleanupDelayMs,
-    () => clean(directory, { stateCleanupDelayMs }, logger),
-  );
+  clientIo.clock.setTimer(stateCleanupDelayMs, () => {
+    directory.removeUnused(stateCleanupDelayMs).then((tasks) => {
+      if (tasks.length === 0) return;
+      logger.info("state of others' tasks removed", { tasks: tasks.join(",") });
+    }, (error: unknown) => logger.warn("state is not cleaned", { error: reasonOf(error) }));
+    clean(directory, { stateCleanupDelayMs }, logger);
+  });
 }
 
 /** Lines below those that show how it goes. */

@@ -1,5 +1,10 @@
 /** `kstream/stream`: what applications import. */
-export { type Consumed, type StoreOptions, TopologyBuilder } from "./dsl/builder.ts";
+export {
+  type Consumed,
+  type StateStore,
+  type StoreOptions,
+  TopologyBuilder,
+} from "./dsl/builder.ts";
 export type { Materialized, MaterializedWindows } from "./dsl/aggregated-table.ts";
 export {
   CogroupedStream,
@@ -30,6 +35,7 @@ export { sessionWindowed, timeWindowed, type Windowed } from "./windows/windowed
 export { sessions, SessionWindows } from "./windows/session-windows.ts";
 export { sliding, SlidingWindows } from "./windows/sliding-windows.ts";
 export { type EmitStrategy, onWindowClose, onWindowUpdate } from "./windows/emit-strategy.ts";
+export type { ProcessOptions, TableOptions } from "./dsl/process-steps.ts";
 export { SessionStream } from "./dsl/session-stream.ts";
 export {
   type BufferBounds,

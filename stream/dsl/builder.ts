@@ -31,6 +31,19 @@ export interface StoreOptions {
   readonly historyRetentionMs?: number;
 }
 
+/**
+ * A store for processors: of values by key (`KeyValueStore`), by key and window (`WindowStore`) or by key
+ * and session (`SessionStore`). Changes are not gathered unless `cached` says so.
+ */
+export type StateStore<K, V> =
+  & { readonly key: Serde<K>; readonly value: Serde<V> }
+  & Pick<StoreOptions, "logged" | "cached" | "changelogConfigs">
+  & (
+    | { readonly kind: "key-value" }
+    | { readonly kind: "window"; readonly sizeMs: number; readonly retentionMs: number }
+    | { readonly kind: "session"; readonly retentionMs: number }
+  );
+
 /** See the head of the file. */
 export class TopologyBuilder {
   readonly topology = new Topology();
@@ -138,6 +151,21 @@ export class TopologyBuilder {
     const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
     topology.addSource({ name: source, topics: [name], ...serdes, ...plain });
     return source;
+  }
+
+  /** A store for processors of the application's own, which name it in their `stores`. */
+  addStateStore<K, V>(name: string, spec: StateStore<K, V>): void {
+    const { key: keySerde, value: valueSerde, logged = true, cached = false } = spec;
+    const { changelogConfigs = {} } = spec;
+    const common = { name, keySerde, valueSerde, isLogged: logged, isCached: cached };
+    const all = { ...common, changelogConfigs, isTimestamped: false, isTimeOrdered: false };
+    if (spec.kind === "key-value") this.topology.addStore({ ...all, kind: spec.kind });
+    else if (spec.kind === "session") {
+      this.topology.addStore({ ...all, kind: spec.kind, retentionMs: spec.retentionMs });
+    } else {
+      const { sizeMs, retentionMs } = spec;
+      this.topology.addStore({ ...all, kind: spec.kind, sizeMs, retentionMs });
+    }
   }
 
   /** The store of a table. */

@@ -10,6 +10,12 @@ import type { JoinWindows } from "../windows/join-windows.ts";
 import type { GlobalTable } from "./global-table.ts";
 import { GroupedStream } from "./grouped-stream.ts";
 import type { KTable } from "./ktable.ts";
+import {
+  processed,
+  type ProcessOptions,
+  streamAsTable,
+  type TableOptions,
+} from "./process-steps.ts";
 import { repartition } from "./repartition.ts";
 import {
   joinGlobal,
@@ -134,6 +140,52 @@ export class KStream<K, V> {
       look(record.value, record.key, record);
       forward(record);
     });
+  }
+
+  /**
+   * Writes records, a line each, as they go by: to standard output, or where `write` puts them.
+   */
+  print(
+    label: string,
+    write: (line: string) => void = (line) => void process.stdout.write(line),
+  ): KStream<K, V> {
+    return this.peek((value, key) => {
+      write(`[${label}]: ${JSON.stringify(key)}, ${JSON.stringify(value)}\n`);
+    });
+  }
+
+  /**
+   * Has a processor of the application's own make records of these, by way of stores, punctuators,
+   * headers and the place where a record was read. `key` is how the keys that it gives on are written.
+   */
+  process<K2, V2>(
+    supplier: ProcessorSupplier<K, V, K2, V2>,
+    options: ProcessOptions<V2> & { readonly key: Serde<K2> },
+  ): KStream<K2, V2> {
+    const parts = processed(this.builder, this.parts, supplier, options, options.key);
+    return new KStream(this.builder, parts);
+  }
+
+  /** As `process`, for what keeps the keys: nothing is repartitioned behind it. */
+  processValues<V2>(
+    supplier: ProcessorSupplier<K, V, K, V2>,
+    options: ProcessOptions<V2> = {},
+  ): KStream<K, V2> {
+    return new KStream(
+      this.builder,
+      processed(this.builder, this.parts, supplier, options, "kept"),
+    );
+  }
+
+  /**
+   * The latest value of each key, in a store of that name; null takes a key away. Where the keys are not
+   * those of its topics, `name` is that of the topic between.
+   */
+  toTable(
+    store: string,
+    options: TableOptions<K, NonNullable<V>> = {},
+  ): KTable<K, NonNullable<V>> {
+    return streamAsTable(this.builder, this.parts, store, options);
   }
 
   /** Does something with records, which end here. */

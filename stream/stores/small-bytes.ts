@@ -1,17 +1,19 @@
-/** Copies of bytes that are few most of the time: below some length a loop is faster than the call. */
+/**
+ * Copies parts of bytes without a view of them, which would cost more than the copy: a few bytes by a loop,
+ * others by `Buffer`'s copy, which takes any bytes.
+ */
 
-const LOOP_BYTES = 64;
+const LOOP_BYTES = 16;
+const nativeCopy = Buffer.prototype.copy;
 
-/** `bytes[start, end)`, on its own: a view would cost more. */
+/** `bytes[start, end)`, on its own. */
 export function copyOf(
   bytes: Uint8Array,
   start: number = 0,
   end: number = bytes.length,
 ): Uint8Array {
-  const length = end - start;
-  if (length > LOOP_BYTES) return bytes.slice(start, end);
-  const copy = new Uint8Array(length);
-  for (let at = 0; at < length; at++) copy[at] = bytes[start + at]!;
+  const copy = new Uint8Array(end - start);
+  copyInto(copy, 0, bytes, start, end);
   return copy;
 }
 
@@ -23,8 +25,6 @@ export function copyInto(
   start: number = 0,
   end: number = bytes.length,
 ): void {
-  if (end - start > LOOP_BYTES) {
-    return into.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end), at);
-  }
+  if (end - start > LOOP_BYTES) return void nativeCopy.call(bytes, into, at, start, end);
   for (let index = start; index < end; index++) into[at + index - start] = bytes[index]!;
 }

@@ -17,9 +17,8 @@ const otherView = new EntryView();
 function compareAt(bytes: Uint8Array, one: number, other: number): number {
   view.read(bytes, one);
   otherView.read(bytes, other);
-  return compareBytes(
-    ...[bytes, view.keyStart, view.keyEnd, bytes, otherView.keyStart, otherView.keyEnd] as const,
-  );
+  const { keyStart, keyEnd } = otherView;
+  return compareBytes(bytes, view.keyStart, view.keyEnd, bytes, keyStart, keyEnd);
 }
 
 /** The first `count` of `starts`, ordered. */

@@ -33,7 +33,7 @@ export interface LogStructuredOptions {
 
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 /** So many runs of one size, or smaller ones, become one. */
-const MERGED_RUNS = 4;
+const MERGED_RUNS = 6;
 /** For each byte that is committed so many are merged, where there is something to merge. */
 const MERGED_FOR_COMMITTED = 6;
 
@@ -191,7 +191,8 @@ export class LogStructuredEngine implements DurableEngine {
     const { bytes, starts } = this.#buffer.inOrder();
     const writer = new RunWriter(file, starts.length);
     const view = new EntryView();
-    for (const start of starts) {
+    for (let index = 0; index < starts.length; index++) {
+      const start = starts[index]!;
       view.read(bytes, start);
       writer.add(bytes, start, view);
     }

@@ -45,10 +45,14 @@ class RunCursor {
 }
 
 function compareCursors(one: RunCursor, other: RunCursor): number {
-  const [view, otherView] = [one.view, other.view];
+  const { keyStart, keyEnd } = other.view;
   return compareBytes(
-    ...[one.bytes, view.keyStart, view.keyEnd] as const,
-    ...[other.bytes, otherView.keyStart, otherView.keyEnd] as const,
+    one.bytes,
+    one.view.keyStart,
+    one.view.keyEnd,
+    other.bytes,
+    keyStart,
+    keyEnd,
   );
 }
 

@@ -85,16 +85,18 @@ export class RunWriter {
   }
 
   #endBlock(): void {
-    const view = new DataView(this.#out.buffer);
     for (let index = 0; index < this.#entriesInBlock; index++) {
-      view.setUint16(this.#outEnd, this.#entryStarts[index]!, true);
-      this.#outEnd += 2;
+      this.#writeUint16(this.#entryStarts[index]!);
     }
-    view.setUint16(this.#outEnd, this.#entriesInBlock, true);
-    this.#outEnd += 2;
+    this.#writeUint16(this.#entriesInBlock);
     setCrc(this.#out, this.#blockStart, this.#outEnd);
     this.#outEnd += CRC_BYTES;
     this.#entriesInBlock = 0;
+  }
+
+  #writeUint16(value: number): void {
+    this.#out[this.#outEnd++] = value;
+    this.#out[this.#outEnd++] = value >>> 8;
   }
 
   /** A block that has no room for so much more ends; a large entry gets a larger buffer. */
@@ -119,5 +121,6 @@ export class RunWriter {
 }
 
 function setCrc(bytes: Uint8Array, start: number, end: number): void {
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(end, crc32c(bytes, start, end), true);
+  const crc = crc32c(bytes, start, end);
+  for (let byte = 0; byte < CRC_BYTES; byte++) bytes[end + byte] = crc >>> (byte * 8);
 }

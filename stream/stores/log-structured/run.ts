@@ -67,8 +67,9 @@ export class Run {
     if (!this.#filter.mayHave(hash)) return undefined;
     const index = this.blockOf(key);
     if (index < 0) return undefined;
-    const [block, view] = [this.#block, this.#view];
     this.#load(index);
+    const block = this.#block;
+    const view = this.#view;
     const entry = block.indexFrom(key, view);
     if (entry === block.count) return undefined;
     block.read(entry, view);
@@ -81,7 +82,8 @@ export class Run {
     let high = this.blockCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const [start, end] = [this.#keyStarts[middle]!, this.#keyStarts[middle + 1]!];
+      const start = this.#keyStarts[middle]!;
+      const end = this.#keyStarts[middle + 1]!;
       if (compareBytes(this.#keys, start, end, key, 0, key.length) <= 0) low = middle + 1;
       else high = middle;
     }

@@ -205,10 +205,11 @@ export class WriteBuffer {
     if (one === other) return 0;
     if (one === PROBE) return -this.#compareToProbe(other);
     if (other === PROBE) return this.#compareToProbe(one);
-    const [view, otherView, bytes] = [this.#view, this.#otherView, this.#bytes];
-    view.read(bytes, this.#starts[one]!);
+    const bytes = this.#bytes;
+    const otherView = this.#otherView;
+    this.#view.read(bytes, this.#starts[one]!);
     otherView.read(bytes, this.#starts[other]!);
-    const { keyStart, keyEnd } = view;
+    const { keyStart, keyEnd } = this.#view;
     return compareBytes(bytes, keyStart, keyEnd, bytes, otherView.keyStart, otherView.keyEnd);
   }
 

@@ -11,6 +11,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { offerFasterCrc32c } from "../core/crc32c.ts";
+import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { BunDisk } from "../core/io/bun/disk.ts";
 import { BlockCache } from "../stream/stores/log-structured/block-cache.ts";
 import { LogStructuredEngine } from "../stream/stores/log-structured/log-structured-engine.ts";
@@ -166,6 +168,9 @@ async function measure(name: string, keys: number, modules: string): Promise<obj
   fs.rmSync(dir, { recursive: true });
   return row;
 }
+
+// As the commands do.
+offerFasterCrc32c(loadCrc32cX64);
 
 const { values } = parseArgs({
   options: {

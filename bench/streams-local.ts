@@ -8,6 +8,8 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { offerFasterCrc32c } from "../core/crc32c.ts";
+import { loadCrc32cX64 } from "../core/io/bun/crc32c-x64.ts";
 import { bunIo } from "../core/io/bun/index.ts";
 import { silentLogger } from "../core/logger.ts";
 import { json, string, TopologyBuilder, tumbling } from "../stream/index.ts";
@@ -65,6 +67,9 @@ const CASES: Readonly<Record<string, Case>> = {
     value: new TextEncoder().encode("a line of text"),
   },
 };
+
+// As the commands do.
+offerFasterCrc32c(loadCrc32cX64);
 
 const { values } = parseArgs({
   options: {

@@ -57,7 +57,7 @@ class Run {
     const { random } = this;
     for (let step = random.below(150); step > 0 && !this.disk.isAtCrashPoint; step--) {
       for (let put = random.below(8); put > 0; put--) this.put();
-      if (random.below(40) === 0) {
+      if (random.below(25) === 0) {
         this.engine.wipe();
         this.model.clear();
         this.wasWiped = true;

@@ -62,3 +62,20 @@ test("who changes an object that a store gave changes nothing in the store", () 
   got.count = 3;
   expect(store.get("a")).toEqual({ count: 1 });
 });
+
+test("ranges in both directions and prefixes are in the order of bytes, of the cache and the store", () => {
+  const context = new RecordContext();
+  const store = keyValueStore<string, string>({
+    ...{ engine: new MemoryEngine(), topic: "t", keySerde: string(), valueSerde: string() },
+    ...{ onChange: null, cache: { context, budget: new CacheBudget(1e6) } },
+  });
+  for (const key of ["de-2", "at", "de-1", "fr", "de"]) store.put(key, key);
+  store.flush();
+  for (const key of ["de-3", "df", "b"]) store.put(key, key);
+  store.delete("de-1");
+  const keys = (found: Iterable<readonly [string, string]>) => Array.from(found, ([key]) => key);
+  expect(keys(store.range("b", "de-2"))).toEqual(["b", "de", "de-2"]);
+  expect(keys(store.range("b", null, true))).toEqual(["fr", "df", "de-3", "de-2", "de", "b"]);
+  expect(keys(store.prefixScan(Buffer.from("de")))).toEqual(["de", "de-2", "de-3"]);
+  expect(keys(store.prefixScan(new Uint8Array(0))).length).toBe(7);
+});

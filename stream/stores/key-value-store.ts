@@ -17,7 +17,9 @@ import type { CacheBudget } from "./cache-budget.ts";
 export interface ReadableKeyValueStore<K, V> {
   get(key: K): V | null;
   /** In the order of the bytes of keys, from one to the other included; null is open. */
-  range(from: K | null, to: K | null): IterableIterator<readonly [K, V]>;
+  range(from: K | null, to: K | null, isReversed?: boolean): IterableIterator<readonly [K, V]>;
+  /** Those whose keys begin with these bytes, in the order of the bytes of keys (KIP-614). */
+  prefixScan(prefix: Uint8Array): IterableIterator<readonly [K, V]>;
   readonly approximateCount: number;
 }
 
@@ -123,10 +125,15 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
     return before;
   }
 
-  *range(from: K | null, to: K | null): IterableIterator<readonly [K, V]> {
+  *range(
+    from: K | null,
+    to: K | null,
+    isReversed: boolean = false,
+  ): IterableIterator<readonly [K, V]> {
     const range = {
       from: from === null ? null : this.#keyOf(from),
       to: to === null ? null : this.#keyOf(to),
+      isReversed,
     };
     yield* this.scan(range, () => true);
   }
@@ -142,6 +149,13 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
 
   read([key, value]: BytesEntry): readonly [K, V] {
     return [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
+  }
+
+  *prefixScan(prefix: Uint8Array): IterableIterator<readonly [K, V]> {
+    for (const entry of this.engine.range({ from: prefix, to: null })) {
+      if (!prefix.every((byte, at) => entry[0][at] === byte)) return;
+      yield this.read(entry);
+    }
   }
 
   onFlush(listener: (change: PutOffChange<K, V>) => void): boolean {

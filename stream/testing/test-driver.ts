@@ -298,8 +298,11 @@ function withoutTimes<K, V>(
 ): ReadableKeyValueStore<K, V> {
   return {
     get: (key) => store.get(key)?.value ?? null,
-    *range(from, to) {
-      for (const [key, { value }] of store.range(from, to)) yield [key, value];
+    *range(from, to, isReversed) {
+      for (const [key, { value }] of store.range(from, to, isReversed)) yield [key, value];
+    },
+    *prefixScan(prefix) {
+      for (const [key, { value }] of store.prefixScan(prefix)) yield [key, value];
     },
     get approximateCount() {
       return store.approximateCount;

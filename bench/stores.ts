@@ -190,7 +190,9 @@ if (values.only !== undefined) {
     const { stdout } = Bun.spawnSync([...own, "--only", name, ...options], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    return JSON.parse(stdout.toString()) as object;
+    return stdout.length === 0
+      ? { engine: name, keys: "failed" }
+      : JSON.parse(`${stdout}`) as object;
   });
   console.table(rows);
 }

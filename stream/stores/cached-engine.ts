@@ -29,6 +29,8 @@ export class CacheEntry {
   value: Uint8Array | null = null;
   /** Null: it is as in the store. */
   changed: RecordMoment | null = null;
+  /** What the store has; undefined: it was not asked. */
+  stored: Uint8Array | null | undefined = undefined;
   /** What the value was read as, where that may be used again; undefined: it has to be read. */
   object: unknown = undefined;
   isEvicted = false;
@@ -59,6 +61,7 @@ export class CachedEngine implements StoreEngine {
     private readonly engine: StoreEngine,
     private readonly context: RecordContext,
     private readonly budget: CacheBudget,
+    private readonly isSegmented: boolean,
   ) {
     budget.add(this);
   }
@@ -91,7 +94,8 @@ export class CachedEngine implements StoreEngine {
     let entry = this.#entries.get(text);
     if (entry === undefined) {
       entry = this.#add(key, text);
-      this.#setValue(entry, this.engine.get(key));
+      const value = entry.stored = this.engine.get(key);
+      this.#setValue(entry, value);
       this.budget.keep();
     } else this.touch(entry);
     return entry;
@@ -144,7 +148,7 @@ export class CachedEngine implements StoreEngine {
       const entry = this.#entries.get(text)!;
       const { changed } = entry;
       entry.changed = null;
-      this.#flushOne(entry.key, entry.value, changed!);
+      this.#flushOne(entry, changed!);
     }
   }
 
@@ -166,9 +170,11 @@ export class CachedEngine implements StoreEngine {
     this.engine.close();
   }
 
-  #flushOne(key: Uint8Array, value: Uint8Array | null, moment: RecordMoment): void {
-    const before = this.#listener === null ? null : this.engine.get(key);
+  #flushOne(entry: CacheEntry, moment: RecordMoment): void {
+    const { key, value } = entry;
+    const before = this.#listener === null ? null : this.#storedOf(entry);
     if (this.#listener !== null && value === null && before === null) return;
+    entry.stored = value;
     const { context } = this;
     const now = context.now;
     context.now = moment;
@@ -191,6 +197,12 @@ export class CachedEngine implements StoreEngine {
       keys.push(key);
     }
     return keys;
+  }
+
+  /** Segments let go of entries by themselves, so those are asked again. */
+  #storedOf({ key, stored }: CacheEntry): Uint8Array | null {
+    if (stored === undefined || this.isSegmented) return this.engine.get(key);
+    return stored;
   }
 
   *#entryOf(text: string): IterableIterator<BytesEntry> {

@@ -3,6 +3,7 @@ import type { RecordMoment } from "../task/record-context.ts";
 import type { Serde } from "../serdes/serde.ts";
 import { CachedEngine, type CacheEntry } from "./cached-engine.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
+import { SegmentedEngine } from "./segmented-engine.ts";
 import { type ChangeListener, LoggedEngine } from "./logged-engine.ts";
 import {
   type TimestampedValue,
@@ -241,5 +242,7 @@ function layered(
   loggedPart: ConstructorParameters<typeof LoggedEngine>[1],
 ): StoreEngine {
   const logged = onChange === null ? engine : new LoggedEngine(engine, loggedPart, onChange);
-  return cache === null ? logged : new CachedEngine(logged, cache.context, cache.budget);
+  if (cache === null) return logged;
+  const isSegmented = engine instanceof SegmentedEngine;
+  return new CachedEngine(logged, cache.context, cache.budget, isSegmented);
 }

@@ -42,14 +42,18 @@ function sqlite(dir: string, pageBytes: number): Candidate {
   db.run("create table if not exists t (k blob primary key, v blob not null) without rowid");
   const put = db.prepare("insert or replace into t values (?, ?)");
   const get = db.prepare("select v from t where k = ?");
+  const all = db.prepare("select k, v from t order by k");
   return {
     commit: db.transaction((keys: readonly Uint8Array[], value: Uint8Array) => {
       for (const key of keys) put.run(key, value);
     }),
     get: (key) => get.values(key).length > 0,
-    scan: () => Array.from(db.prepare("select k, v from t order by k").iterate(), () => 0).length,
+    scan: () => Array.from(all.iterate(), () => 0).length,
     settled: () => Promise.resolve(),
-    close: () => db.close(),
+    close() {
+      for (const statement of [put, get, all]) statement.finalize();
+      db.close();
+    },
   };
 }
 

@@ -55,8 +55,14 @@ export class WindowedStore<K, V> implements OpenStore<Windowed<K>, V> {
     return this.parts.store.delete(key);
   }
 
-  range(from: Windowed<K> | null, to: Windowed<K> | null): IterableIterator<WindowedEntry<K, V>> {
-    return this.parts.store.range(from, to);
+  range(
+    ...args: Parameters<OpenStore<Windowed<K>, V>["range"]>
+  ): IterableIterator<WindowedEntry<K, V>> {
+    return this.parts.store.range(...args);
+  }
+
+  prefixScan(prefix: Uint8Array): IterableIterator<WindowedEntry<K, V>> {
+    return this.parts.store.prefixScan(prefix);
   }
 
   scan(...args: Parameters<OpenStore<Windowed<K>, V>["scan"]>) {

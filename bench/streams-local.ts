@@ -189,7 +189,8 @@ function restore(valueBytes: number): object {
       view.setUint32(8, index);
     }
     const [cpuStart, start] = [cpuMs(), performance.now()];
-    for (let first = at; at < end;) {
+    const first = at;
+    while (at < end) {
       restoreRecord(spec, state.engine, keys[at - first]!, value, 1000);
       if (++at % 10_000 === 0) state.commit(BigInt(at));
     }

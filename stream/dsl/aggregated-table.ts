@@ -157,7 +157,8 @@ function sizeOf(windows: TimeWindows | SlidingWindows): number {
 }
 
 function leastRetentionMs(windows: AnyWindows): number {
-  if (windows instanceof SessionWindows) return windows.gapMs + windows.graceMs;
+  // A late record may still join a session that has ended a gap before: Kafka finds it in its cache.
+  if (windows instanceof SessionWindows) return 2 * windows.gapMs + windows.graceMs + 1;
   if (windows instanceof SlidingWindows) return 2 * windows.differenceMs + windows.graceMs;
   return windows.sizeMs + windows.graceMs;
 }

@@ -121,9 +121,12 @@ class StreamsWindows {
         }
     }
 
-    /** What is older than the retention is lost to Kafka, though it was not given on. */
+    /**
+     * What is older than the retention is lost to Kafka, though it was not given on, and a session that a
+     * late record joins is not told to be gone.
+     */
     private static <M extends Materialized> M retained(JsonNode step, M materialized) {
-        return step.has("closes") ? (M) materialized.withRetention(Duration.ofDays(1)) : materialized;
+        return step.has("closes") || text(step, "windows").equals("session") ? (M) materialized.withRetention(Duration.ofDays(1)) : materialized;
     }
 
     private CogroupedKStream<String, String> cogrouped(JsonNode step) {
@@ -148,7 +151,7 @@ class StreamsWindows {
         switch (text(step, "windows")) {
             case "session":
                 return all.windowedBy(sessions(step))
-                    .aggregate(() -> "", merger(text(step, "fn")), sessionStore(name));
+                    .aggregate(() -> "", merger(text(step, "fn")), retained(step, sessionStore(name)));
             case "sliding":
                 return all.windowedBy(sliding(step)).aggregate(() -> "", windowStore(name));
             default:

@@ -54,10 +54,18 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** Behind a join that records wait in they have another origin than in Kafka (docs/deviations.md). */
+function withoutOffset([key, value, time]: readonly unknown[]): readonly unknown[] {
+  return [key, typeof value === "string" ? value.slice(0, 16) + value.slice(32) : value, time];
+}
+
 /** Changes that are held back go to their changelogs without times, in the order of a hash table. */
 function withoutFlushOrder(test: Case, answer: Answer): Answer {
   if (answer.topics === undefined) return answer;
   const topics = { ...answer.topics };
+  for (const [topic, records] of Object.entries(topics)) {
+    if (topic.endsWith("-Buffer-changelog")) topics[topic] = records.map(withoutOffset);
+  }
   for (const { op, name } of test.steps) {
     const topic = `app-${name}-store-changelog`;
     const records = topics[topic];

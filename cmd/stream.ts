@@ -9,7 +9,7 @@ export function streamCommand(): CommandUnknownOpts {
   const command = new Command("stream")
     .description("Process streams of records: applications in TypeScript, on any Kafka.")
     .helpCommand(false);
-  const children = [run(), describe(), diff(), testCommand(), newCommand(), reset()];
+  const children = [run(), sql(), pipe(), describe(), diff(), testCommand(), newCommand(), reset()];
   for (const child of children) command.addCommand(child);
   return command;
 }
@@ -69,6 +69,78 @@ Examples:
       const isBrokersGiven = command.getOptionValueSource("brokers") !== "default";
       await (await import("./stream/run.ts")).runApp(file, options, isBrokersGiven);
     });
+}
+
+/** Of applications that are written on the command line. */
+function oneLiner(name: string) {
+  return new Command(name)
+    .option("--name <id>", "the application's id: what is run again under it goes on")
+    .addOption(
+      new Option("--limit <rows>", "end after so many rows that are printed").argParser(
+        wholeNumber(1, Number.MAX_SAFE_INTEGER),
+      ),
+    )
+    .addOption(new Option("--config <file>", "settings: YAML, JSON or Java properties"))
+    .addOption(setOption())
+    .addOption(
+      new Option("--log-level <level>", "log from there on").choices(LOG_LEVELS).default(
+        "warn" as const,
+      ),
+    )
+    .addOption(
+      new Option("--log-format <format>", "how").choices(LOG_FORMATS).default("text" as const),
+    )
+    .addOption(brokersOption())
+    .addOption(timeoutOption("how long to try to reach the cluster"));
+}
+
+function sql(): CommandUnknownOpts {
+  return oneLiner("sql")
+    .summary("run a query over topics of JSON")
+    .description(
+      "Run a query over topics of JSON until it is stopped. With INTO it is an application: rows are " +
+        "written exactly once, members that run the same query share the work, and it goes on where it " +
+        "was. Without, rows are printed from the beginning of the topics on, and nothing stays behind. " +
+        "EXPLAIN SELECT … says what a query does.",
+    )
+    .argument("<query>", "the query, or - for standard input")
+    .option("--keys", "print keys and times of rows too, and rows that are no more")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream stream sql "SELECT * FROM orders WHERE amount > 100"
+  kstream stream sql "SELECT country, count(*) AS n FROM orders GROUP BY country INTO by_country"
+  kstream stream sql "SELECT count(*) AS n, windowstart FROM clicks WINDOW TUMBLING (1 minute)"
+  kstream stream sql "SELECT o.id, c.name FROM orders o JOIN TABLE(users) c ON o.by = c.rowkey"
+  kstream stream sql "EXPLAIN SELECT sum(amount) AS total FROM orders"`,
+    )
+    .action(async (query, options) => (await import("./stream/sql.ts")).runSql(query, options));
+}
+
+function pipe(): CommandUnknownOpts {
+  return oneLiner("pipe")
+    .summary("filter, map and key records of topics into another one")
+    .description(
+      "Take records of topics through expressions into another topic, exactly once, until it is stopped. " +
+        "Members that run the same share the work, and it goes on where it was. Without --to values are " +
+        "printed, and nothing stays behind.",
+    )
+    .argument("<topic...>", "what to read")
+    .option("--where <expression>", "only records for which this holds")
+    .option("--map <expression>", "the value to write")
+    .option("--key-by <expression>", "the key to write")
+    .option("--to <topic>", "what to write")
+    .addHelpText(
+      "after",
+      `
+Expressions are those of consume and produce.
+
+Examples:
+  kstream stream pipe orders --where 'v.total > 100' --to big
+  kstream stream pipe orders returns --map '({ id: v.id })' --key-by v.customer --to ids`,
+    )
+    .action(async (topics, options) => (await import("./stream/pipe.ts")).runPipe(topics, options));
 }
 
 function describe(): CommandUnknownOpts {

@@ -63,7 +63,8 @@ function listSources(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) return ["out", "target"].includes(entry.name) ? [] : listSources(path);
-    return /\.tsx?$/.test(entry.name) ? [path] : [];
+    // Declarations alone are of what is not ours.
+    return /(?<!\.d)\.tsx?$/.test(entry.name) ? [path] : [];
   });
 }
 

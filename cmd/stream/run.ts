@@ -31,41 +31,68 @@ export interface RunOptions extends SecurityFlags {
 }
 
 /**
- * Runs until SIGINT or SIGTERM. `isBrokersGiven`: by the user, so that it goes before what the
- * application says. Throws an `OperatorError` where it cannot begin or go on.
+ * Runs an application until SIGINT or SIGTERM. `isBrokersGiven`: by the user, so that it goes before what
+ * the application says. Throws an `OperatorError` where it cannot begin or go on.
  */
 export async function runApp(
   path: string,
   options: RunOptions,
   isBrokersGiven: boolean,
 ): Promise<void> {
-  const given = { ...fileConfig(options.config), ...parseSettings(options.set) };
+  const given = givenConfig(options);
   const loaded = await loadApp(path, given);
   const config = parseStreamsConfig(loaded.config);
   const brokers = isBrokersGiven ? options.brokers : config.bootstrapServers ?? options.brokers;
-  const progress = options.logFormat === "text" ? progressOnTerminal(false) : null;
+  await runTopology(loaded.topology, config, { ...options, brokers });
+}
+
+/** Settings of --config, and over them those of --set. */
+export function givenConfig({ config, set }: Pick<RunOptions, "config" | "set">): AppConfig {
+  return { ...fileConfig(config), ...parseSettings(set) };
+}
+
+/** What runs beside a topology. */
+export interface RunHooks {
+  /** It is over then, also without a signal. */
+  readonly until?: Promise<void>;
+  /** Says nothing but what goes wrong. */
+  readonly isQuiet?: boolean;
+}
+
+/** Runs until SIGINT, SIGTERM or `until`. Throws an `OperatorError` where it cannot begin or go on. */
+export async function runTopology(
+  topology: Topology,
+  config: StreamsConfig,
+  options: RunOptions,
+  { until, isQuiet = false }: RunHooks = {},
+): Promise<void> {
+  const { brokers } = options;
+  const isText = options.logFormat === "text" && !isQuiet;
+  const progress = isText ? progressOnTerminal(false) : null;
   const logger = loggerOf(options, progress);
-  const directory = openState(config, logger);
+  const isKept = topology.stores.size > 0 && !config.isStateInMemory;
+  const directory = isKept ? openState(config, logger) : null;
   const app = new StreamsApp({
     io: clientIo,
-    client: { ...clientOptions({ ...options, brokers }), clientId: config.applicationId },
+    client: { ...clientOptions(options), clientId: config.applicationId },
     codecs: bunCodecs,
-    topology: loaded.topology,
+    topology,
     config,
     logger,
-    state: config.isStateInMemory ? memoryState : directory,
-    processId: directory.processId,
+    state: directory ?? memoryState,
+    processId: directory?.processId ?? crypto.randomUUID(),
   });
   const stopped = onInterrupt();
   const interrupted = new Promise<void>((resolve) => {
     stopped.addEventListener("abort", () => resolve(), { once: true });
+    void until?.then(resolve);
   });
   const figures = new Figures(clientIo.clock, () => app.status(), logger, progress);
   try {
     const started = app.start().then(() => {
-      if (options.logFormat === "text") introduce(loaded.topology, config, brokers);
-      figures.start();
-      clean(directory, config, logger);
+      if (isText) introduce(topology, config, brokers);
+      if (!isQuiet) figures.start();
+      if (directory !== null) clean(directory, config, logger);
       return interrupted;
     });
     await inWords(Promise.race([started, interrupted, app.failed]));
@@ -73,7 +100,7 @@ export async function runApp(
   } finally {
     figures.stop();
     await app.close();
-    directory.close();
+    directory?.close();
   }
 }
 
@@ -127,11 +154,19 @@ function introduce(topology: Topology, config: StreamsConfig, brokers: string): 
     ["reads", outerSourceTopics(topology).join(", ")],
     ["writes", outerSinkTopics(topology).join(", ") || "nothing that is always the same"],
     ["stores", [...topology.stores.keys()].join(", ") || "none"],
-    ["state", config.isStateInMemory ? "in memory" : `${config.stateDir}/${config.applicationId}`],
+    ["state", stateText(topology, config)],
     ["guarantee", config.isExactlyOnce ? "exactly-once" : "at-least-once"],
   ];
   for (const [name, value] of facts) say(`${`${name}:`.padEnd(13)}${value}`);
   say("running; Ctrl-C stops it in good order");
+}
+
+function stateText(
+  { stores }: Topology,
+  { isStateInMemory, stateDir, applicationId }: StreamsConfig,
+): string {
+  if (stores.size === 0) return "none";
+  return isStateInMemory ? "in memory" : `${stateDir}/${applicationId}`;
 }
 
 function fileConfig(path: string | undefined): AppConfig {

@@ -1,0 +1,106 @@
+/** `kstream stream sql` and `pipe`: applications that are written on the command line. */
+import { createHash } from "node:crypto";
+import { Admin } from "../../client/admin.ts";
+import { ExpressionError } from "../../core/expression/expression-error.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import { parseStreamsConfig } from "../../stream/runtime/streams-config.ts";
+import { internalName } from "../../stream/runtime/topic-plan.ts";
+import type { Topology } from "../../stream/topology/topology.ts";
+import { clientIo, clientOptions } from "../client.ts";
+import { givenConfig, type RunOptions, runTopology } from "./run.ts";
+import { RowsOut } from "./rows-out.ts";
+
+/** How long is tried to take away what a query has made. */
+const CLEAN_MS = 10_000;
+
+export interface OneLinerOptions extends RunOptions {
+  /** The application's id. */
+  readonly name?: string | undefined;
+  /** Of rows that are printed. */
+  readonly limit?: number | undefined;
+}
+
+/** What was written. */
+interface OneLiner {
+  /** `sql` or `pipe`. */
+  readonly kind: string;
+  /** What it says: the same text is the same application. */
+  readonly text: string;
+  /** Null: it prints. */
+  readonly into: string | null;
+  build(rows: RowsOut): Topology;
+}
+
+/**
+ * Runs it. One that writes a topic is an application like others, exactly once, and goes on where it was
+ * when it is run again. One that prints is a look: it begins at the beginning and leaves nothing behind.
+ * Throws `OperatorError`.
+ */
+export async function runOneLiner(
+  { kind, text, into, build }: OneLiner,
+  options: OneLinerOptions,
+): Promise<void> {
+  const rows = new RowsOut(options.limit ?? null);
+  const topology = inWords(kind, () => build(rows));
+  const given = givenConfig(options);
+  if (into !== null) {
+    if (options.limit !== undefined) {
+      throw new OperatorError("--limit is for rows that are printed", "", "leave it out", 2);
+    }
+    const id = options.name ??
+      `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
+    const config = parseStreamsConfig({ "application.id": id, ...given });
+    return await runTopology(topology, config, options);
+  }
+  const id = options.name ??
+    `${kind}-look-${Buffer.from(clientIo.random.bytes(6)).toString("hex")}`;
+  const config = parseStreamsConfig({
+    "application.id": id,
+    "processing.guarantee": "at_least_once",
+    "commit.interval.ms": 200,
+    "default.dsl.store": "in_memory",
+    ...given,
+  });
+  try {
+    await runTopology(topology, config, options, { until: rows.isOver, isQuiet: true });
+  } finally {
+    if (options.name === undefined) await leaveNothing(topology, id, options);
+  }
+}
+
+/** `ExpressionError`s with the place in what was written. */
+export function inWords<T>(kind: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw toOperatorError(kind, error);
+  }
+}
+
+/** See `inWords`. */
+export function toOperatorError(kind: string, error: unknown): unknown {
+  if (!(error instanceof ExpressionError)) return error;
+  const what = kind === "sql" ? "the query cannot be read" : "the expression cannot be read";
+  return new OperatorError(what, error.message, "", 2, error.excerpt);
+}
+
+/** Takes topics and group away; what cannot be taken away is small and empty. */
+async function leaveNothing(
+  topology: Topology,
+  applicationId: string,
+  options: OneLinerOptions,
+): Promise<void> {
+  const admin = new Admin(clientIo, clientOptions(options));
+  const topics = [...topology.repartitionTopics.keys()].map((name) =>
+    internalName(applicationId, name)
+  );
+  const timeoutMs = CLEAN_MS;
+  try {
+    if (topics.length > 0) await admin.deleteTopics(topics, { timeoutMs });
+    await admin.groups.delete([applicationId], { timeoutMs });
+  } catch {
+    // The broker is gone, or does not let us: the query is over all the same.
+  } finally {
+    admin.close();
+  }
+}

@@ -1,0 +1,29 @@
+/** `kstream stream pipe`: records of topics through expressions into another one. */
+import { pipeTopology } from "../../stream/pipe/pipe-topology.ts";
+import { type OneLinerOptions, runOneLiner } from "./one-liner.ts";
+
+export interface PipeFlags extends OneLinerOptions {
+  readonly where?: string | undefined;
+  readonly map?: string | undefined;
+  readonly keyBy?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** Throws `OperatorError`. */
+export async function runPipe(topics: readonly string[], options: PipeFlags): Promise<void> {
+  const { where, map, keyBy, to } = options;
+  const expressions = {
+    ...(where !== undefined && { where }),
+    ...(map !== undefined && { map }),
+    ...(keyBy !== undefined && { keyBy }),
+  };
+  await runOneLiner({
+    ...{ kind: "pipe", into: to ?? null },
+    text: JSON.stringify([topics, expressions, to]),
+    build: (rows) =>
+      pipeTopology({
+        ...{ from: topics, to: to ?? null, ...expressions },
+        look: ({ value }) => rows.write(value === null ? "" : Buffer.from(value).toString()),
+      }),
+  }, options);
+}

@@ -1,0 +1,68 @@
+/** `kstream stream sql`: a query over topics, until it is stopped. */
+import { OperatorError } from "../../core/operator-error.ts";
+import { compileQuery, resultKeyText, type ResultRow } from "../../stream/sql/compile.ts";
+import { explainQuery } from "../../stream/sql/explain.ts";
+import { parseQuery } from "../../stream/sql/parse.ts";
+import { jsonText } from "../../stream/sql/rows.ts";
+import type { Query } from "../../stream/sql/syntax.ts";
+import { describeTopology } from "../../stream/topology/describe.ts";
+import { descriptionText } from "../../stream/topology/description-text.ts";
+import { print } from "../output.ts";
+import { inWords, type OneLinerOptions, runOneLiner, toOperatorError } from "./one-liner.ts";
+
+export interface SqlOptions extends OneLinerOptions {
+  /** With keys and times. */
+  readonly keys?: boolean | undefined;
+}
+
+/** `text`: `-` is standard input. Throws `OperatorError`. */
+export async function runSql(text: string, options: SqlOptions): Promise<void> {
+  const given = text === "-" ? await Bun.stdin.text() : text;
+  const explained = /^\s*explain\s/i.exec(given)?.[0] ?? "";
+  const sql = `${explained.replaceAll(/\S/g, " ")}${given.slice(explained.length)}`;
+  const query = await parsed(sql);
+  if (explained !== "") return await explain(query, options);
+  await runOneLiner({
+    ...{ kind: "sql", text: sql.trim(), into: query.into },
+    build: (rows) =>
+      compileQuery(
+        query,
+        query.into === null
+          ? { look: (row) => write(row, options.keys === true, (line) => rows.write(line)) }
+          : { topic: query.into },
+      ),
+  }, options);
+}
+
+async function parsed(sql: string): Promise<Query> {
+  if (sql.trim() === "") throw new OperatorError("there is no query", "", 'write "SELECT …"', 2);
+  try {
+    return await parseQuery(sql);
+  } catch (error) {
+    throw toOperatorError("sql", error);
+  }
+}
+
+/** A row that is no more is shown with keys alone. */
+function write(
+  { key, value, timestampMs }: ResultRow,
+  hasKeys: boolean,
+  writeLine: (line: string) => void,
+): void {
+  if (hasKeys) {
+    const text = key === null ? null : resultKeyText(key);
+    writeLine(jsonText({ key: text, value, timestamp: timestampMs }));
+  } else if (value !== null) {
+    writeLine(jsonText(value));
+  }
+}
+
+async function explain(query: Query, { name }: SqlOptions): Promise<void> {
+  const topology = inWords(
+    "sql",
+    () => compileQuery(query, query.into === null ? { look: () => {} } : { topic: query.into }),
+  );
+  const lines = explainQuery(query, topology, name ?? "APPLICATION");
+  const text = lines.map(([verb, what]) => `${verb.padEnd(8)}${what}\n`).join("");
+  await print(`${text}\n${descriptionText(describeTopology(topology))}`);
+}

@@ -1,0 +1,215 @@
+/** Text to `Query`. What is not understood, or not possible with streams, is told with its place. */
+import { ExpressionError, type Span } from "../../core/expression/expression-error.ts";
+import { type Clauses, cutClauses } from "./clauses.ts";
+import { ExpressionReader } from "./read-expression.ts";
+import { loadSqlParser } from "./sql-parser.ts";
+import type { Expr, Join, Query, Selected, Source } from "./syntax.ts";
+import { fieldOf, listOf, Places, textOf, variantOf } from "./tree.ts";
+
+/** As much as a person writes. */
+const CHARS_MAX = 10_000;
+
+/** Reads one query. Throws `ExpressionError`. */
+export async function parseQuery(text: string): Promise<Query> {
+  const parse = await loadSqlParser();
+  const all = { start: 0, end: text.trimEnd().length };
+  if (text.length > CHARS_MAX) throw new ExpressionError("the query is too long", text, all);
+  const clauses = cutClauses(text);
+  const places = new Places(text);
+  const [statement, ...more] = listOf(parsed(parse, clauses.sql, text, places));
+  if (statement === undefined) throw new ExpressionError("there is no query", text, all);
+  if (more.length > 0) {
+    throw new ExpressionError("there is more than one query", text, places.spanOf(more) ?? all);
+  }
+  return new QueryReader(text, clauses, places, parse).statement(statement);
+}
+
+type Parse = (text: string) => unknown;
+
+function parsed(parse: Parse, sql: string, text: string, places: Places): unknown {
+  try {
+    return parse(sql);
+  } catch (error) {
+    const message = textOf(fieldOf(error, "message")) || String(error);
+    const [, line, column] = / at Line: (\d+), Column: (\d+)/.exec(message) ?? [];
+    const end = text.trimEnd().length;
+    const start = line === undefined ? end : places.offset(Number(line), Number(column));
+    const said = message.replace(/^sql parser error: /, "").replace(/ at Line: .*$/, "");
+    throw new ExpressionError(said, text, { start, end: start + 1 });
+  }
+}
+
+class QueryReader {
+  readonly #expressions: ExpressionReader;
+
+  constructor(
+    private readonly text: string,
+    private readonly clauses: Clauses,
+    private readonly places: Places,
+    private readonly parse: Parse,
+  ) {
+    this.#expressions = new ExpressionReader(text, places);
+  }
+
+  statement(statement: unknown): Query {
+    const [variant, body] = variantOf(statement);
+    if (variant === "Query") return this.#query(body, this.clauses.into);
+    if (variant !== "Insert") {
+      return this.#fail(
+        "a query begins with SELECT or INSERT INTO",
+        this.#expressions.span(statement),
+      );
+    }
+    const into = this.#nameOf(fieldOf(fieldOf(body, "table"), "TableName"));
+    if (this.clauses.into !== null) {
+      return this.#fail("there are two INTO", this.#expressions.span(fieldOf(body, "table")));
+    }
+    return this.#query(fieldOf(body, "source"), into);
+  }
+
+  #query(query: unknown, into: string | null): Query {
+    for (const [field, what] of [["with", "WITH"], ["order_by", "ORDER BY"]] as const) {
+      this.#refuse(fieldOf(query, field), `${what}: records come as they come`);
+    }
+    this.#refuse(fieldOf(query, "limit_clause"), "LIMIT: a query goes on, --limit ends it");
+    this.#refuse(fieldOf(query, "fetch"), "FETCH: a query goes on, --limit ends it");
+    const select = fieldOf(fieldOf(query, "body"), "Select");
+    if (select === undefined) {
+      const span = this.#expressions.span(query);
+      return this.#fail("only a single SELECT can be used in a query of streams", span);
+    }
+    this.#refuse(fieldOf(select, "distinct"), "DISTINCT: group by what is to be there once");
+    const { window, partitionBy, withins } = this.clauses;
+    const [first, ...others] = listOf(fieldOf(select, "from"));
+    if (first === undefined) {
+      const end = this.text.trimEnd().length;
+      return this.#fail("there is no FROM: which topic is read?", { start: end, end: end + 1 });
+    }
+    if (others.length > 0) {
+      this.#fail("topics are brought together by JOIN … ON", this.#expressions.span(others[0]));
+    }
+    const from = this.#source(fieldOf(first, "relation"));
+    const joins = listOf(fieldOf(first, "joins")).map((join) => this.#join(join));
+    if (withins.length > 0 && joins.every(({ within }) => within === null)) {
+      this.#fail("WITHIN belongs to a JOIN of two streams", withins[0]!.span);
+    }
+    return {
+      ...{ text: this.text, from, joins, window, into },
+      selected: listOf(fieldOf(select, "projection")).map((item) => this.#selected(item)),
+      where: this.#optional(fieldOf(select, "selection")),
+      groupBy: this.#groupBy(fieldOf(select, "group_by")),
+      having: this.#optional(fieldOf(select, "having")),
+      partitionBy: partitionBy === null ? null : this.#apart(partitionBy),
+      emits: this.clauses.emits ?? "changes",
+    };
+  }
+
+  #source(relation: unknown): Source {
+    const [variant, body] = variantOf(relation);
+    const span = this.#expressions.span(relation);
+    if (variant !== "Table" || fieldOf(body, "args") != null) {
+      return this.#fail("a topic is expected here", span);
+    }
+    const name = fieldOf(body, "name");
+    const nameSpan = this.#expressions.span(name);
+    const topic = this.clauses.hyphened.get(nameSpan.start) ?? this.#nameOf(name);
+    const alias = fieldOf(fieldOf(fieldOf(body, "alias"), "name"), "value");
+    const isTable = this.clauses.tables.some(({ start }) => start === nameSpan.start);
+    return { topic, alias: typeof alias === "string" ? alias : topic, isTable, span: nameSpan };
+  }
+
+  #join(join: unknown): Join {
+    const [operator, constraint] = variantOf(fieldOf(join, "join_operator"));
+    const source = this.#source(fieldOf(join, "relation"));
+    const kinds = { Join: "inner", Inner: "inner", Left: "left", LeftOuter: "left" } as const;
+    const kind = operator === "FullOuter"
+      ? "full"
+      : operator in kinds
+      ? kinds[operator as keyof typeof kinds]
+      : this.#fail("a join is INNER, LEFT or FULL", source.span);
+    const on = fieldOf(constraint, "On");
+    if (on === undefined) {
+      return this.#fail("a join needs ON: which fields are equal?", source.span);
+    }
+    const condition = this.#expressions.read(on);
+    // WITHIN stands between the topic and ON.
+    const within = this.clauses.withins.find(({ span }) => {
+      return span.start >= source.span.end && span.end <= condition.span.start;
+    });
+    return { kind, source, on: condition, within: within ?? null };
+  }
+
+  #selected(item: unknown): Selected {
+    const [variant, body] = variantOf(item);
+    const span = this.#expressions.span(item);
+    if (variant === "Wildcard") return { kind: "all", source: null, span };
+    if (variant === "QualifiedWildcard") {
+      const name = fieldOf(listOf(body)[0], "ObjectName");
+      return { kind: "all", source: this.#nameOf(name), span };
+    }
+    if (variant === "ExprWithAlias") {
+      const name = textOf(fieldOf(fieldOf(body, "alias"), "value"));
+      return { kind: "value", expr: this.#expressions.read(fieldOf(body, "expr")), name };
+    }
+    const expr = this.#expressions.read(body);
+    return { kind: "value", expr, name: this.#nameFor(expr) };
+  }
+
+  /** What a value is called that was given no name: as its field, or its function. */
+  #nameFor(expr: Expr): string {
+    switch (expr.kind) {
+      case "path":
+        return expr.names.at(-1)!;
+      case "member":
+        return expr.name;
+      case "call":
+        return expr.name;
+      case "cast":
+        return this.#nameFor(expr.of);
+      default:
+        return this.#fail("give this a name: … AS name", expr.span);
+    }
+  }
+
+  #groupBy(groupBy: unknown): Expr[] {
+    const [expressions] = listOf(fieldOf(groupBy, "Expressions"));
+    if (expressions === undefined) {
+      return this.#fail("GROUP BY needs what to group by", this.#expressions.span(groupBy));
+    }
+    return listOf(expressions).map((expr) => this.#expressions.read(expr));
+  }
+
+  /** An expression that stands by itself, as if it were alone in its place. */
+  #apart({ start, end }: Span): Expr {
+    const lead = "SELECT ";
+    const before = this.text.slice(0, start).replaceAll(/[^\n]/g, " ");
+    const padded = before.slice(0, Math.max(0, before.length - lead.length)) + lead;
+    const alone = padded + this.text.slice(start, end);
+    const tree = listOf(parsed(this.parse, alone, this.text, this.places));
+    const select = fieldOf(fieldOf(fieldOf(tree[0], "Query"), "body"), "Select");
+    const items = listOf(fieldOf(select, "projection"));
+    const [variant, body] = variantOf(items[0]);
+    if (items.length !== 1 || variant !== "UnnamedExpr") {
+      return this.#fail("PARTITION BY needs one value", { start, end });
+    }
+    return this.#expressions.read(body);
+  }
+
+  #optional(node: unknown): Expr | null {
+    return node == null ? null : this.#expressions.read(node);
+  }
+
+  #nameOf(name: unknown): string {
+    const parts = listOf(name).map((part) => fieldOf(fieldOf(part, "Identifier"), "value"));
+    return parts.map(textOf).join(".");
+  }
+
+  #refuse(node: unknown, why: string): void {
+    if (node == null) return;
+    this.#fail(`a query of streams knows no ${why}`, this.#expressions.span(node));
+  }
+
+  #fail(message: string, span: Span): never {
+    throw new ExpressionError(message, this.text, span);
+  }
+}

@@ -1,0 +1,302 @@
+import { expect, test } from "bun:test";
+import { ExpressionError } from "../../core/expression/expression-error.ts";
+import { json, string } from "../serdes/basic-serdes.ts";
+import { TestDriver } from "../testing/test-driver.ts";
+import { compileQuery, resultKeyText, type ResultRow } from "./compile.ts";
+import { parseQuery } from "./parse.ts";
+
+type Given = readonly [topic: string, key: string | null, value: unknown, timestampMs?: number];
+
+/** What a query gives for these records: key, value and time of each row. */
+async function rowsOf(text: string, given: readonly Given[]) {
+  const rows: ResultRow[] = [];
+  const query = await parseQuery(text);
+  const driver = new TestDriver(compileQuery(query, { look: (row) => void rows.push(row) }));
+  for (const [topic, key, value, timestampMs = 0] of given) {
+    driver.advance(1000); // windows that are over are looked for once a second
+    driver.input(topic, string(), json<unknown>()).write(key, value, timestampMs);
+  }
+  driver.close();
+  return rows.map(({ key, value, timestampMs }) => {
+    return [key === null ? null : resultKeyText(key), value, timestampMs] as const;
+  });
+}
+
+/** What an expression gives for a record. */
+async function valueOf(expression: string, value: unknown): Promise<unknown> {
+  const [row] = await rowsOf(`SELECT ${expression} AS x FROM t`, [["t", "k", value, 1000]]);
+  return (row?.[1] as { readonly x: unknown }).x;
+}
+
+async function problemOf(text: string): Promise<string> {
+  try {
+    compileQuery(await parseQuery(text), { look: () => {} });
+  } catch (error) {
+    if (error instanceof ExpressionError) return error.render();
+    throw error;
+  }
+  throw new Error(`nothing is wrong with: ${text}`);
+}
+
+const RECORD = {
+  id: 7,
+  total: 120.5,
+  paid: true,
+  name: "Ada",
+  missing: null,
+  customer: { name: { first: "Ada", last: "Lovelace" }, tags: ["a", "b"] },
+  items: [{ sku: "x", qty: 2 }, { sku: "y", qty: 1 }],
+  at: "2026-01-31T10:20:30Z",
+  huge: "12345678901234567890",
+};
+
+test.each<readonly [string, unknown]>([
+  ["total", 120.5],
+  ["t.total", 120.5],
+  ["customer.name.first", "Ada"],
+  ["t.customer.name.last", "Lovelace"],
+  ["items[2].sku", "y"],
+  ["items[-1].qty", 1],
+  ["items[9].qty", null],
+  ["customer->'tags'->0", "a"],
+  ["customer->'name'->>'first'", "Ada"],
+  ["nothing.at.all", null],
+  ["rowkey", "k"],
+  ["ROWTIME", 1000],
+  ["total * 2 + 1", 242],
+  ["id / 2", 3.5],
+  ["id % 4", 3],
+  ["id / 0", null],
+  ["-id", -7],
+  ["name + 1", null],
+  ["missing + 1", null],
+  ["huge::bigint + 1", 12345678901234567891n],
+  ["1 = 1.0", true],
+  ["id = '7'", true],
+  ["name = 7", false],
+  ["missing = missing", null],
+  ["missing IS NULL", true],
+  ["name IS NOT NULL", true],
+  ["paid IS TRUE", true],
+  ["missing IS NOT TRUE", true],
+  ["missing IS DISTINCT FROM 1", true],
+  ["missing IS NOT DISTINCT FROM NULL", true],
+  ["missing AND false", false],
+  ["missing AND true", null],
+  ["missing OR true", true],
+  ["NOT missing", null],
+  ["total BETWEEN 100 AND 200", true],
+  ["total NOT BETWEEN 100 AND 200", false],
+  ["name IN ('Bob', 'Ada')", true],
+  ["name NOT IN ('Bob', NULL)", null],
+  ["name LIKE 'A%a'", true],
+  ["name LIKE '_d_'", true],
+  ["name ILIKE 'ADA'", true],
+  ["name NOT LIKE 'B%'", true],
+  ["CASE WHEN total > 100 THEN 'large' ELSE 'small' END", "large"],
+  ["CASE name WHEN 'Bob' THEN 1 END", null],
+  ["CAST(total AS int)", 120],
+  ["total::text || '!'", "120.5!"],
+  ["'{\"a\":1}'::jsonb -> 'a'", 1],
+  ["'no'::jsonb", null],
+  ["upper(name)", "ADA"],
+  ["length(name)", 3],
+  ["substring(name from 2 for 1)", "d"],
+  ["trim(both 'A' from name)", "da"],
+  ["position('d' in name)", 2],
+  ["split_part('a-b-c', '-', 2)", "b"],
+  ["coalesce(missing, nothing, 5)", 5],
+  ["nullif(id, 7)", null],
+  ["greatest(1, id, 3)", 7],
+  ["round(total / 7, 2)", 17.21],
+  ["ceil(total)", 121],
+  ["concat(name, '-', missing, id)", "Ada-7"],
+  ["cardinality(items)", 2],
+  ["array_contains(customer.tags, 'b')", true],
+  ["ARRAY[1, id]", [1, 7]],
+  ["json_build_object('id', id)", { id: 7 }],
+  ["extract(hour from at)", 10],
+  ["date_trunc('hour', at)", "2026-01-31T10:00:00.000Z"],
+  ["date_trunc('day', rowtime)", 0],
+  ["iso(rowtime)", "1970-01-01T00:00:01.000Z"],
+  ["epoch_ms(at)", 1769854830000],
+  ["'it''s'", "it's"],
+])("%s", async (expression, expected) => {
+  expect(await valueOf(expression, RECORD)).toEqual(expected);
+});
+
+test("what is selected, and where to; records that do not hold are left out", async () => {
+  const given: Given[] = [
+    ["orders", "a", { id: 1, total: 5, country: "DE" }, 10],
+    ["orders", "b", { id: 2, total: 500, country: "FR" }, 20],
+    ["orders", "c", null, 30],
+  ];
+  expect(await rowsOf("SELECT id, total * 2 AS twice FROM orders WHERE total > 100", given))
+    .toEqual([["b", { id: 2, twice: 1000 }, 20]]);
+  expect(await rowsOf("SELECT * FROM orders o WHERE o.country = 'DE'", given))
+    .toEqual([["a", { id: 1, total: 5, country: "DE" }, 10]]);
+  expect(await rowsOf("SELECT id FROM orders PARTITION BY country", given))
+    .toEqual([["DE", { id: 1 }, 10], ["FR", { id: 2 }, 20]]);
+  expect(await rowsOf("SELECT *, upper(country) AS code FROM orders WHERE id = 1", given))
+    .toEqual([["a", { id: 1, total: 5, country: "DE", code: "DE" }, 10]]);
+});
+
+test("groups are added up, each change is given; what has no group is left out", async () => {
+  const text = "SELECT country, count(*) AS n, sum(total) AS sum, avg(total) AS mean, " +
+    "count(*) FILTER (WHERE total > 10) AS large, count(DISTINCT who) AS people, max(total) AS most " +
+    "FROM orders GROUP BY country HAVING count(*) < 3";
+  const rows = await rowsOf(text, [
+    ["orders", null, { country: "DE", total: 5, who: "a" }, 10],
+    ["orders", null, { country: "DE", total: 15, who: "a" }, 5],
+    ["orders", null, { total: 15 }, 5],
+    ["orders", null, { country: "DE", total: 1, who: "b" }, 20],
+  ]);
+  const first = { country: "DE", n: 1, sum: 5, mean: 5, large: 0, people: 1, most: 5 };
+  expect(rows).toEqual([
+    ["DE", first, 10],
+    ["DE", { ...first, n: 2, sum: 20, mean: 10, large: 1, most: 15 }, 10],
+    ["DE", null, 20],
+  ]);
+});
+
+test("groups of several values go by their names; no GROUP BY is one group", async () => {
+  const given: Given[] = [["orders", null, { a: 1, b: "x" }], ["orders", null, { a: 1, b: "x" }]];
+  expect(await rowsOf("SELECT b, a, count(*) AS n FROM orders GROUP BY a, b", given)).toEqual([
+    ['{"a":1,"b":"x"}', { b: "x", a: 1, n: 1 }, 0],
+    ['{"a":1,"b":"x"}', { b: "x", a: 1, n: 2 }, 0],
+  ]);
+  expect((await rowsOf("SELECT count(*) AS n FROM orders", given)).at(-1))
+    .toEqual(["all", { n: 2 }, 0]);
+});
+
+test("windows: changes, or what has come of them when they are over", async () => {
+  const given: Given[] = [
+    ["clicks", "u", {}, 1000],
+    ["clicks", "u", {}, 59_000],
+    ["clicks", "u", {}, 61_000],
+    ["clicks", "u", {}, 30_000],
+    ["clicks", "u", {}, 200_000],
+  ];
+  const tumbling = "SELECT count(*) AS n, windowstart FROM clicks WINDOW TUMBLING (1 minute";
+  const window = (start: number, n: number, timeMs: number) =>
+    [
+      `{"key":"u","windowstart":${start},"windowend":${start + 60_000}}`,
+      { n, windowstart: start },
+      timeMs,
+    ] as const;
+  expect(await rowsOf(`${tumbling}) GROUP BY rowkey EMIT CHANGES`, given)).toEqual([
+    window(0, 1, 1000),
+    window(0, 2, 59_000),
+    window(60_000, 1, 61_000),
+    window(0, 3, 59_000),
+    window(180_000, 1, 200_000),
+  ]);
+  expect(await rowsOf(`${tumbling}) GROUP BY rowkey EMIT FINAL`, given)).toEqual([
+    window(0, 2, 59_000),
+    window(60_000, 1, 61_000),
+  ]);
+  expect(await rowsOf(`${tumbling}, GRACE 30 seconds) GROUP BY rowkey EMIT FINAL`, given)).toEqual([
+    window(0, 3, 59_000),
+    window(60_000, 1, 61_000),
+  ]);
+});
+
+test("sessions are brought together by what comes between", async () => {
+  const text = "SELECT count(*) AS n, avg(ms) AS mean, array_agg(ms) AS all_of " +
+    "FROM clicks WINDOW SESSION (10 seconds) GROUP BY rowkey";
+  const rows = await rowsOf(text, [
+    ["clicks", "u", { ms: 1 }, 1000],
+    ["clicks", "u", { ms: 2 }, 15_000],
+    ["clicks", "u", { ms: 6 }, 8000],
+  ]);
+  expect(rows.at(-1)).toEqual([
+    '{"key":"u","windowstart":1000,"windowend":15000}',
+    { n: 3, mean: 3, all_of: [1, 2, 6] },
+    15_000,
+  ]);
+});
+
+test("streams are joined within a time, and with tables by their keys", async () => {
+  const given: Given[] = [
+    ["customers", "7", { name: "Ada" }, 0],
+    ["orders", "o1", { id: 1, customer: { id: 7 } }, 1000],
+    ["orders", "o2", { id: 2, customer: { id: 8 } }, 2000],
+    ["payments", "p1", { order: 1, cents: 99 }, 3000],
+  ];
+  const withTable = "SELECT o.id, c.name FROM orders o JOIN TABLE(customers) c " +
+    "ON o.customer.id = c.rowkey";
+  const payments = given.filter(([topic]) => topic !== "payments");
+  expect(await rowsOf(withTable, payments)).toEqual([["7", { id: 1, name: "Ada" }, 1000]]);
+  expect(await rowsOf(withTable.replace("JOIN", "LEFT JOIN"), payments)).toEqual([
+    ["7", { id: 1, name: "Ada" }, 1000],
+    ["8", { id: 2, name: null }, 2000],
+  ]);
+  const streams = "SELECT o.id, p.cents, c.name FROM orders o " +
+    "JOIN payments p WITHIN 10 seconds ON p.order = o.id " +
+    "LEFT JOIN TABLE(customers) c ON o.customer.id = c.rowkey";
+  expect(await rowsOf(streams, given)).toEqual([["7", { id: 1, cents: 99, name: "Ada" }, 3000]]);
+});
+
+test("tables: rows change, and what was added up of them with them", async () => {
+  const given: Given[] = [
+    ["users", "a", { country: "DE", age: 30 }, 1],
+    ["users", "b", { country: "DE", age: 40 }, 2],
+    ["users", "a", { country: "FR", age: 30 }, 3],
+    ["users", "b", null, 4],
+  ];
+  const counts = await rowsOf(
+    "SELECT country, count(*) AS n FROM TABLE(users) GROUP BY country",
+    given,
+  );
+  expect(counts.filter(([key]) => key === "DE").at(-1)).toEqual(["DE", { country: "DE", n: 0 }, 4]);
+  expect(await rowsOf("SELECT age FROM TABLE users WHERE country = 'DE'", given)).toEqual([
+    ["a", { age: 30 }, 1],
+    ["b", { age: 40 }, 2],
+    ["a", null, 3],
+    ["b", null, 4],
+  ]);
+});
+
+test.each<readonly [string, string]>([
+  ["SELECT amount + FROM orders", "there is no FROM: which topic is read?"],
+  ["SELECT a FROM b WHERE uper(a) = 'x'", 'there is no function "uper": did you mean "upper"?'],
+  ["SELECT a FROM b WHERE count(*) > 1", "count(…) is for SELECT and HAVING"],
+  ["SELECT a, count(*) FROM b", '"a" is neither grouped by nor in an aggregate'],
+  ["SELECT x FROM a JOIN TABLE(b) ON a.i = b.rowkey", "which one is meant: a.x or b.x?"],
+  ["SELECT a.x FROM a JOIN b ON a.i = b.i", "two streams are joined WITHIN a time"],
+  ["SELECT a.x FROM a JOIN TABLE(b) ON a.i = b.i", "b is joined by its rowkey"],
+  ["SELECT a.x FROM a JOIN TABLE(b) ON a.i > b.rowkey", "ON says what is equal"],
+  ["SELECT x FROM a WINDOW TUMBLING (1 minute)", "WINDOW adds nothing up"],
+  ["SELECT count(*) FROM a EMIT FINAL", "EMIT FINAL is of windows"],
+  ["SELECT max(x) FROM TABLE(a)", "max cannot be of a table"],
+  ["SELECT windowstart FROM a", "there is no WINDOW, so no windowstart"],
+  ["SELECT DISTINCT a FROM b", "a query of streams knows no DISTINCT"],
+  ["SELECT a FROM b ORDER BY a", "a query of streams knows no ORDER BY"],
+  ["SELECT a FROM b WINDOW TUMBLING (1 lightyear)", "a unit is expected"],
+  ["DELETE FROM a", "a query begins with SELECT or INSERT INTO"],
+  ["SELECT 'a", "Unterminated string literal"],
+  ["SELECT a FROM b; SELECT c FROM d", "there is more than one query"],
+  ["", "there is no query"],
+])("%s", async (text, problem) => {
+  expect(await problemOf(text)).toStartWith(problem);
+});
+
+test("the place of a mistake is shown, also behind what SQL does not know", async () => {
+  expect(await problemOf("SELECT a FROM my-topic\n  WINDOW SESSION (5 minutes) WHERE flor(a)"))
+    .toBe(
+      'there is no function "flor": did you mean "floor"?\n' +
+        "    WINDOW SESSION (5 minutes) WHERE flor(a)\n" +
+        "                                     ^^^^^^^",
+    );
+});
+
+test("a query's clauses, and where it writes", async () => {
+  const query = await parseQuery(
+    "INSERT INTO out SELECT a FROM my-topic.v2 t WINDOW HOPPING (SIZE 1 hour, ADVANCE BY 5 minutes)",
+  );
+  expect(query.into).toBe("out");
+  expect(query.from).toMatchObject({ topic: "my-topic.v2", alias: "t", isTable: false });
+  expect(query.window).toMatchObject({ kind: "hopping", sizeMs: 3_600_000, advanceMs: 300_000 });
+  const other = await parseQuery('SELECT a FROM "odd topic" EMIT CHANGES INTO out-2.x');
+  expect([other.from.topic, other.into]).toEqual(["odd topic", "out-2.x"]);
+});

@@ -31,7 +31,7 @@ ROUNDS ?= 100
 PRODUCT_DIRS := $(wildcard core storage cluster broker client cmd admin connect stream testing)
 PRODUCT := main.ts $(shell find $(PRODUCT_DIRS) -name '*.ts' ! -name '*.test.ts' 2>/dev/null)
 PAGES := $(shell find admin/ui -not -path '*/server/*' -type f 2>/dev/null)
-ENTRIES := main.ts admin/ui/main.tsx $(wildcard scripts/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
+ENTRIES := main.ts admin/ui/main.tsx $(wildcard scripts/*.ts examples/*/*.ts tests/*.ts tests/*/*.ts tests/*/*/*.ts bench/*.ts) \
            $(shell find $(PRODUCT_DIRS) -name '*.test.ts' 2>/dev/null)
 
 .PHONY: package tools deps build serve test test-unit test-integration check fmt compat cluster faults bench sim prove docs man install clean

@@ -25,6 +25,7 @@ const LONG = [
   "kstream expect orders-dlq",
   "kstream bench latency",
   "kstream connect run",
+  "kstream stream run",
   "kstream doctor group billing",
 ];
 /** What fails here, where nothing of the kind is open or wrong, and how. */
@@ -66,6 +67,7 @@ test("the lines of README.md do what they say", async () => {
   await withBroker(async ({ bootstrap, admin }) => {
     const [home, bin] = [freshDir("readme"), freshDir("bin")];
     symlinkSync(KSTREAM, join(bin, "kstream"));
+    symlinkSync(join(README, "../examples"), join(home, "examples"));
     writeFileSync(join(home, "orders.ndjson"), `${ORDERS.join("\n")}\n`);
     writeFileSync(join(home, "customers.csv"), "id,name\n1,Ann\n2\n");
     writeFileSync(join(home, "topics.yaml"), "topics:\n  orders:\n    partitions: 12\n");

@@ -61,7 +61,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function normal(answer: unknown): unknown {
   const text = JSON.stringify(answer ?? NOTHING)
     .replaceAll(/127\.0\.0\.1:\d+/g, "WORKER")
-    .replaceAll(/\/tmp\/kstream-[\w-]+?-\w{6}\b/g, "DIR");
+    .replaceAll(/\/tmp\/kstream-[\w-]+?-\w{6}(?![\w-])/g, "DIR");
   return normalValue("", JSON.parse(text));
 }
 

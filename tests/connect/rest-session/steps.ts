@@ -131,7 +131,8 @@ function changing(reading: object): Step[] {
     get("it is there", config("in")),
     patch("patch it", config("in"), { "batch.size": "200", topic: "lines" }),
     patch("remove a key", config("in"), { "batch.size": null }),
-    get("the key is gone", config("in")),
+    // Kafka's worker answers 500 while it expects a rebalance.
+    get("the key is gone", config("in"), /"connector.class"/),
     get("it runs again", "/connectors/in/status", RUNS),
     patch("patch what is not there", config("nobody"), { a: "b" }),
     patch("patch to what is wrong", config("in"), { "tasks.max": "none" }),

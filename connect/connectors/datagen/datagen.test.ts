@@ -25,6 +25,13 @@ test("a seed makes the same records, whether in one go or begun again in between
   expect(other.values()).not.toEqual(whole.values().slice(0, 10));
 });
 
+test("a key is drawn apart from the value", async () => {
+  const config = { topic: "t", rate: "0", key: "{{int 1 9}}", template: '{"n":"{{int 1 9}}"}' };
+  const { records } = await runSource(datagen, config, { until: 100 });
+  const pairs = new Set(records.map(({ key, value }) => JSON.stringify([key, value])));
+  expect(pairs.size).toBeGreaterThan(40);
+});
+
 test("the rate is kept", async () => {
   const clock = new VirtualClock();
   const fromMs = clock.monotonicMs();

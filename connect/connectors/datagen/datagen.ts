@@ -64,7 +64,8 @@ export default defineSource({
       for (; next < until; next++) {
         batch.push({
           topic,
-          key: key === null ? null : key(next, nowMs, seed),
+          // Draws of its own: with those of the value, key and first field would go together.
+          key: key === null ? null : key(next, nowMs, ~seed),
           value: value(next, nowMs, seed),
           timestampMs: nowMs,
           sourcePartition,

@@ -8,10 +8,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 case ${1-} in
   ride-sharing) outputs=(zone-trips surge) ;;
   shop) outputs=(also-bought fraud-flags inventory abandoned-carts) ;;
+  iot) outputs=(climate anomalies silences) ;;
+  logs) outputs=(log-levels alerts) ;;
   market) outputs=(bars large-trades) ;;
   cdc-warehouse) outputs=(turnover order-changes) ;;
   *)
-    echo "usage: $0 ride-sharing|shop|market|cdc-warehouse [OPTION OF CONSUME…]" >&2
+    echo "usage: $0 ride-sharing|shop|iot|logs|market|cdc-warehouse [OPTION OF CONSUME…]" >&2
     exit 2
     ;;
 esac

@@ -60,6 +60,21 @@ test("shop: the thief is flagged, and nobody else", async () => {
   expect(new Set(records.map(({ key }) => key))).toEqual(new Set(["customer-99"]));
 }, 60_000);
 
+test("iot: the boiler is an anomaly, the cellar falls silent", async () => {
+  const { records: anomalies } = await written("iot", "anomalies", 1);
+  expect(anomalies.map(({ key }) => key)).toEqual(["boiler"]);
+  const { records: silences } = await written("iot", "silences", 1);
+  expect(silences).toMatchObject([{ key: "cellar", value: { readings: 15 } }]);
+}, 90_000);
+
+test("logs: an alert fires and is resolved", async () => {
+  const { records } = await written("logs", "alerts", 2);
+  expect(records.map(({ key, value }) => [key, value["state"]])).toEqual([
+    ["payments", "firing"],
+    ["payments", "resolved"],
+  ]);
+}, 60_000);
+
 test("market: bars of each instrument, with its name", async () => {
   const { records } = await written("market", "bars", 3);
   const known = { ACM: "Acme Rockets", BOS: "Bosphorus Ferries", HAN: "Hansa Cables" };

@@ -3,6 +3,8 @@
 # that writes, until Ctrl-C, or as the options say (-n 20: until so many records). It needs kstream alone
 # (KSTREAM=FILE says which), and leaves nothing behind but in EXAMPLE_DATA=FOLDER, if that is given.
 set -euo pipefail
+# Each command in a group of its own: Ctrl-C comes to this script alone, which ends them in their order.
+set -m
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 case ${1-} in

@@ -20,14 +20,20 @@ export interface LogRecord {
   readonly timestampMs: number;
 }
 
+/**
+ * Where reading ends, of what was written when it began. `committed`: before the first transaction that
+ * is open. `written`: behind all, so that transactions which are open have to end first.
+ */
+export type LogEnd = "committed" | "written";
+
 export interface RecordLog {
   /**
    * Hears all records from the first on: resolves when those that there are now have been heard, and
    * goes on with those to come. Throws what keeps it from that.
    */
   start(hear: (record: LogRecord) => void): Promise<void>;
-  /** Resolves when all is heard that had been written when this was called. */
-  readToEnd(signal?: AbortSignal): Promise<void>;
+  /** Resolves when all is heard that had been written when this was called; `end` is `committed`. */
+  readToEnd(signal?: AbortSignal, end?: LogEnd): Promise<void>;
   /** Writes all, those of a key in their order; resolves when they are safe. Not heard yet then. */
   write(entries: readonly LogEntry[]): Promise<void>;
   /**

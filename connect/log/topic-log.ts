@@ -12,7 +12,7 @@ import type { Logger } from "../../core/logger.ts";
 import { sleep } from "../../core/io.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { rejectIfAborted } from "../../core/unless-aborted.ts";
-import type { LogEntry, LogRecord, RecordLog } from "./record-log.ts";
+import type { LogEnd, LogEntry, LogRecord, RecordLog } from "./record-log.ts";
 
 /** Before reading goes on after it has failed. */
 const RETRY_MS = 1000;
@@ -86,10 +86,12 @@ export class TopicLog implements RecordLog {
     await this.readToEnd();
   }
 
-  async readToEnd(signal?: AbortSignal): Promise<void> {
+  async readToEnd(signal?: AbortSignal, end: LogEnd = "committed"): Promise<void> {
     const signals = signal === undefined ? [] : [signal];
     const either = AbortSignal.any([this.#stop.signal, ...signals]);
-    const latest = await rejectIfAborted(this.#offsets(this.#positions.length, "latest"), either);
+    const isolationLevel = end === "written" ? "read_uncommitted" : this.#isolationLevel;
+    const asking = this.#offsets(this.#positions.length, "latest", isolationLevel);
+    const latest = await rejectIfAborted(asking, either);
     // A commit is answered before its markers are written: the end of what is committed, as the broker
     // has it, may lie before it still.
     const ends = latest.map((end, partition) => {
@@ -156,7 +158,7 @@ export class TopicLog implements RecordLog {
     this.#admin.close();
   }
 
-  get #isolationLevel() {
+  get #isolationLevel(): "read_committed" | "read_uncommitted" {
     return this.#options.isCommittedOnly === true ? "read_committed" : "read_uncommitted";
   }
 
@@ -200,10 +202,13 @@ export class TopicLog implements RecordLog {
     }
   }
 
-  async #offsets(count: number, at: "earliest" | "latest"): Promise<bigint[]> {
+  async #offsets(
+    count: number,
+    at: "earliest" | "latest",
+    isolationLevel = this.#isolationLevel,
+  ): Promise<bigint[]> {
     const { topic } = this.#options;
     const queries = Array.from({ length: count }, (_, partition) => ({ topic, partition, at }));
-    const isolationLevel = this.#isolationLevel;
     const found = await this.#admin.listOffsets(queries, { isolationLevel });
     return found.map(({ offset, error }) => {
       if (error !== null) throw error;

@@ -35,8 +35,12 @@ export class TopicOffsetStore implements OffsetStore {
     await this.log.start((record) => this.#hear(record));
   }
 
+  /**
+   * What was committed may lie behind what another task has not committed yet, or before markers that are
+   * still to be written: a source that did not wait for these would read again what is in its topic.
+   */
   async get(connector: string, partitions: readonly SourceMap[]): Promise<(SourceMap | null)[]> {
-    await this.log.readToEnd();
+    await this.log.readToEnd(undefined, "written");
     return partitions.map((partition) => this.#table.get(connector, partition));
   }
 

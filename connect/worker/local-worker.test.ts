@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Consumer } from "../../client/consumer.ts";
+import { Producer } from "../../client/producer.ts";
 import { defineSink, defineSource, RetriableError } from "../connector.ts";
 import type { SinkPosition, SourcePosition } from "../connector.ts";
 import { int, string } from "../config/fields.ts";
@@ -324,6 +325,48 @@ test.each(["memory", "topic"] as const)(
     });
   },
 );
+
+test("exactly once: what a source has committed it finds, though others' offsets before it are not", () => {
+  const found: number[] = [];
+  const definition = defineSource({
+    name: "looker",
+    version: "1",
+    doc: "Counts, and looks each time how far it has come.",
+    config: {},
+    delivery: "exactly-once",
+    async *read({ offsets }) {
+      for (let n = 1; n <= 5; n++) {
+        const value = `${n}`;
+        yield [{ topic: "numbers", value, sourcePartition: COUNTER, sourceOffset: { n } }];
+        found.push(Number((await offsets.get(COUNTER))?.["n"]));
+      }
+    },
+  });
+  const scene = new WorkerScene({ numbers: 1 }, [definition], "topic");
+  scene.run(async () => {
+    const { brokers } = scene.world;
+    const other = new Producer(scene.world.clientIo(), { brokers, transactionalId: "other" });
+    await other.transactions.init();
+    other.transactions.begin();
+    const key = new TextEncoder().encode('["other",{}]');
+    const value = new TextEncoder().encode("{}");
+    const parts = Array.from({ length: 5 }, (_, partition) => partition);
+    const records = parts.map((partition) => ({ topic: "connect-offsets", partition, key, value }));
+    await other.sendAll(records);
+    scene.start({
+      name: "looks",
+      "connector.class": "looker",
+      "exactly.once.support": "required",
+    });
+    const id = { connector: "looks", task: 0 };
+    await scene.until(() => (scene.worker.figures(id)["transaction-total"] ?? 0) > 0);
+    await scene.pass(1000);
+    await other.transactions.abort();
+    await scene.until(() => scene.said.includes("looks-0 finished"));
+    expect(found).toEqual([1, 2, 3, 4, 5]);
+    await other.close();
+  });
+});
 
 test("exactly once in intervals: many batches are one transaction", () => {
   const definition = { ...counter(), delivery: "exactly-once" as const };

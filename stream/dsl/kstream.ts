@@ -45,7 +45,7 @@ export type RecordFacts = Pick<StreamRecord, "timestampMs" | "headers">;
 export interface Produced<K, V> {
   readonly key?: Serde<K>;
   readonly value?: Serde<V>;
-  /** Null: by the hash of the key. */
+  /** Null: by the hash of the key. Without one it is hashed without the window that it may be in. */
   readonly partitioner?: (
     record: StreamRecord<K, V>,
     topic: string,
@@ -247,12 +247,15 @@ export class KStream<K, V> {
     topic: string | ((record: StreamRecord<K, V>) => string),
     options: Produced<K, V> = {},
   ): void {
+    const keySerde = options.key ?? this.parts.keySerde;
     this.builder.topology.addSink({
       name: this.builder.nameOf("sink"),
       parents: [this.parts.node],
       topic: typeof topic === "string" ? topic : (record) => topic(record as StreamRecord<K, V>),
-      keySerde: options.key ?? this.parts.keySerde,
+      keySerde,
       valueSerde: options.value ?? this.parts.valueSerde,
+      // As Kafka's `WindowedStreamPartitioner`: all windows of a key are in one partition.
+      unhashedBytes: keySerde.windowBytes ?? 0,
       partitioner: options.partitioner === undefined
         ? null
         : (record, to, count) => options.partitioner!(record as StreamRecord<K, V>, to, count),

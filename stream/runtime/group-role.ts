@@ -19,7 +19,8 @@ import {
   encodeSubscription,
   type TopicPartition,
 } from "../../client/group-protocol.ts";
-import { isRetriableError } from "../../client/errors.ts";
+import { isRetriableError, KafkaError } from "../../client/errors.ts";
+import { Errors } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import {
@@ -238,7 +239,9 @@ export class GroupRole implements ClassicRole {
   }
 
   failed(error: Error, isFatal: boolean): void {
-    this.holder.failed(error, isFatal);
+    const isStrange = error instanceof KafkaError &&
+      error.code === Errors.INCONSISTENT_GROUP_PROTOCOL;
+    this.holder.failed(isStrange ? strangers(this.self.config.applicationId) : error, isFatal);
   }
 
   /** Null: topics are not as they have to be, which has been told. */
@@ -343,7 +346,7 @@ function refusal(error: NonNullable<SaidAssignment["error"]>): OperatorError {
 function strangers(applicationId: string): OperatorError {
   return new OperatorError(
     `this member cannot work in group "${applicationId}"`,
-    "others in it are of another version, or of another kind",
+    "others in it are of another version, or of another kind, as applications in Java",
     "stop those first, or take another application.id",
   );
 }

@@ -12,6 +12,11 @@ export interface Serde<T> {
    * give what was put without reading it again.
    */
   readonly isFaithful?: true;
+  /**
+   * Of keys in windows: so many bytes, at the end of what it writes, are those of the window. Topics that
+   * are written with `to` are partitioned by what is before them.
+   */
+  readonly windowBytes?: number;
 }
 
 /** The type that a serde is for. */

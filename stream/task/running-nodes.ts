@@ -1,4 +1,5 @@
 /** The nodes of a task at work: who is behind whom, what each may ask for, and what became of a record. */
+import { partitionOfKey } from "../../core/murmur2.ts";
 import type { Processor, ProcessorContext, PunctuationType } from "../processor.ts";
 import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
 import type { SinkNode, Topology } from "../topology/topology.ts";
@@ -168,11 +169,8 @@ export class RunningNodes {
         const bytes = this.#bytesOf(node, record, topic);
         if (bytes === null) return;
         const { timestampMs, headers } = record;
-        const { partitioner } = node;
-        const partition = partitioner === null
-          ? null
-          : (count: number) => partitioner(record, topic, count);
         const { key, value } = bytes;
+        const partition = partitionFor(node, record, topic, key);
         world.output.send({ topic, partition, key, value, timestampMs, headers });
       },
     });
@@ -214,4 +212,16 @@ export class RunningNodes {
       },
     };
   }
+}
+
+/** Null: by the hash of the whole key, or anywhere without one. */
+function partitionFor(
+  { partitioner, unhashedBytes }: SinkNode,
+  record: StreamRecord,
+  topic: string,
+  key: Uint8Array | null,
+): ((count: number) => number | null) | null {
+  if (partitioner !== null) return (count) => partitioner(record, topic, count);
+  if (unhashedBytes === 0 || key === null) return null;
+  return (count) => partitionOfKey(count, key, 0, key.length - unhashedBytes);
 }

@@ -46,7 +46,10 @@ export interface SinkNode {
   readonly topic: string | TopicNameOf;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
+  /** Null: by the hash of the key. */
   readonly partitioner: Partitioner | null;
+  /** So many bytes at the end of the key are not hashed. */
+  readonly unhashedBytes: number;
 }
 
 export type TopologyNode = SourceNode | ProcessorNode | SinkNode;

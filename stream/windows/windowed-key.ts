@@ -24,6 +24,7 @@ function startSerde<K>(inner: Serde<K>, sizeMs: number, tailBytes: number): Serd
   const suffixBytes = TIME_BYTES + tailBytes;
   return {
     name: `windowed ${inner.name ?? "other"}`,
+    windowBytes: suffixBytes,
     serialize({ key, window }, topic) {
       const keyBytes = inner.serialize(key, topic);
       const bytes = new Uint8Array(keyBytes.length + suffixBytes);
@@ -53,6 +54,7 @@ export function timeWindowed<K>(inner: Serde<K>, sizeMs: number): Serde<Windowed
 export function sessionWindowed<K>(inner: Serde<K>): Serde<Windowed<K>> {
   return {
     name: `session-windowed ${inner.name ?? "other"}`,
+    windowBytes: SESSION_BYTES,
     serialize({ key, window }, topic) {
       const keyBytes = inner.serialize(key, topic);
       return withSession(keyBytes, window.endMs, window.startMs);

@@ -31,6 +31,7 @@ import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { security } from "./suites/security.ts";
 import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
+import { streamJava } from "./suites/stream-java.ts";
 import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
 import { streamsGroupSemantics } from "./suites/streams-group-semantics.ts";
@@ -66,6 +67,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   connectData,
   parquet,
   streamOperators,
+  streamJava,
   security,
   tlsListeners,
   npmPackage,

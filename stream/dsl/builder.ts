@@ -146,7 +146,14 @@ export class TopologyBuilder {
     const { topology } = this;
     topology.addRepartitionTopic({ name, partitions });
     const sink = this.nameOf("repartition-sink");
-    topology.addSink({ name: sink, parents, topic: name, ...serdes, partitioner, unhashedBytes: 0 });
+    topology.addSink({
+      name: sink,
+      parents,
+      topic: name,
+      ...serdes,
+      partitioner,
+      unhashedBytes: 0,
+    });
     const source = this.nameOf("repartition-source");
     const plain = { timestampExtractor: null, offsetReset: "earliest" } as const;
     topology.addSource({ name: source, topics: [name], ...serdes, ...plain });

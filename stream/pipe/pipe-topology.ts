@@ -42,7 +42,8 @@ export function pipeTopology({ from, to, look, where, map, keyBy }: PipeOptions)
   });
   if (to !== null) {
     topology.addSink({
-      ...{ name: "sink", parents: ["pipe"], topic: to, partitioner: null },
+      ...{ name: "sink", parents: ["pipe"], topic: to },
+      ...{ partitioner: null, unhashedBytes: 0 },
       ...{ keySerde: bytes(), valueSerde: bytes() },
     });
   } else {

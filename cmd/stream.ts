@@ -51,6 +51,15 @@ function run(): CommandUnknownOpts {
     .addOption(
       new Option("--log-format <format>", "how").choices(LOG_FORMATS).default("text" as const),
     )
+    .addOption(
+      new Option("--queries <host:port>", "answer queries of stores over HTTP; port 0 takes any"),
+    )
+    .addOption(
+      new Option("--queries-token <file>", "who asks has to know what is in it; members too"),
+    )
+    .addOption(
+      new Option("--queries-advertise <host:port>", "where other members ask, if elsewhere"),
+    )
     .addOption(brokersOption())
     .addOption(timeoutOption("how long to try to reach the cluster"))
     .addHelpText(
@@ -59,11 +68,15 @@ function run(): CommandUnknownOpts {
 
 What is processed counts exactly once, unless processing.guarantee is at_least_once.
 
+With --queries: GET /stores, /stores/NAME?from=&to=&limit=, /stores/NAME/KEY (of windows with from= and
+to= as times; of versions asof=). Members ask one another. Beyond this host it needs --queries-token.
+
 Examples:
   kstream stream run app.ts
   kstream stream run app.ts -b kafka:9092 --set application.id=shouts-2
   kstream stream run app.ts --set processing.exception.handler=dlq \\
-    --set errors.dead.letter.queue.topic.name=shouts-dead`,
+    --set errors.dead.letter.queue.topic.name=shouts-dead
+  kstream stream run app.ts --queries 127.0.0.1:8090`,
     )
     .action(async (file, options, command) => {
       const isBrokersGiven = command.getOptionValueSource("brokers") !== "default";

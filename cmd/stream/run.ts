@@ -18,9 +18,16 @@ import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
+import { openQueries } from "./queries.ts";
 import { Figures } from "./figures.ts";
 
 export interface RunOptions extends SecurityFlags {
+  /** Where stores can be asked: HOST:PORT. */
+  readonly queries?: string | undefined;
+  /** Where other members find that. */
+  readonly queriesAdvertise?: string | undefined;
+  /** A file. */
+  readonly queriesToken?: string | undefined;
   readonly brokers: string;
   /** Seconds. */
   readonly timeout: number;
@@ -70,8 +77,15 @@ export async function runTopology(
   const isText = options.logFormat === "text" && !isQuiet;
   const progress = isText ? progressOnTerminal(false) : null;
   const logger = loggerOf(options, progress);
+  const server = openQueries(options, clientIo.clock, logger);
   const isKept = topology.stores.size > 0 && !config.isStateInMemory;
-  const directory = isKept ? openState(config, logger) : null;
+  let directory: StateDirectory | null;
+  try {
+    directory = isKept ? openState(config, logger) : null;
+  } catch (error) {
+    await server?.close();
+    throw error;
+  }
   const app = new StreamsApp({
     io: clientIo,
     client: { ...clientOptions(options), clientId: config.applicationId },
@@ -81,7 +95,9 @@ export async function runTopology(
     logger,
     state: directory ?? memoryState,
     processId: directory?.processId ?? crypto.randomUUID(),
+    endpoint: server?.endpoint ?? null,
   });
+  server?.answerFor(app);
   const stopped = onInterrupt();
   const interrupted = new Promise<void>((resolve) => {
     stopped.addEventListener("abort", () => resolve(), { once: true });
@@ -90,7 +106,7 @@ export async function runTopology(
   const figures = new Figures(clientIo.clock, () => app.status(), logger, progress);
   try {
     const started = app.start().then(() => {
-      if (isText) introduce(topology, config, brokers);
+      if (isText) introduce(topology, config, brokers, server?.url ?? null);
       if (!isQuiet) figures.start();
       if (directory !== null) clean(directory, config, logger);
       return interrupted;
@@ -99,6 +115,7 @@ export async function runTopology(
     logger.info("stopping: committing what is done");
   } finally {
     figures.stop();
+    await server?.close();
     await app.close();
     directory?.close();
   }
@@ -147,7 +164,12 @@ function loggerOf(
   });
 }
 
-function introduce(topology: Topology, config: StreamsConfig, brokers: string): void {
+function introduce(
+  topology: Topology,
+  config: StreamsConfig,
+  brokers: string,
+  queries: string | null,
+): void {
   const facts: [string, string][] = [
     ["application", config.applicationId],
     ["cluster", brokers],
@@ -156,6 +178,7 @@ function introduce(topology: Topology, config: StreamsConfig, brokers: string): 
     ["stores", [...topology.stores.keys()].join(", ") || "none"],
     ["state", stateText(topology, config)],
     ["guarantee", config.isExactlyOnce ? "exactly-once" : "at-least-once"],
+    ...(queries === null ? [] : [["queries", queries] satisfies [string, string]]),
   ];
   for (const [name, value] of facts) say(`${`${name}:`.padEnd(13)}${value}`);
   say("running; Ctrl-C stops it in good order");

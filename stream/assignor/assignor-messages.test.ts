@@ -15,6 +15,7 @@ const said: SaidSubscription = {
   threads: 2,
   tags: { zone: "eu-1a", cluster: "k8s" },
   wantsShutdown: false,
+  endpoint: "10.0.0.1:8090",
   ownedActive: ["0_0", "0_17", "2_1"],
   ownedStandby: ["1_3"],
   awaited: ["1_3", "1_4"],
@@ -27,11 +28,19 @@ const told: SaidAssignment = {
   standby: ["1_0"],
   warmup: ["1_1"],
   awaited: [],
+  hosts: [{ endpoint: "10.0.0.1:8090", active: ["0_0"], standby: ["1_0", "1_2"] }],
 };
 
 test("what members say and are told comes back as it was", () => {
   expect(decodeTaskSubscription(encodeTaskSubscription(said))).toEqual(said);
-  const empty = { ...said, tags: {}, ownedActive: [], ownedStandby: [], positions: new Map() };
+  const empty = {
+    ...said,
+    endpoint: null,
+    tags: {},
+    ownedActive: [],
+    ownedStandby: [],
+    positions: new Map(),
+  };
   expect(decodeTaskSubscription(encodeTaskSubscription(empty))).toEqual(empty);
   for (const error of [null, "missing-source-topics", "assignment-failed", "shutdown-requested"]) {
     const each = { ...told, error: error as SaidAssignment["error"], probeAfterMs: null };
@@ -60,7 +69,7 @@ test("bytes that say something else are nothing, whatever they are", () => {
       expect(decode(bytes.subarray(0, length))).toBeNull();
     }
     const newer = bytes.slice();
-    newer[1] = 2;
+    newer[1] = 3;
     expect(decode(newer)).toBeNull();
     for (let i = 0; i < 5_000; i++) {
       const damaged = bytes.slice();

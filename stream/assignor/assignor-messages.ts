@@ -13,18 +13,19 @@ export const ASSIGNOR_NAME = "kstream-stream";
 /** The position of a task that is being processed: what it has is all there is (Kafka's `LATEST_OFFSET`). */
 export const RUNNING = -2n;
 
-const VERSION = 1;
+const VERSION = 2;
 
 /** Tasks of one subtopology. */
 const partitions = { subtopology: int32("0+"), partitions: array("0+", "int32") };
 
 const subscription = data({
   name: "StreamSubscription",
-  versions: "1",
+  versions: "2",
   flexible: "1+",
   fields: {
     processId: string("0+"),
     threads: int32("0+"),
+    endpoint: string("0+"),
     tags: array("0+", { key: string("0+"), value: string("0+") }),
     wantsShutdown: bool("0+"),
     active: array("0+", partitions),
@@ -40,7 +41,7 @@ const subscription = data({
 
 const assignment = data({
   name: "StreamAssignment",
-  versions: "1",
+  versions: "2",
   flexible: "1+",
   fields: {
     error: int16("0+"),
@@ -49,8 +50,22 @@ const assignment = data({
     standby: array("0+", partitions),
     warmup: array("0+", partitions),
     awaited: array("0+", partitions),
+    hosts: array("0+", {
+      endpoint: string("0+"),
+      active: array("0+", partitions),
+      standby: array("0+", partitions),
+    }),
   },
 });
+
+/** Who can be asked for the stores of which tasks (Kafka's `StreamsMetadata`). */
+export interface QueryableHost {
+  /** `HOST:PORT`. */
+  readonly endpoint: string;
+  readonly active: readonly TaskId[];
+  /** Standbys and warm-ups. */
+  readonly standby: readonly TaskId[];
+}
 
 /** What a member says when it joins, besides what it subscribes to. */
 export interface SaidSubscription extends
@@ -60,6 +75,8 @@ export interface SaidSubscription extends
   > {
   /** Its application asked for all members to end. */
   readonly wantsShutdown: boolean;
+  /** Where its stores can be asked (`application.server`); null: nowhere. */
+  readonly endpoint: string | null;
   /**
    * By task that it has something of: the sum of the offsets up to which its changelogs are in its
    * stores; `RUNNING` of one that it processes. The leader, who knows their ends, makes lags of them.
@@ -75,12 +92,15 @@ export interface SaidAssignment extends MemberTasks {
   readonly error: typeof ERRORS[number] | null;
   /** When this member is to join again to see whether tasks can move; null: it is not. */
   readonly probeAfterMs: number | null;
+  /** All members that can be asked. */
+  readonly hosts: readonly QueryableHost[];
 }
 
 export function encodeTaskSubscription(said: SaidSubscription): Uint8Array {
   return encodeVersioned(subscription, VERSION, {
     processId: said.processId,
     threads: said.threads,
+    endpoint: said.endpoint ?? "",
     tags: Object.entries(said.tags).map(([key, value]) => ({ key, value })),
     wantsShutdown: said.wantsShutdown,
     active: bySubtopology(said.ownedActive),
@@ -105,6 +125,7 @@ export function decodeTaskSubscription(bytes: Uint8Array | null): SaidSubscripti
     return {
       processId: said.processId,
       threads: said.threads,
+      endpoint: said.endpoint === "" ? null : said.endpoint,
       tags: Object.fromEntries(said.tags.map(({ key, value }) => [key, value])),
       wantsShutdown: said.wantsShutdown,
       ownedActive: tasksOf(said.active),
@@ -123,6 +144,11 @@ export function encodeTaskAssignment(said: SaidAssignment): Uint8Array {
     standby: bySubtopology(said.standby),
     warmup: bySubtopology(said.warmup),
     awaited: bySubtopology(said.awaited),
+    hosts: said.hosts.map(({ endpoint, active, standby }) => ({
+      endpoint,
+      active: bySubtopology(active),
+      standby: bySubtopology(standby),
+    })),
   });
 }
 
@@ -139,6 +165,11 @@ export function decodeTaskAssignment(bytes: Uint8Array | null): SaidAssignment |
       standby: tasksOf(said.standby),
       warmup: tasksOf(said.warmup),
       awaited: tasksOf(said.awaited),
+      hosts: said.hosts.map(({ endpoint, active, standby }) => ({
+        endpoint,
+        active: tasksOf(active),
+        standby: tasksOf(standby),
+      })),
     };
   });
 }

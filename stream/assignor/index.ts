@@ -6,6 +6,7 @@ export {
   decodeTaskSubscription,
   encodeTaskAssignment,
   encodeTaskSubscription,
+  type QueryableHost,
   RUNNING,
   type SaidAssignment,
   type SaidSubscription,

@@ -32,9 +32,10 @@ export class AppWorld {
   app(
     topology: Topology,
     config: Readonly<Record<string, ConfigValue>> = {},
-    { logger = silentLogger, processId = `p${this.#count++}` }: {
+    { logger = silentLogger, processId = `p${this.#count++}`, endpoint = null }: {
       readonly logger?: Logger;
       readonly processId?: string;
+      readonly endpoint?: string | null;
     } = {},
   ) {
     const io = this.world.clientIo();
@@ -47,6 +48,7 @@ export class AppWorld {
       logger,
       state: memoryState,
       processId,
+      endpoint,
     });
     return { app, io };
   }

@@ -31,6 +31,7 @@ import {
   decodeTaskSubscription,
   encodeTaskAssignment,
   encodeTaskSubscription,
+  type QueryableHost,
   RUNNING,
   type SaidAssignment,
   type SaidSubscription,
@@ -62,6 +63,8 @@ export interface TaskHolder {
 /** What a member knows of itself and its application. */
 export interface GroupSelf {
   readonly processId: string;
+  /** Where its stores can be asked; null: nowhere. */
+  readonly endpoint: string | null;
   readonly config: StreamsConfig;
   readonly logger: Logger;
   /** Makes topics that are missing, and says which there are. */
@@ -82,6 +85,7 @@ export class GroupRole implements ClassicRole {
   #shared: ReadonlyMap<string, number> | null = null;
   #isJoining = false;
   #wantsShutdown = false;
+  #hosts: readonly QueryableHost[] = [];
 
   constructor(
     private readonly cluster: Cluster,
@@ -114,6 +118,11 @@ export class GroupRole implements ClassicRole {
     this.#member.rejoin();
   }
 
+  /** Who can be asked for which tasks, as the last assignment has it. */
+  get hosts(): readonly QueryableHost[] {
+    return this.#hosts;
+  }
+
   get member(): CommittingMember {
     const { generation, memberId } = this.#member;
     return { generation, memberId, groupInstanceId: this.self.config.groupInstanceId };
@@ -135,10 +144,11 @@ export class GroupRole implements ClassicRole {
   protocols(): Promise<{ name: string; metadata: Uint8Array }[]> {
     this.#isJoining = true;
     this.#shared = null;
-    const { processId, config, plan } = this.self;
+    const { processId, endpoint, config, plan } = this.self;
     const active = this.holder.active();
     const userData = encodeTaskSubscription({
       processId,
+      endpoint,
       threads: 1,
       tags: config.clientTags,
       wantsShutdown: this.#wantsShutdown,
@@ -184,6 +194,11 @@ export class GroupRole implements ClassicRole {
       rackTags: config.rackTags,
     });
     this.#shared = plan.partitionCounts;
+    const hosts = said.flatMap(({ memberId, said: { endpoint } }): QueryableHost[] => {
+      const share = shares.get(memberId);
+      if (endpoint === null || share === undefined) return [];
+      return [{ endpoint, active: share.active, standby: [...share.standby, ...share.warmup] }];
+    });
     const probeAfterMs = isProbingWanted ? config.probingRebalanceIntervalMs : null;
     return [...shares].map(([memberId, share]) => ({
       memberId,
@@ -192,6 +207,7 @@ export class GroupRole implements ClassicRole {
         // One that looks again is enough.
         encodeTaskAssignment({
           ...share,
+          hosts,
           error: null,
           probeAfterMs: memberId === this.#member.memberId ? probeAfterMs : null,
         }),
@@ -209,6 +225,7 @@ export class GroupRole implements ClassicRole {
       return false;
     }
     this.#awaited = said.awaited;
+    this.#hosts = said.hosts;
     this.#probeAtMs = said.probeAfterMs === null
       ? null
       : this.cluster.io.clock.monotonicMs() + said.probeAfterMs;
@@ -234,6 +251,7 @@ export class GroupRole implements ClassicRole {
 
   async lose(): Promise<void> {
     this.#awaited = [];
+    this.#hosts = [];
     this.#isJoining = false;
     await this.holder.lose();
   }
@@ -323,7 +341,14 @@ function streamMember(
 }
 
 function toAll(memberIds: readonly string[], error: NonNullable<SaidAssignment["error"]>) {
-  const nothing = { active: [], standby: [], warmup: [], awaited: [], probeAfterMs: null };
+  const nothing = {
+    active: [],
+    standby: [],
+    warmup: [],
+    awaited: [],
+    probeAfterMs: null,
+    hosts: [],
+  };
   const assignment = encodeAssignment([], encodeTaskAssignment({ ...nothing, error }));
   return memberIds.map((memberId) => ({ memberId, assignment }));
 }

@@ -77,6 +77,18 @@ export class Restorer {
   }
 
   /**
+   * How many records of a changelog that is being read are not here yet: control records count, too.
+   * Null: it is not read now, or nobody knows.
+   */
+  lagOf(topic: string, partition: number): number | null {
+    const reading = this.#readings.get(partitionKey(topic, partition));
+    if (reading === undefined) return null;
+    const endOffset = this.#consumer.endOffset(topic, partition) ??
+      (reading.endOffset < Infinity ? reading.endOffset : null);
+    return endOffset === null ? null : Math.max(0, endOffset - reading.position);
+  }
+
+  /**
    * Reads changelogs to their ends as they are now. Resolves when all are in their stores; with the
    * signal it ends before. Under read_committed transactions that are open are waited for: who had the
    * task before may have committed one whose marker has come to the offsets, and not here yet.

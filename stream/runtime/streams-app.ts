@@ -10,7 +10,10 @@ import { deferred } from "../../core/deferred.ts";
 import type { Logger } from "../../core/logger.ts";
 import { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import type { QueryableHost, TaskId } from "../assignor/index.ts";
+import type { QueriedApp } from "../queries/queried-app.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
+import type { AnyStore } from "../stores/key-value-store.ts";
 import { MemoryEngine } from "../stores/memory-engine.ts";
 import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { GlobalTask } from "../task/global-task.ts";
@@ -26,7 +29,7 @@ import type { StreamsConfig } from "./streams-config.ts";
 import { StreamsMember } from "./streams-member.ts";
 import { StreamsProducer } from "./streams-producer.ts";
 import type { StateProvider } from "./task-stores.ts";
-import { TaskTable } from "./task-table.ts";
+import { type StoreHere, TaskTable } from "./task-table.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
 
@@ -40,6 +43,8 @@ export interface StreamsAppOptions {
   readonly state: StateProvider;
   /** Whose state this is: it stays over restarts. */
   readonly processId: string;
+  /** Where its stores can be asked, `HOST:PORT`; default: nowhere. */
+  readonly endpoint?: string | null;
   /** Of sources that have none of their own. */
   readonly timestampExtractor?: TimestampExtractor;
 }
@@ -64,7 +69,7 @@ const PARTITION_FETCH_BYTES = 1024 * 1024;
 const CONSUMER_QUEUED_BYTES = 32 * 1024 * 1024;
 
 /** See the head of the file. */
-export class StreamsApp {
+export class StreamsApp implements QueriedApp {
   readonly #options: StreamsAppOptions;
   readonly #cluster: Cluster;
   readonly #admin: Admin;
@@ -72,6 +77,7 @@ export class StreamsApp {
   readonly #figures = { dropped: 0, letters: 0 };
   readonly #starting = new AbortController();
   #member: StreamsMember | null = null;
+  #plan: TopicPlan | null = null;
   #restorer: Restorer | null = null;
   #global: GlobalTask | null = null;
   #globalReader: GlobalReader | null = null;
@@ -96,7 +102,38 @@ export class StreamsApp {
     if (this.#starting.signal.aborted) return;
     const member = this.#makeMember(plan);
     this.#member = member;
+    this.#plan = plan;
     await member.start(() => this.#openSinks(member));
+  }
+
+  // What follows is for queries.
+
+  get applicationId(): string {
+    return this.#options.config.applicationId;
+  }
+
+  get topology(): Topology {
+    return this.#options.topology;
+  }
+
+  get endpoint(): string | null {
+    return this.#options.endpoint ?? null;
+  }
+
+  get plan(): TopicPlan | null {
+    return this.#plan;
+  }
+
+  get hosts(): readonly QueryableHost[] {
+    return this.#member?.role.hosts ?? [];
+  }
+
+  storeOf(task: TaskId, name: string): StoreHere | null {
+    return this.#member?.table.storeOf(task, name) ?? null;
+  }
+
+  globalStore(name: string): AnyStore | null {
+    return this.#plan === null ? null : this.#global?.stores.get(name) ?? null;
   }
 
   status(): StreamsStatus {
@@ -162,7 +199,7 @@ export class StreamsApp {
         }, events),
       role: (holder) =>
         new GroupRole(this.#cluster, this.#admin, {
-          ...{ processId, config, logger, plan },
+          ...{ processId, config, logger, plan, endpoint: this.endpoint },
           prepareTopics: (signal) => this.#prepareTopics(signal),
         }, holder),
       onCommit: (positions) => purger.committed(positions),

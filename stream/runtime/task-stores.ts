@@ -5,7 +5,7 @@ import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import { openStoreOf, restoreRecord } from "../stores/open-store.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
-import type { RecordContext } from "../task/record-context.ts";
+import { RecordContext } from "../task/record-context.ts";
 import type { RestorableStore } from "./restorer.ts";
 import type { PlannedSubtopology } from "./topic-plan.ts";
 
@@ -26,6 +26,14 @@ export interface StateStore {
 export interface StateProvider {
   /** Closing its engine closes it. */
   open(taskId: string, spec: StoreSpec): StateStore;
+}
+
+/** What a task has of a store that it does not process with. */
+export interface StoreView {
+  readonly store: AnyStore;
+  /** Null: it is not logged. */
+  readonly changelog: string | null;
+  readonly partition: number;
 }
 
 interface Opened {
@@ -131,6 +139,17 @@ export class TaskStores {
     let bytes = 0;
     for (const { state } of this.#opened.values()) bytes += state.uncommittedBytes;
     return bytes;
+  }
+
+  /** A store to look into, beside who fills it; null: it has none of that name. It is not to be closed. */
+  view(name: string, budget: CacheBudget): StoreView | null {
+    const opened = this.#opened.get(name);
+    if (opened === undefined) return null;
+    const { state: { engine }, changelog } = opened;
+    const spec = { ...opened.spec, isCached: false };
+    const topic = changelog ?? `${name}-changelog`;
+    const place = { engine, topic, onChange: null, context: new RecordContext(), budget };
+    return { store: openStoreOf(spec, place), changelog, partition: this.partition };
   }
 
   /** Of a task that was never begun; the stores of one that was are closed with it. */

@@ -16,6 +16,7 @@ import { sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type Mutex } from "../../core/mutex.ts";
 import { RUNNING, type TaskId } from "../assignor/index.ts";
+import type { AnyStore } from "../stores/key-value-store.ts";
 import { Task } from "../task/task.ts";
 import type { Topology } from "../topology/topology.ts";
 import { ActiveTask, type TaskStart } from "./active-task.ts";
@@ -49,6 +50,15 @@ export interface TaskEvents {
   opened(): void;
   /** It cannot be opened; `close` and `open` it again, or end. Called while nothing else goes on. */
   notOpened(id: TaskId, error: Error): Promise<void>;
+}
+
+/** A store of a task, as a member has it. */
+export interface StoreHere {
+  readonly state: "running" | "restoring" | "standby";
+  /** Null: it is not opened yet. Not to be closed. */
+  readonly store: AnyStore | null;
+  /** Records of its changelog that are not in it yet; null: nobody knows. */
+  readonly lag: number | null;
 }
 
 interface Entry {
@@ -89,6 +99,22 @@ export class TaskTable {
       if (active !== null) return [[id, RUNNING] as const];
       return stores === null ? [] : [[id, stores.position] as const];
     }));
+  }
+
+  /** What there is of a store of a task here; null: this member has nothing to do with the task. */
+  storeOf(id: TaskId, name: string): StoreHere | null {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return null;
+    if (entry.active !== null) {
+      const store = entry.active.task.stores.get(name);
+      return store === undefined ? null : { state: "running", store, lag: 0 };
+    }
+    const { restorer, world } = this.parts;
+    const state = entry.isStandby ? "standby" : "restoring";
+    const view = entry.stores?.view(name, world.budget) ?? null;
+    if (view === null) return { state, store: null, lag: null };
+    const { store, changelog, partition } = view;
+    return { state, store, lag: changelog === null ? null : restorer.lagOf(changelog, partition) };
   }
 
   /** Who reads a partition. */

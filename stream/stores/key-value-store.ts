@@ -59,6 +59,8 @@ export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
   scan(range: BytesRange, accepts: (key: Uint8Array) => boolean): IterableIterator<readonly [K, V]>;
   /** An entry of the engine below. */
   read(entry: BytesEntry): readonly [K, V];
+  /** As `get`, with the cache as it was: nothing is evicted, so nothing is given on. */
+  peek(key: K): V | null;
 }
 
 /** How values are written. */
@@ -102,6 +104,11 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
     const value = this.#read(entry.value);
     if (value !== null && this.format.isKept(value)) entry.object = value;
     return value;
+  }
+
+  peek(key: K): V | null {
+    const bytes = this.#keyOf(key);
+    return this.#read(this.#cache === null ? this.engine.get(bytes) : this.#cache.peek(bytes));
   }
 
   put(key: K, value: V | null): void {

@@ -34,7 +34,7 @@ export function engineOf(
   if (spec.kind === "versioned") {
     return new VersionedEngine(spec.historyRetentionMs, open, space?.() ?? null);
   }
-  const times = keysOf(spec);
+  const times = storedKeysOf(spec);
   if (times === null || !("retentionMs" in spec)) return open();
   const { retentionMs } = spec;
   const isTimeOrdered = "isTimeOrdered" in spec && spec.isTimeOrdered;
@@ -77,7 +77,7 @@ function windowedParts(
   spec: WindowStoreSpec | SessionStoreSpec,
   place: StorePlace,
 ): WindowedStoreParts<unknown, unknown> {
-  const keys = keysOf(spec)!;
+  const keys = storedKeysOf(spec)!;
   const { engine, topic } = place;
   return {
     store: plainStore(spec, place, keys.serde(spec.keySerde)),
@@ -114,7 +114,7 @@ function hasTimes(spec: StoreSpec): boolean {
 }
 
 /** Where the times are in keys; null: the store is not one of windows. */
-function keysOf(spec: StoreSpec): StoredKeys | null {
+export function storedKeysOf(spec: StoreSpec): StoredKeys | null {
   switch (spec.kind) {
     case "window":
       return storedWindows(spec.sizeMs);

@@ -43,6 +43,10 @@ export class WindowedStore<K, V> implements OpenStore<Windowed<K>, V> {
     return this.parts.store.get(key);
   }
 
+  peek(key: Windowed<K>): V | null {
+    return this.parts.store.peek(key);
+  }
+
   put(key: Windowed<K>, value: V | null): void {
     this.parts.store.put(key, value);
   }

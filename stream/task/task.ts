@@ -74,8 +74,8 @@ export class Task {
   readonly #nodes: RunningNodes;
   readonly #punctuations = new Punctuations();
   readonly #context = new RecordContext();
-  /** Stores of nodes before those of nodes behind them. */
-  readonly #stores: AnyStore[] = [];
+  /** By name; stores of nodes before those of nodes behind them. */
+  readonly stores: ReadonlyMap<string, AnyStore>;
 
   constructor(
     topology: Topology,
@@ -93,13 +93,13 @@ export class Task {
       }
     }
     this.#group = new PartitionGroup(reads);
-    const stores = this.#openStores(topology, subtopology);
+    this.stores = this.#openStores(topology, subtopology);
     this.#nodes = new RunningNodes(topology, subtopology, {
       taskId: this.id,
       partition,
       world,
       context: this.#context,
-      stores,
+      stores: this.stores,
       metadata: this.metadata,
       streamTimeMs: () => this.#group.streamTimeMs,
       schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
@@ -143,12 +143,12 @@ export class Task {
 
   /** Gives on what stores have gathered: before a commit. */
   flush(): void {
-    for (const store of this.#stores) store.flush();
+    for (const store of this.stores.values()) store.flush();
   }
 
   close(): void {
     this.#nodes.close();
-    for (const store of this.#stores) store.close();
+    for (const store of this.stores.values()) store.close();
   }
 
   #punctuate(type: PunctuationType, nowMs: number): void {
@@ -165,13 +165,12 @@ export class Task {
     return this.#punctuations.add(type, intervalMs, nowMs, callback);
   }
 
-  #openStores(topology: Topology, subtopology: Subtopology): ReadonlyMap<string, unknown> {
+  #openStores(topology: Topology, subtopology: Subtopology): ReadonlyMap<string, AnyStore> {
     return new Map(subtopology.stores.map((name) => {
       const spec = topology.stores.get(name)!;
       const topic = this.world.internalTopic(`${name}-changelog`);
       const onChange = spec.isLogged ? this.#changelog(topic) : null;
       const store = this.world.openStore(spec, onChange, this.#context);
-      this.#stores.push(store);
       return [name, store] as const;
     }));
   }

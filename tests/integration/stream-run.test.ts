@@ -30,8 +30,9 @@ function start(bootstrap: string, ...args: string[]) {
     ...[KSTREAM, "stream", "run", app, "-b", bootstrap],
     ...["--set", `state.dir=${state}`, ...args],
   ], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const said = new Response(child.stderr).text();
-  return { child, said, state };
+  const [log, rest] = child.stderr.tee();
+  const said = new Response(rest).text();
+  return { child, log, said, state };
 }
 
 /** The last count of each word, once it is as wanted. */
@@ -117,3 +118,75 @@ export default builder;
     ], { brokers });
     expect(stderr).not.toContain("secret");
   }));
+
+test(
+  "stores are asked over HTTP, whichever member has the key",
+  () =>
+    withBroker(async ({ bootstrap: brokers }) => {
+      await ok(["topic", "create", "lines", "-p", "3"], { brokers });
+      await ok(["topic", "create", "totals", "-p", "2"], { brokers });
+      await ok(["produce", "lines"], { brokers, input: "one two\ntwo\nthree three three\n" });
+      const members = [start(brokers, "--queries", "127.0.0.1:0")];
+      const first = await queriesOf(members[0]!.log);
+      const token = join(dir, "token");
+      writeFileSync(token, "short");
+      const bad = ["stream", "run", app, "--queries", "0.0.0.0:0"];
+      await fails(bad, 2, ["--queries-advertise"], { brokers });
+      await fails([...bad, "--queries-advertise", "10.0.0.1:8090"], 2, ["--queries-token"], {
+        brokers,
+      });
+      await fails([...bad.slice(0, -1), "127.0.0.1:0", "--queries-token", token], 2, ["no token"], {
+        brokers,
+      });
+      members.push(start(brokers, "--queries", "127.0.0.1:0"));
+      const urls = [first, await queriesOf(members[1]!.log)];
+      for (const url of urls) {
+        for (const [word, count] of [["one", 1], ["two", 2], ["three", 3]] as const) {
+          const answer = await untilAnswer(`${url}/counts/${word}`, ({ value }) => value === count);
+          expect(answer).toMatchObject({ key: word, value: count });
+        }
+        const { entries } = await untilAnswer(
+          `${url}/counts`,
+          (each) => each.entries?.length === 3,
+        );
+        expect(entries).toHaveLength(3);
+        const { members: told } = await untilAnswer(url, (each) => each.members?.length === 2);
+        expect(told).toHaveLength(2);
+      }
+      for (const { child } of members) child.kill("SIGTERM");
+      for (const { child } of members) expect(await child.exited).toBe(0);
+    }),
+  60_000,
+);
+
+/** Where a member answers queries, once it says so. */
+async function queriesOf(log: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  // The reader is not cancelled: that would wait for the other half of what the log is split into.
+  const reader = log.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += new TextDecoder().decode(value);
+    const [, url] = /queries: +(\S+)\n/.exec(text) ?? [];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`no address: ${text}`);
+}
+
+interface Answer {
+  readonly key?: string;
+  readonly value?: number;
+  readonly entries?: readonly unknown[];
+  readonly members?: readonly unknown[];
+}
+
+/** The answer once it is as wanted, or the last one. */
+async function untilAnswer(url: string, isRight: (answer: Answer) => boolean): Promise<Answer> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const answer: Answer = JSON.parse(await (await fetch(url)).text());
+    if (isRight(answer) || Date.now() > deadline) return answer;
+    await Bun.sleep(50);
+  }
+}

@@ -1,0 +1,87 @@
+/** The options of `kstream stream run` that have stores be asked over HTTP. */
+import { readFileSync } from "node:fs";
+import { addressText } from "../../core/connection-error.ts";
+import type { Clock, HostPort } from "../../core/io.ts";
+import { bunServeHttp } from "../../core/io/bun/http.ts";
+import type { Logger } from "../../core/logger.ts";
+import { OperatorError } from "../../core/operator-error.ts";
+import type { QueriedApp } from "../../stream/queries/queried-app.ts";
+import { QueryServer } from "../../stream/queries/query-server.ts";
+import { reasonOf } from "../reason.ts";
+
+export interface QueryFlags {
+  readonly queries?: string | undefined;
+  readonly queriesAdvertise?: string | undefined;
+  readonly queriesToken?: string | undefined;
+}
+
+/** A server that listens. */
+export interface OpenQueries {
+  readonly url: string;
+  /** Where other members find it: `HOST:PORT`. */
+  readonly endpoint: string;
+  answerFor(app: QueriedApp): void;
+  close(): Promise<void>;
+}
+
+const WILDCARDS = ["0.0.0.0", "::"];
+
+/** Null: stores are not to be asked. Throws an `OperatorError`. */
+export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): OpenQueries | null {
+  const { queries, queriesAdvertise, queriesToken } = flags;
+  if (queries === undefined) {
+    if (queriesAdvertise === undefined && queriesToken === undefined) return null;
+    const flag = queriesToken === undefined ? "--queries-advertise" : "--queries-token";
+    throw new OperatorError(`${flag} is for --queries`, "nothing listens", "say both", 2);
+  }
+  const at = address(queries, "--queries");
+  const advertised = queriesAdvertise === undefined
+    ? null
+    : address(queriesAdvertise, "--queries-advertise");
+  if (advertised?.port === 0 || advertised === null && WILDCARDS.includes(at.host)) {
+    throw new OperatorError(
+      "other members cannot find this one",
+      `${addressText(advertised ?? at)} is no address to ask at`,
+      "say where with --queries-advertise HOST:PORT",
+      2,
+    );
+  }
+  const token = queriesToken === undefined ? null : tokenIn(queriesToken);
+  const server = new QueryServer({
+    ...{ serveHttp: bunServeHttp, ask: fetch, clock, logger, at, token },
+  });
+  return {
+    url: `http://${server.address}/stores`,
+    endpoint: advertised === null ? server.address : addressText(advertised),
+    answerFor: (app) => server.answerFor(app),
+    close: () => server.close(),
+  };
+}
+
+function tokenIn(path: string): string {
+  const token = textOf(path).trim();
+  if (/^[\x21-\x7e]{16,4096}$/.test(token)) return token;
+  throw new OperatorError(
+    `no token in ${path}`,
+    "it is 16 to 4096 printable characters without spaces",
+    "make one with: openssl rand -hex 32",
+    2,
+  );
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const whatToDo = "name a file with a token for --queries-token";
+    throw new OperatorError(`cannot read ${path}`, reasonOf(error), whatToDo, 2);
+  }
+}
+
+function address(text: string, flag: string): HostPort {
+  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined && Number(port) < 65_536) return { host, port: Number(port) };
+  const what = `${flag} cannot be read: "${text}"`;
+  throw new OperatorError(what, "it is no address", "write host:port", 2);
+}

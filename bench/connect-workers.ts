@@ -1,6 +1,6 @@
 /** The two workers of connectors that are compared: the built binary and Apache Kafka's own. */
 import { join } from "node:path";
-import { freePort } from "../tests/compat/apache-broker.ts";
+import { freePort } from "../tests/harness/free-ports.ts";
 import { javaProgram } from "../tests/compat/java-programs.ts";
 import { KSTREAM } from "../tests/harness/broker-process.ts";
 

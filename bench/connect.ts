@@ -10,7 +10,7 @@ import { Admin } from "../client/admin.ts";
 import { bunClock } from "../core/io/bun/clock.ts";
 import { bunNetwork } from "../core/io/bun/network.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
-import { freePort } from "../tests/compat/apache-broker.ts";
+import { freePort } from "../tests/harness/free-ports.ts";
 import { needJavaPrograms } from "../tests/compat/java-programs.ts";
 import { freshDir } from "../tests/harness/broker-process.ts";
 import { optionAfter } from "../tests/harness/flags.ts";

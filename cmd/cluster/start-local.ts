@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { parseEtcdUrl } from "../../cluster/etcd/etcd-url.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { print, printJson } from "../output.ts";
+import { gossipPortFor } from "../serve/cluster-member.ts";
 import { ownCommand } from "../own-command.ts";
 import { reasonOf } from "../reason.ts";
 import { onInterrupt, say } from "../terminal.ts";
@@ -34,6 +35,7 @@ const BROKERS_READY_MS = 60_000;
 const STOP_MS = 30_000;
 const SECRET_BYTES = 32;
 const LOG_LINES_SHOWN = 2;
+const PORT_MAX = 65_535;
 
 /** A process that was started. */
 interface Started {
@@ -63,8 +65,10 @@ export async function startLocal(options: StartLocalOptions): Promise<void> {
     for (const { child } of running) child.kill("SIGTERM");
   });
   try {
-    const url = metadata ?? await startEtcd(dir, running, interrupted);
-    const brokers = await startBrokers(options, dir, url, running, interrupted);
+    const ports = await freePortsFrom(gossipPortFor(options.port), options.nodes + 2);
+    const [port = 0, peerPort = 0] = ports.splice(options.nodes);
+    const url = metadata ?? await startEtcd(dir, port, peerPort, running, interrupted);
+    const brokers = await startBrokers(options, dir, url, ports, running, interrupted);
     await announce(options, dir, url, brokers);
     await untilEnd(running, interrupted);
   } catch (error) {
@@ -123,7 +127,13 @@ function start(name: string, dir: string, command: readonly string[]): Started {
   }
 }
 
-async function startEtcd(dir: string, running: Started[], signal: AbortSignal): Promise<string> {
+async function startEtcd(
+  dir: string,
+  port: number,
+  peerPort: number,
+  running: Started[],
+  signal: AbortSignal,
+): Promise<string> {
   const program = Bun.which("etcd");
   if (program === null) {
     throw new OperatorError(
@@ -132,7 +142,6 @@ async function startEtcd(dir: string, running: Started[], signal: AbortSignal): 
       "install it (apt-get install etcd-server), or name one that runs with --metadata",
     );
   }
-  const [port = 0, peerPort = 0] = await freePorts(2);
   const [client, peer] = [`http://${HOST}:${port}`, `http://${HOST}:${peerPort}`];
   const started = start("etcd", dir, [
     ...["sh", "-c", UNTIL_EOF, "sh"],
@@ -150,32 +159,41 @@ async function startEtcd(dir: string, running: Started[], signal: AbortSignal): 
   return `etcd://${HOST}:${port}`;
 }
 
-/** Ports that nobody listens on at the moment. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) =>
-    new Promise<number>((done, fail) => {
-      server.on("error", fail);
-      server.listen(0, HOST, () => {
-        const address = server.address();
-        done(typeof address === "object" && address !== null ? address.port : 0);
-      });
-    })
-  ));
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+/**
+ * Ports that nobody listens on, from this one upwards. Not any that the system would choose: it gives
+ * those to clients as well, and one could have it before the process that it was meant for.
+ */
+async function freePortsFrom(first: number, count: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let port = first; port <= PORT_MAX && found.length < count; port++) {
+    if (await isFree(port)) found.push(port);
+  }
+  if (found.length === count) return found;
+  throw new OperatorError(
+    `there are not ${count} free ports from ${first} on`,
+    "something listens on them",
+    "choose another --port",
+  );
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, HOST, () => server.close(() => resolve(true)));
+  });
 }
 
 /** Resolves with where each broker is reached, and its admin API. */
 async function startBrokers(
-  { nodes, port, set }: StartLocalOptions,
+  { port, set }: StartLocalOptions,
   dir: string,
   metadata: string,
+  gossip: readonly number[],
   running: Started[],
   signal: AbortSignal,
 ): Promise<Broker[]> {
   const secret = secretFile(dir);
-  const gossip = await freePorts(nodes);
   const brokers = gossip.map((gossipPort, index) => {
     const nodeId = index + 1;
     const name = `node${nodeId}`;

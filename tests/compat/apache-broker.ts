@@ -1,8 +1,8 @@
 /** A one-node Apache Kafka as a process that can be killed and started again. */
-import { createServer } from "node:net";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM } from "../harness/broker-process.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { run, runOk } from "../harness/process.ts";
 import { java } from "./install.ts";
 
@@ -18,20 +18,6 @@ export interface ApacheBroker {
   restart(): Promise<void>;
   /** Ends it for good and removes its directory. */
   end(): Promise<void>;
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address !== null ? resolve(address.port) : reject()
-      );
-    });
-  });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** `kstream connect worker` as people run it, in a process. */
-import { freePort } from "../compat/apache-broker.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { KSTREAM } from "../harness/broker-process.ts";
 import { ready, type WorkerProcess } from "./worker-process.ts";
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { freePort } from "../compat/apache-broker.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { type BrokerProcess, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
 import { TestAuthority } from "../harness/certificates.ts";
 import { run } from "../harness/process.ts";

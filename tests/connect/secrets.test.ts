@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../compat/apache-broker.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { type BrokerProcess, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
 import { run } from "../harness/process.ts";
 import { type CliWorker, startCliWorker } from "./cli-worker.ts";

@@ -1,6 +1,6 @@
 /** A Connect worker of Apache Kafka in a process. */
 import { join } from "node:path";
-import { freePort } from "../compat/apache-broker.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { javaProgram } from "../compat/java-programs.ts";
 
 /** A worker in a process, whoever has made it. */

@@ -1,6 +1,7 @@
 /** The built binary as a broker process, for integration, compatibility and fault tests. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "./free-ports.ts";
 import { freshDir } from "./fresh-dir.ts";
 
 export { freshDir };
@@ -40,7 +41,7 @@ export interface BrokerProcessOptions {
   readonly dataDir?: string;
   /** Several data directories, in place of `dataDir`. */
   readonly logDirs?: readonly string[];
-  /** Default 0: any free port. */
+  /** Default: a free one. */
   readonly port?: number;
   /** Values of `--listen`, in place of one on the port; empty: none. */
   readonly listen?: readonly string[];
@@ -63,7 +64,9 @@ export async function startBrokerProcess(
     ...(options.logDirs === undefined
       ? ["--data", dataDir]
       : ["--set", `log.dirs=${options.logDirs.join(",")}`]),
-    ...(options.listen ?? [`127.0.0.1:${options.port ?? 0}`]).flatMap((at) => ["--listen", at]),
+    ...(options.listen ?? [`127.0.0.1:${options.port ?? await freePort()}`]).flatMap((
+      at,
+    ) => ["--listen", at]),
     "--ready-file",
     readyFile,
     ...(options.args ?? []),

@@ -5,7 +5,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type BrokerProcess, freshDir, startBrokerProcess } from "./broker-process.ts";
-import { EtcdServers, freePorts } from "./etcd-process.ts";
+import { EtcdServers } from "./etcd-process.ts";
+import { freePort } from "./free-ports.ts";
 
 /** The secret of all clusters of tests. */
 export const TEST_SECRET = "the secret of a cluster of tests";
@@ -45,8 +46,8 @@ export class ClusterProcess {
     const cluster = new ClusterProcess(etcd, freshDir("cluster"), options);
     try {
       const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
-      const ports = await freePorts(ids.length);
-      for (const [index, id] of ids.entries()) cluster.#gossipPorts.set(id, ports[index] ?? 0);
+      // All of them before the first starts: each is told where the others gossip.
+      for (const id of ids) cluster.#gossipPorts.set(id, await freePort());
       await Promise.all(ids.map((id) => cluster.startBroker(id)));
     } catch (error) {
       await cluster.close();
@@ -82,13 +83,15 @@ export class ClusterProcess {
     args: readonly string[] = [],
     secrets: string = TEST_SECRET,
   ): Promise<BrokerProcess> {
-    const gossipPort = this.#gossipPorts.get(nodeId) ?? (await freePorts(1))[0] ?? 0;
+    const port = this.#ports.get(nodeId) ?? await freePort();
+    this.#ports.set(nodeId, port);
+    const gossipPort = this.#gossipPorts.get(nodeId) ?? await freePort();
     this.#gossipPorts.set(nodeId, gossipPort);
     const others = [...this.#gossipPorts.values()].filter((port) => port !== gossipPort);
     const { hasSecret = true } = this.options;
     const broker = await startBrokerProcess({
       dataDir: join(this.dir, `node${nodeId}`),
-      port: this.#ports.get(nodeId) ?? 0,
+      port,
       readyWithinMs: this.options.readyWithinMs ?? 60_000,
       env: hasSecret ? { KSTREAM_CLUSTER_SECRET: secrets } : {},
       args: [
@@ -102,7 +105,6 @@ export class ClusterProcess {
       ],
     });
     this.#running.set(nodeId, broker);
-    this.#ports.set(nodeId, broker.port);
     return broker;
   }
 

@@ -1,8 +1,8 @@
 /** Real etcd servers for tests: one, or a cluster of several, that can be killed, stopped, restarted. */
-import { createServer } from "node:net";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir } from "./broker-process.ts";
+import { freePorts } from "./free-ports.ts";
 
 const READY_MS = 20_000;
 const POLL_MS = 50;
@@ -14,23 +14,6 @@ export interface EtcdOptions {
   readonly members: number;
   /** Certificates as files: clients then speak TLS, and must have a certificate of this CA. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
-}
-
-/** Ports of this host that nobody listens on at the moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map((server) =>
-      new Promise<number>((resolve) =>
-        server.listen(0, "127.0.0.1", () => {
-          const address = server.address();
-          resolve(typeof address === "object" && address !== null ? address.port : 0);
-        })
-      )
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** One server. */

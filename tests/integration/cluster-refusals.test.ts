@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { ETCD, hasEtcd } from "../compat/install.ts";
 import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
 import { ClusterProcess, TEST_SECRET } from "../harness/cluster-process.ts";
-import { EtcdServers, freePorts } from "../harness/etcd-process.ts";
+import { EtcdServers } from "../harness/etcd-process.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { run, runOk } from "../harness/process.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
@@ -143,7 +144,7 @@ withEtcd("an address that others cannot use is refused before anything begins", 
 }, 60_000);
 
 withEtcd("a member whose join addresses are all its own says so, and works", async () => {
-  const [port] = await freePorts(1);
+  const port = await freePort();
   const flags = { ...good(), "--cluster": "self", "--gossip-port": String(port) };
   const args = Object.entries(flags).filter(([flag]) => flag !== "--data" && flag !== "--listen");
   const alone = await startBrokerProcess({

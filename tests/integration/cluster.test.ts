@@ -9,6 +9,7 @@ import { ETCD, hasEtcd } from "../compat/install.ts";
 import { freshDir, KSTREAM, startBrokerProcess, withBroker } from "../harness/broker-process.ts";
 import { ClusterProcess, TEST_SECRET } from "../harness/cluster-process.ts";
 import { EtcdServers } from "../harness/etcd-process.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { RawClient } from "../harness/raw-client.ts";
 import { fails, kstream, ok } from "./cli.ts";
 
@@ -116,10 +117,18 @@ test("what the commands need is said in their help", async () => {
   }
 });
 
+/** The first of two ports, one behind the other, that are free. */
+async function freeNeighbours(): Promise<number> {
+  for (let last = await freePort();;) {
+    const port = await freePort();
+    if (port === last + 1) return last;
+    last = port;
+  }
+}
+
 /** Starts a cluster of two; gives what it prints once all can serve. */
 async function startLocal(data: string) {
-  // Two neighbours below the ports that the system gives to others.
-  const port = 12_000 + process.pid % 10_000 * 2;
+  const port = await freeNeighbours();
   const child = Bun.spawn([
     ...[KSTREAM, "cluster", "start-local", "-n", "2", "--etcd", "--json"],
     ...["--data", data, "--port", String(port), "--set", "num.partitions=2"],

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCliWorker } from "../connect/cli-worker.ts";
 import type { CliWorker } from "../connect/cli-worker.ts";
-import { freePort } from "../compat/apache-broker.ts";
+import { freePort } from "../harness/free-ports.ts";
 import { type Look, LOOKS, Scene } from "./scene.ts";
 
 const SECRET = "s3cr3t-of-this-test";

@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM } from "../../harness/broker-process.ts";
 import { runOk } from "../../harness/process.ts";
-import { freePort } from "../apache-broker.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { javaProgram, needJavaPrograms } from "../java-programs.ts";
 import { type CompatSuite, expectEqual } from "../suite.ts";
 import { withTarget } from "../target.ts";

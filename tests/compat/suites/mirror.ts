@@ -15,7 +15,8 @@ import {
 } from "../../connect/servers/mirror-scene.ts";
 import { freshDir } from "../../harness/broker-process.ts";
 import { run, runOk } from "../../harness/process.ts";
-import { freePort, withApacheKafka } from "../apache-broker.ts";
+import { withApacheKafka } from "../apache-broker.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { CACHE, fetchJars, java, KAFKA_VERSION, kafkaLibs, needKafka } from "../install.ts";
 import { type CompatSuite, expectContains, expectEqual } from "../suite.ts";
 

@@ -13,7 +13,8 @@ import type { ClientOptions } from "../../../client/options.ts";
 import { clientIo } from "../../../cmd/client.ts";
 import { sleep } from "../../../core/io.ts";
 import { alterUserScramCredentials } from "../../../core/protocol/51-alter-user-scram-credentials.ts";
-import { freePort, withApacheKafka } from "../apache-broker.ts";
+import { withApacheKafka } from "../apache-broker.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { needKafka } from "../install.ts";
 import { type CompatSuite, expectContains, expectEqual } from "../suite.ts";
 

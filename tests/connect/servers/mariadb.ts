@@ -1,7 +1,7 @@
 /** MariaDB 10.11 over a folder of its own. */
 import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { runOk } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 
@@ -23,7 +23,7 @@ export class MariadbServer extends ServerProcess {
   }
 
   static async start(): Promise<MariadbServer> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = new MariadbServer(port!);
     await server.#initialize();
     await server.up();

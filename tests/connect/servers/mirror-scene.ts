@@ -10,7 +10,7 @@ import { bunClock } from "../../../core/io/bun/clock.ts";
 import { bunNetwork } from "../../../core/io/bun/network.ts";
 import { bunRandom } from "../../../core/io/bun/random.ts";
 import { freshDir, KSTREAM, startBrokerProcess } from "../../harness/broker-process.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 
 const io = { clock: bunClock, random: bunRandom, network: bunNetwork };
 const PATIENCE_MS = 45_000;
@@ -23,7 +23,7 @@ export class MirrorBroker {
   private constructor(readonly port: number) {}
 
   static async start(): Promise<MirrorBroker> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const broker = new MirrorBroker(port!);
     await broker.up();
     return broker;

@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { run } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 
@@ -41,7 +41,7 @@ export class MosquittoServer extends ServerProcess {
   }
 
   static async start(options: MosquittoOptions = {}): Promise<MosquittoServer> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = new MosquittoServer(port!, options);
     await server.up();
     return server;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE, fetchJars } from "../../compat/install.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePorts } from "../../harness/free-ports.ts";
 import { run } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DebianPackages } from "../../harness/debian-packages.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { runOk } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 
@@ -75,7 +75,7 @@ export class PostgresServer extends ServerProcess {
     settings: Readonly<Record<string, string>> = {},
     certificate: ServerCertificate | null = null,
   ): Promise<PostgresServer> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = new PostgresServer(port!, settings);
     await server.#initialize();
     if (certificate !== null) server.#certify(certificate);

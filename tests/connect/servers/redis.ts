@@ -1,6 +1,6 @@
 /** Redis, from Debian's packages. */
 import { DebianPackages } from "../../harness/debian-packages.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { run } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 
@@ -24,7 +24,7 @@ export class RedisServer extends ServerProcess {
   }
 
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = new RedisServer(port!, options);
     await server.up();
     return server;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE } from "../../compat/install.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePort } from "../../harness/free-ports.ts";
 import { run } from "../../harness/process.ts";
 import { ServerProcess } from "./server-process.ts";
 
@@ -31,7 +31,7 @@ export class S3Server extends ServerProcess {
   }
 
   static async start(): Promise<S3Server> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const server = new S3Server(port!);
     await server.up();
     return server;

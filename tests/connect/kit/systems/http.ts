@@ -1,5 +1,5 @@
 /** A service that is polled, one that posts, and one that is called. */
-import { freePorts } from "../../../harness/etcd-process.ts";
+import { freePort } from "../../../harness/free-ports.ts";
 import { valueItems } from "../system.ts";
 import type { Item, SystemKind } from "../system.ts";
 
@@ -18,7 +18,7 @@ class Service {
   ) {}
 
   static async start(answer: Service["answer"]): Promise<Service> {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const service = new Service(port!, answer);
     await service.up();
     return service;
@@ -96,7 +96,7 @@ export const HTTP_SOURCE_WEBHOOK: SystemKind = {
   name: "http-source-webhook",
   need: nothing,
   async open() {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}/`;
     let isOver = false;
     /** Until it is answered that it is stored, as those do that call webhooks. */

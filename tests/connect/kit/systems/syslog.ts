@@ -1,7 +1,7 @@
 /** Who sends messages of syslog by TCP, on one connection for as long as it holds. */
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import { freePorts } from "../../../harness/etcd-process.ts";
+import { freePort } from "../../../harness/free-ports.ts";
 import { itemOf, textOf, valueItems } from "../system.ts";
 import type { Item, SystemKind } from "../system.ts";
 
@@ -29,7 +29,7 @@ export const SYSLOG_SOURCE: SystemKind = {
   name: "syslog-source",
   need: () => Promise.resolve(null),
   async open() {
-    const [port] = await freePorts(1);
+    const port = await freePort();
     let socket: Socket | null = null;
     let gone = Promise.resolve();
     let isOver = false;

@@ -17,11 +17,9 @@ import {
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
-  type TopicPartition,
 } from "../../client/group-protocol.ts";
 import { isRetriableError, KafkaError } from "../../client/errors.ts";
 import { Errors } from "../../core/errors.ts";
-import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import {
   type AssignableTask,
@@ -38,46 +36,15 @@ import {
   type StreamMember,
   type TaskId,
 } from "../assignor/index.ts";
-import type { StreamsConfig } from "./streams-config.ts";
+import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
+import { partitionsOf, partsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
-
-/** What a member has, and does with its tasks. Calls come one after the other. */
-export interface TaskHolder {
-  /** The tasks that it has. */
-  active(): readonly TaskId[];
-  standby(): readonly TaskId[];
-  /** By task: what of its changelogs is in its stores; `RUNNING` of one that is processed. */
-  positions(): ReadonlyMap<TaskId, bigint>;
-  /** Soon it joins: what is done is committed, if that goes. */
-  beforeJoin(): Promise<void>;
-  /** These go to others: they are committed and closed. */
-  revoke(active: readonly TaskId[]): Promise<void>;
-  /** What it has from now on, besides what was revoked. */
-  take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void>;
-  /** Others may have them by now. */
-  lose(): Promise<void>;
-  /** Trouble that lasts; fatal: it ends. */
-  failed(error: Error, isFatal: boolean): void;
-}
-
-/** What a member knows of itself and its application. */
-export interface GroupSelf {
-  readonly processId: string;
-  /** Where its stores can be asked; null: nowhere. */
-  readonly endpoint: string | null;
-  readonly config: StreamsConfig;
-  readonly logger: Logger;
-  /** Makes topics that are missing, and says which there are. */
-  prepareTopics(signal: AbortSignal): Promise<TopicPlan>;
-  /** As the application began. */
-  readonly plan: TopicPlan;
-}
 
 /** Of the session: so much is left to close tasks in when the member has not heard of its group. */
 const SESSION_MARGIN = 1 / 4;
 
 /** See the head of the file. */
-export class GroupRole implements ClassicRole {
+export class GroupRole implements ClassicRole, GroupMembership {
   readonly #member: ClassicMember;
   #awaited: readonly TaskId[] = [];
   #probeAtMs: number | null = null;
@@ -112,13 +79,11 @@ export class GroupRole implements ClassicRole {
     return this.#member.stop();
   }
 
-  /** Has all members of the application end. */
   shutDownAll(): void {
     this.#wantsShutdown = true;
     this.#member.rejoin();
   }
 
-  /** Who can be asked for which tasks, as the last assignment has it. */
   get hosts(): readonly QueryableHost[] {
     return this.#hosts;
   }
@@ -128,7 +93,6 @@ export class GroupRole implements ClassicRole {
     return { generation, memberId, groupInstanceId: this.self.config.groupInstanceId };
   }
 
-  /** Between asking to join and the assignment: what is committed now might come too late. */
   get isJoining(): boolean {
     return this.#isJoining;
   }
@@ -144,7 +108,8 @@ export class GroupRole implements ClassicRole {
   protocols(): Promise<{ name: string; metadata: Uint8Array }[]> {
     this.#isJoining = true;
     this.#shared = null;
-    const { processId, endpoint, config, plan } = this.self;
+    const { processId, endpoint, config, topics } = this.self;
+    const plan = topics.plan;
     const active = this.holder.active();
     const userData = encodeTaskSubscription({
       processId,
@@ -232,7 +197,9 @@ export class GroupRole implements ClassicRole {
     const wanted = new Set(said.active);
     const gone = this.holder.active().filter((task) => !wanted.has(task));
     if (gone.length > 0) await this.holder.revoke(gone);
-    await this.holder.take(said.active, [...said.standby, ...said.warmup]);
+    const standby = [...said.standby, ...said.warmup];
+    await this.self.topics.cover([...said.active, ...standby], this.#member.stopping);
+    await this.holder.take(said.active, standby);
     return gone.length > 0;
   }
 
@@ -265,7 +232,7 @@ export class GroupRole implements ClassicRole {
   /** Null: topics are not as they have to be, which has been told. */
   async #plan(): Promise<TopicPlan | null> {
     try {
-      return await this.self.prepareTopics(this.#member.stopping);
+      return await this.self.topics.look(this.#member.stopping);
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       this.holder.failed(error, true);
@@ -293,23 +260,6 @@ export class GroupRole implements ClassicRole {
     });
     return ends;
   }
-}
-
-/** Subtopology and partition. */
-export function partsOf(task: TaskId): readonly [subtopology: number, partition: number] {
-  const at = task.indexOf("_");
-  return [Number(task.slice(0, at)), Number(task.slice(at + 1))];
-}
-
-/** What a task reads. */
-export function partitionsOf(
-  task: TaskId,
-  { subtopologies, partitionCounts }: TopicPlan,
-): TopicPartition[] {
-  const [subtopology, partition] = partsOf(task);
-  return (subtopologies[subtopology]?.sourceTopics ?? []).flatMap((topic) =>
-    partition < (partitionCounts.get(topic) ?? 0) ? [{ topic, partition }] : []
-  );
 }
 
 function tasksOf({ subtopologies }: TopicPlan): AssignableTask[] {

@@ -104,3 +104,21 @@ test("a global table is filled before tasks begin, and kept up", () => {
     await app.close();
   });
 });
+
+test("partitions that are added to a topic are read as well", () => {
+  const world = new AppWorld(5, TOPICS);
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    builder.stream("lines", { value: string() }).to("totals", { value: string() });
+    const apps = [world.app(builder.topology).app, world.app(builder.topology).app];
+    for (const app of apps) await app.start();
+    const admin = new Admin(world.world.clientIo(), { brokers: world.world.brokers });
+    await admin.createPartitions([{ name: "lines", count: 8 }]);
+    const keys = Array.from({ length: 100 }, (_, i) => String(i));
+    await world.write("lines", keys.map((key) => ({ key, value: key })));
+    const found = await world.read("totals", (all) => all.length === keys.length, 400_000);
+    expect(found.map(({ value }) => value!).sort()).toEqual(keys.sort());
+    for (const app of apps) await app.close();
+    admin.close();
+  });
+});

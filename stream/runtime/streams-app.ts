@@ -32,6 +32,7 @@ import type { StateProvider } from "./task-stores.ts";
 import { type StoreHere, TaskTable } from "./task-table.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
+import { TopicsInView } from "./topics-in-view.ts";
 
 export interface StreamsAppOptions {
   readonly io: ClientIo;
@@ -73,11 +74,11 @@ export class StreamsApp implements QueriedApp {
   readonly #options: StreamsAppOptions;
   readonly #cluster: Cluster;
   readonly #admin: Admin;
+  readonly #topics: TopicsInView;
   readonly #ended = deferred<never>();
   readonly #figures = { dropped: 0, letters: 0 };
   readonly #starting = new AbortController();
   #member: StreamsMember | null = null;
-  #plan: TopicPlan | null = null;
   #restorer: Restorer | null = null;
   #global: GlobalTask | null = null;
   #globalReader: GlobalReader | null = null;
@@ -88,6 +89,10 @@ export class StreamsApp implements QueriedApp {
     this.#cluster = new Cluster(options.io, options.client);
     this.#admin = new Admin(options.io, options.client);
     this.#ended.promise.catch(() => {});
+    const { topology, config, logger } = options;
+    this.#topics = new TopicsInView((signal) =>
+      prepareTopics(this.#admin, topology, config, logger, signal)
+    );
   }
 
   /** Rejects when the application can do no more; it is still to be closed. */
@@ -97,12 +102,11 @@ export class StreamsApp implements QueriedApp {
 
   /** Makes what topics are missing and joins. Throws an `OperatorError` for what somebody can put right. */
   async start(): Promise<void> {
-    const plan = await this.#prepareTopics(this.#starting.signal);
+    await this.#topics.look(this.#starting.signal);
     await this.#fillGlobals();
     if (this.#starting.signal.aborted) return;
-    const member = this.#makeMember(plan);
+    const member = this.#makeMember();
     this.#member = member;
-    this.#plan = plan;
     await member.start(() => this.#openSinks(member));
   }
 
@@ -121,11 +125,11 @@ export class StreamsApp implements QueriedApp {
   }
 
   get plan(): TopicPlan | null {
-    return this.#plan;
+    return this.#member === null ? null : this.#topics.seen;
   }
 
   get hosts(): readonly QueryableHost[] {
-    return this.#member?.role.hosts ?? [];
+    return this.#member?.group.hosts ?? [];
   }
 
   storeOf(task: TaskId, name: string): StoreHere | null {
@@ -133,7 +137,7 @@ export class StreamsApp implements QueriedApp {
   }
 
   globalStore(name: string): AnyStore | null {
-    return this.#plan === null ? null : this.#global?.stores.get(name) ?? null;
+    return this.#member === null ? null : this.#global?.stores.get(name) ?? null;
   }
 
   status(): StreamsStatus {
@@ -168,17 +172,13 @@ export class StreamsApp implements QueriedApp {
     }
   }
 
-  #prepareTopics(signal: AbortSignal): Promise<TopicPlan> {
-    const { topology, config, logger } = this.#options;
-    return prepareTopics(this.#admin, topology, config, logger, signal);
-  }
-
-  #makeMember(plan: TopicPlan): StreamsMember {
+  #makeMember(): StreamsMember {
     const { io, config, logger, topology, state, processId } = this.#options;
     const consumer = new Consumer(io, this.#reads());
     const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
     this.#restorer = restorer;
     const exclusively = new Mutex();
+    const topics = this.#topics;
     const world = this.#world(this.#global?.stores ?? null);
     const repartitions = new Set(
       [...topology.repartitionTopics.keys()].map((topic) =>
@@ -194,14 +194,13 @@ export class StreamsApp implements QueriedApp {
       makeProducer: () => this.#makeProducer(),
       table: (events) =>
         new TaskTable({
-          ...{ io, admin: this.#admin, consumer, restorer, topology, plan, config, logger },
-          ...{ state, world, exclusively },
+          ...{ io, admin: this.#admin, consumer, restorer, topology, config, logger },
+          ...{ topics, state, world, exclusively },
         }, events),
-      role: (holder) =>
-        new GroupRole(this.#cluster, this.#admin, {
-          ...{ processId, config, logger, plan, endpoint: this.endpoint },
-          prepareTopics: (signal) => this.#prepareTopics(signal),
-        }, holder),
+      group: (holder) => {
+        const self = { processId, config, logger, topics, endpoint: this.endpoint };
+        return new GroupRole(this.#cluster, this.#admin, self, holder);
+      },
       onCommit: (positions) => purger.committed(positions),
       onFatal: (error) => this.#ended.reject(asError(error)),
     });

@@ -21,7 +21,7 @@ import type { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { TaskId } from "../assignor/index.ts";
 import { ProcessingError } from "../task/running-nodes.ts";
-import type { GroupRole, TaskHolder } from "./group-role.ts";
+import type { GroupMembership, TaskHolder } from "./group-membership.ts";
 import { idleMs, processTurn } from "./process-turn.ts";
 import { ProducerSlot } from "./producer-slot.ts";
 import type { StreamsConfig } from "./streams-config.ts";
@@ -39,7 +39,7 @@ export interface MemberParts {
   /** A producer that fences the one before it. */
   makeProducer(): StreamsProducer;
   table(events: TaskEvents): TaskTable;
-  role(holder: TaskHolder): GroupRole;
+  group(holder: TaskHolder): GroupMembership;
   /** Hears of what was committed. */
   onCommit(positions: readonly PartitionPosition[]): void;
   /** It can do no more; it is still to be closed. */
@@ -61,7 +61,7 @@ const FENCING: ReadonlySet<number> = new Set([
 /** See the head of the file. */
 export class StreamsMember implements TaskHolder, TaskEvents {
   readonly table: TaskTable;
-  readonly role: GroupRole;
+  readonly group: GroupMembership;
   readonly #parts: MemberParts;
   readonly #producer: ProducerSlot;
   readonly #stopping = new AbortController();
@@ -80,7 +80,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   constructor(parts: MemberParts) {
     this.#parts = parts;
     this.table = parts.table(this);
-    this.role = parts.role(this);
+    this.group = parts.group(this);
     this.#commitPauses = this.#pauses();
     const { io, logger, makeProducer } = parts;
     this.#producer = new ProducerSlot(io, logger, makeProducer, this.#stopping.signal);
@@ -92,7 +92,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     await prepare();
     this.#lastCommitMs = this.#nowMs;
     this.#ended = Promise.all([this.#run(), this.#pump()]);
-    this.role.start();
+    this.group.start();
   }
 
   /** Commits, leaves the group and ends. */
@@ -103,7 +103,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       if (this.#producer.isThere) await this.#commit();
       this.table.close([...this.table.active(), ...this.table.standby()]);
     });
-    await this.role.stop();
+    await this.group.stop();
     await this.#parts.consumer.close();
     await this.#ended;
     await this.#producer.close();
@@ -284,7 +284,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   #mayCommit(): boolean {
-    return !this.role.isJoining || !this.#mayProcess();
+    return !this.group.isJoining || !this.#mayProcess();
   }
 
   /** Milliseconds until the next commit. */
@@ -319,7 +319,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     const offsets = dirty.flatMap((active) => active.uncommitted());
     const { applicationId: groupId } = this.#parts.config;
     try {
-      await this.producer.commit(offsets, { groupId, member: this.role.member });
+      await this.producer.commit(offsets, { groupId, member: this.group.member });
     } catch (error) {
       return await this.#commitFailed(asError(error));
     }
@@ -403,7 +403,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     if (config.onTaskFailure !== "shutdown-application") return onFatal(error);
     if (this.#endingWith !== null) return;
     this.#endingWith = error;
-    this.role.shutDownAll();
+    this.group.shutDownAll();
     // The group may be out of reach.
     io.clock.setTimer(config.sessionTimeoutMs, () => onFatal(error));
   }

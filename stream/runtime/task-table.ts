@@ -20,13 +20,13 @@ import type { AnyStore } from "../stores/key-value-store.ts";
 import { Task } from "../task/task.ts";
 import type { Topology } from "../topology/topology.ts";
 import { ActiveTask, type TaskStart } from "./active-task.ts";
-import { partitionsOf, partsOf } from "./group-role.ts";
 import type { Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
+import { partitionsOf, partsOf } from "./task-partitions.ts";
 import { startsOf } from "./task-starts.ts";
 import { type StateProvider, TaskStores } from "./task-stores.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
-import type { TopicPlan } from "./topic-plan.ts";
+import type { TopicsInView } from "./topics-in-view.ts";
 
 /** What tasks are opened with. */
 export interface TaskParts {
@@ -35,7 +35,7 @@ export interface TaskParts {
   readonly consumer: Consumer;
   readonly restorer: Restorer;
   readonly topology: Topology;
-  readonly plan: TopicPlan;
+  readonly topics: TopicsInView;
   readonly config: StreamsConfig;
   readonly logger: Logger;
   readonly state: StateProvider;
@@ -174,7 +174,7 @@ export class TaskTable {
   }
 
   #storesOf(entry: Entry): TaskStores {
-    const { topology, plan, state } = this.parts;
+    const { topology, topics: { plan }, state } = this.parts;
     const [subtopology, partition] = partsOf(entry.id);
     const planned = plan.subtopologies[subtopology]!;
     return entry.stores ??= new TaskStores(
@@ -187,7 +187,7 @@ export class TaskTable {
   }
 
   async #openAll(entries: readonly Entry[], delayMs: number): Promise<void> {
-    const { io, plan, logger, admin, topology, config } = this.parts;
+    const { io, topics: { plan }, logger, admin, topology, config } = this.parts;
     if (delayMs > 0) {
       const ended = AbortSignal.any(entries.map((entry) => entry.ended.signal));
       await sleep(io.clock, delayMs, ended).catch(() => {});
@@ -247,10 +247,11 @@ export class TaskTable {
     starts: ReadonlyMap<string, TaskStart>,
   ): Promise<void> {
     if (entry.ended.signal.aborted) return;
-    const { topology, plan, consumer, world, config } = this.parts;
+    const { topology, topics: { plan }, consumer, world, config } = this.parts;
     const [subtopology, partition] = partsOf(entry.id);
-    const own = partitionsOf(entry.id, plan).map((each) =>
-      starts.get(partitionKey(each.topic, each.partition))!
+    // Not those that have been added meanwhile.
+    const own = partitionsOf(entry.id, plan).flatMap((each) =>
+      starts.get(partitionKey(each.topic, each.partition)) ?? []
     );
     const planned = plan.subtopologies[subtopology]!;
     const task = new Task(

@@ -1,4 +1,5 @@
 /** ListOffsets for many partitions at once: one request per leader, again for those that moved. */
+import { assert } from "../../core/assert.ts";
 import { groupBy } from "../../core/group-by.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
@@ -54,7 +55,7 @@ export class ListOffsetsQuery {
     this.#options = options;
   }
 
-  /** Answers in the order of the queries. */
+  /** One answer per query, in their order. */
   async run(queries: readonly Query[]): Promise<PartitionOffset[]> {
     const answers = new Map<Query, PartitionOffset>();
     let open: readonly Query[] = queries;
@@ -84,7 +85,11 @@ export class ListOffsetsQuery {
       ...this.#options,
       onRetry: () => open.forEach(({ topic }) => this.#cluster.forgetTopic(topic)),
     });
-    return queries.flatMap((query) => answers.get(query) ?? []);
+    return queries.map((query) => {
+      const answer = answers.get(query);
+      assert(answer !== undefined, "each query has an answer or an error");
+      return answer;
+    });
   }
 
   async #byLeader(queries: readonly Query[]): Promise<Map<number, Query[]>> {
@@ -142,21 +147,29 @@ export class ListOffsetsQuery {
       timeoutMs,
       ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
     });
-    const answers: { query: Query; result: PartitionOffset }[] = [];
-    for (const { name: topic, partitions } of response.topics) {
-      for (const { partitionIndex: partition, errorCode, offset, ...rest } of partitions) {
-        const query = queries.get(`${topic}/${partition}`);
-        if (query === undefined) continue;
-        const error = errorCode === Errors.NONE
-          ? null
-          : new KafkaError(errorCode, `offsets of ${topic}-${partition}`);
-        const { timestamp: timestampMs, leaderEpoch } = rest;
-        answers.push({
-          query,
-          result: { topic, partition, offset, timestampMs, leaderEpoch, error },
-        });
-      }
-    }
-    return answers;
+    const answers = new Map(
+      response.topics.flatMap(({ name, partitions }) =>
+        partitions.map((answer): [string, typeof answer] => [
+          `${name}/${answer.partitionIndex}`,
+          answer,
+        ])
+      ),
+    );
+    return [...queries].map(([key, query]) => {
+      const { topic, partition } = query;
+      const subject = `offsets of ${topic}-${partition}`;
+      const answer = answers.get(key);
+      if (answer === undefined) return { query, result: unanswered(topic, partition, subject) };
+      const { errorCode, offset, timestamp: timestampMs, leaderEpoch } = answer;
+      const error = errorCode === Errors.NONE ? null : new KafkaError(errorCode, subject);
+      return { query, result: { topic, partition, offset, timestampMs, leaderEpoch, error } };
+    });
   }
+}
+
+/** What a broker has left out of its answer. Never nothing: callers count on one for each query. */
+function unanswered(topic: string, partition: number, subject: string): PartitionOffset {
+  const detail = "the broker has left it out of its answer";
+  const error = new KafkaError(Errors.UNKNOWN_SERVER_ERROR, subject, detail);
+  return { topic, partition, offset: -1n, timestampMs: -1n, leaderEpoch: -1, error };
 }

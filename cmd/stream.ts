@@ -161,14 +161,21 @@ function describe(): CommandUnknownOpts {
     .summary("show what an application is made of")
     .description(
       "Show the steps, stores and topics of an application: in the form of Kafka's " +
-        "TopologyDescription, as a flowchart of Mermaid, or as JSON that `diff` takes.",
+        "TopologyDescription, as a flowchart of Mermaid, or as JSON that `diff` takes. With --live: an " +
+        "application as it runs, with what went through each step, lag and stores; of all its members, " +
+        "whichever is asked.",
     )
-    .argument("<file>", "a module, or JSON that was printed before")
+    .argument("[file]", "a module, or JSON that was printed before")
+    .addOption(
+      new Option("--live <url>", "in place of a file: where a member has its --queries"),
+    )
+    .addOption(new Option("--queries-token <file>", "what the members ask for, with --live"))
     .addOption(
       new Option("--format <format>", "how").choices(["text", "mermaid", "json"] as const)
         .default("text" as const),
     )
     .addOption(setOption())
+    .addOption(timeoutOption("how long to wait for the member of --live"))
     .addHelpText(
       "after",
       `${APP_HELP}
@@ -176,7 +183,8 @@ function describe(): CommandUnknownOpts {
 Examples:
   kstream stream describe app.ts
   kstream stream describe app.ts --format mermaid > app.mmd
-  kstream stream describe app.ts --format json > before.json`,
+  kstream stream describe app.ts --format json > before.json
+  kstream stream describe --live 127.0.0.1:8090`,
     )
     .action(async (file, options) =>
       (await import("./stream/describe.ts")).describeApp(file, options)

@@ -1,7 +1,8 @@
 /** `kstream stream describe` and `diff`: what an application is made of, and what a change of it means. */
 import { readFileSync } from "node:fs";
 import { OperatorError } from "../../core/operator-error.ts";
-import { describeTopology, type TopologyDescription } from "../../stream/topology/describe.ts";
+import type { TopologyDescription } from "../../core/streams/topology-description.ts";
+import { describeTopology } from "../../stream/topology/describe.ts";
 import { descriptionMermaid, descriptionText } from "../../stream/topology/description-text.ts";
 import {
   type ChangeEffect,
@@ -20,12 +21,23 @@ export type Format = "text" | "mermaid" | "json";
 
 /** `kstream stream describe`. */
 export async function describeApp(
-  path: string,
+  path: string | undefined,
   options: {
     readonly format: Format;
     readonly set?: readonly string[] | undefined;
+    readonly live?: string | undefined;
+    readonly queriesToken?: string | undefined;
+    readonly timeout: number;
   },
 ): Promise<void> {
+  const { live } = options;
+  if (live !== undefined && path === undefined) {
+    return await (await import("./describe-live.ts")).describeLive({ ...options, live });
+  }
+  if (live !== undefined || path === undefined) {
+    const why = path === undefined ? "neither a file nor --live is given" : "both are given";
+    throw new OperatorError("it is not said what to describe", why, "give a file, or --live", 2);
+  }
   const description = await descriptionOf(path, parseSettings(options.set));
   switch (options.format) {
     case "json":

@@ -46,7 +46,7 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
       2,
     );
   }
-  const token = queriesToken === undefined ? null : tokenIn(queriesToken);
+  const token = queriesToken === undefined ? null : queryToken(queriesToken);
   const server = new QueryServer({
     ...{ serveHttp: bunServeHttp, ask: fetch, clock, logger, at, token },
   });
@@ -58,7 +58,8 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
   };
 }
 
-function tokenIn(path: string): string {
+/** What is in the file of `--queries-token`. Throws an `OperatorError`. */
+export function queryToken(path: string): string {
   const token = textOf(path).trim();
   if (/^[\x21-\x7e]{16,4096}$/.test(token)) return token;
   throw new OperatorError(

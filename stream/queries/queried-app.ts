@@ -1,4 +1,5 @@
 /** What queries need of a running application; `StreamsApp` is one. */
+import type { MemberFigures } from "../../core/streams/live-application.ts";
 import type { QueryableHost, TaskId } from "../assignor/index.ts";
 import type { RestoreProgress } from "../runtime/restorer.ts";
 import type { StoreHere } from "../runtime/task-table.ts";
@@ -25,6 +26,8 @@ export interface QueriedApp {
   /** Members that can be asked, as the group's leader has told. */
   readonly hosts: readonly QueryableHost[];
   status(): TasksHere;
+  /** What this member tells those who look at the application. */
+  figures(): MemberFigures;
   storeOf(task: TaskId, name: string): StoreHere | null;
   /** Of a global table; null: it is not filled yet. */
   globalStore(name: string): AnyStore | null;

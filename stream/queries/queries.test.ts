@@ -1,109 +1,10 @@
 import { expect, test } from "bun:test";
-import { sleep } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
-import { TopologyBuilder } from "../dsl/builder.ts";
-import { AppWorld } from "../runtime/app-world.test-helper.ts";
-import type { StreamsApp } from "../runtime/streams-app.ts";
-import { string } from "../serdes/basic-serdes.ts";
-import { tumbling } from "../windows/time-windows.ts";
-import { HostLink } from "./ask-host.ts";
+import type { LiveView } from "./live-view.ts";
+import { A, B, both, KEYS, lines, Members } from "./members.test-helper.ts";
 import { queryApp } from "./query-app.ts";
-import { StoreQueries } from "./store-queries.ts";
-
-const TOPICS = { lines: 4, names: 1, prices: 2 };
-
-function topology() {
-  const builder = new TopologyBuilder();
-  const lines = builder.stream("lines", { key: string(), value: string() });
-  lines.groupByKey().count("counts");
-  lines.groupByKey().windowedBy(tumbling({ sizeMs: 1000, graceMs: 0 })).count("per-second", {
-    retentionMs: 100_000,
-  });
-  builder.globalTable("names", "names", { key: string(), value: string() });
-  builder.table("prices", "prices", {
-    key: string(),
-    value: string(),
-    historyRetentionMs: 1_000_000,
-  });
-  return builder.topology;
-}
-
-/** Members whose queries are asked by calls in place of connections. */
-class Members {
-  readonly world: AppWorld;
-  readonly #servers = new Map<string, ReturnType<typeof queryApp>>();
-  /** Addresses that nobody answers at. */
-  readonly cut = new Set<string>();
-
-  constructor(seed: number) {
-    this.world = new AppWorld(seed, TOPICS);
-  }
-
-  async start(endpoint: string, config = {}): Promise<StreamsApp> {
-    const { app, io } = this.world.app(topology(), { ...SOON, ...config }, { endpoint });
-    const link = new HostLink(io.clock, async (url, init) => {
-      const { host } = new URL(url);
-      const server = this.#servers.get(host);
-      if (server === undefined || this.cut.has(host)) throw new Error("connection refused");
-      return await server.fetch(new Request(url, { ...init, headers: { ...init.headers, host } }));
-    }, null);
-    const queries = new StoreQueries(app, link, io.clock);
-    this.#servers.set(
-      endpoint,
-      queryApp({ queries, logger: silentLogger, ownName: "127.0.0.1", token: null }),
-    );
-    await app.start();
-    return app;
-  }
-
-  async get(endpoint: string, path: string) {
-    const request = new Request(`http://${endpoint}${path}`, { headers: { host: endpoint } });
-    const response = await this.#servers.get(endpoint)!.fetch(request);
-    return { status: response.status, body: JSON.parse(await response.text()) };
-  }
-
-  /** Until an answer is as wanted. */
-  async until(
-    endpoint: string,
-    path: string,
-    isRight: (answer: Awaited<ReturnType<Members["get"]>>) => boolean,
-  ) {
-    for (let round = 0;; round++) {
-      const answer = await this.get(endpoint, path);
-      if (isRight(answer)) return answer;
-      if (round > 300) throw new Error(`${path}: ${JSON.stringify(answer)}`);
-      await sleep(this.world.world.clock, 200);
-    }
-  }
-}
-
-/** Copies that are as far as the task are seen to be so at once. */
-const SOON = { "probing.rebalance.interval.ms": 60_000 };
-const [A, B] = ["127.0.0.1:1", "127.0.0.1:2"] as const;
-const KEYS = Array.from({ length: 20 }, (_, i) => `k${String(i).padStart(2, "0")}`);
-
-/** In the order of time: nothing of them is late. */
-function lines(times = 1) {
-  return Array.from(
-    { length: times },
-    (_, n) => KEYS.map((key, i) => ({ key, value: "x", timestampMs: 1000 * n + i })),
-  ).flat();
-}
-
-/** Both members with tasks of their own, all lines counted. */
-async function both(members: Members, config = {}): Promise<[StreamsApp, StreamsApp]> {
-  const first = await members.start(A, config);
-  const second = await members.start(B, config);
-  const { clock } = members.world.world;
-  const isShared = (...running: (readonly string[])[]) =>
-    running.flat().length === 6 && running.every((ids) => ids.some((id) => id.startsWith("0_")));
-  for (let i = 0; !isShared(first.status().running, second.status().running); i++) {
-    if (i > 2000) throw new Error(JSON.stringify([first.status(), second.status()]));
-    await sleep(clock, 200);
-  }
-  return [first, second];
-}
+import type { StoreQueries } from "./store-queries.ts";
 
 test("whichever member is asked, a key is answered by the one that has it", () => {
   const members = new Members(1);
@@ -297,8 +198,9 @@ test("what is asked for wrongly is refused in a line", () => {
 
 test("a token is asked for, and without one only this host's programs are let in", async () => {
   const queries = { list: () => "[]" } as unknown as StoreQueries;
+  const live = {} as unknown as LiveView;
   const open = (token: string | null) =>
-    queryApp({ queries, logger: silentLogger, ownName: "127.0.0.1", token });
+    queryApp({ queries, live, logger: silentLogger, ownName: "127.0.0.1", token });
   const ask = async (token: string | null, headers: Record<string, string>, method = "GET") => {
     const url = "http://127.0.0.1/stores";
     const request = new Request(url, { method, headers: { host: "127.0.0.1", ...headers } });

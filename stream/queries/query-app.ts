@@ -4,11 +4,13 @@ import { type Context, Hono } from "hono";
 import { askingPage, namesThisServer } from "../../core/http-guard.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type HostAnswer, TASKS_HEADER } from "./ask-host.ts";
+import { LIVE_PATH, type LiveView } from "./live-view.ts";
 import { QueryError } from "./query-error.ts";
 import type { StoreQueries, StoreRequest } from "./store-queries.ts";
 
 export interface QueryAppOptions {
   readonly queries: StoreQueries;
+  readonly live: LiveView;
   readonly logger: Logger;
   /** The host that the server was told to bind. */
   readonly ownName: string;
@@ -21,7 +23,7 @@ const UNDERWAY_MAX = 256;
 const TASKS_MAX = 10_000;
 
 /** See the head of the file. */
-export function queryApp({ queries, logger, ownName, token }: QueryAppOptions): Hono {
+export function queryApp({ queries, live, logger, ownName, token }: QueryAppOptions): Hono {
   const app = new Hono({ strict: false });
   let underway = 0;
   app.use(async (context, next) => {
@@ -37,13 +39,17 @@ export function queryApp({ queries, logger, ownName, token }: QueryAppOptions): 
       underway--;
     }
   });
+  app.get(LIVE_PATH, async ({ req }) => {
+    const isForwarded = req.header(TASKS_HEADER) !== undefined;
+    return respond({ status: 200, body: await live.answer(isForwarded) });
+  });
   app.get("/stores", () => respond({ status: 200, body: queries.list() }));
   app.get("/stores/:store", async (context) => respond(await queries.range(requestOf(context))));
   app.get("/stores/:store/:key", async (context) => {
     return respond(await queries.key(requestOf(context), context.req.param("key")));
   });
   app.notFound(() =>
-    failure(new QueryError(404, "there are /stores, /stores/NAME and /stores/NAME/KEY"))
+    failure(new QueryError(404, "there are /topology, /stores, /stores/NAME and /stores/NAME/KEY"))
   );
   app.onError((error) => {
     if (error instanceof QueryError) return failure(error);

@@ -5,6 +5,7 @@ import { isLoopback } from "../../core/ip-address.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { type AskHttp, HostLink } from "./ask-host.ts";
+import { LiveView } from "./live-view.ts";
 import type { QueriedApp } from "./queried-app.ts";
 import { queryApp } from "./query-app.ts";
 import { StoreQueries } from "./store-queries.ts";
@@ -56,7 +57,8 @@ export class QueryServer {
     const { clock, ask, token, logger, at } = this.options;
     const link = new HostLink(clock, ask, token);
     const queries = new StoreQueries(app, link, clock);
-    this.#app = queryApp({ queries, logger, ownName: at.host, token });
+    const live = new LiveView(app, link);
+    this.#app = queryApp({ queries, live, logger, ownName: at.host, token });
   }
 
   async close(): Promise<void> {

@@ -23,6 +23,14 @@ export interface TaskInput {
   resume(topic: string, partition: number): void;
 }
 
+/** Where a task is in what it reads. */
+export interface SourcePlace extends TopicPartition {
+  /** What it processes next. */
+  readonly position: bigint;
+  /** Records that are still to come, as the last fetch told; null: none has. */
+  readonly lag: number | null;
+}
+
 /** How records wait. */
 export interface TaskWaiting {
   /** Records of a partition in memory. */
@@ -70,6 +78,16 @@ export class ActiveTask {
 
   get partitions(): TopicPartition[] {
     return [...this.#feeds.values()].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  sources(): SourcePlace[] {
+    return [...this.#feeds.values()].map((feed) => {
+      const { topic, partition } = feed;
+      const position = this.#positionOf(feed);
+      const end = this.input.endOffset(topic, partition);
+      const lag = end === null ? null : Math.max(0, end - Number(position));
+      return { topic, partition, position, lag };
+    });
   }
 
   /** Brings records from what was fetched into the queues; more is fetched where there are few. */
@@ -135,13 +153,18 @@ export class ActiveTask {
 
   /** Where it goes on, in partitions where that is not what was committed last. */
   uncommitted(): PartitionPosition[] {
-    return [...this.#feeds.values()].flatMap(({ topic, partition, nextOffset }) => {
+    return [...this.#feeds.values()].flatMap((feed) => {
+      const { topic, partition } = feed;
       const queue = this.task.queues.get(topic)!;
-      const offset = queue.headOffset ?? nextOffset;
+      const offset = this.#positionOf(feed);
       if (offset === this.#committed.get(topic)) return [];
       const metadata = encodePartitionTime(queue.partitionTimeMs, this.task.metadata);
       return [{ topic, partition, offset, metadata }];
     });
+  }
+
+  #positionOf({ topic, nextOffset }: PartitionFeed): bigint {
+    return this.task.queues.get(topic)!.headOffset ?? nextOffset;
   }
 
   committed(positions: readonly PartitionPosition[]): void {

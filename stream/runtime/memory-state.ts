@@ -15,6 +15,7 @@ export const memoryState: StateProvider = {
       },
       changelogOffset: null,
       uncommittedBytes: 0,
+      sizeBytes: null,
       commit: () => {},
       wipe: () => {
         engine.close();

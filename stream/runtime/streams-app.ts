@@ -10,6 +10,7 @@ import { deferred } from "../../core/deferred.ts";
 import type { Logger } from "../../core/logger.ts";
 import { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import type { MemberFigures } from "../../core/streams/live-application.ts";
 import type { QueryableHost, TaskId } from "../assignor/index.ts";
 import type { QueriedApp } from "../queries/queried-app.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
@@ -17,6 +18,7 @@ import type { AnyStore } from "../stores/key-value-store.ts";
 import { MemoryEngine } from "../stores/memory-engine.ts";
 import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { GlobalTask } from "../task/global-task.ts";
+import { NodeCounts } from "../task/node-counts.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import type { Topology } from "../topology/topology.ts";
 import { letterOfRefused } from "./dead-letters.ts";
@@ -77,6 +79,8 @@ export class StreamsApp implements QueriedApp {
   readonly #topics: TopicsInView;
   readonly #ended = deferred<never>();
   readonly #figures = { dropped: 0, letters: 0 };
+  readonly #counts = new NodeCounts();
+  readonly #begunMs: number;
   readonly #starting = new AbortController();
   #member: StreamsMember | null = null;
   #restorer: Restorer | null = null;
@@ -86,6 +90,7 @@ export class StreamsApp implements QueriedApp {
 
   constructor(options: StreamsAppOptions) {
     this.#options = options;
+    this.#begunMs = options.io.clock.monotonicMs();
     this.#cluster = new Cluster(options.io, options.client);
     this.#admin = new Admin(options.io, options.client);
     this.#ended.promise.catch(() => {});
@@ -155,6 +160,26 @@ export class StreamsApp implements QueriedApp {
     };
   }
 
+  figures(): MemberFigures {
+    const { running, opening, standby, restoring } = this.status();
+    const table = this.#member?.table;
+    return {
+      ...{ endpoint: this.endpoint, running, opening, standby, restoring },
+      upMs: this.#options.io.clock.monotonicMs() - this.#begunMs,
+      nodes: Object.fromEntries(
+        [...this.#counts.entries()].map(([name, { in: came, out, errored, dropped }]) =>
+          [name, { in: came, out, errored, dropped: Object.fromEntries(dropped) }] as const
+        ),
+      ),
+      sources: (table?.running ?? []).flatMap((active) =>
+        active.sources().map(({ position, ...place }) => {
+          return { task: active.id, ...place, position: Number(position) };
+        })
+      ),
+      stores: table?.storeSizes() ?? [],
+    };
+  }
+
   /** Commits what is done and leaves the group. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -213,6 +238,7 @@ export class StreamsApp implements QueriedApp {
       output: { send: (record) => this.#member!.producer.output.send(record) },
       budget: new CacheBudget(config.cacheBytesMax),
       figures: this.#figures,
+      counts: this.#counts,
       timestampExtractor: timestampExtractor ?? null,
       requestCommit: () => this.#member!.requestCommit(),
     };

@@ -16,6 +16,8 @@ export interface StateStore {
   readonly changelogOffset: bigint | null;
   /** In memory, until the next commit. */
   readonly uncommittedBytes: number;
+  /** What it takes on disk; null: it is in memory. */
+  readonly sizeBytes: number | null;
   /** What was put is kept, and with it this offset; what is put later is not before the next time. */
   commit(changelogOffset: bigint | null): void;
   /** Begins with nothing. */
@@ -26,6 +28,17 @@ export interface StateStore {
 export interface StateProvider {
   /** Closing its engine closes it. */
   open(taskId: string, spec: StoreSpec): StateStore;
+}
+
+/** How much is in a store. */
+export interface StoreSize {
+  readonly store: string;
+  /** About; those that wait in the record cache are not counted. */
+  readonly entries: number;
+  /** On disk; null: it is in memory. */
+  readonly bytes: number | null;
+  /** Null: it is not logged. */
+  readonly changelog: string | null;
 }
 
 /** What a task has of a store that it does not process with. */
@@ -132,6 +145,13 @@ export class TaskStores {
   /** What was restored is kept. Not for a task that runs: what it puts may come to nothing. */
   keepRestored(): void {
     for (const { state, offset } of this.#opened.values()) state.commit(offset);
+  }
+
+  sizes(): StoreSize[] {
+    return [...this.#opened].map(([store, { state, changelog }]) => {
+      const entries = state.engine.approximateCount;
+      return { store, entries, bytes: state.sizeBytes, changelog };
+    });
   }
 
   /** In memory, until the next commit. */

@@ -24,7 +24,7 @@ import type { Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
 import { startsOf } from "./task-starts.ts";
-import { type StateProvider, TaskStores } from "./task-stores.ts";
+import { type StateProvider, type StoreSize, TaskStores } from "./task-stores.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import type { TopicsInView } from "./topics-in-view.ts";
 
@@ -50,6 +50,12 @@ export interface TaskEvents {
   opened(): void;
   /** It cannot be opened; `close` and `open` it again, or end. Called while nothing else goes on. */
   notOpened(id: TaskId, error: Error): Promise<void>;
+}
+
+/** How much a task has of a store here. */
+export interface StoreSizeHere
+  extends Omit<StoreSize, "changelog">, Pick<StoreHere, "state" | "lag"> {
+  readonly task: TaskId;
 }
 
 /** A store of a task, as a member has it. */
@@ -115,6 +121,22 @@ export class TaskTable {
     if (view === null) return { state, store: null, lag: null };
     const { store, changelog, partition } = view;
     return { state, store, lag: changelog === null ? null : restorer.lagOf(changelog, partition) };
+  }
+
+  /** Of all tasks that are here, also those that stand by. */
+  storeSizes(): StoreSizeHere[] {
+    return [...this.#entries.values()].flatMap(({ id: task, isStandby, active, stores }) => {
+      const state = active !== null ? "running" : isStandby ? "standby" : "restoring";
+      const [, partition] = partsOf(task);
+      return (stores?.sizes() ?? []).map(({ changelog, ...size }) => {
+        const lag = active !== null
+          ? 0
+          : changelog === null
+          ? null
+          : this.parts.restorer.lagOf(changelog, partition);
+        return { task, state, lag, ...size };
+      });
+    });
   }
 
   /** Who reads a partition. */

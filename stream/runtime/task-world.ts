@@ -3,6 +3,7 @@ import type { Clock } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CacheBudget } from "../stores/cache-budget.ts";
 import type { RawRecord, StreamRecord } from "../record.ts";
+import type { NodeCounts } from "../task/node-counts.ts";
 import { ProcessingError } from "../task/running-nodes.ts";
 import type { Output, TaskWorld } from "../task/task.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
@@ -27,6 +28,7 @@ export interface SharedWorld {
   readonly budget: CacheBudget;
   readonly logger: Logger;
   readonly figures: TaskFigures;
+  readonly counts: NodeCounts;
   readonly timestampExtractor: TimestampExtractor | null;
   /** Those of the application's `GlobalTask`; null: it has none, or this is it. */
   readonly globalStores: ReadonlyMap<string, unknown> | null;
@@ -39,7 +41,7 @@ export function taskWorld(
   taskId: string,
   stores: Pick<TaskStores, "open">,
 ): TaskWorld {
-  const { clock, config, output, budget, logger, figures } = shared;
+  const { clock, config, output, budget, logger, figures, counts } = shared;
   const leaveOut = (
     what: string,
     onFailure: OnFailure,
@@ -58,6 +60,7 @@ export function taskWorld(
   };
   return {
     output,
+    counts,
     wallMs: () => clock.wallMs(),
     internalTopic: (name) => internalName(config.applicationId, name),
     openStore: (spec, onChange, context) => {

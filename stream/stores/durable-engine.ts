@@ -14,6 +14,8 @@ export interface DurableEngine extends StoreEngine {
   readonly changelogOffset: bigint | null;
   /** How much a commit would write. Who runs the task commits before it is too much. */
   readonly uncommittedBytes: number;
+  /** What it takes on disk, and of memory what is to go there; overwritten values included. */
+  readonly sizeBytes: number;
   /** Throws `DiskError`; the store is to be opened again then, and is as at the last commit. */
   commit(changelogOffset: bigint | null): void;
   /** Has nothing any more, on disk neither: it is to be restored from the beginning. */

@@ -42,6 +42,7 @@ export interface OpenState {
   /** See `DurableEngine`, of this and the others. */
   readonly changelogOffset: bigint | null;
   readonly uncommittedBytes: number;
+  readonly sizeBytes: number;
   commit(changelogOffset: bigint | null): void;
   wipe(): void;
 }
@@ -225,6 +226,10 @@ class State implements OpenState {
 
   get uncommittedBytes(): number {
     return this.durable.uncommittedBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.durable.sizeBytes;
   }
 
   commit(changelogOffset: bigint | null): void {

@@ -1,6 +1,7 @@
 /** How a source makes records of bytes. */
 import type { RawRecord, StreamRecord } from "../record.ts";
 import type { SourceNode } from "../topology/topology.ts";
+import { NodeCount } from "./node-counts.ts";
 import type { ReadRecord } from "./record-queue.ts";
 import type { TaskWorld } from "./task.ts";
 import { ownTimestamp } from "./timestamp-extractor.ts";
@@ -8,13 +9,19 @@ import { ownTimestamp } from "./timestamp-extractor.ts";
 /** See the head of the file. What is left out is told to `world`. */
 export function readerOf(node: SourceNode, world: TaskWorld): ReadRecord {
   const extract = node.timestampExtractor ?? world.timestampExtractor ?? ownTimestamp;
+  const count = world.counts?.of(node.name) ?? new NodeCount();
+  const leaveOut = (raw: RawRecord, reason: string) => {
+    count.in++;
+    count.drop(reason);
+    world.dropped(node.name, reason, raw);
+  };
   return (raw, partitionTimeMs) => {
-    const read = deserialize(node, raw, world);
+    const read = deserialize(node, raw, world, count);
     if (read === null) return null;
     const timestampMs = extract(read, partitionTimeMs);
     if (timestampMs === read.timestampMs && timestampMs >= 0) return read;
     if (timestampMs >= 0) return { ...read, timestampMs };
-    world.dropped(node.name, "its timestamp is negative", raw);
+    leaveOut(raw, "its timestamp is negative");
     return null;
   };
 }
@@ -23,6 +30,7 @@ function deserialize(
   node: SourceNode,
   raw: RawRecord,
   world: TaskWorld,
+  count: NodeCount,
 ): StreamRecord | null {
   let part: "key" | "value" = "key";
   try {
@@ -31,6 +39,8 @@ function deserialize(
     const value = raw.value === null ? null : node.valueSerde.deserialize(raw.value, raw.topic);
     return { key, value, timestampMs: raw.timestampMs, headers: raw.headers };
   } catch (error) {
+    count.in++;
+    count.errored++;
     world.unreadable(raw, part, error);
     return null;
   }

@@ -4,6 +4,7 @@ import type { Processor, ProcessorContext, PunctuationType } from "../processor.
 import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
 import type { SinkNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
+import { type NodeCount, NodeCounts } from "./node-counts.ts";
 import type { RecordContext } from "./record-context.ts";
 import type { TaskWorld } from "./task.ts";
 
@@ -23,6 +24,12 @@ export interface NodeServices {
     type: PunctuationType,
     callback: (timestampMs: number) => void,
   ): () => void;
+}
+
+/** What is right behind a source. */
+interface Entry {
+  readonly count: NodeCount;
+  readonly children: readonly RunningNode[];
 }
 
 /** A node that records are given to. */
@@ -46,8 +53,9 @@ export class ProcessingError extends Error {
 
 /** See the head of the file. */
 export class RunningNodes {
-  /** By topic: what is right behind its source. */
-  readonly #entries = new Map<string, readonly RunningNode[]>();
+  /** By topic. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #counts: NodeCounts;
   readonly #processors: Processor[] = [];
 
   constructor(
@@ -55,6 +63,7 @@ export class RunningNodes {
     subtopology: Subtopology,
     private readonly services: NodeServices,
   ) {
+    this.#counts = services.world.counts ?? new NodeCounts();
     const running = new Map<string, RunningNode>();
     const contexts: (readonly [Processor, ProcessorContext])[] = [];
     // From the end on: what is behind a node is there when it is made.
@@ -62,8 +71,9 @@ export class RunningNodes {
       const node = topology.nodes.get(name)!;
       const children = topology.childrenOf(name).map((child) => running.get(child)!);
       if (node.kind === "source") {
+        const entry = { count: this.#counts.of(name), children };
         for (const topic of node.topics) {
-          this.#entries.set(topology.fullName(topic, services.world.internalTopic), children);
+          this.#entries.set(topology.fullName(topic, services.world.internalTopic), entry);
         }
       } else if (node.kind === "sink") {
         running.set(name, this.#sink(node));
@@ -82,8 +92,11 @@ export class RunningNodes {
 
   /** Sends a record through. Throws `ProcessingError`. */
   process(raw: RawRecord, record: StreamRecord): void {
-    const children = this.#entries.get(raw.topic);
-    if (children === undefined) throw new Error(`the task does not read topic "${raw.topic}"`);
+    const entry = this.#entries.get(raw.topic);
+    if (entry === undefined) throw new Error(`the task does not read topic "${raw.topic}"`);
+    const { children, count } = entry;
+    count.in++;
+    count.out++;
     const { timestampMs, headers } = record;
     const { context } = this.services;
     const before = context.now;
@@ -111,11 +124,15 @@ export class RunningNodes {
     children: readonly RunningNode[],
   ): ProcessorContext {
     const { services } = this;
+    const count = this.#counts.of(name);
     return {
       taskId: services.taskId,
       partition: services.partition,
       metadata: services.metadata,
-      forward: (record, child) => this.#forward(children, record, child),
+      forward: (record, child) => {
+        count.out++;
+        this.#forward(children, record, child);
+      },
       store: (wanted) => {
         if (stores.includes(wanted)) return services.stores.get(wanted);
         const global = services.world.globalStores?.get(wanted);
@@ -134,7 +151,10 @@ export class RunningNodes {
       joinEmitIntervalMs: services.world.joinEmitIntervalMs ?? JOIN_EMIT_INTERVAL_MS,
       schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
       requestCommit: () => services.world.requestCommit(),
-      drop: (reason) => services.world.dropped(name, reason, services.context.now.origin),
+      drop: (reason) => {
+        count.drop(reason);
+        services.world.dropped(name, reason, services.context.now.origin);
+      },
     };
   }
 
@@ -159,6 +179,7 @@ export class RunningNodes {
   #sink(node: SinkNode): RunningNode {
     const { world } = this.services;
     const { topic } = node;
+    const count = this.#counts.of(node.name);
     const known = typeof topic === "string"
       ? this.topology.fullName(topic, world.internalTopic)
       : null;
@@ -172,6 +193,7 @@ export class RunningNodes {
         const { key, value } = bytes;
         const partition = partitionFor(node, record, topic, key);
         world.output.send({ topic, partition, key, value, timestampMs, headers });
+        count.out++;
       },
     });
   }
@@ -190,6 +212,7 @@ export class RunningNodes {
       };
     } catch (error) {
       const { world, context } = this.services;
+      this.#counts.of(node.name).errored++;
       world.unwritable(node.name, record, context.now.origin, error);
       return null;
     }
@@ -198,15 +221,18 @@ export class RunningNodes {
   /** Tells which node it was that failed; a failure behind it is told by the node that has it. */
   #guarded(name: string, processor: Pick<Processor, "process">): RunningNode {
     const { context, world } = this.services;
+    const count = this.#counts.of(name);
     return {
       name,
       process(record) {
+        count.in++;
         const before = context.now;
         try {
           processor.process(record);
         } catch (error) {
           if (error instanceof ProcessingError) throw error;
           context.now = before;
+          count.errored++;
           world.failed(name, record, before.origin, error);
         }
       },

@@ -10,6 +10,7 @@ import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
+import type { NodeCounts } from "./node-counts.ts";
 import { RecordContext } from "./record-context.ts";
 import { PartitionGroup } from "./partition-group.ts";
 import { Punctuations } from "./punctuations.ts";
@@ -61,6 +62,8 @@ export interface TaskWorld {
   readonly globalStores?: ReadonlyMap<string, unknown>;
   /** Of sources that have none of their own. */
   readonly timestampExtractor?: TimestampExtractor;
+  /** Where nodes count; left out: nobody looks on. */
+  readonly counts?: NodeCounts;
 }
 
 const NO_HEADERS: readonly RecordHeader[] = [];

@@ -4,7 +4,7 @@ import type {
   DescribedStore,
   DescribedTypes,
   TopologyDescription,
-} from "./describe.ts";
+} from "../../core/streams/topology-description.ts";
 
 /** Kafka's form, and behind it what that does not have: stores and topics of the application's own. */
 export function descriptionText(description: TopologyDescription): string {
@@ -64,8 +64,14 @@ function types({ key, value }: DescribedTypes): string {
   return `key: ${key ?? "of its own"}, value: ${value ?? "of its own"}`;
 }
 
-/** A flowchart: subtopologies as boxes, topics between them, stores beside their steps. */
-export function descriptionMermaid(description: TopologyDescription): string {
+/**
+ * A flowchart: subtopologies as boxes, topics between them, stores beside their steps. `noteOf`: what
+ * stands below the name of a step.
+ */
+export function descriptionMermaid(
+  description: TopologyDescription,
+  noteOf: ((node: string) => string) | null = null,
+): string {
   const ids = new Ids();
   const inner: string[] = [];
   const edges: string[] = [];
@@ -77,7 +83,8 @@ export function descriptionMermaid(description: TopologyDescription): string {
     const stores = new Set<string>();
     for (const node of nodes) {
       const own = ids.of("node", node.name);
-      inner.push(`    ${own}["${escape(node.name)}"]`);
+      const note = noteOf === null ? "" : `<br/>${escape(noteOf(node.name))}`;
+      inner.push(`    ${own}["${escape(node.name)}${note}"]`);
       edges.push(...node.children.map((child) => `  ${own} --> ${ids.of("node", child)}`));
       const touched = node.kind === "source"
         ? node.topics

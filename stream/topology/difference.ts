@@ -6,7 +6,7 @@ import type {
   DescribedStore,
   DescribedTypes,
   TopologyDescription,
-} from "./describe.ts";
+} from "../../core/streams/topology-description.ts";
 
 /**
  * How bad a change is. `reset`: what is stored or under way cannot be read any more, or would be wrong,

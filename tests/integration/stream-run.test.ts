@@ -153,11 +153,28 @@ test(
         const { members: told } = await untilAnswer(url, (each) => each.members?.length === 2);
         expect(told).toHaveLength(2);
       }
+      await livesOn(first);
       for (const { child } of members) child.kill("SIGTERM");
       for (const { child } of members) expect(await child.exited).toBe(0);
     }),
   60_000,
 );
+
+/** What `describe --live` says of both, from the words that were read to the totals that were written. */
+async function livesOn(queries: string): Promise<void> {
+  const { origin } = new URL(queries);
+  const describe = ["stream", "describe", "--live", origin];
+  const live = JSON.parse(await ok([...describe, "--format", "json"]));
+  expect(live).toMatchObject({ application: "words", missing: [] });
+  expect(live.members).toHaveLength(2);
+  const text = await ok(describe);
+  for (const part of ["words: 2 members", "reads lines", "keeps counts", "Inputs\nTOPIC"]) {
+    expect(text).toContain(part);
+  }
+  expect(await ok([...describe, "--format", "mermaid"])).toMatch(/<br\/>[1-9]\d* in, /);
+  await fails(["stream", "describe", app, "--live", origin], 2, ["both are given"]);
+  await fails(["stream", "describe", "--live", "127.0.0.1:9"], 3, ["no member answers"]);
+}
 
 /** Where a member answers queries, once it says so. */
 async function queriesOf(log: ReadableStream<Uint8Array>): Promise<string> {

@@ -99,6 +99,10 @@ export class LogStructuredEngine implements DurableEngine {
     return this.#buffer.uncommittedBytes;
   }
 
+  get sizeBytes(): number {
+    return this.#runs.reduce((sum, run) => sum + run.sizeBytes, this.#buffer.sizeBytes);
+  }
+
   /** Keys that were overwritten count again where their older values are in other runs. */
   get approximateCount(): number {
     const { count, goneCount } = this.#buffer;

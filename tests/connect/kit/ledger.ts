@@ -9,7 +9,7 @@ export interface Verdict {
   readonly excused: readonly string[];
   /** That nobody has given. */
   readonly unknown: readonly string[];
-  /** How many came more than once. */
+  /** What came more than once, with where each is, if that is known. */
   readonly doubled: readonly string[];
   /** That came for the first time behind a later one of their key. */
   readonly disordered: readonly string[];
@@ -38,10 +38,12 @@ export class Ledger {
 
   judge(found: readonly Item[]): Verdict {
     const counts = new Map<string, number>();
+    const places = new Map<string, string[]>();
     const last = new Map<string, number>();
     const disordered: string[] = [];
-    for (const { key, n } of found) {
+    for (const { key, n, at } of found) {
       const name = `${key}:${n}`;
+      if (at !== undefined) places.set(name, [...places.get(name) ?? [], at]);
       const before = counts.get(name) ?? 0;
       counts.set(name, before + 1);
       if (before > 0) continue;
@@ -66,7 +68,8 @@ export class Ledger {
       lost,
       excused,
       unknown: names.filter((name) => !isGiven(name)),
-      doubled: names.filter((name) => counts.get(name)! > 1),
+      doubled: names.filter((name) => counts.get(name)! > 1)
+        .map((name) => [name, ...places.get(name) ?? []].join(" ")),
       disordered,
     };
   }

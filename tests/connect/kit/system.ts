@@ -5,6 +5,8 @@ import type { TopicRecord } from "./topics.ts";
 export interface Item {
   readonly key: string;
   readonly n: number;
+  /** Where it was found, if that is known. */
+  readonly at?: string;
 }
 
 /** What a connector says of its records, as its `delivery` and `doc` have it. */
@@ -77,7 +79,10 @@ export function valueItems(
 ): (records: readonly TopicRecord[]) => Item[] {
   const decoder = new TextDecoder();
   return (records) =>
-    records.flatMap(({ value }) => value === null ? [] : parse(decoder.decode(value)) ?? []);
+    records.flatMap(({ value, at }) => {
+      const item = value === null ? null : parse(decoder.decode(value));
+      return item === null ? [] : { ...item, at };
+    });
 }
 
 export function textOf(item: Item): string {

@@ -42,6 +42,8 @@ export interface TopicRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly timestampMs: number;
+  /** `partition:offset` */
+  readonly at: string;
 }
 
 /** Of a topic that more comes into all the time. */
@@ -66,8 +68,13 @@ export class TopicReader {
     const consumer = this.#consumer ??= await this.#open();
     const chunk = await consumer.nextChunk(AbortSignal.timeout(1000)).catch(() => null);
     if (chunk === null) return false;
-    for (const { key, value, timestampMs } of chunk.records()) {
-      this.#records.push({ key: key?.slice() ?? null, value: value?.slice() ?? null, timestampMs });
+    for (const { key, value, timestampMs, partition, offset } of chunk.records()) {
+      this.#records.push({
+        key: key?.slice() ?? null,
+        value: value?.slice() ?? null,
+        timestampMs,
+        at: `${partition}:${offset}`,
+      });
     }
     return true;
   }

@@ -54,7 +54,7 @@ dist/stream/library.bundle: $(PRODUCT) node_modules/.installed
 
 dist/kstream: $(PRODUCT) dist/ui/pages.bundle dist/stream/library.bundle node_modules/.installed
 	@mkdir -p dist
-	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./cmd/connect/hosts/host-thread.ts ./dist/ui/pages.bundle ./dist/stream/library.bundle >/dev/null
+	@bun build --compile --compile-autoload-package-json --minify --bytecode --splitting --format=esm --sourcemap=none --outfile dist/kstream.new main.ts ./cmd/serve/offload-worker.ts ./cmd/connect/hosts/host-thread.ts ./cmd/stream/threads/app-thread.ts ./dist/ui/pages.bundle ./dist/stream/library.bundle >/dev/null
 	@mv dist/kstream.new dist/kstream
 
 build: deps dist/kstream

@@ -40,6 +40,7 @@ const ENTRIES = [
   "client/package/node.ts",
   "testing/index.ts",
   "cmd/connect/hosts/host-thread.ts",
+  "cmd/stream/threads/app-thread.ts",
   "cmd/serve/offload-worker.ts",
   "admin/ui/main.tsx",
   "connect/index.ts",

@@ -8,7 +8,9 @@ import { internalName } from "../../stream/runtime/topic-plan.ts";
 import type { Topology } from "../../stream/topology/topology.ts";
 import { clientIo, clientOptions } from "../client.ts";
 import { givenConfig, type RunOptions, runTopology } from "./run.ts";
+import type { AppConfig } from "./load-app.ts";
 import { RowsOut } from "./rows-out.ts";
+import type { ThreadSource } from "./threads/messages.ts";
 
 /** How long is tried to take away what a query has made. */
 const CLEAN_MS = 10_000;
@@ -29,6 +31,8 @@ interface OneLiner {
   /** Null: it prints. */
   readonly into: string | null;
   build(rows: RowsOut): Topology;
+  /** What threads make it of, where it writes a topic. */
+  sourceOf(config: AppConfig): ThreadSource;
 }
 
 /**
@@ -37,7 +41,7 @@ interface OneLiner {
  * Throws `OperatorError`.
  */
 export async function runOneLiner(
-  { kind, text, into, build }: OneLiner,
+  { kind, text, into, build, sourceOf }: OneLiner,
   options: OneLinerOptions,
 ): Promise<void> {
   const rows = new RowsOut(options.limit ?? null);
@@ -49,8 +53,9 @@ export async function runOneLiner(
     }
     const id = options.name ??
       `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
-    const config = parseStreamsConfig({ "application.id": id, ...given });
-    return await runTopology(topology, config, options);
+    const raw = { "application.id": id, ...given };
+    const source = sourceOf(raw);
+    return await runTopology(topology, parseStreamsConfig(raw), options, { source });
   }
   const id = options.name ??
     `${kind}-look-${Buffer.from(clientIo.random.bytes(6)).toString("hex")}`;
@@ -61,6 +66,10 @@ export async function runOneLiner(
     "default.dsl.store": "in_memory",
     ...given,
   });
+  if (config.threads > 1) {
+    const why = "rows are printed by one thread";
+    throw new OperatorError("num.stream.threads is for what writes a topic", why, "leave it out", 2);
+  }
   try {
     await runTopology(topology, config, options, { until: rows.isOver, isQuiet: true });
   } finally {

@@ -20,6 +20,9 @@ export async function runPipe(topics: readonly string[], options: PipeFlags): Pr
   await runOneLiner({
     ...{ kind: "pipe", into: to ?? null },
     text: JSON.stringify([topics, expressions, to]),
+    sourceOf: (config) => ({
+      ...{ kind: "pipe", config, pipe: { from: topics, to: to ?? null, ...expressions } },
+    }),
     build: (rows) =>
       pipeTopology({
         ...{ from: topics, to: to ?? null, ...expressions },

@@ -8,6 +8,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import type { QueriedApp } from "../../stream/queries/queried-app.ts";
 import { QueryServer } from "../../stream/queries/query-server.ts";
 import { reasonOf } from "../reason.ts";
+import type { ThreadQueries } from "./threads/messages.ts";
 
 export interface QueryFlags {
   readonly queries?: string | undefined;
@@ -21,6 +22,9 @@ export interface OpenQueries {
   /** Where other members find it: `HOST:PORT`. */
   readonly endpoint: string;
   answerFor(app: QueriedApp): void;
+  /** Of an application in other threads. */
+  answerBy(answer: (request: Request) => Promise<Response>): void;
+  readonly forThreads: ThreadQueries;
   close(): Promise<void>;
 }
 
@@ -50,10 +54,13 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
   const server = new QueryServer({
     ...{ serveHttp: bunServeHttp, ask: fetch, clock, logger, at, token },
   });
+  const endpoint = advertised === null ? server.address : addressText(advertised);
   return {
     url: `http://${server.address}/stores`,
-    endpoint: advertised === null ? server.address : addressText(advertised),
+    endpoint,
+    forThreads: { endpoint, ownName: at.host, token },
     answerFor: (app) => server.answerFor(app),
+    answerBy: (answer) => server.answerBy(answer),
     close: () => server.close(),
   };
 }

@@ -2,24 +2,24 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigFileError, parseConfigFile } from "../../connect/config/config-file.ts";
-import { bunCodecs } from "../../core/compression/bun.ts";
-import { BunDisk } from "../../core/io/bun/disk.ts";
-import { DiskError } from "../../core/io.ts";
 import { createLogger, type Logger, type LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import { memoryState } from "../../stream/runtime/memory-state.ts";
-import { StreamsApp } from "../../stream/runtime/streams-app.ts";
 import { parseStreamsConfig, type StreamsConfig } from "../../stream/runtime/streams-config.ts";
-import { StateDirectory } from "../../stream/stores/state-directory.ts";
+import type { StateDirectory } from "../../stream/stores/state-directory.ts";
 import { outerSinkTopics, outerSourceTopics } from "../../stream/runtime/topic-plan.ts";
 import { type Topology, TopologyError } from "../../stream/topology/topology.ts";
-import { clientIo, clientOptions, toOperatorError } from "../client.ts";
+import { clientIo, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
-import { openQueries } from "./queries.ts";
+import { type OpenQueries, openQueries } from "./queries.ts";
 import { Figures } from "./figures.ts";
+import { openMember } from "./open-member.ts";
+import { cleanState, openState } from "./open-state.ts";
+import type { RunningApp } from "./running-app.ts";
+import { AppThreads } from "./threads/app-threads.ts";
+import type { ThreadSource } from "./threads/messages.ts";
 
 export interface RunOptions extends SecurityFlags {
   /** Where stores can be asked: HOST:PORT. */
@@ -50,7 +50,8 @@ export async function runApp(
   const loaded = await loadApp(path, given);
   const config = parseStreamsConfig(loaded.config);
   const brokers = isBrokersGiven ? options.brokers : config.bootstrapServers ?? options.brokers;
-  await runTopology(loaded.topology, config, { ...options, brokers });
+  const source = { kind: "module" as const, path: resolve(path), given };
+  await runTopology(loaded.topology, config, { ...options, brokers }, { source });
 }
 
 /** Settings of --config, and over them those of --set. */
@@ -64,6 +65,8 @@ export interface RunHooks {
   readonly until?: Promise<void>;
   /** Says nothing but what goes wrong. */
   readonly isQuiet?: boolean;
+  /** What threads make it of; null: it has to be in this one. */
+  readonly source?: ThreadSource | null;
 }
 
 /** Runs until SIGINT, SIGTERM or `until`. Throws an `OperatorError` where it cannot begin or go on. */
@@ -71,7 +74,7 @@ export async function runTopology(
   topology: Topology,
   config: StreamsConfig,
   options: RunOptions,
-  { until, isQuiet = false }: RunHooks = {},
+  { until, isQuiet = false, source = null }: RunHooks = {},
 ): Promise<void> {
   const { brokers } = options;
   const isText = options.logFormat === "text" && !isQuiet;
@@ -86,18 +89,7 @@ export async function runTopology(
     await server?.close();
     throw error;
   }
-  const app = new StreamsApp({
-    io: clientIo,
-    client: { ...clientOptions(options), clientId: config.applicationId },
-    codecs: bunCodecs,
-    topology,
-    config,
-    logger,
-    state: directory ?? memoryState,
-    processId: directory?.processId ?? crypto.randomUUID(),
-    endpoint: server?.endpoint ?? null,
-  });
-  server?.answerFor(app);
+  const app = openApp({ topology, config, options, source, logger, directory, server, progress });
   const stopped = onInterrupt();
   const interrupted = new Promise<void>((resolve) => {
     stopped.addEventListener("abort", () => resolve(), { once: true });
@@ -108,7 +100,7 @@ export async function runTopology(
     const started = app.start().then(() => {
       if (isText) introduce(topology, config, brokers, server?.url ?? null);
       if (!isQuiet) figures.start();
-      if (directory !== null) clean(directory, config, logger);
+      if (directory !== null) cleanState(directory, config, logger);
       return interrupted;
     });
     await inWords(Promise.race([started, interrupted, app.failed]));
@@ -121,31 +113,43 @@ export async function runTopology(
   }
 }
 
-/** Throws an `OperatorError` where another process has it. */
-function openState({ stateDir, applicationId }: StreamsConfig, logger: Logger): StateDirectory {
-  try {
-    const io = { disk: new BunDisk(null), ...clientIo, logger };
-    return StateDirectory.open(io, { dir: resolve(stateDir), applicationId });
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
-    const what = `cannot keep state in ${stateDir}`;
-    throw new OperatorError(what, error.message, "set state.dir to a folder that can be written");
-  }
+interface AppParts {
+  readonly topology: Topology;
+  readonly config: StreamsConfig;
+  readonly options: RunOptions;
+  readonly source: ThreadSource | null;
+  readonly logger: Logger;
+  readonly directory: StateDirectory | null;
+  readonly server: OpenQueries | null;
+  readonly progress: ((text: string) => void) | null;
 }
 
-/** Now and then removes state of tasks that have been others' for long; not at once, before it has its own. */
-function clean(
-  directory: StateDirectory,
-  { stateCleanupDelayMs }: Pick<StreamsConfig, "stateCleanupDelayMs">,
-  logger: Logger,
-): void {
-  clientIo.clock.setTimer(stateCleanupDelayMs, () => {
-    directory.removeUnused(stateCleanupDelayMs).then((tasks) => {
-      if (tasks.length === 0) return;
-      logger.info("state of others' tasks removed", { tasks: tasks.join(",") });
-    }, (error: unknown) => logger.warn("state is not cleaned", { error: reasonOf(error) }));
-    clean(directory, { stateCleanupDelayMs }, logger);
+/** In this thread, or in several others. */
+function openApp(
+  { topology, config, options, source, logger, directory, server, progress }: AppParts,
+): RunningApp {
+  const processId = directory?.processId ?? crypto.randomUUID();
+  const { threads } = config;
+  if (threads === 1 || source === null) {
+    const endpoint = server?.endpoint ?? null;
+    const member = openMember({
+      ...{ topology, config, options, logger, directory, processId, thread: 1, endpoint },
+    });
+    server?.answerFor(member);
+    return member;
+  }
+  const isKept = directory !== null;
+  const app = new AppThreads({
+    ...{ threads, clock: clientIo.clock, logger, log: (line) => write(line, progress) },
+    setup: { source, options, processId, isKept, queries: server?.forThreads ?? null },
   });
+  server?.answerBy((request) => app.answer(request));
+  return app;
+}
+
+function write(line: string, progress: ((text: string) => void) | null): void {
+  progress?.("");
+  say(line);
 }
 
 /** Lines below those that show how it goes. */
@@ -157,10 +161,7 @@ function loggerOf(
     level: logLevel,
     format: logFormat,
     wallMs: () => clientIo.clock.wallMs(),
-    write: (line) => {
-      progress?.("");
-      say(line);
-    },
+    write: (line) => write(line, progress),
   });
 }
 
@@ -177,6 +178,9 @@ function introduce(
     ["writes", outerSinkTopics(topology).join(", ") || "nothing that is always the same"],
     ["stores", [...topology.stores.keys()].join(", ") || "none"],
     ["state", stateText(topology, config)],
+    ...(config.threads === 1 ? [] : [
+      ["threads", String(config.threads)] satisfies [string, string],
+    ]),
     ["guarantee", config.isExactlyOnce ? "exactly-once" : "at-least-once"],
     ...(queries === null ? [] : [["queries", queries] satisfies [string, string]]),
   ];

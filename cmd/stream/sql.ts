@@ -24,6 +24,7 @@ export async function runSql(text: string, options: SqlOptions): Promise<void> {
   if (explained !== "") return await explain(query, options);
   await runOneLiner({
     ...{ kind: "sql", text: sql.trim(), into: query.into },
+    sourceOf: (config) => ({ kind: "sql", sql, config }),
     build: (rows) =>
       compileQuery(
         query,

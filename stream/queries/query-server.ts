@@ -61,6 +61,11 @@ export class QueryServer {
     this.#app = queryApp({ queries, live, logger, ownName: at.host, token });
   }
 
+  /** What answers is elsewhere, and guards itself. */
+  answerBy(answer: (request: Request) => Promise<Response>): void {
+    this.#app = { fetch: answer };
+  }
+
   async close(): Promise<void> {
     this.#app = null;
     await this.#listener.close();

@@ -46,6 +46,8 @@ export interface StreamsAppOptions {
   readonly state: StateProvider;
   /** Whose state this is: it stays over restarts. */
   readonly processId: string;
+  /** Which one of the process's it is; default 1. */
+  readonly thread?: number;
   /** Where its stores can be asked, `HOST:PORT`; default: nowhere. */
   readonly endpoint?: string | null;
   /** Of sources that have none of their own. */
@@ -283,7 +285,7 @@ export class StreamsApp implements QueriedApp {
   }
 
   #makeProducer(): StreamsProducer {
-    const { io, client, codecs, config, processId } = this.#options;
+    const { io, client, codecs, config, processId, thread = 1 } = this.#options;
     const { onProductionError, deadLetterTopic, applicationId, isExactlyOnce } = config;
     const refused = onProductionError === "fail" || isExactlyOnce ? null : (
       record: Parameters<typeof letterOfRefused>[1],
@@ -305,7 +307,7 @@ export class StreamsApp implements QueriedApp {
         ...client,
         codecs,
         ...(isExactlyOnce && {
-          transactionalId: `${applicationId}-${processId}-1`,
+          transactionalId: `${applicationId}-${processId}-${thread}`,
           transactionTimeoutMs: config.transactionTimeoutMs,
         }),
       },

@@ -17,6 +17,8 @@ export interface StreamsConfig {
   /** Null: whoever runs the application knows. */
   readonly bootstrapServers: string | null;
   readonly isExactlyOnce: boolean;
+  /** Each is a member of the group of its own. */
+  readonly threads: number;
   readonly commitIntervalMs: number;
   /** −1: a task never waits for a partition that has nothing. */
   readonly maxTaskIdleMs: number;
@@ -111,6 +113,7 @@ const FIELDS = {
     "exactly_once_v2",
     "at_least_once",
   ]),
+  "num.stream.threads": whole("threads that process, each with tasks of its own", 1, 1, 256),
   "commit.interval.ms": whole("how often is committed; 100 with exactly-once, else 30000", -1, -1),
   "max.task.idle.ms": whole("how long a task waits for partitions that have nothing", 0, -1),
   "num.standby.replicas": whole("further copies of each store", 0, 0, 100),
@@ -176,6 +179,7 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
     applicationId: values["application.id"],
     bootstrapServers: values["bootstrap.servers"] || null,
     isExactlyOnce,
+    threads: values["num.stream.threads"],
     commitIntervalMs: commitIntervalMs >= 0
       ? commitIntervalMs
       : isExactlyOnce
@@ -212,6 +216,20 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
   };
   requireSense(config);
   return config;
+}
+
+/**
+ * What one of the threads goes by: its part of the caches and, as in Kafka, an instance id of its own.
+ * `thread` is from 1 on.
+ */
+export function threadConfig(config: StreamsConfig, thread: number): StreamsConfig {
+  const { threads, cacheBytesMax, groupInstanceId } = config;
+  if (threads === 1) return config;
+  return {
+    ...config,
+    cacheBytesMax: Math.floor(cacheBytesMax / threads),
+    groupInstanceId: groupInstanceId === null ? null : `${groupInstanceId}-${thread}`,
+  };
 }
 
 function requireSense(config: StreamsConfig): void {

@@ -74,11 +74,16 @@ export class TaskStores {
     private readonly partition: number,
     provider: StateProvider,
   ) {
-    for (const name of subtopology.stores) {
-      const spec = specs.get(name)!;
-      const state = provider.open(taskId, spec);
-      const changelog = changelogs.get(name) ?? null;
-      this.#opened.set(name, { spec, state, changelog, offset: state.changelogOffset });
+    try {
+      for (const name of subtopology.stores) {
+        const spec = specs.get(name)!;
+        const state = provider.open(taskId, spec);
+        const changelog = changelogs.get(name) ?? null;
+        this.#opened.set(name, { spec, state, changelog, offset: state.changelogOffset });
+      }
+    } catch (error) {
+      this.close();
+      throw error;
     }
   }
 

@@ -17,6 +17,7 @@ import type { Logger } from "../../core/logger.ts";
 import { type Mutex } from "../../core/mutex.ts";
 import { RUNNING, type TaskId } from "../assignor/index.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
+import { TaskLockedError } from "../stores/task-locks.ts";
 import { Task } from "../task/task.ts";
 import type { Topology } from "../topology/topology.ts";
 import { ActiveTask, type TaskStart } from "./active-task.ts";
@@ -77,6 +78,11 @@ interface Entry {
 }
 
 const RETRY_MS = 500;
+/** So often is looked whether another thread has closed a task, and told after so long that it has not. */
+const LOCK_RETRY_MS = 50;
+const LOCK_TOLD_MS = 5000;
+/** A thread that has not closed a task after so long does not come to it any more. */
+const LOCK_WAIT_MS = 60_000;
 
 /** See the head of the file. */
 export class TaskTable {
@@ -208,6 +214,28 @@ export class TaskTable {
     );
   }
 
+  /** Once no other thread of the process has them open, which is waited for. */
+  async #openStores(entry: Entry): Promise<TaskStores> {
+    const { io: { clock }, logger } = this.parts;
+    const { signal } = entry.ended;
+    const beganMs = clock.monotonicMs();
+    let isTold = false;
+    for (;;) {
+      signal.throwIfAborted();
+      const waitedMs = clock.monotonicMs() - beganMs;
+      try {
+        return this.#storesOf(entry);
+      } catch (error) {
+        if (!(error instanceof TaskLockedError) || waitedMs > LOCK_WAIT_MS) throw error;
+        if (!isTold && waitedMs > LOCK_TOLD_MS) {
+          isTold = true;
+          logger.warn("another thread has not closed a task yet", { task: entry.id });
+        }
+      }
+      await sleep(clock, LOCK_RETRY_MS, signal);
+    }
+  }
+
   async #openAll(entries: readonly Entry[], delayMs: number): Promise<void> {
     const { io, topics: { plan }, logger, admin, topology, config } = this.parts;
     if (delayMs > 0) {
@@ -243,7 +271,7 @@ export class TaskTable {
     const { signal } = entry.ended;
     for (;;) {
       try {
-        const stores = this.#storesOf(entry);
+        const stores = await this.#openStores(entry);
         const beganMs = io.clock.monotonicMs();
         await restorer.restore(stores.restorable(), signal);
         stores.keepRestored();
@@ -304,7 +332,8 @@ export class TaskTable {
     const { signal } = entry.ended;
     while (!signal.aborted) {
       try {
-        await restorer.follow(this.#storesOf(entry).restorable(), signal);
+        const stores = await this.#openStores(entry);
+        await restorer.follow(stores.restorable(), signal);
         return;
       } catch (error) {
         if (signal.aborted) return;

@@ -1,7 +1,8 @@
 /**
  * Where an application keeps its stores: `state.dir/application.id/TASK/STORE/`, as Kafka's
- * `StateDirectory`. It is for one process, which holds a lock on it; `kafka-streams-process-metadata` has
- * an id by which members of the same process are known after a restart.
+ * `StateDirectory`. It is for one process, which holds a lock on it; its threads share it, and each task
+ * is open in one of them at a time. `kafka-streams-process-metadata` has an id by which members of the
+ * same process are known after a restart.
  */
 import type { Clock, Disk, DiskLock, Random } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
@@ -15,6 +16,7 @@ import { CorruptStoreError } from "./log-structured/run-format.ts";
 import { removeStore } from "./log-structured/store-files.ts";
 import { engineOf } from "./open-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
+import { TaskLocks } from "./task-locks.ts";
 
 /** What a state directory is opened with. */
 export interface StateDirectoryOptions {
@@ -50,6 +52,7 @@ export interface OpenState {
 const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 const PROCESS_FILE = "kafka-streams-process-metadata";
 const LOCK_FILE = ".lock";
+const TASK_LOCKS_DIR = ".task-locks";
 /** Written with every change of a task, so that its age is that of the task's last use. */
 const USED_FILE = ".used";
 const TASK_DIR = /^\d+_\d+$/;
@@ -59,14 +62,16 @@ export class StateDirectory {
   readonly #root: string;
   readonly #cache: BlockCache;
   readonly #open = new Set<string>();
+  readonly #locks: TaskLocks;
   readonly processId: string;
 
   private constructor(
     private readonly io: StateDirectoryIo,
     private readonly options: StateDirectoryOptions,
-    private readonly lock: DiskLock,
+    private readonly lock: DiskLock | null,
   ) {
     this.#root = rootOf(options);
+    this.#locks = new TaskLocks(io.disk, `${this.#root}/${TASK_LOCKS_DIR}`);
     this.#cache = new BlockCache(options.blockCacheBytes ?? BLOCK_CACHE_BYTES);
     this.processId = this.#readProcessId();
   }
@@ -93,21 +98,32 @@ export class StateDirectory {
     );
   }
 
-  /** Opens a store of a task: what it was at its last commit, or nothing where that is damaged. */
+  /** For a thread of the process that has opened it, as long as that has it open. */
+  static openBeside(io: StateDirectoryIo, options: StateDirectoryOptions): StateDirectory {
+    return new StateDirectory(io, options, null);
+  }
+
+  /**
+   * Opens a store of a task: what it was at its last commit, or nothing where that is damaged. Throws
+   * `TaskLockedError` where another thread has the task open.
+   */
   open(taskId: string, spec: StoreSpec): OpenState {
     const dir = `${this.#root}/${taskId}/${spec.name}`;
     if (this.#open.has(dir)) {
       throw new Error(`store "${spec.name}" of task ${taskId} is open already`);
     }
-    this.io.disk.makeDir(dir);
-    this.#requireSame(dir, spec);
-    this.#touch(taskId);
-    const durable = this.#openEngine(dir, () => {
-      this.#open.delete(dir);
+    this.#locks.take(taskId);
+    try {
+      this.io.disk.makeDir(dir);
+      this.#requireSame(dir, spec);
       this.#touch(taskId);
-    });
-    this.#open.add(dir);
-    return new State(spec, durable);
+      const durable = this.#openEngine(dir, () => this.#closed(taskId, dir));
+      this.#open.add(dir);
+      return new State(spec, durable);
+    } catch (error) {
+      this.#locks.release(taskId);
+      throw error;
+    }
   }
 
   /**
@@ -119,11 +135,17 @@ export class StateDirectory {
     const removed: string[] = [];
     for (const { name } of disk.list(this.#root)) {
       const dir = `${this.#root}/${name}`;
-      if (!TASK_DIR.test(name) || this.#isOpen(dir)) continue;
-      const usedMs = (disk.stat(`${dir}/${USED_FILE}`) ?? disk.stat(dir))?.modifiedMs ?? 0;
-      if (clock.wallMs() - usedMs < olderThanMs) continue;
-      await disk.removeTree(dir);
-      removed.push(name);
+      if (!TASK_DIR.test(name)) continue;
+      const lock = this.#locks.free(name);
+      if (lock === null) continue;
+      try {
+        const usedMs = (disk.stat(`${dir}/${USED_FILE}`) ?? disk.stat(dir))?.modifiedMs ?? 0;
+        if (clock.wallMs() - usedMs < olderThanMs) continue;
+        await disk.removeTree(dir);
+        removed.push(name);
+      } finally {
+        lock.release();
+      }
     }
     return removed;
   }
@@ -137,11 +159,13 @@ export class StateDirectory {
 
   /** Stores are closed before. */
   close(): void {
-    this.lock.release();
+    this.lock?.release();
   }
 
-  #isOpen(taskDir: string): boolean {
-    return [...this.#open].some((dir) => dir.startsWith(`${taskDir}/`));
+  #closed(taskId: string, dir: string): void {
+    this.#open.delete(dir);
+    this.#touch(taskId);
+    this.#locks.release(taskId);
   }
 
   #openEngine(dir: string, onClose: () => void): DurableEngine {

@@ -1,0 +1,135 @@
+/**
+ * An application in several threads (`num.stream.threads`). Each imports it anew and is a member of its
+ * group; the main thread processes nothing: it has signals, the lock of the state directory, the terminal
+ * and the port for queries. When one of the threads can do no more, all end.
+ */
+import { deferred } from "../../../core/deferred.ts";
+import type { Clock } from "../../../core/io.ts";
+import { asError } from "../../../core/as-error.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { StreamsStatus } from "../../../stream/runtime/streams-app.ts";
+import { type PlainRequest, type PlainResponse, threadOf, type ThreadSetup } from "./messages.ts";
+import { MemberThread } from "./member-thread.ts";
+
+export interface AppThreadsOptions {
+  readonly threads: number;
+  readonly setup: Omit<ThreadSetup, "thread">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Writes a line of a thread's log. */
+  readonly log: (line: string) => void;
+}
+
+/** A thread may be at a step for so long before a query of its stores is given up. */
+const ANSWER_MS = 10_000;
+/** Queries that are under way. */
+const UNDER_WAY_MAX = 1024;
+
+/** See the head of the file. */
+export class AppThreads {
+  readonly #threads: readonly MemberThread[];
+  readonly #failed = deferred<never>();
+  #underWay = 0;
+  #turn = 0;
+  #isClosing = false;
+
+  constructor(private readonly options: AppThreadsOptions) {
+    const events = {
+      log: options.log,
+      request: (thread: number, request: PlainRequest) => this.#ask(thread, request),
+    };
+    this.#threads = Array.from({ length: options.threads }, (_, i) => {
+      return new MemberThread(i + 1, events);
+    });
+    this.#failed.promise.catch(() => {});
+    for (const thread of this.#threads) {
+      thread.failed.catch((error: unknown) => this.#fail(thread.number, asError(error)));
+    }
+  }
+
+  /** Begins all of them. Rejects with what the first one fails by. */
+  async start(): Promise<void> {
+    const { setup } = this.options;
+    await Promise.all(this.#threads.map((each) => each.begin({ ...setup, thread: each.number })));
+  }
+
+  /** Rejects when one of them can do no more; all are still to be closed. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** Of all of them together. */
+  status(): StreamsStatus {
+    const all = this.#threads.flatMap(({ status }) => status === null ? [] : [status]);
+    const sum = (name: "processed" | "sent" | "dropped" | "letters") =>
+      all.reduce((total, each) => total + each[name], 0);
+    return {
+      running: all.flatMap(({ running }) => running),
+      opening: all.flatMap(({ opening }) => opening),
+      standby: all.flatMap(({ standby }) => standby),
+      restoring: all.flatMap(({ restoring }) => restoring),
+      processed: sum("processed"),
+      sent: sum("sent"),
+      dropped: sum("dropped"),
+      letters: sum("letters"),
+    };
+  }
+
+  /** Has a query answered by the thread that its path names, else by any, which asks the right one. */
+  async answer(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const named = threadOf(url.pathname);
+    if (named !== null) url.pathname = named.path;
+    const thread = named?.thread ?? this.#turn++ % this.#threads.length + 1;
+    const { status, headers, body } = await this.#ask(thread, {
+      ...{ url: url.href, method: request.method, headers: [...request.headers] },
+    });
+    const answer = new Response(body, { status });
+    for (const [name, value] of headers) answer.headers.set(name, value);
+    return answer;
+  }
+
+  /** All commit what is done and leave the group. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+
+  /** Never rejects. */
+  async #ask(thread: number, request: PlainRequest): Promise<PlainResponse> {
+    const asked = this.#threads[thread - 1];
+    if (asked === undefined) return refusal(404, `there is no thread ${thread}`);
+    if (this.#underWay >= UNDER_WAY_MAX) return refusal(503, "too many requests at once");
+    this.#underWay++;
+    const late = deferred<PlainResponse>();
+    const timer = this.options.clock.setTimer(ANSWER_MS, () => {
+      late.resolve(refusal(503, `thread ${thread} does not answer`));
+    });
+    try {
+      return await Promise.race([asked.ask(request), late.promise]);
+    } catch (error) {
+      return refusal(503, asError(error).message);
+    } finally {
+      timer.cancel();
+      this.#underWay--;
+    }
+  }
+
+  #fail(thread: number, error: Error): void {
+    if (this.#isClosing) return;
+    // Told at once: others may take long to end.
+    this.options.logger.error("a thread has ended: the application ends", {
+      thread,
+      error: error.message,
+    });
+    this.#failed.reject(error);
+  }
+}
+
+function refusal(status: number, error: string): PlainResponse {
+  return {
+    status,
+    headers: [["content-type", "application/json"], ["cache-control", "no-store"]],
+    body: `${JSON.stringify({ error })}\n`,
+  };
+}

@@ -74,6 +74,7 @@ to= as times; of versions asof=). Members ask one another. Beyond this host it n
 Examples:
   kstream stream run app.ts
   kstream stream run app.ts -b kafka:9092 --set application.id=shouts-2
+  kstream stream run app.ts --set num.stream.threads=4
   kstream stream run app.ts --set processing.exception.handler=dlq \\
     --set errors.dead.letter.queue.topic.name=shouts-dead
   kstream stream run app.ts --queries 127.0.0.1:8090`,

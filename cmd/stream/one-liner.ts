@@ -68,7 +68,12 @@ export async function runOneLiner(
   });
   if (config.threads > 1) {
     const why = "rows are printed by one thread";
-    throw new OperatorError("num.stream.threads is for what writes a topic", why, "leave it out", 2);
+    throw new OperatorError(
+      "num.stream.threads is for what writes a topic",
+      why,
+      "leave it out",
+      2,
+    );
   }
   try {
     await runTopology(topology, config, options, { until: rows.isOver, isQuiet: true });

@@ -23,6 +23,15 @@ interface Member {
   readonly name: string;
   readonly app: StreamsApp;
   readonly io: SimClientIo;
+  readonly process: Process;
+}
+
+/** Members of one share a disk. */
+interface Process {
+  readonly id: string;
+  readonly state: ReturnType<AppWorld["stateDirectory"]> | null;
+  threads: number;
+  isGone: boolean;
 }
 
 function topology() {
@@ -47,6 +56,8 @@ class Churn {
   constructor(
     readonly seed: number,
     readonly config: Readonly<Record<string, ConfigValue>>,
+    /** Whether members are threads of processes with stores on disk. */
+    readonly hasThreads = false,
   ) {
     this.world = new AppWorld(seed, { lines: 4, totals: 2 });
   }
@@ -55,8 +66,22 @@ class Churn {
     return this.world.world.random.below(bound);
   }
 
+  /** A thread more of a process that is there, or a process more. */
+  #process(name: string): Process {
+    const { hasThreads } = this;
+    const some = this.members[this.below(this.members.length + 1)]?.process;
+    if (hasThreads && some !== undefined) return some;
+    return {
+      id: name,
+      state: hasThreads ? this.world.stateDirectory() : null,
+      threads: 0,
+      isGone: false,
+    };
+  }
+
   async join(): Promise<void> {
     const name = `m${this.#next++}`;
+    const host = this.#process(name);
     const { clock } = this.world.world;
     const logger = process.env["KSTREAM_CHURN_LOG"] === undefined ? silentLogger : createLogger({
       level: "debug",
@@ -69,14 +94,17 @@ class Churn {
       "session.timeout.ms": 10_000,
       "heartbeat.interval.ms": 1000,
       ...this.config,
-    }, { processId: name, logger });
+    }, {
+      ...{ processId: host.id, thread: ++host.threads, logger },
+      ...(host.state !== null && { state: host.state.beside() }),
+    });
     app.failed.catch((error: unknown) => {
       if (this.members.some((each) => each.name === name)) {
         this.trouble.push(`${name}: ${String(error)}`);
       }
     });
     await app.start();
-    this.members.push({ name, app, io });
+    this.members.push({ name, app, io, process: host });
   }
 
   take(): Member | undefined {
@@ -105,11 +133,19 @@ class Churn {
       await this.take()!.app.close();
     } else if (act === 2) {
       // It goes on by itself, and nobody hears of it.
-      this.take()!.io.network.isolate();
+      const { process } = this.members[this.below(this.members.length)]!;
+      process.isGone = true;
+      for (const each of this.members.filter((one) => one.process === process)) {
+        this.members.splice(this.members.indexOf(each), 1);
+        each.io.network.isolate();
+      }
     } else if (act === 3) {
       const { network } = member!.io;
       network.isolate();
-      this.world.world.clock.setTimer(this.below(20_000), () => network.heal());
+      // Of a process that is gone by then no thread comes back.
+      this.world.world.clock.setTimer(this.below(20_000), () => {
+        if (!member!.process.isGone) network.heal();
+      });
     } else if (act === 4) {
       member!.io.network.breakAll();
     }
@@ -119,6 +155,7 @@ class Churn {
   async story(): Promise<void> {
     await this.join();
     for (let i = 0; i < ROUNDS; i++) await this.round();
+    if (this.members.length === 0) await this.join();
     const total = [...this.written.values()].reduce((sum, count) => sum + count, 0);
     const found = await this.world.read("totals", (all) => all.length >= total, 200_000);
     const last = new Map<string, number>();
@@ -135,6 +172,14 @@ class Churn {
 for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
   test(`counts are exact while members come and go, seed ${seed}`, () => {
     const churn = new Churn(seed, { "num.standby.replicas": seed % 2 });
+    churn.world.run(() => churn.story());
+    expect(churn.trouble).toEqual([]);
+  });
+}
+
+for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  test(`counts are exact while threads hand over tasks with their state, seed ${seed}`, () => {
+    const churn = new Churn(seed, { "num.standby.replicas": seed % 2 }, true);
     churn.world.run(() => churn.story());
     expect(churn.trouble).toEqual([]);
   });

@@ -2,11 +2,14 @@
 import { ClientWorld } from "../../tests/sim/client-world.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { Producer } from "../../client/producer.ts";
+import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { silentLogger } from "../../core/logger.ts";
 import type { Logger } from "../../core/logger.ts";
+import { StateDirectory } from "../stores/state-directory.ts";
 import type { Topology } from "../topology/topology.ts";
 import { memoryState } from "./memory-state.ts";
 import { StreamsApp } from "./streams-app.ts";
+import type { StateProvider } from "./task-stores.ts";
 import { type ConfigValue, parseStreamsConfig } from "./streams-config.ts";
 
 const encoder = new TextEncoder();
@@ -32,10 +35,18 @@ export class AppWorld {
   app(
     topology: Topology,
     config: Readonly<Record<string, ConfigValue>> = {},
-    { logger = silentLogger, processId = `p${this.#count++}`, endpoint = null }: {
+    {
+      logger = silentLogger,
+      processId = `p${this.#count++}`,
+      thread = 1,
+      endpoint = null,
+      state = memoryState,
+    }: {
       readonly logger?: Logger;
       readonly processId?: string;
+      readonly thread?: number;
       readonly endpoint?: string | null;
+      readonly state?: StateProvider;
     } = {},
   ) {
     const io = this.world.clientIo();
@@ -46,11 +57,22 @@ export class AppWorld {
       topology,
       config: parseStreamsConfig({ "application.id": "app", ...config }),
       logger,
-      state: memoryState,
+      state,
       processId,
+      thread,
       endpoint,
     });
     return { app, io };
+  }
+
+  /** A state directory on a disk of its own, and how its threads get at it. */
+  stateDirectory(): { readonly directory: StateDirectory; beside(): StateDirectory } {
+    const { clock, random } = this.world;
+    const disk = new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1e9 });
+    const io = { disk, clock, random, logger: silentLogger };
+    const options = { dir: "/state", applicationId: "app" };
+    const directory = StateDirectory.open(io, options);
+    return { directory, beside: () => StateDirectory.openBeside(io, options) };
   }
 
   async write(topic: string, records: readonly TextRecord[]): Promise<void> {

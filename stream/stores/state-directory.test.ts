@@ -5,6 +5,7 @@ import { SimClock } from "../../tests/sim/sim-clock.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { bytes } from "../serdes/basic-serdes.ts";
 import { StateDirectory } from "./state-directory.ts";
+import { TaskLockedError } from "./task-locks.ts";
 import type { StoreSpec } from "./store-spec.ts";
 
 const MINUTE = 60_000;
@@ -26,6 +27,7 @@ function world() {
     clock,
     disk,
     open: () => StateDirectory.open(io, { dir: "/state", applicationId: "app" }),
+    beside: () => StateDirectory.openBeside(io, { dir: "/state", applicationId: "app" }),
   };
 }
 
@@ -131,6 +133,31 @@ test("a damaged store begins with nothing", async () => {
   file.close();
   const again = directory.open("0_0", COUNTS);
   expect([again.changelogOffset, again.engine.approximateCount]).toEqual([null, 0]);
+});
+
+test("a task is open in one thread at a time; the next one has what was committed", async () => {
+  const { open, beside, clock } = world();
+  const directory = open();
+  const [one, other] = [beside(), beside()];
+  expect([one.processId, other.processId]).toEqual([directory.processId, directory.processId]);
+  const counts = one.open("0_0", COUNTS);
+  const windows = one.open("0_0", WINDOWS);
+  counts.engine.put(Uint8Array.of(1), Uint8Array.of(2));
+  counts.commit(5n);
+  other.open("0_1", COUNTS).engine.close();
+  expect(() => other.open("0_0", COUNTS)).toThrow(TaskLockedError);
+  counts.engine.close();
+  expect(() => other.open("0_0", COUNTS)).toThrow(TaskLockedError);
+  // However old it is, it is used.
+  clock.jumpWall(10 * MINUTE);
+  expect(await directory.removeUnused(MINUTE)).toEqual(["0_1"]);
+  windows.engine.close();
+  const after = other.open("0_0", COUNTS);
+  expect([after.changelogOffset, after.engine.get(Uint8Array.of(1))]).toEqual([
+    5n,
+    Uint8Array.of(2),
+  ]);
+  expect(() => one.open("0_0", COUNTS)).toThrow(TaskLockedError);
 });
 
 test("tasks that nobody has used for long are removed", async () => {

@@ -193,6 +193,8 @@ test(
         404,
         '{"error":"there is no thread 3"}\n',
       ]);
+      const live = await (await fetch(url.replace("/stores", "/topology"))).json();
+      expect(live).toMatchObject({ missing: [], members: [{}, {}], taskCounts: { 0: 4, 1: 4 } });
       const page = await fetch(url, { headers: { origin: "http://elsewhere.example" } });
       expect(page.status).toBe(403);
       expect(await running.end("SIGTERM")).toBe(0);

@@ -2,6 +2,7 @@
 import type { Logger } from "../../../core/logger.ts";
 import { type AskHttp, HostLink } from "../../../stream/queries/ask-host.ts";
 import type { QueriedApp } from "../../../stream/queries/queried-app.ts";
+import { LiveView } from "../../../stream/queries/live-view.ts";
 import { queryApp } from "../../../stream/queries/query-app.ts";
 import { StoreQueries } from "../../../stream/queries/store-queries.ts";
 import { clientIo } from "../../client.ts";
@@ -19,7 +20,8 @@ export function answersOf(
 ): (request: PlainRequest) => Promise<PlainResponse> {
   const link = new HostLink(clientIo.clock, asking(endpoint, askThread), token);
   const queries = new StoreQueries(app, link, clientIo.clock);
-  const answers = queryApp({ queries, logger, ownName, token });
+  const live = new LiveView(app, link);
+  const answers = queryApp({ queries, live, logger, ownName, token });
   return async ({ url, method, headers }) => {
     const response = await answers.fetch(new Request(url, { method, headers: headersOf(headers) }));
     return { status: response.status, headers: [...response.headers], body: await response.text() };

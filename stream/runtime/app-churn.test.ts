@@ -59,7 +59,9 @@ class Churn {
     /** Whether members are threads of processes with stores on disk. */
     readonly hasThreads = false,
   ) {
-    this.world = new AppWorld(seed, { lines: 4, totals: 2 });
+    this.world = new AppWorld(seed, { lines: 4, totals: 2 }, {
+      "group.streams.num.standby.replicas": String(config["num.standby.replicas"]),
+    });
   }
 
   below(bound: number): number {
@@ -169,12 +171,17 @@ class Churn {
   }
 }
 
-for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-  test(`counts are exact while members come and go, seed ${seed}`, () => {
-    const churn = new Churn(seed, { "num.standby.replicas": seed % 2 });
-    churn.world.run(() => churn.story());
-    expect(churn.trouble).toEqual([]);
-  });
+for (const protocol of ["classic", "streams"]) {
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    test(`counts are exact while members come and go, ${protocol}, seed ${seed}`, () => {
+      const churn = new Churn(seed, {
+        "group.protocol": protocol,
+        "num.standby.replicas": seed % 2,
+      });
+      churn.world.run(() => churn.story());
+      expect(churn.trouble).toEqual([]);
+    });
+  }
 }
 
 for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {

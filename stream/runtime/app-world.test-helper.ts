@@ -1,4 +1,5 @@
 /** Applications on a whole broker, on virtual time. */
+import type { BrokerConfigName } from "../../broker/config/broker-configs.ts";
 import { ClientWorld } from "../../tests/sim/client-world.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { Producer } from "../../client/producer.ts";
@@ -27,8 +28,20 @@ export class AppWorld {
   readonly world: ClientWorld;
   #count = 0;
 
-  constructor(seed: number, topics: Readonly<Record<string, number>>) {
-    this.world = new ClientWorld(seed, topics, { "auto.create.topics.enable": "false" });
+  constructor(
+    seed: number,
+    topics: Readonly<Record<string, number>>,
+    configs: Readonly<Partial<Record<BrokerConfigName, string>>> = {},
+  ) {
+    this.world = new ClientWorld(seed, topics, {
+      "auto.create.topics.enable": "false",
+      "group.streams.min.session.timeout.ms": "1000",
+      "group.streams.session.timeout.ms": "10000",
+      "group.streams.min.heartbeat.interval.ms": "100",
+      "group.streams.heartbeat.interval.ms": "1000",
+      "group.streams.initial.rebalance.delay.ms": "0",
+      ...configs,
+    });
   }
 
   /** An application; `processId` as of one that was there before, to be that again. */

@@ -37,6 +37,7 @@ import {
   type TaskId,
 } from "../assignor/index.ts";
 import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
+import { shutdownRequested } from "./group-refusals.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
 
@@ -314,7 +315,7 @@ function refusal(error: NonNullable<SaidAssignment["error"]>): OperatorError {
     case "assignment-failed":
       return new OperatorError("the application ends", "its tasks could not be shared out", "");
     case "shutdown-requested":
-      return new OperatorError("the application ends", "one of its members has asked for it", "");
+      return shutdownRequested();
   }
 }
 

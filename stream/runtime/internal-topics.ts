@@ -6,7 +6,13 @@ import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { type Topology, TopologyError } from "../topology/topology.ts";
 import type { StreamsConfig } from "./streams-config.ts";
-import { type InternalTopic, outerSourceTopics, planTopics, type TopicPlan } from "./topic-plan.ts";
+import {
+  type InternalTopic,
+  missingTopics,
+  outerSourceTopics,
+  planTopics,
+  type TopicPlan,
+} from "./topic-plan.ts";
 
 /** See the head of the file. Throws `OperatorError` where the topics are not as they have to be. */
 export async function prepareTopics(
@@ -19,7 +25,7 @@ export async function prepareTopics(
   const outer = await countsOf(admin, outerSourceTopics(topology), signal);
   const plan = planned(topology, outer, config);
   const names = plan.internalTopics.map(({ name }) => name);
-  const known = names.length === 0 ? new Map() : await countsOf(admin, names, signal);
+  const known = await countsOf(admin, names, signal);
   const missing: InternalTopic[] = [];
   for (const topic of plan.internalTopics) {
     const count = known.get(topic.name) ?? 0;
@@ -28,6 +34,41 @@ export async function prepareTopics(
   }
   if (missing.length > 0) await create(admin, missing, config, logger, signal);
   return plan;
+}
+
+/**
+ * As they are, where somebody else makes those that the application needs for itself: it is waited for
+ * those that this client cannot see yet. Throws as `prepareTopics`.
+ */
+export function findTopics(
+  admin: Admin,
+  topology: Topology,
+  config: StreamsConfig,
+  signal: AbortSignal,
+): Promise<TopicPlan> {
+  return admin.cluster.retry("find the topics of the application", async () => {
+    const outer = await countsOf(admin, outerSourceTopics(topology), signal);
+    for (const [name, count] of outer) if (count === 0) throw unseen(name);
+    const plan = planned(topology, outer, config);
+    const { internalTopics } = plan;
+    const counts = await countsOf(admin, internalTopics.map(({ name }) => name), signal);
+    for (const topic of internalTopics) {
+      const count = counts.get(topic.name) ?? 0;
+      if (count === 0) throw unseen(topic.name);
+      if (count !== topic.partitions) throw otherCount(topic, count, config.applicationId);
+    }
+    return plan;
+  }, { signal });
+}
+
+/** Throws an `OperatorError` where one of them is missing. */
+export async function requireTopics(
+  admin: Admin,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const missing = [...await countsOf(admin, names, signal)].filter(([, count]) => count === 0);
+  if (missing.length > 0) throw missingTopics(missing.map(([name]) => name));
 }
 
 function planned(
@@ -48,6 +89,7 @@ async function countsOf(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, number>> {
+  if (names.length === 0) return new Map();
   const described = await admin.describeTopics(names, { signal });
   return new Map(described.map(({ name, error, topic }) => {
     const isMissing = error instanceof KafkaError &&
@@ -88,9 +130,14 @@ async function visible(
     const counts = await countsOf(admin, topics.map(({ name }) => name), signal);
     for (const { name, partitions } of topics) {
       if (counts.get(name) === partitions) continue;
-      throw new KafkaError(Errors.UNKNOWN_TOPIC_OR_PARTITION, `topic "${name}"`);
+      throw unseen(name);
     }
   }, { signal });
+}
+
+/** It is there, or will be soon. */
+function unseen(topic: string): KafkaError {
+  return new KafkaError(Errors.UNKNOWN_TOPIC_OR_PARTITION, `topic "${topic}"`);
 }
 
 function otherCount(

@@ -23,8 +23,7 @@ import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import type { Topology } from "../topology/topology.ts";
 import { letterOfRefused } from "./dead-letters.ts";
 import { GlobalReader } from "./global-reader.ts";
-import { GroupRole } from "./group-role.ts";
-import { prepareTopics } from "./internal-topics.ts";
+import { type GroupProtocol, groupProtocol } from "./group-protocol.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
 import { type RestoreProgress, Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
@@ -34,7 +33,6 @@ import type { StateProvider } from "./task-stores.ts";
 import { type StoreHere, TaskTable } from "./task-table.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
-import { TopicsInView } from "./topics-in-view.ts";
 
 export interface StreamsAppOptions {
   readonly io: ClientIo;
@@ -78,7 +76,7 @@ export class StreamsApp implements QueriedApp {
   readonly #options: StreamsAppOptions;
   readonly #cluster: Cluster;
   readonly #admin: Admin;
-  readonly #topics: TopicsInView;
+  readonly #group: GroupProtocol;
   readonly #ended = deferred<never>();
   readonly #figures = { dropped: 0, letters: 0 };
   readonly #counts = new NodeCounts();
@@ -96,10 +94,11 @@ export class StreamsApp implements QueriedApp {
     this.#cluster = new Cluster(options.io, options.client);
     this.#admin = new Admin(options.io, options.client);
     this.#ended.promise.catch(() => {});
-    const { topology, config, logger } = options;
-    this.#topics = new TopicsInView((signal) =>
-      prepareTopics(this.#admin, topology, config, logger, signal)
-    );
+    const { topology, config, logger, processId, endpoint = null } = options;
+    this.#group = groupProtocol({
+      ...{ cluster: this.#cluster, admin: this.#admin, topology },
+      self: { processId, config, logger, endpoint },
+    });
   }
 
   /** Rejects when the application can do no more; it is still to be closed. */
@@ -109,7 +108,7 @@ export class StreamsApp implements QueriedApp {
 
   /** Makes what topics are missing and joins. Throws an `OperatorError` for what somebody can put right. */
   async start(): Promise<void> {
-    await this.#topics.look(this.#starting.signal);
+    await this.#group.prepare(this.#starting.signal);
     await this.#fillGlobals();
     if (this.#starting.signal.aborted) return;
     const member = this.#makeMember();
@@ -132,7 +131,7 @@ export class StreamsApp implements QueriedApp {
   }
 
   get plan(): TopicPlan | null {
-    return this.#member === null ? null : this.#topics.seen;
+    return this.#member === null ? null : this.#group.topics.seen;
   }
 
   get hosts(): readonly QueryableHost[] {
@@ -200,12 +199,11 @@ export class StreamsApp implements QueriedApp {
   }
 
   #makeMember(): StreamsMember {
-    const { io, config, logger, topology, state, processId } = this.#options;
+    const { io, config, logger, topology, state } = this.#options;
     const consumer = new Consumer(io, this.#reads());
     const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
     this.#restorer = restorer;
     const exclusively = new Mutex();
-    const topics = this.#topics;
     const world = this.#world(this.#global?.stores ?? null);
     const repartitions = new Set(
       [...topology.repartitionTopics.keys()].map((topic) =>
@@ -222,12 +220,9 @@ export class StreamsApp implements QueriedApp {
       table: (events) =>
         new TaskTable({
           ...{ io, admin: this.#admin, consumer, restorer, topology, config, logger },
-          ...{ topics, state, world, exclusively },
+          ...{ topics: this.#group.topics, state, world, exclusively },
         }, events),
-      group: (holder) => {
-        const self = { processId, config, logger, topics, endpoint: this.endpoint };
-        return new GroupRole(this.#cluster, this.#admin, self, holder);
-      },
+      group: (holder) => this.#group.member(holder),
       onCommit: (positions) => purger.committed(positions),
       onFatal: (error) => this.#ended.reject(asError(error)),
     });

@@ -34,3 +34,15 @@ test("what cannot be is refused in words", () => {
   ];
   for (const [given, message] of refused) expect(() => parseStreamsConfig(given)).toThrow(message);
 });
+
+test("with group.protocol=streams it is told what brokers decide", () => {
+  const given = { "application.id": "app", "num.standby.replicas": 1, "max.warmup.replicas": 3 };
+  expect(parseStreamsConfig(given).unheeded.size).toBe(0);
+  const { unheeded } = parseStreamsConfig({ ...given, "group.protocol": "streams" });
+  expect([...unheeded]).toEqual([
+    ["num.standby.replicas", "it is config streams.num.standby.replicas of the group"],
+    ["max.warmup.replicas", "brokers do without it"],
+  ]);
+  const named = { ...given, "group.protocol": "streams", "group.instance.id": "one" };
+  expect(() => parseStreamsConfig(named)).toThrow("group.instance.id is set");
+});

@@ -50,6 +50,10 @@ export interface StreamsConfig {
   readonly stateCleanupDelayMs: number;
   /** Stores are not on disk; all of them are restored when a task begins. */
   readonly isStateInMemory: boolean;
+  /** Who shares tasks out: the members, or the brokers (KIP-1071). */
+  readonly groupProtocol: "classic" | "streams";
+  /** Of what is set: what brokers decide with this protocol, and where that is set. */
+  readonly unheeded: ReadonlyMap<string, string>;
   readonly groupInstanceId: string | null;
   readonly autoOffsetReset: "earliest" | "latest" | "none";
   readonly sessionTimeoutMs: number;
@@ -144,6 +148,10 @@ const FIELDS = {
   "state.dir": text("where stores are", "kstream-state", /^.+$/, "a folder"),
   "state.cleanup.delay.ms": whole("how long state of others' tasks is kept", 600_000, 1000),
   "default.dsl.store": choice("where stores are kept", "persistent", ["persistent", "in_memory"]),
+  "group.protocol": choice("who shares tasks out: members or brokers", "classic", [
+    "classic",
+    "streams",
+  ]),
   "group.instance.id": text("a name that stays over restarts", "", TOPIC, "a name"),
   "auto.offset.reset": choice("where to begin in topics without offsets", "earliest", [
     "earliest",
@@ -166,6 +174,15 @@ export const STREAMS_CONFIG_NAMES: ReadonlyMap<string, { about: string; fallback
 
 const EOS_COMMIT_MS = 100;
 const COMMIT_MS = 30_000;
+/** What brokers decide that share tasks out, and where that is set; null: nowhere yet. */
+const OF_BROKERS: Readonly<Record<string, string | null>> = {
+  "num.standby.replicas": "streams.num.standby.replicas",
+  "heartbeat.interval.ms": "streams.heartbeat.interval.ms",
+  "acceptable.recovery.lag": null,
+  "max.warmup.replicas": null,
+  "probing.rebalance.interval.ms": null,
+  "rack.aware.assignment.tags": null,
+};
 /** Kafka's: whatever stands behind is a config of internal topics, or a tag. */
 const TOPIC_PREFIX = "topic.";
 const TAG_PREFIX = "client.tag.";
@@ -207,6 +224,8 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
     stateDir: values["state.dir"],
     stateCleanupDelayMs: values["state.cleanup.delay.ms"],
     isStateInMemory: values["default.dsl.store"] === "in_memory",
+    groupProtocol: values["group.protocol"],
+    unheeded: unheededOf(given, values["group.protocol"]),
     groupInstanceId: values["group.instance.id"] || null,
     autoOffsetReset: values["auto.offset.reset"],
     sessionTimeoutMs: values["session.timeout.ms"],
@@ -248,6 +267,13 @@ function requireSense(config: StreamsConfig): void {
       "let it beat twice in a session at least",
     );
   }
+  if (config.groupProtocol === "streams" && config.groupInstanceId !== null) {
+    throw refused(
+      "group.instance.id is set",
+      "group.protocol=streams has no static members",
+      "leave it out, or set group.protocol=classic",
+    );
+  }
   const wantsLetters = [config.onUnreadable, config.onProcessingError, config.onProductionError];
   if (config.deadLetterTopic === null && wantsLetters.includes("dlq")) {
     throw refused(
@@ -256,6 +282,19 @@ function requireSense(config: StreamsConfig): void {
       "name one: errors.dead.letter.queue.topic.name",
     );
   }
+}
+
+function unheededOf(
+  given: Readonly<Record<string, ConfigValue>>,
+  protocol: StreamsConfig["groupProtocol"],
+): ReadonlyMap<string, string> {
+  const names = protocol === "classic"
+    ? []
+    : Object.keys(given).filter((name) => name in OF_BROKERS);
+  return new Map(names.map((name) => {
+    const config = OF_BROKERS[name];
+    return [name, config == null ? "brokers do without it" : `it is config ${config} of the group`];
+  }));
 }
 
 function valuesOf(given: Readonly<Record<string, ConfigValue>>): Values {

@@ -49,12 +49,17 @@ export function internalName(applicationId: string, name: string): string {
   return `${applicationId}-${name}`;
 }
 
+/** Topics of global tables: all members read the whole of them. */
+export function globalTopics(topology: Topology): string[] {
+  return [...topology.globalStores.values()].flatMap(({ source }) => source.topics);
+}
+
 /** Topics that have to be there before the application runs. */
 export function outerSourceTopics(topology: Topology): string[] {
   const topics = subtopologiesOf(topology).flatMap(({ sourceTopics }) =>
     sourceTopics.filter((topic) => !topology.repartitionTopics.has(topic))
   );
-  return [...topics, ...[...topology.globalStores.values()].flatMap(({ source }) => source.topics)];
+  return [...topics, ...globalTopics(topology)];
 }
 
 /** Topics of sinks that always write the same one, and are not the application's own. */
@@ -111,7 +116,9 @@ export function planTopics(
 }
 
 /** Records are gone when they are processed, not before (`RepartitionTopicConfig`). */
-function repartitionConfigs({ topicConfigs }: PlanSettings): Record<string, string> {
+export function repartitionConfigs(
+  { topicConfigs }: PlanSettings,
+): Record<string, string> {
   return {
     "cleanup.policy": "delete",
     "message.timestamp.type": "CreateTime",
@@ -122,7 +129,7 @@ function repartitionConfigs({ topicConfigs }: PlanSettings): Record<string, stri
 }
 
 /** `WindowedChangelogTopicConfig`, `UnwindowedUnversionedChangelogTopicConfig`, `VersionedChangelogTopicConfig`. */
-function changelogConfigs(
+export function changelogConfigs(
   spec: StoreSpec,
   { topicConfigs, windowChangelogExtraMs }: PlanSettings,
 ): Record<string, string> {
@@ -147,7 +154,7 @@ function changelogConfigs(
   };
 }
 
-function missingTopics(names: readonly string[]): OperatorError {
+export function missingTopics(names: readonly string[]): OperatorError {
   const quoted = names.map((name) => `"${name}"`).join(", ");
   const what = names.length === 1
     ? `topic ${quoted} does not exist`

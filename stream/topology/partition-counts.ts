@@ -66,7 +66,7 @@ function spread(
 }
 
 /** Topics that records are joined of: two groups that share one are one. */
-function joinedTopics(topology: Topology): string[][] {
+export function joinedTopics(topology: Topology): string[][] {
   const sets = new Sets();
   for (const sources of topology.copartitionedSources) {
     const topics = sources.flatMap((name) => {

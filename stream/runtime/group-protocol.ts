@@ -1,0 +1,71 @@
+/** How an application works with its group: which topics it needs before, and how it is a member. */
+import type { Admin } from "../../client/admin.ts";
+import type { Cluster } from "../../client/cluster.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
+import { GroupRole } from "./group-role.ts";
+import { groupTopology } from "./group-topology.ts";
+import { findTopics, prepareTopics, requireTopics } from "./internal-topics.ts";
+import { StreamsGroupRole } from "./streams-group-role.ts";
+import { globalTopics } from "./topic-plan.ts";
+import { TopicsInView } from "./topics-in-view.ts";
+
+/** See the head of the file. */
+export interface GroupProtocol {
+  readonly topics: TopicsInView;
+  /** Before there is a member. Throws an `OperatorError` for what somebody can put right. */
+  prepare(signal: AbortSignal): Promise<void>;
+  /** A member that is still to be started. */
+  member(holder: TaskHolder): GroupMembership;
+}
+
+export interface GroupProtocolParts {
+  readonly cluster: Cluster;
+  readonly admin: Admin;
+  readonly topology: Topology;
+  readonly self: Omit<GroupSelf, "topics">;
+}
+
+/** That of the config. */
+export function groupProtocol(parts: GroupProtocolParts): GroupProtocol {
+  switch (parts.self.config.groupProtocol) {
+    case "classic":
+      return classicProtocol(parts);
+    case "streams":
+      return streamsProtocol(parts);
+  }
+}
+
+/** Members make the topics and share tasks out themselves. */
+function classicProtocol({ cluster, admin, topology, self }: GroupProtocolParts): GroupProtocol {
+  const { config, logger } = self;
+  const topics = new TopicsInView((signal) =>
+    prepareTopics(admin, topology, config, logger, signal)
+  );
+  return {
+    topics,
+    prepare: async (signal) => {
+      await topics.look(signal);
+    },
+    member: (holder) => new GroupRole(cluster, admin, { ...self, topics }, holder),
+  };
+}
+
+/** The broker does; what it waits for, a member hears from it. */
+function streamsProtocol({ cluster, admin, topology, self }: GroupProtocolParts): GroupProtocol {
+  const { config, logger } = self;
+  const topics = new TopicsInView((signal) => findTopics(admin, topology, config, signal));
+  return {
+    topics,
+    prepare: async (signal) => {
+      for (const [name, whose] of config.unheeded) {
+        logger.warn("a setting is not heeded with group.protocol=streams", { name, whose });
+      }
+      await requireTopics(admin, globalTopics(topology), signal);
+    },
+    member: (holder) =>
+      new StreamsGroupRole(
+        ...[cluster, { ...self, topics }, groupTopology(topology, config), holder] as const,
+      ),
+  };
+}

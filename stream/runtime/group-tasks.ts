@@ -52,7 +52,7 @@ function sameIds(one: readonly TaskId[], other: readonly TaskId[]): boolean {
 
 /** Who can be asked for which tasks: those that read the partitions. Members of a process have one endpoint. */
 export function hostsOf(endpoints: Endpoints, plan: TopicPlan): QueryableHost[] {
-  const byAddress = groupBy(endpoints, ({ userEndpoint }) => addressText(userEndpoint));
+  const byAddress = groupBy(endpoints, ({ userEndpoint }) => endpointText(userEndpoint));
   return [...byAddress].map(([endpoint, all]) => ({
     endpoint,
     active: tasksReading(all.flatMap((each) => each.activePartitions), plan),
@@ -72,8 +72,17 @@ function tasksReading(
   return [...new Set(tasks)];
 }
 
-/** `HOST:PORT`, with brackets around an IPv6 address. */
+/**
+ * `HOST:PORT/PATH`, with brackets around an IPv6 address: threads of a process have paths of their own.
+ * The protocol has no place for that but the host, `HOST/PATH`.
+ */
 export function endpointOf(text: string): HostPort {
-  const at = text.lastIndexOf(":");
-  return { host: text.slice(0, at).replace(/^\[(.*)\]$/, "$1"), port: Number(text.slice(at + 1)) };
+  const [, host = "", port = "", path = ""] = /^(.*):(\d+)(\/.*)?$/.exec(text) ?? [];
+  return { host: `${host.replace(/^\[(.*)\]$/, "$1")}${path}`, port: Number(port) };
+}
+
+/** As `endpointOf` was given it. */
+export function endpointText({ host, port }: HostPort): string {
+  const [, plain = "", path = ""] = /^([^/]*)(.*)$/.exec(host) ?? [];
+  return `${addressText({ host: plain, port })}${path}`;
 }

@@ -6,6 +6,7 @@ import type { StateProvider } from "./task-stores.ts";
 
 /** See the head of the file. */
 export const memoryState: StateProvider = {
+  restingPositions: () => new Map(),
   open: (_taskId, spec) => {
     const fresh = (): StoreEngine => engineOf(spec, () => new MemoryEngine());
     let engine = fresh();

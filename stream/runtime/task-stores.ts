@@ -28,6 +28,11 @@ export interface StateStore {
 export interface StateProvider {
   /** Closing its engine closes it. */
   open(taskId: string, spec: StoreSpec): StateStore;
+  /**
+   * By task that is kept and that no thread of this process has open: the sum of the offsets up to which
+   * the changelogs of these stores are in them.
+   */
+  restingPositions(storesOf: (taskId: string) => readonly string[]): ReadonlyMap<string, bigint>;
 }
 
 /** How much is in a store. */

@@ -106,11 +106,29 @@ export class TaskTable {
     return [...this.#entries.values()].flatMap(({ id, isStandby }) => isStandby ? [id] : []);
   }
 
+  /** Those of tasks included that nobody has now, and whose stores are here. */
   positions(): ReadonlyMap<TaskId, bigint> {
-    return new Map([...this.#entries.values()].flatMap(({ id, active, stores }) => {
+    const own = [...this.#entries.values()].flatMap(({ id, active, stores }) => {
       if (active !== null) return [[id, RUNNING] as const];
       return stores === null ? [] : [[id, stores.position] as const];
-    }));
+    });
+    return new Map([...this.#restingPositions(), ...own]);
+  }
+
+  #restingPositions(): ReadonlyMap<TaskId, bigint> {
+    const { state, topics, logger } = this.parts;
+    try {
+      return state.restingPositions((task) => {
+        const [subtopology, partition] = partsOf(task);
+        const planned = topics.plan.subtopologies[subtopology];
+        const isKnown = planned !== undefined && partition < planned.tasks;
+        return isKnown ? [...planned.changelogs.keys()] : [];
+      });
+    } catch (error) {
+      // Then others may be given them: it costs time alone.
+      logger.warn("what is kept here cannot be looked at", { error: asError(error).message });
+      return new Map();
+    }
   }
 
   /** What there is of a store of a task here; null: this member has nothing to do with the task. */

@@ -135,6 +135,41 @@ test("a damaged store begins with nothing", async () => {
   expect([again.changelogOffset, again.engine.approximateCount]).toEqual([null, 0]);
 });
 
+test("what is kept of tasks that nobody has open is told, as of their last commits", () => {
+  const { open, beside, disk, clock } = world();
+  const directory = open();
+  const other = beside();
+  const positions = () =>
+    new Map(directory.restingPositions((task) => {
+      return task === "9_9" ? [] : ["counts", "windows"];
+    }));
+  const counts = directory.open("0_0", COUNTS);
+  const windows = directory.open("0_0", WINDOWS);
+  directory.open("0_1", COUNTS).engine.close();
+  directory.open("9_9", COUNTS).engine.close();
+  counts.engine.put(Uint8Array.of(1), Uint8Array.of(2));
+  counts.commit(5n);
+  expect(positions()).toEqual(new Map());
+  windows.commit(7n);
+  counts.engine.put(Uint8Array.of(1), new Uint8Array(17e6));
+  counts.commit(11n);
+  counts.commit(12n);
+  counts.engine.put(Uint8Array.of(2), Uint8Array.of(2));
+  counts.engine.close();
+  windows.engine.close();
+  expect(positions()).toEqual(new Map([["0_0", 19n]]));
+  const again = other.open("0_0", COUNTS);
+  expect(positions()).toEqual(new Map());
+  again.commit(20n);
+  clock.jumpWall(1);
+  again.engine.close();
+  expect(positions()).toEqual(new Map([["0_0", 27n]]));
+  disk.open("/state/app/0_0/windows/data/CORRUPT", "create").close();
+  clock.jumpWall(1);
+  other.open("0_0", COUNTS).engine.close();
+  expect(positions()).toEqual(new Map([["0_0", 20n]]));
+});
+
 test("a task is open in one thread at a time; the next one has what was committed", async () => {
   const { open, beside, clock } = world();
   const directory = open();

@@ -13,7 +13,7 @@ import type { StoreEngine } from "./engine.ts";
 import { BlockCache } from "./log-structured/block-cache.ts";
 import { LogStructuredEngine } from "./log-structured/log-structured-engine.ts";
 import { CorruptStoreError } from "./log-structured/run-format.ts";
-import { removeStore } from "./log-structured/store-files.ts";
+import { offsetOnDisk, removeStore } from "./log-structured/store-files.ts";
 import { engineOf } from "./open-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { TaskLocks } from "./task-locks.ts";
@@ -49,6 +49,14 @@ export interface OpenState {
   wipe(): void;
 }
 
+/** A task that nobody had open. */
+interface RestingTask {
+  readonly usedMs: number | null;
+  /** Names of stores. */
+  readonly of: string;
+  readonly position: bigint | null;
+}
+
 const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 const PROCESS_FILE = "kafka-streams-process-metadata";
 const LOCK_FILE = ".lock";
@@ -63,6 +71,8 @@ export class StateDirectory {
   readonly #cache: BlockCache;
   readonly #open = new Set<string>();
   readonly #locks: TaskLocks;
+  /** What was found last, so that not all logs are read at each rebalance. */
+  readonly #resting = new Map<string, RestingTask>();
   readonly processId: string;
 
   private constructor(
@@ -150,7 +160,26 @@ export class StateDirectory {
     return removed;
   }
 
-  /** Tasks whose stores are here, so that a member can say which ones it would restore soonest. */
+  /**
+   * By task that no thread has open: the sum of the offsets up to which the changelogs of these stores
+   * are in them. Tasks of which nothing is here are left out.
+   */
+  restingPositions(storesOf: (taskId: string) => readonly string[]): ReadonlyMap<string, bigint> {
+    const positions = new Map<string, bigint>();
+    for (const task of this.tasks()) {
+      const lock = this.#locks.free(task);
+      if (lock === null) continue;
+      try {
+        const position = this.#restingPosition(task, storesOf(task));
+        if (position !== null) positions.set(task, position);
+      } finally {
+        lock.release();
+      }
+    }
+    return positions;
+  }
+
+  /** Tasks whose stores are here. */
   tasks(): string[] {
     return this.io.disk.list(this.#root).map(({ name }) => name).filter((name) =>
       TASK_DIR.test(name)
@@ -162,8 +191,25 @@ export class StateDirectory {
     this.lock?.release();
   }
 
+  #restingPosition(taskId: string, stores: readonly string[]): bigint | null {
+    const { disk } = this.io;
+    const dir = `${this.#root}/${taskId}`;
+    const usedMs = disk.stat(`${dir}/${USED_FILE}`)?.modifiedMs ?? null;
+    const of = stores.join("/");
+    const known = this.#resting.get(taskId);
+    // Whoever opens a task, and closes it, touches it.
+    if (known !== undefined && known.usedMs === usedMs && known.of === of) return known.position;
+    const offsets = stores.map((store) => offsetOnDisk(disk, `${dir}/${store}/data`));
+    const position = offsets.every((offset) => offset === null)
+      ? null
+      : offsets.reduce<bigint>((sum, offset) => sum + (offset ?? 0n), 0n);
+    this.#resting.set(taskId, { usedMs, of, position });
+    return position;
+  }
+
   #closed(taskId: string, dir: string): void {
     this.#open.delete(dir);
+    this.#resting.delete(taskId);
     this.#touch(taskId);
     this.#locks.release(taskId);
   }

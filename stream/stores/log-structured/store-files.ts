@@ -4,7 +4,7 @@ import type { BlockCache } from "./block-cache.ts";
 import { EMPTY_MANIFEST, type Manifest, readManifest } from "./manifest.ts";
 import { Run } from "./run.ts";
 import { CorruptStoreError } from "./run-format.ts";
-import { readFrames } from "./write-ahead-log.ts";
+import { readFrames, readOffsets } from "./write-ahead-log.ts";
 import { WriteBuffer } from "./write-buffer.ts";
 
 /** See the head of the file. */
@@ -54,6 +54,29 @@ export function storeFilesOf(disk: Disk, dir: string, cache: BlockCache): StoreF
   const runs = openRuns(disk, dir, manifest, cache);
   const nextNumber = Math.max(0, ...numbers.run, ...numbers.log) + 1;
   return { manifest, runs, ...replayed(disk, dir, manifest, numbers.log, nextNumber) };
+}
+
+/**
+ * The changelog's offset of a store's last commit, read without opening the store; null: it has none,
+ * or is damaged. For guesses: only who opens the store knows.
+ */
+export function offsetOnDisk(disk: Disk, dir: string): bigint | null {
+  if (disk.stat(dir) === null || disk.stat(`${dir}/${MARK}`) !== null) return null;
+  try {
+    let { sequence, changelogOffset: text } = readManifest(disk, dir) ?? EMPTY_MANIFEST;
+    let offset = text === null ? null : BigInt(text);
+    for (const number of numbersOf(disk, dir, "log")) {
+      const file = disk.open(`${dir}/${number}.log`, "read");
+      readOffsets(file, (next, changelogOffset) => {
+        if (next === sequence + 1) [sequence, offset] = [next, changelogOffset];
+      });
+      file.close();
+    }
+    return offset;
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return null;
+    throw error;
+  }
 }
 
 function numbersOf(disk: Disk, dir: string, kind: string): number[] {

@@ -39,6 +39,23 @@ export function appendFrame(file: DiskFile, position: number, frame: Frame): num
   return position + head.length + entries.length;
 }
 
+/** What a log says that it goes up to, without a look at what was put; a torn frame may count. */
+export function readOffsets(
+  file: DiskFile,
+  take: (sequence: number, changelogOffset: bigint | null) => void,
+): void {
+  const size = file.sizeBytes();
+  const head = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(head.buffer);
+  for (let position = 0; position + HEADER_BYTES <= size;) {
+    if (file.readSync(head, position) < HEADER_BYTES) return;
+    position += HEADER_BYTES + view.getUint32(0, true);
+    if (position > size) return;
+    const offset = view.getBigInt64(16, true);
+    take(view.getFloat64(CHECKED_FROM, true), offset < 0n ? null : offset);
+  }
+}
+
 /** Gives frames in turn, until one is not whole or `take` gives false; gives where the last one ends. */
 export function readFrames(file: DiskFile, take: (frame: Frame) => boolean): number {
   const size = file.sizeBytes();

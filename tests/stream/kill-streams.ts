@@ -1,211 +1,250 @@
 /**
- * `bun tests/stream/kill-streams.ts [--kills 50] [--records 1000000] [--members 2] [--apache]`:
- * members of an application are killed (kill -9) again and again while records come in. In the end
- * every count follows the one before it, each window has its records, and each record was joined once.
+ * `bun tests/stream/kill-streams.ts [--on kstream|cluster|apache] [--kills 50] [--records 1000000]
+ * [--members 3] [--churn] [--static] [--standbys 1] [--guarantee at_least_once] [--seed n]`: members of an
+ * application and brokers are killed (kill -9) again and again while records come in; with `--churn`
+ * members are also added, removed and replaced. In the end every count follows the one before it, each
+ * window has its records, each record was joined once, and nothing else is there. With
+ * at_least_once nothing is missing.
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Admin } from "../../client/admin.ts";
 import { Consumer } from "../../client/consumer.ts";
 import { Producer } from "../../client/producer.ts";
-import { bunClock } from "../../core/io/bun/clock.ts";
-import { bunNetwork } from "../../core/io/bun/network.ts";
-import { bunRandom } from "../../core/io/bun/random.ts";
-import { startApacheBroker } from "../compat/apache-broker.ts";
-import { freshDir, KSTREAM, startBrokerProcess } from "../harness/broker-process.ts";
+import { bunIo } from "../../core/io/bun/index.ts";
+import { SimRandom } from "../sim/sim-random.ts";
+import { APPLICATION_ID, nameRecords, OUTPUTS, PARTITIONS, recordsOf, TOPICS } from "./kill/app.ts";
+import { BROKER_KINDS, type Brokers, needFor, startBrokers } from "./kill/brokers.ts";
+import { Ledger } from "./kill/ledger.ts";
+import { Members } from "./kill/members.ts";
 
 const { values } = parseArgs({
   options: {
+    on: { type: "string", default: "kstream" },
     kills: { type: "string", default: "50" },
     records: { type: "string", default: "1000000" },
-    members: { type: "string", default: "2" },
-    apache: { type: "boolean", default: false },
+    members: { type: "string", default: "3" },
+    churn: { type: "boolean", default: false },
+    static: { type: "boolean", default: false },
+    standbys: { type: "string", default: "0" },
+    guarantee: { type: "string", default: "exactly_once_v2" },
+    seed: { type: "string", default: String(1 + Math.floor(Math.random() * 1e6)) },
   },
 });
-const [KILLS, RECORDS, MEMBERS] = [values.kills, values.records, values.members].map(Number) as [
-  number,
-  number,
-  number,
-];
-const io = { clock: bunClock, network: bunNetwork, random: bunRandom };
-const PARTITIONS = 4;
-const WORDS = Array.from({ length: 97 }, (_, i) => `w${i.toString(2)}`);
-const TOPICS = ["words", "names", "totals", "windows", "joined"];
-const PATIENCE_MS = 180_000;
-const WINDOW_MS = 1000;
-/** Records are of today: brokers would delete those of long ago. */
-const BEGUN_MS = Date.now();
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
-/** Counts of all time and of seconds, and a join with a table. */
-const APP = `
-import { safeLong, string, timeWindowed, TopologyBuilder, tumbling } from "kstream/stream";
-export const config = { "application.id": "kill", "statestore.cache.max.bytes": 0 };
-const builder = new TopologyBuilder();
-const words = builder.stream("words", { value: string() });
-words.groupByKey().count("counts").toStream().to("totals", { value: safeLong() });
-words.groupBy("by-length", (_value, key) => String(key.length))
-  .windowedBy(tumbling({ sizeMs: 1000, graceMs: 7 * 86_400_000 }))
-  .count("lengths")
-  .toStream()
-  .to("windows", { key: timeWindowed(string(), 1000), value: safeLong() });
-const names = builder.table("names", "names", { value: string() });
-words.joinTable(names, (value, name) => name + " " + value).to("joined", { value: string() });
-export default builder;
-`;
+/** Without anything new it is stuck. */
+const PATIENCE_MS = 300_000;
+const POLL_MS = 50;
+const WRITTEN_AT_ONCE = 5000;
+/** As many as wait at the most when the next round begins: time does not run away. */
+const ROUNDS_BEHIND = 1;
+const ROUND_MS = { beforeMax: 2500, pauseMax: 1500 };
+/** What is killed; the first rounds go through all, others are drawn. */
+const VICTIMS = ["member", "broker", "member and broker", "all members", "member", "member"];
 
-const dir = freshDir("kill-streams");
-writeFileSync(join(dir, "app.ts"), APP);
-const { bootstrap, end } = await startCluster();
-/** Ours, or Apache Kafka. */
-async function startCluster(): Promise<{ bootstrap: string; end: () => Promise<unknown> }> {
-  if (values.apache) return await startApacheBroker();
-  const broker = await startBrokerProcess();
-  return { bootstrap: broker.bootstrap, end: () => broker.stop() };
-}
+const [kills, records, slots, seed] = [values.kills, values.records, values.members, values.seed]
+  .map(Number) as [number, number, number, number];
+const kind = BROKER_KINDS.find((each) => each === values.on);
+if (kind === undefined) throw new Error(`--on is one of ${BROKER_KINDS}`);
+const isExact = values.guarantee === "exactly_once_v2";
+const random = new SimRandom(seed);
+const pick = (bound: number) => random.below(bound);
+const io = bunIo();
 
-const clientOptions = { brokers: [bootstrap] };
-const members = new Map<number, Bun.Subprocess>();
+/** The run. */
+class Killing {
+  readonly ledger: Ledger;
+  readonly #producer: Producer;
+  readonly #consumer: Consumer;
+  readonly #reading: Promise<void>;
+  readonly #counts = new Map<string, number>();
+  #trouble: unknown = null;
 
-let starts = 0;
-
-function startMember(at: number): void {
-  const log = Bun.file(join(dir, `member-${at}-${starts++}.log`));
-  members.set(
-    at,
-    Bun.spawn([
-      ...[KSTREAM, "stream", "run", join(dir, "app.ts"), "-b", bootstrap],
-      ...["--set", `state.dir=${join(dir, `state-${at}`)}`, "--set", "session.timeout.ms=6000"],
-      ...["--set", "heartbeat.interval.ms=1000"],
-    ], { stdin: "ignore", stdout: "ignore", stderr: log }),
-  );
-}
-
-async function kill(at: number): Promise<void> {
-  const victim = members.get(at)!;
-  if (victim.exitCode !== null) {
-    throw new Error(`member ${at} has ended by itself with ${victim.exitCode}; see ${dir}`);
+  constructor(readonly brokers: Brokers, readonly members: Members) {
+    // Of today, or brokers would delete them, and none of it in the future, which they refuse.
+    this.ledger = new Ledger(isExact, Date.now() - records, records);
+    const options = { brokers: brokers.bootstrap.split(",") };
+    this.#producer = new Producer(io, { ...options, deliveryTimeoutMs: PATIENCE_MS });
+    const isolationLevel = isExact ? "read_committed" as const : "read_uncommitted" as const;
+    this.#consumer = new Consumer(io, { ...options, isolationLevel, apiTimeoutMs: PATIENCE_MS });
+    this.#reading = this.#read().catch((error: unknown) => void (this.#trouble ??= error));
   }
-  victim.kill("SIGKILL");
-  await victim.exited;
-}
 
-/** What is to be in the topics in the end. */
-const perWord = new Map<string, number>();
-const perWindow = new Map<string, number>();
-
-function add(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-async function write(from: number, count: number): Promise<void> {
-  const records = Array.from({ length: count }, (_, i) => {
-    const word = WORDS[(from + i) % WORDS.length]!;
-    const timestampMs = BEGUN_MS + from + i;
-    add(perWord, word);
-    add(perWindow, `${word.length} ${Math.floor(timestampMs / WINDOW_MS) * WINDOW_MS}`);
-    return {
-      topic: "words",
-      key: encoder.encode(word),
-      value: encoder.encode(String(from + i)),
-      timestampMs,
-    };
-  });
-  await producer.sendAll(records);
-}
-
-interface Found {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-}
-
-/** What is committed in a topic, until there are so many. */
-async function read(topic: string, count: number): Promise<Found[]> {
-  const consumer = new Consumer(io, { ...clientOptions, isolationLevel: "read_committed" });
-  const all = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-  await consumer.assign(all.map((partition) => ({ topic, partition, offset: 0n })));
-  const found: Found[] = [];
-  const isLate = AbortSignal.timeout(PATIENCE_MS);
-  while (found.length < count) {
-    const chunk = await consumer.nextChunk(isLate).catch(() => {
-      throw new Error(`${topic} has ${found.length} records of ${count}, in ${dir}`);
-    });
-    for (const { key, value } of chunk?.records() ?? []) found.push({ key: key!, value: value! });
+  async play(): Promise<void> {
+    await this.#producer.sendAll(nameRecords());
+    const first = values.churn ? Math.ceil(slots / 2) : slots;
+    for (let slot = 0; slot < first; slot++) this.members.start(slot);
+    for (let round = 0; round < kills; round++) await this.#round(round);
+    await this.#until("all results", () => this.ledger.missing === 0);
+    for (const slot of this.members.running()) await this.members.stop(slot);
+    await this.#readToEnds();
+    this.ledger.requireNoMore();
   }
-  await consumer.close();
-  return found;
-}
 
-function requireInTurn(topic: string, found: readonly Found[], keyOf: (key: Uint8Array) => string) {
-  const last = new Map<string, number>();
-  for (const { key, value } of found) {
-    const [name, count] = [keyOf(key), Number(Buffer.from(value).readBigInt64BE())];
-    const before = last.get(name) ?? 0;
-    if (count !== before + 1) throw new Error(`${topic}: ${name} is ${count} after ${before}`);
-    last.set(name, count);
+  /** What was done how often. */
+  summary(): string {
+    return [...this.#counts].map(([what, count]) => `${what} ${count}×`).join(", ");
   }
-  return last;
-}
 
-function requireSame(topic: string, wanted: Map<string, number>, found: Map<string, number>): void {
-  for (const [key, count] of wanted) {
-    if (found.get(key) === count) continue;
-    throw new Error(`${topic}: ${key} is ${found.get(key)}, not ${count}`);
+  async close(): Promise<void> {
+    await this.#consumer.close();
+    await this.#reading;
+    await this.#producer.close();
   }
-}
 
-async function check(written: number): Promise<void> {
-  const totals = requireInTurn("totals", await read("totals", written), (key) => {
-    return decoder.decode(key);
-  });
-  requireSame("totals", perWord, totals);
-  const windows = requireInTurn("windows", await read("windows", written), (key) => {
-    const bytes = Buffer.from(key);
-    return `${bytes.subarray(0, -8).toString()} ${bytes.readBigInt64BE(bytes.length - 8)}`;
-  });
-  requireSame("windows", perWindow, windows);
-  const joined = new Set((await read("joined", written)).map(({ value }) => decoder.decode(value)));
-  if (joined.size !== written) throw new Error(`joined: ${joined.size} are not ${written}`);
-}
-
-const admin = new Admin(io, clientOptions);
-for (
-  const { error } of await admin.createTopics(
-    TOPICS.map((name) => ({ name, partitions: PARTITIONS, replicationFactor: 1 })),
-  )
-) if (error !== null) throw error;
-const producer = new Producer(io, clientOptions);
-try {
-  await producer.sendAll(WORDS.map((word) => ({
-    ...{ topic: "names", key: encoder.encode(word), value: encoder.encode(word.toUpperCase()) },
-    timestampMs: 1,
-  })));
-  for (let at = 0; at < MEMBERS; at++) startMember(at);
-  let written = 0;
-  const beganMs = performance.now();
-  for (let round = 0; round < KILLS; round++) {
-    const count = Math.floor((RECORDS - written) / (KILLS - round));
+  async #round(round: number): Promise<void> {
+    const { ledger } = this;
+    const count = Math.floor((records - ledger.written) / (kills - round));
     const half = Math.floor(count / 2);
-    await write(written, half);
-    await Bun.sleep(500 + Math.random() * 2500);
-    const at = round % MEMBERS;
-    await kill(at);
-    await write(written + half, count - half);
-    written += count;
-    startMember(at);
-    await Bun.sleep(Math.random() * 1500);
+    await this.#write(half);
+    if (values.churn) await this.#churn();
+    await Bun.sleep(pick(ROUND_MS.beforeMax));
+    const victims = round < VICTIMS.length ? VICTIMS[round]! : random.pick(VICTIMS);
+    const back = await this.#kill(victims);
+    await this.#write(count - half);
+    await Bun.sleep(pick(ROUND_MS.pauseMax));
+    for (const slot of back) this.members.start(slot);
+    await this.#until("some results", () => ledger.behind <= Math.max(1, count * ROUNDS_BEHIND));
+    const seconds = Math.round(performance.now() / 1000);
+    console.log(
+      `${round + 1}: ${victims} killed; ${this.members.running().length} members, ` +
+        `${ledger.written} written, ${ledger.behind} behind, ${seconds} s`,
+    );
   }
-  await check(written);
-  const seconds = Math.round((performance.now() - beganMs) / 1000);
-  console.log(
-    `${written} records counted, windowed and joined once each, ${KILLS} kills, ${seconds} s`,
-  );
-} finally {
-  for (const child of members.values()) child.kill("SIGKILL");
-  await producer.close();
-  admin.close();
-  await end();
+
+  /** Gives those that are to come back. */
+  async #kill(victims: string): Promise<readonly number[]> {
+    this.#count(`${victims} killed`);
+    const running = this.members.running();
+    const slots = victims === "all members" ? running : [random.pick(running)];
+    if (victims !== "broker") { for (const slot of slots) await this.members.kill(slot); }
+    if (victims.includes("broker")) await this.brokers.kill(pick, pick(ROUND_MS.pauseMax));
+    return victims === "broker" ? [] : slots;
+  }
+
+  /** Members that are added, removed, or gone with their disk. */
+  async #churn(): Promise<void> {
+    const [running, free] = [this.members.running(), this.members.free()];
+    const slot = random.pick(running);
+    if (free.length > 0 && (running.length === 1 || random.chance(50))) {
+      this.#count("member added");
+      this.members.start(random.pick(free));
+    } else if (random.chance(30)) {
+      this.#count("member replaced");
+      await this.members.kill(slot);
+      this.members.forget(slot);
+      this.members.start(slot);
+    } else if (running.length > 1) {
+      this.#count("member removed");
+      await this.members.stop(slot);
+    } else {
+      this.#count("member restarted");
+      await this.members.stop(slot);
+      this.members.start(slot);
+    }
+  }
+
+  async #write(count: number): Promise<void> {
+    const { ledger } = this;
+    for (let left = count; left > 0;) {
+      const now = Math.min(left, WRITTEN_AT_ONCE);
+      const batch = [];
+      for (let i = 0; i < now; i++) {
+        batch.push(...recordsOf(ledger.written, ledger.beganMs));
+        ledger.add();
+      }
+      await this.#producer.sendAll(batch);
+      left -= now;
+    }
+  }
+
+  async #read(): Promise<void> {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    await this.#consumer.assign(OUTPUTS.flatMap((topic) => {
+      return partitions.map((partition) => ({ topic, partition, offset: 0n }));
+    }));
+    for await (const chunk of this.#consumer.chunks()) {
+      for (const cursor of chunk.each()) {
+        this.ledger.take(chunk.topic, cursor.key()!, cursor.value()!);
+      }
+    }
+  }
+
+  /** What is committed and was not looked at yet. */
+  async #readToEnds(): Promise<void> {
+    const admin = new Admin(io, { brokers: this.brokers.bootstrap.split(",") });
+    const queries = this.#consumer.assignment().map((each) => ({ ...each, at: "latest" as const }));
+    const isolationLevel = isExact ? "read_committed" as const : "read_uncommitted" as const;
+    const ends = await admin.listOffsets(queries, { isolationLevel });
+    admin.close();
+    await this.#until(
+      "the ends of the outputs",
+      () =>
+        ends.every(({ topic, partition, offset, error }) => {
+          if (error !== null) throw error;
+          return (this.#consumer.position(topic, partition) ?? -1n) >= offset;
+        }),
+    );
+  }
+
+  /** Waits as long as there is something new. */
+  async #until(what: string, isThere: () => boolean): Promise<void> {
+    let [taken, sinceMs] = [this.ledger.taken, performance.now()];
+    for (;;) {
+      this.members.requireWell();
+      if (this.#trouble !== null) throw this.#trouble;
+      if (isThere()) return;
+      if (this.ledger.taken !== taken) {
+        [taken, sinceMs] = [this.ledger.taken, performance.now()];
+      } else if (performance.now() - sinceMs > PATIENCE_MS) {
+        throw new Error(`nothing new; waiting for ${what}, ${this.ledger.missing} missing`);
+      }
+      await Bun.sleep(POLL_MS);
+    }
+  }
+
+  #count(what: string): void {
+    this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1);
+  }
 }
-process.exit(0);
+
+async function main(): Promise<number> {
+  const missing = await needFor(kind!);
+  if (missing !== null) {
+    console.log(`skip: ${missing}`);
+    return process.env["CI"] ? 1 : 0;
+  }
+  console.log(`seed ${seed}, on ${kind}, ${values.guarantee}`);
+  const brokers = await startBrokers(kind!);
+  const members = new Members({
+    ...{ bootstrap: brokers.bootstrap, slots, isStatic: values.static },
+    settings: {
+      "num.standby.replicas": values.standbys,
+      "processing.guarantee": values.guarantee,
+      "commit.interval.ms": isExact ? "100" : "500",
+    },
+  });
+  const admin = new Admin(io, { brokers: brokers.bootstrap.split(",") });
+  const topics = TOPICS.map((name) => ({ name, partitions: PARTITIONS }));
+  for (const { error } of await admin.createTopics(topics)) if (error !== null) throw error;
+  admin.close();
+  const killing = new Killing(brokers, members);
+  const beganMs = performance.now();
+  try {
+    await killing.play();
+    const seconds = Math.round((performance.now() - beganMs) / 1000);
+    console.log(
+      `${records} records counted, windowed and joined ${isExact ? "once each" : "all"} ` +
+        `(${APPLICATION_ID}, ${kills} kills: ${killing.summary()}), ${seconds} s`,
+    );
+    await killing.close();
+    return 0;
+  } catch (error) {
+    console.log(`FAIL  seed ${seed}: ${String(error)}\nlogs are in ${members.dir}`);
+    return 1;
+  } finally {
+    members.end();
+    await brokers.end();
+  }
+}
+
+process.exit(await main());

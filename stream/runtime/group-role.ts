@@ -166,16 +166,27 @@ export class GroupRole implements ClassicRole, GroupMembership {
       return [{ endpoint, active: share.active, standby: [...share.standby, ...share.warmup] }];
     });
     const probeAfterMs = isProbingWanted ? config.probingRebalanceIntervalMs : null;
+    const awaited = new Set([...shares.values()].flatMap((share) => share.awaited));
+    // Who gives up what others wait for joins again at once. A static member that was killed before that
+    // gets this very assignment when it is back, without a rebalance: it is told to join again, too.
+    const owners = new Set(
+      said.filter((each) => each.said.ownedActive.some((task) => awaited.has(task)))
+        .map(({ memberId }) => memberId),
+    );
+    const probeAfterOf = (memberId: string) => {
+      if (owners.has(memberId)) return 0;
+      // One that looks again is enough.
+      return memberId === this.#member.memberId ? probeAfterMs : null;
+    };
     return [...shares].map(([memberId, share]) => ({
       memberId,
       assignment: encodeAssignment(
         byTopic(share.active.flatMap((task) => partitionsOf(task, plan))),
-        // One that looks again is enough.
         encodeTaskAssignment({
           ...share,
           hosts,
           error: null,
-          probeAfterMs: memberId === this.#member.memberId ? probeAfterMs : null,
+          probeAfterMs: probeAfterOf(memberId),
         }),
       ),
     }));

@@ -6,7 +6,7 @@ import { startApacheBroker } from "../../compat/apache-broker.ts";
 import { ETCD, needEtcd, needKafka } from "../../compat/install.ts";
 import { freshDir, startBrokerProcess } from "../../harness/broker-process.ts";
 import { ClusterProcess } from "../../harness/cluster-process.ts";
-import { freePorts } from "../../harness/etcd-process.ts";
+import { freePorts } from "../../harness/free-ports.ts";
 
 export const BROKER_KINDS = ["kstream", "cluster", "apache"] as const;
 export type BrokerKind = typeof BROKER_KINDS[number];

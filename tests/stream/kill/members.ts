@@ -14,6 +14,7 @@ export interface MemberOptions {
 
 const STOP_MS = 120_000;
 const SHOWN_BYTES = 4000;
+const TERMINATED = 128 + 15;
 
 /** See the head of the file. */
 export class Members {
@@ -75,8 +76,9 @@ export class Members {
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     const exitCode = await child.exited;
     clearTimeout(timer);
-    if (exitCode === 0) return;
     const shown = readFileSync(log, "utf8").slice(-SHOWN_BYTES);
+    // Before it says so it may not have begun to listen to signals.
+    if (exitCode === 0 || (exitCode === TERMINATED && !shown.includes("running;"))) return;
     throw new Error(`member ${slot} did not stop in good order, ${exitCode}:\n${shown}`);
   }
 

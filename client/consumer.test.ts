@@ -18,7 +18,7 @@ import { SimClock } from "../tests/sim/sim-clock.ts";
 import { SimRandom } from "../tests/sim/sim-random.ts";
 import { Consumer, FetchedChunk } from "./consumer.ts";
 import type { ConsumerOptions } from "./consumer.ts";
-import { KafkaError, TimeoutError } from "./errors.ts";
+import { OffsetOutOfRangeError, TimeoutError } from "./errors.ts";
 import { FakeBroker } from "./fake-broker.test-helper.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -90,7 +90,12 @@ test("an offset that is gone is reset as asked, or is an error", () => {
   expect(latest.offsets.slice(0, 2)).toEqual([5, 200]);
   const none = setUp({ autoOffsetReset: "none" });
   none.assign(5n);
-  expect(none.next).toThrow(KafkaError);
+  expect(none.next).toThrow(OffsetOutOfRangeError);
+  // It rests until it is sought elsewhere.
+  none.clock.advance(10_000);
+  expect(none.offsets).toEqual([5]);
+  none.consumer.seek({ topic: "t", partition: 0, offset: 100n });
+  expect(valuesOf(none.next())[0]).toBe("value 100");
 });
 
 test("passing trouble is waited out; what lasts too long or is for good is told", () => {

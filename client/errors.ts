@@ -1,6 +1,6 @@
 /** What goes wrong in a client: a broker's refusal is a `KafkaError`, silence a `ConnectionError`. */
 import { ConnectionError } from "../core/connection.ts";
-import { errorName, isRetriable } from "../core/errors.ts";
+import { errorName, Errors, isRetriable } from "../core/errors.ts";
 
 export { ConnectionError };
 
@@ -65,6 +65,22 @@ export class UnsupportedError extends Error {
 }
 
 /**
+ * What was to be read next is not there: records were deleted before they were read, or the topic was
+ * deleted and made again. No reset is set: seek to where to go on.
+ */
+export class OffsetOutOfRangeError extends KafkaError {
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    /** Where it was read to. */
+    readonly offset: number,
+  ) {
+    const detail = `there is no offset ${offset}`;
+    super(Errors.OFFSET_OUT_OF_RANGE, `partition ${topic}-${partition}`, detail);
+  }
+}
+
+/**
  * A log was cut off where it had been read already, as by an unclean election of a leader (KIP-320),
  * and no reset is set: seek to where to go on.
  */
@@ -83,4 +99,9 @@ export class LogTruncationError extends Error {
     const where = divergentOffset < 0 ? "" : ` from offset ${divergentOffset} on`;
     super(`${topic}-${partition} was read to offset ${offset}, and has lost that${where}`);
   }
+}
+
+/** What was to be read next is not there, and the partition rests until it is sought elsewhere. */
+export function isGoneError(error: unknown): error is OffsetOutOfRangeError | LogTruncationError {
+  return error instanceof OffsetOutOfRangeError || error instanceof LogTruncationError;
 }

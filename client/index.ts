@@ -8,6 +8,7 @@ export {
   isRetriableError,
   KafkaError,
   LogTruncationError,
+  OffsetOutOfRangeError,
   TimeoutError,
   UnsupportedError,
 } from "./errors.ts";

@@ -12,7 +12,13 @@ import { forEachBatch, lastOffset, partitionLeaderEpoch } from "../../core/recor
 import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { ListOffsetsQuery } from "../admin/list-offsets.ts";
 import type { Cluster } from "../cluster.ts";
-import { isRetriableError, KafkaError, LogTruncationError, TimeoutError } from "../errors.ts";
+import {
+  isRetriableError,
+  KafkaError,
+  LogTruncationError,
+  OffsetOutOfRangeError,
+  TimeoutError,
+} from "../errors.ts";
 import { partitionKey } from "../group-protocol.ts";
 import { WakeUp } from "../wake-up.ts";
 import { type Assigned, nameOf } from "./assigned.ts";
@@ -105,6 +111,10 @@ export class FetchLoop {
       }
       const { topic } = assigned;
       this.cluster.touch(topic);
+      if (this.#isOfAnotherTopic(assigned)) {
+        void this.#reset(assigned, Errors.OFFSET_OUT_OF_RANGE);
+        continue;
+      }
       const leader = this.#nodeFor(assigned, nowMs);
       if (leader < 0 || !this.cluster.brokers.has(leader)) {
         assigned.triedEpoch = this.#knownEpoch(assigned);
@@ -148,15 +158,25 @@ export class FetchLoop {
     return this.cluster.leaderEpochOf(topic, partition);
   }
 
+  /**
+   * Its topic was deleted and made again. Offsets that were read of the one before say nothing: whoever
+   * wants no reset is told; others are read on where they are, as by Kafka's consumer.
+   */
+  #isOfAnotherTopic(assigned: Assigned): boolean {
+    const known = this.cluster.cached(assigned.topic);
+    if (known === undefined || known.topicId === assigned.topicId) return false;
+    const wasOther = assigned.topicId !== null;
+    assigned.topicId = known.topicId;
+    if (!wasOther) return false;
+    // Nor do epochs of its leaders.
+    assigned.leaderEpoch = assigned.offsetEpoch = -1;
+    return assigned.fetchOffset > 0 && this.options.autoOffsetReset === "none";
+  }
+
   /** Takes note of a new leader: it is asked first whether it has what was read of others. */
   #learn(assigned: Assigned): void {
     const known = this.cluster.cached(assigned.topic);
     if (known === undefined) return;
-    if (assigned.topicId !== known.topicId) {
-      // Epochs of a topic that was deleted and made again say nothing.
-      if (assigned.topicId !== null) assigned.leaderEpoch = assigned.offsetEpoch = -1;
-      assigned.topicId = known.topicId;
-    }
     const leaderEpoch = known.partitions[assigned.partition]?.leaderEpoch ?? -1;
     if (leaderEpoch <= assigned.leaderEpoch) return;
     assigned.leaderEpoch = leaderEpoch;
@@ -344,13 +364,13 @@ export class FetchLoop {
   }
 
   async #reset(assigned: Assigned, code: number): Promise<void> {
-    const { topic, partition } = assigned;
+    const { topic, partition, fetchOffset } = assigned;
     const at = this.options.autoOffsetReset;
-    if (at === "none") {
-      const detail = `there is no offset ${assigned.fetchOffset}`;
-      return this.events.failed(new KafkaError(code, nameOf(assigned), detail));
-    }
     assigned.retryAtMs = Infinity;
+    if (at === "none") {
+      // It rests until it is sought elsewhere.
+      return this.events.failed(new OffsetOutOfRangeError(topic, partition, fetchOffset));
+    }
     try {
       const [answer] = await new ListOffsetsQuery(this.cluster, {
         isolationLevel: this.options.isolationLevel,

@@ -3,6 +3,7 @@
  * in which it came until it is taken. How far each partition was read is known here as well.
  */
 import type { Cluster } from "../cluster.ts";
+import { isGoneError } from "../errors.ts";
 import { partitionKey, type TopicPartition } from "../group-protocol.ts";
 import { type Assigned, assignedAt, type Worker } from "./assigned.ts";
 import type { FetchedChunk } from "./chunk.ts";
@@ -37,6 +38,8 @@ export class Fetcher {
   #last: Assigned | null = null;
   #queuedBytes = 0;
   #error: Error | null = null;
+  /** Of partitions that rest until they are sought elsewhere: none is to be missed. */
+  readonly #gone: Error[] = [];
   #waiters: (() => void)[] = [];
   readonly #loop: FetchLoop;
   #closed = false;
@@ -199,7 +202,8 @@ export class Fetcher {
 
   /** Makes the next `next` reject. */
   fail(error: Error): void {
-    this.#error ??= error;
+    if (isGoneError(error)) this.#gone.push(error);
+    else this.#error ??= error;
     this.#wake();
   }
 
@@ -217,6 +221,8 @@ export class Fetcher {
       signal?.throwIfAborted();
       const taken = this.#take(worker);
       if (taken !== null) return taken;
+      const gone = this.#gone.shift();
+      if (gone !== undefined) throw gone;
       if (this.#error !== null) {
         const error = this.#error;
         this.#error = null;

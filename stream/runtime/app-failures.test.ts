@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { Consumer } from "../../client/consumer.ts";
+import { Producer } from "../../client/producer.ts";
 import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
@@ -209,6 +210,27 @@ test("of two of the same name the one before is fenced, and comes back", () => {
     await world.write("in", [{ key: "4", value: "d" }]);
     expect(values(await world.read("out", (all) => all.length === 4))).toEqual([..."ABCD"]);
     await first.app.close();
+  });
+});
+
+test("offsets that somebody's transaction keeps open are waited for, and are no failure", () => {
+  const world = new AppWorld(9, TOPICS);
+  world.run(async () => {
+    const producer = new Producer(world.world.clientIo(), {
+      ...{ brokers: world.world.brokers, transactionalId: "other", transactionTimeoutMs: 45_000 },
+    });
+    await producer.transactions.init();
+    producer.transactions.begin();
+    await producer.transactions.sendOffsets([{ topic: "in", partition: 0, offset: 0n }], {
+      groupId: "app",
+    });
+    const { app } = world.app(shouting(() => false), { "task.restarts.max": 0 });
+    await app.start();
+    await world.write("in", RECORDS);
+    const found = await world.read("out", (all) => all.length === RECORDS.length, 100_000);
+    expect(values(found)[0]).toBe("A");
+    await app.close();
+    producer.abort(new Error("the test is over"));
   });
 });
 

@@ -43,6 +43,10 @@ import type { TopicPlan } from "./topic-plan.ts";
 
 /** Of the session: so much is left to close tasks in when the member has not heard of its group. */
 const SESSION_MARGIN = 1 / 4;
+/** So often the leader looks whether topics have got partitions, or are gone. */
+const LOOK_MS = 10_000;
+/** A topic that is missing for so long is gone: a broker that has just begun may not know it yet. */
+const GONE_MS = 15_000;
 
 /** See the head of the file. */
 export class GroupRole implements ClassicRole, GroupMembership {
@@ -51,6 +55,9 @@ export class GroupRole implements ClassicRole, GroupMembership {
   #probeAtMs: number | null = null;
   /** As leader: what was shared out. */
   #shared: ReadonlyMap<string, number> | null = null;
+  #lookAtMs = 0;
+  /** Since when a topic is not there that tasks read. */
+  #missingSinceMs: number | null = null;
   #isJoining = false;
   #wantsShutdown = false;
   #hosts: readonly QueryableHost[] = [];
@@ -160,6 +167,7 @@ export class GroupRole implements ClassicRole, GroupMembership {
       rackTags: config.rackTags,
     });
     this.#shared = plan.partitionCounts;
+    this.#missingSinceMs = null;
     const hosts = said.flatMap(({ memberId, said: { endpoint } }): QueryableHost[] => {
       const share = shares.get(memberId);
       if (endpoint === null || share === undefined) return [];
@@ -220,12 +228,27 @@ export class GroupRole implements ClassicRole, GroupMembership {
       this.#probeAtMs = null;
       throw new RejoinError(false);
     }
-    for (const [topic, count] of this.#shared ?? []) {
-      this.cluster.touch(topic);
-      const known = this.cluster.cached(topic);
-      if (known !== undefined && known.partitions.length !== count) throw new RejoinError(false);
-    }
+    if (this.#shared !== null) this.#lookAtTopics(this.#shared);
     return Promise.resolve();
+  }
+
+  /** As leader: whether topics are as they were when tasks were shared out, by the last answer. */
+  #lookAtTopics(shared: ReadonlyMap<string, number>): void {
+    const { cluster } = this.admin;
+    const nowMs = cluster.io.clock.monotonicMs();
+    const counts = [...shared].map(([topic, count]) => ({ topic, count }));
+    const isMissing = counts.some(({ topic }) => cluster.cached(topic) === undefined);
+    this.#missingSinceMs = isMissing ? this.#missingSinceMs ?? nowMs : null;
+    const isGone = nowMs - (this.#missingSinceMs ?? nowMs) >= GONE_MS;
+    const isOther = counts.some(({ topic, count }) => {
+      const known = cluster.cached(topic);
+      return known !== undefined && known.partitions.length !== count;
+    });
+    if (isGone || isOther) throw new RejoinError(false);
+    if (nowMs < this.#lookAtMs) return;
+    this.#lookAtMs = nowMs + LOOK_MS;
+    // Where nobody answers it shows elsewhere.
+    cluster.refresh([...shared.keys()]).catch(() => {});
   }
 
   async lose(): Promise<void> {

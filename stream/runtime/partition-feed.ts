@@ -18,6 +18,8 @@ export class PartitionFeed {
   #cursor: RecordCursor | null = null;
   /** Where the next chunk begins. */
   #fetchedTo: number;
+  /** Behind this chunk it goes on elsewhere. */
+  #gap: { readonly behind: FetchedChunk; readonly offset: bigint } | null = null;
 
   constructor(readonly topic: string, readonly partition: number, offset: bigint) {
     this.nextOffset = offset;
@@ -30,6 +32,14 @@ export class PartitionFeed {
     this.#fetchedTo = chunk.nextOffset;
     this.#chunks.push(chunk);
     return true;
+  }
+
+  /** What comes next begins there, before or behind what was to come; what has come is taken before. */
+  goOnAt(offset: bigint): void {
+    this.#fetchedTo = Number(offset);
+    const last = this.#chunks.at(-1);
+    if (last === undefined) this.nextOffset = offset;
+    else this.#gap = { behind: last, offset };
   }
 
   /** Whether there is more than what is in the queue. */
@@ -63,7 +73,9 @@ export class PartitionFeed {
       }
       this.#chunks.shift();
       this.#batches = this.#cursor = null;
-      this.nextOffset = BigInt(chunk.nextOffset);
+      const isBeforeGap = this.#gap?.behind === chunk;
+      this.nextOffset = isBeforeGap ? this.#gap!.offset : BigInt(chunk.nextOffset);
+      if (isBeforeGap) this.#gap = null;
     }
   }
 

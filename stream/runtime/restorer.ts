@@ -7,6 +7,7 @@ import { Consumer, type FetchedChunk } from "../../client/consumer.ts";
 import type { ConsumerOptions } from "../../client/consumer.ts";
 import { partitionKey } from "../../client/group-protocol.ts";
 import type { ClientIo } from "../../client/options.ts";
+import { isGoneError } from "../../client/errors.ts";
 import { asError } from "../../core/as-error.ts";
 import { deferred } from "../../core/deferred.ts";
 import { sleep } from "../../core/io.ts";
@@ -66,7 +67,8 @@ export class Restorer {
     options: ConsumerOptions,
     private readonly logger: Logger,
   ) {
-    this.#consumer = new Consumer(io, options);
+    // What is gone from a changelog is no beginning of it: its store is looked at again.
+    this.#consumer = new Consumer(io, { ...options, autoOffsetReset: "none" });
     this.#pumping = this.#pump();
   }
 
@@ -191,7 +193,11 @@ export class Restorer {
         if (chunk === null) return;
         await this.#take(chunk);
       } catch (error) {
-        for (const { failed } of this.#readings.values()) failed(asError(error));
+        const isOf = ({ topic, partition }: RestorableStore) =>
+          !isGoneError(error) || (error.topic === topic && error.partition === partition);
+        for (const { store, failed } of this.#readings.values()) {
+          if (isOf(store)) failed(asError(error));
+        }
       }
     }
   }

@@ -200,7 +200,8 @@ export class StreamsApp implements QueriedApp {
 
   #makeMember(): StreamsMember {
     const { io, config, logger, topology, state } = this.#options;
-    const consumer = new Consumer(io, this.#reads());
+    // Each source says for itself where to go on when records are gone.
+    const consumer = new Consumer(io, { ...this.#reads(), autoOffsetReset: "none" });
     const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
     this.#restorer = restorer;
     const exclusively = new Mutex();

@@ -10,7 +10,7 @@
  */
 import { isTooLate } from "../../client/consumer/auto-commit.ts";
 import type { Consumer, PartitionPosition } from "../../client/consumer.ts";
-import { isRetriableError, KafkaError, TimeoutError } from "../../client/errors.ts";
+import { isGoneError, isRetriableError, KafkaError, TimeoutError } from "../../client/errors.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
 import { Backoff } from "../../core/backoff.ts";
@@ -245,6 +245,10 @@ export class StreamsMember implements TaskHolder, TaskEvents {
         this.#stir();
       } catch (error) {
         if (this.#stopping.signal.aborted) return;
+        if (isGoneError(error)) {
+          this.table.goOn(error).catch((why: unknown) => onFatal(asError(why)));
+          continue;
+        }
         if (!isRetriableError(error) && !(error instanceof TimeoutError)) {
           return onFatal(asError(error));
         }

@@ -33,26 +33,40 @@ export async function startsOf(
     const start = { topic, partition, offset, timeMs, processorTimes };
     starts.set(partitionKey(topic, partition), start);
   }
+  const others = partitions.filter((each) => !starts.has(partitionKey(each.topic, each.partition)));
+  const why = `group "${applicationId}" has committed none`;
+  for (const start of await freshStartsOf(admin, topology, config, others, why, signal)) {
+    starts.set(partitionKey(start.topic, start.partition), start);
+  }
+  return starts;
+}
+
+/** Where partitions begin of which nothing was read, or is there any more: `why` says that. */
+export async function freshStartsOf(
+  admin: Admin,
+  topology: Topology,
+  config: StreamsConfig,
+  partitions: readonly TopicPartition[],
+  why: string,
+  signal: AbortSignal,
+): Promise<TaskStart[]> {
+  if (partitions.length === 0) return [];
   const resets = resetsOf(topology, config);
-  const queries = partitions.flatMap(({ topic, partition }) => {
-    if (starts.has(partitionKey(topic, partition))) return [];
+  const queries = partitions.map(({ topic, partition }) => {
     const at = resets.get(topic) ?? config.autoOffsetReset;
-    if (at !== "none") return [{ topic, partition, at }];
+    if (at !== "none") return { topic, partition, at };
     throw new OperatorError(
       `there is no offset to begin at in ${topic}-${partition}`,
-      `group "${applicationId}" has committed none, and auto.offset.reset is none`,
+      `${why}, and auto.offset.reset is none`,
       "set it to earliest or latest, or give the source its own",
     );
   });
-  const isolationLevel = isExactlyOnce ? "read_committed" : "read_uncommitted";
-  const found = queries.length === 0
-    ? []
-    : await admin.listOffsets(queries, { isolationLevel, signal });
-  for (const { topic, partition, offset, error } of found) {
+  const isolationLevel = config.isExactlyOnce ? "read_committed" : "read_uncommitted";
+  const found = await admin.listOffsets(queries, { isolationLevel, signal });
+  return found.map(({ topic, partition, offset, error }) => {
     if (error !== null) throw error;
-    starts.set(partitionKey(topic, partition), { topic, partition, offset, timeMs: -1 });
-  }
-  return starts;
+    return { topic, partition, offset, timeMs: -1 };
+  });
 }
 
 /** By topic as it is called in the cluster, where its source says so. */

@@ -8,7 +8,13 @@
  */
 import type { Admin } from "../../client/admin.ts";
 import type { Consumer } from "../../client/consumer.ts";
-import { isRetriableError } from "../../client/errors.ts";
+import {
+  isGoneError,
+  isRetriableError,
+  LogTruncationError,
+  type OffsetOutOfRangeError,
+  TimeoutError,
+} from "../../client/errors.ts";
 import { partitionKey } from "../../client/group-protocol.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
@@ -24,7 +30,7 @@ import { ActiveTask, type TaskStart } from "./active-task.ts";
 import type { Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
-import { startsOf } from "./task-starts.ts";
+import { freshStartsOf, startsOf } from "./task-starts.ts";
 import { type StateProvider, type StoreSize, TaskStores } from "./task-stores.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import type { TopicsInView } from "./topics-in-view.ts";
@@ -195,6 +201,41 @@ export class TaskTable {
     this.#running = this.#running.filter(({ id }) => this.#entries.has(id));
   }
 
+  /**
+   * What was to be read next of a partition is not there any more: it goes on where its source says, or
+   * where its log was cut. Throws an `OperatorError` where the source says nothing.
+   */
+  async goOn(gone: OffsetOutOfRangeError | LogTruncationError): Promise<void> {
+    const { io, admin, topology, config, logger, exclusively, consumer } = this.parts;
+    const { topic, partition, offset: from } = gone;
+    const cutAt = gone instanceof LogTruncationError ? gone.divergentOffset : -1;
+    const active = this.readerOf(topic, partition);
+    const entry = active === undefined ? undefined : this.#entries.get(active.id);
+    if (entry === undefined) return;
+    const { signal } = entry.ended;
+    const why = `what was to be read next, offset ${from}, is not there any more`;
+    while (!signal.aborted) {
+      try {
+        const [start] = cutAt < 0
+          ? await freshStartsOf(admin, topology, config, [{ topic, partition }], why, signal)
+          : [{ offset: BigInt(cutAt) }];
+        await exclusively.run(async () => {
+          if (signal.aborted) return;
+          const { offset } = start!;
+          const place = { topic, partition, from, goesOnAt: offset };
+          logger.warn("records that were to be read are not there any more", place);
+          active!.feedOf(topic)?.goOnAt(offset);
+          await consumer.assign([{ topic, partition, offset }]);
+        });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isPassing(error)) throw error;
+        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
+      }
+    }
+  }
+
   #stop({ id }: Entry, active: ActiveTask): void {
     this.parts.consumer.unassign(active.partitions);
     for (const { topic, partition } of active.partitions) {
@@ -271,7 +312,7 @@ export class TaskTable {
         return;
       } catch (error) {
         if (left.every((entry) => entry.ended.signal.aborted)) return;
-        if (!signal.aborted && !isRetriableError(error)) {
+        if (!signal.aborted && !isPassing(error)) {
           await this.#failed(left[0]!, asError(error));
           return;
         }
@@ -301,7 +342,7 @@ export class TaskTable {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (!isRetriableError(error)) return await this.#failed(entry, asError(error));
+        if (!isPassing(error)) return await this.#failed(entry, asError(error));
         const { message } = asError(error);
         logger.warn("a store cannot be restored yet", { task: entry.id, error: message });
         await sleep(io.clock, RETRY_MS, signal).catch(() => {});
@@ -361,4 +402,9 @@ export class TaskTable {
       }
     }
   }
+}
+
+/** What is tried again until it goes: a transaction of somebody else may be open for long. */
+function isPassing(error: unknown): boolean {
+  return isRetriableError(error) || error instanceof TimeoutError || isGoneError(error);
 }

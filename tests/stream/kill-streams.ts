@@ -114,6 +114,9 @@ class Killing {
   /** Gives those that are to come back. */
   async #kill(victims: string): Promise<readonly number[]> {
     this.#count(`${victims} killed`);
+    if (isExact && victims.includes("broker") && this.brokers.losesMarkers) {
+      await this.#until("all results", () => this.ledger.missing === 0);
+    }
     const running = this.members.running();
     const slots = victims === "all members" ? running : [random.pick(running)];
     if (victims !== "broker") { for (const slot of slots) await this.members.kill(slot); }

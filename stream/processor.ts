@@ -1,5 +1,6 @@
 /** What a node does with records, and what it can ask for: Kafka's Processor API. */
 import type { RecordOrigin, StreamRecord } from "./record.ts";
+import type { StoreHandle } from "./stores/store-handle.ts";
 
 /** One at work in a task: made for each task anew, so it may keep what it likes of its task. */
 export interface Processor<KIn = unknown, VIn = unknown, KOut = unknown, VOut = unknown> {
@@ -23,7 +24,11 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   readonly partition: number;
   /** Gives a record to all nodes behind this one, or to the one of that name. */
   forward(record: StreamRecord<KOut, VOut>, child?: string): void;
-  /** A store that this node is connected with. It asserts that there is one. */
+  /**
+   * A store that this node is connected with, typed if it is asked for by what `addStateStore` gave. It
+   * asserts that there is one.
+   */
+  store<S>(store: StoreHandle<S>): S;
   store(name: string): unknown;
   /** Where the record at hand was read; null in a punctuator. */
   readonly origin: RecordOrigin | null;
@@ -40,6 +45,8 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
     type: PunctuationType,
     callback: (timestampMs: number) => void,
   ): () => void;
+  /** Has `callback` called when the task ends, before processors are closed. */
+  onClose(callback: () => void): void;
   /** Has the task commit soon. */
   requestCommit(): void;
   /** Counts a record that this node leaves out, with the reason (Kafka's dropped-records). */

@@ -10,6 +10,9 @@ export interface StreamRecord<K = unknown, V = unknown> {
   readonly headers: readonly RecordHeader[];
 }
 
+/** Of what a record is besides key and value: for those who want to know. */
+export type RecordFacts = Pick<StreamRecord, "timestampMs" | "headers">;
+
 /** It with another value. */
 export function withValue<K, V>(record: StreamRecord<K>, value: V): StreamRecord<K, V> {
   return { key: record.key, value, timestampMs: record.timestampMs, headers: record.headers };

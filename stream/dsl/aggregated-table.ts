@@ -13,7 +13,9 @@ import type { EmitStrategy } from "../windows/emit-strategy.ts";
 import { SessionWindows } from "../windows/session-windows.ts";
 import { SlidingWindows } from "../windows/sliding-windows.ts";
 import { TimeWindows } from "../windows/time-windows.ts";
+import { UnlimitedWindows } from "../windows/unlimited-windows.ts";
 import { sessionWindowed, timeWindowed, type Windowed } from "../windows/windowed-key.ts";
+import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
@@ -33,7 +35,9 @@ export interface MaterializedWindows<V> extends Materialized<V> {
   readonly retentionMs?: number;
 }
 
-export type AnyWindows = TimeWindows | SlidingWindows | SessionWindows;
+/** Windows whose length is known. */
+export type FixedWindows = TimeWindows | SlidingWindows | UnlimitedWindows;
+export type AnyWindows = FixedWindows | SessionWindows;
 
 /** A stream that is added up, without the type of its values, and how. */
 export interface AggregatedInput<K> {
@@ -135,6 +139,9 @@ function addWindowStore<K, A>(
 ): void {
   const { store, windows, emit, options } = table;
   const isFinal = emit.kind === "on-close";
+  if (isFinal && windows instanceof UnlimitedWindows) {
+    throw new TopologyError(`"${store}": windows without an end are never closed`);
+  }
   const common = {
     ...{ name: store, keySerde: keySerdeOf(table), valueSerde, isTimeOrdered: isFinal },
     ...{ isLogged: options.logged ?? true, changelogConfigs: options.changelogConfigs ?? {} },
@@ -152,7 +159,7 @@ function addWindowStore<K, A>(
   }
 }
 
-function sizeOf(windows: TimeWindows | SlidingWindows): number {
+function sizeOf(windows: FixedWindows): number {
   return windows instanceof SlidingWindows ? windows.differenceMs : windows.sizeMs;
 }
 

@@ -3,8 +3,15 @@ import type { Serde } from "../serdes/serde.ts";
 import { json, string } from "../serdes/basic-serdes.ts";
 import { storeView } from "../processors/table-view.ts";
 import { tableSource } from "../processors/table-source.ts";
+import type { ProcessorSupplier } from "../processor.ts";
+import type { KeyValueStore } from "../stores/key-value-store.ts";
+import type { SessionStore } from "../stores/session-store.ts";
+import type { StoreHandle } from "../stores/store-handle.ts";
+import type { StoreSpec } from "../stores/store-spec.ts";
+import type { WindowStore } from "../stores/window-store.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import { type Partitioner, Topology, TopologyError } from "../topology/topology.ts";
+import { requireMs } from "../windows/time-windows.ts";
 import { GlobalTable } from "./global-table.ts";
 import { KStream } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
@@ -39,10 +46,27 @@ export type StateStore<K, V> =
   & { readonly key: Serde<K>; readonly value: Serde<V> }
   & Pick<StoreOptions, "logged" | "cached" | "changelogConfigs">
   & (
-    | { readonly kind: "key-value" }
+    | {
+      readonly kind: "key-value";
+      /**
+       * So long after it was put an entry is gone, in the time of the records that come to the store.
+       * Nobody is told of that, and nothing is written: the changelog is cleaned by age as well.
+       */
+      readonly ttlMs?: number;
+    }
     | { readonly kind: "window"; readonly sizeMs: number; readonly retentionMs: number }
     | { readonly kind: "session"; readonly retentionMs: number }
   );
+
+/** The store that a `StateStore` becomes. */
+export type OpenStateStore<S> = S extends StateStore<infer K, infer V>
+  ? S["kind"] extends "window" ? WindowStore<K, V>
+  : S["kind"] extends "session" ? SessionStore<K, V>
+  : KeyValueStore<K, V>
+  : never;
+
+/** What fills a global store of the application's own: it gives nothing on. */
+export type GlobalProcessor<K, V> = ProcessorSupplier<K, V, never, never>;
 
 /** See the head of the file. */
 export class TopologyBuilder {
@@ -160,19 +184,38 @@ export class TopologyBuilder {
     return source;
   }
 
-  /** A store for processors of the application's own, which name it in their `stores`. */
-  addStateStore<K, V>(name: string, spec: StateStore<K, V>): void {
-    const { key: keySerde, value: valueSerde, logged = true, cached = false } = spec;
-    const { changelogConfigs = {} } = spec;
-    const common = { name, keySerde, valueSerde, isLogged: logged, isCached: cached };
-    const all = { ...common, changelogConfigs, isTimestamped: false, isTimeOrdered: false };
-    if (spec.kind === "key-value") this.topology.addStore({ ...all, kind: spec.kind });
-    else if (spec.kind === "session") {
-      this.topology.addStore({ ...all, kind: spec.kind, retentionMs: spec.retentionMs });
-    } else {
-      const { sizeMs, retentionMs } = spec;
-      this.topology.addStore({ ...all, kind: spec.kind, sizeMs, retentionMs });
-    }
+  /**
+   * A store for processors of the application's own, which have it in their `stores`. What this gives is
+   * how they ask for it: `context.store(handle)`.
+   */
+  addStateStore<const S extends StateStore<unknown, unknown>>(
+    name: string,
+    spec: S,
+  ): StoreHandle<OpenStateStore<S>> {
+    this.topology.addStore(stateStoreSpec(name, spec));
+    return { name };
+  }
+
+  /**
+   * A store that each member has whole, and that a processor of the application's own fills from a topic.
+   * All processors may ask for it; none but that one writes it, which is given all of the topic again
+   * whenever a member starts (Kafka's `addGlobalStore`).
+   */
+  addGlobalStore<const S extends StateStore<unknown, unknown>, K = string, V = unknown>(
+    name: string,
+    store: S & { readonly logged?: never; readonly cached?: never },
+    topic: string,
+    supplier: GlobalProcessor<K, V>,
+    options: Consumed<K, V> = {},
+  ): StoreHandle<OpenStateStore<S>> {
+    const source = this.#sourceNode([topic], options);
+    // Its topic is its log.
+    const spec = { ...stateStoreSpec(name, store), isLogged: false };
+    // Records that come to it are of the topic's types.
+    const typed = supplier as unknown as ProcessorSupplier;
+    const node = { name: this.nameOf("global-store"), supplier: typed };
+    this.topology.addGlobalStore(spec, source, node);
+    return { name };
   }
 
   /** The store of a table. */
@@ -218,5 +261,29 @@ export class TopologyBuilder {
       timestampExtractor: options.timestamp ?? null,
       offsetReset: options.offsetReset ?? null,
     };
+  }
+}
+
+function stateStoreSpec(name: string, spec: StateStore<unknown, unknown>): StoreSpec {
+  const { logged = true, cached = false, changelogConfigs = {} } = spec;
+  const common = {
+    ...{ name, isLogged: logged, isCached: cached, changelogConfigs },
+    ...{ isTimestamped: false, isTimeOrdered: false },
+    // Whatever its types are: who has the handle puts what is of them.
+    keySerde: spec.key,
+    valueSerde: spec.value,
+  };
+  switch (spec.kind) {
+    case "key-value": {
+      const { kind, ttlMs } = spec;
+      if (ttlMs === undefined) return { ...common, kind };
+      requireMs("ttlMs", ttlMs, 1);
+      if (!cached) return { ...common, kind, ttlMs };
+      throw new TopologyError(`"${name}": a store whose entries go is not cached`);
+    }
+    case "session":
+      return { ...common, kind: spec.kind, retentionMs: spec.retentionMs };
+    case "window":
+      return { ...common, kind: spec.kind, sizeMs: spec.sizeMs, retentionMs: spec.retentionMs };
   }
 }

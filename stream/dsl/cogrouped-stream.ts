@@ -1,14 +1,13 @@
 /** Records of several streams by the same key, to be added up together (Kafka's `CogroupedKStream`). */
 import { onWindowUpdate } from "../windows/emit-strategy.ts";
 import { SessionWindows } from "../windows/session-windows.ts";
-import type { SlidingWindows } from "../windows/sliding-windows.ts";
-import type { TimeWindows } from "../windows/time-windows.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
 import {
   type AggregatedInput,
   aggregatedTable,
   aggregatedWindows,
   type AnyWindows,
+  type FixedWindows,
   type Materialized,
   type MaterializedWindows,
 } from "./aggregated-table.ts";
@@ -31,8 +30,8 @@ export class CogroupedStream<K, A> {
     return new CogroupedStream(this.builder, [...this.inputs, stream.input(add)]);
   }
 
-  /** In windows of a fixed length, or sliding ones. */
-  windowedBy(windows: TimeWindows | SlidingWindows): WindowedCogroupedStream<K, A>;
+  /** In windows of a fixed length, sliding ones, or one without an end. */
+  windowedBy(windows: FixedWindows): WindowedCogroupedStream<K, A>;
   /** In sessions. */
   windowedBy(windows: SessionWindows): SessionCogroupedStream<K, A>;
   windowedBy(windows: AnyWindows): WindowedCogroupedStream<K, A> | SessionCogroupedStream<K, A> {
@@ -53,7 +52,7 @@ export class WindowedCogroupedStream<K, A> {
   constructor(
     private readonly builder: TopologyBuilder,
     private readonly inputs: readonly AggregatedInput<K>[],
-    private readonly windows: TimeWindows | SlidingWindows,
+    private readonly windows: FixedWindows,
   ) {}
 
   aggregate(

@@ -1,9 +1,12 @@
 /** Records by key, to be added up (Kafka's `KGroupedStream`). */
 import { safeLong } from "../serdes/basic-serdes.ts";
 import { SessionWindows } from "../windows/session-windows.ts";
-import type { SlidingWindows } from "../windows/sliding-windows.ts";
-import type { TimeWindows } from "../windows/time-windows.ts";
-import { type AggregatedInput, aggregatedTable, type Materialized } from "./aggregated-table.ts";
+import {
+  type AggregatedInput,
+  aggregatedTable,
+  type FixedWindows,
+  type Materialized,
+} from "./aggregated-table.ts";
 import { CogroupedStream } from "./cogrouped-stream.ts";
 import type { TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
@@ -18,12 +21,12 @@ export class GroupedStream<K, V> {
     private readonly parts: StreamParts<K, V>,
   ) {}
 
-  /** In windows of a fixed length, `tumbling({ sizeMs: 60_000 })`, `hopping(…)`, or `sliding(…)` ones. */
-  windowedBy(windows: TimeWindows | SlidingWindows): WindowedStream<K, V>;
+  /** In windows of a fixed length, `tumbling({ sizeMs: 60_000 })`, `hopping(…)`, in `sliding(…)`, or `unlimited()` ones. */
+  windowedBy(windows: FixedWindows): WindowedStream<K, V>;
   /** In sessions: `sessions({ gapMs: 60_000 })`. */
   windowedBy(windows: SessionWindows): SessionStream<K, V>;
   windowedBy(
-    windows: TimeWindows | SlidingWindows | SessionWindows,
+    windows: FixedWindows | SessionWindows,
   ): WindowedStream<K, V> | SessionStream<K, V> {
     return windows instanceof SessionWindows
       ? new SessionStream(this.builder, this.parts, windows)

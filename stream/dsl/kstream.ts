@@ -1,7 +1,7 @@
 /** A stream of records (Kafka's `KStream`). Each method adds a step behind it and gives what comes of it. */
 import { branching, stateless } from "../processors/stateless.ts";
 import type { ProcessorSupplier } from "../processor.ts";
-import { type StreamRecord, withPair, withValue } from "../record.ts";
+import { type RecordFacts, type StreamRecord, withPair, withValue } from "../record.ts";
 import { type Serde } from "../serdes/serde.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import { TopologyError } from "../topology/topology.ts";
@@ -37,9 +37,6 @@ export interface StreamParts<K, V> {
   /** Its keys are no longer those by which its topics are partitioned. */
   readonly isRekeyed: boolean;
 }
-
-/** Of what a record is besides key and value: for those who want to know. */
-export type RecordFacts = Pick<StreamRecord, "timestampMs" | "headers">;
 
 /** How a topic is written. Without serdes those of the stream. */
 export interface Produced<K, V> {

@@ -6,11 +6,18 @@ import {
   tableJoinSide,
 } from "../processors/table-join.ts";
 import { suppress, suppressedView } from "../processors/suppress.ts";
-import { mappedView, tableMapper, type TableMapping } from "../processors/table-mapper.ts";
+import {
+  mappedView,
+  ofValues,
+  tableMapper,
+  type TableMapping,
+} from "../processors/table-mapper.ts";
 import { tableToStream } from "../processors/table-to-stream.ts";
+import { openTransformer, type ValueTransformer } from "../processors/value-transformer.ts";
 import type { TableView } from "../processors/table-view.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
+import { nameOfStore, type StoreName } from "../stores/store-handle.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import { joinForeign } from "./foreign-joins.ts";
@@ -35,6 +42,12 @@ export interface TableParts<K, V> {
 export interface MaterializedTable<V> extends StoreOptions {
   readonly store?: string;
   readonly value?: Serde<V>;
+}
+
+/** As that, with the stores that its transformer asks for. */
+export interface TransformedTable<V> extends MaterializedTable<V> {
+  /** Stores that it may ask for: what `addStateStore` gave, or names of those and of tables. */
+  readonly stores?: readonly StoreName[];
 }
 
 /** See the head of the file. */
@@ -76,6 +89,20 @@ export class KTable<K, V> {
     options: MaterializedTable<V2> = {},
   ): KTable<K, V2> {
     return this.#mapped("table-map-values", mapper, options);
+  }
+
+  /** As `mapValues`, by what may keep state, and makes values of keys that have none as well. */
+  transformValues<V2>(
+    supplier: () => ValueTransformer<K, V, V2>,
+    { stores = [], ...options }: TransformedTable<V2> = {},
+  ): KTable<K, V2> {
+    const open: TableMapping["open"] = (context, isLookup) =>
+      openTransformer(supplier, context, isLookup);
+    return this.#opened(
+      "table-transform-values",
+      { open, mapStores: stores.map(nameOfStore) },
+      options,
+    );
   }
 
   /** Keys that both have. Null, of `joiner`, takes the key away. */
@@ -222,18 +249,26 @@ export class KTable<K, V> {
     map: (value: V, key: K) => V2 | null,
     options: MaterializedTable<V2>,
   ): KTable<K, V2> {
+    // Values and keys of this table have its types.
+    const ofBoth = ofValues((key, value) => map(value as V, key as K));
+    return this.#opened(kind, { open: () => ofBoth, mapStores: [] }, options);
+  }
+
+  #opened<V2>(
+    kind: "table-filter" | "table-map-values" | "table-transform-values",
+    opened: Pick<TableMapping, "open" | "mapStores">,
+    options: MaterializedTable<V2>,
+  ): KTable<K, V2> {
     const { parts, builder } = this;
     const store = options.store ?? null;
     const isFilter = kind === "table-filter";
     const mapping: TableMapping = {
-      ...{ parent: parts.view, store, isFilter },
+      ...{ parent: parts.view, store, isFilter, ...opened },
       // Where values of before are there anyway, a filter says nothing of keys that it never had.
       links: { sendsOldValues: isFilter && parts.view.sendOldValues(false) },
-      // Values and keys of this table have its types.
-      map: (key, value) => map(value as V, key as K),
     };
     const valueSerde = options.value ?? json<V2>();
-    const stores = this.#addStore(store, valueSerde, options);
+    const stores = [...this.#addStore(store, valueSerde, options), ...opened.mapStores];
     const node = builder.nameOf(kind);
     const supplier = tableMapper(mapping);
     builder.topology.addProcessor({ name: node, parents: [parts.node], supplier, stores });

@@ -4,6 +4,7 @@ import { storeView } from "../processors/table-view.ts";
 import type { Processor, ProcessorContext, ProcessorSupplier } from "../processor.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
+import { nameOfStore, type StoreName } from "../stores/store-handle.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
@@ -12,8 +13,8 @@ import { repartition } from "./repartition.ts";
 
 /** What a processor is given besides records. */
 export interface ProcessOptions<V> {
-  /** Names of the stores that it may ask for: of tables, or of `addStateStore`. */
-  readonly stores?: readonly string[];
+  /** Stores that it may ask for: what `addStateStore` gave, or names of those and of tables. */
+  readonly stores?: readonly StoreName[];
   /** Of what it gives on. Default: JSON. */
   readonly value?: Serde<V>;
 }
@@ -35,7 +36,8 @@ export function processed<K, V, K2, V2>(
   key: Serde<K2> | "kept",
 ): StreamParts<K2, V2> {
   const node = builder.nameOf(key === "kept" ? "process-values" : "process");
-  const { stores = [], value = json<V2>() } = options;
+  const { value = json<V2>() } = options;
+  const stores = (options.stores ?? []).map(nameOfStore);
   // Records that come here are of this stream's types, and the author says what goes on.
   const typed = supplier as unknown as ProcessorSupplier;
   const wanted = key === "kept" ? () => keepingKeys(typed()) : typed;

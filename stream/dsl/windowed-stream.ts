@@ -1,10 +1,12 @@
 /** Records by key and window, to be added up (Kafka's `TimeWindowedKStream`). */
 import { safeLong } from "../serdes/basic-serdes.ts";
 import { type EmitStrategy, onWindowUpdate } from "../windows/emit-strategy.ts";
-import type { SlidingWindows } from "../windows/sliding-windows.ts";
-import type { TimeWindows } from "../windows/time-windows.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
-import { aggregatedWindows, type MaterializedWindows } from "./aggregated-table.ts";
+import {
+  aggregatedWindows,
+  type FixedWindows,
+  type MaterializedWindows,
+} from "./aggregated-table.ts";
 import type { TopologyBuilder } from "./builder.ts";
 import type { StreamParts } from "./kstream.ts";
 import type { KTable } from "./ktable.ts";
@@ -14,7 +16,7 @@ export class WindowedStream<K, V> {
   constructor(
     private readonly builder: TopologyBuilder,
     private readonly parts: StreamParts<K, V>,
-    private readonly windows: TimeWindows | SlidingWindows,
+    private readonly windows: FixedWindows,
     private readonly emit: EmitStrategy = onWindowUpdate(),
   ) {}
 

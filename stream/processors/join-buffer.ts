@@ -1,16 +1,13 @@
 /**
  * Records of a stream that wait for the table that they are joined with (KIP-923), by time, as Kafka's
  * `RocksDBTimeOrderedKeyValueBuffer` keeps and logs them. A key is a zero, the record's time in eight
- * bytes, its key, and four of a number that tells equal ones apart; a value is
- *
- *     the record's time (8), offset (8), topic (length 4), partition (4),
- *     number of headers (4), of each its key and value (length 4 each; −1: null),
- *     −1 (4) twice, the record's value (length 4), zero (8)
+ * bytes, its key, and four of a number that tells equal ones apart; a value is that of a change that is
+ * held back (`buffered-change.ts`), from nothing to the record's value, since zero.
  */
-import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { ProcessorContext } from "../processor.ts";
 import type { StreamRecord } from "../record.ts";
 import type { Serde } from "../serdes/serde.ts";
+import { readBufferedChange, writeBufferedChange } from "../stores/buffered-change.ts";
 import type { OpenStore } from "../stores/key-value-store.ts";
 
 /** What it is, and how its records are written. */
@@ -28,8 +25,6 @@ const TIME_AT = 1;
 const KEY_AT = 9;
 const SEQUENCE_BYTES = 4;
 const SEQUENCE_MAX = 0x7fff_ffff;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** See the head of the file. */
 export class JoinBuffer {
@@ -84,34 +79,20 @@ export class JoinBuffer {
   #write({ value, timestampMs, headers }: StreamRecord): Uint8Array {
     const { valueSerde, topic } = this.spec;
     const { origin } = this.context;
-    return Buffer.concat([
-      int64(BigInt(timestampMs)),
-      int64(origin?.offset ?? -1n),
-      ...sized(encoder.encode(origin?.topic ?? "")),
-      int32(origin?.partition ?? -1),
-      int32(headers.length),
-      ...headers.flatMap(([key, bytes]) => [...sized(encoder.encode(key)), ...sized(bytes)]),
-      ...[int32(-1), int32(-1), ...sized(valueSerde.serialize(value, topic)), int64(0n)],
-    ]);
+    return writeBufferedChange({
+      ...{ prior: null, oldValue: null, newValue: valueSerde.serialize(value, topic), timeMs: 0 },
+      moment: { timestampMs, headers, origin },
+    });
   }
 
   #read(at: Uint8Array, bytes: Uint8Array): StreamRecord {
     const { keySerde, valueSerde, topic } = this.spec;
-    const reader = new Reader(bytes);
-    reader.skip(16);
-    reader.sized();
-    reader.skip(4);
-    const headers: RecordHeader[] = [];
-    for (let left = reader.int32(); left > 0; left--) {
-      headers.push([decoder.decode(reader.sized() ?? new Uint8Array()), reader.sized()]);
-    }
-    reader.skip(8);
-    const value = reader.sized();
+    const { newValue, moment } = readBufferedChange(bytes);
     return {
       key: keySerde.deserialize(at.subarray(KEY_AT, at.length - SEQUENCE_BYTES), topic),
-      value: value === null ? null : valueSerde.deserialize(value, topic),
+      value: newValue === null ? null : valueSerde.deserialize(newValue, topic),
       timestampMs: timeOf(at),
-      headers,
+      headers: moment.headers,
     };
   }
 }
@@ -128,43 +109,4 @@ function keyOf(timestampMs: number, key: Uint8Array, sequence: number): Uint8Arr
 
 function timeOf(at: Uint8Array): number {
   return Number(new DataView(at.buffer, at.byteOffset, at.length).getBigInt64(TIME_AT));
-}
-
-function int32(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value);
-  return bytes;
-}
-
-function int64(value: bigint): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigInt64(0, value);
-  return bytes;
-}
-
-function sized(bytes: Uint8Array | null): Uint8Array[] {
-  return bytes === null ? [int32(-1)] : [int32(bytes.length), bytes];
-}
-
-class Reader {
-  #at = 0;
-
-  constructor(private readonly bytes: Uint8Array) {}
-
-  skip(length: number): void {
-    this.#at += length;
-  }
-
-  int32(): number {
-    const { buffer, byteOffset, length } = this.bytes;
-    this.#at += 4;
-    return new DataView(buffer, byteOffset, length).getInt32(this.#at - 4);
-  }
-
-  sized(): Uint8Array | null {
-    const length = this.int32();
-    if (length < 0) return null;
-    this.#at += length;
-    return this.bytes.slice(this.#at - length, this.#at);
-  }
 }

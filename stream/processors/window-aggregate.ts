@@ -4,14 +4,21 @@ import type { StreamRecord } from "../record.ts";
 import type { TimeRange } from "../stores/engine.ts";
 import type { TimestampedValue } from "../stores/timestamped-value.ts";
 import type { EmitStrategy } from "../windows/emit-strategy.ts";
-import type { TimeWindows } from "../windows/time-windows.ts";
+import type { Window } from "../windows/time-windows.ts";
 import { type Aggregation, Aggregator } from "./aggregate.ts";
 import { FinalResults } from "./final-results.ts";
 import { tableWindows } from "./table-store.ts";
 
+/** Windows that a moment is in or not, whatever the records (Kafka's `Windows`). */
+interface EnumeratedWindows {
+  readonly sizeMs: number;
+  readonly graceMs: number;
+  windowsOf(timestampMs: number): readonly Window[];
+}
+
 export function windowAggregate(
   aggregation: Aggregation,
-  windows: TimeWindows,
+  windows: EnumeratedWindows,
   emit: EmitStrategy,
 ): () => Processor {
   return () => new WindowAggregate(aggregation, windows, emit);
@@ -26,7 +33,7 @@ class WindowAggregate implements Processor {
 
   constructor(
     private readonly aggregation: Aggregation,
-    private readonly windows: TimeWindows,
+    private readonly windows: EnumeratedWindows,
     private readonly emit: EmitStrategy,
   ) {}
 
@@ -58,7 +65,7 @@ class WindowAggregate implements Processor {
 
 /** Starts of windows that have closed since; null also where none can have begun in the time between. */
 function closedStarts(
-  windows: TimeWindows,
+  windows: EnumeratedWindows,
   closedMs: number,
   lastMs: number | null,
 ): TimeRange | null {

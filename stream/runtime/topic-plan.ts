@@ -133,25 +133,35 @@ export function changelogConfigs(
   spec: StoreSpec,
   { topicConfigs, windowChangelogExtraMs }: PlanSettings,
 ): Record<string, string> {
-  const own: Record<string, string> = spec.kind === "key-value" || spec.kind === "suppression"
-    ? { "cleanup.policy": "compact" }
-    : spec.kind === "versioned"
-    ? {
-      "cleanup.policy": "compact",
-      // Versions of before are of the history, until they are too old for it.
-      "min.compaction.lag.ms": String(spec.historyRetentionMs + windowChangelogExtraMs),
-    }
-    : {
-      // Of records of a join each has a key of its own: there is nothing to compact.
-      "cleanup.policy": spec.kind === "join-window" ? "delete" : "compact,delete",
-      "retention.ms": String(spec.retentionMs + windowChangelogExtraMs),
-    };
+  const own = ownConfigs(spec, windowChangelogExtraMs);
   return {
     ...own,
     "message.timestamp.type": "CreateTime",
     ...topicConfigs,
     ...spec.changelogConfigs,
   };
+}
+
+function ownConfigs(spec: StoreSpec, extraMs: number): Readonly<Record<string, string>> {
+  // Of records of a join each has a key of its own: there is nothing to compact.
+  const policy = spec.kind === "join-window" ? "delete" : "compact,delete";
+  const aged = (ms: number) => ({ "cleanup.policy": policy, "retention.ms": String(ms + extraMs) });
+  switch (spec.kind) {
+    case "key-value":
+      return spec.ttlMs === undefined ? { "cleanup.policy": "compact" } : aged(spec.ttlMs);
+    case "suppression":
+      return { "cleanup.policy": "compact" };
+    case "versioned":
+      return {
+        "cleanup.policy": "compact",
+        // Versions of before are of the history, until they are too old for it.
+        "min.compaction.lag.ms": String(spec.historyRetentionMs + extraMs),
+      };
+    case "window":
+    case "join-window":
+    case "session":
+      return aged(spec.retentionMs);
+  }
 }
 
 export function missingTopics(names: readonly string[]): OperatorError {

@@ -216,17 +216,8 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
       },
     },
   ],
-  [
-    "extract",
-    {
-      ...{ min: 2, max: 2 },
-      call: (part, value) => {
-        const ms = toTimeMs(value);
-        return ms === null ? null : PARTS[String(part)]?.(new Date(ms)) ?? null;
-      },
-    },
-  ],
-  ["date_part", { min: 2, max: 2, call: (part, value) => datePart(part, value) }],
+  ["extract", { min: 2, max: 2, call: datePart }],
+  ["date_part", { min: 2, max: 2, call: datePart }],
   ["date_trunc", { min: 2, max: 2, call: truncated }],
   ["epoch_ms", { min: 1, max: 1, call: toTimeMs }],
   [

@@ -110,10 +110,7 @@ export class Groups {
   requireRemovable(): void {
     const stuck = this.#aggregates.find(({ aggregate }) => aggregate.remove === undefined);
     if (stuck === undefined) return;
-    this.#fail(
-      `${stuck.name} cannot be of a table, whose rows change: count, sum and avg can`,
-      this.query,
-    );
+    this.#fail(`${stuck.name} cannot be of a table, whose rows change: count, sum and avg can`);
   }
 
   #column(item: Selected): Column {
@@ -167,7 +164,8 @@ export class Groups {
     };
   }
 
-  #fail(message: string, { text }: Query): never {
+  #fail(message: string): never {
+    const { text } = this.query;
     throw new ExpressionError(message, text, { start: 0, end: text.trimEnd().length });
   }
 }

@@ -1,5 +1,5 @@
 /** Rows on their way through the topology of a query. */
-import type { RecordFacts } from "../dsl/kstream.ts";
+import type { RecordFacts } from "../record.ts";
 import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import type { Row } from "./evaluate.ts";

@@ -8,6 +8,7 @@
  *     the time from which on it is held back (8)
  */
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
+import type { RecordOrigin } from "../record.ts";
 import type { RecordMoment } from "../task/record-context.ts";
 
 /** See the head of the file. */
@@ -32,7 +33,12 @@ export function isSame(one: Uint8Array | null, other: Uint8Array | null): boolea
   return Buffer.compare(one, other) === 0;
 }
 
-export function writeBufferedChange(change: BufferedChange): Uint8Array {
+/** Of where the record was read, only the place is written. */
+export interface WritableChange extends Omit<BufferedChange, "moment"> {
+  readonly moment: Omit<RecordMoment, "origin"> & { readonly origin: RecordOrigin | null };
+}
+
+export function writeBufferedChange(change: WritableChange): Uint8Array {
   const { moment, prior, oldValue, newValue } = change;
   const parts: Uint8Array[] = [
     int64(moment.timestampMs),

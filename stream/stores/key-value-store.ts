@@ -64,7 +64,7 @@ export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
 }
 
 /** How values are written. */
-interface ValueFormat<V> {
+export interface ValueFormat<V> {
   /** Bytes that nobody else has. */
   write(value: V): Uint8Array;
   read(bytes: Uint8Array): V;
@@ -202,6 +202,14 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
   #read(bytes: Uint8Array | null): V | null {
     return bytes === null ? null : this.format.read(bytes);
   }
+}
+
+/** A store of values that are written in a format. */
+export function storeOfFormat<K, V>(
+  { engine, topic, keySerde }: Pick<StoreParts<K, V>, "engine" | "topic" | "keySerde">,
+  format: ValueFormat<V>,
+): OpenStore<K, V> {
+  return new SerdeKeyValueStore(engine, topic, keySerde, format);
 }
 
 /** What a store is opened with. */

@@ -4,6 +4,8 @@ import { STORED_SESSIONS, type StoredKeys, storedWindows } from "../windows/wind
 import type { CacheBudget } from "./cache-budget.ts";
 import type { StoreEngine } from "./engine.ts";
 import type { ChangeListener } from "./logged-engine.ts";
+import { ExpiringEngine, expiringSegmentMs } from "./expiring-engine.ts";
+import { expiringStore } from "./expiring-store.ts";
 import { JoinWindowStore } from "./join-window-store.ts";
 import {
   type AnyStore,
@@ -11,7 +13,7 @@ import {
   type OpenStore,
   timestampedStore,
 } from "./key-value-store.ts";
-import { SegmentedEngine, type SegmentSpace } from "./segmented-engine.ts";
+import { SegmentedEngine, segmentLengthMs, type SegmentSpace } from "./segmented-engine.ts";
 import { OpenSessionStore } from "./session-store.ts";
 import type { SessionStoreSpec, StoreSpec, WindowStoreSpec } from "./store-spec.ts";
 import { SuppressionBuffer } from "./suppression-buffer.ts";
@@ -34,6 +36,9 @@ export function engineOf(
   if (spec.kind === "versioned") {
     return new VersionedEngine(spec.historyRetentionMs, open, space?.() ?? null);
   }
+  if (spec.kind === "key-value" && spec.ttlMs !== undefined) {
+    return new ExpiringEngine(spec.ttlMs, open, space?.() ?? null);
+  }
   const times = storedKeysOf(spec);
   if (times === null || !("retentionMs" in spec)) return open();
   const { retentionMs } = spec;
@@ -41,6 +46,15 @@ export function engineOf(
   const { timeOf } = times;
   const options = { retentionMs, timeOf, timeOrder: isTimeOrdered ? times : null };
   return new SegmentedEngine(options, open, space?.() ?? null);
+}
+
+/** How long its segments are; null: it has none. Another length is another layout on disk. */
+export function segmentMsOf(spec: StoreSpec): number | null {
+  if (spec.kind === "versioned") return segmentLengthMs(spec.historyRetentionMs);
+  if (spec.kind === "key-value" || spec.kind === "suppression") {
+    return "ttlMs" in spec && spec.ttlMs !== undefined ? expiringSegmentMs(spec.ttlMs) : null;
+  }
+  return segmentLengthMs(spec.retentionMs);
 }
 
 /** What a store is opened in. */
@@ -94,6 +108,7 @@ function plainStore<K>(
   const { valueSerde } = spec;
   const cache = spec.isCached ? { context, budget } : null;
   const parts = { engine, topic, keySerde, valueSerde, onChange, cache };
+  if (engine instanceof ExpiringEngine) return expiringStore(parts, engine, context);
   return hasTimes(spec) ? timestampedStore(parts) : keyValueStore(parts);
 }
 
@@ -110,7 +125,8 @@ export function restoreRecord(
 }
 
 function hasTimes(spec: StoreSpec): boolean {
-  return (spec.kind === "key-value" || spec.kind === "window") && spec.isTimestamped;
+  if (spec.kind === "key-value") return spec.isTimestamped || spec.ttlMs !== undefined;
+  return spec.kind === "window" && spec.isTimestamped;
 }
 
 /** Where the times are in keys; null: the store is not one of windows. */

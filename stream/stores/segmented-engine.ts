@@ -4,6 +4,7 @@
  * retention is not found any more, and what is put there without a segment is left out.
  */
 import type { BytesEntry, BytesRange, StoreEngine, TimeRange } from "./engine.ts";
+import { mergedEntries } from "./merged-entries.ts";
 import { TimeOrderedEngine, type TimesInKeys } from "./time-ordered-engine.ts";
 
 const SEGMENT_MS_MIN = 60_000;
@@ -34,6 +35,11 @@ export interface SegmentedOptions {
   readonly findsOld?: boolean;
 }
 
+/** How long a segment is. */
+export function segmentLengthMs(retentionMs: number): number {
+  return Math.max(Math.floor(retentionMs / 2), SEGMENT_MS_MIN);
+}
+
 /** See the head of the file. */
 export class SegmentedEngine implements StoreEngine {
   readonly #segmentMs: number;
@@ -48,7 +54,7 @@ export class SegmentedEngine implements StoreEngine {
     /** Null: segments are what `open` gives, and gone when they are closed. */
     private readonly space: SegmentSpace | null = null,
   ) {
-    this.#segmentMs = Math.max(Math.floor(options.retentionMs / 2), SEGMENT_MS_MIN);
+    this.#segmentMs = segmentLengthMs(options.retentionMs);
     if (space === null) return;
     this.#timeMs = space.timeMs;
     for (const number of space.numbers()) this.#segments.set(number, this.#openSegment(number));
@@ -93,21 +99,9 @@ export class SegmentedEngine implements StoreEngine {
     const { timeOf } = this.options;
     const fromMs = Math.max(range.times?.fromMs ?? 0, this.#firstMs);
     const toMs = range.times?.toMs ?? Infinity;
-    const sign = range.isReversed === true ? -1 : 1;
-    const heads = this.#segmentsOf(fromMs, toMs).flatMap((segment) => {
-      const rest = segment.range(range);
-      const first = rest.next();
-      return first.done === true ? [] : [{ rest, entry: first.value }];
-    });
-    while (heads.length > 0) {
-      const next = heads.reduce((one, other) =>
-        sign * Buffer.compare(one.entry[0], other.entry[0]) <= 0 ? one : other
-      );
-      const timeMs = timeOf(next.entry[0]);
-      if (timeMs >= fromMs && timeMs <= toMs) yield next.entry;
-      const following = next.rest.next();
-      if (following.done === true) heads.splice(heads.indexOf(next), 1);
-      else next.entry = following.value;
+    for (const entry of mergedEntries(this.#segmentsOf(fromMs, toMs), range)) {
+      const timeMs = timeOf(entry[0]);
+      if (timeMs >= fromMs && timeMs <= toMs) yield entry;
     }
   }
 

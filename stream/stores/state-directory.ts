@@ -14,7 +14,7 @@ import { BlockCache } from "./log-structured/block-cache.ts";
 import { LogStructuredEngine } from "./log-structured/log-structured-engine.ts";
 import { CorruptStoreError } from "./log-structured/run-format.ts";
 import { offsetOnDisk, removeStore } from "./log-structured/store-files.ts";
-import { engineOf } from "./open-store.ts";
+import { engineOf, segmentMsOf } from "./open-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { TaskLocks } from "./task-locks.ts";
 
@@ -236,14 +236,25 @@ export class StateDirectory {
     }
   }
 
-  /** Bytes of a store of another kind would be read as what they are not. */
+  /**
+   * Bytes of a store of another kind would be read as what they are not. Segments of another length have
+   * other numbers: the changelog has what is in them, too.
+   */
   #requireSame(dir: string, spec: StoreSpec): void {
-    const { disk } = this.io;
+    const { disk, logger } = this.io;
     const path = `${dir}/KIND`;
     const kind = kindOf(spec);
     const known = readText(disk, path);
     if (known === null) return writeText(disk, path, kind);
     if (known === kind) return;
+    const [ofKind] = kind.split(SEGMENTS);
+    if (known.split(SEGMENTS)[0] === ofKind && spec.isLogged) {
+      const store = { store: dir, was: known, is: kind };
+      logger.warn("a state store is kept otherwise now and is restored from its changelog", store);
+      removeStore(disk, `${dir}/data`);
+      disk.remove(path);
+      return writeText(disk, path, kind);
+    }
     throw new OperatorError(
       `the state store "${spec.name}" in ${dir} is of another topology`,
       `it is kept as ${known}, and is to be ${kind} now`,
@@ -322,11 +333,16 @@ function rootOf({ dir, applicationId }: StateDirectoryOptions): string {
   return `${dir}/${applicationId}`;
 }
 
+/** Comes before the length of segments, in milliseconds. */
+const SEGMENTS = " in segments of ";
+
 function kindOf(spec: StoreSpec): string {
   const isTimestamped = "isTimestamped" in spec && spec.isTimestamped;
   const isTimeOrdered = "isTimeOrdered" in spec && spec.isTimeOrdered;
   const order = isTimeOrdered ? " in the order of time" : "";
-  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}${order}`;
+  const segmentMs = segmentMsOf(spec);
+  const segments = segmentMs === null ? "" : `${SEGMENTS}${segmentMs}`;
+  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}${order}${segments}`;
 }
 
 function readText(disk: Disk, path: string): string | null {

@@ -22,6 +22,11 @@ interface CommonSpec {
 export interface KeyValueStoreSpec extends CommonSpec {
   readonly kind: "key-value";
   readonly isTimestamped: boolean;
+  /**
+   * How long after it was put an entry is there, in the time of the records that come to the store. Without
+   * it entries are there for good; with it they are neither cached nor timestamped.
+   */
+  readonly ttlMs?: number;
 }
 
 /** Values by key and window, which are let go of as time passes. `keySerde` is of keys alone. */

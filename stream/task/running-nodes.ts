@@ -1,4 +1,5 @@
 /** The nodes of a task at work: who is behind whom, what each may ask for, and what became of a record. */
+import { nameOfStore, type StoreHandle } from "../stores/store-handle.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import type { Processor, ProcessorContext, PunctuationType } from "../processor.ts";
 import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
@@ -57,6 +58,7 @@ export class RunningNodes {
   readonly #entries = new Map<string, Entry>();
   readonly #counts: NodeCounts;
   readonly #processors: Processor[] = [];
+  readonly #closing: (() => void)[] = [];
 
   constructor(
     private readonly topology: Topology,
@@ -115,6 +117,7 @@ export class RunningNodes {
   }
 
   close(): void {
+    for (const callback of this.#closing) callback();
     for (const processor of this.#processors) processor.close?.();
   }
 
@@ -133,7 +136,8 @@ export class RunningNodes {
         count.out++;
         this.#forward(children, record, child);
       },
-      store: (wanted) => {
+      store: (asked: string | StoreHandle<unknown>) => {
+        const wanted = nameOfStore(asked);
         if (stores.includes(wanted)) return services.stores.get(wanted);
         const global = services.world.globalStores?.get(wanted);
         if (global !== undefined) return global;
@@ -150,6 +154,7 @@ export class RunningNodes {
       },
       joinEmitIntervalMs: services.world.joinEmitIntervalMs ?? JOIN_EMIT_INTERVAL_MS,
       schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
+      onClose: (callback) => void this.#closing.push(callback),
       requestCommit: () => services.world.requestCommit(),
       drop: (reason) => {
         count.drop(reason);

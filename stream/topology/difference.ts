@@ -87,6 +87,7 @@ const LET_GO = "entries are let go of accordingly; the changelog keeps its reten
 const HARMLESS: Readonly<Record<string, string>> = {
   retentionMs: LET_GO,
   historyRetentionMs: LET_GO,
+  ttlMs: LET_GO,
   isTimeOrdered: "it is restored from its changelog once",
 };
 

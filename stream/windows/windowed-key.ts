@@ -36,7 +36,7 @@ function startSerde<K>(inner: Serde<K>, sizeMs: number, tailBytes: number): Serd
       const keyLength = bytes.length - suffixBytes;
       if (keyLength < 0) throw new Error(`a key of a window has ${suffixBytes} bytes at least`);
       const startMs = readInt64(bytes, keyLength);
-      const window = { startMs, endMs: startMs + sizeMs };
+      const window = { startMs, endMs: Math.min(startMs + sizeMs, Number.MAX_SAFE_INTEGER) };
       return { key: inner.deserialize(bytes.subarray(0, keyLength), topic), window };
     },
   };

@@ -9,6 +9,7 @@
  */
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { RecordOrigin } from "../record.ts";
+import { NO_END_MS } from "../windows/unlimited-windows.ts";
 import type { RecordMoment } from "../task/record-context.ts";
 
 /** See the head of the file. */
@@ -24,6 +25,8 @@ export interface BufferedChange {
 }
 
 const NULL = -1;
+/** Where windows end for Kafka that have no end. */
+const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 const AS_PRIOR = -2;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -51,7 +54,7 @@ export function writeBufferedChange(change: WritableChange): Uint8Array {
   ];
   if (oldValue !== null && isSame(prior, oldValue)) parts.push(int32(AS_PRIOR));
   else parts.push(...sized(oldValue));
-  parts.push(...sized(newValue), int64(change.timeMs));
+  parts.push(...sized(newValue), int64(change.timeMs === NO_END_MS ? INT64_MAX : change.timeMs));
   return Buffer.concat(parts);
 }
 
@@ -73,7 +76,8 @@ export function readBufferedChange(bytes: Uint8Array): BufferedChange {
   const nothing = { timestampMs, key: null, value: null, headers };
   const origin = topic === "" ? null : { topic, partition, offset, ...nothing };
   const moment = { timestampMs, headers, origin };
-  return { prior, oldValue, newValue, moment, timeMs: Number(reader.int64()) };
+  const timeMs = Math.min(Number(reader.int64()), NO_END_MS);
+  return { prior, oldValue, newValue, moment, timeMs };
 }
 
 class Reader {

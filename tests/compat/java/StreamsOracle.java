@@ -267,9 +267,10 @@ public class StreamsOracle {
             case "leftJoinGlobal":
                 return stream(step, "of").leftJoin(globalTable(step), globalKey(step), joiner(fn));
             default: {
-                Object windows = new StreamsWindows(made).step(step);
-                if (windows == null) throw new IllegalArgumentException(text(step, "op"));
-                return windows;
+                Object found = new StreamsWindows(made).step(step);
+                if (found == null) found = new StreamsProcessors(builder, made).step(step);
+                if (found == null) throw new IllegalArgumentException(text(step, "op"));
+                return found;
             }
         }
     }
@@ -323,7 +324,7 @@ public class StreamsOracle {
         }
     }
 
-    private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(JsonNode step) {
+    static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(JsonNode step) {
         if (!step.has("historyMs")) return store(text(step, "name"));
         return Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(
             text(step, "name"), millis(step, "historyMs")))

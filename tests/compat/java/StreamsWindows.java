@@ -1,5 +1,6 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Map;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -20,6 +21,7 @@ import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.UnlimitedWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -46,7 +48,8 @@ class StreamsWindows {
         if (text(step, "op").equals("windows")) {
             made.put(id, text(step, "windows").equals("session")
                 ? WindowedSerdes.sessionWindowedSerdeFrom(String.class)
-                : WindowedSerdes.timeWindowedSerdeFrom(String.class, step.get("sizeMs").asLong()));
+                : WindowedSerdes.timeWindowedSerdeFrom(String.class, isUnlimited(step)
+                    ? Long.MAX_VALUE : step.get("sizeMs").asLong()));
         } else {
             made.put(id, made.get("keys of " + text(step, "of")));
         }
@@ -106,7 +109,8 @@ class StreamsWindows {
             }
         }
         TimeWindowedKStream<String, String> stream = (text(step, "windows").equals("sliding")
-            ? group.windowedBy(sliding(step)) : group.windowedBy(times(step))).emitStrategy(emit);
+            ? group.windowedBy(sliding(step)) : isUnlimited(step) ? group.windowedBy(unlimited(step))
+            : group.windowedBy(times(step))).emitStrategy(emit);
         switch (by) {
             case "count": {
                 KTable<Windowed<String>, Long> counts = stream.count(retained(step,
@@ -154,6 +158,8 @@ class StreamsWindows {
                     .aggregate(() -> "", merger(text(step, "fn")), retained(step, sessionStore(name)));
             case "sliding":
                 return all.windowedBy(sliding(step)).aggregate(() -> "", windowStore(name));
+            case "unlimited":
+                return all.windowedBy(unlimited(step)).aggregate(() -> "", windowStore(name));
             default:
                 return all.windowedBy(times(step)).aggregate(() -> "", windowStore(name));
         }
@@ -186,6 +192,14 @@ class StreamsWindows {
 
     private static SessionWindows sessions(JsonNode step) {
         return SessionWindows.ofInactivityGapAndGrace(millis(step, "sizeMs"), millis(step, "graceMs"));
+    }
+
+    private static boolean isUnlimited(JsonNode step) {
+        return text(step, "windows").equals("unlimited");
+    }
+
+    private static UnlimitedWindows unlimited(JsonNode step) {
+        return UnlimitedWindows.of().startOn(Instant.ofEpochMilli(step.get("sizeMs").asLong()));
     }
 
     private static SlidingWindows sliding(JsonNode step) {

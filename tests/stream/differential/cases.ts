@@ -1,6 +1,7 @@
 /** Random topologies and inputs, from a seed. */
 import { SimRandom } from "../../sim/sim-random.ts";
 import { drawJoin } from "./join-cases.ts";
+import { drawProcessor, drawTransform } from "./processor-cases.ts";
 import { drawCogroup, drawSuppress, drawWindowed, drawWindows } from "./window-cases.ts";
 
 /** A step of a topology: what `op` does is in `ours.ts` and in StreamsOracle.java. */
@@ -36,6 +37,8 @@ export interface Step {
   readonly maxRecords?: number;
   readonly maxBytes?: number;
   readonly isEager?: boolean;
+  /** Of a processor: it is called as stream time passes. */
+  readonly ticks?: boolean;
 }
 
 export interface Input {
@@ -63,7 +66,7 @@ const ADDERS = ["concat", "last", "null-if-b"];
 
 /** Steps whose stores may be versioned. */
 const VERSIONED =
-  /^(table|reduce|aggregate|table(Filter|FilterNot|MapValues|.*Join)|group(Reduce|Aggregate)|foreign.*)$/;
+  /^(table|toTable|reduce|aggregate|table(Filter|FilterNot|MapValues|TransformValues|.*Join)|group(Reduce|Aggregate)|foreign.*)$/;
 
 /** A case that is being drawn, as those see it who draw a family of steps. */
 export interface CaseDraw {
@@ -130,6 +133,7 @@ export class Cases {
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
     for (let i = 0; i < 1 + this.#random.below(7); i++) {
       if (this.#random.below(5) === 0) drawJoin(this.#draw());
+      else if (this.#random.below(5) === 0) drawProcessor(this.#draw());
       else if (this.#windowed.length > 0 && this.#random.below(2) === 0) drawWindowed(this.#draw());
       else if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
       else this.#step();
@@ -140,7 +144,14 @@ export class Cases {
     for (const of of this.#tables.slice(-2)) this.#streams.push(this.#add("toStream", { of }));
     for (const of of this.#streams.slice(-3)) this.#sink(of);
     const joinEmitIntervalMs = this.#random.below(2) * 1000;
-    return { steps: this.#steps, inputs: this.#drawInputs(), joinEmitIntervalMs };
+    const steps = this.#steps.map((step) => this.#mayTick(step) ? { ...step, ticks: true } : step);
+    return { steps, inputs: this.#drawInputs(), joinEmitIntervalMs };
+  }
+
+  /** Kafka's test driver has one task for all subtopologies, and so one stream time. */
+  #mayTick({ op, id }: Step): boolean {
+    const before = this.#upstreamOf(id).filter((step) => step.id !== id);
+    return op === "process" && this.#inputs.length === 1 && !this.#isMoved(before);
   }
 
   #draw(): CaseDraw {
@@ -291,7 +302,11 @@ export class Cases {
   #tableStep(): void {
     const of = this.#pick(this.#tables);
     const kept = this.#random.below(2) === 0 ? { name: `kept-${this.#steps.length}` } : {};
-    switch (this.#random.below(6)) {
+    switch (this.#random.below(8)) {
+      case 7:
+        return drawTransform(this.#draw(), of);
+      case 6:
+        return void this.#behind("toStreamKeyed", of, { fn: this.#pick(KEYS) }, true);
       case 5:
         return drawSuppress(this.#draw(), of);
       case 4:

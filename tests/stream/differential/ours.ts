@@ -10,6 +10,7 @@ import { within } from "../../../stream/windows/join-windows.ts";
 import { TestDriver } from "../../../stream/testing/test-driver.ts";
 import type { Case, Step } from "./cases.ts";
 import { added, holds, joined, keyOf, mapped, removed, several } from "./functions.ts";
+import { processorStep } from "./processor-steps.ts";
 import { windowStep, type WindowStepResult } from "./window-steps.ts";
 
 type Text = string | null;
@@ -17,7 +18,14 @@ type Stream = KStream<Text, Text>;
 type Table = KTable<Text, Text>;
 type Grouped = GroupedStream<Text, Text>;
 type Global = GlobalTable<Text, Text>;
-type Made = Stream | Table | Grouped | Global | GroupedTable<Text, Text> | WindowStepResult;
+type Made =
+  | Stream
+  | Table
+  | Grouped
+  | Global
+  | GroupedTable<Text, Text>
+  | WindowStepResult
+  | Exclude<ReturnType<typeof processorStep>, "nothing" | null>;
 
 /** All that was written, by topic: key and value in hex, and the time. */
 export type Written = Readonly<Record<string, readonly (readonly [Text, Text, number | null])[]>>;
@@ -244,9 +252,10 @@ function addStep(
     case "leftJoinGlobal":
       return void made.set(id, joinOf(stream(), made.get(step.with ?? ""), step));
     default: {
-      const windows = windowStep(step, made, text);
-      if (windows === null) throw new Error(`there is no step "${op}"`);
-      return void made.set(id, windows);
+      const found = windowStep(step, made, text) ?? processorStep(step, builder, made, text);
+      if (found === null) throw new Error(`there is no step "${op}"`);
+      if (found !== "nothing") made.set(id, found);
+      return;
     }
   }
 }

@@ -4,18 +4,18 @@ import type { CaseDraw, Step } from "./cases.ts";
 const ADDERS = ["concat", "last", "null-if-b"];
 const MAPPERS = ["upper", "null-if-b"];
 const PREDICATES = ["long", "has-b"];
-const WINDOWS = ["time", "sliding", "session"];
+const WINDOWS = ["time", "time", "sliding", "sliding", "session", "session", "unlimited"];
 const AGGREGATES = ["count", "reduce", "aggregate"];
 
 type Rest = Omit<Step, "op" | "id">;
 
 /** Adds up a group in windows; one case in three only once they are closed. */
 export function drawWindows(draw: CaseDraw, of: string): void {
-  const closes = draw.below(3) === 0;
+  const times = drawTimes(draw);
+  const closes = times.windows !== "unlimited" && draw.below(3) === 0;
   if (closes) draw.waits();
   // Stream time may go far, so that windows are let go of.
   else draw.leaps();
-  const times = drawTimes(draw);
   const rest = { ...times, of, fn: drawAdder(draw, times), name: `store-${draw.count}` };
   const by = draw.pick(AGGREGATES);
   draw.windowed.push(draw.add("windows", { ...rest, by, ...(closes && { closes }) }));
@@ -88,6 +88,8 @@ function drawAdder(draw: CaseDraw, { windows }: Rest): string {
 
 function drawTimes(draw: CaseDraw): Rest {
   const windows = draw.pick(WINDOWS);
+  // Those are never closed.
+  if (windows === "unlimited") return { windows, sizeMs: draw.below(2) * (1000 + draw.below(600)) };
   const graceMs = draw.below(3) * draw.below(100);
   if (windows === "session") return { windows, sizeMs: 1 + draw.below(80), graceMs };
   if (windows === "sliding") {

@@ -13,6 +13,7 @@ import type { Serde } from "../../../stream/serdes/serde.ts";
 import { onWindowClose, onWindowUpdate } from "../../../stream/windows/emit-strategy.ts";
 import { sessions } from "../../../stream/windows/session-windows.ts";
 import { sliding } from "../../../stream/windows/sliding-windows.ts";
+import { NO_END_MS, unlimited } from "../../../stream/windows/unlimited-windows.ts";
 import { hopping } from "../../../stream/windows/time-windows.ts";
 import type { Windowed } from "../../../stream/windows/windowed-key.ts";
 import type { Step } from "./cases.ts";
@@ -30,6 +31,11 @@ export type WindowStepResult =
 const adder = (fn: string) => (all: Text, value: Text, key: Text) =>
   added(fn, all, `${key}${value}`);
 const merger = (fn: string) => (one: Text, other: Text) => added(fn, one, other);
+
+/** As Kafka has it where there is none. */
+function endOf({ endMs }: Windowed<Text>["window"]): string {
+  return endMs === NO_END_MS ? "9223372036854775807" : String(endMs);
+}
 
 /** What the step makes; null: it is none of windows. Cases are made so that steps before it fit. */
 export function windowStep(
@@ -64,7 +70,7 @@ export function windowStep(
       return (of as Table).suppress(`${step.name}-store`, limit(step));
     case "windowText":
       return (of as WindowedTable).toStream().map<Text, Text>(
-        (value, { key, window }) => [`${key}@${window.startMs}-${window.endMs}`, value],
+        (value, { key, window }) => [`${key}@${window.startMs}-${endOf(window)}`, value],
         textual,
       );
     default:
@@ -120,6 +126,7 @@ function sessionsOf({ sizeMs: gapMs = 1, graceMs = 0 }: Step) {
 }
 
 function timesOf({ windows, sizeMs = 1, advanceMs = 1, graceMs = 0 }: Step) {
+  if (windows === "unlimited") return unlimited({ startMs: sizeMs });
   return windows === "sliding"
     ? sliding({ differenceMs: sizeMs, graceMs })
     : hopping({ sizeMs, advanceMs, graceMs });

@@ -1,6 +1,6 @@
 /** Steps and stores of an application's own. */
 import { expect, test } from "bun:test";
-import { partitionOfKey } from "../../client/partitioner.ts";
+import { partitionOfKey } from "../../core/murmur2.ts";
 import type { ProcessorContext } from "../processor.ts";
 import type { ValueTransformer } from "../processors/value-transformer.ts";
 import { json, safeLong, string } from "../serdes/basic-serdes.ts";
@@ -159,7 +159,7 @@ test("windows without an end have all records from their beginning on, and are n
   const grouped = builder.stream<string, string>("in", text).groupByKey();
   const windowed = grouped.windowedBy(unlimited({ startMs: 100 }));
   windowed.count("counts", { retentionMs: 5 }).toStream()
-    .map(({}, { key, window }) => [key, window.endMs]).to("ends");
+    .map((_, { key, window }) => [key, window.endMs], { key: string() }).to("ends");
   expect(() => windowed.emitStrategy(onWindowClose()).count("closed")).toThrow("never closed");
   expect(() => unlimited({ startMs: -1 })).toThrow("startMs");
   const driver = new TestDriver(builder.topology);

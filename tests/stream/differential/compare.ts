@@ -2,6 +2,7 @@
 import { run } from "../../harness/process.ts";
 import { javaProgram } from "../../compat/java-programs.ts";
 import { type Case, Cases } from "./cases.ts";
+import { operatorCounts } from "./operators.ts";
 import { runOurs } from "./ours.ts";
 
 export interface Difference {
@@ -12,6 +13,8 @@ export interface Difference {
 
 export interface Comparison {
   readonly cases: number;
+  /** In how many of them each operator of Kafka's is. */
+  readonly operators: ReadonlyMap<string, number>;
   /** Records that both have written. */
   readonly records: number;
   /** Both refuse the topology or fail. */
@@ -45,7 +48,14 @@ export async function compareStreams(
     else if (!Bun.deepEquals(kafka, ours)) differences.push({ test, kafka, ours });
     else records += Object.values(ours.topics ?? {}).reduce((sum, each) => sum + each.length, 0);
   }
-  return { cases: count, records, refused, reordered, differences };
+  return {
+    cases: count,
+    operators: operatorCounts(cases),
+    records,
+    refused,
+    reordered,
+    differences,
+  };
 }
 
 /** All that was written, by topic, or how it failed. */

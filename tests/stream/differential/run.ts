@@ -1,9 +1,10 @@
 /**
  * Compares operators with Kafka Streams: `bun tests/stream/differential/run.ts [--cases N] [--seed N]
- * [--show N]`, which shows so many differences. Exit code 0 if all agreed.
+ * [--show N] [--operators]`, which shows so many differences, and which operators cases have. Exit code 0 if all agreed.
  */
 import { parseArgs } from "node:util";
 import { needJavaPrograms } from "../../compat/java-programs.ts";
+import { NOT_COMPARED } from "./operators.ts";
 import { type Answer, compareStreams } from "./compare.ts";
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     cases: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     show: { type: "string", default: "2" },
+    operators: { type: "boolean", default: false },
   },
 });
 
@@ -36,7 +38,7 @@ function howTheyDiffer(kafka: Answer, ours: Answer): string {
 
 const reason = await needJavaPrograms();
 if (reason !== null) throw new Error(reason);
-const { cases, records, refused, reordered, differences } = await compareStreams(
+const { cases, operators, records, refused, reordered, differences } = await compareStreams(
   Number(values.seed),
   Number(values.cases),
 );
@@ -46,6 +48,10 @@ for (const { test, kafka, ours } of differences.slice(0, Number(values.show))) {
       test.inputs.map((input) => JSON.stringify(input)).join("\n")
     }\n${howTheyDiffer(kafka, ours)}\n`,
   );
+}
+if (values.operators) {
+  for (const [name, count] of operators) console.log(`${String(count).padStart(6)}  ${name}`);
+  for (const [name, why] of Object.entries(NOT_COMPARED)) console.log(`     –  ${name}: ${why}`);
 }
 console.log(
   `${cases} cases, ${records} records the same, ${refused} refused by both, ${reordered} merged in another order, ${differences.length} differences`,

@@ -132,8 +132,9 @@ export class Cases {
     this.#isLeaping = false;
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
     for (let i = 0; i < 1 + this.#random.below(7); i++) {
-      if (this.#random.below(5) === 0) drawJoin(this.#draw());
-      else if (this.#random.below(5) === 0) drawProcessor(this.#draw());
+      const kind = this.#random.below(20);
+      if (kind < 4) drawJoin(this.#draw());
+      else if (kind < 7) drawProcessor(this.#draw());
       else if (this.#windowed.length > 0 && this.#random.below(2) === 0) drawWindowed(this.#draw());
       else if (this.#tables.length > 0 && this.#random.below(2) === 0) this.#tableStep();
       else this.#step();
@@ -234,7 +235,7 @@ export class Cases {
 
   #step(): void {
     const of = this.#pick(this.#streams);
-    switch (this.#random.below(11)) {
+    switch (this.#random.below(14)) {
       case 0:
         return void this.#behind("filter", of, { fn: this.#pick(PREDICATES) });
       case 1:

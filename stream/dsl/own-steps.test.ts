@@ -26,7 +26,7 @@ test("transformers have stores and times, give nothing on, and are closed, those
         open++;
         contexts++;
         store = context.store(seen);
-        // @ts-expect-error It gives nothing on.
+        // @ts-expect-error: it gives nothing on.
         expect(() => context.forward({})).toThrow("gives nothing on but what it returns");
       },
       transform(value, key, { timestampMs }) {
@@ -39,7 +39,7 @@ test("transformers have stores and times, give nothing on, and are closed, those
   };
   const table = builder.table<string, string>("table", "in", text);
   const made = table.transformValues(counting, { stores: [seen], ...text });
-  // @ts-expect-error Its values are texts.
+  // @ts-expect-error: its values are texts.
   table.transformValues((): ValueTransformer<string, number, string> => ({ transform: () => "" }));
   const other = builder.table<string, string>("other", "in-2", text);
   const both = other.leftJoin(made, (one, two) => `${one}|${two}`, text);
@@ -66,9 +66,9 @@ test("stores are of the type that their handle has; others cannot be asked for",
   });
   const asked = (context: ProcessorContext) => {
     const store: WindowStore<string, number> = context.store(counts);
-    // @ts-expect-error It is one of windows.
+    // @ts-expect-error: it is one of windows.
     const wrong: KeyValueStore<string, number> = context.store(counts);
-    // @ts-expect-error By its name alone nothing is known of it.
+    // @ts-expect-error: by its name alone nothing is known of it.
     const unknown: WindowStore<string, number> = context.store("counts");
     return [store, wrong, unknown];
   };
@@ -86,7 +86,7 @@ test("stores are of the type that their handle has; others cannot be asked for",
   expect(() => builder.addStateStore("kept", { ...spec, ttlMs: 5, cached: true })).toThrow(
     "is not cached",
   );
-  // @ts-expect-error Windows go by their retention.
+  // @ts-expect-error: windows go by their retention.
   builder.addStateStore("windows", { ...spec, kind: "window", ttlMs: 5 });
 });
 
@@ -132,7 +132,7 @@ test("a global store is filled by a processor, read by all, written by none of t
       process: ({ key, value }) => store.put(key, value.length),
     };
   }, text);
-  // @ts-expect-error Its topic is its log.
+  // @ts-expect-error: its topic is its log.
   expect(() => builder.addGlobalStore("more", { ...spec, logged: true }, "words", () => ({})))
     .toThrow("is read twice");
   builder.stream<string, string>("in", text).processValues<number>(() => {

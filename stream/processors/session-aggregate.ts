@@ -71,7 +71,7 @@ class SessionAggregate implements Processor {
         const timestampMs = key.window.endMs;
         const { headers } = moment;
         context.forward({ key, value: { newValue: value, oldValue }, timestampMs, headers });
-      });
+      }, () => aggregation.links.sendsOldValues);
     this.#results = new FinalResults(context, aggregation.store, emit, {
       closed: (closedMs, lastMs) =>
         closedMs < 1 ? null : { fromMs: Math.max(0, lastMs ?? 0), toMs: closedMs - 1 },

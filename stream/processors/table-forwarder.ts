@@ -22,6 +22,6 @@ export function tableForwarder(
       timestampMs: value?.timestampMs ?? moment.timestampMs,
       headers: moment.headers,
     });
-  });
+  }, () => links.sendsOldValues);
   return isPutOff ? () => {} : (record) => context.forward(record);
 }

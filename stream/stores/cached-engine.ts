@@ -5,15 +5,16 @@
  */
 import type { RecordContext, RecordMoment } from "../task/record-context.ts";
 import type { CacheBudget } from "./cache-budget.ts";
+import { CacheEntries, type CacheEntry } from "./cache-entries.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
-import { copyOf } from "./small-bytes.ts";
 import { byCodeUnits, bytesOf, textOf } from "./key-text.ts";
 import { SortedMap } from "./sorted-map.ts";
 
-/** A change that is flushed. `before` is what the store had. */
+/** A change that is flushed. */
 export interface FlushedChange {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | null;
+  /** With the value that it has now. */
+  readonly entry: CacheEntry;
+  /** What the store had, if somebody wants that. */
   readonly before: Uint8Array | null;
   /** What the record was that has made the change. */
   readonly moment: RecordMoment;
@@ -21,41 +22,20 @@ export interface FlushedChange {
 
 export type FlushListener = (change: FlushedChange) => void;
 
-/** What an entry takes besides its bytes, about. */
-const ENTRY_BYTES = 100;
-
-/** A key that is in the cache. Entries are a list, in the order of their last use. */
-export class CacheEntry {
-  value: Uint8Array | null = null;
-  /** Null: it is as in the store. */
-  changed: RecordMoment | null = null;
-  /** What the store has; undefined: it was not asked. */
-  stored: Uint8Array | null | undefined = undefined;
-  /** What the value was read as, where that may be used again; undefined: it has to be read. */
-  object: unknown = undefined;
-  isEvicted = false;
-  older: CacheEntry | null = null;
-  newer: CacheEntry | null = null;
-
-  constructor(readonly key: Uint8Array, readonly text: string) {}
-
-  get sizeBytes(): number {
-    return this.key.length + (this.value?.length ?? 0) + ENTRY_BYTES;
-  }
-}
+/** Fewer changes are not moved together. */
+const CHANGES_MIN = 256;
 
 /** See the head of the file. */
 export class CachedEngine implements StoreEngine {
-  /** By key as text. */
-  readonly #entries = new Map<string, CacheEntry>();
-  #oldest: CacheEntry | null = null;
-  #newest: CacheEntry | null = null;
-  /** Those that were changed, what was changed last stands last. */
-  readonly #changed = new Set<string>();
-  /** The same in order, once somebody has asked for a range. */
+  readonly #entries = new CacheEntries();
+  /** Those that were changed, what was changed last stands last; null: it stands further behind. */
+  #changed: (CacheEntry | null)[] = [];
+  #changedCount = 0;
+  /** Their keys as text in order, once somebody has asked for a range. */
   #sorted: SortedMap<string, true> | null = null;
   #bytes = 0;
   #listener: FlushListener | null = null;
+  #wantsBefore: () => boolean = () => false;
 
   constructor(
     private readonly engine: StoreEngine,
@@ -66,9 +46,13 @@ export class CachedEngine implements StoreEngine {
     budget.add(this);
   }
 
-  /** Has somebody hear of changes as they are flushed: the node that makes them, for those behind it. */
-  onFlush(listener: FlushListener): void {
+  /**
+   * Has somebody hear of changes as they are flushed: the node that makes them, for those behind it.
+   * `wantsBefore`: whether what the store had before is to be looked up.
+   */
+  onFlush(listener: FlushListener, wantsBefore: () => boolean): void {
     this.#listener = listener;
+    this.#wantsBefore = wantsBefore;
   }
 
   /** What it holds, in bytes. */
@@ -86,44 +70,40 @@ export class CachedEngine implements StoreEngine {
 
   /** What `get` gives, with the cache as it was: for those who look on, between turns of the task. */
   peek(key: Uint8Array): Uint8Array | null {
-    const entry = this.#entries.get(textOf(key));
-    return entry === undefined ? this.engine.get(key) : entry.value;
+    const entry = this.#entries.find(key);
+    return entry === null ? this.engine.get(key) : entry.value;
   }
 
   put(key: Uint8Array, value: Uint8Array | null): void {
-    this.change(this.#find(key), value?.slice() ?? null, undefined);
+    const entry = this.#entries.find(key) ?? this.#add(key);
+    this.change(entry, value?.slice() ?? null, undefined);
   }
 
   /** The entry of a key, read from the store if it is not here. It may have been evicted when it comes. */
   entry(key: Uint8Array): CacheEntry {
-    const text = textOf(key);
-    let entry = this.#entries.get(text);
-    if (entry === undefined) {
-      entry = this.#add(key, text);
-      const value = entry.stored = this.engine.get(key);
-      this.#setValue(entry, value);
-      this.budget.keep();
-    } else this.touch(entry);
+    const known = this.#entries.find(key);
+    if (known !== null) {
+      this.#entries.touch(known);
+      return known;
+    }
+    const entry = this.#add(key);
+    const value = entry.stored = this.engine.get(key);
+    this.#setValue(entry, value);
+    this.budget.keep();
     return entry;
   }
 
   /** Gives an entry that is not evicted another value, which is its own from then on. */
   change(entry: CacheEntry, value: Uint8Array | null, object: unknown): void {
-    this.touch(entry);
-    this.#changed.delete(entry.text);
-    this.#changed.add(entry.text);
-    this.#sorted?.set(entry.text, true);
+    this.#entries.touch(entry);
+    this.#unlist(entry);
+    entry.changedAt = this.#changed.push(entry) - 1;
+    this.#changedCount++;
+    this.#sorted?.set(textOf(entry.key), true);
     entry.changed = this.context.now;
     entry.object = object;
     this.#setValue(entry, value);
     this.budget.keep();
-  }
-
-  /** It was used last. */
-  touch(entry: CacheEntry): void {
-    if (entry === this.#newest) return;
-    this.#unlink(entry);
-    this.#link(entry);
   }
 
   *range(range: BytesRange): IterableIterator<BytesEntry> {
@@ -146,27 +126,30 @@ export class CachedEngine implements StoreEngine {
 
   /** Gives all changes on, in the order of the last change of each key. */
   flush(): void {
-    // Nodes behind may change this store again: those changes are for the next time.
-    const keys = [...this.#changed];
-    this.#changed.clear();
+    // Nodes behind may change this store again: other keys are for the next time.
+    const entries = this.#changed;
+    this.#changed = [];
+    this.#changedCount = 0;
     this.#sorted?.clear();
-    for (const text of keys) {
-      const entry = this.#entries.get(text)!;
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index]!;
+      // What nodes behind have made room for was flushed then.
+      if (entry === null || entry.changed === null) continue;
+      if (this.#unlist(entry)) this.#sorted?.delete(textOf(entry.key));
       const { changed } = entry;
       entry.changed = null;
-      this.#flushOne(entry, changed!);
+      this.#flushOne(entry, changed);
     }
   }
 
   /** Lets go of what was not used for longest; if that is a change, all changes are flushed before. */
   evict(): void {
-    const oldest = this.#oldest;
+    const { oldest } = this.#entries;
     if (oldest === null) return;
     if (oldest.changed !== null) this.flush();
     // Nodes behind may have changed it again, or asked for it.
     if (oldest.changed !== null || oldest.isEvicted) return;
-    this.#unlink(oldest);
-    this.#entries.delete(oldest.text);
+    this.#entries.remove(oldest);
     oldest.isEvicted = true;
     this.#grow(-oldest.sizeBytes);
   }
@@ -176,17 +159,32 @@ export class CachedEngine implements StoreEngine {
     this.engine.close();
   }
 
+  /** It is no more among those that were changed; false: it was not. */
+  #unlist(entry: CacheEntry): boolean {
+    if (this.#changed[entry.changedAt] !== entry) return false;
+    this.#changed[entry.changedAt] = null;
+    this.#changedCount--;
+    if (this.#changed.length > CHANGES_MIN && this.#changed.length > 2 * this.#changedCount) {
+      this.#changed = this.#changed.filter((each) => each !== null);
+      for (let at = 0; at < this.#changed.length; at++) this.#changed[at]!.changedAt = at;
+    }
+    return true;
+  }
+
   #flushOne(entry: CacheEntry, moment: RecordMoment): void {
     const { key, value } = entry;
-    const before = this.#listener === null ? null : this.#storedOf(entry);
-    if (this.#listener !== null && value === null && before === null) return;
+    let before: Uint8Array | null = null;
+    if (this.#listener !== null && (value === null || this.#wantsBefore())) {
+      before = this.#storedOf(entry);
+      if (value === null && before === null) return;
+    }
     entry.stored = value;
     const { context } = this;
     const now = context.now;
     context.now = moment;
     try {
       this.engine.put(key, value);
-      this.#listener?.({ key, value, before, moment });
+      this.#listener?.({ entry, before, moment });
     } finally {
       context.now = now;
     }
@@ -195,7 +193,9 @@ export class CachedEngine implements StoreEngine {
   #changedIn(from: string, to: string | null): string[] {
     if (this.#sorted === null) {
       this.#sorted = new SortedMap<string, true>([], byCodeUnits);
-      for (const key of this.#changed) this.#sorted.set(key, true);
+      for (const entry of this.#changed) {
+        if (entry !== null) this.#sorted.set(textOf(entry.key), true);
+      }
     }
     const keys: string[] = [];
     for (const key of this.#sorted.keys(from)) {
@@ -212,19 +212,13 @@ export class CachedEngine implements StoreEngine {
   }
 
   *#entryOf(text: string): IterableIterator<BytesEntry> {
-    const { key, value = null } = this.#entries.get(text) ?? { key: bytesOf(text) };
+    const key = bytesOf(text);
+    const value = this.#entries.find(key)?.value ?? null;
     if (value !== null) yield [key, value];
   }
 
-  #find(key: Uint8Array): CacheEntry {
-    const text = textOf(key);
-    return this.#entries.get(text) ?? this.#add(key, text);
-  }
-
-  #add(key: Uint8Array, text: string): CacheEntry {
-    const entry = new CacheEntry(copyOf(key), text);
-    this.#entries.set(text, entry);
-    this.#link(entry);
+  #add(key: Uint8Array): CacheEntry {
+    const entry = this.#entries.add(key);
     this.#grow(entry.sizeBytes);
     return entry;
   }
@@ -232,21 +226,6 @@ export class CachedEngine implements StoreEngine {
   #setValue(entry: CacheEntry, value: Uint8Array | null): void {
     this.#grow((value?.length ?? 0) - (entry.value?.length ?? 0));
     entry.value = value;
-  }
-
-  #link(entry: CacheEntry): void {
-    entry.older = this.#newest;
-    entry.newer = null;
-    if (this.#newest === null) this.#oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
-  }
-
-  #unlink({ older, newer }: CacheEntry): void {
-    if (older === null) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === null) this.#newest = older;
-    else newer.older = older;
   }
 
   #grow(bytes: number): void {

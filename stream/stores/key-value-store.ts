@@ -1,7 +1,8 @@
 /** Stores of values by key, as processors and queries see them. */
 import type { RecordMoment } from "../task/record-context.ts";
 import type { Serde } from "../serdes/serde.ts";
-import { CachedEngine, type CacheEntry } from "./cached-engine.ts";
+import { CachedEngine } from "./cached-engine.ts";
+import type { CacheEntry } from "./cache-entries.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
 import { SegmentedEngine } from "./segmented-engine.ts";
 import { type ChangeListener, LoggedEngine } from "./logged-engine.ts";
@@ -34,7 +35,7 @@ export interface KeyValueStore<K, V> extends ReadableKeyValueStore<K, V> {
   delete(key: K): V | null;
 }
 
-/** A change that was put off, with what the store had before. */
+/** A change that was put off, with what the store had before if that was wanted. */
 export interface PutOffChange<K, V> {
   readonly key: K;
   readonly value: V | null;
@@ -53,8 +54,9 @@ export interface AnyStore {
 export interface OpenStore<K, V> extends KeyValueStore<K, V>, AnyStore {
   /**
    * Has changes told when they are flushed. False: nothing is put off here, so there will be none.
+   * `wantsBefore`: whether with what the store had; it costs a look into it.
    */
-  onFlush(listener: (change: PutOffChange<K, V>) => void): boolean;
+  onFlush(listener: (change: PutOffChange<K, V>) => void, wantsBefore: () => boolean): boolean;
   /** Entries whose keys, as bytes, are in that range and are accepted. */
   scan(range: BytesRange, accepts: (key: Uint8Array) => boolean): IterableIterator<readonly [K, V]>;
   /** An entry of the engine below. */
@@ -166,16 +168,18 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
     }
   }
 
-  onFlush(listener: (change: PutOffChange<K, V>) => void): boolean {
+  onFlush(listener: (change: PutOffChange<K, V>) => void, wantsBefore: () => boolean): boolean {
     if (this.#cache === null) return false;
-    this.#cache.onFlush(({ key, value, before, moment }) =>
+    this.#cache.onFlush(({ entry, before, moment }) => {
+      const { key, value, keyObject, object } = entry;
       listener({
-        key: this.keySerde.deserialize(key, this.topic),
-        value: this.#read(value),
+        // Whoever has set it has a serde of such keys.
+        key: keyObject === undefined ? this.keySerde.deserialize(key, this.topic) : keyObject as K,
+        value: object === undefined ? this.#read(value) : object as V,
         before: this.#read(before),
         moment,
-      })
-    );
+      });
+    }, wantsBefore);
     return true;
   }
 
@@ -192,6 +196,7 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
     const isKept = typeof key !== "object" || (key !== null && "window" in key);
     this.#lastKey = isKept ? key : null;
     this.#lastEntry = isKept ? entry : null;
+    if (isFaithful(this.keySerde, key)) entry.keyObject = key;
     return entry;
   }
 

@@ -77,8 +77,11 @@ export class WindowedStore<K, V> implements OpenStore<Windowed<K>, V> {
     return this.parts.store.read(entry);
   }
 
-  onFlush(listener: (change: PutOffChange<Windowed<K>, V>) => void): boolean {
-    return this.parts.store.onFlush(listener);
+  onFlush(
+    listener: (change: PutOffChange<Windowed<K>, V>) => void,
+    wantsBefore: () => boolean,
+  ): boolean {
+    return this.parts.store.onFlush(listener, wantsBefore);
   }
 
   flush(): void {

@@ -108,6 +108,7 @@ export function* mergedRange(
 ): IterableIterator<BytesEntry> {
   const [start, end] = isReversed ? [to, from] : [from, to];
   const sign = isReversed ? -1 : 1;
+  buffer.retain();
   for (const run of runs) run.retain();
   try {
     const sources: Source[] = [
@@ -126,6 +127,7 @@ export function* mergedRange(
       if (value !== null) yield [key, value];
     }
   } finally {
+    buffer.release();
     for (const run of runs) run.release();
   }
 }

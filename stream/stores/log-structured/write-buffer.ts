@@ -38,6 +38,7 @@ export class WriteBuffer {
   /** New keys since somebody asked for a range. */
   #unaskedCount = 0;
   #probe: Uint8Array = new Uint8Array(0);
+  #readers = 0;
   readonly #view = new EntryView();
   readonly #otherView = new EntryView();
 
@@ -67,6 +68,32 @@ export class WriteBuffer {
 
   commit(): void {
     this.#markBytes = this.#end;
+  }
+
+  /** Somebody goes through it, until as many have let go of it. */
+  retain(): void {
+    this.#readers++;
+  }
+
+  release(): void {
+    this.#readers--;
+  }
+
+  /**
+   * An empty one: this one with its memory, unless somebody goes through it, or it has grown beyond
+   * `bytesMax`. What becomes garbage by the dozen of megabytes stays long with the process.
+   */
+  emptied(bytesMax: number): WriteBuffer {
+    if (this.#readers > 0 || this.#bytes.length > bytesMax) return new WriteBuffer();
+    this.#end =
+      this.#markBytes =
+      this.#count =
+      this.#goneCount =
+      this.#unaskedCount =
+        0;
+    this.#slots.fill(0);
+    this.#order = null;
+    return this;
   }
 
   /** A copy of the value; null: the key is gone; undefined: it is not here. */

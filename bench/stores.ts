@@ -32,27 +32,33 @@ interface Candidate {
   close(): void;
 }
 
-function sqlite(dir: string, pageBytes: number): Candidate {
+/** `isSynced` false: a power cut may damage it, a killed process does not. */
+function sqlite(dir: string, pageBytes: number, isSynced: boolean): Candidate {
   const db = new Database(join(dir, "store.db"), { create: true });
   const pragmas = {
-    ...{ page_size: pageBytes, journal_mode: "WAL", synchronous: "NORMAL" },
+    ...{ page_size: pageBytes, journal_mode: "WAL", synchronous: isSynced ? "NORMAL" : "OFF" },
     ...{ cache_size: -CACHE_BYTES / 1024, locking_mode: "EXCLUSIVE", wal_autocheckpoint: 16_384 },
+    ...(!isSynced && { mmap_size: 2 ** 32, temp_store: "MEMORY" }),
   };
   for (const [name, value] of Object.entries(pragmas)) db.run(`pragma ${name} = ${value}`);
   db.run("create table if not exists t (k blob primary key, v blob not null) without rowid");
   const put = db.prepare("insert or replace into t values (?, ?)");
   const get = db.prepare("select v from t where k = ?");
   const all = db.prepare("select k, v from t order by k");
+  // Not `db.transaction`: its statements are never finalized, so closing would not let go of the lock.
+  const [begin, end] = [db.prepare("begin"), db.prepare("commit")];
   return {
-    commit: db.transaction((keys: readonly Uint8Array[], value: Uint8Array) => {
+    commit(keys, value) {
+      begin.run();
       for (const key of keys) put.run(key, value);
-    }),
+      end.run();
+    },
     get: (key) => get.values(key).length > 0,
     scan: () => Array.from(all.iterate(), () => 0).length,
     settled: () => Promise.resolve(),
     close() {
-      for (const statement of [put, get, all]) statement.finalize();
-      db.close();
+      for (const statement of [put, get, all, begin, end]) statement.finalize();
+      db.close(true);
     },
   };
 }
@@ -101,8 +107,10 @@ function ours(dir: string): Candidate {
 }
 
 function candidate(name: string, dir: string, modules: string): Candidate {
-  if (name === "sqlite") return sqlite(dir, 4096);
-  if (name === "sqlite-16k") return sqlite(dir, 16_384);
+  if (name === "sqlite") return sqlite(dir, 4096, true);
+  if (name === "sqlite-16k") return sqlite(dir, 16_384, true);
+  if (name === "sqlite-unsynced") return sqlite(dir, 4096, false);
+  if (name === "sqlite-unsynced-16k") return sqlite(dir, 16_384, false);
   if (name === "lmdb") return lmdb(dir, modules, true);
   if (name === "lmdb-nosync") return lmdb(dir, modules, false);
   if (name === "ours") return ours(dir);

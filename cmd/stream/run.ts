@@ -15,6 +15,7 @@ import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
 import { type OpenQueries, openQueries } from "./queries.ts";
 import { Figures } from "./figures.ts";
+import { MemoryKeeper } from "./memory-keeper.ts";
 import { openMember } from "./open-member.ts";
 import { cleanState, openState } from "./open-state.ts";
 import type { RunningApp } from "./running-app.ts";
@@ -96,7 +97,9 @@ export async function runTopology(
     void until?.then(resolve);
   });
   const figures = new Figures(clientIo.clock, () => app.status(), logger, progress);
+  const memory = new MemoryKeeper(clientIo.clock);
   try {
+    memory.start();
     const started = app.start().then(() => {
       if (isText) introduce(topology, config, brokers, server?.url ?? null);
       if (!isQuiet) figures.start();
@@ -107,6 +110,7 @@ export async function runTopology(
     logger.info("stopping: committing what is done");
   } finally {
     figures.stop();
+    memory.stop();
     await server?.close();
     await app.close();
     directory?.close();

@@ -79,3 +79,28 @@ test("ranges in both directions and prefixes are in the order of bytes, of the c
   expect(keys(store.prefixScan(Buffer.from("de")))).toEqual(["de", "de-2", "de-3"]);
   expect(keys(store.prefixScan(new Uint8Array(0))).length).toBe(7);
 });
+
+test("what a node behind changes while changes are told is told once, and nothing is lost", () => {
+  const context = new RecordContext();
+  const engine = new MemoryEngine();
+  const store = keyValueStore<string, number>({
+    ...{ engine, topic: "t", keySerde: string(), valueSerde: safeLong(), onChange: null },
+    cache: { context, budget: new CacheBudget(1e6) },
+  });
+  const told: [string, number | null][] = [];
+  store.onFlush(({ key, value }) => {
+    told.push([key, value]);
+    if (value === null || value >= 100) return;
+    // One that waits to be told, one that was, and a new one.
+    for (const other of ["b", "a", "new"]) store.put(other, 100 + value);
+  }, () => false);
+  for (const [at, key] of ["a", "b", "c"].entries()) store.put(key, at);
+  expect([...store.range("b", "new")].map(([key]) => key)).toEqual(["b", "c"]);
+  store.flush();
+  expect(told).toEqual([["a", 0], ["b", 100], ["c", 2]]);
+  expect(store.get("b")).toBe(102);
+  expect([...store.range(null, null)]).toEqual([["a", 102], ["b", 102], ["c", 2], ["new", 102]]);
+  store.flush();
+  expect(told.slice(3)).toEqual([["b", 102], ["a", 102], ["new", 102]]);
+  expect(Array.from(engine.range({ from: null, to: null })).length).toBe(4);
+});

@@ -6,6 +6,7 @@ import type { StreamsApp } from "../../../stream/runtime/streams-app.ts";
 import { parseStreamsConfig } from "../../../stream/runtime/streams-config.ts";
 import { TopologyError } from "../../../stream/topology/topology.ts";
 import { clientIo, toOperatorError } from "../../client.ts";
+import { MemoryKeeper } from "../memory-keeper.ts";
 import { openMember } from "../open-member.ts";
 import { openStateBeside } from "../open-state.ts";
 import {
@@ -53,6 +54,8 @@ async function begin(setup: ThreadSetup): Promise<void> {
     await app.start();
     say({ kind: "started" });
     tellStatus(app);
+    // Each thread has a heap of its own.
+    new MemoryKeeper(clientIo.clock).start();
   } catch (error) {
     fail(error);
   }

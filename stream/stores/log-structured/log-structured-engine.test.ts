@@ -78,3 +78,19 @@ for (
     expect(() => LogStructuredEngine.open(where, "/s", small())).toThrow("cannot be read");
   });
 }
+
+test("who goes through a store goes on where it was while buffers become runs and are filled again", () => {
+  const engine = LogStructuredEngine.open(newDisk(), "/s", small());
+  const value = (index: number) => new Uint8Array(8).fill(index);
+  for (let index = 100; index < 150; index++) engine.put(key(index), value(index));
+  engine.commit(1n);
+  const found: string[] = [];
+  for (const [name, bytes] of engine.range({ from: null, to: key(149) })) {
+    found.push(`${new TextDecoder().decode(name)}=${bytes[0]}`);
+    // Soon more than a buffer holds, all behind what is gone through.
+    for (let index = 200; index < 225; index++) engine.put(key(index), new Uint8Array(100).fill(9));
+    engine.commit(BigInt(found.length + 1));
+  }
+  expect(found).toEqual(Array.from({ length: 50 }, (_, at) => `key-${at + 100}=${at + 100}`));
+  engine.close();
+});

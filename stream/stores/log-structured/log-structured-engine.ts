@@ -202,7 +202,7 @@ export class LogStructuredEngine implements DurableEngine {
     }
     writer.finish(bytes.subarray(view.keyStart, view.keyEnd));
     this.#runs = [this.#openRun(number, file), ...this.#runs];
-    this.#buffer = this.#buffer.emptied(2 * this.options.writeBufferBytes);
+    this.#buffer = this.#buffer.emptied(3 * this.options.writeBufferBytes);
     this.#beginLog();
     this.#dropRuns();
     this.#describe();

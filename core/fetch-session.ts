@@ -42,6 +42,8 @@ interface Sent extends Named {
   logStartOffset: number;
   /** The request that it was wanted in last. */
   round: number;
+  /** The end as it has told it; −1: not yet. It tells that again only when it is another. */
+  endOffset: number;
 }
 
 const NO_SESSION = 0;
@@ -129,6 +131,17 @@ export class FetchSession {
     this.#epoch = INITIAL_EPOCH;
   }
 
+  /** The broker has told where a partition ends. */
+  told(key: string, endOffset: number): void {
+    const sent = this.#sent.get(key);
+    if (sent !== undefined) sent.endOffset = endOffset;
+  }
+
+  /** Where a partition ends that the last answer had nothing to say of; −1: the broker has not told. */
+  endOffsetOf(key: string): number {
+    return this.#sent.get(key)?.endOffset ?? -1;
+  }
+
   /** What ends the session, so that the broker need not keep it; null where there is none. */
   final(): SessionRequest | null {
     if (this.#id === NO_SESSION) return null;
@@ -143,11 +156,12 @@ export class FetchSession {
   #add(partition: SessionPartition, round: number): void {
     const { key, topic, topicId, partition: index } = partition;
     if (topicId !== null) this.#names.set(topicId, topic);
-    this.#sent.set(key, { topic, topicId, partition: index, ...askedOf(partition), round });
+    const asked = askedOf(partition);
+    this.#sent.set(key, { topic, topicId, partition: index, ...asked, round, endOffset: -1 });
   }
 }
 
-function askedOf(partition: SessionPartition): Omit<Sent, keyof Named | "round"> {
+function askedOf(partition: SessionPartition): Omit<Sent, keyof Named | "round" | "endOffset"> {
   const { fetchOffset, maxBytes, leaderEpoch } = partition;
   const { lastFetchedEpoch = -1, logStartOffset = -1 } = partition;
   return { fetchOffset, maxBytes, leaderEpoch, lastFetchedEpoch, logStartOffset };

@@ -280,7 +280,9 @@ export class FetchLoop {
     for (const { topic, topicId, partitions } of response.responses) {
       const topicName = session.nameOf(topicId, topic);
       for (const answer of partitions) {
-        const assigned = this.assigned.get(partitionKey(topicName, answer.partitionIndex));
+        const key = partitionKey(topicName, answer.partitionIndex);
+        if (answer.errorCode === Errors.NONE) session.told(key, this.#endOf(answer));
+        const assigned = this.assigned.get(key);
         // It may have been taken away or sought elsewhere meanwhile.
         if (assigned?.inRequest === list) this.#answered(assigned, answer);
       }
@@ -288,6 +290,8 @@ export class FetchLoop {
     // Whom the answer does not speak of is well, as is whoever has not failed just now.
     const nowMs = this.cluster.io.clock.monotonicMs();
     for (const assigned of list) {
+      // Assigned again between two requests, it is for the broker what it was.
+      if (assigned.endOffset < 0) assigned.endOffset = session.endOffsetOf(assigned.key);
       if (assigned.failures > 0 && assigned.retryAtMs <= nowMs) assigned.failures = 0;
     }
   }
@@ -303,11 +307,7 @@ export class FetchLoop {
         assigned.failures = 0;
         assigned.leastBytes = 0;
         this.#prefer(assigned, answer.preferredReadReplica);
-        assigned.endOffset = Number(
-          this.options.isolationLevel === "read_committed"
-            ? answer.lastStableOffset
-            : answer.highWatermark,
-        );
+        assigned.endOffset = this.#endOf(answer);
         return this.#records(assigned, answer);
       case Errors.OFFSET_OUT_OF_RANGE:
         return void this.#reset(assigned, answer.errorCode);
@@ -316,6 +316,11 @@ export class FetchLoop {
         this.#failed(assigned, error);
       }
     }
+  }
+
+  #endOf({ lastStableOffset, highWatermark }: PartitionResponse): number {
+    const isCommitted = this.options.isolationLevel === "read_committed";
+    return Number(isCommitted ? lastStableOffset : highWatermark);
   }
 
   #prefer(assigned: Assigned, nodeId: number): void {

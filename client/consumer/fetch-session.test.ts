@@ -1,6 +1,7 @@
 /** Incremental fetches against a broker that keeps the book as Kafka does, and forgets now and then. */
 import { expect, test } from "bun:test";
 import { Errors } from "../../core/errors.ts";
+import { sleep } from "../../core/io.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
 import type { EncodableResponse, RequestOf } from "../../core/protocol/schema.ts";
@@ -246,3 +247,33 @@ for (const trouble of ["is gone", "does not answer"]) {
     if (trouble !== "is gone") world.stop();
   });
 }
+
+test("the end of a partition that is assigned again is known, though the broker does not tell it again", () => {
+  const world = new ClientWorld(5, { t: 1 });
+  try {
+    world.clock.run((async () => {
+      const consumer = new Consumer(world.clientIo(), { brokers: world.brokers });
+      const position = { topic: "t", partition: 0, offset: 0n };
+      await consumer.assign([position]);
+      const known = async () => {
+        for (let i = 0; i < 1000; i++) {
+          if (consumer.endOffset("t", 0) !== null) return consumer.endOffset("t", 0);
+          await sleep(world.clock, 10);
+        }
+        return null;
+      };
+      expect(await known()).toBe(0);
+      // Between the answer of one fetch and the next.
+      for (let round = 0; round < 20; round++) {
+        consumer.unassign([position]);
+        const assigning = consumer.assign([position]);
+        expect(consumer.endOffset("t", 0)).toBeNull();
+        await assigning;
+        expect(await known()).toBe(0);
+      }
+      await consumer.close();
+    })());
+  } finally {
+    world.stop();
+  }
+});

@@ -4,6 +4,8 @@ import { resetTopics } from "./reset-topics.ts";
 const topics = [
   "lines",
   "middle",
+  "matching",
+  "own",
   "shop-notes",
   "shop-counts-changelog",
   "shop-by-word-repartition",
@@ -20,11 +22,13 @@ test("with a topology its own topics are touched, and what is left of others whe
       inputs: ["lines", "gone"],
       intermediates: ["middle"],
       internals: ["shop-counts-changelog", "shop-by-word-repartition", "shop-new-changelog"],
+      matches: (topic: string) =>
+        topic === "matching" ? "input" as const : topic === "own" ? "intermediate" as const : null,
     },
   };
   expect(resetTopics(app, wish, topics, ["shop", "shop-eu"])).toEqual({
-    inputs: ["lines"],
-    intermediates: ["middle"],
+    inputs: ["lines", "matching"],
+    intermediates: ["middle", "own"],
     internals: ["shop-by-word-repartition", "shop-counts-changelog"],
     spared: ["shop-eu-counts-changelog", "shop-old-changelog"],
   });

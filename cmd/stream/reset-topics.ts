@@ -9,6 +9,8 @@ export interface ResetApp {
     /** Topics of the user's that it writes and reads. */
     readonly intermediates: readonly string[];
     readonly internals: readonly string[];
+    /** Whether a topic matches a pattern that it reads, and whether it writes that. */
+    matches(topic: string): "input" | "intermediate" | null;
   } | null;
 }
 
@@ -49,10 +51,15 @@ export function resetTopics(
   );
   const isOrphan = (topic: string) =>
     (topology === null || wish.orphans) && !others.some((group) => topic.startsWith(`${group}-`));
+  const known = (named: readonly string[] | undefined, kind: "input" | "intermediate") => [
+    ...(named ?? []).filter(isThere),
+    ...topics.filter((topic) => topology?.matches(topic) === kind),
+  ];
+  const { intermediates } = wish;
   return {
-    inputs: wish.inputs ?? (topology?.inputs ?? []).filter(isThere),
+    inputs: wish.inputs ?? known(topology?.inputs, "input"),
     intermediates: [
-      ...new Set([...wish.intermediates, ...(topology?.intermediates ?? []).filter(isThere)]),
+      ...new Set([...intermediates, ...known(topology?.intermediates, "intermediate")]),
     ],
     internals: [...[...own].filter(isThere), ...inferred.filter(isOrphan)].sort(),
     spared: inferred.filter((topic) => !isOrphan(topic)).sort(),

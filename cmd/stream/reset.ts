@@ -126,6 +126,12 @@ function topicsOf(topology: Topology, applicationId: string): NonNullable<ResetA
     inputs: read.filter((topic) => !written.has(topic)),
     intermediates: read.filter((topic) => written.has(topic)),
     internals: internals.map((name) => internalName(applicationId, name)),
+    matches: (topic) =>
+      !topology.matches(topic, (name) => internalName(applicationId, name))
+        ? null
+        : written.has(topic)
+        ? "intermediate"
+        : "input",
   };
 }
 

@@ -75,12 +75,15 @@ export class TopologyBuilder {
   readonly keepsKeyless = new Set<string>();
   #count = 0;
 
-  /** A topic, or several with the same types, as a stream. */
+  /**
+   * A topic, or several with the same types, as a stream; or all whose whole names match a pattern, those
+   * that come to be later, too.
+   */
   stream<K = string, V = unknown>(
-    topics: string | readonly string[],
+    topics: string | readonly string[] | RegExp,
     options: Consumed<K, V> = {},
   ): KStream<K, V> {
-    const { name, keySerde, valueSerde } = this.#source([topics].flat(), options);
+    const { name, keySerde, valueSerde } = this.#source(topics, options);
     return new KStream(this, {
       node: name,
       sources: [name],
@@ -245,16 +248,20 @@ export class TopologyBuilder {
     return `${kind}-${++this.#count}`;
   }
 
-  #source<K, V>(topics: readonly string[], options: Consumed<K, V>) {
+  #source<K, V>(topics: string | readonly string[] | RegExp, options: Consumed<K, V>) {
     const source = this.#sourceNode(topics, options);
     this.topology.addSource(source);
     return source;
   }
 
-  #sourceNode<K, V>(topics: readonly string[], options: Consumed<K, V>) {
-    if (topics.length === 0) throw new TopologyError("a stream reads a topic at least");
+  #sourceNode<K, V>(wanted: string | readonly string[] | RegExp, options: Consumed<K, V>) {
+    const isPattern = wanted instanceof RegExp;
+    const topics = isPattern ? [] : [wanted].flat();
+    if (topics.length === 0 && !isPattern) {
+      throw new TopologyError("a stream reads a topic at least");
+    }
     return {
-      ...{ name: this.nameOf("source"), topics },
+      ...{ name: this.nameOf("source"), topics, ...(isPattern && { pattern: whole(wanted) }) },
       // Without serdes the types are those of the defaults, unless the author says they are others.
       keySerde: options.key ?? string() as unknown as Serde<K>,
       valueSerde: options.value ?? json<V>(),
@@ -262,6 +269,11 @@ export class TopologyBuilder {
       offsetReset: options.offsetReset ?? null,
     };
   }
+}
+
+/** Of whole names, as Kafka's patterns; and of each name anew. */
+function whole({ source, flags }: RegExp): RegExp {
+  return new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ""));
 }
 
 function stateStoreSpec(name: string, spec: StateStore<unknown, unknown>): StoreSpec {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { json, safeLong, string } from "../serdes/basic-serdes.ts";
+import { planTopics } from "../runtime/topic-plan.ts";
 import { TestDriver } from "../testing/test-driver.ts";
 import { TopologyBuilder } from "./builder.ts";
 
@@ -51,4 +52,52 @@ test("streams are filtered, split and merged; types go along", () => {
     ["k2", { id: 2, total: 14 }],
   ]);
   expect(() => orders.selectKey(({ id }) => id).groupByKey()).toThrow("groupByKey({ name: … })");
+});
+
+test("a source by pattern has the topics whose whole names match, each read by one source", () => {
+  const builder = new TopologyBuilder();
+  builder.stream<string, string>(/orders-.*/i, { value: string() }).to("all");
+  builder.stream<string, string>("more", { value: string() }).to("orders-out");
+  expect(() => builder.stream("orders-eu")).toThrow('"orders-eu" is read twice');
+  expect(() => builder.stream(/mor./)).toThrow('"more" is read twice');
+  const driver = new TestDriver(builder.topology);
+  expect(
+    ["orders-eu", "Orders-", "old-orders-eu", "test-orders-x", "more"].map((each) =>
+      driver.reads(each)
+    ),
+  ).toEqual([true, true, false, false, true]);
+  driver.input("orders-eu", string(), string()).write("a", "1");
+  driver.input("ORDERS-us", string(), string()).write("b", "2");
+  // What it writes itself matches as well.
+  driver.input("more", string(), string()).write("c", "3");
+  expect(driver.output("all", string(), string()).readValues()).toEqual(["1", "2", "3"]);
+  // Two patterns may match the same: that is seen when there is such a topic.
+  builder.stream(/.*-eu/);
+  expect(() =>
+    planTopics(builder.topology, new Map([["more", 1], ["orders-eu", 1]]), {
+      ...{ applicationId: "app", windowChangelogExtraMs: 0, topicConfigs: {} },
+    })
+  ).toThrow('topic "orders-eu" is read by "source-1" and by');
+});
+
+test("topics of patterns are as many as their partitions need, and joined ones have as many", () => {
+  const builder = new TopologyBuilder();
+  builder.stream<string, string>(/clicks-.*/, { value: string() })
+    .groupBy("by-value", (value) => value).count("counts");
+  builder.stream<string, string>(/orders-.*/, { value: string() })
+    .joinTable(builder.table<string, string>("table", "prices"), (one) => one).to("joined");
+  const settings = { applicationId: "app", windowChangelogExtraMs: 0, topicConfigs: {} };
+  const plan = (counts: Readonly<Record<string, number>>) =>
+    planTopics(builder.topology, new Map(Object.entries(counts)), settings);
+  const none = plan({ prices: 3, other: 1 });
+  expect([none.matching, none.subtopologies.map(({ tasks }) => tasks)]).toEqual([[], [0, 0, 3]]);
+  expect(none.internalTopics.map(({ name }) => name)).toEqual(["app-table-changelog"]);
+  const some = plan({ prices: 3, "orders-a": 3, "orders-b": 3, "clicks-a": 1, "clicks-b": 2 });
+  expect(some.matching).toEqual(["clicks-a", "clicks-b", "orders-a", "orders-b"]);
+  expect(some.internalTopics.map(({ name, partitions }) => [name, partitions])).toEqual([
+    ["app-by-value-repartition", 2],
+    ["app-counts-changelog", 2],
+    ["app-table-changelog", 3],
+  ]);
+  expect(() => plan({ prices: 3, "orders-a": 3, "orders-b": 2 })).toThrow("as many partitions");
 });

@@ -1,11 +1,12 @@
 /** How an application works with its group: which topics it needs before, and how it is a member. */
 import type { Admin } from "../../client/admin.ts";
 import type { Cluster } from "../../client/cluster.ts";
+import { OperatorError } from "../../core/operator-error.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
 import { GroupRole } from "./group-role.ts";
 import { groupTopology } from "./group-topology.ts";
-import { findTopics, prepareTopics, requireTopics } from "./internal-topics.ts";
+import { findTopics, matchingTopics, prepareTopics, requireTopics } from "./internal-topics.ts";
 import { StreamsGroupRole } from "./streams-group-role.ts";
 import { globalTopics } from "./topic-plan.ts";
 import { TopicsInView } from "./topics-in-view.ts";
@@ -39,8 +40,16 @@ export function groupProtocol(parts: GroupProtocolParts): GroupProtocol {
 /** Members make the topics and share tasks out themselves. */
 function classicProtocol({ cluster, admin, topology, self }: GroupProtocolParts): GroupProtocol {
   const { config, logger } = self;
-  const topics = new TopicsInView((signal) =>
-    prepareTopics(admin, topology, config, logger, signal)
+  const watch = topology.hasPatterns
+    ? {
+      clock: cluster.io.clock,
+      everyMs: config.metadataMaxAgeMs,
+      matching: (signal: AbortSignal) => matchingTopics(admin, topology, config, signal),
+    }
+    : null;
+  const topics = new TopicsInView(
+    (signal) => prepareTopics(admin, topology, config, logger, signal),
+    watch,
   );
   return {
     topics,
@@ -58,6 +67,13 @@ function streamsProtocol({ cluster, admin, topology, self }: GroupProtocolParts)
   return {
     topics,
     prepare: async (signal) => {
+      if (topology.hasPatterns) {
+        throw new OperatorError(
+          "a source by pattern needs group.protocol=classic",
+          "with streams the brokers look for topics, by patterns of another kind",
+          "set it so, or name the topics",
+        );
+      }
       for (const [name, whose] of config.unheeded) {
         logger.warn("a setting is not heeded with group.protocol=streams", { name, whose });
       }

@@ -14,7 +14,9 @@ import {
 import {
   assignmentUserData,
   byTopic,
+  decodeAssignment,
   decodeSubscription,
+  eachPartition,
   encodeAssignment,
   encodeSubscription,
 } from "../../client/group-protocol.ts";
@@ -218,18 +220,23 @@ export class GroupRole implements ClassicRole, GroupMembership {
     const gone = this.holder.active().filter((task) => !wanted.has(task));
     if (gone.length > 0) await this.holder.revoke(gone);
     const standby = [...said.standby, ...said.warmup];
-    await this.self.topics.cover([...said.active, ...standby], this.#member.stopping);
+    const { topics } = this.self;
+    const { stopping } = this.#member;
+    await topics.cover([...said.active, ...standby], stopping);
+    const assigned = eachPartition(decodeAssignment(bytes));
+    if (!await topics.agree(said.active, assigned, stopping)) return true;
     await this.holder.take(said.active, standby);
     return gone.length > 0;
   }
 
-  check(): Promise<void> {
+  async check(): Promise<void> {
     if (this.#probeAtMs !== null && this.cluster.io.clock.monotonicMs() >= this.#probeAtMs) {
       this.#probeAtMs = null;
       throw new RejoinError(false);
     }
-    if (this.#shared !== null) this.#lookAtTopics(this.#shared);
-    return Promise.resolve();
+    if (this.#shared === null) return;
+    this.#lookAtTopics(this.#shared);
+    if (await this.self.topics.hasOthers(this.#member.stopping)) throw new RejoinError(false);
   }
 
   /** As leader: whether topics are as they were when tasks were shared out, by the last answer. */

@@ -7,6 +7,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { type Topology, TopologyError } from "../topology/topology.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import {
+  internalName,
   type InternalTopic,
   missingTopics,
   outerSourceTopics,
@@ -22,7 +23,9 @@ export async function prepareTopics(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<TopicPlan> {
-  const outer = await countsOf(admin, outerSourceTopics(topology), signal);
+  const sources = outerSourceTopics(topology);
+  const matching = await matchingTopics(admin, topology, config, signal);
+  const outer = await countsOf(admin, [...sources, ...matching], signal);
   const plan = planned(topology, outer, config);
   const names = plan.internalTopics.map(({ name }) => name);
   const known = await countsOf(admin, names, signal);
@@ -34,6 +37,20 @@ export async function prepareTopics(
   }
   if (missing.length > 0) await create(admin, missing, config, logger, signal);
   return plan;
+}
+
+/** Topics that match patterns of sources, in order. */
+export async function matchingTopics(
+  admin: Admin,
+  topology: Topology,
+  { applicationId }: StreamsConfig,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (!topology.hasPatterns) return [];
+  const topics = await admin.listTopics({ signal });
+  return topics.map(({ name }) => name).filter((name) => {
+    return topology.matches(name, (own) => internalName(applicationId, own));
+  });
 }
 
 /**

@@ -122,3 +122,61 @@ test("partitions that are added to a topic are read as well", () => {
     admin.close();
   });
 });
+
+test("topics that come to match a pattern are read, by tasks that go on with their counts", () => {
+  const world = new AppWorld(6, { totals: 2, other: 1 });
+  world.run(async () => {
+    const admin = new Admin(world.world.clientIo(), { brokers: world.world.brokers });
+    const create = (name: string, partitions: number) =>
+      admin.createTopics([{ name, partitions, replicationFactor: 1 }]);
+    const counts = () => {
+      const builder = new TopologyBuilder();
+      builder.stream(/in-./, { value: string() }).groupByKey().count("counts").toStream()
+        .mapValues((count) => String(count), string()).to("totals");
+      return builder.topology;
+    };
+    const config = { "metadata.max.age.ms": 5000 };
+    const apps = [world.app(counts(), config).app, world.app(counts(), config).app];
+    // Nothing matches yet.
+    for (const app of apps) await app.start();
+    const keys = Array.from({ length: 20 }, (_, i) => `key ${i}`);
+    const expectCounts = async (count: number) => {
+      const want = Object.fromEntries(keys.map((key) => [key, String(count)]));
+      const found = await world.read(
+        "totals",
+        (all) => Bun.deepEquals(latest(all), want),
+      );
+      expect(latest(found)).toEqual(want);
+    };
+    const write = (topic: string) => world.write(topic, keys.map((key) => ({ key, value: "x" })));
+    await create("in-1", 4);
+    await write("in-1");
+    await expectCounts(1);
+    // Tasks that run have one more topic, by which keys are spread as by the first.
+    await create("in-2", 4);
+    await create("not-in-3", 4);
+    await write("in-2");
+    await write("not-in-3");
+    await expectCounts(2);
+    await write("in-1");
+    await write("in-2");
+    await expectCounts(4);
+    expect(apps.map((app) => app.status().running.length)).toEqual([2, 2]);
+    await admin.deleteTopics(["in-2"]);
+    await write("in-1");
+    await expectCounts(5);
+    for (const app of apps) await app.close();
+    admin.close();
+  });
+});
+
+test("a source by pattern needs members that share tasks out", () => {
+  const world = new AppWorld(7, { "in-1": 1 });
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    builder.stream(/in-./).foreach(() => {});
+    const { app } = world.app(builder.topology, { "group.protocol": "streams" });
+    await expect(app.start()).rejects.toThrow("needs group.protocol=classic");
+    await app.close();
+  });
+});

@@ -23,6 +23,8 @@ export interface StreamsConfig {
   /** −1: a task never waits for a partition that has nothing. */
   readonly maxTaskIdleMs: number;
   readonly standbyReplicas: number;
+  /** How often is looked for topics that match patterns. */
+  readonly metadataMaxAgeMs: number;
   /** In records. */
   readonly acceptableRecoveryLag: number;
   readonly maxWarmupReplicas: number;
@@ -123,6 +125,7 @@ const FIELDS = {
   "num.standby.replicas": whole("further copies of each store", 0, 0, 100),
   "acceptable.recovery.lag": whole("records that a member may miss to take a task over", 10_000, 0),
   "max.warmup.replicas": whole("copies that are built up before tasks move", 2, 1, 1000),
+  "metadata.max.age.ms": whole("how often is looked for topics that match patterns", 300_000, 1),
   "probing.rebalance.interval.ms": whole("how often is looked whether they are", 600_000, 60_000),
   "rack.aware.assignment.tags": text("by what copies are kept apart", "", /^.*$/, "names,…"),
   "statestore.cache.max.bytes": whole(
@@ -206,6 +209,7 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
     standbyReplicas: values["num.standby.replicas"],
     acceptableRecoveryLag: values["acceptable.recovery.lag"],
     maxWarmupReplicas: values["max.warmup.replicas"],
+    metadataMaxAgeMs: values["metadata.max.age.ms"],
     probingRebalanceIntervalMs: values["probing.rebalance.interval.ms"],
     rackTags: values["rack.aware.assignment.tags"].split(",").filter((tag) => tag !== ""),
     clientTags: withPrefix(given, TAG_PREFIX),

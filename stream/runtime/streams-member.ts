@@ -154,7 +154,8 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   async take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void> {
-    await this.#parts.exclusively.run(() => {
+    await this.#parts.exclusively.run(async () => {
+      await this.#closeOutdated();
       const [haveActive, haveStandby] = [new Set(this.active()), new Set(this.standby())];
       const taken = active.filter((id) => !haveActive.has(id));
       this.table.close([...haveStandby].filter((id) => {
@@ -164,9 +165,15 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       this.table.standBy(standby.filter((id) => !haveStandby.has(id)));
       const tasks = { active: active.join(","), standby: standby.join(",") };
       this.#parts.logger.info("tasks assigned", { ...tasks, taken: taken.join(",") });
-      return Promise.resolve();
     });
     this.#stir();
+  }
+
+  /** Tasks that read other topics or partitions by now are to be opened anew. */
+  async #closeOutdated(): Promise<void> {
+    if (this.table.outdated().length === 0) return;
+    await this.#commit();
+    this.table.close(this.table.outdated());
   }
 
   async lose(): Promise<void> {

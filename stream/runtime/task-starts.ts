@@ -2,7 +2,7 @@
 import type { Admin } from "../../client/admin.ts";
 import { byTopic, partitionKey, type TopicPartition } from "../../client/group-protocol.ts";
 import { OperatorError } from "../../core/operator-error.ts";
-import type { Topology } from "../topology/topology.ts";
+import { reads, type Topology } from "../topology/topology.ts";
 import type { TaskStart } from "./active-task.ts";
 import { decodePartitionTime, decodeProcessorTimes } from "./partition-time.ts";
 import type { StreamsConfig } from "./streams-config.ts";
@@ -51,9 +51,8 @@ export async function freshStartsOf(
   signal: AbortSignal,
 ): Promise<TaskStart[]> {
   if (partitions.length === 0) return [];
-  const resets = resetsOf(topology, config);
   const queries = partitions.map(({ topic, partition }) => {
-    const at = resets.get(topic) ?? config.autoOffsetReset;
+    const at = resetOf(topology, config, topic);
     if (at !== "none") return { topic, partition, at };
     throw new OperatorError(
       `there is no offset to begin at in ${topic}-${partition}`,
@@ -69,15 +68,13 @@ export async function freshStartsOf(
   });
 }
 
-/** By topic as it is called in the cluster, where its source says so. */
-function resetsOf(topology: Topology, { applicationId }: StreamsConfig): Map<string, Reset> {
-  const resets = new Map<string, Reset>();
+/** As the source of a topic says, by its name in the cluster. */
+function resetOf(topology: Topology, config: StreamsConfig, topic: string): Reset {
   for (const node of topology.nodes.values()) {
     if (node.kind !== "source" || node.offsetReset === null) continue;
-    for (const topic of node.topics) {
-      const name = topology.fullName(topic, (each) => internalName(applicationId, each));
-      resets.set(name, node.offsetReset);
-    }
+    const full = (name: string) => internalName(config.applicationId, name);
+    const topics = node.topics.map((each) => topology.fullName(each, full));
+    if (reads({ ...node, topics }, topic)) return node.offsetReset;
   }
-  return resets;
+  return config.autoOffsetReset;
 }

@@ -77,6 +77,8 @@ export interface StoreHere {
 interface Entry {
   readonly id: TaskId;
   readonly isStandby: boolean;
+  /** The partitions that it reads, as they were when it was opened. */
+  readonly reads: string;
   /** Ends what opens it, or follows its changelogs. */
   readonly ended: AbortController;
   stores: TaskStores | null;
@@ -110,6 +112,13 @@ export class TaskTable {
 
   standby(): TaskId[] {
     return [...this.#entries.values()].flatMap(({ id, isStandby }) => isStandby ? [id] : []);
+  }
+
+  /** Tasks to be processed that read other partitions now than when they were opened. */
+  outdated(): TaskId[] {
+    return [...this.#entries.values()].flatMap(({ id, isStandby, reads }) =>
+      isStandby || reads === this.#readsOf(id) ? [] : [id]
+    );
   }
 
   /** Those of tasks included that nobody has now, and whose stores are here. */
@@ -255,9 +264,15 @@ export class TaskTable {
     const before = this.#entries.get(id);
     before?.ended.abort(new Error("the task changes its part"));
     const ended = new AbortController();
-    const entry = { id, isStandby, ended, stores: before?.stores ?? null, active: null };
+    const reads = isStandby ? "" : this.#readsOf(id);
+    const entry = { id, isStandby, reads, ended, stores: before?.stores ?? null, active: null };
     this.#entries.set(id, entry);
     return entry;
+  }
+
+  #readsOf(id: TaskId): string {
+    const partitions = partitionsOf(id, this.parts.topics.plan);
+    return partitions.map(({ topic, partition }) => partitionKey(topic, partition)).join();
   }
 
   #storesOf(entry: Entry): TaskStores {

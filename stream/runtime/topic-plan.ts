@@ -33,6 +33,8 @@ export interface TopicPlan {
   readonly internalTopics: readonly InternalTopic[];
   /** Of all topics that are read, those that the application makes included. */
   readonly partitionCounts: ReadonlyMap<string, number>;
+  /** Topics that match patterns, in order. */
+  readonly matching: readonly string[];
 }
 
 /** What the plan depends on besides the topology. */
@@ -74,8 +76,9 @@ export function outerSinkTopics(topology: Topology): string[] {
 }
 
 /**
- * `counts`: partitions of the topics that are there, by name; 0 or nothing for one that is not.
- * Throws `OperatorError` where a source topic is missing.
+ * `counts`: partitions of the topics that are there, by name; 0 or nothing for one that is not. Where no
+ * topic matches a pattern, there are no tasks and no topics for them yet. Throws `OperatorError` where a
+ * source topic is missing.
  */
 export function planTopics(
   topology: Topology,
@@ -84,13 +87,18 @@ export function planTopics(
 ): TopicPlan {
   const missing = outerSourceTopics(topology).filter((topic) => (counts.get(topic) ?? 0) === 0);
   if (missing.length > 0) throw missingTopics(missing);
-  const subtopologies = subtopologiesOf(topology);
-  const repartitionCounts = partitionCounts(topology, (topic) => counts.get(topic) ?? null);
   const full = (name: string) => internalName(settings.applicationId, name);
+  const matching = [...counts.keys()].filter((topic) => {
+    return counts.get(topic)! > 0 && topology.matches(topic, full);
+  }).sort();
+  const subtopologies = subtopologiesOf(topology, matching);
+  const countOf = (topic: string) => counts.get(topic) ?? null;
+  const repartitionCounts = partitionCounts(topology, countOf, matching);
   const internalTopics: InternalTopic[] = [];
   const allCounts = new Map<string, number>();
   for (const name of topology.repartitionTopics.keys()) {
-    const partitions = repartitionCounts.get(name)!;
+    const partitions = repartitionCounts.get(name);
+    if (partitions === undefined) continue;
     internalTopics.push({ name: full(name), partitions, configs: repartitionConfigs(settings) });
     allCounts.set(full(name), partitions);
   }
@@ -101,18 +109,19 @@ export function planTopics(
         allCounts.set(sourceTopics[i]!, counts.get(topic)!);
       }
     });
-    const tasks = Math.max(0, ...sourceTopics.map((topic) => allCounts.get(topic)!));
+    const tasks = Math.max(0, ...sourceTopics.map((topic) => allCounts.get(topic) ?? 0));
     const specs = subtopology.stores.map((name) => topology.stores.get(name)!);
     const changelogs = new Map(
       specs.filter(({ isLogged }) => isLogged).map((spec) => {
         const name = full(`${spec.name}-changelog`);
-        internalTopics.push({ name, partitions: tasks, configs: changelogConfigs(spec, settings) });
+        const configs = changelogConfigs(spec, settings);
+        if (tasks > 0) internalTopics.push({ name, partitions: tasks, configs });
         return [spec.name, name];
       }),
     );
     return { subtopology, tasks, sourceTopics, changelogs };
   });
-  return { subtopologies: planned, internalTopics, partitionCounts: allCounts };
+  return { subtopologies: planned, internalTopics, partitionCounts: allCounts, matching };
 }
 
 /** Records are gone when they are processed, not before (`RepartitionTopicConfig`). */

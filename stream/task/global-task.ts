@@ -41,6 +41,7 @@ export class GlobalTask {
       id: -1,
       nodes: globals.flatMap(({ source, processor }) => [source.name, processor.name]),
       sourceTopics: this.topics,
+      topicsOfSources: new Map(globals.map(({ source }) => [source.name, source.topics])),
       stores: [...this.stores.keys()],
     };
     this.#nodes = new RunningNodes(topology, subtopology, {

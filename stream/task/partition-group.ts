@@ -12,10 +12,16 @@ export class PartitionGroup {
   streamTimeMs = -1;
   /** By topic. */
   readonly queues: ReadonlyMap<string, RecordQueue>;
+  readonly #queues: Map<string, RecordQueue>;
 
   /** `reads`: by topic. */
   constructor(reads: ReadonlyMap<string, ReadRecord>) {
-    this.queues = new Map([...reads].map(([topic, read]) => [topic, new RecordQueue(read)]));
+    this.#queues = new Map([...reads].map(([topic, read]) => [topic, new RecordQueue(read)]));
+    this.queues = this.#queues;
+  }
+
+  addTopic(topic: string, read: ReadRecord): void {
+    this.#queues.set(topic, new RecordQueue(read));
   }
 
   /** Goes on with times that partitions had before, by topic. */

@@ -56,6 +56,8 @@ export class ProcessingError extends Error {
 export class RunningNodes {
   /** By topic. */
   readonly #entries = new Map<string, Entry>();
+  /** By name. */
+  readonly #sources = new Map<string, Entry>();
   readonly #counts: NodeCounts;
   readonly #processors: Processor[] = [];
   readonly #closing: (() => void)[] = [];
@@ -74,7 +76,8 @@ export class RunningNodes {
       const children = topology.childrenOf(name).map((child) => running.get(child)!);
       if (node.kind === "source") {
         const entry = { count: this.#counts.of(name), children };
-        for (const topic of node.topics) {
+        this.#sources.set(name, entry);
+        for (const topic of subtopology.topicsOfSources.get(name)!) {
           this.#entries.set(topology.fullName(topic, services.world.internalTopic), entry);
         }
       } else if (node.kind === "sink") {
@@ -90,6 +93,11 @@ export class RunningNodes {
       this.#processors.push(processor);
       processor.init?.(context);
     }
+  }
+
+  /** Has records of one more topic come to a source. */
+  addTopic(source: string, topic: string): void {
+    this.#entries.set(topic, this.#sources.get(source)!);
   }
 
   /** Sends a record through. Throws `ProcessingError`. */

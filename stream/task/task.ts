@@ -8,7 +8,7 @@ import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
-import type { Topology } from "../topology/topology.ts";
+import type { SourceNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
 import type { NodeCounts } from "./node-counts.ts";
 import { RecordContext } from "./record-context.ts";
@@ -91,7 +91,7 @@ export class Task {
     for (const name of subtopology.nodes) {
       const node = topology.nodes.get(name);
       if (node?.kind !== "source") continue;
-      for (const topic of node.topics) {
+      for (const topic of subtopology.topicsOfSources.get(name)!) {
         reads.set(topology.fullName(topic, world.internalTopic), readerOf(node, world));
       }
     }
@@ -107,6 +107,12 @@ export class Task {
       streamTimeMs: () => this.#group.streamTimeMs,
       schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
     });
+  }
+
+  /** Has it read one more topic, of a source by pattern. */
+  addTopic(source: SourceNode, topic: string): void {
+    this.#group.addTopic(topic, readerOf(source, this.world));
+    this.#nodes.addTopic(source.name, topic);
   }
 
   /** What waits of each topic that is read, by its name in the cluster. */

@@ -23,7 +23,7 @@ import { ProcessingError } from "../task/running-nodes.ts";
 import { type OutputRecord, Task, type TaskWorld } from "../task/task.ts";
 import { subtopologiesOf } from "../topology/subtopologies.ts";
 import type { RecordContext } from "../task/record-context.ts";
-import type { Topology } from "../topology/topology.ts";
+import { reads, type SourceNode, type Topology } from "../topology/topology.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
 import { type DrivenRecord, type InputTimes, TestInput, TestOutput } from "./test-topics.ts";
 
@@ -64,6 +64,8 @@ export class TestDriver {
   #committedMs: number;
   #isCommitWanted = false;
   readonly #tasks = new Map<string, Task>();
+  /** Sources by pattern, whose topics are there once the test, or the application, writes them. */
+  readonly #patterns: (readonly [source: SourceNode, task: Task])[] = [];
   readonly #global: GlobalTask | null;
   readonly #offsets = new Map<string, bigint>();
   /** By topic: what was written and not read by the test yet. */
@@ -89,6 +91,12 @@ export class TestDriver {
     this.#global = hasGlobals ? new GlobalTask(topology, this.#world(null)) : null;
     for (const subtopology of subtopologiesOf(topology)) {
       const task = new Task(topology, subtopology, 0, this.#world(this.#global));
+      for (const name of subtopology.nodes) {
+        const node = topology.nodes.get(name);
+        if (node?.kind === "source" && node.pattern !== undefined) {
+          this.#patterns.push([node, task]);
+        }
+      }
       for (const topic of subtopology.sourceTopics) {
         const isOwn = topology.repartitionTopics.has(topic);
         this.#tasks.set(isOwn ? this.#internalTopic(topic) : topic, task);
@@ -121,7 +129,12 @@ export class TestDriver {
 
   /** Whether the application reads a topic. */
   reads(topic: string): boolean {
-    return this.#tasks.has(topic) || this.#global?.topics.includes(topic) === true;
+    if (this.#tasks.has(topic) || this.#global?.topics.includes(topic) === true) return true;
+    if (!this.#topology.matches(topic, (name) => this.#internalTopic(name))) return false;
+    const [source, task] = this.#patterns.find(([each]) => reads(each, topic))!;
+    task.addTopic(source, topic);
+    this.#tasks.set(topic, task);
+    return true;
   }
 
   /** Topics that something was written to since they were read last, changelogs included. */
@@ -178,7 +191,7 @@ export class TestDriver {
   /** Lets time of the wall clock pass. */
   advance(ms: number): void {
     this.#wallMs += ms;
-    for (const task of new Set(this.#tasks.values())) task.punctuateByWallClock();
+    for (const task of this.#allTasks()) task.punctuateByWallClock();
     this.#run();
   }
 
@@ -189,8 +202,12 @@ export class TestDriver {
   }
 
   close(): void {
-    for (const task of new Set(this.#tasks.values())) task.close();
+    for (const task of this.#allTasks()) task.close();
     this.#global?.close();
+  }
+
+  #allTasks(): ReadonlySet<Task> {
+    return new Set([...this.#tasks.values(), ...this.#patterns.map(([, task]) => task)]);
   }
 
   #give(record: OutputRecord): void {
@@ -202,7 +219,7 @@ export class TestDriver {
   }
 
   #run(): void {
-    const tasks = new Set(this.#tasks.values());
+    const tasks = this.#allTasks();
     for (let isBusy = true; isBusy;) {
       isBusy = false;
       for (const task of tasks) {

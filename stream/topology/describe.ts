@@ -9,7 +9,7 @@ import {
 import type { Serde } from "../serdes/serde.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import { subtopologiesOf } from "./subtopologies.ts";
-import type { Topology, TopologyNode } from "./topology.ts";
+import type { SourceNode, Topology, TopologyNode } from "./topology.ts";
 
 /** Always the same for the same topology. */
 export function describeTopology(topology: Topology): TopologyDescription {
@@ -53,7 +53,7 @@ function describeNode(node: TopologyNode, children: readonly string[]): Describe
   switch (kind) {
     case "source":
       return {
-        ...{ kind, name, topics: node.topics, ...typesOf(node) },
+        ...{ kind, name, topics: shownTopics(node), ...typesOf(node) },
         ...{ offsetReset: node.offsetReset, parents: [], children },
       };
     case "processor":
@@ -63,6 +63,11 @@ function describeNode(node: TopologyNode, children: readonly string[]): Describe
       return { kind, name, topic, ...typesOf(node), parents: node.parents, children: [] };
     }
   }
+}
+
+/** A pattern stands for what it matches. */
+function shownTopics({ topics, pattern }: SourceNode): readonly string[] {
+  return pattern === undefined ? topics : [String(pattern)];
 }
 
 function describeStore(topology: Topology, spec: StoreSpec): DescribedStore {

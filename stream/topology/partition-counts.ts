@@ -5,15 +5,17 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import { Sets } from "./sets.ts";
 import { subtopologiesOf } from "./subtopologies.ts";
-import type { Topology } from "./topology.ts";
+import { topicsOf, type Topology } from "./topology.ts";
 
 /**
  * Partitions of each repartition topic, by its name without the application's id. `countOf`: of other
- * topics, as the cluster has them; null: there is no such topic. Throws `OperatorError`.
+ * topics, as the cluster has them; null: there is no such topic. `present`: topics that match patterns; a
+ * repartition topic behind such sources alone has none while nothing matches. Throws `OperatorError`.
  */
 export function partitionCounts(
   topology: Topology,
   countOf: (topic: string) => number | null,
+  present: readonly string[] = [],
 ): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { name, partitions } of topology.repartitionTopics.values()) {
@@ -31,18 +33,19 @@ export function partitionCounts(
     }
     return count;
   };
-  spread(topology, counts, known);
-  for (const group of joinedTopics(topology)) makeEqual(topology, group, counts, known);
+  spread(topology, present, counts, known);
+  for (const group of joinedTopics(topology, present)) makeEqual(topology, group, counts, known);
   return counts;
 }
 
 /** A topic has as many as the largest of those that its records come from. */
 function spread(
   topology: Topology,
+  present: readonly string[],
   counts: Map<string, number>,
   known: (topic: string) => number | null,
 ): void {
-  const subtopologies = subtopologiesOf(topology);
+  const subtopologies = subtopologiesOf(topology, present);
   const upstream = new Map([...topology.repartitionTopics.keys()].map((topic) => {
     const writers = subtopologies.filter(({ nodes }) =>
       nodes.some((name) => {
@@ -66,12 +69,12 @@ function spread(
 }
 
 /** Topics that records are joined of: two groups that share one are one. */
-export function joinedTopics(topology: Topology): string[][] {
+export function joinedTopics(topology: Topology, present: readonly string[] = []): string[][] {
   const sets = new Sets();
   for (const sources of topology.copartitionedSources) {
     const topics = sources.flatMap((name) => {
       const node = topology.nodes.get(name);
-      return node?.kind === "source" ? node.topics : [];
+      return node?.kind === "source" ? topicsOf(node, present) : [];
     });
     for (const topic of topics) sets.join(topics[0]!, topic);
   }

@@ -4,7 +4,7 @@
  * first nodes.
  */
 import { Sets } from "./sets.ts";
-import type { Topology } from "./topology.ts";
+import { reads, topicsOf, type Topology, TopologyError } from "./topology.ts";
 
 /** A part whose tasks are independent of those of others. */
 export interface Subtopology {
@@ -14,11 +14,19 @@ export interface Subtopology {
   readonly nodes: readonly string[];
   /** Topics that its sources read. */
   readonly sourceTopics: readonly string[];
+  /** The same, by the name of the source. */
+  readonly topicsOfSources: ReadonlyMap<string, readonly string[]>;
   readonly stores: readonly string[];
 }
 
-/** See the head of the file. */
-export function subtopologiesOf(topology: Topology): Subtopology[] {
+/**
+ * See the head of the file. `present`: topics that match patterns of sources; throws `TopologyError`
+ * where two match the same.
+ */
+export function subtopologiesOf(
+  topology: Topology,
+  present: readonly string[] = [],
+): Subtopology[] {
   const groups = new Sets();
   for (const node of topology.nodes.values()) {
     if (topology.globalNodes.has(node.name)) continue;
@@ -34,18 +42,28 @@ export function subtopologiesOf(topology: Topology): Subtopology[] {
     const root = groups.rootOf(`node ${name}`);
     byRoot.set(root, [...byRoot.get(root) ?? [], name]);
   }
-  return [...byRoot.values()].map((nodes, id) => ({
-    id,
-    nodes,
-    sourceTopics: nodes.flatMap((name) => {
+  const sources = [...topology.nodes.values()].filter((node) => node.kind === "source");
+  for (const topic of present) {
+    const [one, other] = sources.filter((source) => reads(source, topic));
+    if (other === undefined) continue;
+    throw new TopologyError(`topic "${topic}" is read by "${one!.name}" and by "${other.name}"`);
+  }
+  return [...byRoot.values()].map((nodes, id) => {
+    const topicsOfSources = new Map(nodes.flatMap((name) => {
       const node = topology.nodes.get(name);
-      return node?.kind === "source" ? node.topics : [];
-    }),
-    stores: [
-      ...new Set(nodes.flatMap((name) => {
-        const node = topology.nodes.get(name);
-        return node?.kind === "processor" ? node.stores : [];
-      })),
-    ],
-  }));
+      return node?.kind === "source" ? [[name, topicsOf(node, present)] as const] : [];
+    }));
+    const sourceTopics = [...topicsOfSources.values()].flat();
+    return { id, nodes, topicsOfSources, sourceTopics, stores: storesOf(topology, nodes) };
+  });
+}
+
+/** What nodes are connected with. */
+function storesOf(topology: Topology, nodes: readonly string[]): string[] {
+  return [
+    ...new Set(nodes.flatMap((name) => {
+      const node = topology.nodes.get(name);
+      return node?.kind === "processor" ? node.stores : [];
+    })),
+  ];
 }

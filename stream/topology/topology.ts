@@ -17,6 +17,8 @@ export interface SourceNode {
   readonly name: string;
   /** Names as they are in the cluster, or of internal topics, which get the application's id. */
   readonly topics: readonly string[];
+  /** Instead of `topics`: all topics of the cluster whose names match, those that come to be later, too. */
+  readonly pattern?: RegExp;
   readonly keySerde: Serde<unknown>;
   readonly valueSerde: Serde<unknown>;
   readonly timestampExtractor: TimestampExtractor | null;
@@ -77,6 +79,24 @@ export class TopologyError extends Error {
 
 const NAME = /^[A-Za-z0-9._-]{1,200}$/;
 
+/** Whether a source reads a topic of that name. */
+export function reads(
+  { topics, pattern }: Pick<SourceNode, "topics" | "pattern">,
+  topic: string,
+): boolean {
+  return pattern === undefined ? topics.includes(topic) : pattern.test(topic);
+}
+
+/** The topics that a source reads; `present`: those that may match a pattern. */
+export function topicsOf(
+  source: Pick<SourceNode, "topics" | "pattern">,
+  present: readonly string[],
+): readonly string[] {
+  return source.pattern === undefined
+    ? source.topics
+    : present.filter((each) => reads(source, each));
+}
+
 /** See the head of the file. */
 export class Topology {
   /** In the order in which they were added: parents stand before children. */
@@ -92,11 +112,11 @@ export class Topology {
 
   /** Throws `TopologyError`, as all of these. */
   addSource(node: Omit<SourceNode, "kind">): void {
-    for (const topic of node.topics) {
-      const other = [...this.nodes.values()].find((each) =>
-        each.kind === "source" && each.topics.includes(topic)
-      );
-      if (other !== undefined) {
+    for (const other of this.nodes.values()) {
+      if (other.kind !== "source") continue;
+      const topic = node.topics.find((each) => reads(other, each)) ??
+        other.topics.find((each) => reads(node, each));
+      if (topic !== undefined) {
         throw new TopologyError(`topic "${topic}" is read twice: use what "${other.name}" gives`);
       }
     }
@@ -149,6 +169,23 @@ export class Topology {
 
   copartition(sources: readonly string[]): void {
     if (sources.length > 1) this.copartitionedSources.push([...sources]);
+  }
+
+  /** Whether which topics it reads depends on those that there are. */
+  get hasPatterns(): boolean {
+    return [...this.nodes.values()].some((node) => {
+      return node.kind === "source" && node.pattern !== undefined;
+    });
+  }
+
+  /** Whether a topic of the cluster matches a pattern and is none that the application makes. */
+  matches(topic: string, internalTopic: (name: string) => string): boolean {
+    const isOwn =
+      [...this.repartitionTopics.keys()].some((name) => internalTopic(name) === topic) ||
+      [...this.stores.keys()].some((name) => internalTopic(`${name}-changelog`) === topic);
+    return !isOwn && [...this.nodes.values()].some((node) => {
+      return node.kind === "source" && node.pattern !== undefined && reads(node, topic);
+    });
   }
 
   /** A topic as it is called in the cluster; `internalTopic` names those that the application makes. */

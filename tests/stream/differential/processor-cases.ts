@@ -23,6 +23,11 @@ export function drawProcessor(draw: CaseDraw): void {
       const store = draw.add("globalStore", { topic });
       return void draw.behind("processGlobal", of, { with: store, fn: draw.pick(KEYS) });
     }
+    case 6: {
+      const topic = `pattern-${draw.count}`;
+      draw.inputs.push(`${topic}-one`, `${topic}-two`);
+      return void draw.streams.push(draw.add("streamPattern", { topic }));
+    }
     default:
       return void draw.tables.push(draw.add("toTable", { of, name: `table-${draw.count}` }));
   }

@@ -58,6 +58,8 @@ export function processorStep(
       return "nothing";
     case "toStreamKeyed":
       return table.toStream().selectKey((value, key) => keyOf(fn, key, value), text);
+    case "streamPattern":
+      return builder.stream<Text, Text>(new RegExp(`${topic}-.*`), textual);
     case "tableTransformValues": {
       const kept = step.name === undefined ? {} : { store: name, ...history };
       const isCounted = fn === "counted" && step.name !== undefined;

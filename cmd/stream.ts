@@ -60,6 +60,8 @@ function run(): CommandUnknownOpts {
     .addOption(
       new Option("--queries-advertise <host:port>", "where other members ask, if elsewhere"),
     )
+    .option("--watch", "begin anew when the module, what it imports or --config changes")
+    .addOption(new Option("--watched", "be the process that is begun anew").hideHelp())
     .addOption(brokersOption())
     .addOption(timeoutOption("how long to try to reach the cluster"))
     .addHelpText(
@@ -75,11 +77,17 @@ Examples:
   kstream stream run app.ts
   kstream stream run app.ts -b kafka:9092 --set application.id=shouts-2
   kstream stream run app.ts --set num.stream.threads=4
+  kstream stream run app.ts --watch
   kstream stream run app.ts --set processing.exception.handler=dlq \\
     --set errors.dead.letter.queue.topic.name=shouts-dead
   kstream stream run app.ts --queries 127.0.0.1:8090`,
     )
     .action(async (file, options, command) => {
+      if (options.watched === true) (await import("./stream/watch.ts")).endWithWatcher();
+      else if (options.watch === true) {
+        const { watchApp } = await import("./stream/watch.ts");
+        return await watchApp(file, options.config, process.argv.slice(2));
+      }
       const isBrokersGiven = command.getOptionValueSource("brokers") !== "default";
       await (await import("./stream/run.ts")).runApp(file, options, isBrokersGiven);
     });

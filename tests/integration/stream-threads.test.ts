@@ -114,6 +114,10 @@ test(
       const session = ["--set", "session.timeout.ms=6000", "--set", "heartbeat.interval.ms=1000"];
       const first = new Running(brokers, state, ...session);
       await first.says(/threads: +(2)\n/);
+      // Which of them joins first has all for a while.
+      for (const thread of [1, 2]) {
+        await first.says(new RegExp(`thread=${thread} active=(0_\\d,0_\\d,1_\\d,1_\\d) `));
+      }
       await ok(["produce", "lines"], { brokers, input: LINES });
       await expectCounts(brokers, 1);
       expect(await first.end("SIGKILL")).not.toBe(0);

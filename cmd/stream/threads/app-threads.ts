@@ -22,16 +22,14 @@ export interface AppThreadsOptions {
 
 /** A thread may be at a step for so long before a query of its stores is given up. */
 const ANSWER_MS = 10_000;
-/** Queries that are under way. */
-const UNDER_WAY_MAX = 1024;
 
 /** See the head of the file. */
 export class AppThreads {
   readonly #threads: readonly MemberThread[];
   readonly #failed = deferred<never>();
-  #underWay = 0;
   #turn = 0;
-  #isClosing = false;
+  /** All take part, and are not to end. */
+  #isRunning = false;
 
   constructor(private readonly options: AppThreadsOptions) {
     const events = {
@@ -51,6 +49,7 @@ export class AppThreads {
   async start(): Promise<void> {
     const { setup } = this.options;
     await Promise.all(this.#threads.map((each) => each.begin({ ...setup, thread: each.number })));
+    this.#isRunning = true;
   }
 
   /** Rejects when one of them can do no more; all are still to be closed. */
@@ -91,7 +90,7 @@ export class AppThreads {
 
   /** All commit what is done and leave the group. */
   async close(): Promise<void> {
-    this.#isClosing = true;
+    this.#isRunning = false;
     await Promise.all(this.#threads.map((thread) => thread.stop()));
   }
 
@@ -99,8 +98,6 @@ export class AppThreads {
   async #ask(thread: number, request: PlainRequest): Promise<PlainResponse> {
     const asked = this.#threads[thread - 1];
     if (asked === undefined) return refusal(404, `there is no thread ${thread}`);
-    if (this.#underWay >= UNDER_WAY_MAX) return refusal(503, "too many requests at once");
-    this.#underWay++;
     const late = deferred<PlainResponse>();
     const timer = this.options.clock.setTimer(ANSWER_MS, () => {
       late.resolve(refusal(503, `thread ${thread} does not answer`));
@@ -111,18 +108,18 @@ export class AppThreads {
       return refusal(503, asError(error).message);
     } finally {
       timer.cancel();
-      this.#underWay--;
     }
   }
 
   #fail(thread: number, error: Error): void {
-    if (this.#isClosing) return;
+    this.#failed.reject(error);
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
     // Told at once: others may take long to end.
     this.options.logger.error("a thread has ended: the application ends", {
       thread,
       error: error.message,
     });
-    this.#failed.reject(error);
   }
 }
 

@@ -23,6 +23,9 @@ const SCRIPT = /[\\/](\$bunfs|~BUN)[\\/]/.test(import.meta.path)
   ? "./cmd/stream/threads/app-thread.ts"
   : new URL("./app-thread.ts", import.meta.url).href;
 
+/** Queries that it has not answered: it may be at one step for long. */
+const ASKED_MAX = 512;
+
 /** See the head of the file. It is told once to begin, and once to stop. */
 export class MemberThread {
   readonly #worker: Worker;
@@ -65,9 +68,12 @@ export class MemberThread {
     this.#worker.terminate();
   }
 
-  /** Rejects when it is gone. */
+  /** Rejects when it is gone, or has too much to answer already. */
   ask(request: PlainRequest): Promise<PlainResponse> {
     if (this.#isGone) return Promise.reject(new Error(`thread ${this.number} is gone`));
+    if (this.#asked.size >= ASKED_MAX) {
+      return Promise.reject(new Error(`thread ${this.number} is asked too much at once`));
+    }
     const id = ++this.#lastId;
     const response = deferred<PlainResponse>();
     this.#asked.set(id, response);

@@ -9,6 +9,7 @@ import type { AdminApi } from "./api.ts";
 import { adminApp } from "./app.ts";
 import type { ConnectLink } from "./connect-link.ts";
 import { adminServices } from "./services.ts";
+import type { StreamsLink } from "./stream-apps/streams-link.ts";
 
 /** What a request came to. */
 export interface Answer {
@@ -24,10 +25,14 @@ export class ApiWorld {
   readonly #app: ReturnType<typeof adminApp>;
   readonly #services: ReturnType<typeof adminServices>;
 
-  private constructor(readonly running: RunningBroker, connect: ConnectLink | null) {
+  private constructor(
+    readonly running: RunningBroker,
+    connect: ConnectLink | null,
+    streams: StreamsLink | null,
+  ) {
     const siblings = () => Promise.resolve([]);
     const pages = () => Promise.resolve(null);
-    this.#services = adminServices(running, pages, "1", siblings, connect);
+    this.#services = adminServices(running, pages, "1", siblings, connect, streams);
     this.#app = adminApp(this.#services, "localhost", null);
     this.api = hc<AdminApi>("http://localhost", {
       headers: { "x-kstream-request": "1" },
@@ -43,11 +48,13 @@ export class ApiWorld {
   static async start(
     options: Partial<BrokerOptions> = {},
     connect: ConnectLink | null = null,
+    streams: StreamsLink | null = null,
   ): Promise<ApiWorld> {
     const io = { ...bunIo(), disk: new MemoryDisk({ wallMs: () => 0, maxBytes: 1 << 27 }) };
     return new ApiWorld(
       await startBroker({ io, logger: silentLogger, dataDir: "/data", ...options }),
       connect,
+      streams,
     );
   }
 

@@ -18,6 +18,7 @@ import { metricRoutes } from "./routes/metrics.ts";
 import { recordRoutes } from "./routes/records.ts";
 import { recordSocketRoutes } from "./routes/record-socket.ts";
 import { searchRoutes } from "./routes/search.ts";
+import { streamAppRoutes } from "./routes/stream-apps.ts";
 import { securityRoutes } from "./routes/security.ts";
 import { transactionRoutes } from "./routes/transactions.ts";
 import { clientRoutes } from "./routes/clients.ts";
@@ -45,6 +46,7 @@ export function adminApi(services: AdminServices, described: () => Routes) {
     .route("/", configRoutes(services))
     .route("/", clusterRoutes(services))
     .route("/", groupRoutes(services))
+    .route("/", streamAppRoutes(services))
     .route("/", transactionRoutes(services))
     .route("/", hangingTransactionRoutes(services))
     .route("/", securityRoutes(services))

@@ -14,7 +14,7 @@ import { Problem } from "./problem.ts";
 
 /** Paths, and what the cluster has to allow for reading there and for changing something. */
 const OF_CLUSTER: readonly RegExp[] = [
-  /^\/v1\/(clients|members|trash|dev|connect)(\/|$)/,
+  /^\/v1\/(clients|members|trash|dev|connect|streams)(\/|$)/,
   /^\/metrics(\/|$)/,
   /^\/health$/,
 ];

@@ -42,6 +42,8 @@ export interface AdminServerOptions {
   readonly siblings?: AdminServices["siblings"];
   /** The workers of connectors that it passes requests on to. Default: there are none. */
   readonly connect?: AdminServices["connect"];
+  /** How applications of streams are known and asked. Default: by their groups alone. */
+  readonly streams?: AdminServices["streams"];
 }
 
 /** Starts it. Throws an `OperatorError` if it cannot listen where it was told to. */
@@ -56,7 +58,8 @@ export function startAdminServer(options: AdminServerOptions): HttpListener {
       import("./app.ts"),
       import("./services.ts"),
     ]);
-    services = adminServices(started, loadPages, version, options.siblings, options.connect);
+    const { siblings, connect, streams } = options;
+    services = adminServices(started, loadPages, version, siblings, connect, streams);
     const isOpen = options.authenticates !== true;
     return adminApp(services, host, isOpen ? null : await authentication(started)).fetch;
   };

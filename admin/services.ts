@@ -10,6 +10,7 @@ import type { ConnectLink } from "./connect-link.ts";
 import type { ShardHealth } from "./health.ts";
 import type { OwnClient } from "./own-connection.ts";
 import { OwnClients } from "./own-connection.ts";
+import type { StreamsLink } from "./stream-apps/streams-link.ts";
 
 /** What the admin server needs of the broker that it belongs to. */
 export type AdminSource = Pick<
@@ -33,6 +34,8 @@ export interface AdminServices {
   readonly loadPages: LoadPages;
   /** Workers of connectors; null: there are none. */
   readonly connect: ConnectLink | null;
+  /** Applications of streams; null: they are known by their groups alone. */
+  readonly streams: StreamsLink | null;
   /** Ends what they hold open. */
   close(): void;
 }
@@ -44,6 +47,7 @@ export function adminServices(
   version = "",
   siblings: AdminServices["siblings"] = () => Promise.resolve([]),
   connect: ConnectLink | null = null,
+  streams: StreamsLink | null = null,
 ): AdminServices {
   const own = new OwnClients(running);
   return {
@@ -52,6 +56,7 @@ export function adminServices(
     clients: () => running.clients(),
     siblings,
     connect,
+    streams,
     members: () => running.gossip?.members() ?? null,
     loadPages,
     client: (principal, { host }) => own.of(principal, host),

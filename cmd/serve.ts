@@ -16,6 +16,7 @@ import { MemoryDisk } from "../core/io/memory-disk.ts";
 import { createLogger, type Logger, type LogLevel } from "../core/logger.ts";
 import type { ClusterOptions } from "../broker/cluster/cluster-options.ts";
 import { connectLink } from "./serve/connect-url.ts";
+import { streamsLink } from "./serve/streams-link.ts";
 import type { BrokerConnect } from "./serve/connect/broker-connect.ts";
 import {
   type ConnectFlags,
@@ -89,6 +90,12 @@ const CONNECT_URL = new Option(
   "pass /v1/connect/… on to this worker of connectors, http(s)://[user:password@]host:port; " +
     "several with commas",
 );
+const STREAMS_HOSTS = new Option(
+  "--streams-hosts <hosts>",
+  "ask members of stream applications at these hosts, for the pages: names, *.names or addresses, " +
+    "https:// before and :port behind where it matters; with commas (default: on this host)",
+);
+const STREAMS_TOKEN = new Option("--streams-token <file>", "what they ask for, as --queries-token");
 // KSTREAM_TLS_CERT and the like are those of clients.
 const TLS_CERT = new Option("--tls-cert <file>", "speak TLS with this certificate and chain (PEM)")
   .env("KSTREAM_SERVE_TLS_CERT");
@@ -145,6 +152,8 @@ export function serveCommand() {
     .addOption(ADMIN_CERT)
     .addOption(ADMIN_KEY)
     .addOption(CONNECT_URL)
+    .addOption(STREAMS_HOSTS)
+    .addOption(STREAMS_TOKEN)
     .option("--shards <number>", "run so many brokers as one cluster, one per processor")
     .option("--until-eof", "end in good order when standard input ends")
     .addOption(new Option("--supervised <name>", "be a shard of the program above").hideHelp())
@@ -184,6 +193,9 @@ export interface ServeOptions extends ClusterFlags, TlsFlags, AdminFlags, Connec
   readonly printAddr?: string | undefined;
   /** Workers of connectors, for the admin API. */
   readonly connectUrl?: string | undefined;
+  /** Where members of stream applications are asked, and with what. */
+  readonly streamsHosts?: string | undefined;
+  readonly streamsToken?: string | undefined;
   readonly insecure?: boolean | undefined;
   readonly dev?: boolean | undefined;
   /** How many brokers; default one. */
@@ -263,7 +275,10 @@ async function serveOne(
   });
   const siblings = await siblingsOf(supervision, parent, system.clock, () => running);
   const link = connect ?? connectLink(options.connectUrl, system.clock);
-  const parts = { version, tls, running: () => running, siblings, connect: link };
+  const parts = {
+    ...{ version, tls, running: () => running, siblings, connect: link },
+    streams: streamsLink(options),
+  };
   const adminServer = admin === "off" ? null : openAdmin(options, admin, parts);
   running = await startBroker({
     io: isInMemory ? inMemory(system) : system,
@@ -297,7 +312,10 @@ async function serveOne(
 function openAdmin(
   { adminAuth }: ServeOptions,
   at: HostPort | "default",
-  parts: Pick<AdminServerOptions, "version" | "tls" | "running" | "siblings" | "connect">,
+  parts: Pick<
+    AdminServerOptions,
+    "version" | "tls" | "running" | "siblings" | "connect" | "streams"
+  >,
 ): HttpListener {
   return startAdminServer({
     ...parts,

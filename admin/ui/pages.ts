@@ -13,6 +13,8 @@ import { DisksPage } from "./pages/disks.tsx";
 import { GroupPage } from "./pages/group.tsx";
 import { GroupsPage } from "./pages/groups.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
+import { StreamPage } from "./pages/stream.tsx";
+import { StreamsPage } from "./pages/streams.tsx";
 import { TopicPage } from "./pages/topic.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
 import { TransactionPage } from "./pages/transaction.tsx";
@@ -64,6 +66,12 @@ export const PAGES: readonly PageEntry[] = [
       ["/connectors/:connector/:tab?", ConnectorPage],
       ["/new-connector/:plugin?", NewConnectorPage],
     ],
+  },
+  {
+    title: "Streams",
+    path: "/streams",
+    letter: "s",
+    routes: [["/streams", StreamsPage], ["/streams/:application/:tab?", StreamPage]],
   },
   { title: "Disks", path: "/disks", letter: "d", routes: [["/disks", DisksPage]] },
   { title: "Clients", path: "/clients", letter: "l", routes: [["/clients", ClientsPage]] },

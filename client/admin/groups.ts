@@ -13,6 +13,7 @@ import { describeGroup } from "./describe-group.ts";
 import type { GroupDescription } from "./describe-group.ts";
 import { onCoordinator } from "./on-coordinator.ts";
 import { alterShareOffsets, deleteShareOffsets, listShareOffsets } from "./share-offsets.ts";
+import { describeStreamGroup, type StreamGroup } from "./stream-group.ts";
 import type { ShareOffset } from "./share-offsets.ts";
 
 export type * from "./describe-group.ts";
@@ -78,6 +79,21 @@ export class GroupAdmin {
         ...await describeGroup(connection, groupId, timeoutMs),
         coordinator: nodeId,
       }),
+    );
+  }
+
+  /** A group as stream applications have it; null: it is of another type, or not there. */
+  async describeStreams(
+    groupId: string,
+    options: OperationOptions = {},
+  ): Promise<StreamGroup & { readonly coordinator: number } | null> {
+    const subject = `group "${groupId}"`;
+    return await onCoordinator(
+      ...[this.#cluster, "group", groupId, subject, options] as const,
+      async (connection, timeoutMs, { nodeId }) => {
+        const group = await describeStreamGroup(connection, groupId, timeoutMs);
+        return group === null ? null : { ...group, coordinator: nodeId };
+      },
     );
   }
 

@@ -10,10 +10,10 @@ import type { DescribedNode } from "../../core/streams/topology-description.ts";
 import { LIVE_PATH } from "../../stream/queries/live-view.ts";
 import { descriptionMermaid } from "../../stream/topology/description-text.ts";
 import { count, formatBytes, formatTable, print, printJson } from "../output.ts";
+import { queryToken } from "../query-token.ts";
 import { reasonOf } from "../reason.ts";
 import { jsonOf, urlBelow, webAddress } from "../web-address.ts";
 import type { Format } from "./describe.ts";
-import { queryToken } from "./queries.ts";
 
 export interface LiveOptions {
   /** Where a member answers queries. */
@@ -46,7 +46,7 @@ async function ask(
 ): Promise<LiveApplication> {
   const address = webAddress(live, ADDRESS);
   const { origin } = address.base;
-  const token = queriesToken === undefined ? null : queryToken(queriesToken);
+  const token = queriesToken === undefined ? null : queryToken(queriesToken, "--queries-token");
   const { status, text } = await get(urlBelow(address, LIVE_PATH), timeout, token);
   const parsed = liveApplicationSchema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;

@@ -1,5 +1,4 @@
 /** The options of `kstream stream run` that have stores be asked over HTTP. */
-import { readFileSync } from "node:fs";
 import { addressText } from "../../core/connection-error.ts";
 import type { Clock, HostPort } from "../../core/io.ts";
 import { bunServeHttp } from "../../core/io/bun/http.ts";
@@ -7,7 +6,7 @@ import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { QueriedApp } from "../../stream/queries/queried-app.ts";
 import { QueryServer } from "../../stream/queries/query-server.ts";
-import { reasonOf } from "../reason.ts";
+import { queryToken } from "../query-token.ts";
 import type { ThreadQueries } from "./threads/messages.ts";
 
 export interface QueryFlags {
@@ -50,7 +49,7 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
       2,
     );
   }
-  const token = queriesToken === undefined ? null : queryToken(queriesToken);
+  const token = queriesToken === undefined ? null : queryToken(queriesToken, "--queries-token");
   const server = new QueryServer({
     ...{ serveHttp: bunServeHttp, ask: fetch, clock, logger, at, token },
   });
@@ -63,27 +62,6 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
     answerBy: (answer) => server.answerBy(answer),
     close: () => server.close(),
   };
-}
-
-/** What is in the file of `--queries-token`. Throws an `OperatorError`. */
-export function queryToken(path: string): string {
-  const token = textOf(path).trim();
-  if (/^[\x21-\x7e]{16,4096}$/.test(token)) return token;
-  throw new OperatorError(
-    `no token in ${path}`,
-    "it is 16 to 4096 printable characters without spaces",
-    "make one with: openssl rand -hex 32",
-    2,
-  );
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const whatToDo = "name a file with a token for --queries-token";
-    throw new OperatorError(`cannot read ${path}`, reasonOf(error), whatToDo, 2);
-  }
 }
 
 function address(text: string, flag: string): HostPort {

@@ -102,6 +102,8 @@ function optionsOf(fields: Fields): ServeOptions {
     adminCert: fields.optionalText("adminCert"),
     adminKey: fields.optionalText("adminKey"),
     connectUrl: fields.optionalText("connectUrl"),
+    streamsHosts: fields.optionalText("streamsHosts"),
+    streamsToken: fields.optionalText("streamsToken"),
     logLevel,
     logFormat: fields.text("logFormat") === "json" ? "json" : "text",
     cluster: fields.optionalText("cluster"),

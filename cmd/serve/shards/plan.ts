@@ -80,7 +80,7 @@ function plan(
 function flagsForAll(options: ServeOptions): ServeOptions {
   const { insecure, logLevel, logFormat, cluster, metadata, host } = options;
   const { secretFile, clusterSecret, timings, tlsCert, tlsKey, tlsCa } = options;
-  const { adminAuth, adminCert, adminKey, connectUrl } = options;
+  const { adminAuth, adminCert, adminKey, connectUrl, streamsHosts, streamsToken } = options;
   return {
     ...{
       insecure,
@@ -99,6 +99,8 @@ function flagsForAll(options: ServeOptions): ServeOptions {
       adminCert,
       adminKey,
       connectUrl,
+      streamsHosts,
+      streamsToken,
     },
     ...{ listen: [], advertise: [], topic: [], set: [], join: options.join },
   };

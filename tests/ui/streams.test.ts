@@ -103,7 +103,7 @@ test("what went through each step is shown, and counted on", async () => {
   const source = page.locator(".step.source", { hasText: "reads orders" });
   await source.getByText("212 in", { exact: true }).waitFor();
   await page.locator(".figure", { hasText: "Tasks" }).getByText("6/6").waitFor();
-  await page.locator(".figure", { hasText: "Failed" }).getByText("31").waitFor();
+  await page.locator(".figure", { hasText: "Left out" }).getByText("and 31 failed").waitFor();
   await page.getByText("30 failed").waitFor();
   await scene.produce("orders", [{ key: "a", value: '{"total":4}' }]);
   await source.getByText("213 in", { exact: true }).waitFor();

@@ -11,6 +11,7 @@ import {
   type Rates,
   restoreOf,
   rounded,
+  type TaskCounts,
   taskCountsOf,
   useRates,
 } from "../data/streams.ts";
@@ -90,7 +91,6 @@ function Figures({ view, live, rates }: {
 }) {
   const tasks = live === null ? null : taskCountsOf(live);
   const flow = live === null ? null : flowOf(live, rates);
-  const restore = live === null ? null : restoreOf(live);
   const all = live === null ? [] : Object.values(live.nodes);
   const dropped = all.reduce((sum, node) => sum + droppedOf(node), 0);
   const errored = all.reduce((sum, node) => sum + node.errored, 0);
@@ -101,40 +101,37 @@ function Figures({ view, live, rates }: {
         value={count(view.members.length)}
         note={<a href={href(path(["groups", view.application]))}>the group</a>}
       />
-      {tasks !== null && (
+      {live !== null && tasks !== null && (
         <Figure
           name="Tasks"
           value={`${tasks.running}/${tasks.all}`}
-          note={tasks.opening > 0
-            ? `run, ${tasks.opening} begin`
-            : tasks.standby > 0
-            ? `run, ${count(tasks.standby)} stand by`
-            : "run"}
+          note={taskNote(tasks, restoreOf(live))}
           {...(tasks.running < tasks.all && { tone: "warn" as const })}
         />
       )}
       {live !== null && <Figure name="Come in" value={rate(rounded(flow?.in))} note="records" />}
       {live !== null && <Figure name="Written" value={rate(rounded(flow?.out))} note="records" />}
-      {restore !== null && (
-        <Figure
-          name="To restore"
-          value={count(restore.left)}
-          note={restore.leftMs > 0 ? span(restore.leftMs) : "records"}
-          {...(restore.left > 0 && { tone: "warn" as const })}
-        />
-      )}
       <Figure name="Behind" value={count(view.lag)} note={lagSpan(view.lagSeconds)} />
-      {live !== null && <Figure name="Left out" value={count(dropped)} note="records" />}
       {live !== null && (
         <Figure
-          name="Failed"
-          value={count(errored)}
-          note="records"
-          {...(errored > 0 && { tone: "bad" as const })}
+          name="Left out"
+          value={count(dropped)}
+          note={errored > 0
+            ? <span class="bad">{`and ${count(errored)} failed`}</span>
+            : "none failed"}
         />
       )}
     </dl>
   );
+}
+
+function taskNote(
+  { opening, standby }: TaskCounts,
+  { left, leftMs }: ReturnType<typeof restoreOf>,
+): string {
+  if (left > 0) return `run; ${count(left)} to restore${leftMs > 0 ? `, ${span(leftMs)}` : ""}`;
+  if (opening > 0) return `run, ${count(opening)} begin`;
+  return standby > 0 ? `run, ${count(standby)} stand by` : "run";
 }
 
 function Missing({ live: { missing } }: { live: Live }) {

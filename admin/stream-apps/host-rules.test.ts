@@ -34,10 +34,23 @@ test("without a name only addresses of loopback are asked, of members that are h
   expect(allowedHost({ host: "shop-1", port: 1 }, rules, false)?.isNamed).toBe(true);
 });
 
+test("of a thread the process is asked that it is in", () => {
+  expect(parseEndpoint("shop-1:8090/threads/2")).toEqual({ host: "shop-1", port: 8090 });
+  expect(parseEndpoint("[::1]:8090/threads/1")).toEqual({ host: "::1", port: 8090 });
+});
+
 test("what is no address is none", () => {
   for (
     const text of [
-      ...["shop-1", "shop-1:0", "shop-1:65536", "shop-1:80/x", "a@shop-1:80", "http://shop-1:80"],
+      ...[
+        "shop-1",
+        "shop-1:0",
+        "shop-1:65536",
+        "shop-1:80/x",
+        "shop-1:80/threads/..",
+        "a@shop-1:80",
+        "http://shop-1:80",
+      ],
       ...["*.shop:80", "shop-1:80?x", "", ":80", "shop-1:80#x", "[::1", "sh\nop:80", "shop-1:8:9"],
     ]
   ) {

@@ -41,9 +41,13 @@ export function parseHostRule(text: string): HostRule | null {
   };
 }
 
-/** Reads what a member has said; null: it is no address. */
+/**
+ * Reads what a member has said: `HOST:PORT`, with a path behind of a thread, which is not asked itself.
+ * Null: it is no address.
+ */
 export function parseEndpoint(text: string): HostPort | null {
-  const [, host = "", port = ""] = /^(\[[^\]]*\]|[^:]+):(\d{1,5})$/.exec(text) ?? [];
+  const [, host = "", port = ""] = /^(\[[^\]]*\]|[^:]+):(\d{1,5})(?:\/threads\/\d+)?$/.exec(text) ??
+    [];
   const [, bracketed, plain] = HOST.exec(host) ?? [];
   const name = bracketed ?? plain;
   if (name === undefined || name.startsWith("*") || Number(port) < 1 || Number(port) > 65_535) {

@@ -1,6 +1,7 @@
 /** An application as its group and its members tell of it. */
 import type { Admin } from "../../client/admin.ts";
 import type { StreamGroup, StreamGroupMember } from "../../client/admin/stream-group.ts";
+import { addressText } from "../../core/connection-error.ts";
 import type { HostPort } from "../../core/io.ts";
 import { isLoopback } from "../../core/ip-address.ts";
 import type { LiveApplication } from "../../core/streams/live-application.ts";
@@ -78,7 +79,7 @@ async function addressed(
   link: StreamsLink | null,
 ): Promise<AddressedMember> {
   const said = userEndpoint !== null
-    ? addressText(userEndpoint)
+    ? endpointText(userEndpoint)
     : userData === null || link === null
     ? null
     : await link.endpointIn(userData);
@@ -86,8 +87,10 @@ async function addressed(
   return { memberId, clientId, clientHost: clientHost.replace(/^\//, ""), endpoint: said };
 }
 
-function addressText({ host, port }: HostPort): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+/** Members of ours have the path of a thread behind the host, for the protocol has no place for it. */
+function endpointText({ host, port }: HostPort): string {
+  const [, plain = "", path = ""] = /^([^/]*)(.*)$/.exec(host) ?? [];
+  return `${addressText({ host: plain, port })}${path}`;
 }
 
 async function liveOf(
@@ -112,12 +115,15 @@ async function liveOf(
       command: "kstream stream run app.ts --queries 127.0.0.1:8090",
     };
   }
-  const allowed = said.flatMap(({ at, clientHost }) => {
-    const isFromHere = coordinator === nodeId && isLoopback(clientHost);
-    return allowedHost(at, link.rules, isFromHere) ?? [];
-  });
-  if (allowed.length === 0) return notNamed([...new Set(said.map(({ at }) => at.host))]);
-  return await firstOf(asker, allowed, groupId);
+  const allowed = new Map(
+    said.flatMap(({ at, clientHost }) => {
+      const isFromHere = coordinator === nodeId && isLoopback(clientHost);
+      const host = allowedHost(at, link.rules, isFromHere);
+      return host === null ? [] : [[host.origin, host] as const];
+    }),
+  );
+  if (allowed.size === 0) return notNamed([...new Set(said.map(({ at }) => at.host))]);
+  return await firstOf(asker, [...allowed.values()], groupId);
 }
 
 async function firstOf(asker: MemberAsker, hosts: readonly AllowedHost[], name: string) {

@@ -42,6 +42,7 @@ interface Told {
   readonly lag?: number | null;
   readonly members?: readonly unknown[];
   readonly live?: {
+    readonly members?: readonly unknown[];
     readonly nodes: Readonly<Record<string, { readonly in: number }>>;
   } | null;
   readonly notTold?: { readonly detail: string; readonly command: string | null } | null;
@@ -92,12 +93,20 @@ test(
     withApps([], async (broker, start) => {
       start("here", "--queries", "127.0.0.1:0");
       start("quiet");
+      start("threads", "--queries", "127.0.0.1:0", "--set", "num.stream.threads=2");
+      start("kip1071", "--queries", "127.0.0.1:0", "--set", "group.protocol=streams");
       start("there", "--queries", "127.0.0.1:0", "--queries-advertise", "shop.example:8090");
       start("guarded", "--queries", "127.0.0.1:0", "--queries-token", token);
       const here = await told(broker, "here", (each) => {
         return records(each) === 2 && each.lag === 0;
       });
       expect(here).toMatchObject({ kind: "kstream", notTold: null });
+      const threads = await told(broker, "threads", (each) => {
+        return records(each) === 2 && each.live!.members?.length === 2;
+      });
+      expect(threads.members).toHaveLength(2);
+      const kip1071 = await told(broker, "kip1071", (each) => records(each) === 2);
+      expect(kip1071.kind).toBe("streams");
       const why = async (id: string) =>
         (await told(broker, id, ({ notTold }) =>
           notTold?.detail !== undefined && !notTold.detail.includes("does not run") &&
@@ -114,7 +123,7 @@ test(
       expect(list.applications.map((each: { application: string }) =>
         each.application
       )).toEqual([
-        ...["guarded", "here", "quiet", "there"],
+        ...["guarded", "here", "kip1071", "quiet", "there", "threads"],
       ]);
       expect((await fetch(new URL("/v1/streams/nobody", broker.admin!))).status).toBe(404);
     }),

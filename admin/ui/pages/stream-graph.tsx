@@ -1,7 +1,7 @@
 /** The graph of an application: a picture for each subtopology, each step with its counts. */
 import { useEffect, useRef } from "preact/hooks";
 import { count, plural, rate } from "../data/format.ts";
-import { BOX_WIDTH, layoutOf, pathThrough } from "../data/graph-layout.ts";
+import { BOX_WIDTH, type Layout, layoutOf, pathThrough } from "../data/graph-layout.ts";
 import {
   droppedOf,
   figuresOf,
@@ -40,10 +40,10 @@ function Part({ live, rates, subtopology }: {
     .filter((task) => task.startsWith(`${id}_`)).length;
   const tasks = live.taskCounts[id] ?? 0;
   const texts = new Map(nodes.map((node) => [node.name, wordsOf(live, node)]));
-  const { width, height, boxes, lines } = layoutOf(nodes.map(({ name, children }) => {
+  const layout = layoutOf(nodes.map(({ name, children }) => {
     return { name, children, heightPx: heightOf(texts.get(name) ?? []) };
   }));
-  const arrow = `arrow-${id}`;
+  const { width, height, boxes } = layout;
   const box = useRef<HTMLDivElement>(null);
   // What is wider than the screen is seen from where it begins: the middle.
   useEffect(() => {
@@ -58,34 +58,7 @@ function Part({ live, rates, subtopology }: {
       </h2>
       <div ref={box} class="graph-box" tabIndex={0} role="region" aria-label={`Graph of ${title}`}>
         <div class="graph" style={{ width: `${width}px`, height: `${height}px` }}>
-          <svg
-            aria-hidden="true"
-            width={width}
-            height={height + MARGIN_PX}
-            viewBox={`0 0 ${width} ${height + MARGIN_PX}`}
-          >
-            <defs>
-              <marker
-                id={arrow}
-                viewBox="0 0 8 8"
-                refX="7"
-                refY="4"
-                markerWidth="8"
-                markerHeight="8"
-                orient="auto"
-              >
-                <path d="M0 0L8 4L0 8z" />
-              </marker>
-            </defs>
-            {lines.map(({ from, to, points }) => (
-              <path
-                key={`${from} ${to}`}
-                class={(rates?.get(from)?.out ?? 0) > 0 ? "line flows" : "line"}
-                d={pathThrough(points)}
-                marker-end={`url(#${arrow})`}
-              />
-            ))}
-          </svg>
+          <Lines layout={layout} rates={rates} arrow={`arrow-${id}`} />
           {boxes.map(({ name, x, y, heightPx }) => {
             const node = nodes.find((each) => each.name === name);
             if (node === undefined) return null;
@@ -108,6 +81,44 @@ function Part({ live, rates, subtopology }: {
         </div>
       </div>
     </section>
+  );
+}
+
+function Lines({ layout: { width, height, lines }, rates, arrow }: {
+  layout: Layout;
+  rates: Rates;
+  /** Its id, of which there is one in the document. */
+  arrow: string;
+}) {
+  return (
+    <svg
+      aria-hidden="true"
+      width={width}
+      height={height + MARGIN_PX}
+      viewBox={`0 0 ${width} ${height + MARGIN_PX}`}
+    >
+      <defs>
+        <marker
+          id={arrow}
+          viewBox="0 0 8 8"
+          refX="7"
+          refY="4"
+          markerWidth="8"
+          markerHeight="8"
+          orient="auto"
+        >
+          <path d="M0 0L8 4L0 8z" />
+        </marker>
+      </defs>
+      {lines.map(({ from, to, points }) => (
+        <path
+          key={`${from} ${to}`}
+          class={(rates?.get(from)?.out ?? 0) > 0 ? "line flows" : "line"}
+          d={pathThrough(points)}
+          marker-end={`url(#${arrow})`}
+        />
+      ))}
+    </svg>
   );
 }
 

@@ -34,10 +34,24 @@ interface Process {
   isGone: boolean;
 }
 
+/** Lines that begin so cannot be read, or are read and fail a step: they are dead letters, once each. */
+const [UNREADABLE, UNUSABLE] = ["?", "!"];
+const readable = {
+  ...string(),
+  deserialize: (bytes: Uint8Array, topic: string) => {
+    const text = string().deserialize(bytes, topic);
+    if (text.startsWith(UNREADABLE)) throw new Error("no line");
+    return text;
+  },
+};
+
 function topology() {
   const builder = new TopologyBuilder();
-  builder.stream("lines", { value: string() })
-    .flatMapValues((line) => line.split(" "), string())
+  builder.stream("lines", { value: readable })
+    .flatMapValues((line) => {
+      if (line.startsWith(UNUSABLE)) throw new Error("no line of words");
+      return line.split(" ");
+    }, string())
     .groupBy("words", (word) => word)
     .count("counts")
     .toStream()
@@ -51,6 +65,7 @@ class Churn {
   readonly members: Member[] = [];
   readonly trouble: string[] = [];
   readonly written = new Map<string, number>();
+  readonly letters: string[] = [];
   #next = 0;
 
   constructor(
@@ -59,7 +74,7 @@ class Churn {
     /** Whether members are threads of processes with stores on disk. */
     readonly hasThreads = false,
   ) {
-    this.world = new AppWorld(seed, { lines: 4, totals: 2 }, {
+    this.world = new AppWorld(seed, { lines: 4, totals: 2, dead: 2 }, {
       "group.streams.num.standby.replicas": String(config["num.standby.replicas"]),
     });
   }
@@ -93,6 +108,9 @@ class Churn {
     });
     const { app, io } = this.world.app(topology(), {
       "statestore.cache.max.bytes": 0,
+      "deserialization.exception.handler": "dlq",
+      "processing.exception.handler": "dlq",
+      "errors.dead.letter.queue.topic.name": "dead",
       "session.timeout.ms": 10_000,
       "heartbeat.interval.ms": 1000,
       ...this.config,
@@ -122,6 +140,11 @@ class Churn {
       for (const word of words) this.written.set(word, (this.written.get(word) ?? 0) + 1);
       return { key: String(this.below(100)), value: words.join(" ") };
     });
+    for (const kind of [UNREADABLE, UNUSABLE]) {
+      const letter = `${kind}${this.letters.length}`;
+      this.letters.push(letter);
+      lines.splice(this.below(lines.length), 0, { key: letter, value: letter });
+    }
     await this.world.write("lines", lines);
   }
 
@@ -166,7 +189,9 @@ class Churn {
       if (Number(value) !== before + 1) this.trouble.push(`${key}: ${value} after ${before}`);
       last.set(key!, Number(value));
     }
+    const dead = await this.world.read("dead", (all) => all.length >= this.letters.length);
     for (const { app } of this.members) await app.close();
+    expect(dead.map(({ value }) => value!).sort()).toEqual([...this.letters].sort());
     expect(last).toEqual(new Map(this.written));
   }
 }

@@ -78,10 +78,17 @@ export class AppWorld {
     return { app, io };
   }
 
-  /** A state directory on a disk of its own, and how its threads get at it. */
-  stateDirectory(): { readonly directory: StateDirectory; beside(): StateDirectory } {
+  /** A state directory on a disk of its own, and how its threads get at it. `room`: its bytes. */
+  stateDirectory(
+    room: { bytes: number } = { bytes: 1e9 },
+  ): { readonly directory: StateDirectory; beside(): StateDirectory } {
     const { clock, random } = this.world;
-    const disk = new MemoryDisk({ wallMs: () => clock.wallMs(), maxBytes: 1e9 });
+    const disk = new MemoryDisk({
+      wallMs: () => clock.wallMs(),
+      get maxBytes() {
+        return room.bytes;
+      },
+    });
     const io = { disk, clock, random, logger: silentLogger };
     const options = { dir: "/state", applicationId: "app" };
     const directory = StateDirectory.open(io, options);

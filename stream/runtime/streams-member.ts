@@ -15,7 +15,7 @@ import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
 import { Backoff } from "../../core/backoff.ts";
 import { Errors } from "../../core/errors.ts";
-import { sleep, type Timer } from "../../core/io.ts";
+import { DiskError, sleep, type Timer } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -100,7 +100,14 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.#stopping.abort();
     this.#stir();
     await this.#parts.exclusively.run(async () => {
-      if (this.#producer.isThere) await this.#commit();
+      try {
+        if (this.#producer.isThere) await this.#commit();
+      } catch (error) {
+        // It is restored from its changelogs; others are to have the tasks at once all the same.
+        this.#parts.logger.warn("the last state is not kept here", {
+          error: asError(error).message,
+        });
+      }
       this.table.close([...this.table.active(), ...this.table.standby()]);
     });
     await this.group.stop();
@@ -221,7 +228,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
         if (waitMs > 0) await this.#rest(waitMs);
         else await sleep(this.#parts.io.clock, 0);
       } catch (error) {
-        this.#parts.onFatal(asError(error));
+        this.#parts.onFatal(inWords(asError(error), this.#parts.config));
         return;
       }
     }
@@ -396,7 +403,10 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.table.close([id, ...others]);
     if (isExactlyOnce) await this.#producer.abort();
     else await this.#settle();
-    if (isLast) return this.#end(lastFailure(id, place, asError(cause)));
+    if (isLast) {
+      const isDisk = cause instanceof DiskError;
+      return this.#end(isDisk ? inWords(cause, config) : lastFailure(id, place, asError(cause)));
+    }
     const pauseMs = pauses.nextMs();
     logger.error("a task has failed and begins again", {
       ...{ task: id, ...place, error: asError(cause).message, pauseMs },
@@ -432,6 +442,13 @@ export class StreamsMember implements TaskHolder, TaskEvents {
 /** Another producer has this one's name by now, or the coordinator has given it up. */
 function isFencing(error: Error): boolean {
   return error instanceof KafkaError && FENCING.has(error.code);
+}
+
+/** What the disk refuses is for whoever runs the application to see to. */
+function inWords(error: Error, { stateDir }: StreamsConfig): Error {
+  if (!(error instanceof DiskError)) return error;
+  const whatToDo = "make room there, or set state.dir to a folder that can be written";
+  return new OperatorError(`state cannot be kept in ${stateDir}`, error.message, whatToDo);
 }
 
 function lastFailure(

@@ -18,7 +18,7 @@ import {
 import { partitionKey } from "../../client/group-protocol.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
-import { sleep } from "../../core/io.ts";
+import { DiskError, sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { type Mutex } from "../../core/mutex.ts";
 import { RUNNING, type TaskId } from "../assignor/index.ts";
@@ -86,6 +86,7 @@ interface Entry {
 }
 
 const RETRY_MS = 500;
+const DISK_RETRY_MS = 10_000;
 /** So often is looked whether another thread has closed a task, and told after so long that it has not. */
 const LOCK_RETRY_MS = 50;
 const LOCK_TOLD_MS = 5000;
@@ -202,10 +203,8 @@ export class TaskTable {
       this.#entries.delete(id);
       entry.ended.abort(new Error("the task is closed"));
       // The stores of one that runs are closed with it.
-      if (entry.active === null) {
-        if (entry.isStandby) entry.stores?.keepRestored();
-        entry.stores?.close();
-      } else this.#stop(entry, entry.active);
+      if (entry.active === null) this.#closeStores(entry);
+      else this.#stop(entry, entry.active);
     }
     this.#running = this.#running.filter(({ id }) => this.#entries.has(id));
   }
@@ -308,6 +307,18 @@ export class TaskTable {
       }
       await sleep(clock, LOCK_RETRY_MS, signal);
     }
+  }
+
+  #closeStores({ id, isStandby, stores }: Entry): void {
+    try {
+      if (isStandby) stores?.keepRestored();
+    } catch (error) {
+      this.parts.logger.warn("a copy of a store is not kept", {
+        task: id,
+        error: asError(error).message,
+      });
+    }
+    stores?.close();
   }
 
   async #openAll(entries: readonly Entry[], delayMs: number): Promise<void> {
@@ -413,7 +424,13 @@ export class TaskTable {
         if (signal.aborted) return;
         const { message } = asError(error);
         logger.warn("a copy of a store cannot be kept now", { task: entry.id, error: message });
-        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
+        const isDisk = error instanceof DiskError;
+        if (isDisk) {
+          // An engine that could not write is to be opened again.
+          entry.stores?.close();
+          entry.stores = null;
+        }
+        await sleep(io.clock, isDisk ? DISK_RETRY_MS : RETRY_MS, signal).catch(() => {});
       }
     }
   }

@@ -118,6 +118,20 @@ test("a store that is to be of another kind is refused", () => {
   directory.open("0_0", COUNTS).engine.close();
 });
 
+test("a store that was killed as it was made is made again", () => {
+  const { open, disk } = world();
+  const directory = open();
+  directory.open("0_0", COUNTS).engine.close();
+  const path = "/state/app/0_0/counts/KIND";
+  disk.remove(path);
+  disk.open(`${path}.new`, "create").close();
+  directory.open("0_0", COUNTS).engine.close();
+  disk.remove(path);
+  disk.open(path, "create").close();
+  directory.open("0_0", COUNTS).engine.close();
+  expect(() => directory.open("0_0", { ...WINDOWS, name: "counts" })).toThrow("key-value");
+});
+
 test("a damaged store begins with nothing", async () => {
   const { open, disk } = world();
   const directory = open();

@@ -245,7 +245,12 @@ export class StateDirectory {
     const path = `${dir}/KIND`;
     const kind = kindOf(spec);
     const known = readText(disk, path);
-    if (known === null) return writeText(disk, path, kind);
+    // It is whole or not there, but for a power cut, which may leave nothing in it.
+    if (known === null || known === "") {
+      disk.remove(`${path}.new`);
+      writeText(disk, `${path}.new`, kind);
+      return disk.rename(`${path}.new`, path);
+    }
     if (known === kind) return;
     const [ofKind] = kind.split(SEGMENTS);
     if (known.split(SEGMENTS)[0] === ofKind && spec.isLogged) {

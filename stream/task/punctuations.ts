@@ -32,11 +32,14 @@ export class Punctuations {
     };
   }
 
-  /** When the next one is due; null: there is none. */
-  nextDueMs(type: PunctuationType): number | null {
+  /** When the next one of the wall clock is due, which is `nowMs` now; null: there is none. */
+  nextWallMs(nowMs: number): number | null {
     let next: number | null = null;
     for (const schedule of this.#schedules) {
-      if (schedule.type === type) next = Math.min(next ?? Infinity, schedule.dueMs);
+      if (schedule.type !== "wall-clock-time") continue;
+      // A clock that was put back by hours would have it wait as long.
+      schedule.dueMs = Math.min(schedule.dueMs, nowMs + schedule.intervalMs);
+      next = Math.min(next ?? Infinity, schedule.dueMs);
     }
     return next;
   }

@@ -147,7 +147,7 @@ export class Task {
 
   /** When a punctuator of the wall clock is due, by that clock; null: there is none. */
   get nextPunctuationMs(): number | null {
-    return this.#punctuations.nextDueMs("wall-clock-time");
+    return this.#punctuations.nextWallMs(this.world.wallMs());
   }
 
   /** Gives on what stores have gathered: before a commit. */

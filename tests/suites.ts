@@ -33,6 +33,12 @@ function sim(world: string, proves: string, seeds: number, sampleSeeds: number):
   };
 }
 
+/** Members of an application of streams that are killed, and brokers. */
+function killStreams(kills: number, records: number, ...more: string[]): readonly string[] {
+  const counts = ["--kills", String(kills), "--records", String(records)];
+  return ["bun", "tests/stream/kill-streams.ts", ...counts, ...more];
+}
+
 export const SUITES: readonly Suite[] = [
   {
     name: "check",
@@ -79,9 +85,54 @@ export const SUITES: readonly Suite[] = [
   {
     name: "stream-kill",
     proves: "applications of streams count, window and join each record once, whoever is killed",
-    full: ["bun", "tests/stream/kill-streams.ts", "--kills", "50", "--records", "1000000"],
-    sample: ["bun", "tests/stream/kill-streams.ts", "--kills", "2", "--records", "20000"],
-    minutesMax: 30,
+    full: killStreams(50, 10_000_000, "--churn", "--standbys", "1"),
+    sample: killStreams(2, 20_000),
+    minutesMax: 180,
+  },
+  {
+    name: "stream-kill-apache",
+    proves: "the same on Apache Kafka",
+    full: killStreams(50, 10_000_000, "--on", "apache", "--churn", "--standbys", "1"),
+    sample: { leftOut: "`stream-kill` has the same on our broker; Apache Kafka is slow to begin" },
+    minutesMax: 240,
+  },
+  {
+    name: "stream-kill-cluster",
+    proves: "the same on three brokers that die by turns",
+    full: killStreams(30, 1_000_000, "--on", "cluster", "--churn"),
+    sample: { leftOut: "`cluster` has failovers of its own; `stream-kill` has the members" },
+    minutesMax: 60,
+  },
+  {
+    name: "stream-kill-static",
+    proves: "the same with members that keep their names",
+    full: killStreams(30, 1_000_000, "--static", "--churn", "--standbys", "1"),
+    sample: { leftOut: "it waits for sessions to end" },
+    minutesMax: 60,
+  },
+  {
+    name: "stream-kill-protocol",
+    proves: "the same with group.protocol=streams",
+    full: killStreams(30, 1_000_000, "--churn", "--set", "group.protocol=streams"),
+    sample: { leftOut: "the churn on virtual time has this protocol, too" },
+    minutesMax: 60,
+  },
+  {
+    name: "stream-kill-again",
+    proves: "with at_least_once nothing is missing",
+    full: killStreams(30, 1_000_000, "--churn", "--guarantee", "at_least_once"),
+    sample: { leftOut: "`stream-kill` asks for more" },
+    minutesMax: 60,
+  },
+  {
+    name: "stream-churn",
+    proves: "counts and dead letters are exact while members of streams come and go",
+    full: [
+      ...["env", "KSTREAM_CHURN_SEEDS=200", "bun", "test", "--timeout", "3600000"],
+      "stream/runtime/app-churn.test.ts",
+    ],
+    sample: { leftOut: "two seeds run with the unit tests" },
+    minutesMax: 60,
   },
   {
     name: "connect-session",

@@ -1,7 +1,7 @@
 /**
  * `bun tests/stream/kill-streams.ts [--on kstream|cluster|apache] [--kills 50] [--records 1000000]
- * [--members 3] [--churn] [--static] [--standbys 1] [--guarantee at_least_once] [--seed n]`: members of an
- * application and brokers are killed (kill -9) again and again while records come in; with `--churn`
+ * [--members 3] [--churn] [--static] [--standbys 1] [--guarantee at_least_once] [--seed n]
+ * [--set name=value]…`: members of an application and brokers are killed (kill -9) again and again while records come in; with `--churn`
  * members are also added, removed and replaced. In the end every count follows the one before it, each
  * window has its records, each record was joined once, and nothing else is there. With
  * at_least_once nothing is missing.
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     churn: { type: "boolean", default: false },
     static: { type: "boolean", default: false },
     standbys: { type: "string", default: "0" },
+    set: { type: "string", multiple: true, default: [] },
     guarantee: { type: "string", default: "exactly_once_v2" },
     seed: { type: "string", default: String(1 + Math.floor(Math.random() * 1e6)) },
   },
@@ -224,6 +225,7 @@ async function main(): Promise<number> {
       "num.standby.replicas": values.standbys,
       "processing.guarantee": values.guarantee,
       "commit.interval.ms": isExact ? "100" : "500",
+      ...Object.fromEntries(values.set.map((each) => each.split("=", 2) as [string, string])),
     },
   });
   const admin = new Admin(io, { brokers: brokers.bootstrap.split(",") });

@@ -31,6 +31,7 @@ import { protocol } from "./suites/protocol.ts";
 import { pythonClients } from "./suites/python-clients.ts";
 import { security } from "./suites/security.ts";
 import { shareGroupSemantics } from "./suites/share-group-semantics.ts";
+import { streamGroups } from "./suites/stream-groups.ts";
 import { streamJava } from "./suites/stream-java.ts";
 import { streamsEos } from "./suites/streams-eos.ts";
 import { shareGroups } from "./suites/share-groups.ts";
@@ -67,6 +68,7 @@ const COMPAT_SUITES: readonly CompatSuite[] = [
   connectData,
   parquet,
   streamOperators,
+  streamGroups,
   streamJava,
   security,
   tlsListeners,

@@ -28,7 +28,7 @@ import org.apache.kafka.streams.state.QueryableStoreTypes;
 import org.apache.kafka.streams.state.WindowStore;
 
 /**
- * {@code BROKER STATE_DIRECTORY}: the application of {@code suites/stream-java.ts} as Kafka Streams
+ * {@code BROKER STATE_DIRECTORY NAME=SETTING…}: the application of {@code suites/stream-java.ts} as Kafka Streams
  * runs it, with the names that ours gives. It is told by lines: {@code dump} prints what its stores
  * hold, {@code stop} ends it, leaving the group at once.
  */
@@ -41,7 +41,7 @@ final class StreamsShared {
   private StreamsShared() {}
 
   public static void main(String[] args) throws Exception {
-    var streams = new KafkaStreams(topology(), config(args[0], args[1]));
+    var streams = new KafkaStreams(topology(), config(args));
     streams.setStateListener((now, before) -> say("state " + now));
     streams.setUncaughtExceptionHandler(error -> {
       say("error " + error.toString().replace('\n', ' '));
@@ -104,17 +104,21 @@ final class StreamsShared {
     }
   }
 
-  private static Properties config(String bootstrap, String stateDirectory) {
+  private static Properties config(String[] args) {
     Properties config = new Properties();
-    config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
+    config.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
     config.put(StreamsConfig.APPLICATION_ID_CONFIG, "shop");
     config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
-    config.put(StreamsConfig.STATE_DIR_CONFIG, stateDirectory);
+    config.put(StreamsConfig.STATE_DIR_CONFIG, args[1]);
     config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, "0");
     config.put(StreamsConfig.consumerPrefix("max.poll.records"), "100");
     config.put(StreamsConfig.consumerPrefix("session.timeout.ms"), "3000");
     config.put(StreamsConfig.consumerPrefix("heartbeat.interval.ms"), "300");
     config.put(StreamsConfig.producerPrefix("transaction.timeout.ms"), "4000");
+    for (int i = 2; i < args.length; i++) {
+      String[] setting = args[i].split("=", 2);
+      config.put(setting[0], setting[1]);
+    }
     return config;
   }
 

@@ -78,14 +78,24 @@ export class Member {
   }
 }
 
+/** By Kafka's names. */
+export type Settings = Readonly<Record<string, string>>;
+
+const pairs = (settings: Settings) => Object.entries(settings).map((pair) => pair.join("="));
+
 /** The program in Java. */
-export function javaMember(bootstrap: string, stateDir: string): Member {
-  return new Member(javaProgram("StreamsShared", bootstrap, stateDir));
+export function javaMember(bootstrap: string, stateDir: string, settings: Settings = {}): Member {
+  return new Member(javaProgram("StreamsShared", bootstrap, stateDir, ...pairs(settings)));
 }
 
 /** Ours. */
-export function ourMember(bootstrap: string, app: string, stateDir: string): Member {
-  const set = ["--set", `state.dir=${stateDir}`];
+export function ourMember(
+  bootstrap: string,
+  app: string,
+  stateDir: string,
+  settings: Settings = {},
+): Member {
+  const set = pairs({ "state.dir": stateDir, ...settings }).flatMap((pair) => ["--set", pair]);
   return new Member([KSTREAM, "stream", "run", app, "-b", bootstrap, ...set]);
 }
 

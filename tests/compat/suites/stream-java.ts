@@ -2,77 +2,12 @@
  * One application by turns in Java and in ours, on the same topics: each goes on from the offsets, the
  * topics between and the changelogs that the other has left, also where the other was killed.
  */
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { freshDir } from "../../harness/broker-process.ts";
-import { needJavaPrograms, SOON } from "../java-programs.ts";
-import {
-  javaMember,
-  javaStores,
-  type Member,
-  ourMember,
-  ourStores,
-} from "../streams-shared/members.ts";
-import { Shop, SHOP_APP } from "../streams-shared/shop.ts";
+import { needJavaPrograms } from "../java-programs.ts";
+import { javaStores } from "../streams-shared/members.ts";
+import { endWell, killAtWork, withShop } from "../streams-shared/scene.ts";
 import { type CompatSuite, expectContains, expectEqual } from "../suite.ts";
-import { withTarget } from "../target.ts";
 
 const SALES = 2000;
-/** Offsets of markers in a topic between, that nobody has to process. */
-const MARKERS_MAX = 10;
-
-interface Scene {
-  readonly shop: Shop;
-  java(state: string): Member;
-  ours(state: string): Member;
-  oursHold(state: string): Promise<string[]>;
-}
-
-async function withShop(body: (scene: Scene) => Promise<void>): Promise<void> {
-  await withTarget(async ({ bootstrap }) => {
-    const dir = freshDir("stream-java");
-    const app = join(dir, "shop.ts");
-    writeFileSync(app, SHOP_APP);
-    const shop = await Shop.open(bootstrap);
-    const members: Member[] = [];
-    const begun = (member: Member) => {
-      members.push(member);
-      return member;
-    };
-    try {
-      await body({
-        shop,
-        java: (state) => begun(javaMember(bootstrap, join(dir, state))),
-        ours: (state) => begun(ourMember(bootstrap, app, join(dir, state))),
-        oursHold: (state) => ourStores(app, join(dir, state)),
-      });
-    } catch (error) {
-      const said = members.map((member, at) => `── member ${at}:\n${member.said}`).join("\n");
-      throw new Error(`${error instanceof Error ? error.stack : error}\n${said}`);
-    } finally {
-      for (const member of members) await member.kill();
-      await shop.close();
-      rmSync(dir, { recursive: true, force: true });
-    }
-  }, SOON);
-}
-
-/** Ends it in good order, out of its group. */
-async function end(member: Member, how: "stop" | "SIGINT"): Promise<void> {
-  if (how === "stop") member.tell("stop");
-  else member.interrupt();
-  expectEqual(await member.exitCode(), 0, "exit code");
-}
-
-/** Kills it in the middle of its work: what it has sent through topics is there for the other. */
-async function killAtWork(shop: Shop, member: Member): Promise<void> {
-  await shop.awaitProgress();
-  await member.kill();
-  for (const [topic, offsets] of await shop.unprocessed()) {
-    if (offsets <= MARKERS_MAX) throw new Error(`${topic} has nothing for the other: ${offsets}`);
-  }
-  await shop.awaitEmptyGroup();
-}
 
 /** What one has kept, the other has restored, with its times; what came since is besides. */
 async function restored(): Promise<void> {
@@ -81,12 +16,12 @@ async function restored(): Promise<void> {
     const theirs = java("java");
     await shop.awaitAll();
     const javaHad = await javaStores(theirs);
-    await end(theirs, "stop");
+    await endWell(theirs, "stop");
     const members = ours("ours");
     const later = Array.from({ length: 20 }, (_, i) => `later-${i}`);
     await shop.sell(later.length, later);
     await shop.awaitAll();
-    await end(members, "SIGINT");
+    await endWell(members, "SIGINT");
     const oursHad = await oursHold("ours");
     const ofBefore = oursHad.filter((entry) => !entry.includes(" later-"));
     expectEqual(ofBefore, javaHad, "what ours has restored");
@@ -95,7 +30,7 @@ async function restored(): Promise<void> {
       const again = java(state);
       await again.says("state RUNNING");
       expectEqual(await javaStores(again), oursHad, `what Java has restored, ${state}`);
-      await end(again, "stop");
+      await endWell(again, "stop");
     }
     await shop.requireExact();
   });
@@ -114,11 +49,11 @@ async function byTurns(): Promise<void> {
     await killAtWork(shop, third);
     const fourth = ours("ours");
     await shop.awaitAll();
-    await end(fourth, "SIGINT");
+    await endWell(fourth, "SIGINT");
     const last = java("java-anew");
     await last.says("state RUNNING");
     expectEqual(await javaStores(last), await oursHold("ours"), "what Java has restored");
-    await end(last, "stop");
+    await endWell(last, "stop");
     await shop.requireExact();
   });
 }
@@ -134,7 +69,7 @@ async function together(): Promise<void> {
     expectContains(refused.said, "as applications in Java", "ours beside Java");
     await shop.sell(SALES / 10);
     await shop.awaitAll();
-    await end(first, "stop");
+    await endWell(first, "stop");
     const second = ours("ours");
     await shop.sell(SALES / 10);
     await shop.awaitAll();
@@ -142,7 +77,7 @@ async function together(): Promise<void> {
     await stranger.says(/^error .*InconsistentGroupProtocol/);
     await shop.sell(SALES / 10);
     await shop.awaitAll();
-    await end(second, "SIGINT");
+    await endWell(second, "SIGINT");
     await shop.requireExact();
   });
 }

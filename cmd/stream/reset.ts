@@ -53,9 +53,17 @@ interface FoundApp extends ResetApp {
   readonly brokers: string | null;
 }
 
+interface PlacedOffset {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
 /** What is done, or would be. */
 interface ResetPlan extends ResetTopics {
   readonly moves: readonly Move[];
+  /** Null: the group stays. Else it is made anew, and these are offsets that it is to have as before. */
+  readonly regained: readonly PlacedOffset[] | null;
   readonly stateFolder: string | null;
 }
 
@@ -180,7 +188,14 @@ async function makePlan(
   ];
   const { stateFolder } = app;
   const isThere = stateFolder !== null && existsSync(stateFolder);
-  return { ...touched, moves, stateFolder: isThere ? stateFolder : null };
+  const gone = new Set([...touched.inputs, ...touched.intermediates, ...touched.internals]);
+  // It would refuse another topology, also when it is empty.
+  const regained = group.type === "streams"
+    ? positions.flatMap(({ topic, partition, offset }) =>
+      gone.has(topic) || offset === null ? [] : [{ topic, partition, offset: BigInt(offset) }]
+    )
+    : null;
+  return { ...touched, moves, regained, stateFolder: isThere ? stateFolder : null };
 }
 
 /** With the state's lock, so that no member begins meanwhile on this machine. */
@@ -199,10 +214,18 @@ async function lockedExecute(admin: Admin, applicationId: string, plan: ResetPla
 
 /** Each part may be done again: what stops half-way is put right by doing it once more. */
 async function execute(admin: Admin, applicationId: string, plan: ResetPlan): Promise<void> {
-  if (plan.moves.length > 0) {
-    const offsets = plan.moves.map(({ topic, partition, newOffset }) => ({
+  if (plan.regained !== null) {
+    const [result] = await admin.groups.delete([applicationId]);
+    const isGone = result?.error?.code === Errors.GROUP_ID_NOT_FOUND;
+    if (result?.error != null && !isGone) {
+      throw refusal(`cannot make group "${applicationId}" anew`, result.error);
+    }
+  }
+  if (plan.moves.length + (plan.regained?.length ?? 0) > 0) {
+    const moves = plan.moves.map(({ topic, partition, newOffset }) => ({
       ...{ topic, partition, offset: BigInt(newOffset) },
     }));
+    const offsets = [...moves, ...plan.regained ?? []];
     await admin.groups.alterOffsets(applicationId, offsets).catch((error: unknown) => {
       throw refusal(`cannot set the offsets of application "${applicationId}"`, error);
     });
@@ -227,7 +250,7 @@ async function execute(admin: Admin, applicationId: string, plan: ResetPlan): Pr
 
 async function show(
   applicationId: string,
-  { moves, internals, spared, stateFolder }: ResetPlan,
+  { moves, internals, regained, spared, stateFolder }: ResetPlan,
   { execute: isExecuted = false, json }: ResetOptions,
   alive: string | null,
 ): Promise<void> {
@@ -245,6 +268,7 @@ async function show(
     if (moves.length > 0) await print(formatMoves(moves));
     const verb = isExecuted ? "deleted" : "to delete";
     for (const topic of internals) await print(`${verb}: topic ${topic}\n`);
+    if (regained !== null) await print(`${verb}: topology of group ${applicationId}\n`);
     if (stateFolder !== null) await print(`${verb}: folder ${stateFolder}\n`);
     for (const topic of spared) await print(`left alone: topic ${topic}\n`);
   }

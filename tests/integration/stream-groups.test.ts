@@ -81,7 +81,8 @@ function awaitShares(brokers: string, want: readonly number[]): Promise<void> {
     });
     if (exitCode !== 0) return false;
     const [{ type, members }] = JSON.parse(stdout) as [Described];
-    expect(type).toBe("streams");
+    // Of offsets alone, until somebody joins.
+    if (type !== "streams") return false;
     const shares = members.map(({ tasks }) =>
       tasks.active.reduce((sum, { partitions }) => sum + partitions.length, 0)
     );
@@ -131,7 +132,7 @@ test(
       const stores = `http://127.0.0.1:${port}/stores`;
       const { members } = await (await fetch(stores)).json() as { members: { endpoint: string }[] };
       expect(members.map(({ endpoint }) => endpoint)).toEqual([`127.0.0.1:${port}`]);
-      expect(await (await fetch(`${stores}/counts/w3`)).json()).toMatchObject({ value: "150" });
+      expect(await (await fetch(`${stores}/counts/w3`)).json()).toMatchObject({ value: 150 });
       const again = start(app, brokers, "other");
       await awaitShares(brokers, [4, 4]);
       await say(brokers, 50);
@@ -153,15 +154,23 @@ test(
       await end(first);
       const changed = words("totals-by-word");
       const state = ["--set", `state.dir=${join(dir, "second")}`];
-      await fails(["stream", "run", changed, "--log-level", "error", ...state], 1, [
-        'this member cannot work in group "words"',
-        "does not take its topology",
-      ], at);
+      await fails(
+        ["stream", "run", changed, "--log-format", "json", "--log-level", "error", ...state],
+        1,
+        [
+          'this member cannot work in group "words"',
+          "does not take its topology",
+        ],
+        at,
+      );
       // Its offsets stay, so nothing is read twice; the new store begins with nothing.
       const offsets = await ok(["group", "describe", "words", "--json"], at);
       writeFileSync(join(dir, "offsets.json"), offsets);
       await ok(["group", "delete", "words"], at);
-      await ok(["group", "seek", "words", "--to-file", "offsets.json", "--execute"], at);
+      await ok(
+        ["group", "seek", "words", "--create", "--to-file", "offsets.json", "--execute"],
+        at,
+      );
       const second = start(changed, brokers, "second");
       await awaitShares(brokers, [8]);
       await say(brokers, 1);
@@ -187,10 +196,15 @@ test(
 test("a broker that does not offer the protocol is told in a line", () =>
   withBroker(async ({ bootstrap: brokers }) => {
     const state = ["--set", `state.dir=${join(dir, "classic")}`];
-    await fails(["stream", "run", words("counts"), "--log-level", "error", ...state], 1, [
-      "the brokers do not offer group.protocol=streams",
-      "take group.protocol=classic",
-    ], { brokers });
+    await fails(
+      ["stream", "run", words("counts"), "--log-format", "json", "--log-level", "error", ...state],
+      1,
+      [
+        "the brokers do not offer group.protocol=streams",
+        "take group.protocol=classic",
+      ],
+      { brokers },
+    );
   }, {
     args: [...BROKER, "--set", "group.coordinator.rebalance.protocols=classic,consumer"],
   }));

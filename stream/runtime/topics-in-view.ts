@@ -25,6 +25,7 @@ const LOOK_AGAIN_MS = 200;
 export class TopicsInView {
   #plan: TopicPlan | null = null;
   #watchedMs = -Infinity;
+  #isDoubtful = false;
 
   /** `watch` null: no source is by pattern. */
   constructor(
@@ -44,12 +45,20 @@ export class TopicsInView {
 
   /** Looks again. Throws what keeps topics from being as they have to be. */
   async look(signal: AbortSignal): Promise<TopicPlan> {
-    return this.#plan = await this.lookAt(signal);
+    this.#plan = await this.lookAt(signal);
+    this.#isDoubtful = false;
+    return this.#plan;
   }
 
-  /** Looks again where there are tasks of which nothing is known. */
+  /** They may be others by now: `cover` looks again. */
+  doubt(): void {
+    this.#isDoubtful = true;
+  }
+
+  /** Looks again where there are tasks of which nothing is known, or there is doubt. */
   async cover(tasks: readonly TaskId[], signal: AbortSignal): Promise<void> {
-    if (!tasks.every((task) => this.#has(task))) await this.look(signal);
+    if (tasks.length === 0) return;
+    if (this.#isDoubtful || !tasks.every((task) => this.#has(task))) await this.look(signal);
   }
 
   /**

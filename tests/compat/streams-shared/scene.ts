@@ -17,7 +17,8 @@ export interface Scene {
   readonly shop: Shop;
   /** With these settings besides. */
   java(state: string, settings?: Settings): Member;
-  ours(state: string, settings?: Settings): Member;
+  /** `source`: another application than the shop. */
+  ours(state: string, settings?: Settings, source?: string): Member;
   oursHold(state: string): Promise<string[]>;
 }
 
@@ -26,7 +27,6 @@ export async function withShop(body: (scene: Scene) => Promise<void>): Promise<v
   await withTarget(async ({ bootstrap }) => {
     const dir = freshDir("stream-java");
     const app = join(dir, "shop.ts");
-    writeFileSync(app, SHOP_APP);
     const shop = await Shop.open(bootstrap);
     const members: Member[] = [];
     const begun = (member: Member) => {
@@ -38,7 +38,10 @@ export async function withShop(body: (scene: Scene) => Promise<void>): Promise<v
         shop,
         bootstrap,
         java: (state, settings) => begun(javaMember(bootstrap, join(dir, state), settings)),
-        ours: (state, settings) => begun(ourMember(bootstrap, app, join(dir, state), settings)),
+        ours: (state, settings, source = SHOP_APP) => {
+          writeFileSync(app, source);
+          return begun(ourMember(bootstrap, app, join(dir, state), settings));
+        },
         oursHold: (state) => ourStores(app, join(dir, state)),
       });
     } catch (error) {

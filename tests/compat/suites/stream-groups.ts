@@ -1,8 +1,11 @@
 /** Applications of ours with `group.protocol=streams`: the broker shares tasks out. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { run, runOk } from "../../harness/process.ts";
-import { KSTREAM } from "../../harness/broker-process.ts";
+import { freshDir, KSTREAM } from "../../harness/broker-process.ts";
 import { needJavaPrograms } from "../java-programs.ts";
 import { endWell, type Scene, withShop } from "../streams-shared/scene.ts";
+import { SHOP_APP } from "../streams-shared/shop.ts";
 import { type CompatSuite, expectContains, expectEqual } from "../suite.ts";
 
 const SALES = 2000;
@@ -75,6 +78,35 @@ async function migrated(): Promise<void> {
   });
 }
 
+/** The topology of a group stays while it is empty: made anew with its offsets it takes another. */
+async function changed(): Promise<void> {
+  await withShop(async (scene) => {
+    const { shop, ours, bootstrap } = scene;
+    await shop.sell(SALES / 10);
+    const before = ours("ours", STREAMS);
+    await shop.awaitAll();
+    await endWell(before, "SIGINT");
+    const source = SHOP_APP.replace(
+      'sales.repartition("spread"',
+      'sales.groupByKey().count("by-till");\nsales.repartition("spread"',
+    );
+    await shop.sell(SALES / 10);
+    const refused = ours("ours", STREAMS, source);
+    expectEqual(await refused.exitCode(), 1, "exit code with another topology");
+    expectContains(refused.said, "does not take its topology", "another topology");
+    const group = (...args: string[]) =>
+      runOk([KSTREAM, "group", ...args, "-b", bootstrap]).then(({ stdout }) => stdout);
+    const offsets = join(freshDir("offsets"), "offsets.json");
+    writeFileSync(offsets, await group("describe", "shop", "--json"));
+    await group("delete", "shop");
+    await group("seek", "shop", "--create", "--to-file", offsets, "--execute");
+    const after = ours("ours", STREAMS, source);
+    await shop.awaitAll();
+    await endWell(after, "SIGINT");
+    await shop.requireExact();
+  });
+}
+
 /** The broker shares out, so that members in Java and ours are in one group. */
 async function mixed(): Promise<void> {
   await withShop(async (scene) => {
@@ -108,6 +140,7 @@ export const streamGroups: CompatSuite = {
   cases: [
     { name: "two members share, one is killed and comes again", run: killed },
     { name: "from classic to streams and back, with offsets and state", run: migrated },
+    { name: "another topology, with the offsets of before", run: changed },
     { name: "members in Java and ours in one group", run: mixed },
   ],
 };

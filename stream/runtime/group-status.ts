@@ -17,8 +17,6 @@ export const StatusCodes = {
   ASSIGNMENT_DELAYED: 5,
 } as const;
 
-const UNREADY = [StatusCodes.MISSING_SOURCE_TOPICS, StatusCodes.MISSING_INTERNAL_TOPICS];
-
 export interface Status {
   readonly statusCode: number;
   readonly statusDetail: string;
@@ -33,7 +31,7 @@ export class GroupStatus {
 
   constructor(
     private readonly clock: Clock,
-    private readonly self: Pick<GroupSelf, "config" | "logger" | "topics">,
+    private readonly self: Pick<GroupSelf, "config" | "logger">,
   ) {}
 
   /** Tells what is new. Throws an `OperatorError` for what ends the application. */
@@ -50,8 +48,6 @@ export class GroupStatus {
       );
     }
     this.#tell(all);
-    // They are made, or made again.
-    if (UNREADY.some((code) => of(code) !== undefined)) this.self.topics.doubt();
     const missing = of(StatusCodes.MISSING_SOURCE_TOPICS);
     if (missing === undefined) this.#missingSinceMs = null;
     else this.#wait(missing);

@@ -199,3 +199,29 @@ test("one member has all of them end", () => {
     for (const app of apps) await app.close();
   });
 });
+
+test("partitions that are added are read by the tasks that there are, and by new ones", () => {
+  const world = new AppWorld(9, { ...TOPICS, few: 2 });
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    builder.stream("lines", { value: string() }).merge(builder.stream("few", { value: string() }))
+      .to("totals", { value: string() });
+    const apps = [1, 2].map(() => world.app(builder.topology, STREAMS).app);
+    for (const app of apps) await app.start();
+    await until(world, () => apps.every((app) => tasksOf(app).length === 2));
+    const admin = adminOf(world);
+    const keys = Array.from({ length: 100 }, (_, i) => String(i));
+    const grow = async (name: string, count: number) => {
+      await admin.createPartitions([{ name, count }]);
+      await world.write(name, keys.map((key) => ({ key, value: `${name} ${key}` })));
+    };
+    await grow("few", 4);
+    await world.read("totals", (all) => all.length === keys.length);
+    await grow("lines", 8);
+    const found = await world.read("totals", (all) => all.length === 2 * keys.length);
+    expect(new Set(found.map(({ value }) => value)).size).toBe(2 * keys.length);
+    expect(apps.map((app) => tasksOf(app).length)).toEqual([4, 4]);
+    for (const app of apps) await app.close();
+    admin.close();
+  });
+});

@@ -51,6 +51,10 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
   /** What the broker wants this member to have. */
   #target: Tasks = NO_TASKS;
   #owned: Tasks = NO_TASKS;
+  /** The group gets a new epoch when topics change, too: tasks may read other partitions then. */
+  #epochChanges = 0;
+  /** Those after which it was looked. */
+  #changesSeen = 0;
   /** What the broker was told; null: it may not have heard. */
   #said: Tasks | null = null;
   #endpoints: Endpoints = [];
@@ -120,16 +124,19 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     }, options);
     this.#check(response, joins);
     this.#said = owned;
+    if (response.memberEpoch !== identity.memberEpoch) this.#epochChanges++;
     this.#hear(response);
     return response;
   }
 
   get isBehind(): boolean {
-    return !sameTasks(this.#target, this.#owned);
+    return this.#changesSeen < this.#epochChanges || !sameTasks(this.#target, this.#owned);
   }
 
   async reconcile(isCurrent: () => boolean, session: AbortSignal): Promise<void> {
     const target = this.#target;
+    const changes = this.#epochChanges;
+    if (this.#changesSeen < changes) this.self.topics.doubt();
     const gone = this.#owned.active.filter((task) => !target.active.includes(task));
     if (gone.length > 0) {
       await this.holder.revoke(gone);
@@ -141,6 +148,7 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     if (!isCurrent()) return;
     await this.holder.take(target.active, standby);
     this.#owned = target;
+    this.#changesSeen = changes;
   }
 
   async lose(): Promise<void> {

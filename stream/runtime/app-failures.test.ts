@@ -234,6 +234,35 @@ test("offsets that somebody's transaction keeps open are waited for, and are no 
   });
 });
 
+test("a member that waits, for records or for its cluster, does it without a hurry", () => {
+  const world = new AppWorld(10, TOPICS);
+  world.run(async () => {
+    const { app, io } = world.app(shouting(() => false), { "session.timeout.ms": 6000 });
+    await app.start();
+    await world.write("in", RECORDS);
+    await world.read("out", (all) => all.length === RECORDS.length);
+    const { clock } = world.world;
+    const setTimer = clock.setTimer.bind(clock);
+    let timers = 0;
+    clock.setTimer = (delayMs, callback) => {
+      timers++;
+      return setTimer(delayMs, callback);
+    };
+    const perSecond = async () => {
+      timers = 0;
+      await sleep(clock, 60_000);
+      return timers / 60;
+    };
+    expect(await perSecond()).toBeLessThan(60);
+    io.network.isolate();
+    expect(await perSecond()).toBeLessThan(60);
+    io.network.heal();
+    await world.write("in", RECORDS);
+    await world.read("out", (all) => all.length === 2 * RECORDS.length);
+    await app.close();
+  });
+});
+
 /** Why it does not start. */
 async function refusal(app: StreamsApp): Promise<string> {
   return await app.start().then(() => "it starts", String);

@@ -4,6 +4,7 @@ import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
+import { tumbling } from "../windows/time-windows.ts";
 import { AppWorld } from "./app-world.test-helper.ts";
 
 const TOPICS = { in: 2, out: 2 };
@@ -60,6 +61,31 @@ test("a full disk ends a member with a reason; others go on at once, and so does
     expect(firsts.length % KEYS).toBe(0);
     expect(all.length).toBe(firsts.length + KEYS);
     await third.close();
+  });
+});
+
+test("state of another topology ends an application at once, with what to do", () => {
+  const world = new AppWorld(3, TOPICS);
+  world.run(async () => {
+    const { clock } = world.world;
+    const options = { processId: "same", state: world.stateDirectory().directory };
+    const first = world.app(counts(), {}, options).app;
+    await first.start();
+    await world.write("in", round(0));
+    await world.read("out", (all) => all.length === KEYS);
+    await first.close();
+    const builder = new TopologyBuilder();
+    builder.stream("in", { value: string() }).groupByKey()
+      .windowedBy(tumbling({ sizeMs: 1000, graceMs: 0 })).count("counts");
+    const second = world.app(builder.topology, {}, options).app;
+    const failed = second.failed.catch(String);
+    const beganMs = clock.monotonicMs();
+    await second.start();
+    expect(await failed).toMatch(
+      /store "counts" .* of another topology: .* give the store another/,
+    );
+    expect(clock.monotonicMs() - beganMs).toBeLessThan(5000);
+    await second.close();
   });
 });
 

@@ -202,8 +202,10 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.#stir();
   }
 
-  notOpened(id: TaskId, error: Error): Promise<void> {
-    return this.#taskFailed(id, error);
+  async notOpened(id: TaskId, error: Error): Promise<void> {
+    // Somebody has to put it right first: another time it would be the same.
+    if (error instanceof OperatorError) this.#end(error);
+    else await this.#taskFailed(id, error);
   }
 
   // What follows is its own.

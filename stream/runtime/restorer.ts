@@ -161,6 +161,8 @@ export class Restorer {
     if (beginOffset >= endOffset) return;
     const { topic, partition } = store;
     const { promise, resolve, reject } = deferred<void>();
+    // The task may be closed before the consumer has heard of the topic, and nobody waits for this yet.
+    promise.catch(() => {});
     const key = partitionKey(topic, partition);
     const begunMs = this.io.clock.monotonicMs();
     // What is short is not told of.

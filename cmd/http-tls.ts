@@ -1,5 +1,5 @@
 /** The certificate of an HTTP server, as options name it. */
-import { readKeyStore } from "../broker/tls/certificates.ts";
+import { readKeyStore, readTrustStore } from "../broker/tls/certificates.ts";
 import type { HttpTls } from "../core/io/http.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { certificatesOnly, fileText, judged } from "./serve/tls.ts";
@@ -27,4 +27,9 @@ export function readHttpTls(
     const { cert, key } = readKeyStore(`${certificates}\n${keyText}`, null, nowMs);
     return { cert, key };
   });
+}
+
+/** What is in a file of authorities. Throws an `OperatorError` (usage), which begins so. */
+export function readAuthorities(what: string, path: string, flag: string): string {
+  return judged(what, () => readTrustStore(fileText(path, flag)));
 }

@@ -60,6 +60,13 @@ function run(): CommandUnknownOpts {
     .addOption(
       new Option("--queries-advertise <host:port>", "where other members ask, if elsewhere"),
     )
+    .addOption(
+      new Option("--queries-cert <file>", "speak TLS with this certificate (PEM), as all members"),
+    )
+    .addOption(new Option("--queries-key <file>", "its key (PEM)"))
+    .addOption(
+      new Option("--queries-ca <file>", "who signs other members' certificates (PEM)"),
+    )
     .option("--watch", "begin anew when the module, what it imports or --config changes")
     .addOption(new Option("--watched", "be the process that is begun anew").hideHelp())
     .addOption(brokersOption())
@@ -179,6 +186,7 @@ function describe(): CommandUnknownOpts {
       new Option("--live <url>", "in place of a file: where a member has its --queries"),
     )
     .addOption(new Option("--queries-token <file>", "what the members ask for, with --live"))
+    .addOption(new Option("--queries-ca <file>", "who signs their certificates (PEM), with --live"))
     .addOption(
       new Option("--format <format>", "how").choices(["text", "mermaid", "json"] as const)
         .default("text" as const),

@@ -1,7 +1,6 @@
 /** `kstream connect worker`. */
 import { readFileSync } from "node:fs";
 import { BasicUsers } from "../../connect/rest/basic-users.ts";
-import type { AskHttp } from "../../connect/rest/http-peer.ts";
 import { DEFAULT_RESTARTS } from "../../connect/herder/restarts.ts";
 import { openGroupWorker, type OpenWorker } from "../../connect/open-worker.ts";
 import { pipelineOf } from "../../connect/worker/pipeline-of.ts";
@@ -12,11 +11,11 @@ import type { Logger, LogLevel } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import { nullIfAborted } from "../../core/unless-aborted.ts";
 import { clientIo, clientOptions, toOperatorError } from "../client.ts";
-import { readHttpTls } from "../http-tls.ts";
+import { askTrusting } from "../ask-trusting.ts";
+import { readAuthorities, readHttpTls } from "../http-tls.ts";
 import { reasonOf } from "../reason.ts";
 import type { SecurityFlags } from "../security.ts";
 import { listenForSignals } from "../serve/process.ts";
-import { fileText, judged } from "../serve/tls.ts";
 import { type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
 import { ownSecrets, stderrLogger } from "./worker-parts.ts";
 
@@ -150,7 +149,11 @@ export async function startWorker(
         key: ["--rest-key", options.restKey],
       }, clientIo.clock.wallMs()),
       users: options.restUsers === undefined ? null : usersIn(options.restUsers),
-      ask: options.restCa === undefined ? fetch : askTrusting(options.restCa),
+      ask: askTrusting(
+        options.restCa === undefined
+          ? null
+          : readAuthorities("other workers cannot be asked", options.restCa, "--rest-ca"),
+      ),
       advertised: options.advertise === undefined
         ? null
         : address(options.advertise, "--advertise"),
@@ -167,12 +170,6 @@ async function inWords<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw toOperatorError(error) ?? error;
   }
-}
-
-/** Asks other workers, whose certificates these sign. */
-function askTrusting(path: string): AskHttp {
-  const ca = judged("other workers cannot be asked", () => fileText(path, "--rest-ca"));
-  return (url, init) => fetch(url, { ...init, tls: { ca } });
 }
 
 /** Port 0 takes any. */

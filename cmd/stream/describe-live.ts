@@ -10,6 +10,8 @@ import type { DescribedNode } from "../../core/streams/topology-description.ts";
 import { LIVE_PATH } from "../../stream/queries/live-view.ts";
 import { descriptionMermaid } from "../../stream/topology/description-text.ts";
 import { count, formatBytes, formatTable, print, printJson } from "../output.ts";
+import { askTrusting } from "../ask-trusting.ts";
+import { readAuthorities } from "../http-tls.ts";
 import { queryToken } from "../query-token.ts";
 import { reasonOf } from "../reason.ts";
 import { jsonOf, urlBelow, webAddress } from "../web-address.ts";
@@ -20,6 +22,7 @@ export interface LiveOptions {
   readonly live: string;
   /** A file. */
   readonly queriesToken?: string | undefined;
+  readonly queriesCa?: string | undefined;
   readonly format: Format;
   /** Seconds. */
   readonly timeout: number;
@@ -42,12 +45,15 @@ export async function describeLive(options: LiveOptions): Promise<void> {
 }
 
 async function ask(
-  { live, queriesToken, timeout }: LiveOptions,
+  { live, queriesToken, queriesCa, timeout }: LiveOptions,
 ): Promise<LiveApplication> {
   const address = webAddress(live, ADDRESS);
   const { origin } = address.base;
   const token = queriesToken === undefined ? null : queryToken(queriesToken, "--queries-token");
-  const { status, text } = await get(urlBelow(address, LIVE_PATH), timeout, token);
+  const ca = queriesCa === undefined
+    ? null
+    : readAuthorities("members cannot be asked", queriesCa, "--queries-ca");
+  const { status, text } = await get(urlBelow(address, LIVE_PATH), timeout, token, ca);
   const parsed = liveApplicationSchema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   if (status === 401) {
@@ -63,9 +69,9 @@ async function ask(
   );
 }
 
-async function get(url: URL, timeout: number, token: string | null) {
+async function get(url: URL, timeout: number, token: string | null, ca: string | null) {
   try {
-    const answer = await fetch(url, {
+    const answer = await askTrusting(ca)(url.href, {
       redirect: "manual",
       signal: AbortSignal.timeout(timeout * 1000),
       headers: token === null ? {} : { authorization: `Bearer ${token}` },

@@ -27,6 +27,7 @@ export async function describeApp(
     readonly set?: readonly string[] | undefined;
     readonly live?: string | undefined;
     readonly queriesToken?: string | undefined;
+    readonly queriesCa?: string | undefined;
     readonly timeout: number;
   },
 ): Promise<void> {

@@ -2,10 +2,12 @@
 import { addressText } from "../../core/connection-error.ts";
 import type { Clock, HostPort } from "../../core/io.ts";
 import { bunServeHttp } from "../../core/io/bun/http.ts";
+import type { HttpTls } from "../../core/io/http.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { QueriedApp } from "../../stream/queries/queried-app.ts";
 import { QueryServer } from "../../stream/queries/query-server.ts";
+import { askTrusting } from "../ask-trusting.ts";
 import { queryToken } from "../query-token.ts";
 import type { ThreadQueries } from "./threads/messages.ts";
 
@@ -13,6 +15,10 @@ export interface QueryFlags {
   readonly queries?: string | undefined;
   readonly queriesAdvertise?: string | undefined;
   readonly queriesToken?: string | undefined;
+  /** Files: its certificate, the key, and who signs those of other members. */
+  readonly queriesCert?: string | undefined;
+  readonly queriesKey?: string | undefined;
+  readonly queriesCa?: string | undefined;
 }
 
 /** A server that listens. */
@@ -27,14 +33,26 @@ export interface OpenQueries {
   close(): Promise<void>;
 }
 
+/** What goes with `--queries` alone. */
+const BESIDE = [
+  ["queriesToken", "--queries-token"],
+  ["queriesAdvertise", "--queries-advertise"],
+  ["queriesCert", "--queries-cert"],
+  ["queriesKey", "--queries-key"],
+  ["queriesCa", "--queries-ca"],
+] as const;
 const WILDCARDS = ["0.0.0.0", "::"];
 
 /** Null: stores are not to be asked. Throws an `OperatorError`. */
-export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): OpenQueries | null {
+export async function openQueries(
+  flags: QueryFlags,
+  clock: Clock,
+  logger: Logger,
+): Promise<OpenQueries | null> {
   const { queries, queriesAdvertise, queriesToken } = flags;
   if (queries === undefined) {
-    if (queriesAdvertise === undefined && queriesToken === undefined) return null;
-    const flag = queriesToken === undefined ? "--queries-advertise" : "--queries-token";
+    const flag = BESIDE.find(([name]) => flags[name] !== undefined)?.[1];
+    if (flag === undefined) return null;
     throw new OperatorError(`${flag} is for --queries`, "nothing listens", "say both", 2);
   }
   const at = address(queries, "--queries");
@@ -50,18 +68,45 @@ export function openQueries(flags: QueryFlags, clock: Clock, logger: Logger): Op
     );
   }
   const token = queriesToken === undefined ? null : queryToken(queriesToken, "--queries-token");
+  const { tls, ca } = await tlsOf(flags, clock.wallMs());
+  const isTls = tls !== null;
   const server = new QueryServer({
-    ...{ serveHttp: bunServeHttp, ask: fetch, clock, logger, at, token },
+    ...{ serveHttp: bunServeHttp, ask: askTrusting(ca), clock, logger, at, token, tls },
   });
   const endpoint = advertised === null ? server.address : addressText(advertised);
   return {
-    url: `http://${server.address}/stores`,
+    url: `${isTls ? "https" : "http"}://${server.address}/stores`,
     endpoint,
-    forThreads: { endpoint, ownName: at.host, token },
+    forThreads: { endpoint, ownName: at.host, token, isTls, ca },
     answerFor: (app) => server.answerFor(app),
     answerBy: (answer) => server.answerBy(answer),
     close: () => server.close(),
   };
+}
+
+interface QueryTls {
+  readonly tls: HttpTls | null;
+  readonly ca: string | null;
+}
+
+async function tlsOf(
+  { queriesCert, queriesKey, queriesCa }: QueryFlags,
+  nowMs: number,
+): Promise<QueryTls> {
+  if ([queriesCert, queriesKey, queriesCa].every((file) => file === undefined)) {
+    return { tls: null, ca: null };
+  }
+  // What reads certificates takes long to load.
+  const { readAuthorities, readHttpTls } = await import("../http-tls.ts");
+  const tls = readHttpTls("the server of queries", {
+    cert: ["--queries-cert", queriesCert],
+    key: ["--queries-key", queriesKey],
+  }, nowMs);
+  const what = "other members cannot be asked";
+  if (queriesCa === undefined) return { tls, ca: null };
+  if (tls !== null) return { tls, ca: readAuthorities(what, queriesCa, "--queries-ca") };
+  const why = "all members speak TLS, or none does";
+  throw new OperatorError(what, why, "say --queries-cert and --queries-key, too", 2);
 }
 
 function address(text: string, flag: string): HostPort {

@@ -29,6 +29,10 @@ export interface RunOptions extends SecurityFlags {
   readonly queriesAdvertise?: string | undefined;
   /** A file. */
   readonly queriesToken?: string | undefined;
+  /** Files. */
+  readonly queriesCert?: string | undefined;
+  readonly queriesKey?: string | undefined;
+  readonly queriesCa?: string | undefined;
   readonly brokers: string;
   /** Seconds. */
   readonly timeout: number;
@@ -81,7 +85,7 @@ export async function runTopology(
   const isText = options.logFormat === "text" && !isQuiet;
   const progress = isText ? progressOnTerminal(false) : null;
   const logger = loggerOf(options, progress);
-  const server = openQueries(options, clientIo.clock, logger);
+  const server = await openQueries(options, clientIo.clock, logger);
   const isKept = topology.stores.size > 0 && !config.isStateInMemory;
   let directory: StateDirectory | null;
   try {

@@ -17,13 +17,19 @@ export const TASKS_HEADER = "x-kstream-tasks";
 const ANSWER_MS = 5000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
+/** How members are asked: all of an application alike. */
+export interface HostAccess {
+  /** What they ask for; null: nothing. */
+  readonly token: string | null;
+  readonly isTls: boolean;
+}
+
 /** See the head of the file. */
 export class HostLink {
-  /** `token`: null: members ask for none. */
   constructor(
     private readonly clock: Clock,
     private readonly http: AskHttp,
-    private readonly token: string | null,
+    private readonly access: HostAccess,
   ) {}
 
   /** Throws `QueryError` 503 if it cannot be reached in time. */
@@ -33,13 +39,14 @@ export class HostLink {
       ANSWER_MS,
       () => enough.abort(new Error("no answer in time")),
     );
+    const { token, isTls } = this.access;
     try {
-      const response = await this.http(`http://${endpoint}${path}`, {
+      const response = await this.http(`${isTls ? "https" : "http"}://${endpoint}${path}`, {
         redirect: "manual",
         signal: enough.signal,
         headers: {
           [TASKS_HEADER]: tasks.join(","),
-          ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
+          ...(token !== null && { authorization: `Bearer ${token}` }),
         },
       });
       return { status: response.status, body: await bodyOf(response) };

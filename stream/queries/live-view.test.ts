@@ -21,6 +21,12 @@ function behind(live: LiveApplication, store: string): NodeFigures {
   return live.nodes[node.name]!;
 }
 
+/** What waits in a cache is there after the next commit. */
+function entriesOf({ members }: LiveApplication, name: string): number {
+  return members.flatMap(({ stores }) => stores).filter(({ store }) => store === name)
+    .reduce((sum, { entries }) => sum + entries, 0);
+}
+
 test("all members together tell what went through each node, from whichever is asked", () => {
   const members = new Members(11);
   members.world.run(async () => {
@@ -50,11 +56,10 @@ test("all members together tell what went through each node, from whichever is a
     }
     const { body } = await members.until(A, "/topology", ({ body }) => {
       const sources = (body as LiveApplication).members.flatMap((each) => each.sources);
-      return sources.length === 6 && sources.every(({ lag }) => lag === 0);
+      return sources.length === 6 && sources.every(({ lag }) => lag === 0) &&
+        entriesOf(body, "counts") === KEYS.length;
     });
-    const stores = (body as LiveApplication).members.flatMap((each) => each.stores);
-    const counted = stores.filter(({ store }) => store === "counts");
-    expect(counted.reduce((sum, { entries }) => sum + entries, 0)).toBe(KEYS.length);
+    expect(entriesOf(body, "per-second")).toBe(count);
     for (const app of apps) await app.close();
   });
 });

@@ -5,6 +5,7 @@ import { TopologyBuilder } from "../dsl/builder.ts";
 import { AppWorld } from "../runtime/app-world.test-helper.ts";
 import type { StreamsApp } from "../runtime/streams-app.ts";
 import { string } from "../serdes/basic-serdes.ts";
+import { sessions } from "../windows/session-windows.ts";
 import { tumbling } from "../windows/time-windows.ts";
 import { HostLink } from "./ask-host.ts";
 import { LiveView } from "./live-view.ts";
@@ -18,6 +19,9 @@ function topology() {
   const lines = builder.stream("lines", { key: string(), value: string() });
   lines.groupByKey().count("counts");
   lines.groupByKey().windowedBy(tumbling({ sizeMs: 1000, graceMs: 0 })).count("per-second", {
+    retentionMs: 100_000,
+  });
+  lines.groupByKey().windowedBy(sessions({ gapMs: 500, graceMs: 0 })).count("visits", {
     retentionMs: 100_000,
   });
   builder.globalTable("names", "names", { key: string(), value: string() });
@@ -36,7 +40,8 @@ export class Members {
   /** Addresses that nobody answers at. */
   readonly cut = new Set<string>();
 
-  constructor(seed: number) {
+  /** `token`: what all members ask for; null: nothing. */
+  constructor(seed: number, private readonly token: string | null = null) {
     this.world = new AppWorld(seed, TOPICS);
   }
 
@@ -47,7 +52,7 @@ export class Members {
       const server = this.#servers.get(host);
       if (server === undefined || this.cut.has(host)) throw new Error("connection refused");
       return await server.fetch(new Request(url, { ...init, headers: { ...init.headers, host } }));
-    }, null);
+    }, { token: this.token, isTls: false });
     const queries = new StoreQueries(app, link, io.clock);
     this.#servers.set(
       endpoint,
@@ -56,7 +61,7 @@ export class Members {
         live: new LiveView(app, link),
         logger: silentLogger,
         ownName: "127.0.0.1",
-        token: null,
+        token: this.token,
       }),
     );
     await app.start();
@@ -64,7 +69,11 @@ export class Members {
   }
 
   async get(endpoint: string, path: string) {
-    const request = new Request(`http://${endpoint}${path}`, { headers: { host: endpoint } });
+    const headers = {
+      host: endpoint,
+      ...(this.token !== null && { authorization: `Bearer ${this.token}` }),
+    };
+    const request = new Request(`http://${endpoint}${path}`, { headers });
     const response = await this.#servers.get(endpoint)!.fetch(request);
     return { status: response.status, body: JSON.parse(await response.text()) };
   }

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { sleep } from "../../core/io.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import type { LiveView } from "./live-view.ts";
@@ -90,6 +91,114 @@ test("windows of a key between times, and of keys", () => {
     expect(two.body.entries.map(({ key }: { key: string }) => key)).toEqual([
       ...["k01", "k01", "k02", "k02"],
     ]);
+    for (const app of apps) await app.close();
+  });
+});
+
+test("sessions of a key, and of keys, are those that overlap with a time", () => {
+  const members = new Members(8);
+  members.world.run(async () => {
+    // Visits of three records each, from 0, 10,000 and 20,000 on.
+    const times = [0, 200, 400, 10_000, 10_200, 10_400, 20_000, 20_200, 20_400];
+    await members.world.write(
+      "lines",
+      times.flatMap((timestampMs) => KEYS.map((key) => ({ key, value: "x", timestampMs }))),
+    );
+    const apps = await both(members);
+    for (const endpoint of [A, B]) {
+      const all = await members.until(endpoint, "/stores/visits/k03", ({ body }) => {
+        return body.entries?.length === 3 &&
+          body.entries.every(({ value }: { value: number }) => value === 3);
+      });
+      expect(all.body.entries[1]).toEqual({
+        key: "k03",
+        value: 3,
+        window: { start: 10_000, end: 10_400 },
+      });
+      // In the middle of the second one, to the first moment of the third.
+      const { body } = await members.get(endpoint, "/stores/visits/k03?from=10300&to=20000");
+      expect(body.entries.map(({ window }: { window: { start: number } }) => window.start))
+        .toEqual([10_000, 20_000]);
+      const one = await members.get(endpoint, "/stores/visits/k03?from=401&to=9999");
+      expect(one.body).toMatchObject({ entries: [], next: null });
+      const some = "/stores/visits?from=k01&to=k02&fromTime=10400&toTime=10400";
+      const two = await members.until(endpoint, some, ({ body }) => body.entries?.length === 2);
+      expect(two.body.entries.map(({ key }: { key: string }) => key)).toEqual(["k01", "k02"]);
+    }
+    for (const app of apps) await app.close();
+  });
+});
+
+test("members pass the token on to one another", () => {
+  const members = new Members(9, "the token of all members");
+  members.world.run(async () => {
+    await members.world.write("lines", lines());
+    const apps = await both(members);
+    for (const endpoint of [A, B]) {
+      for (const key of KEYS) {
+        const path = `/stores/counts/${key}`;
+        const { body } = await members.until(endpoint, path, ({ body }) => body.value === 1);
+        expect(body).toMatchObject({ key, value: 1 });
+      }
+      const page = await members.get(endpoint, "/stores/counts");
+      expect(page.body.entries).toHaveLength(KEYS.length);
+      expect((await members.get(endpoint, "/topology")).body.missing).toEqual([]);
+    }
+    for (const app of apps) await app.close();
+  });
+});
+
+test("a member that comes back answers 503 as long as it restores, and then what it had", () => {
+  const members = new Members(10);
+  members.world.run(async () => {
+    const first = await members.start(A, { "statestore.cache.max.bytes": 0 });
+    await members.world.write("lines", lines(200));
+    await members.world.write("prices", lines(100));
+    const name = KEYS.find((key) => partitionOfKey(4, Buffer.from(key)) === 0)!;
+    const path = `/stores/counts/${name}`;
+    await members.until(A, path, ({ body }) => body.value === 200);
+    await first.close();
+    const again = await members.start(B, { "statestore.cache.max.bytes": 0 });
+    let restoring = 0;
+    let others = 0;
+    for (let round = 0;; round++) {
+      const { status, body } = await members.get(B, path);
+      if (status === 200) {
+        expect(body).toMatchObject({ value: 200 });
+        break;
+      }
+      expect(status).toBe(503);
+      if (body.restoring?.length > 0) {
+        restoring++;
+        // Of this task's stores alone, though others are restored as well.
+        for (const each of body.restoring) {
+          expect(each.topic).toMatch(/^app-(counts|per-second|visits)-changelog$/);
+          expect(each).toMatchObject({ partition: 0 });
+        }
+        expect(body.error).toMatch(/task 0_0 is being restored: [1-9]\d* records are left/);
+        const stale = await members.get(B, `${path}?stale=ok`);
+        expect(stale.body).toMatchObject({ stale: true });
+        const { body: { members: [told] } } = await members.get(B, "/topology");
+        const isOther = ({ topic }: { topic: string }) => topic === "app-prices-changelog";
+        if (told.restoring.some(isOther)) others++;
+      }
+      expect(round).toBeLessThan(100_000);
+      await sleep(members.world.world.clock, 1);
+    }
+    expect(restoring).toBeGreaterThan(0);
+    expect(others).toBeGreaterThan(0);
+    await again.close();
+  });
+});
+
+test("members that say the same address are told of it", () => {
+  const members = new Members(14);
+  members.world.run(async () => {
+    const apps = [await members.start(A), await members.start(A)];
+    const answer = await members.until(A, "/stores/counts", ({ body }) => {
+      return body.error?.includes("--queries-advertise") === true;
+    });
+    expect(answer.status).toBe(503);
     for (const app of apps) await app.close();
   });
 });

@@ -1,6 +1,6 @@
 /** Listens for queries. */
 import type { Clock, HostPort } from "../../core/io.ts";
-import type { HttpListener, ServeHttp } from "../../core/io/http.ts";
+import type { HttpListener, HttpTls, ServeHttp } from "../../core/io/http.ts";
 import { isLoopback } from "../../core/ip-address.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -19,6 +19,8 @@ export interface QueryServerOptions {
   readonly at: HostPort;
   /** What who asks has to know, other members included; null: nothing. */
   readonly token: string | null;
+  /** Null: it speaks plain HTTP, as other members do. */
+  readonly tls: HttpTls | null;
 }
 
 const LIMITS = { bodyBytesMax: 64 * 1024, idleSeconds: 60, frameBytesMax: 1024 };
@@ -30,12 +32,12 @@ export class QueryServer {
 
   /** Throws an `OperatorError` if it cannot listen there, or must not. */
   constructor(private readonly options: QueryServerOptions) {
-    const { at, token, serveHttp } = options;
+    const { at, token, tls, serveHttp } = options;
     requireGuarded(at.host, token !== null);
     try {
       this.#listener = serveHttp(at, LIMITS, async (request) => {
         return await this.#app?.fetch(request) ?? starting();
-      }, null);
+      }, tls);
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "";
       throw new OperatorError(
@@ -54,8 +56,8 @@ export class QueryServer {
   }
 
   answerFor(app: QueriedApp): void {
-    const { clock, ask, token, logger, at } = this.options;
-    const link = new HostLink(clock, ask, token);
+    const { clock, ask, token, tls, logger, at } = this.options;
+    const link = new HostLink(clock, ask, { token, isTls: tls !== null });
     const queries = new StoreQueries(app, link, clock);
     const live = new LiveView(app, link);
     this.#app = queryApp({ queries, live, logger, ownName: at.host, token });

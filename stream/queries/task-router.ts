@@ -41,7 +41,7 @@ export class TaskRouter {
   async ask<T>(task: TaskId, query: RoutedQuery<T>): Promise<ReadHere<T> | HostAnswer> {
     const here = this.app.storeOf(task, query.store);
     if (here !== null && here.state !== "standby") return this.#read(task, query);
-    let why: unknown = notHere([task]);
+    let why: unknown = this.#nowhere(task);
     if (!query.isForwarded) {
       const owner = this.#others(({ active }) => active.includes(task))[0];
       try {
@@ -108,7 +108,7 @@ export class TaskRouter {
       }
     }));
     for (const task of single) {
-      if (query.staleness === null) throw notHere([task]);
+      if (query.staleness === null) throw this.#nowhere(task);
       const answer = await this.#askStandbys(task, query, notHere([task]));
       if ("status" in answer) answers.push(answer);
       else here.set(task, answer);
@@ -131,11 +131,28 @@ export class TaskRouter {
   }
 
   #restoring(task: TaskId): QueryError {
-    const partition = Number(task.slice(task.indexOf("_") + 1));
-    const restoring = this.app.status().restoring.filter((each) => each.partition === partition);
+    const [subtopology = "", partition = ""] = task.split("_");
+    const planned = this.app.plan?.subtopologies.find(({ subtopology: { id } }) =>
+      String(id) === subtopology
+    );
+    const own = new Set(planned?.changelogs.values() ?? []);
+    const restoring = this.app.status().restoring.filter((each) =>
+      own.has(each.topic) && String(each.partition) === partition
+    );
     const left = restoring.reduce((sum, each) => sum + each.left, 0);
     const message = `task ${task} is being restored: ${left} records are left`;
     return new QueryError(503, message, { task, restoring });
+  }
+
+  /** Nobody can be asked for the task; two members that say the same address are not to be told apart. */
+  #nowhere(task: TaskId): QueryError {
+    const { endpoint, hosts } = this.app;
+    const isMixedUp = endpoint !== null &&
+      hosts.filter((host) => host.endpoint === endpoint).length > 1;
+    if (!isMixedUp) return notHere([task]);
+    const message = `another member says that it is asked at ${endpoint}, as this one does: ` +
+      "give each an address of its own with --queries-advertise";
+    return new QueryError(503, message, { tasks: [task] });
   }
 
   #others(has: (host: QueryableHost) => boolean): QueryableHost[] {

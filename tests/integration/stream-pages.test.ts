@@ -8,6 +8,8 @@ import {
   KSTREAM,
   startBrokerProcess,
 } from "../harness/broker-process.ts";
+import { TestAuthority } from "../harness/certificates.ts";
+import { freePorts } from "../harness/free-ports.ts";
 import { fails, ok } from "./cli.ts";
 
 const dir = freshDir("stream-pages");
@@ -15,6 +17,7 @@ const token = join(dir, "token");
 writeFileSync(token, "the-token-of-this-test");
 
 /** An application that copies lines, under the id; it is ended with what else is given back. */
+let states = 0;
 function run(broker: BrokerProcess, id: string, ...args: string[]) {
   const file = join(dir, `${id}.ts`);
   writeFileSync(
@@ -28,7 +31,7 @@ export default builder;
   );
   const child = Bun.spawn([
     ...[KSTREAM, "stream", "run", file, "-b", broker.bootstrap, "--log-level", "warn"],
-    ...["--set", `state.dir=${dir}/state`, ...args],
+    ...["--set", `state.dir=${dir}/state-${states++}`, ...args],
   ], { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   return async () => {
     child.kill("SIGTERM");
@@ -43,6 +46,7 @@ interface Told {
   readonly members?: readonly unknown[];
   readonly live?: {
     readonly members?: readonly unknown[];
+    readonly missing?: readonly unknown[];
     readonly nodes: Readonly<Record<string, { readonly in: number }>>;
   } | null;
   readonly notTold?: { readonly detail: string; readonly command: string | null } | null;
@@ -69,8 +73,9 @@ async function withApps(
     broker: BrokerProcess,
     start: (id: string, ...args: string[]) => void,
   ) => Promise<void>,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const broker = await startBrokerProcess({ args: ["--admin", "127.0.0.1:0", ...args] });
+  const broker = await startBrokerProcess({ args: ["--admin", "127.0.0.1:0", ...args], env });
   const ends: (() => Promise<void>)[] = [];
   try {
     for (const topic of ["lines", "copies"]) {
@@ -141,5 +146,39 @@ test(
       await fails([...serve, "--streams-token", token], 2, ["--streams-hosts"]);
       await fails([...serve, "--streams-hosts", "a/b"], 2, ['cannot be read: "a/b"']);
     }),
+  120_000,
+);
+
+test(
+  "members speak TLS to one another, to the pages and to commands, and the token goes along",
+  async () => {
+    const authority = new TestAuthority();
+    try {
+      const { certFile, keyFile } = authority.sign("members");
+      const access = ["--queries-token", token, "--queries-ca", authority.caFile];
+      const tls = ["--queries-cert", certFile, "--queries-key", keyFile, ...access];
+      const hosts = ["--streams-hosts", "https://127.0.0.1", "--streams-token", token];
+      await withApps(hosts, async (broker, start) => {
+        const ports = await freePorts(2);
+        for (const port of ports) start("tls", "--queries", `127.0.0.1:${port}`, ...tls);
+        await told(broker, "tls", (each) => {
+          return records(each) === 2 && each.live!.members?.length === 2 &&
+            each.live!.missing?.length === 0;
+        });
+        const describe = ["stream", "describe", "--live", `https://127.0.0.1:${ports[0]}`];
+        expect(await ok([...describe, ...access])).toContain("tls: 2 members");
+        await fails([...describe, "--queries-token", token], 3, ["no member answers"]);
+        await fails([...describe, "--queries-ca", authority.caFile], 1, ["asks for a token"]);
+        const alone = ["stream", "run", join(dir, "tls.ts"), "-b", broker.bootstrap];
+        await fails([...alone, "--queries", "127.0.0.1:0", "--queries-cert", certFile], 2, [
+          "cannot speak TLS",
+        ]);
+        await fails([...alone, "--queries", "127.0.0.1:0", ...access], 2, ["--queries-cert"]);
+        await fails([...alone, "--queries-key", keyFile], 2, ["--queries-key is for --queries"]);
+      }, { NODE_EXTRA_CA_CERTS: authority.caFile });
+    } finally {
+      authority.dispose();
+    }
+  },
   120_000,
 );

@@ -32,6 +32,9 @@ export interface ThreadQueries {
   /** See `QueryAppOptions`. */
   readonly ownName: string;
   readonly token: string | null;
+  readonly isTls: boolean;
+  /** Who signs the certificates of other members, in PEM; null: those that the system knows. */
+  readonly ca: string | null;
 }
 
 /** An HTTP request without a body. */

@@ -6,6 +6,7 @@ import { LiveView } from "../../../stream/queries/live-view.ts";
 import { queryApp } from "../../../stream/queries/query-app.ts";
 import { StoreQueries } from "../../../stream/queries/store-queries.ts";
 import { clientIo } from "../../client.ts";
+import { askTrusting } from "../../ask-trusting.ts";
 import { type PlainRequest, type PlainResponse, threadOf, type ThreadQueries } from "./messages.ts";
 
 /** Asks another thread of this process. */
@@ -14,11 +15,13 @@ export type AskThread = (thread: number, request: PlainRequest) => Promise<Plain
 /** See the head of the file. */
 export function answersOf(
   app: QueriedApp,
-  { endpoint, ownName, token }: ThreadQueries,
+  { endpoint, ownName, token, isTls, ca }: ThreadQueries,
   askThread: AskThread,
   logger: Logger,
 ): (request: PlainRequest) => Promise<PlainResponse> {
-  const link = new HostLink(clientIo.clock, asking(endpoint, askThread), token);
+  const link = new HostLink(clientIo.clock, asking(endpoint, askThread, askTrusting(ca)), {
+    ...{ token, isTls },
+  });
   const queries = new StoreQueries(app, link, clientIo.clock);
   const live = new LiveView(app, link);
   const answers = queryApp({ queries, live, logger, ownName, token });
@@ -29,12 +32,12 @@ export function answersOf(
 }
 
 /** Threads of this process are asked without the way over its address, which may lead elsewhere from here. */
-function asking(endpoint: string, askThread: AskThread): AskHttp {
+function asking(endpoint: string, askThread: AskThread, elsewhere: AskHttp): AskHttp {
   return async (address, init) => {
     const url = new URL(address);
     const to = threadOf(url.pathname);
     if (to === null || url.host !== new URL(`${url.protocol}//${endpoint}`).host) {
-      return await fetch(address, init);
+      return await elsewhere(address, init);
     }
     const headers = new Headers(init.headers);
     headers.set("host", "localhost");

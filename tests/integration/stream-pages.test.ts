@@ -160,13 +160,15 @@ test(
       const hosts = ["--streams-hosts", "https://127.0.0.1", "--streams-token", token];
       await withApps(hosts, async (broker, start) => {
         const ports = await freePorts(2);
-        for (const port of ports) start("tls", "--queries", `127.0.0.1:${port}`, ...tls);
+        start("tls", "--queries", `127.0.0.1:${ports[0]}`, ...tls);
+        const threads = ["--set", "num.stream.threads=2"];
+        start("tls", "--queries", `127.0.0.1:${ports[1]}`, ...tls, ...threads);
         await told(broker, "tls", (each) => {
-          return records(each) === 2 && each.live!.members?.length === 2 &&
+          return records(each) === 2 && each.live!.members?.length === 3 &&
             each.live!.missing?.length === 0;
         });
         const describe = ["stream", "describe", "--live", `https://127.0.0.1:${ports[0]}`];
-        expect(await ok([...describe, ...access])).toContain("tls: 2 members");
+        expect(await ok([...describe, ...access])).toContain("tls: 3 members");
         await fails([...describe, "--queries-token", token], 3, ["no member answers"]);
         await fails([...describe, "--queries-ca", authority.caFile], 1, ["asks for a token"]);
         const alone = ["stream", "run", join(dir, "tls.ts"), "-b", broker.bootstrap];

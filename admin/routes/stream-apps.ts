@@ -104,6 +104,10 @@ export function streamAppRoutes(services: AdminServices) {
 class KnownKinds {
   readonly #kinds = new Map<string, ApplicationKind>();
 
+  has(groupId: string): boolean {
+    return this.#kinds.has(groupId);
+  }
+
   of(groupId: string, now: ApplicationKind | null, protocol: string): ApplicationKind | null {
     if (now === null && protocol === "") return this.#kinds.get(groupId) ?? null;
     this.#kinds.delete(groupId);
@@ -120,7 +124,7 @@ class KnownKinds {
 async function listed(services: AdminServices, context: Context<AdminEnv>, known: KnownKinds) {
   const user = { principal: context.var.principal, peer: context.env.peer };
   const { admin } = services.client(user.principal, user.peer);
-  const candidates = (await admin.groups.list()).filter(mayBeOne);
+  const candidates = (await admin.groups.list()).filter((listing) => mayBeOne(listing, known));
   const found: Omit<z.infer<typeof APPLICATION>, "lag" | "lagSeconds">[] = [];
   const groups: GroupListing[] = [];
   for (let from = 0; from < Math.min(candidates.length, GROUPS_MAX); from += AT_ONCE) {
@@ -144,8 +148,14 @@ async function listed(services: AdminServices, context: Context<AdminEnv>, known
   return { applications, isWhole: candidates.length <= GROUPS_MAX };
 }
 
-function mayBeOne({ type, protocolType }: GroupListing): boolean {
-  return type === "streams" || (type === "classic" || type === "") && protocolType === "consumer";
+/** A classic group that nobody is in does not say what it was, and there may be many. */
+function mayBeOne(
+  { groupId, state, type, protocolType }: GroupListing,
+  known: KnownKinds,
+): boolean {
+  if (type === "streams") return true;
+  return (type === "classic" || type === "") && protocolType === "consumer" &&
+    (state !== "Empty" || known.has(groupId));
 }
 
 async function described(

@@ -1,11 +1,13 @@
 /**
  * Applications of streams beside the same ones in Java with Kafka Streams, in turn on the same broker
- * (ours): `bun bench/streams.ts [--records 500000] [--only map,count] [--guarantees
- * exactly_once_v2] [--pairs 1]`. One member with one
+ * (ours): `bun bench/streams.ts [--records 2000000] [--only map,count] [--guarantees
+ * exactly_once_v2] [--pairs 1] [--write]`. One member with one
  * thread each, Java with its defaults (G1, heap of 1 GB at the most). A turn begins with an empty state
  * and ends when all offsets are committed. Per turn: thousands of records per second from the first
  * commit that is seen to the last one; processor time of the whole process, its start included, in
  * microseconds per record; milliseconds from its start to the first output; peak of its memory in MB.
+ * With `--write` cases go to the result file of the commit, as part `streams`, in place of the same
+ * ones of before.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,15 +20,17 @@ import { bunNetwork } from "../core/io/bun/network.ts";
 import { bunRandom } from "../core/io/bun/random.ts";
 import { javaProgram, needJavaPrograms } from "../tests/compat/java-programs.ts";
 import { KSTREAM } from "../tests/harness/broker-process.ts";
-import { cpuSeconds, memoryBytes, ratios } from "./measure.ts";
+import { cpuSeconds, memoryBytes, ratios, type Spread, spread } from "./measure.ts";
+import { Results } from "./results.ts";
 import { startOurs } from "./targets.ts";
 
 const { values: flags } = parseArgs({
   options: {
-    records: { type: "string", default: "500000" },
+    records: { type: "string", default: "2000000" },
     pairs: { type: "string", default: "1" },
     only: { type: "string", default: "map,count,window,join" },
     guarantees: { type: "string", default: "exactly_once_v2,at_least_once" },
+    write: { type: "boolean", default: false },
   },
 });
 const RECORDS = Number(flags.records);
@@ -34,7 +38,7 @@ const VALUE_BYTES = 100;
 const KEYS = 1_000_000;
 const ROWS = 100_000;
 const CHUNK = 20_000;
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 300_000;
 const LOOK_MS = 20;
 
 const STEPS: Readonly<Record<string, string>> = {
@@ -56,6 +60,29 @@ interface Turn {
   readonly cpuMicros: number;
   readonly firstOutputMs: number;
   readonly peakMb: number;
+}
+
+type OfTurns = { readonly [K in keyof Turn]: Spread };
+
+/** An application with a guarantee, as result files have it. */
+export interface StreamsRow {
+  readonly case: string;
+  readonly guarantee: string;
+  readonly records: number;
+  readonly pairs: number;
+  readonly ours: OfTurns;
+  readonly java: OfTurns;
+  /** Ours over Java's, pair by pair. */
+  readonly over: OfTurns;
+}
+
+function ofTurns(spreadOf: (of: (turn: Turn) => number) => Spread): OfTurns {
+  return {
+    kPerSecond: spreadOf(({ kPerSecond }) => kPerSecond),
+    cpuMicros: spreadOf(({ cpuMicros }) => cpuMicros),
+    firstOutputMs: spreadOf(({ firstOutputMs }) => firstOutputMs),
+    peakMb: spreadOf(({ peakMb }) => peakMb),
+  };
 }
 
 const io = { clock: bunClock, network: bunNetwork, random: bunRandom };
@@ -153,6 +180,13 @@ async function turn(admin: Admin, id: string, argv: readonly string[]): Promise<
   }
 }
 
+function write(row: StreamsRow): void {
+  // Of its own making.
+  const known = (results.read()["streams"] ?? []) as StreamsRow[];
+  const others = known.filter((each) => each.case !== row.case || each.guarantee !== row.guarantee);
+  results.add({ streams: [...others, row] });
+}
+
 /** How far committed output goes. */
 async function outputs(admin: Admin): Promise<number> {
   const [end] = await admin.listOffsets([{ topic: "out", partition: 0, at: "latest" }], {
@@ -166,6 +200,7 @@ async function committed(admin: Admin, groupId: string): Promise<number> {
   return Number(offsets.find(({ topic }) => topic === "in")?.offset ?? 0);
 }
 
+const results = await Results.ofNow();
 const reason = await needJavaPrograms();
 if (reason !== null) throw new Error(reason);
 const broker = await startOurs("os");
@@ -190,17 +225,14 @@ try {
           turns[who].push(await turn(admin, id, command(who === "ours", of, dir)));
         }
       }
-      const over = (of: (each: Turn) => number) =>
-        ratios(turns.ours.map(of), turns.java.map(of)).median;
-      console.log(JSON.stringify({
-        ...{ case: name, guarantee, ...turns },
-        over: {
-          speed: over(({ kPerSecond }) => kPerSecond),
-          cpu: over(({ cpuMicros }) => cpuMicros),
-          firstOutput: over(({ firstOutputMs }) => firstOutputMs),
-          memory: over(({ peakMb }) => peakMb),
-        },
-      }));
+      const row: StreamsRow = {
+        ...{ case: name, guarantee, records: RECORDS, pairs: turns.ours.length },
+        ours: ofTurns((of) => spread(turns.ours.map(of))),
+        java: ofTurns((of) => spread(turns.java.map(of))),
+        over: ofTurns((of) => ratios(turns.ours.map(of), turns.java.map(of))),
+      };
+      console.log(JSON.stringify(row));
+      if (flags.write) write(row);
     }
   }
 } finally {

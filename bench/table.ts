@@ -5,7 +5,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ClientRow } from "./clients.ts";
+import { markdownTable as table, spreadText } from "./markdown.ts";
 import type { Spread } from "./measure.ts";
+import type { StreamsRow } from "./streams.ts";
+import { streamsSection } from "./streams-table.ts";
 import type { ThroughputRow } from "./throughput.ts";
 
 interface E2e {
@@ -41,19 +44,12 @@ interface ResultFile {
   readonly commandsScale: number;
   /** Left out where the other clients could not be installed. */
   readonly clients?: readonly ClientRow[] | null;
+  readonly streams?: readonly StreamsRow[];
 }
-
-const spreadText = ({ min, median, max }: Spread, digits = 2) =>
-  `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`;
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? NaN;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
 function throughputTable(rows: readonly ThroughputRow[], direction: "produce" | "consume"): string {
@@ -238,7 +234,7 @@ ${
 
 A file of ${result.commandsScale} GB of short lines: kcat's wall time over ours.
 \`produce\` ×${spreadText(commands.produce)}, \`consume\` ×${spreadText(commands.consume)}.
-${clientSection(result.clients)}`;
+${clientSection(result.clients)}${streamsSection(result.streams)}`;
 }
 
 const paths = process.argv.slice(2);

@@ -1,7 +1,9 @@
 /**
  * Records per second of the streams engine alone, on one core, without a broker: `bun
- * bench/streams-local.ts [--records N] [--keys N] [--only CASE]`. Records are bytes, as from a broker, and
- * what comes of them is dropped as bytes; stores are on disk, committed every 100,000 records. Thousands
+ * bench/streams-local.ts [--records N] [--keys N] [--only CASE] [--engine sqlite]
+ * [--commit N]`. Records are bytes, as from a broker, and
+ * what comes of them is dropped as bytes; stores are on disk, committed every 100,000 records or as
+ * said. Thousands
  * per second of the process's time, and of the clock's in brackets.
  */
 import * as fs from "node:fs";
@@ -14,13 +16,14 @@ import { bunIo } from "../core/io/bun/index.ts";
 import { silentLogger } from "../core/logger.ts";
 import { json, string, TopologyBuilder, tumbling } from "../stream/index.ts";
 import type { RawRecord } from "../stream/record.ts";
+import type { StoreSpec } from "../stream/stores/store-spec.ts";
 import { CacheBudget } from "../stream/stores/cache-budget.ts";
 import { openStoreOf, restoreRecord } from "../stream/stores/open-store.ts";
 import { type OpenState, StateDirectory } from "../stream/stores/state-directory.ts";
 import { Task, type TaskWorld } from "../stream/task/task.ts";
 import { subtopologiesOf } from "../stream/topology/subtopologies.ts";
+import { SqliteEngine } from "./sqlite-engine.ts";
 
-const COMMIT_RECORDS = 100_000;
 const POLL_RECORDS = 500;
 const CACHE_BYTES = 10 * 1024 * 1024;
 
@@ -76,10 +79,15 @@ const { values } = parseArgs({
     records: { type: "string", default: "1000000" },
     keys: { type: "string", default: "1000000" },
     only: { type: "string" },
+    /** Of stores of "count by key". */
+    engine: { type: "string", default: "ours" },
+    /** Records between commits. */
+    commit: { type: "string", default: "100000" },
   },
 });
 const records = Number(values.records);
 const keyCount = Number(values.keys);
+const commitRecords = Number(values.commit);
 
 const encoder = new TextEncoder();
 const order = (id: number): Uint8Array =>
@@ -110,6 +118,16 @@ function polls(value: Uint8Array | undefined): RawRecord[][] {
   return parts;
 }
 
+function openState(
+  directory: StateDirectory,
+  dir: string,
+  spec: StoreSpec,
+): Pick<OpenState, "engine" | "commit"> {
+  if (values.engine !== "sqlite") return directory.open("0_0", spec);
+  const engine = new SqliteEngine(dir, 16_384);
+  return { engine, commit: () => engine.commit() };
+}
+
 function run(name: string, { build, value }: Case): object {
   const dir = fs.mkdtempSync(join(tmpdir(), "kstream-streams-"));
   const io = { ...bunIo(), logger: silentLogger };
@@ -117,14 +135,14 @@ function run(name: string, { build, value }: Case): object {
   const builder = new TopologyBuilder();
   build(builder);
   const budget = new CacheBudget(CACHE_BYTES);
-  const states: OpenState[] = [];
+  const states: Pick<OpenState, "engine" | "commit">[] = [];
   let written = 0;
   const world: TaskWorld = {
     output: { send: () => void written++ },
     wallMs: () => 0,
     internalTopic: (topic) => `bench-${topic}`,
     openStore(spec, onChange, context) {
-      const state = directory.open("0_0", spec);
+      const state = openState(directory, dir, spec);
       states.push(state);
       const { engine } = state;
       return openStoreOf(spec, { engine, topic: spec.name, onChange, context, budget });
@@ -154,7 +172,7 @@ function run(name: string, { build, value }: Case): object {
     task.add("in", poll);
     while (task.process());
     committed += poll.length;
-    if (committed % COMMIT_RECORDS === 0) commit();
+    if (committed % commitRecords === 0) commit();
   }
   commit();
   const perMs = (ms: number) => Math.round(committed / ms);
@@ -217,7 +235,8 @@ else {
   const all = [...Object.keys(CASES), "restore of 100 bytes", "restore of 1000 bytes"];
   const rows = all.map((name) => {
     const command = [process.execPath, import.meta.path, "--only", name];
-    const options = ["--records", values.records, "--keys", values.keys];
+    const { records, keys, engine, commit } = values;
+    const options = ["--records", records, "--keys", keys, "--engine", engine, "--commit", commit];
     const { stdout } = Bun.spawnSync([...command, ...options], {
       stdio: ["ignore", "pipe", "inherit"],
     });

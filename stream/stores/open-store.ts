@@ -19,7 +19,7 @@ import type { SessionStoreSpec, StoreSpec, WindowStoreSpec } from "./store-spec.
 import { SuppressionBuffer } from "./suppression-buffer.ts";
 import { VersionedEngine } from "./versioned-engine.ts";
 import { versioned, VersionedStore } from "./versioned-store.ts";
-import { withTimestamp } from "./timestamped-value.ts";
+import { lentWithTimestamp } from "./timestamped-value.ts";
 import { OpenWindowStore } from "./window-store.ts";
 import type { WindowedStoreParts } from "./windowed-store.ts";
 import type { Serde } from "../serdes/serde.ts";
@@ -121,7 +121,8 @@ export function restoreRecord(
   timestampMs: number,
 ): void {
   if (spec.kind === "versioned") return void versioned(engine).putVersion(key, value, timestampMs);
-  engine.put(key, value !== null && hasTimes(spec) ? withTimestamp(value, timestampMs) : value);
+  // Engines keep nothing of what they are given.
+  engine.put(key, value !== null && hasTimes(spec) ? lentWithTimestamp(value, timestampMs) : value);
 }
 
 function hasTimes(spec: StoreSpec): boolean {

@@ -20,6 +20,20 @@ export function withTimestamp(value: Uint8Array, timestampMs: number): Uint8Arra
   return bytes;
 }
 
+/** Of each length the bytes that were lent last. */
+const lent: Uint8Array[] = [];
+const LENT_BYTES_MAX = 2048;
+
+/** As `withTimestamp`, in bytes that are only good until it is called again. */
+export function lentWithTimestamp(value: Uint8Array, timestampMs: number): Uint8Array {
+  const length = TIME_BYTES + value.length;
+  if (length > LENT_BYTES_MAX) return withTimestamp(value, timestampMs);
+  const bytes = lent[length] ??= new Uint8Array(length);
+  writeInt64(bytes, 0, timestampMs);
+  copyInto(bytes, TIME_BYTES, value);
+  return bytes;
+}
+
 export function timestampOf(bytes: Uint8Array): number {
   return readInt64(bytes, 0);
 }

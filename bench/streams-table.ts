@@ -14,10 +14,13 @@ const STREAMS_CASES: Readonly<Record<string, string>> = {
 export function streamsSection(rows: readonly StreamsRow[] | undefined): string {
   if (rows === undefined || rows.length === 0) return "";
   const head = ["application", "guarantee", "records/s", "CPU", "first output", "memory"];
-  const ratioRows = rows.map(({ case: name, guarantee, over }) => [
-    ...[STREAMS_CASES[name] ?? name, guarantee === "exactly_once_v2" ? "exactly once" : "at least"],
+  const ratioRows = rows.map(({ case: name, guarantee, over, pairs }) => [
+    ...[
+      STREAMS_CASES[name] ?? name,
+      guarantee === "exactly_once_v2" ? "exactly once" : "at least once",
+    ],
     ...[over.kPerSecond, over.cpuMicros, over.firstOutputMs, over.peakMb].map((each) =>
-      spreadText(each)
+      pairs === 1 ? each.median.toFixed(2) : spreadText(each)
     ),
   ]);
   const both = ({ ours, java }: StreamsRow, key: keyof StreamsRow["ours"], digits = 0) =>

@@ -207,12 +207,12 @@ for (const protocol of ["classic", "streams"]) {
       expect(churn.trouble).toEqual([]);
     });
   }
-}
-
-for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-  test(`counts are exact while threads hand over tasks with their state, seed ${seed}`, () => {
-    const churn = new Churn(seed, { "num.standby.replicas": seed % 2 }, true);
-    churn.world.run(() => churn.story());
-    expect(churn.trouble).toEqual([]);
-  });
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    test(`counts are exact while threads hand over tasks with their state, ${protocol}, seed ${seed}`, () => {
+      const config = { "group.protocol": protocol, "num.standby.replicas": seed % 2 };
+      const churn = new Churn(seed, config, true);
+      churn.world.run(() => churn.story());
+      expect(churn.trouble).toEqual([]);
+    });
+  }
 }

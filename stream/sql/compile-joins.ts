@@ -23,13 +23,14 @@ interface Side {
   readonly span: Span;
 }
 
-/** A stream joined with the source `at`: another stream, or a table. */
+/** A stream joined with the source `at`: another stream, of whose records `keep` is kept, or a table. */
 export function joinedStream(
   builder: TopologyBuilder,
   stream: KStream<string | null, Rows>,
   join: Join,
   at: number,
   names: Names,
+  keep: (value: unknown) => unknown,
 ): KStream<string | null, Rows> {
   const { source, kind } = join;
   const { left, right } = conditionOf(join, at, names);
@@ -70,7 +71,7 @@ export function joinedStream(
   const windows = within({ beforeMs, afterMs, graceMs: join.within.graceMs ?? 0 });
   const plain = builder.stream<string | null, unknown>(source.topic, { key: KEY_OR_NONE })
     .filter((value) => value !== null)
-    .mapValues((value): Rows => [value]);
+    .mapValues((value): Rows => [keep(value)]);
   const other = right.isKey ? plain : plain.selectKey(
     (rows, key, facts) => toText(right.evaluate(rowOf(withGap(rows, at), key, facts))),
     KEY_OR_NONE,

@@ -17,6 +17,7 @@ import { hopping, tumbling } from "../windows/time-windows.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
 import { compileExpr, type Evaluate, type Names, type Row } from "./evaluate.ts";
 import { type Added, Groups, type GroupState, isGrouped } from "./groups.ts";
+import { keepFields, neededFields } from "./needed-fields.ts";
 import { joinedStream, joinedTable } from "./compile-joins.ts";
 import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows } from "./rows.ts";
 import type { Expr, Query, QueryWindow } from "./syntax.ts";
@@ -93,11 +94,15 @@ class QueryCompiler {
   result(): Result {
     const { query } = this;
     if (query.from.isTable) return this.#tableResult();
-    let stream = this.builder.stream<string | null, unknown>(query.from.topic, { key: KEY_OR_NONE })
+    const { alias, topic } = query.from;
+    // Without a join nothing but what is selected, or added up, goes through a topic.
+    const keep = keepFields(query.joins.length === 0 ? null : neededFields(query, alias));
+    let stream = this.builder.stream<string | null, unknown>(topic, { key: KEY_OR_NONE })
       .filter((value) => value !== null)
-      .mapValues((value): Rows => [value]);
+      .mapValues((value): Rows => [keep(value)]);
     query.joins.forEach((join, at) => {
-      stream = joinedStream(this.builder, stream, join, at + 1, this.#names);
+      const keepJoined = keepFields(neededFields(query, join.source.alias));
+      stream = joinedStream(this.builder, stream, join, at + 1, this.#names, keepJoined);
     });
     if (query.where !== null) {
       const holds = this.#expr(query.where);

@@ -45,6 +45,9 @@ const PSEUDO: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ["windowend", ({ window }) => window?.endMs ?? null],
 ]);
 
+/** Their names, in small letters. */
+export const PSEUDO_FIELDS: ReadonlySet<string> = new Set(PSEUDO.keys());
+
 /** Throws `ExpressionError`. */
 export function compileExpr(expr: Expr, names: Names): Evaluate {
   const compile = (inner: Expr) => compileExpr(inner, names);

@@ -216,6 +216,36 @@ test("sessions are brought together by what comes between", async () => {
   ]);
 });
 
+test("joins keep of records what the query names, and nothing where it is all or none of it", async () => {
+  const stored = async (text: string) => {
+    const query = await parseQuery(text);
+    const topology = compileQuery(query, { look: () => {} });
+    const driver = new TestDriver(topology);
+    const record = { i: "k", x: { y: 1, z: 2 }, rowtime: 3, other: "o".repeat(100) };
+    for (const topic of ["a", "b"]) {
+      driver.input(topic, string(), json<unknown>()).write("r", record, 0);
+    }
+    return ["a", "b"].map((_, at) => {
+      const topic = driver.writtenTopics().filter((each) => each.endsWith("-repartition"))[at]!;
+      return driver.output(topic, string(), json<unknown[]>()).readOne().value?.[0];
+    });
+  };
+  const from = "FROM a JOIN b WITHIN 1 minute ON a.i = b.i";
+  const i = "k";
+  expect(
+    await stored(`SELECT a.x.y, a.rowkey AS k, upper(b.other) AS o ${from} WHERE a.rowtime > 1`),
+  )
+    .toEqual([{ i, x: { y: 1, z: 2 } }, { i, other: "o".repeat(100) }]);
+  expect(await stored(`SELECT count(*) AS n ${from} GROUP BY b.x.z`)).toEqual([
+    { i },
+    { i, x: { y: 1, z: 2 } },
+  ]);
+  const [one, two] = await stored(`SELECT a.*, b AS b ${from}`);
+  expect([one, two]).toEqual(
+    Array(2).fill({ i, x: { y: 1, z: 2 }, rowtime: 3, other: "o".repeat(100) }),
+  );
+});
+
 test("streams are joined within a time, and with tables by their keys", async () => {
   const given: Given[] = [
     ["customers", "7", { name: "Ada" }, 0],

@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { json, safeLong, string } from "../serdes/basic-serdes.ts";
+import type { Serde } from "../serdes/serde.ts";
 import { TestDriver } from "../testing/test-driver.ts";
+import { describeTopology } from "../topology/describe.ts";
+import { topologyChanges } from "../topology/difference.ts";
 import { within } from "../windows/join-windows.ts";
 import { TopologyBuilder } from "./builder.ts";
 
@@ -161,4 +164,31 @@ test("keys that were changed need a name for the topic between", () => {
   expect(() => byUser.joinTable(notes, () => 1)).toThrow("{ name: … }");
   byUser.joinTable(notes, () => 1, { name: "by-user" });
   expect([...builder.topology.repartitionTopics.keys()]).toEqual(["by-user-repartition"]);
+});
+
+test("stores and topics of joins say what is in them, so that another type is seen", () => {
+  const described = (value: Serde<string>) => {
+    const builder = new TopologyBuilder();
+    const [one, two] = [
+      builder.stream<string, string>("one", { value }),
+      builder.stream<string, string>("two", { value }),
+    ];
+    one.outerJoin("both", two, within({ beforeMs: 5, afterMs: 5, graceMs: 0 }), () => "");
+    const table = builder.table<string, string>("a", "three", { value, historyRetentionMs: 9 });
+    one.joinTable(table, () => "", { name: "late", graceMs: 5 });
+    table.joinForeign(
+      "far",
+      builder.table<string, string>("b", "four", { value }),
+      (key) => key,
+      () => "",
+    );
+    return describeTopology(builder.topology);
+  };
+  const before = described(string());
+  const named = [...before.stores, ...before.repartitionTopics];
+  expect(named.filter(({ key, value }) => key === null || value === null)).toEqual([]);
+  const changes = topologyChanges(before, described({ ...string(), name: "other" }));
+  const reset = changes.filter(({ effect }) => effect === "reset").map(({ name }) => name);
+  expect(reset).toContain("both-outer-shared-join-store");
+  expect(reset).toContain("late-Buffer");
 });

@@ -182,7 +182,10 @@ function addBuffer(
   }
   const store = `${name}-Buffer`;
   topology.addStore({
-    ...{ kind: "key-value", name: store, keySerde: bytes(), valueSerde: bytes() } as const,
+    ...{ kind: "key-value", name: store } as const,
+    // What is in those bytes, for whoever compares topologies.
+    keySerde: { ...bytes(), name: `timed ${keySerde.name ?? "other"}` },
+    valueSerde: { ...bytes(), name: `buffered ${valueSerde.name ?? "other"}` },
     ...{ isTimestamped: false, isLogged: true, isCached: false, changelogConfigs: {} },
   });
   return { store, graceMs, keySerde, valueSerde, topic: name };

@@ -42,6 +42,7 @@ const NO_HASH = 0x80;
 /** Version, with a bit for no hash; instruction, hash, the row's key, its partition in four bytes. */
 export function subscriptionSerde(keySerde: Serde<unknown>): Serde<Subscription> {
   return {
+    name: `subscription of ${keySerde.name ?? "other"}`,
     serialize({ hash, instruction, primaryKey, partition }, topic) {
       const key = keySerde.serialize(primaryKey, topic);
       const isOld = partition === null;
@@ -75,6 +76,7 @@ export function subscriptionSerde(keySerde: Serde<unknown>): Serde<Subscription>
 /** Version, with a bit for no hash; hash, the value: nothing where there is none. */
 export function answerSerde(valueSerde: Serde<unknown>): Serde<SubscriptionAnswer> {
   return {
+    name: `answer of ${valueSerde.name ?? "other"}`,
     serialize({ hash, value }, topic) {
       const written = value === null ? [] : [valueSerde.serialize(value, topic)];
       const version = Uint8Array.of(ANSWER_VERSION | (hash === null ? NO_HASH : 0));

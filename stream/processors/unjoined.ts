@@ -25,6 +25,7 @@ const KEY_AT = 9;
 /** Time in eight bytes, 1 for left or 0, the key's own bytes. */
 export function unjoinedKeySerde(inner: Serde<unknown>): Serde<UnjoinedKey> {
   return {
+    name: `unjoined ${inner.name ?? "other"}`,
     serialize({ key, timestampMs, isLeft }, topic) {
       const keyBytes = inner.serialize(key, topic);
       const bytes = new Uint8Array(KEY_AT + keyBytes.length);
@@ -56,6 +57,7 @@ export function unjoinedValuesSerde(
 ): Serde<readonly SideValue[]> {
   const sideOf = (isLeft: boolean) => isLeft ? left : right;
   return {
+    name: `${left.name ?? "other"} or ${right.name ?? "other"}`,
     serialize(values, topic) {
       const entries = values.map(({ value, isLeft }) => sideOf(isLeft).serialize(value, topic));
       const length = entries.reduce((sum, entry) => sum + 5 + entry.length, ENTRIES_AT);

@@ -101,3 +101,14 @@ test("topics of patterns are as many as their partitions need, and joined ones h
   ]);
   expect(() => plan({ prices: 3, "orders-a": 3, "orders-b": 2 })).toThrow("as many partitions");
 });
+
+test("a stream of a table's changes may have null, which says that a key is gone", () => {
+  const builder = new TopologyBuilder();
+  const table = builder.table<string, number>("numbers", "in", { value: json<number>() });
+  // @ts-expect-error: there may be no number
+  table.toStream().mapValues((value): number => value);
+  table.toStream().mapValues((value) => value === null ? "gone" : value.toFixed(1)).to("out");
+  const driver = new TestDriver(builder.topology);
+  driver.input("in", string(), json<number>()).writeAll([["a", 1], ["a", null]]);
+  expect(driver.output("out", string(), json()).readValues()).toEqual(["1.0", "gone"]);
+});

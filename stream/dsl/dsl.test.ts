@@ -51,7 +51,9 @@ test("streams are filtered, split and merged; types go along", () => {
     ["k1", { id: 1, total: 500 }],
     ["k2", { id: 2, total: 14 }],
   ]);
-  expect(() => orders.selectKey(({ id }) => id).groupByKey()).toThrow("groupByKey({ name: … })");
+  expect(() => orders.selectKey(({ id }) => String(id)).groupByKey()).toThrow(
+    "groupByKey({ name: … })",
+  );
 });
 
 test("a source by pattern has the topics whose whole names match, each read by one source", () => {
@@ -111,4 +113,34 @@ test("a stream of a table's changes may have null, which says that a key is gone
   const driver = new TestDriver(builder.topology);
   driver.input("in", string(), json<number>()).writeAll([["a", 1], ["a", null]]);
   expect(driver.output("out", string(), json()).readValues()).toEqual(["1.0", "gone"]);
+});
+
+test("a key of another type has its serde", () => {
+  interface Order {
+    readonly id: number;
+  }
+  const wrong = new TopologyBuilder().stream<string, Order>("orders");
+  // @ts-expect-error: keys were text
+  wrong.selectKey(({ id }) => id);
+  // @ts-expect-error: keys were text
+  wrong.map((order) => [order.id, order]);
+  // @ts-expect-error: keys were text
+  wrong.groupBy("by-id", ({ id }) => id);
+  const numbers = wrong.groupBy("by-key", ({ id }) => id, { key: safeLong() }).count("counts");
+  // @ts-expect-error: keys are numbers
+  numbers.groupBy("wrong", (count) => [String(count), count]);
+  const builder = new TopologyBuilder();
+  builder.stream<string, Order>("orders")
+    .groupBy("by-id", ({ id }) => id, { key: safeLong() }).count("counts")
+    .groupBy("by-count", (count) => [String(count), count], { key: string() })
+    .count("of-counts").toStream().to("out");
+  const driver = new TestDriver(builder.topology);
+  const input = driver.input("orders", string(), json<unknown>());
+  input.writeAll([["a", { id: 1 }], ["b", { id: 2 }], ["c", { id: 1 }]]);
+  expect(driver.output("out", string(), safeLong()).readPairs()).toEqual([
+    ["1", 1],
+    ["1", 2],
+    ["1", 1],
+    ["2", 1],
+  ]);
 });

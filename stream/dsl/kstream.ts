@@ -80,7 +80,18 @@ export class KStream<K, V> {
     return this.filter((value, key, facts) => !holds(value, key, facts));
   }
 
-  /** Another key and another value. What is grouped or joined behind it is repartitioned before. */
+  /**
+   * Another key and another value; a key of another type has its serde. What is grouped or joined behind it
+   * is repartitioned before.
+   */
+  map<V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Mapped<K, V2>,
+    serdes?: { readonly value?: Serde<V2> },
+  ): KStream<K, V2>;
+  map<K2, V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Mapped<K2, V2>,
+    serdes: { readonly key: Serde<K2>; readonly value?: Serde<V2> },
+  ): KStream<K2, V2>;
   map<K2, V2>(
     mapper: (value: V, key: K, facts: RecordFacts) => Mapped<K2, V2>,
     serdes: { readonly key?: Serde<K2>; readonly value?: Serde<V2> } = {},
@@ -100,6 +111,14 @@ export class KStream<K, V> {
     }, value === undefined ? {} : { value });
   }
 
+  flatMap<V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Iterable<Mapped<K, V2>>,
+    serdes?: { readonly value?: Serde<V2> },
+  ): KStream<K, V2>;
+  flatMap<K2, V2>(
+    mapper: (value: V, key: K, facts: RecordFacts) => Iterable<Mapped<K2, V2>>,
+    serdes: { readonly key: Serde<K2>; readonly value?: Serde<V2> },
+  ): KStream<K2, V2>;
   flatMap<K2, V2>(
     mapper: (value: V, key: K, facts: RecordFacts) => Iterable<Mapped<K2, V2>>,
     serdes: { readonly key?: Serde<K2>; readonly value?: Serde<V2> } = {},
@@ -122,6 +141,11 @@ export class KStream<K, V> {
     }, value === undefined ? {} : { value });
   }
 
+  selectKey(keyOf: (value: V, key: K, facts: RecordFacts) => K): KStream<K, V>;
+  selectKey<K2>(
+    keyOf: (value: V, key: K, facts: RecordFacts) => K2,
+    key: Serde<K2>,
+  ): KStream<K2, V>;
   selectKey<K2>(
     keyOf: (value: V, key: K, facts: RecordFacts) => K2,
     key?: Serde<K2>,
@@ -283,12 +307,24 @@ export class KStream<K, V> {
   }
 
   /** By a key that is made of each record; `name` is that of the topic between. */
+  groupBy(
+    name: string,
+    keyOf: (value: V, key: K, facts: RecordFacts) => K,
+    options?: Repartitioned<K, V>,
+  ): GroupedStream<K, V>;
+  groupBy<K2>(
+    name: string,
+    keyOf: (value: V, key: K, facts: RecordFacts) => K2,
+    options: Repartitioned<K2, V> & { readonly key: Serde<K2> },
+  ): GroupedStream<K2, V>;
   groupBy<K2>(
     name: string,
     keyOf: (value: V, key: K, facts: RecordFacts) => K2,
     options: Repartitioned<K2, V> = {},
   ): GroupedStream<K2, V> {
-    return this.selectKey(keyOf, options.key).groupByKey({ ...options, name });
+    // Without a serde keys are of the type that they were of.
+    const key = options.key ?? this.parts.keySerde as unknown as Serde<K2>;
+    return this.selectKey(keyOf, key).groupByKey({ ...options, name });
   }
 
   /**

@@ -184,6 +184,16 @@ export class KTable<K, V> {
    * By a key, and with a value, that are made of each row; `name` is that of the topic between. Without
    * serdes keys are those of this table, and values JSON.
    */
+  groupBy<V2 = V>(
+    name: string,
+    pairOf: (value: V, key: K) => readonly [key: K, value: V2],
+    serdes?: { readonly value?: Serde<V2> },
+  ): GroupedTable<K, V2>;
+  groupBy<K2, V2 = V>(
+    name: string,
+    pairOf: (value: V, key: K) => readonly [key: K2, value: V2],
+    serdes: { readonly key: Serde<K2>; readonly value?: Serde<V2> },
+  ): GroupedTable<K2, V2>;
   groupBy<K2 = K, V2 = V>(
     name: string,
     pairOf: (value: V, key: K) => readonly [key: K2, value: V2],

@@ -52,7 +52,7 @@ export function compileQuery(query: Query, sink: ResultSink): Topology {
   const result = new QueryCompiler(query, builder).result();
   if ("topic" in sink) {
     result.to(sink.topic, {
-      key: resultKey(),
+      key: RESULT_KEY,
       value: ROW_JSON,
       partitioner: ({ key }, _topic, count) => partitionOf(key, count),
     });
@@ -123,7 +123,7 @@ class QueryCompiler {
       const row = rowOf(rows, key, facts);
       const text = partitionBy === null ? key : toText(partitionBy(row));
       return [text === null ? null : { text, window: null }, select(row)];
-    });
+    }, { key: RESULT_KEY });
   }
 
   #groupedResult(stream: KStream<string | null, Rows>): Result {
@@ -196,7 +196,7 @@ class QueryCompiler {
     return kept.toStream().map<ResultKey | null, unknown>((state, key, { timestampMs }) => {
       const value = state === null ? null : selected(columns, row(state, key, timestampMs));
       return [keyOf(key), value];
-    });
+    }, { key: RESULT_KEY });
   }
 
   #tableResult(): Result {
@@ -209,7 +209,7 @@ class QueryCompiler {
       .mapValues((value): Rows => [value]);
     query.joins.forEach((join, at) => {
       table = joinedTable(builder, table, join, at + 1, this.#names);
-    });
+    }, { key: RESULT_KEY });
     if (query.where !== null) {
       const holds = this.#expr(query.where);
       table = table.filter((rows, key) => toBoolean(holds(rowOf(rows, key, null))) === true);
@@ -219,7 +219,7 @@ class QueryCompiler {
     return table.toStream().map<ResultKey | null, unknown>((rows, key, facts) => {
       const value = rows === null ? null : select(rowOf(rows, key, facts));
       return [{ text: key, window: null }, value];
-    });
+    }, { key: RESULT_KEY });
   }
 
   #groupedTable(table: KTable<string, Rows>): Result {
@@ -258,7 +258,7 @@ class QueryCompiler {
         throw new ExpressionError(`there is no "${item.source}": ${known}`, text, item.span);
       }
       return ({ values }) => Object.assign({}, ...(which < 0 ? values : [values[which]]));
-    });
+    }, { key: RESULT_KEY });
     return (row) => Object.assign({}, ...parts.map((part) => part(row)));
   }
 
@@ -292,12 +292,10 @@ function selected(columns: readonly (readonly [string, Evaluate])[], row: Row): 
 const ADDED_JSON = jsonOf<Added>();
 const STATE_JSON = jsonOf<GroupState>();
 
-function resultKey(): Serde<ResultKey | null> {
-  return {
-    serialize: (key) => Buffer.from(key === null ? "" : resultKeyText(key)),
-    deserialize: (bytes) => ({ text: Buffer.from(bytes).toString(), window: null }),
-  };
-}
+const RESULT_KEY: Serde<ResultKey | null> = {
+  serialize: (key) => Buffer.from(key === null ? "" : resultKeyText(key)),
+  deserialize: (bytes) => ({ text: Buffer.from(bytes).toString(), window: null }),
+};
 
 /** Windows of a key are in one partition, that of the key alone. */
 function partitionOf(key: ResultKey | null, count: number): number | null {

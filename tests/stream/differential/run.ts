@@ -1,6 +1,7 @@
 /**
  * Compares operators with Kafka Streams: `bun tests/stream/differential/run.ts [--cases N] [--seed N]
- * [--show N] [--operators]`, which shows so many differences, and which operators cases have. Exit code 0 if all agreed.
+ * [--skip N] [--show N] [--operators]`, which leaves out so many cases before, shows so many differences,
+ * and in how many cases each operator is. Exit code 0 if all agreed.
  */
 import { parseArgs } from "node:util";
 import { needJavaPrograms } from "../../compat/java-programs.ts";
@@ -11,6 +12,7 @@ const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
+    skip: { type: "string", default: "0" },
     show: { type: "string", default: "2" },
     operators: { type: "boolean", default: false },
   },
@@ -41,6 +43,7 @@ if (reason !== null) throw new Error(reason);
 const { cases, operators, records, refused, reordered, differences } = await compareStreams(
   Number(values.seed),
   Number(values.cases),
+  Number(values.skip),
 );
 for (const { test, kafka, ours } of differences.slice(0, Number(values.show))) {
   console.log(

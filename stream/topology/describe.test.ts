@@ -130,3 +130,11 @@ test("a difference says what has to be reset, what is left over, and what begins
   const back = topologyChanges(words({ before: first }), words());
   expect(back.map(({ name }) => name)).toEqual(["first", "out", "subtopologies"]);
 });
+
+test("a source by pattern is shown as it was written", () => {
+  const builder = new TopologyBuilder();
+  builder.stream(/orders-(eu|us)$/i).to("out");
+  expect(descriptionText(describeTopology(builder.topology))).toContain(
+    "(topics: [/orders-(eu|us)$/i])",
+  );
+});

@@ -65,9 +65,9 @@ function describeNode(node: TopologyNode, children: readonly string[]): Describe
   }
 }
 
-/** A pattern stands for what it matches. */
+/** A pattern stands for what it matches, as its author has written it: not for whole names alone. */
 function shownTopics({ topics, pattern }: SourceNode): readonly string[] {
-  return pattern === undefined ? topics : [String(pattern)];
+  return pattern === undefined ? topics : [String(pattern).replace(/\^\(\?:(.*)\)\$/s, "$1")];
 }
 
 function describeStore(topology: Topology, spec: StoreSpec): DescribedStore {

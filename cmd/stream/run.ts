@@ -7,6 +7,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { parseStreamsConfig, type StreamsConfig } from "../../stream/runtime/streams-config.ts";
 import type { StateDirectory } from "../../stream/stores/state-directory.ts";
 import { outerSinkTopics, outerSourceTopics } from "../../stream/runtime/topic-plan.ts";
+import { shownTopics } from "../../stream/topology/describe.ts";
 import { type Topology, TopologyError } from "../../stream/topology/topology.ts";
 import { clientIo, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
@@ -179,10 +180,13 @@ function introduce(
   brokers: string,
   queries: string | null,
 ): void {
+  const patterns = [...topology.nodes.values()].flatMap((node) =>
+    node.kind === "source" && node.pattern !== undefined ? shownTopics(node) : []
+  );
   const facts: [string, string][] = [
     ["application", config.applicationId],
     ["cluster", brokers],
-    ["reads", outerSourceTopics(topology).join(", ")],
+    ["reads", [...outerSourceTopics(topology), ...patterns].join(", ")],
     ["writes", outerSinkTopics(topology).join(", ") || "nothing that is always the same"],
     ["stores", [...topology.stores.keys()].join(", ") || "none"],
     ["state", stateText(topology, config)],

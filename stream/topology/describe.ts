@@ -66,7 +66,9 @@ function describeNode(node: TopologyNode, children: readonly string[]): Describe
 }
 
 /** A pattern stands for what it matches, as its author has written it: not for whole names alone. */
-function shownTopics({ topics, pattern }: SourceNode): readonly string[] {
+export function shownTopics(
+  { topics, pattern }: Pick<SourceNode, "topics" | "pattern">,
+): readonly string[] {
   return pattern === undefined ? topics : [String(pattern).replace(/\^\(\?:(.*)\)\$/s, "$1")];
 }
 

@@ -1,13 +1,16 @@
 /**
  * A member of a group whose broker assigns (KIP-848 and those after it): one heartbeat says and hears
  * everything. What is assigned is got to beside the heartbeats, one step at a time; what it is, its role
- * knows: tasks of a stream application (`stream/runtime/streams-group-role.ts`).
+ * knows: partitions of a consumer (`modern-membership.ts`), tasks of a stream application
+ * (`stream/runtime/streams-group-role.ts`).
  */
 import { asError } from "../../core/as-error.ts";
 import type { Connection } from "../../core/connection.ts";
+import { type Deferred, deferred } from "../../core/deferred.ts";
+import { Errors } from "../../core/errors.ts";
 import { sleep } from "../../core/io.ts";
 import type { Cluster } from "../cluster.ts";
-import { ConnectionError, KafkaError, TimeoutError } from "../errors.ts";
+import { ConnectionError, KafkaError } from "../errors.ts";
 import { memberIdOf } from "./member-id.ts";
 import { isPassing, Patience, withDeadline } from "./membership.ts";
 import { Session } from "./session.ts";
@@ -88,6 +91,7 @@ export class HeartbeatMember {
   #joins = 0;
   readonly #session: Session;
   #wake = new AbortController();
+  #nextBeat: Deferred<void> = deferred();
   #running: Promise<void> | null = null;
   readonly #patience: Patience;
   readonly #reconcilePatience: Patience;
@@ -117,6 +121,11 @@ export class HeartbeatMember {
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** Resolves once a heartbeat has been answered. */
+  get nextBeat(): Promise<void> {
+    return this.#nextBeat.promise;
   }
 
   /** Has the next heartbeat sent at once. */
@@ -225,6 +234,8 @@ export class HeartbeatMember {
     this.#epoch = answer.memberEpoch;
     this.#intervalMs = answer.heartbeatIntervalMs;
     this.#hasSaidAll = true;
+    this.#nextBeat.resolve();
+    this.#nextBeat = deferred();
   }
 
   /** Gets to what is assigned in the background, one step at a time. */
@@ -255,5 +266,10 @@ export class HeartbeatMember {
 }
 
 function mayPass(error: unknown): boolean {
-  return isPassing(error) || error instanceof TimeoutError;
+  return isPassing(error) || isUnreleased(error);
+}
+
+/** The last process of this static member has not left: it is there until its session ends. */
+function isUnreleased(error: unknown): boolean {
+  return error instanceof KafkaError && error.code === Errors.UNRELEASED_INSTANCE_ID;
 }

@@ -3,7 +3,7 @@ import { deferred } from "../../core/deferred.ts";
 import type { Clock } from "../../core/io.ts";
 import type { CommittingMember } from "../commit-offsets.ts";
 import type { Cluster } from "../cluster.ts";
-import { ConnectionError, KafkaError } from "../errors.ts";
+import { isRetriableError, TimeoutError } from "../errors.ts";
 import type { TopicPartition } from "../group-protocol.ts";
 import type { OperationOptions } from "../options.ts";
 import type { PartitionPosition } from "./options.ts";
@@ -75,9 +75,9 @@ export class Patience {
   }
 }
 
-/** Whether a member that runs into this tries again. */
+/** Whether a member that runs into this tries again, for as long as it is wanted. */
 export function isPassing(error: unknown): boolean {
-  return (error instanceof KafkaError || error instanceof ConnectionError) && error.retriable;
+  return isRetriableError(error) || error instanceof TimeoutError;
 }
 
 /** Rejects with `late()` after `leftMs`, or if the signal is aborted; the result is dropped then. */

@@ -79,7 +79,7 @@ const { values } = parseArgs({
     records: { type: "string", default: "1000000" },
     keys: { type: "string", default: "1000000" },
     only: { type: "string" },
-    /** Of stores of "count by key". */
+    /** Of the stores. */
     engine: { type: "string", default: "ours" },
     /** Records between commits. */
     commit: { type: "string", default: "100000" },
@@ -193,7 +193,7 @@ function restore(valueBytes: number): object {
   const builder = new TopologyBuilder();
   builder.table("table", "in", TEXT);
   const spec = builder.topology.stores.get("table")!;
-  const state = directory.open("0_0", spec);
+  const state = openState(directory, dir, spec);
   const value = new Uint8Array(valueBytes).fill(7);
   const keys = Array.from({ length: 100_000 }, () => new Uint8Array(16));
   const cpuMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1000;

@@ -1,9 +1,13 @@
 /** Members that begin again with what they have on disk, on a whole broker on virtual time. */
 import { expect, test } from "bun:test";
+import { Admin } from "../../client/admin.ts";
 import { sleep } from "../../core/io.ts";
+import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
 import { AppWorld } from "./app-world.test-helper.ts";
+import { memoryState } from "./memory-state.ts";
+import type { StateProvider } from "./task-stores.ts";
 import type { StreamsApp } from "./streams-app.ts";
 
 function topology() {
@@ -58,5 +62,46 @@ test("after a restart tasks stay where their state is, whoever comes first", () 
     const found = await world.read("totals", (all) => all.length === 2 * KEYS.length);
     expect(found.filter(({ value }) => value === "2")).toHaveLength(KEYS.length);
     await Promise.all([a.close(), b.close()]);
+  });
+});
+
+test("state of a changelog that was deleted and made again is not taken for the other's", () => {
+  const world = new AppWorld(5, { lines: 1, totals: 1 });
+  const kept = world.stateDirectory();
+  const told: string[] = [];
+  const logger = createLogger({
+    level: "warn",
+    format: "text",
+    wallMs: () => world.world.clock.wallMs(),
+    write: (line) => void told.push(line),
+  });
+  const config = { "statestore.cache.max.bytes": 0 };
+  let total = 0;
+  const count = async (
+    keys: readonly string[],
+    processId: string,
+    state: StateProvider = memoryState,
+  ) => {
+    const { app } = world.app(topology(), config, { processId, state, logger });
+    await app.start();
+    await world.write("lines", keys.map((key) => ({ key, value: "" })));
+    total += keys.length;
+    const found = await world.read("totals", (all) => all.length === total);
+    await app.close();
+    return found.slice(-keys.length);
+  };
+  world.run(async () => {
+    await count(["a", "a"], "kept", kept.beside());
+    const admin = new Admin(world.world.clientIo(), { brokers: world.world.brokers });
+    await admin.deleteTopics(["app-counts-changelog"]);
+    admin.close();
+    // The offset of what is kept is there in the new one as well.
+    await count(["a", ...KEYS], "other");
+    expect(told).toEqual([]);
+    expect(await count(["a"], "kept", kept.beside())).toMatchObject([{ key: "a", value: "2" }]);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain("its changelog was deleted and made again");
+    expect(await count(["a"], "kept", kept.beside())).toMatchObject([{ key: "a", value: "3" }]);
+    expect(told).toHaveLength(1);
   });
 });

@@ -10,14 +10,19 @@ export const memoryState: StateProvider = {
   open: (_taskId, spec) => {
     const fresh = (): StoreEngine => engineOf(spec, () => new MemoryEngine());
     let engine = fresh();
+    let changelogId: string | null = null;
     return {
       get engine() {
         return engine;
+      },
+      get changelogId() {
+        return changelogId;
       },
       changelogOffset: null,
       uncommittedBytes: 0,
       sizeBytes: null,
       commit: () => {},
+      setChangelogId: (topicId) => void (changelogId = topicId),
       wipe: () => {
         engine.close();
         engine = fresh();

@@ -18,7 +18,8 @@ test("a task that is closed while nobody answers ends its restore, and nothing e
     const restorer = new Restorer(io, admin, { brokers, apiTimeoutMs: 5000 }, silentLogger);
     const closed = new AbortController();
     const store = {
-      ...{ topic: "changelog", partition: 0, offset: null },
+      ...{ topic: "changelog", partition: 0, offset: null, topicId: null },
+      setTopicId: () => {},
       put: () => {},
       wipe: () => {},
     };

@@ -19,10 +19,22 @@ export interface RestorableStore {
   readonly partition: number;
   /** The offset up to which the changelog is in it; null: nothing is. */
   readonly offset: bigint | null;
+  /** The id of the topic that the offset is of; null: nobody knows. */
+  readonly topicId: string | null;
+  /** What it has is of that topic. */
+  setTopicId(topicId: string): void;
   /** A record; `next` is the offset behind it. */
   put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: bigint): void;
   /** What it has is not of this changelog: it begins with nothing. */
   wipe(): void;
+}
+
+/** What there is of a changelog. */
+interface ChangelogRange {
+  /** Null: brokers give topics none. */
+  readonly topicId: string | null;
+  readonly earliest: number;
+  readonly latest: number;
 }
 
 interface Reading {
@@ -100,8 +112,8 @@ export class Restorer {
     const ranges = await this.#ranges(stores);
     signal.throwIfAborted();
     await Promise.all(stores.map((store, i) => {
-      const { earliest, latest } = ranges[i]!;
-      return this.#read(store, this.#begin(store, earliest, latest), latest, signal);
+      const range = ranges[i]!;
+      return this.#read(store, this.#begin(store, range), range.latest, signal);
     }));
   }
 
@@ -111,8 +123,7 @@ export class Restorer {
     const ranges = await this.#ranges(stores);
     signal.throwIfAborted();
     await Promise.all(stores.map((store, i) => {
-      const { earliest, latest } = ranges[i]!;
-      return this.#read(store, this.#begin(store, earliest, latest), Infinity, signal);
+      return this.#read(store, this.#begin(store, ranges[i]!), Infinity, signal);
     }));
   }
 
@@ -122,7 +133,14 @@ export class Restorer {
     await this.#pumping;
   }
 
-  async #ranges(stores: readonly RestorableStore[]) {
+  async #ranges(stores: readonly RestorableStore[]): Promise<ChangelogRange[]> {
+    const ids = new Map<string, string | null>();
+    const names = new Set(stores.map(({ topic }) => topic));
+    // First: of a topic that is made again right now offsets are known at the most, and looked at again.
+    for (const { name, error, topic } of await this.admin.describeTopics([...names])) {
+      if (error !== null) throw error;
+      ids.set(name, topic?.topicId ?? null);
+    }
     const list = async (at: "earliest" | "latest") => {
       const queries = stores.map(({ topic, partition }) => ({ topic, partition, at }));
       const answers = await this.admin.listOffsets(queries);
@@ -130,26 +148,29 @@ export class Restorer {
       return answers.map(({ offset }) => Number(offset));
     };
     const [earliest, latest] = [await list("earliest"), await list("latest")];
-    return stores.map((_, i) => ({ earliest: earliest[i]!, latest: latest[i]! }));
+    return stores.map(({ topic }, i) => {
+      return { topicId: ids.get(topic) ?? null, earliest: earliest[i]!, latest: latest[i]! };
+    });
   }
 
-  /** A store that is behind the beginning, or before an end that is no more there, begins anew. */
-  #begin(store: RestorableStore, earliest: number, latest: number): number {
+  /**
+   * Where a store is to be read on. One of another topic, which had that name before, begins anew; so does
+   * one that is behind the beginning, or before an end that is no more there.
+   */
+  #begin(store: RestorableStore, { topicId, earliest, latest }: ChangelogRange): number {
     const { topic, partition, offset } = store;
-    if (offset === null) return earliest;
-    if (offset >= earliest && offset <= latest) return Number(offset);
-    this.logger.warn(
-      "a store is restored from the beginning: its changelog has gone on without it",
-      {
-        topic,
-        partition,
-        offset,
-        earliest,
-        latest,
-      },
-    );
-    store.wipe();
-    return earliest;
+    const isOther = topicId !== null && store.topicId !== null && topicId !== store.topicId;
+    const isOutside = offset !== null && (offset < earliest || offset > latest);
+    if (offset !== null && (isOther || isOutside)) {
+      const why = isOther ? "was deleted and made again" : "has gone on without it";
+      this.logger.warn(
+        `a store is restored from the beginning: its changelog ${why}`,
+        { topic, partition, offset, earliest, latest },
+      );
+      store.wipe();
+    }
+    if (topicId !== null) store.setTopicId(topicId);
+    return Number(store.offset ?? earliest);
   }
 
   async #read(

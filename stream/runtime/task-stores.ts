@@ -14,12 +14,16 @@ export interface StateStore {
   readonly engine: StoreEngine;
   /** Null: nothing of it is. */
   readonly changelogOffset: bigint | null;
+  /** The id of the topic that the offset is of; null: nobody has told. */
+  readonly changelogId: string | null;
   /** In memory, until the next commit. */
   readonly uncommittedBytes: number;
   /** What it takes on disk; null: it is in memory. */
   readonly sizeBytes: number | null;
   /** What was put is kept, and with it this offset; what is put later is not before the next time. */
   commit(changelogOffset: bigint | null): void;
+  /** What it has, and what is put from now on, is of the topic with that id. */
+  setChangelogId(topicId: string): void;
   /** Begins with nothing. */
   wipe(): void;
 }
@@ -115,6 +119,10 @@ export class TaskStores {
         get offset() {
           return opened.offset;
         },
+        get topicId() {
+          return state.changelogId;
+        },
+        setTopicId: (topicId) => state.setChangelogId(topicId),
         put: (key, value, timestampMs, next) => {
           restoreRecord(spec, state.engine, key, value, timestampMs);
           opened.offset = next;

@@ -17,6 +17,7 @@ import { offsetOnDisk, removeStore } from "./log-structured/store-files.ts";
 import { engineOf, segmentMsOf } from "./open-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { TaskLocks } from "./task-locks.ts";
+import { readText, replaceText, writeText } from "./text-file.ts";
 
 /** What a state directory is opened with. */
 export interface StateDirectoryOptions {
@@ -43,8 +44,12 @@ export interface OpenState {
   readonly engine: StoreEngine;
   /** See `DurableEngine`, of this and the others. */
   readonly changelogOffset: bigint | null;
+  /** The id of the topic that the offset is of; null: nobody has told. */
+  readonly changelogId: string | null;
   readonly uncommittedBytes: number;
   readonly sizeBytes: number;
+  /** What it has, and what is put from now on, is of the topic with that id. Kept at once. */
+  setChangelogId(topicId: string): void;
   commit(changelogOffset: bigint | null): void;
   wipe(): void;
 }
@@ -63,6 +68,8 @@ const LOCK_FILE = ".lock";
 const TASK_LOCKS_DIR = ".task-locks";
 /** Written with every change of a task, so that its age is that of the task's last use. */
 const USED_FILE = ".used";
+/** Beside the data of a store: the id of the topic that these are of. */
+const CHANGELOG_FILE = "CHANGELOG";
 const TASK_DIR = /^\d+_\d+$/;
 
 /** See the head of the file. */
@@ -129,7 +136,7 @@ export class StateDirectory {
       this.#touch(taskId);
       const durable = this.#openEngine(dir, () => this.#closed(taskId, dir));
       this.#open.add(dir);
-      return new State(spec, durable);
+      return new State(spec, durable, this.io.disk, `${dir}/${CHANGELOG_FILE}`);
     } catch (error) {
       this.#locks.release(taskId);
       throw error;
@@ -247,9 +254,7 @@ export class StateDirectory {
     const known = readText(disk, path);
     // It is whole or not there, but for a power cut, which may leave nothing in it.
     if (known === null || known === "") {
-      disk.remove(`${path}.new`);
-      writeText(disk, `${path}.new`, kind);
-      return disk.rename(`${path}.new`, path);
+      return replaceText(disk, path, kind);
     }
     if (known === kind) return;
     const [ofKind] = kind.split(SEGMENTS);
@@ -294,12 +299,16 @@ export class StateDirectory {
 class State implements OpenState {
   #segments: DurableSegments | null = null;
   #engine: StoreEngine;
+  #changelogId: string | null;
 
   constructor(
     private readonly spec: StoreSpec,
     private readonly durable: DurableEngine,
+    private readonly disk: Disk,
+    private readonly changelogFile: string,
   ) {
     this.#engine = this.#open();
+    this.#changelogId = readText(disk, changelogFile) || null;
   }
 
   get engine(): StoreEngine {
@@ -308,6 +317,16 @@ class State implements OpenState {
 
   get changelogOffset(): bigint | null {
     return this.durable.changelogOffset;
+  }
+
+  get changelogId(): string | null {
+    return this.#changelogId;
+  }
+
+  setChangelogId(topicId: string): void {
+    if (topicId === this.#changelogId) return;
+    replaceText(this.disk, this.changelogFile, topicId);
+    this.#changelogId = topicId;
   }
 
   get uncommittedBytes(): number {
@@ -348,19 +367,4 @@ function kindOf(spec: StoreSpec): string {
   const segmentMs = segmentMsOf(spec);
   const segments = segmentMs === null ? "" : `${SEGMENTS}${segmentMs}`;
   return `${spec.kind}${isTimestamped ? " with timestamps" : ""}${order}${segments}`;
-}
-
-function readText(disk: Disk, path: string): string | null {
-  if (disk.stat(path) === null) return null;
-  const file = disk.open(path, "read");
-  const bytes = new Uint8Array(file.sizeBytes());
-  file.readSync(bytes, 0);
-  file.close();
-  return new TextDecoder().decode(bytes);
-}
-
-function writeText(disk: Disk, path: string, text: string): void {
-  const file = disk.open(path, "create");
-  if (text !== "") file.writeSync(new TextEncoder().encode(text), 0);
-  file.close();
 }

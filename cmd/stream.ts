@@ -17,10 +17,11 @@ export function streamCommand(): CommandUnknownOpts {
 const APP_HELP = `
 An application is a module of TypeScript or JavaScript. Nothing has to be installed for it:
 
-  import { TopologyBuilder } from "kstream/stream";
+  import { string, TopologyBuilder } from "kstream/stream";
   export const config = { "application.id": "shouts" };
+  const text = { value: string() }; // JSON otherwise
   const builder = new TopologyBuilder();
-  builder.stream("lines").mapValues((line) => String(line).toUpperCase()).to("shouts");
+  builder.stream("lines", text).mapValues((line) => line.toUpperCase()).to("shouts", text);
   export default builder;
 
 The default export may be a function that makes it of the config.`;

@@ -47,7 +47,8 @@ export async function describeLive(options: LiveOptions): Promise<void> {
 async function ask(
   { live, queriesToken, queriesCa, timeout }: LiveOptions,
 ): Promise<LiveApplication> {
-  const address = webAddress(live, ADDRESS);
+  // What `run` prints is where stores are asked.
+  const address = webAddress(live.replace(/\/stores\/*$/, ""), ADDRESS);
   const { origin } = address.base;
   const token = queriesToken === undefined ? null : queryToken(queriesToken, "--queries-token");
   const ca = queriesCa === undefined

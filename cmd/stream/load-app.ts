@@ -1,6 +1,6 @@
 /** Loads an application of streams: a module of the user's. */
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OperatorError } from "../../core/operator-error.ts";
 import { TopologyBuilder } from "../../stream/dsl/builder.ts";
@@ -25,7 +25,7 @@ const HINT =
  * the config; an export `config` has settings by Kafka's names. Throws `OperatorError`.
  */
 export async function loadApp(path: string, given: AppConfig = {}): Promise<LoadedApp> {
-  if (!existsSync(path)) throw new OperatorError(`there is no ${path}`, "", "", 2);
+  requireModule(path);
   offerOwnModules();
   try {
     const loaded: { readonly default?: unknown; readonly config?: unknown } = await import(
@@ -39,6 +39,22 @@ export async function loadApp(path: string, given: AppConfig = {}): Promise<Load
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     throw new OperatorError(`cannot load ${path}`, reasonOf(error), "", 2);
+  }
+}
+
+const MODULE = /\.[cm]?[jt]sx?$/;
+
+function requireModule(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new OperatorError(`there is no ${path}`, "", "", 2);
+  if (found.isDirectory()) {
+    const own = join(path, `${basename(resolve(path))}.ts`);
+    const hint = `name the module in it${existsSync(own) ? `: ${own}` : ""}`;
+    throw new OperatorError(`${path} is a folder`, "", hint, 2);
+  }
+  if (!MODULE.test(path)) {
+    const what = `${path} is no module of TypeScript or JavaScript`;
+    throw new OperatorError(what, "", "name a .ts or .js file", 2);
   }
 }
 

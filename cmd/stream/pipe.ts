@@ -1,4 +1,5 @@
 /** `kstream stream pipe`: records of topics through expressions into another one. */
+import { OperatorError } from "../../core/operator-error.ts";
 import { pipeTopology } from "../../stream/pipe/pipe-topology.ts";
 import { type OneLinerOptions, runOneLiner } from "./one-liner.ts";
 
@@ -12,6 +13,10 @@ export interface PipeFlags extends OneLinerOptions {
 /** Throws `OperatorError`. */
 export async function runPipe(topics: readonly string[], options: PipeFlags): Promise<void> {
   const { where, map, keyBy, to } = options;
+  if (to !== undefined && topics.includes(to)) {
+    const why = "each record would be read again, without end";
+    throw new OperatorError(`topic "${to}" is both read and written`, why, "name another --to", 2);
+  }
   const expressions = {
     ...(where !== undefined && { where }),
     ...(map !== undefined && { map }),

@@ -3,7 +3,7 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { compileQuery, resultKeyText, type ResultRow } from "../../stream/sql/compile.ts";
 import { explainQuery } from "../../stream/sql/explain.ts";
 import { parseQuery } from "../../stream/sql/parse.ts";
-import { jsonText } from "../../stream/sql/rows.ts";
+import { exactJsonText } from "../../stream/sql/exact-json.ts";
 import type { Query } from "../../stream/sql/syntax.ts";
 import { describeTopology } from "../../stream/topology/describe.ts";
 import { descriptionText } from "../../stream/topology/description-text.ts";
@@ -32,7 +32,13 @@ export async function runSql(text: string, options: SqlOptions): Promise<void> {
           ? { look: (row) => write(row, options.keys === true, (line) => rows.write(line)) }
           : { topic: query.into },
       ),
-  }, options);
+  }, { ...options, limit: fewer(options.limit, query.limit) });
+}
+
+/** Both may say how many rows are wanted. */
+function fewer(option: number | undefined, limit: number | null): number | undefined {
+  if (limit === null) return option;
+  return Math.min(option ?? limit, limit);
 }
 
 async function parsed(sql: string): Promise<Query> {
@@ -52,9 +58,9 @@ function write(
 ): void {
   if (hasKeys) {
     const text = key === null ? null : resultKeyText(key);
-    writeLine(jsonText({ key: text, value, timestamp: timestampMs }));
+    writeLine(exactJsonText({ key: text, value, timestamp: timestampMs }));
   } else if (value !== null) {
-    writeLine(jsonText(value));
+    writeLine(exactJsonText(value));
   }
 }
 

@@ -37,9 +37,20 @@ export class ExpressionError extends Error {
     const from = Math.max(lineStart, start - SHOWN_CHARS / 2);
     const until = Math.min(lineEnd, from + SHOWN_CHARS);
     const shown = this.source.slice(from, until).replaceAll(/[\t\r]/g, " ");
-    const carets = Math.max(1, Math.min(this.span.end, until) - start);
-    return `  ${shown}\n  ${" ".repeat(start - from)}${"^".repeat(carets)}`;
+    const before = columnsOf(shown.slice(0, start - from));
+    const meant = columnsOf(this.source.slice(start, Math.min(this.span.end, until)));
+    return `  ${shown}\n  ${" ".repeat(before)}${"^".repeat(Math.max(1, meant))}`;
   }
+}
+
+/** Wide characters and emoji, which take two columns of a terminal; and marks, which take none. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+const MARK = /\p{M}|\u200d/u;
+
+/** As many columns of a terminal as a text takes. */
+function columnsOf(text: string): number {
+  return [...text].reduce((sum, each) => sum + (MARK.test(each) ? 0 : WIDE.test(each) ? 2 : 1), 0);
 }
 
 /** Thrown while an expression runs; the compiled expression makes an `ExpressionError` of it. */

@@ -20,7 +20,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { TaskId } from "../assignor/index.ts";
-import { ProcessingError } from "../task/running-nodes.ts";
+import { type FailureKind, ProcessingError } from "../task/running-nodes.ts";
 import type { GroupMembership, TaskHolder } from "./group-membership.ts";
 import { idleMs, processTurn } from "./process-turn.ts";
 import { ProducerSlot } from "./producer-slot.ts";
@@ -398,6 +398,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     const place = error instanceof ProcessingError
       ? { node: error.node, ...placeOf(error.origin) }
       : {};
+    const kind = error instanceof ProcessingError ? error.kind : "processing";
     const isLast = onTaskFailure !== "replace" || pauses.attempts >= taskRestartsMax;
     const others = this.table.running
       .filter((active) => isExactlyOnce && active.isDirty && active.id !== id)
@@ -407,7 +408,9 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     else await this.#settle();
     if (isLast) {
       const isDisk = cause instanceof DiskError;
-      return this.#end(isDisk ? inWords(cause, config) : lastFailure(id, place, asError(cause)));
+      return this.#end(
+        isDisk ? inWords(cause, config) : lastFailure(id, place, kind, asError(cause)),
+      );
     }
     const pauseMs = pauses.nextMs();
     logger.error("a task has failed and begins again", {
@@ -456,12 +459,13 @@ function inWords(error: Error, { stateDir }: StreamsConfig): Error {
 function lastFailure(
   id: TaskId,
   { node, topic, partition, offset }: Readonly<Record<string, string | number | bigint>>,
+  kind: FailureKind,
   cause: Error,
 ): OperatorError {
   const at = topic === undefined ? "" : ` at ${topic}-${partition} offset ${offset}`;
   return new OperatorError(
     `task ${id} fails${node === undefined ? "" : ` in step "${node}"`}${at}`,
     cause.message,
-    "mend the application, or leave such records out: processing.exception.handler=dlq",
+    `mend it, or leave such records out with ${kind}.exception.handler=continue (or dlq)`,
   );
 }

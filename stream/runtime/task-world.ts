@@ -4,7 +4,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { CacheBudget } from "../stores/cache-budget.ts";
 import type { RawRecord, StreamRecord } from "../record.ts";
 import type { NodeCounts } from "../task/node-counts.ts";
-import { ProcessingError } from "../task/running-nodes.ts";
+import { type FailureKind, ProcessingError } from "../task/running-nodes.ts";
 import type { Output, TaskWorld } from "../task/task.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import { letterOf } from "./dead-letters.ts";
@@ -42,14 +42,20 @@ export function taskWorld(
   stores: Pick<TaskStores, "open">,
 ): TaskWorld {
   const { clock, config, output, budget, logger, figures, counts } = shared;
+  const handlers: Readonly<Record<FailureKind, OnFailure>> = {
+    deserialization: config.onUnreadable,
+    processing: config.onProcessingError,
+    production: config.onProductionError,
+  };
   const leaveOut = (
+    kind: FailureKind,
     what: string,
-    onFailure: OnFailure,
     node: string,
     raw: RawRecord | null,
     error: unknown,
   ) => {
-    if (onFailure === "fail") throw new ProcessingError(node, error, raw);
+    const onFailure = handlers[kind];
+    if (onFailure === "fail") throw new ProcessingError(node, error, raw, kind);
     figures.dropped++;
     // What a punctuator has failed with has no record behind it.
     if (onFailure === "dlq" && raw !== null) {
@@ -73,11 +79,11 @@ export function taskWorld(
       logger.debug("record left out", { task: taskId, node, reason, ...placeOf(origin) });
     },
     unreadable: (raw, part, error) =>
-      leaveOut(`a record's ${part} cannot be read`, config.onUnreadable, raw.topic, raw, error),
+      leaveOut("deserialization", `a record's ${part} cannot be read`, raw.topic, raw, error),
     failed: (node, _record: StreamRecord, raw, error) =>
-      leaveOut("a step failed with a record", config.onProcessingError, node, raw, error),
+      leaveOut("processing", "a step failed with a record", node, raw, error),
     unwritable: (node, _record: StreamRecord, raw, error) =>
-      leaveOut("a record cannot be written", config.onProductionError, node, raw, error),
+      leaveOut("production", "a record cannot be written", node, raw, error),
     ...(shared.globalStores !== null && { globalStores: shared.globalStores }),
     ...(shared.timestampExtractor !== null && { timestampExtractor: shared.timestampExtractor }),
   };

@@ -126,6 +126,17 @@ export interface Parser<T> {
   parse(value: unknown): T;
 }
 
+/** What the engine says of a text that is no JSON has parts of it, and data is not told. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(
+      "it is no JSON, which is read unless another serde is given: { value: string() }",
+    );
+  }
+}
+
 /**
  * JSON. With a parser each value that is read is checked by it; without one its type is what the
  * application says it is.
@@ -135,7 +146,7 @@ export function json<T = unknown>(parser?: Parser<T>): Serde<T> {
     name: "json",
     serialize: (value) => encoder.encode(JSON.stringify(value)),
     deserialize(bytes) {
-      const value: unknown = JSON.parse(decoder.decode(bytes));
+      const value = parseJson(decoder.decode(bytes));
       // The topic is the application's own: what it holds is what its author says, unless checked.
       return parser === undefined ? value as T : parser.parse(value);
     },

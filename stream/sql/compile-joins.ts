@@ -5,8 +5,7 @@ import type { KStream } from "../dsl/kstream.ts";
 import type { KTable } from "../dsl/ktable.ts";
 import { within } from "../windows/join-windows.ts";
 import { compileExpr, type Evaluate, type Names } from "./evaluate.ts";
-import { json } from "../serdes/basic-serdes.ts";
-import { KEY, KEY_OR_NONE, rowOf, type Rows } from "./rows.ts";
+import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows } from "./rows.ts";
 import type { Expr, Join } from "./syntax.ts";
 import { toText } from "./values.ts";
 
@@ -52,9 +51,9 @@ export function joinedStream(
     }
     requireKey(right, source.alias, names);
     const table = builder.table<string | null, unknown>(source.alias, source.topic, {
-      key: KEY_OR_NONE,
+      ...{ key: KEY_OR_NONE, value: ROW_JSON },
     });
-    const options = { name, value: json<Rows>(), result: json<Rows>() };
+    const options = { name, value: jsonOf<Rows>(), result: jsonOf<Rows>() };
     return kind === "left"
       ? keyed.leftJoinTable(table, (rows, value): Rows => [...rows, value ?? null], options)
       : keyed.joinTable(table, (rows, value): Rows => [...rows, value], options);
@@ -69,7 +68,9 @@ export function joinedStream(
   }
   const { beforeMs, afterMs } = join.within;
   const windows = within({ beforeMs, afterMs, graceMs: join.within.graceMs ?? 0 });
-  const plain = builder.stream<string | null, unknown>(source.topic, { key: KEY_OR_NONE })
+  const plain = builder.stream<string | null, unknown>(source.topic, {
+    ...{ key: KEY_OR_NONE, value: ROW_JSON },
+  })
     .filter((value) => value !== null)
     .mapValues((value): Rows => [keep(value)]);
   const other = right.isKey ? plain : plain.selectKey(
@@ -104,7 +105,9 @@ export function joinedTable(
   const { left, right } = conditionOf(join, at, names);
   requireKey(right, source.alias, names);
   requireKey(left, "the table", names);
-  const other = builder.table<string, unknown>(source.alias, source.topic, { key: KEY });
+  const other = builder.table<string, unknown>(source.alias, source.topic, {
+    ...{ key: KEY, value: ROW_JSON },
+  });
   const joiner = (rows: Rows | null, value: unknown): Rows => {
     return [...(rows ?? Array<null>(at).fill(null)), value ?? null];
   };

@@ -49,6 +49,7 @@ export type ResultSink = { readonly topic: string } | { readonly look: (row: Res
 /** Builds the topology. Throws `ExpressionError`. */
 export function compileQuery(query: Query, sink: ResultSink): Topology {
   const builder = new TopologyBuilder();
+  if ("topic" in sink) refuseLoop(query, sink.topic);
   const result = new QueryCompiler(query, builder).result();
   if ("topic" in sink) {
     result.to(sink.topic, {
@@ -62,6 +63,16 @@ export function compileQuery(query: Query, sink: ResultSink): Topology {
     for (const [name, spec] of stores) stores.set(name, { ...spec, isLogged: false });
   }
   return builder.topology;
+}
+
+/** What a query writes must not come back to it: but for a table that a stream looks up, that has no end. */
+function refuseLoop({ text, from, joins }: Query, into: string): void {
+  const read = [from, ...joins.map(({ source }) => source)];
+  const again = read.find(({ topic, isTable }) => topic === into && !(isTable && !from.isTable));
+  if (again === undefined) return;
+  const why =
+    `this is also written, and each row would be read again, without end: INTO another topic`;
+  throw new ExpressionError(why, text, again.span);
 }
 
 /** How late records of a window may be. */
@@ -97,7 +108,10 @@ class QueryCompiler {
     const { alias, topic } = query.from;
     // Without a join nothing but what is selected, or added up, goes through a topic.
     const keep = keepFields(query.joins.length === 0 ? null : neededFields(query, alias));
-    let stream = this.builder.stream<string | null, unknown>(topic, { key: KEY_OR_NONE })
+    let stream = this.builder.stream<string | null, unknown>(topic, {
+      key: KEY_OR_NONE,
+      value: ROW_JSON,
+    })
       .filter((value) => value !== null)
       .mapValues((value): Rows => [keep(value)]);
     query.joins.forEach((join, at) => {
@@ -205,7 +219,10 @@ class QueryCompiler {
     this.#refusePartitionBy();
     if (query.emits === "final") this.#fail("EMIT FINAL is of windows", this.#all);
     const { from } = query;
-    let table = builder.table<string, unknown>(from.alias, from.topic, { key: KEY })
+    let table = builder.table<string, unknown>(from.alias, from.topic, {
+      key: KEY,
+      value: ROW_JSON,
+    })
       .mapValues((value): Rows => [value]);
     query.joins.forEach((join, at) => {
       table = joinedTable(builder, table, join, at + 1, this.#names);

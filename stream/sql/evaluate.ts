@@ -2,6 +2,7 @@
 import { ExpressionError, type Span } from "../../core/expression/expression-error.ts";
 import { didYouMean } from "../../core/did-you-mean.ts";
 import { AGGREGATES } from "./aggregates.ts";
+import { parseExactJson } from "./exact-json.ts";
 import { FUNCTIONS } from "./functions.ts";
 import type { BinaryOperator, CallForm, CastType, Expr, UnaryOperator } from "./syntax.ts";
 import {
@@ -277,7 +278,7 @@ function cast(to: CastType, of: Evaluate): Evaluate {
         const value = of(row);
         if (typeof value !== "string") return value;
         try {
-          return JSON.parse(value) as unknown;
+          return parseExactJson(value);
         } catch {
           return null; // no JSON: null, as all that does not fit
         }

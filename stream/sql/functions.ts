@@ -111,6 +111,12 @@ const trimmed = (subject: string, what: unknown, starts: boolean, ends: boolean)
   return letters.slice(start, end).join("");
 };
 
+const coalesce: SqlFunction = {
+  ...{ min: 1, max: 100 },
+  call: (...args) => args.find((arg) => arg !== null) ?? null,
+};
+const lower = text(1, (subject) => subject.toLowerCase());
+const upper = text(1, (subject) => subject.toUpperCase());
 const length = text(1, (subject) => [...subject].length);
 const power = number(2, (base, exponent) => base ** exponent);
 const substring = text(
@@ -122,7 +128,8 @@ const substring = text(
 
 /** See the head of the file. */
 export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFunction>([
-  ["coalesce", { min: 1, max: 100, call: (...args) => args.find((arg) => arg !== null) ?? null }],
+  ["coalesce", coalesce],
+  ["ifnull", coalesce],
   ["nullif", { min: 2, max: 2, call: (one, two) => compare(one, two) === 0 ? null : one }],
   ["greatest", { min: 1, max: 100, call: (...args) => best(args, 1) }],
   ["least", { min: 1, max: 100, call: (...args) => best(args, -1) }],
@@ -145,9 +152,12 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
       return Math.sign(value) * Math.round(Math.abs(value) * scale) / scale;
     }, 2),
   ],
-  ["lower", text(1, (subject) => subject.toLowerCase())],
-  ["upper", text(1, (subject) => subject.toUpperCase())],
+  ["lower", lower],
+  ["lcase", lower],
+  ["upper", upper],
+  ["ucase", upper],
   ["length", length],
+  ["len", length],
   ["char_length", length],
   ["trim", text(1, (subject, what) => trimmed(subject, what, true, true), 2)],
   ["ltrim", text(1, (subject, what) => trimmed(subject, what, true, false), 2)],

@@ -14,6 +14,7 @@ export async function parseQuery(text: string): Promise<Query> {
   const parse = await loadSqlParser();
   const all = { start: 0, end: text.trimEnd().length };
   if (text.length > CHARS_MAX) throw new ExpressionError("the query is too long", text, all);
+  requireBegin(text);
   const clauses = cutClauses(text);
   const places = new Places(text);
   const [statement, ...more] = listOf(parsed(parse, clauses.sql, text, places));
@@ -25,6 +26,30 @@ export async function parseQuery(text: string): Promise<Query> {
 }
 
 type Parse = (text: string) => unknown;
+
+const BEGINS = "a query begins with SELECT or INSERT INTO";
+
+/** What other words that statements of stream databases begin with are here. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  CREATE: "what a query gives is a topic: SELECT … INTO topic",
+  WITH: "there is no WITH: write one query INTO a topic and the other over it",
+  SHOW: "topics are listed by: kstream topic list",
+  LIST: "topics are listed by: kstream topic list",
+  DESCRIBE: "EXPLAIN SELECT … says what a query does",
+  DROP: "a topic is deleted by: kstream topic delete",
+  TERMINATE: "a query ends when it is stopped, by Ctrl-C",
+  SET: "settings are given by --set name=value",
+};
+
+function requireBegin(text: string): void {
+  const [lead = ""] = /^(?:\s+|--[^\n]*|\/\*[\s\S]*?\*\/)*/.exec(text) ?? [];
+  const [word = ""] = /^[\p{L}_]+/u.exec(text.slice(lead.length)) ?? [];
+  const first = word.toUpperCase();
+  if (word === "" || ["SELECT", "INSERT"].includes(first)) return;
+  const instead = INSTEAD[first];
+  const message = instead === undefined ? BEGINS : `${BEGINS}: ${instead}`;
+  throw new ExpressionError(message, text, { start: lead.length, end: lead.length + word.length });
+}
 
 function parsed(parse: Parse, sql: string, text: string, places: Places): unknown {
   try {
@@ -55,10 +80,7 @@ class QueryReader {
     const [variant, body] = variantOf(statement);
     if (variant === "Query") return this.#query(body, this.clauses.into);
     if (variant !== "Insert") {
-      return this.#fail(
-        "a query begins with SELECT or INSERT INTO",
-        this.#expressions.span(statement),
-      );
+      return this.#fail(BEGINS, this.#expressions.span(statement));
     }
     const into = this.#nameOf(fieldOf(fieldOf(body, "table"), "TableName"));
     if (this.clauses.into !== null) {
@@ -71,8 +93,8 @@ class QueryReader {
     for (const [field, what] of [["with", "WITH"], ["order_by", "ORDER BY"]] as const) {
       this.#refuse(fieldOf(query, field), `${what}: records come as they come`);
     }
-    this.#refuse(fieldOf(query, "limit_clause"), "LIMIT: a query goes on, --limit ends it");
-    this.#refuse(fieldOf(query, "fetch"), "FETCH: a query goes on, --limit ends it");
+    this.#refuse(fieldOf(query, "fetch"), "FETCH: LIMIT says how many rows are wanted");
+    const limit = this.#limit(fieldOf(query, "limit_clause"), into);
     const select = fieldOf(fieldOf(query, "body"), "Select");
     if (select === undefined) {
       const span = this.#expressions.span(query);
@@ -94,7 +116,7 @@ class QueryReader {
       this.#fail("WITHIN belongs to a JOIN of two streams", withins[0]!.span);
     }
     return {
-      ...{ text: this.text, from, joins, window, into },
+      ...{ text: this.text, from, joins, window, limit, into },
       selected: listOf(fieldOf(select, "projection")).map((item) => this.#selected(item)),
       where: this.#optional(fieldOf(select, "selection")),
       groupBy: this.#groupBy(fieldOf(select, "group_by")),
@@ -102,6 +124,21 @@ class QueryReader {
       partitionBy: partitionBy === null ? null : this.#apart(partitionBy),
       emits: this.clauses.emits ?? "changes",
     };
+  }
+
+  /** `LIMIT 10`: of rows that are printed. */
+  #limit(clause: unknown, into: string | null): number | null {
+    if (clause == null) return null;
+    const span = this.#expressions.span(clause);
+    const body = fieldOf(clause, "LimitOffset");
+    const limit = fieldOf(body, "limit");
+    const expr = limit == null ? null : this.#expressions.read(limit);
+    const rows = expr?.kind === "literal" && fieldOf(body, "offset") == null ? expr.value : null;
+    if (typeof rows !== "number" || !Number.isSafeInteger(rows) || rows < 1) {
+      return this.#fail("LIMIT needs a whole number from 1 on, and there is no OFFSET", span);
+    }
+    if (into !== null) this.#fail("LIMIT is for rows that are printed, without INTO", span);
+    return rows;
   }
 
   #source(relation: unknown): Source {

@@ -1,8 +1,10 @@
 /** Rows on their way through the topology of a query. */
 import type { RecordFacts } from "../record.ts";
-import { json } from "../serdes/basic-serdes.ts";
 import type { Serde } from "../serdes/serde.ts";
 import type { Row } from "./evaluate.ts";
+import { exactJsonText, parseExactJson } from "./exact-json.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** The values of the sources of a query, in their order. */
 export type Rows = readonly unknown[];
@@ -12,17 +14,22 @@ export function rowOf(values: Rows, key: string | null, facts: RecordFacts | nul
   return { values, key, timeMs: facts?.timestampMs ?? -1, window: null, slots: [] };
 }
 
-/** JSON in which whole numbers of any size are numbers. */
-export function jsonText(value: unknown): string {
-  return JSON.stringify(value, (_name, each: unknown) => {
-    return typeof each === "bigint" ? JSON.rawJSON(each.toString()) : each;
-  });
-}
-
-/** As `json()`, with `jsonText`. */
+/** As `json()`, with whole numbers of any size. */
 export function jsonOf<T>(): Serde<T> {
-  const plain = json<T>();
-  return { ...plain, serialize: (value) => Buffer.from(jsonText(value)) };
+  return {
+    name: "json",
+    serialize: (value) => Buffer.from(exactJsonText(value)),
+    deserialize(bytes) {
+      const text = decoder.decode(bytes);
+      try {
+        // The topic is the application's own: what it holds is what its author says.
+        return parseExactJson(text) as T;
+      } catch {
+        // What the engine says has parts of the text, and data is not told.
+        throw new Error("it is no JSON, which is all that a query reads");
+      }
+    },
+  };
 }
 
 export const ROW_JSON = jsonOf<unknown>();

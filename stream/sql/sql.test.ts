@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { ExpressionError } from "../../core/expression/expression-error.ts";
 import { json, string } from "../serdes/basic-serdes.ts";
 import { TestDriver } from "../testing/test-driver.ts";
+import { exactJsonText } from "./exact-json.ts";
 import { compileQuery, resultKeyText, type ResultRow } from "./compile.ts";
 import { parseQuery } from "./parse.ts";
 
@@ -100,6 +101,9 @@ test.each<readonly [string, unknown]>([
   ["'{\"a\":1}'::jsonb -> 'a'", 1],
   ["'no'::jsonb", null],
   ["upper(name)", "ADA"],
+  ["ucase(lcase(name))", "ADA"],
+  ["len(name)", 3],
+  ["ifnull(missing, 5)", 5],
   ["length(name)", 3],
   ["substring(name from 2 for 1)", "d"],
   ["trim(both 'A' from name)", "da"],
@@ -304,11 +308,63 @@ test.each<readonly [string, string]>([
   ["SELECT a FROM b ORDER BY a", "a query of streams knows no ORDER BY"],
   ["SELECT a FROM b WINDOW TUMBLING (1 lightyear)", "a unit is expected"],
   ["DELETE FROM a", "a query begins with SELECT or INSERT INTO"],
+  ["SELEC a FROM b", "a query begins with SELECT or INSERT INTO"],
+  [
+    "-- mine\nCREATE STREAM a AS SELECT b FROM c",
+    "a query begins with SELECT or INSERT INTO: what",
+  ],
+  ["show topics", "a query begins with SELECT or INSERT INTO: topics are listed by: kstream topic"],
+  ["SELECT a FROM b LIMIT 0", "LIMIT needs a whole number from 1 on"],
+  [
+    "SELECT a FROM b LIMIT 5 OFFSET 2",
+    "LIMIT needs a whole number from 1 on, and there is no OFFSET",
+  ],
+  ["SELECT a FROM b LIMIT 5 INTO c", "LIMIT is for rows that are printed, without INTO"],
   ["SELECT 'a", "Unterminated string literal"],
   ["SELECT a FROM b; SELECT c FROM d", "there is more than one query"],
   ["", "there is no query"],
 ])("%s", async (text, problem) => {
   expect(await problemOf(text)).toStartWith(problem);
+});
+
+test("what a query writes does not come back to it", async () => {
+  const compiled = async (text: string) => {
+    const query = await parseQuery(text);
+    return () => compileQuery(query, { topic: query.into! });
+  };
+  const written = "this is also written, and each row would be read again, without end";
+  expect(await compiled("SELECT a FROM b INTO b")).toThrow(written);
+  expect(await compiled("SELECT a FROM TABLE(b) INTO b")).toThrow(written);
+  expect(await compiled("SELECT b.x FROM a JOIN b WITHIN 1 second ON a.i = b.i INTO b"))
+    .toThrow(written);
+  // A stream that looks up what it has written itself goes on only with its own records.
+  expect(await compiled("SELECT b.x FROM a JOIN TABLE(b) ON a.i = b.rowkey INTO b")).not.toThrow();
+});
+
+test("whole numbers are exact, however large, through topics and stores as well", async () => {
+  const query = await parseQuery(
+    "SELECT rowkey AS k, sum(n) AS total, last(o) AS o FROM t GROUP BY rowkey",
+  );
+  const rows: string[] = [];
+  const look = ({ value }: ResultRow) => void rows.push(exactJsonText(value));
+  const driver = new TestDriver(compileQuery(query, { look }));
+  const input = driver.input("t", string(), string());
+  input.write("k", '{"n":9007199254740993,"o":{"id":-12345678901234567890}}');
+  input.write("k", '{"n":9007199254740993,"o":[1e300,0.1234567890123456789,"9007199254740993"]}');
+  driver.close();
+  expect(rows).toEqual([
+    '{"k":"k","total":9007199254740993,"o":{"id":-12345678901234567890}}',
+    '{"k":"k","total":18014398509481986,"o":[1e+300,0.12345678901234568,"9007199254740993"]}',
+  ]);
+  expect(await valueOf("9007199254740991 + id", RECORD)).toBe(9007199254740998n);
+  expect(await valueOf("3000000000 * 3000000001", RECORD)).toBe(9000000003000000000n);
+});
+
+test("what is no JSON is told without any of it", async () => {
+  const query = await parseQuery("SELECT a FROM t");
+  const driver = new TestDriver(compileQuery(query, { look: () => {} }));
+  const input = driver.input("t", string(), string());
+  expect(() => input.write("k", "secret words")).toThrow(/^(?!.*secret).*no JSON/);
 });
 
 test("the place of a mistake is shown, also behind what SQL does not know", async () => {
@@ -327,6 +383,13 @@ test("a query's clauses, and where it writes", async () => {
   expect(query.into).toBe("out");
   expect(query.from).toMatchObject({ topic: "my-topic.v2", alias: "t", isTable: false });
   expect(query.window).toMatchObject({ kind: "hopping", sizeMs: 3_600_000, advanceMs: 300_000 });
+  expect((await parseQuery("SELECT a FROM b LIMIT 5;")).limit).toBe(5);
   const other = await parseQuery('SELECT a FROM "odd topic" EMIT CHANGES INTO out-2.x');
   expect([other.from.topic, other.into]).toEqual(["odd topic", "out-2.x"]);
+});
+
+test("carets are below what is meant, also behind characters that take two columns", async () => {
+  expect(await problemOf("SELECT '日本👍' AS x, flor(a) FROM b")).toEndWith(
+    `  SELECT '日本👍' AS x, flor(a) FROM b\n${" ".repeat(24)}^^^^^^^`,
+  );
 });

@@ -109,6 +109,8 @@ export interface Query {
   readonly partitionBy: Expr | null;
   /** Whether each change is given, or windows alone, once they are closed. */
   readonly emits: "changes" | "final";
+  /** How many rows are wanted. Null: all that come. */
+  readonly limit: number | null;
   /** The topic of the result. Null: whoever runs it wants to see it. */
   readonly into: string | null;
 }

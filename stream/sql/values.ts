@@ -3,6 +3,8 @@
  * SQL. What does not fit (the sum of a text) is null as well: data of streams is as it is.
  */
 
+import { exactJsonText } from "./exact-json.ts";
+
 /** An own property of an object; null where there is none. */
 export function property(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return null;
@@ -22,7 +24,7 @@ export function element(value: unknown, index: unknown): unknown {
 export function toText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (typeof value === "string") return value;
-  if (typeof value === "object") return JSON.stringify(value, bigintsAsNumbers);
+  if (typeof value === "object") return exactJsonText(value);
   return String(value);
 }
 
@@ -88,11 +90,20 @@ export function arithmetic(
 ): number | bigint | null {
   const [one, two] = [toNumber(left), toNumber(right)];
   if (one === null || two === null) return null;
-  if ((typeof one === "bigint" || typeof two === "bigint") && operator !== "/") {
-    const [a, b] = [wholeOf(one), wholeOf(two)];
-    if (a !== null && b !== null) return bigArithmetic(operator, a, b);
-  }
   const [a, b] = [Number(one), Number(two)];
+  if (operator === "/") return b === 0 ? null : a / b;
+  const result = numberArithmetic(operator, a, b);
+  // Beyond 2^53 whole numbers are added up as such.
+  if (typeof one === "number" && typeof two === "number") {
+    if (result === null || !Number.isInteger(result) || Number.isSafeInteger(result)) return result;
+  }
+  const [wholeOne, wholeTwo] = [wholeOf(one), wholeOf(two)];
+  return wholeOne === null || wholeTwo === null
+    ? result
+    : bigArithmetic(operator, wholeOne, wholeTwo);
+}
+
+function numberArithmetic(operator: "+" | "-" | "*" | "%", a: number, b: number): number | null {
   switch (operator) {
     case "+":
       return a + b;
@@ -100,8 +111,6 @@ export function arithmetic(
       return a - b;
     case "*":
       return a * b;
-    case "/":
-      return b === 0 ? null : a / b;
     case "%":
       return b === 0 ? null : a % b;
   }
@@ -124,10 +133,6 @@ function bigArithmetic(operator: "+" | "-" | "*" | "%", a: bigint, b: bigint) {
     : a % b;
   const number = Number(result);
   return Number.isSafeInteger(number) ? number : result;
-}
-
-function bigintsAsNumbers(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? Number(value) : value;
 }
 
 /** Whether a text is like a pattern: `%` is any, `_` one character. Takes no longer than |text|·|pattern|. */

@@ -39,6 +39,9 @@ interface RunningNode {
   process(record: StreamRecord): void;
 }
 
+/** What failed with a record: each has an exception handler, the setting `KIND.exception.handler`. */
+export type FailureKind = "deserialization" | "processing" | "production";
+
 /** What a node has failed with, and which one it was. */
 export class ProcessingError extends Error {
   override readonly name = "ProcessingError";
@@ -47,6 +50,7 @@ export class ProcessingError extends Error {
     override readonly cause: unknown,
     /** Of what was read; null in a punctuator. */
     readonly origin: RecordOrigin | null = null,
+    readonly kind: FailureKind = "processing",
   ) {
     super(`"${node}" failed: ${cause instanceof Error ? cause.message : String(cause)}`);
   }

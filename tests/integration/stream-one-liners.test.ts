@@ -30,8 +30,8 @@ const parsed = (stdout: string): unknown[] =>
 test("a query prints rows, ends with its limit and leaves nothing behind", async () => {
   await withOrders(async (brokers) => {
     const rows = await ok([
-      ...["stream", "sql", "SELECT id, amount * 2 AS twice FROM orders WHERE amount > 100"],
-      ...["--limit", "3"],
+      ...["stream", "sql", "SELECT id, amount * 2 AS twice FROM orders WHERE amount > 100 LIMIT 3"],
+      ...["--limit", "5"],
     ], { brokers });
     expect(parsed(rows).sort((a, b) => (a as { id: number }).id - (b as { id: number }).id))
       .toEqual([
@@ -131,4 +131,5 @@ test("EXPLAIN shows what a query does; what is wrong is told with its place", as
     "  SELECT uper(a) AS b FROM c\n         ^^^^^^^\n",
   ]);
   await fails(["stream", "sql", "SELECT a FROM b INTO c", "--limit", "1"], 2, ["--limit"]);
+  await fails(["stream", "pipe", "a", "b", "--to", "b"], 2, ['"b" is both read and written']);
 });

@@ -79,6 +79,9 @@ test("a module that is no application is refused with the place and the reason",
   await describe(module("config.ts", `${builder}export const config = 3; export default b;`), [
     "config of",
   ]);
+  mkdirSync(join(dir, "folder"));
+  await describe(join(dir, "folder"), ["is a folder", "name the module in it"]);
+  await describe(module("words.txt", "a"), ["no module of TypeScript", "name a .ts or .js"]);
   await describe(module("wrong.json", "[]"), ["no description", "--format json"]);
 });
 

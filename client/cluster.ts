@@ -176,6 +176,12 @@ export class Cluster {
     this.#links.close();
   }
 
+  /** As `close`, and what was written and has not left the machine is not sent any more. */
+  abort(): void {
+    this.#closed = true;
+    this.#links.abort();
+  }
+
   /** Calls back after each answer that tells of the cluster. */
   onMetadata(listener: () => void): void {
     this.#metadataListeners.push(listener);

@@ -51,10 +51,17 @@ export class Links {
 
   /** Ends all, also those that are being opened; later use fails. */
   close(): void {
+    this.#end((connection) => connection.close());
+  }
+
+  /** As `close`, and what was written and has not left the machine is not sent any more. */
+  abort(): void {
+    this.#end((connection) => connection.abort());
+  }
+
+  #end(end: (connection: Connection) => void): void {
     this.#closed = true;
-    for (const { opening } of this.#links.values()) {
-      opening.then((connection) => connection.close(), () => {});
-    }
+    for (const { opening } of this.#links.values()) opening.then(end, () => {});
     this.#closing.abort();
     this.#links.clear();
   }

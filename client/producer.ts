@@ -234,7 +234,7 @@ export class Producer<K = Uint8Array, V = Uint8Array> {
     this.#bufferedBytes = 0;
     for (const { resolve } of this.#flushes.splice(0)) resolve();
     this.#wakeRoom();
-    this.cluster.close();
+    this.cluster.abort();
   }
 
   #accumulator(): Accumulator {

@@ -294,6 +294,11 @@ export class Connection {
     this.#fail(new ConnectionError("closed", this.address, "the connection was closed"), true);
   }
 
+  /** Ends it at once: what was written and has not left the machine is not sent any more. */
+  abort(): void {
+    this.#fail(new ConnectionError("closed", this.address, "the connection was closed"), false);
+  }
+
   #requireVersion(api: Api, maxVersion: number | undefined): number {
     const version = this.versionOf(api, maxVersion);
     if (version !== null) return version;

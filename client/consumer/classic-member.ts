@@ -69,6 +69,8 @@ export interface ClassicRole {
   failed(error: Error, fatal: boolean): void;
   /** A rebalance has its generation. */
   joined?(): void;
+  /** The session is over: called at once, also while another call runs, before `lose` or another session. */
+  sessionOver?(): void;
 }
 
 /** See the head of the file. */
@@ -89,7 +91,8 @@ export class ClassicMember {
   ) {
     this.#patience = new Patience(cluster);
     const { sessionTimeoutMs, sessionMarginMs = 0 } = options;
-    this.#session = new Session(cluster.io.clock, sessionTimeoutMs - sessionMarginMs);
+    const timeoutMs = sessionTimeoutMs - sessionMarginMs;
+    this.#session = new Session(cluster.io.clock, timeoutMs, () => role.sessionOver?.());
   }
 
   get memberId(): string {

@@ -58,6 +58,8 @@ export interface HeartbeatRole {
    * each wait, whether this is still of use. The signal is that of the session.
    */
   reconcile(isCurrent: () => boolean, session: AbortSignal): Promise<void>;
+  /** The session is over, or `lose` is to follow: called at once, also while `reconcile` runs. */
+  sessionOver?(): void;
   /** Others may have all by now. */
   lose(): Promise<void>;
   /** The last heartbeat, which leaves the group. */
@@ -107,7 +109,12 @@ export class HeartbeatMember {
     this.#patience = new Patience(cluster);
     this.#reconcilePatience = new Patience(cluster);
     this.#intervalMs = options.firstIntervalMs;
-    this.#session = new Session(cluster.io.clock, options.sessionTimeoutMs);
+    const { sessionTimeoutMs } = options;
+    this.#session = new Session(cluster.io.clock, sessionTimeoutMs, () => role.sessionOver?.());
+  }
+
+  get session(): Session {
+    return this.#session;
   }
 
   get epoch(): number {
@@ -212,6 +219,7 @@ export class HeartbeatMember {
     this.#epoch = JOINING_EPOCH;
     this.#hasSaidAll = false;
     this.#session.end();
+    this.role.sessionOver?.();
     await this.#reconciling;
     try {
       await this.role.lose();

@@ -11,7 +11,12 @@ export class Session {
   #timer: Timer | null = null;
   #ended = new AbortController();
 
-  constructor(readonly clock: Clock, readonly timeoutMs: number) {
+  /** `onOver` hears that its time is over; not that it is ended before. */
+  constructor(
+    readonly clock: Clock,
+    readonly timeoutMs: number,
+    private readonly onOver: () => void = () => {},
+  ) {
     this.#heardMs = clock.monotonicMs() - timeoutMs;
     this.#ended.abort();
   }
@@ -22,7 +27,10 @@ export class Session {
     this.#timer?.cancel();
     if (this.#ended.signal.aborted) this.#ended = new AbortController();
     const ended = this.#ended;
-    this.#timer = this.clock.setTimer(Math.max(0, this.leftMs), () => ended.abort());
+    this.#timer = this.clock.setTimer(Math.max(0, this.leftMs), () => {
+      ended.abort();
+      this.onOver();
+    });
   }
 
   /** At most this long it still lasts. */

@@ -17,6 +17,8 @@ export interface GroupMembership {
   shutDownAll(): void;
   /** As whom it commits. */
   readonly member: CommittingMember;
+  /** Whether the group still counts on it, as far as it can know: others do not have its tasks. */
+  readonly isInSession: boolean;
   /** Between asking to join and the assignment: what is committed now might come too late. */
   readonly isJoining: boolean;
   /** Who can be asked for which tasks, as far as this member has heard. */
@@ -36,6 +38,8 @@ export interface TaskHolder {
   revoke(active: readonly TaskId[]): Promise<void>;
   /** What it has from now on, besides what was revoked. */
   take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void>;
+  /** Others may soon have them: called at once, also while another call runs. */
+  sessionOver(): void;
   /** Others may have them by now. */
   lose(): Promise<void>;
   /** Trouble that lasts; fatal: it ends. */

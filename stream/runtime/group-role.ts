@@ -103,6 +103,10 @@ export class GroupRole implements ClassicRole, GroupMembership {
     return { generation, memberId, groupInstanceId: this.self.config.groupInstanceId };
   }
 
+  get isInSession(): boolean {
+    return this.#member.session.leftMs > 0;
+  }
+
   get isJoining(): boolean {
     return this.#isJoining;
   }
@@ -256,6 +260,10 @@ export class GroupRole implements ClassicRole, GroupMembership {
     this.#lookAtMs = nowMs + LOOK_MS;
     // Where nobody answers it shows elsewhere.
     cluster.refresh([...shared.keys()]).catch(() => {});
+  }
+
+  sessionOver(): void {
+    this.holder.sessionOver();
   }
 
   async lose(): Promise<void> {

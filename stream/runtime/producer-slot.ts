@@ -14,6 +14,7 @@ const PAUSE_MAX_MS = 30_000;
 /** See the head of the file. */
 export class ProducerSlot {
   #current: StreamsProducer | null = null;
+  #isGivenUp = false;
   #sentBefore = 0;
 
   constructor(
@@ -38,10 +39,23 @@ export class ProducerSlot {
     return this.#sentBefore + (this.#current?.output.sent ?? 0);
   }
 
-  /** Makes one; the first time it throws what is in the way, later it tries again until it goes. */
+  /** It is of no use any more: `renew` is to follow. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
+  /** Has nothing written any more, at once, whatever waits for it. */
+  giveUp(): void {
+    if (this.#current === null || this.#isGivenUp) return;
+    this.#isGivenUp = true;
+    this.#current.kill(new Error("the session is over"));
+  }
+
+  /** Makes one; the first time it throws what is in the way, later it tries again until it goes, or this member ends. */
   async renew(): Promise<void> {
     const pauses = new Backoff(this.io.random, FIRST_PAUSE_MS, PAUSE_MAX_MS);
     const before = this.#current;
+    this.#isGivenUp = before !== null;
     before?.kill(new Error("the producer is replaced"));
     for (;;) {
       const producer = this.make();
@@ -49,6 +63,7 @@ export class ProducerSlot {
         await producer.start();
         this.#sentBefore = this.sent;
         this.#current = producer;
+        this.#isGivenUp = false;
         return;
       } catch (error) {
         producer.kill(asError(error));
@@ -57,7 +72,7 @@ export class ProducerSlot {
         if (!isPassing || before === null) throw error;
         this.logger.warn("no producer yet", { error: asError(error).message });
         await nullIfAborted(sleep(this.io.clock, pauses.nextMs()), this.stopping);
-        if (this.stopping.aborted) throw error;
+        if (this.stopping.aborted) return;
       }
     }
   }

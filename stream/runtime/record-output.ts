@@ -17,6 +17,7 @@ export class RecordOutput implements Output {
   readonly #writers = new Map<string, TopicWriter>();
   #waiting: OutputRecord[] = [];
   #failure: Error | null = null;
+  #isGivenUp = false;
   /** By topic and partition: the offset behind the last record that was acknowledged. */
   readonly #ends = new Map<string, bigint>();
 
@@ -81,6 +82,12 @@ export class RecordOutput implements Output {
     this.#failure = null;
   }
 
+  /** Nothing that is still to be written will be: who waits for it hears why, and nobody of single records. */
+  giveUp(reason: Error): void {
+    this.#isGivenUp = true;
+    this.#failure = reason;
+  }
+
   onBatch({ topic, partition, baseOffset, recordCount, error }: BatchReport): void {
     if (error === null) {
       if (baseOffset < 0n) return;
@@ -93,6 +100,7 @@ export class RecordOutput implements Output {
     const wanted = typeof partition === "function" ? partition(writer.partitionCount) : partition;
     // Nothing per record is kept unless somebody wants to hear of each.
     const heard = this.refused === null ? undefined : (error: Error | null) => {
+      if (this.#isGivenUp) return;
       if (error !== null && !this.#isLeftOut(record, error)) this.#failure ??= error;
     };
     return writer.append(wanted ?? -1, timestampMs, key, value, headers, heard) >= 0;

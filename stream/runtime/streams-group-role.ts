@@ -93,6 +93,10 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     return { generation: epoch, memberId, groupInstanceId: null };
   }
 
+  get isInSession(): boolean {
+    return this.#member.session.leftMs > 0;
+  }
+
   /** Nobody waits for anybody. */
   get isJoining(): boolean {
     return false;
@@ -149,6 +153,10 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     await this.holder.take(target.active, standby);
     this.#owned = target;
     this.#changesSeen = changes;
+  }
+
+  sessionOver(): void {
+    this.holder.sessionOver();
   }
 
   async lose(): Promise<void> {

@@ -183,11 +183,21 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.table.close(this.table.outdated());
   }
 
+  /**
+   * What waits for brokers that do not answer would have all that follows wait, and be written when they
+   * do, into changelogs that others go on with by then.
+   */
+  sessionOver(): void {
+    this.#producer.giveUp();
+    this.#stir();
+  }
+
   async lose(): Promise<void> {
+    this.sessionOver();
     await this.#parts.exclusively.run(async () => {
       this.#parts.logger.warn("the group has gone on without this member: its tasks are others'");
       this.table.close([...this.active(), ...this.standby()]);
-      await this.#producer.abort();
+      if (!this.#stopping.signal.aborted) await this.#producer.renew();
     });
   }
 
@@ -230,6 +240,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
         if (waitMs > 0) await this.#rest(waitMs);
         else await sleep(this.#parts.io.clock, 0);
       } catch (error) {
+        if (signal.aborted) return;
         this.#parts.onFatal(inWords(asError(error), this.#parts.config));
         return;
       }
@@ -276,8 +287,11 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   /** Milliseconds until there may be something to do. */
   async #turn(): Promise<number> {
     if (this.#stopping.signal.aborted) return 0;
+    if (this.#producer.isGivenUp) await this.#beginAgain();
     const pauseMs = this.#pausedUntilMs - this.#nowMs;
     if (pauseMs > 0) return Math.min(pauseMs, PAUSE_LOOK_MS);
+    // While others may have the tasks. The group tells soon whether they have.
+    if (!this.group.isInSession) return PAUSE_LOOK_MS;
     if (!await this.#drain()) return 0;
     const isBusy = this.#mayProcess() && await this.#process();
     if ((this.#isCommitWanted || this.#commitMs <= 0) && this.#mayCommit()) await this.#commit();
@@ -325,6 +339,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
 
   /** Commits what tasks have done; what goes wrong is dealt with. */
   async #commit(): Promise<void> {
+    if (this.#producer.isGivenUp) return await this.#beginAgain();
     this.#isCommitWanted = false;
     this.#lastCommitMs = this.#nowMs;
     const dirty = this.table.running.filter(({ isDirty }) => isDirty);
@@ -354,7 +369,17 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.#lastCommitMs = this.#nowMs;
   }
 
+  /** After the end of a session: from what was committed, unless the group says that others have the tasks. */
+  async #beginAgain(): Promise<void> {
+    const ids = this.table.running.map(({ id }) => id);
+    this.table.close(ids);
+    if (this.#stopping.signal.aborted) return;
+    await this.#producer.renew();
+    this.table.open(ids);
+  }
+
   async #commitFailed(error: Error): Promise<void> {
+    if (this.#producer.isGivenUp) return await this.#beginAgain();
     const { isExactlyOnce } = this.#parts.config;
     let hasLost = isExactlyOnce;
     try {
@@ -372,6 +397,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
 
   /** Tasks that have done something since the last commit do it again. */
   async #rollBack(error: Error): Promise<void> {
+    if (this.#producer.isGivenUp) return await this.#beginAgain();
     const { config, logger } = this.#parts;
     const ids = this.table.running.filter(({ isDirty }) => isDirty).map(({ id }) => id);
     const isPassing = isTooLate(error) || isRetriableError(error) || isFencing(error) ||

@@ -99,9 +99,10 @@ export class StreamsProducer {
     await this.#producer.close();
   }
 
-  /** Ends at once. */
+  /** Ends at once, and with it what waits for it. */
   kill(reason: Error): void {
-    this.#cluster.close();
+    this.output.giveUp(reason);
+    this.#cluster.abort();
     this.#producer.abort(reason);
   }
 }

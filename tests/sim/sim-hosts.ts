@@ -361,7 +361,9 @@ class SimStream implements Socket {
     if (this.#close()) this.#transmit(() => this.peer?.hangUp());
   }
 
+  /** What is under way is lost with it. */
   destroy(): void {
+    if (!this.#closed) this.#underWay.length = 0;
     this.end();
   }
 

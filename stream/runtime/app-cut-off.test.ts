@@ -1,0 +1,66 @@
+/** Members that are cut off from their brokers for longer than their session. */
+import { expect, test } from "bun:test";
+import { sleep } from "../../core/io.ts";
+import { TopologyBuilder } from "../dsl/builder.ts";
+import { string } from "../serdes/basic-serdes.ts";
+import { AppWorld } from "./app-world.test-helper.ts";
+
+const TOPICS = { in: 1 };
+const SESSION_MS = 10_000;
+
+/** Writes its name into its store again and again, whatever comes. */
+function ticking(name: string) {
+  const builder = new TopologyBuilder();
+  const ticks = builder.addStateStore("ticks", {
+    ...{ kind: "key-value", key: string(), value: string() },
+  });
+  builder.stream("in", { value: string() }).processValues<string>(() => ({
+    init(context) {
+      const store = context.store(ticks);
+      context.schedule(100, "wall-clock-time", () => store.put("last", name));
+    },
+    process: () => {},
+  }), { stores: [ticks] });
+  return builder.topology;
+}
+
+for (const protocol of ["classic", "streams"]) {
+  for (const guarantee of ["at_least_once", "exactly_once_v2"]) {
+    test(`who is cut off lets go when its session is over, ${protocol}, ${guarantee}`, () => {
+      const world = new AppWorld(1, TOPICS);
+      world.run(async () => {
+        const { clock } = world.world;
+        const member = (name: string) =>
+          world.app(ticking(name), {
+            ...{ "group.protocol": protocol, "processing.guarantee": guarantee },
+            ...{ "session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": 1000 },
+            "commit.interval.ms": 500,
+          });
+        const { app: first, io } = member("first");
+        const trouble: string[] = [];
+        first.failed.catch((error: unknown) => void trouble.push(String(error)));
+        await first.start();
+        while (first.status().running.length === 0) await sleep(clock, 100);
+        const { app: second } = member("second");
+        await second.start();
+        await sleep(clock, 5000);
+        expect(second.status().running).toEqual([]);
+        io.network.isolate();
+        await sleep(clock, SESSION_MS);
+        // Before others have them.
+        expect(first.status().running).toEqual([]);
+        while (second.status().running.length === 0) await sleep(clock, 100);
+        await sleep(clock, 5000);
+        io.network.heal();
+        await sleep(clock, 60_000);
+        expect([first.status().running, second.status().running]).toEqual([[], ["0_0"]]);
+        // What waited to be written meanwhile comes to nobody.
+        const changes = await world.read("app-ticks-changelog", (all) => all.length >= 400);
+        const whose = changes.map(({ value }) => value);
+        expect(whose.slice(whose.indexOf("second"))).not.toContain("first");
+        expect(trouble).toEqual([]);
+        await Promise.all([first.close(), second.close()]);
+      });
+    });
+  }
+}

@@ -47,16 +47,15 @@ function sortPart(bytes: Uint8Array, order: Uint32Array, depth: number): void {
     const bits = Math.floor(packed[index]! / COUNT_MAX);
     order[index] = before[packed[index]! - bits * COUNT_MAX]!;
     if (bits === groupBits) continue;
-    sortGroup(bytes, order.subarray(groupStart, index), common);
+    if (index - groupStart > 1) sortGroup(bytes, order.subarray(groupStart, index), common);
     groupStart = index;
     groupBits = bits;
   }
-  sortGroup(bytes, order.subarray(groupStart), common);
+  if (order.length - groupStart > 1) sortGroup(bytes, order.subarray(groupStart), common);
 }
 
-/** Keys that have the same four bytes there, of which those behind the end count as zero. */
+/** Several keys that have the same four bytes there, of which those behind the end count as zero. */
 function sortGroup(bytes: Uint8Array, order: Uint32Array, depth: number): void {
-  if (order.length < 2) return;
   const isShort = order.some((start) => {
     view.read(bytes, start);
     return view.keyEnd - view.keyStart < depth + 4;

@@ -8,19 +8,42 @@ import type { RunWriter } from "./run-writer.ts";
 /** So much of a run is read at once. */
 const READ_BYTES = 256 * 1024;
 
+/** So many bytes of a key are in a cursor's number, which a double holds. */
+const HEAD_BYTES = 6;
+
 /** Where a merge is in a run. */
 class RunCursor {
   readonly view = new EntryView();
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   isDone = false;
+  /** Bytes of the key behind those that all keys have in common: mostly they say who is first. */
+  #head = 0;
   #blocks: Block[] = [];
   #nextBlock = 0;
   #block = 0;
   #entry = -1;
 
-  constructor(private readonly run: Run) {
+  /** `age`: 0 is the newest run. All keys begin with the same `common` bytes. */
+  constructor(
+    private readonly run: Run,
+    private readonly age: number,
+    private readonly common: number,
+  ) {
     this.next();
+  }
+
+  /** By key, and of the same key the newest first. */
+  isBefore(other: RunCursor): boolean {
+    const order = this.compare(other);
+    return order < 0 || (order === 0 && this.age < other.age);
+  }
+
+  compare(other: RunCursor): number {
+    if (this.#head !== other.#head) return this.#head - other.#head;
+    const { bytes, view } = other;
+    const { keyStart, keyEnd } = this.view;
+    return compareBytes(this.bytes, keyStart, keyEnd, bytes, view.keyStart, view.keyEnd);
   }
 
   next(): void {
@@ -39,27 +62,39 @@ class RunCursor {
   }
 
   #read(block: Block): void {
-    this.bytes = block.bytes;
-    this.start = block.read(this.#entry, this.view);
+    const { bytes } = block;
+    const { view } = this;
+    this.bytes = bytes;
+    this.start = block.read(this.#entry, view);
+    const from = view.keyStart + this.common;
+    let head = 0;
+    for (let at = from; at < from + HEAD_BYTES; at++) {
+      head = head * 256 + (at < view.keyEnd ? bytes[at]! : 0);
+    }
+    this.#head = head;
   }
 }
 
-function compareCursors(one: RunCursor, other: RunCursor): number {
-  const { keyStart, keyEnd } = other.view;
-  return compareBytes(
-    one.bytes,
-    one.view.keyStart,
-    one.view.keyEnd,
-    other.bytes,
-    keyStart,
-    keyEnd,
-  );
+/** How many bytes all keys of these runs begin with. */
+function commonBytes(runs: readonly Run[]): number {
+  const [one, ...others] = runs.flatMap(({ firstKey, lastKey }) => [firstKey, lastKey]);
+  let common = one!.length;
+  for (const key of others) {
+    let at = 0;
+    while (at < common && at < key.length && key[at] === one![at]) at++;
+    common = at;
+  }
+  return common;
 }
 
 /** See the head of the file. */
 export class RunMerge {
-  #cursors: RunCursor[];
-  #lastKey: Uint8Array = new Uint8Array(0);
+  /** In their order. */
+  readonly #cursors: RunCursor[];
+  /** Where the key is that was written last. */
+  #lastBytes: Uint8Array = new Uint8Array(0);
+  #lastStart = 0;
+  #lastEnd = 0;
 
   /**
    * `runs`: the newest first. `isOldest`: below them there is nothing, so keys that are gone need no
@@ -71,48 +106,48 @@ export class RunMerge {
     private readonly isOldest: boolean,
     private readonly floor: Uint8Array,
   ) {
-    this.#cursors = runs.map((run) => new RunCursor(run)).filter(({ isDone }) => !isDone);
+    const common = commonBytes(runs);
+    this.#cursors = runs.map((run, age) => new RunCursor(run, age, common))
+      .filter(({ isDone }) => !isDone)
+      .sort((one, other) => one.isBefore(other) ? -1 : 1);
   }
 
   /** Reads so many bytes more. True: that was all of them. Throws `CorruptStoreError`, `DiskError`. */
   step(bytes: number): boolean {
     let rest = bytes;
     while (rest > 0) {
-      const first = this.#lowest();
-      if (first === null) {
-        this.writer.finish(this.#lastKey);
+      const first = this.#cursors[0];
+      if (first === undefined) {
+        this.writer.finish(this.#lastBytes.subarray(this.#lastStart, this.#lastEnd));
         return true;
       }
       const { view } = first;
       rest -= view.end - first.start;
       if (!this.#isLeftOut(first)) {
         this.writer.add(first.bytes, first.start, view);
-        this.#lastKey = first.bytes.subarray(view.keyStart, view.keyEnd);
+        this.#lastBytes = first.bytes;
+        this.#lastStart = view.keyStart;
+        this.#lastEnd = view.keyEnd;
       }
-      this.#advance(first);
+      // Older values of the same key.
+      while (this.#cursors.length > 1 && this.#cursors[1]!.compare(first) === 0) this.#advance(1);
+      this.#advance(0);
     }
     return false;
   }
 
-  /** Of the same key the newest; older ones are passed by. */
-  #lowest(): RunCursor | null {
-    let lowest: RunCursor | null = null;
-    for (let index = 0; index < this.#cursors.length; index++) {
-      const cursor = this.#cursors[index]!;
-      const order = lowest === null ? -1 : compareCursors(cursor, lowest);
-      if (order < 0) lowest = cursor;
-      else if (order === 0) {
-        cursor.next();
-        if (cursor.isDone) this.#cursors.splice(index--, 1);
-        else index--;
-      }
-    }
-    return lowest;
-  }
-
-  #advance(cursor: RunCursor): void {
+  /** Has a cursor go on, to its new place among those behind it. */
+  #advance(index: number): void {
+    const cursors = this.#cursors;
+    const cursor = cursors[index]!;
     cursor.next();
-    if (cursor.isDone) this.#cursors = this.#cursors.filter((each) => each !== cursor);
+    if (cursor.isDone) return void cursors.splice(index, 1);
+    let at = index;
+    while (at + 1 < cursors.length && cursors[at + 1]!.isBefore(cursor)) {
+      cursors[at] = cursors[at + 1]!;
+      at++;
+    }
+    cursors[at] = cursor;
   }
 
   #isLeftOut({ bytes, view }: RunCursor): boolean {

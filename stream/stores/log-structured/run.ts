@@ -24,6 +24,7 @@ export class Run {
   readonly sizeBytes: number;
   readonly entryCount: number;
   readonly blockCount: number;
+  readonly firstKey: Uint8Array;
   readonly lastKey: Uint8Array;
   /** Whether the file is known to be on stable storage. */
   isSynced = false;
@@ -58,6 +59,7 @@ export class Run {
     this.#keyStarts = new Uint32Array(meta.buffer, keyStartsAt, blockCount + 1);
     this.#filter = new BloomFilter(new Uint32Array(meta.buffer, filterAt, filterBytes / 4));
     this.#keys = meta.subarray(filterAt + filterBytes);
+    this.firstKey = this.#keys.subarray(0, blockCount === 0 ? 0 : this.#keyStarts[1]);
     this.lastKey = this.#keys.subarray(this.#keyStarts[blockCount]!);
     this.#slots = new Int32Array(blockCount).fill(NOT_CACHED);
   }

@@ -3,7 +3,7 @@
  * others by `Buffer`'s copy, which takes any bytes.
  */
 
-const LOOP_BYTES = 16;
+const LOOP_BYTES = 32;
 const nativeCopy = Buffer.prototype.copy;
 
 /** `bytes[start, end)`, on its own. */
@@ -26,5 +26,13 @@ export function copyInto(
   end: number = bytes.length,
 ): void {
   if (end - start > LOOP_BYTES) return void nativeCopy.call(bytes, into, at, start, end);
-  for (let index = start; index < end; index++) into[at + index - start] = bytes[index]!;
+  let from = start;
+  let to = at;
+  for (; from + 4 <= end; from += 4, to += 4) {
+    into[to] = bytes[from]!;
+    into[to + 1] = bytes[from + 1]!;
+    into[to + 2] = bytes[from + 2]!;
+    into[to + 3] = bytes[from + 3]!;
+  }
+  for (; from < end; from++, to++) into[to] = bytes[from]!;
 }

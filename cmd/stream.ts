@@ -110,6 +110,7 @@ function oneLiner(name: string) {
         wholeNumber(1, Number.MAX_SAFE_INTEGER),
       ),
     )
+    .option("-e, --exit-at-end", "end, of what is printed, at what is the end now")
     .addOption(new Option("--config <file>", "settings: YAML, JSON or Java properties"))
     .addOption(setOption())
     .addOption(
@@ -140,6 +141,7 @@ function sql(): CommandUnknownOpts {
       `
 Examples:
   kstream stream sql "SELECT * FROM orders WHERE amount > 100"
+  kstream stream sql "SELECT country, count(*) AS n FROM orders GROUP BY country" --exit-at-end
   kstream stream sql "SELECT country, count(*) AS n FROM orders GROUP BY country INTO by_country"
   kstream stream sql "SELECT count(*) AS n, windowstart FROM clicks WINDOW TUMBLING (1 minute)"
   kstream stream sql "SELECT o.id, c.name FROM orders o JOIN TABLE(users) c ON o.by = c.rowkey"

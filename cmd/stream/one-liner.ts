@@ -6,7 +6,8 @@ import { OperatorError } from "../../core/operator-error.ts";
 import { parseStreamsConfig } from "../../stream/runtime/streams-config.ts";
 import { internalName } from "../../stream/runtime/topic-plan.ts";
 import type { Topology } from "../../stream/topology/topology.ts";
-import { clientIo, clientOptions } from "../client.ts";
+import { clientIo, clientOptions, toOperatorError as toOperatorFailure } from "../client.ts";
+import { presentEnd } from "./present-end.ts";
 import { givenConfig, type RunOptions, runTopology } from "./run.ts";
 import type { AppConfig } from "./load-app.ts";
 import { RowsOut } from "./rows-out.ts";
@@ -20,6 +21,8 @@ export interface OneLinerOptions extends RunOptions {
   readonly name?: string | undefined;
   /** Of rows that are printed. */
   readonly limit?: number | undefined;
+  /** End, of one that prints, when all that there was at the beginning is printed. */
+  readonly exitAtEnd?: boolean | undefined;
 }
 
 /** What was written. */
@@ -51,6 +54,10 @@ export async function runOneLiner(
     if (options.limit !== undefined) {
       throw new OperatorError("--limit is for rows that are printed", "", "leave it out", 2);
     }
+    if (options.exitAtEnd === true) {
+      const why = "what writes a topic goes on";
+      throw new OperatorError("--exit-at-end is for rows that are printed", why, "leave it out", 2);
+    }
     const id = options.name ??
       `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
     const raw = { "application.id": id, ...given };
@@ -64,6 +71,8 @@ export async function runOneLiner(
     "processing.guarantee": "at_least_once",
     "commit.interval.ms": 200,
     "default.dsl.store": "in_memory",
+    // Whoever looks on is told at once, and rows that were printed do not come again.
+    "uncaught.exception.handler": "shutdown-client",
     ...given,
   });
   if (config.threads > 1) {
@@ -75,10 +84,44 @@ export async function runOneLiner(
       2,
     );
   }
+  if (options.exitAtEnd === true && config.autoOffsetReset === "latest") {
+    const why = "auto.offset.reset=latest begins where --exit-at-end ends";
+    throw new OperatorError("there is nothing to read", why, "leave one of them out", 2);
+  }
+  const ends = new EndOfRows(rows, options.exitAtEnd === true);
   try {
-    await runTopology(topology, config, options, { until: rows.isOver, isQuiet: true });
+    const until = ends.wait((signal) => presentEnd(topology, config, options, signal));
+    await runTopology(topology, config, options, { until, isQuiet: true });
+    ends.check();
   } finally {
+    ends.stop();
     if (options.name === undefined) await leaveNothing(topology, id, options);
+  }
+}
+
+/** When there are rows enough, or no more of those that there were at the beginning. */
+class EndOfRows {
+  readonly #stopping = new AbortController();
+  #failure: unknown = null;
+
+  constructor(private readonly rows: RowsOut, private readonly isAtEnd: boolean) {}
+
+  async wait(presentEnd: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    if (!this.isAtEnd) return await this.rows.isOver;
+    const { signal } = this.#stopping;
+    const end = presentEnd(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#failure = error;
+    });
+    await Promise.race([this.rows.isOver, end]);
+  }
+
+  /** Throws what has kept it from finding the end. */
+  check(): void {
+    if (this.#failure !== null) throw toOperatorFailure(this.#failure);
+  }
+
+  stop(): void {
+    this.#stopping.abort();
   }
 }
 

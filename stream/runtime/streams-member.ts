@@ -492,6 +492,6 @@ function lastFailure(
   return new OperatorError(
     `task ${id} fails${node === undefined ? "" : ` in step "${node}"`}${at}`,
     cause.message,
-    `mend it, or leave such records out with ${kind}.exception.handler=continue (or dlq)`,
+    `mend it, or leave such records out with --set ${kind}.exception.handler=continue (or dlq)`,
   );
 }

@@ -5,7 +5,7 @@ import type { KStream } from "../dsl/kstream.ts";
 import type { KTable } from "../dsl/ktable.ts";
 import { within } from "../windows/join-windows.ts";
 import { compileExpr, type Evaluate, type Names } from "./evaluate.ts";
-import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows } from "./rows.ts";
+import { KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows, ROWS_JSON } from "./rows.ts";
 import type { Expr, Join } from "./syntax.ts";
 import { toText } from "./values.ts";
 
@@ -53,7 +53,7 @@ export function joinedStream(
     const table = builder.table<string | null, unknown>(source.alias, source.topic, {
       ...{ key: KEY_OR_NONE, value: ROW_JSON },
     });
-    const options = { name, value: jsonOf<Rows>(), result: jsonOf<Rows>() };
+    const options = { name, value: ROWS_JSON, result: ROWS_JSON };
     return kind === "left"
       ? keyed.leftJoinTable(table, (rows, value): Rows => [...rows, value ?? null], options)
       : keyed.joinTable(table, (rows, value): Rows => [...rows, value], options);
@@ -72,7 +72,7 @@ export function joinedStream(
     ...{ key: KEY_OR_NONE, value: ROW_JSON },
   })
     .filter((value) => value !== null)
-    .mapValues((value): Rows => [keep(value)]);
+    .mapValues((value): Rows => [keep(value)], ROWS_JSON);
   const other = right.isKey ? plain : plain.selectKey(
     (rows, key, facts) => toText(right.evaluate(rowOf(withGap(rows, at), key, facts))),
     KEY_OR_NONE,
@@ -81,9 +81,10 @@ export function joinedStream(
   const joiner = (one: Rows | null, two: Rows | null): Rows => {
     return [...(one ?? Array<null>(at).fill(null)), ...(two ?? [null])];
   };
-  if (kind === "inner") return keyed.join(name, other, windows, joiner);
-  if (kind === "left") return keyed.leftJoin(name, other, windows, joiner);
-  return keyed.outerJoin(name, other, windows, joiner);
+  const serdes = { value: ROWS_JSON, other: ROWS_JSON, result: ROWS_JSON };
+  if (kind === "inner") return keyed.join(name, other, windows, joiner, serdes);
+  if (kind === "left") return keyed.leftJoin(name, other, windows, joiner, serdes);
+  return keyed.outerJoin(name, other, windows, joiner, serdes);
 }
 
 /** A table joined with another one, by the keys of both. */
@@ -111,8 +112,11 @@ export function joinedTable(
   const joiner = (rows: Rows | null, value: unknown): Rows => {
     return [...(rows ?? Array<null>(at).fill(null)), value ?? null];
   };
-  if (kind === "inner") return table.join(other, joiner);
-  return kind === "left" ? table.leftJoin(other, joiner) : table.outerJoin(other, joiner);
+  const kept = { value: ROWS_JSON };
+  if (kind === "inner") return table.join(other, joiner, kept);
+  return kind === "left"
+    ? table.leftJoin(other, joiner, kept)
+    : table.outerJoin(other, joiner, kept);
 }
 
 function requireKey(side: Side, what: string, { text }: Names): void {

@@ -19,7 +19,7 @@ import { compileExpr, type Evaluate, type Names, type Row } from "./evaluate.ts"
 import { type Added, Groups, type GroupState, isGrouped } from "./groups.ts";
 import { keepFields, neededFields } from "./needed-fields.ts";
 import { joinedStream, joinedTable } from "./compile-joins.ts";
-import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows } from "./rows.ts";
+import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows, ROWS_JSON } from "./rows.ts";
 import type { Expr, Query, QueryWindow } from "./syntax.ts";
 import { toBoolean, toText } from "./values.ts";
 
@@ -113,7 +113,7 @@ class QueryCompiler {
       value: ROW_JSON,
     })
       .filter((value) => value !== null)
-      .mapValues((value): Rows => [keep(value)]);
+      .mapValues((value): Rows => [keep(value)], ROWS_JSON);
     query.joins.forEach((join, at) => {
       const keepJoined = keepFields(neededFields(query, join.source.alias));
       stream = joinedStream(this.builder, stream, join, at + 1, this.#names, keepJoined);
@@ -223,7 +223,7 @@ class QueryCompiler {
       key: KEY,
       value: ROW_JSON,
     })
-      .mapValues((value): Rows => [value]);
+      .mapValues((value): Rows => [value], { value: ROWS_JSON });
     query.joins.forEach((join, at) => {
       table = joinedTable(builder, table, join, at + 1, this.#names);
     }, { key: RESULT_KEY });

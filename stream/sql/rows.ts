@@ -32,7 +32,10 @@ export function jsonOf<T>(): Serde<T> {
   };
 }
 
+/** Of one record. */
 export const ROW_JSON = jsonOf<unknown>();
+/** Of a record of each source: all that goes through topics and stores between sources and result. */
+export const ROWS_JSON = jsonOf<Rows>();
 
 /** Keys are text. */
 export const KEY: Serde<string> = {

@@ -356,9 +356,33 @@ test("whole numbers are exact, however large, through topics and stores as well"
     '{"k":"k","total":9007199254740993,"o":{"id":-12345678901234567890}}',
     '{"k":"k","total":18014398509481986,"o":[1e+300,0.12345678901234568,"9007199254740993"]}',
   ]);
+  const big = "9007199254740993";
+  expect(await exactRows("SELECT a.n, b.n AS m FROM a JOIN b WITHIN 1 second ON a.k = b.k", big))
+    .toContain(`{"n":${big},"m":${big}}`);
+  expect(await exactRows("SELECT a.n, b.n AS m FROM a LEFT JOIN TABLE(b) ON a.k = b.rowkey", big))
+    .toContain(`{"n":${big},"m":${big}}`);
+  const tables = "FROM TABLE(a) FULL JOIN TABLE(b) ON a.rowkey = b.rowkey";
+  expect(await exactRows(`SELECT a.n, b.n AS m ${tables}`, big)).toContain(
+    `{"n":${big},"m":${big}}`,
+  );
+  expect(await exactRows("SELECT n, count(*) AS m FROM TABLE(a) GROUP BY n", big))
+    .toContain(`{"n":${big},"m":1}`);
   expect(await valueOf("9007199254740991 + id", RECORD)).toBe(9007199254740998n);
   expect(await valueOf("3000000000 * 3000000001", RECORD)).toBe(9000000003000000000n);
 });
+
+/** What a query gives for a record of `b` and one of `a`, with this number. */
+async function exactRows(text: string, n: string): Promise<string[]> {
+  const rows: string[] = [];
+  const look = ({ value }: ResultRow) => void rows.push(exactJsonText(value));
+  const query = await parseQuery(text);
+  const driver = new TestDriver(compileQuery(query, { look }));
+  for (const topic of [...query.joins.map(({ source }) => source.topic), query.from.topic]) {
+    driver.input(topic, string(), string()).write("k", `{"k":"k","n":${n}}`);
+  }
+  driver.close();
+  return rows;
+}
 
 test("what is no JSON is told without any of it", async () => {
   const query = await parseQuery("SELECT a FROM t");

@@ -57,6 +57,32 @@ test("a query prints rows, ends with its limit and leaves nothing behind", async
         name: "Ada",
       }]),
     );
+    const all = "SELECT c.name, sum(o.amount) AS total FROM orders o " +
+      "LEFT JOIN TABLE(customers) c ON o.customer = c.rowkey GROUP BY c.name";
+    const totals = parsed(await ok(["stream", "sql", all, "-e"], { brokers })) as object[];
+    // Changes come one after the other, so the last of each name is what counts.
+    const last = new Map(totals.map((row) => [(row as { name: string }).name, row]));
+    expect([...last.values()]).toEqual(expect.arrayContaining([
+      { name: "Ada", total: 240 },
+      { name: "Bob", total: 120 },
+    ]));
+    const end = ["--exit-at-end", "--map", "v.id"];
+    const piped = await ok(["stream", "pipe", "orders", ...end], { brokers });
+    expect(piped.trim().split("\n").sort()).toEqual(["1", "2", "3", "4"]);
+    await ok(["topic", "create", "bad", "silent"], { brokers });
+    await ok(["produce", "bad"], { brokers, input: "no json\n" });
+    const bad = ["stream", "sql", "SELECT a FROM bad", "-e"];
+    await fails(
+      bad,
+      1,
+      ["bad-0 offset 0", "no JSON", "deserialization.exception.handler=continue"],
+      {
+        brokers,
+      },
+    );
+    const without = ["--set", "deserialization.exception.handler=continue"];
+    expect(await ok([...bad, ...without], { brokers })).toBe("");
+    expect(await ok(["stream", "sql", "SELECT a FROM silent", "-e"], { brokers })).toBe("");
     const topics = await ok(["topic", "list", "--json"], { brokers });
     expect(topics).not.toContain("repartition");
     expect(await ok(["group", "list"], { brokers })).not.toContain("sql");
@@ -131,5 +157,6 @@ test("EXPLAIN shows what a query does; what is wrong is told with its place", as
     "  SELECT uper(a) AS b FROM c\n         ^^^^^^^\n",
   ]);
   await fails(["stream", "sql", "SELECT a FROM b INTO c", "--limit", "1"], 2, ["--limit"]);
+  await fails(["stream", "sql", "SELECT a FROM b INTO c", "-e"], 2, ["--exit-at-end"]);
   await fails(["stream", "pipe", "a", "b", "--to", "b"], 2, ['"b" is both read and written']);
 });

@@ -10,11 +10,14 @@ import { clientIo, clientOptions, toOperatorError as toOperatorFailure } from ".
 import { presentEnd } from "./present-end.ts";
 import { givenConfig, type RunOptions, runTopology } from "./run.ts";
 import type { AppConfig } from "./load-app.ts";
+import { say } from "../terminal.ts";
 import { RowsOut } from "./rows-out.ts";
 import type { ThreadSource } from "./threads/messages.ts";
 
 /** How long is tried to take away what a query has made. */
 const CLEAN_MS = 10_000;
+/** How often is looked whether something seems to be mistaken. */
+const LOOK_AFTER_MS = 2000;
 
 export interface OneLinerOptions extends RunOptions {
   /** The application's id. */
@@ -34,6 +37,8 @@ interface OneLiner {
   /** Null: it prints. */
   readonly into: string | null;
   build(rows: RowsOut): Topology;
+  /** What seems to be mistaken, of what was processed so far. */
+  readonly problems?: () => readonly string[];
   /** What threads make it of, where it writes a topic. */
   sourceOf(config: AppConfig): ThreadSource;
 }
@@ -44,7 +49,7 @@ interface OneLiner {
  * Throws `OperatorError`.
  */
 export async function runOneLiner(
-  { kind, text, into, build, sourceOf }: OneLiner,
+  { kind, text, into, build, sourceOf, problems = () => [] }: OneLiner,
   options: OneLinerOptions,
 ): Promise<void> {
   const rows = new RowsOut(options.limit ?? null);
@@ -62,7 +67,8 @@ export async function runOneLiner(
       `${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
     const raw = { "application.id": id, ...given };
     const source = sourceOf(raw);
-    return await runTopology(topology, parseStreamsConfig(raw), options, { source });
+    const run = () => runTopology(topology, parseStreamsConfig(raw), options, { source });
+    return await tellingProblems(problems, run);
   }
   const id = options.name ??
     `${kind}-look-${Buffer.from(clientIo.random.bytes(6)).toString("hex")}`;
@@ -91,11 +97,36 @@ export async function runOneLiner(
   const ends = new EndOfRows(rows, options.exitAtEnd === true);
   try {
     const until = ends.wait((signal) => presentEnd(topology, config, options, signal));
-    await runTopology(topology, config, options, { until, isQuiet: true });
+    const run = () => runTopology(topology, config, options, { until, isQuiet: true });
+    await tellingProblems(problems, run);
     ends.check();
   } finally {
     ends.stop();
     if (options.name === undefined) await leaveNothing(topology, id, options);
+  }
+}
+
+/** Tells what seems to be mistaken, once, soon after there is something, or in the end. */
+async function tellingProblems(
+  problems: () => readonly string[],
+  run: () => Promise<void>,
+): Promise<void> {
+  const told = new Set<string>();
+  const tell = () => {
+    for (const problem of problems()) {
+      if (!told.has(problem)) say(`kstream: ${problem}`);
+      told.add(problem);
+    }
+  };
+  let timer = clientIo.clock.setTimer(LOOK_AFTER_MS, function again() {
+    tell();
+    if (told.size === 0) timer = clientIo.clock.setTimer(LOOK_AFTER_MS, again);
+  });
+  try {
+    await run();
+    if (told.size === 0) tell();
+  } finally {
+    timer.cancel();
   }
 }
 

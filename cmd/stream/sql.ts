@@ -2,6 +2,7 @@
 import { OperatorError } from "../../core/operator-error.ts";
 import { compileQuery, resultKeyText, type ResultRow } from "../../stream/sql/compile.ts";
 import { explainQuery } from "../../stream/sql/explain.ts";
+import { NamedFields } from "../../stream/sql/named-fields.ts";
 import { parseQuery } from "../../stream/sql/parse.ts";
 import { exactJsonText } from "../../stream/sql/exact-json.ts";
 import type { Query } from "../../stream/sql/syntax.ts";
@@ -22,16 +23,20 @@ export async function runSql(text: string, options: SqlOptions): Promise<void> {
   const sql = `${explained.replaceAll(/\S/g, " ")}${given.slice(explained.length)}`;
   const query = await parsed(sql);
   if (explained !== "") return await explain(query, options);
+  const fields = new NamedFields(query);
   await runOneLiner({
-    ...{ kind: "sql", text: sql.trim(), into: query.into },
+    ...{ kind: "sql", text: sql.trim(), into: query.into, problems: () => fields.problems() },
     sourceOf: (config) => ({ kind: "sql", sql, config }),
-    build: (rows) =>
-      compileQuery(
+    build(rows) {
+      const topology = compileQuery(
         query,
         query.into === null
           ? { look: (row) => write(row, options.keys === true, (line) => rows.write(line)) }
           : { topic: query.into },
-      ),
+      );
+      fields.watch(topology);
+      return topology;
+    },
   }, { ...options, limit: fewer(options.limit, query.limit) });
 }
 

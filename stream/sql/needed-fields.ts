@@ -29,7 +29,7 @@ export function keepFields(needed: ReadonlySet<string> | null): (value: unknown)
 }
 
 /** Names in expressions, as they are written. */
-function pathsIn(part: unknown): (readonly string[])[] {
+export function pathsIn(part: unknown): (readonly string[])[] {
   if (typeof part !== "object" || part === null) return [];
   if ("kind" in part && part.kind === "path" && "names" in part && Array.isArray(part.names)) {
     return [part.names.map(String)];

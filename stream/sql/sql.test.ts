@@ -4,6 +4,7 @@ import { json, string } from "../serdes/basic-serdes.ts";
 import { TestDriver } from "../testing/test-driver.ts";
 import { exactJsonText } from "./exact-json.ts";
 import { compileQuery, resultKeyText, type ResultRow } from "./compile.ts";
+import { NamedFields } from "./named-fields.ts";
 import { parseQuery } from "./parse.ts";
 
 type Given = readonly [topic: string, key: string | null, value: unknown, timestampMs?: number];
@@ -383,6 +384,35 @@ async function exactRows(text: string, n: string): Promise<string[]> {
   driver.close();
   return rows;
 }
+
+test("fields that no record has are told, with what they may have been meant to be", async () => {
+  const problemsOf = async (text: string, given: readonly Given[]) => {
+    const query = await parseQuery(text);
+    const fields = new NamedFields(query);
+    const topology = compileQuery(query, { look: () => {} });
+    fields.watch(topology);
+    const driver = new TestDriver(topology);
+    for (const [topic, key, value] of given) {
+      driver.input(topic, string(), json<unknown>()).write(key, value);
+    }
+    driver.close();
+    return fields.problems();
+  };
+  const orders: Given[] = [["orders", null, { id: 1, amount: 2 }], ["orders", "k", { by: "a" }]];
+  const users: Given[] = [["users", "a", { name: "Ada" }]];
+  expect(await problemsOf('SELECT id AS x, by, rowkey FROM orders WHERE "DE" = totl', orders))
+    .toEqual([
+      `no record of orders so far has a field "DE": a text is written 'DE'`,
+      'no record of orders so far has a field "totl": they have id, amount, by',
+    ]);
+  const joined = "SELECT o.*, u.nam FROM orders o JOIN TABLE(users) u ON o.By = u.rowkey";
+  expect(await problemsOf(joined, [...users, ...orders])).toEqual([
+    'no record of orders so far has a field "By": did you mean "by"?',
+    'no record of users so far has a field "nam": did you mean "name"?',
+  ]);
+  expect(await problemsOf(joined, [])).toEqual([]);
+  expect(await problemsOf("SELECT o.id FROM orders o WHERE amount IS NULL", orders)).toEqual([]);
+});
 
 test("what is no JSON is told without any of it", async () => {
   const query = await parseQuery("SELECT a FROM t");

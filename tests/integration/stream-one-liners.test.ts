@@ -80,6 +80,13 @@ test("a query prints rows, ends with its limit and leaves nothing behind", async
         brokers,
       },
     );
+    const mistaken = await kstream(
+      ["stream", "sql", "SELECT Amount FROM orders WHERE Amount > 1", "-e"],
+      { brokers },
+    );
+    const hint =
+      'kstream: no record of orders so far has a field "Amount": did you mean "amount"?\n';
+    expect([mistaken.stdout, mistaken.stderr]).toEqual(["", hint]);
     const without = ["--set", "deserialization.exception.handler=continue"];
     expect(await ok([...bad, ...without], { brokers })).toBe("");
     expect(await ok(["stream", "sql", "SELECT a FROM silent", "-e"], { brokers })).toBe("");

@@ -1,6 +1,7 @@
 /** How an application works with its group: which topics it needs before, and how it is a member. */
 import type { Admin } from "../../client/admin.ts";
 import type { Cluster } from "../../client/cluster.ts";
+import { isRetriableError, KafkaError } from "../../client/errors.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
@@ -64,6 +65,7 @@ function classicProtocol({ cluster, admin, topology, self }: GroupProtocolParts)
 function streamsProtocol({ cluster, admin, topology, self }: GroupProtocolParts): GroupProtocol {
   const { config, logger } = self;
   const topics = new TopicsInView((signal) => findTopics(admin, topology, config, signal));
+  let sessionTimeoutMs: number | null = null;
   return {
     topics,
     prepare: async (signal) => {
@@ -78,10 +80,32 @@ function streamsProtocol({ cluster, admin, topology, self }: GroupProtocolParts)
         logger.warn("a setting is not heeded with group.protocol=streams", { name, whose });
       }
       await requireTopics(admin, globalTopics(topology), signal);
+      sessionTimeoutMs = await groupSessionTimeoutMs(admin, config.applicationId, signal);
     },
-    member: (holder) =>
-      new StreamsGroupRole(
-        ...[cluster, { ...self, topics }, groupTopology(topology, config), holder] as const,
-      ),
+    member: (holder) => {
+      const known = { ...config, sessionTimeoutMs: sessionTimeoutMs ?? config.sessionTimeoutMs };
+      return new StreamsGroupRole(
+        ...[cluster, { ...self, config: known, topics }, groupTopology(topology, config)] as const,
+        holder,
+      );
+    },
   };
+}
+
+/** After how long without a heartbeat the broker takes a member for gone; null: it does not say. */
+async function groupSessionTimeoutMs(
+  admin: Admin,
+  groupId: string,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const names = ["streams.session.timeout.ms"];
+  try {
+    const found = await admin.describeConfigs({ type: "group", name: groupId }, { names, signal });
+    const timeoutMs = Number(found.find(({ name }) => names.includes(name))?.value ?? 0);
+    return timeoutMs > 0 ? timeoutMs : null;
+  } catch (error) {
+    // Who may not see it, or asks a broker without such groups, which is told when it joins.
+    if (error instanceof KafkaError && !isRetriableError(error)) return null;
+    throw error;
+  }
 }

@@ -225,3 +225,19 @@ test("partitions that are added are read by the tasks that there are, and by new
     admin.close();
   });
 });
+
+test("a member that is cut off lets go before the broker gives its tasks to others", () => {
+  const world = new AppWorld(8, TOPICS, { "group.streams.session.timeout.ms": "4000" });
+  world.run(async () => {
+    const { app, io } = world.app(wordCount(), STREAMS);
+    await app.start();
+    await until(world, () => tasksOf(app).length === 8);
+    io.network.isolate();
+    // Its own setting says 45 seconds.
+    await sleep(world.world.clock, 4000);
+    expect(tasksOf(app)).toEqual([]);
+    io.network.heal();
+    await until(world, () => tasksOf(app).length === 8);
+    await app.close();
+  });
+});

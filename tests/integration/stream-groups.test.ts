@@ -1,5 +1,5 @@
 /** `group.protocol=streams` of `kstream stream run`, in the built binary over our own broker. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM, withBroker } from "../harness/broker-process.ts";
@@ -45,12 +45,22 @@ const BROKER = [
   ...["--set", "transaction.abort.timed.out.transaction.cleanup.interval.ms=500"],
 ];
 
+const members: Bun.Subprocess[] = [];
+
+/** A test that fails leaves none behind. */
+afterAll(async () => {
+  for (const member of members) member.kill("SIGKILL");
+  await Promise.all(members.map(({ exited }) => exited));
+});
+
 /** A member, running. */
 function start(app: string, brokers: string, state: string, ...args: string[]) {
-  return Bun.spawn([
+  const member = Bun.spawn([
     ...[KSTREAM, "stream", "run", app, "-b", brokers, "--set", `state.dir=${join(dir, state)}`],
     ...args,
   ], { stdin: "ignore", stdout: "ignore", stderr: Bun.file(join(dir, `${state}.log`)) });
+  members.push(member);
+  return member;
 }
 
 async function end(member: Bun.Subprocess): Promise<void> {

@@ -1,11 +1,11 @@
 /**
- * Writes `docs/benchmarks.md` from result files, so that no figure is copied by hand:
+ * Writes the first part of `docs/benchmarks.md` from result files, so that no figure is copied by hand:
  * `bun bench/table.ts bench/results/FILE.json…`. Parts of later files replace those of earlier ones.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { ClientRow } from "./clients.ts";
-import { markdownTable as table, spreadText } from "./markdown.ts";
+import { beforeHandwritten, markdownTable as table, spreadText } from "./markdown.ts";
 import type { Spread } from "./measure.ts";
 import type { StreamsRow } from "./streams.ts";
 import { streamsSection } from "./streams-table.ts";
@@ -245,8 +245,6 @@ const { commit, at, pairs, scale } = first;
 const commandsOf = results.findLast(({ commands }) => commands !== undefined) ?? first;
 const commandsScale = commandsOf.scale ?? scale;
 const merged: ResultFile = { ...first, ...parts, commit, at, pairs, scale, commandsScale };
-const notes = readFileSync(join(import.meta.dir, "notes.md"), "utf8");
-writeFileSync(
-  join(import.meta.dir, "../docs/benchmarks.md"),
-  `${page(merged, paths.map((path) => basename(path)).join("`, `bench/results/"))}\n${notes}`,
-);
+const path = join(import.meta.dir, "../docs/benchmarks.md");
+const written = page(merged, paths.map((each) => basename(each)).join("`, `bench/results/"));
+writeFileSync(path, beforeHandwritten(written, readFileSync(path, "utf8")));

@@ -15,6 +15,7 @@ import { parseConfigFile } from "../connect/config/config-file.ts";
 import { describeConnector } from "../connect/plugins/described.ts";
 import { COMMANDS, loadTree } from "../cmd/commands.ts";
 import { withoutLeading } from "../cmd/leading-options.ts";
+import { beforeHandwritten } from "../bench/markdown.ts";
 
 const pages = await referencePages();
 
@@ -163,4 +164,15 @@ test("every command line in the help and the docs is one that the commands take"
     if (why !== null) wrong.push(`kstream ${words.join(" ")}: ${why}`);
   }
   expect(wrong).toEqual([]);
+});
+
+test("figures that are measured anew leave what is written by hand beside them", () => {
+  const page = readFileSync(join(import.meta.dir, "../docs/benchmarks.md"), "utf8");
+  const anew = beforeHandwritten("# Figures\n", page);
+  expect(anew).toStartWith("# Figures\n\n");
+  expect(anew).not.toContain("Commands against kcat");
+  for (const title of ["What limits what is missed", "Replication", "Streams"]) {
+    expect(anew).toContain(`\n## ${title}\n`);
+  }
+  expect(() => beforeHandwritten("# Figures", "# Others")).toThrow("has no line");
 });

@@ -111,6 +111,13 @@ export const SUITES: readonly Suite[] = [
     minutesMax: 60,
   },
   {
+    name: "stream-kill-snapshots",
+    proves: "the same with members that lose their disks and begin with snapshots",
+    full: killStreams(30, 1_000_000, "--snapshots", "--churn"),
+    sample: { leftOut: "the churn on virtual time has snapshots, too" },
+    minutesMax: 60,
+  },
+  {
     name: "stream-kill-protocol",
     proves: "the same with group.protocol=streams",
     full: killStreams(30, 1_000_000, "--churn", "--set", "group.protocol=streams"),

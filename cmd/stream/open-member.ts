@@ -6,6 +6,7 @@ import { StreamsApp } from "../../stream/runtime/streams-app.ts";
 import { type StreamsConfig, threadConfig } from "../../stream/runtime/streams-config.ts";
 import type { StateDirectory } from "../../stream/stores/state-directory.ts";
 import type { Topology } from "../../stream/topology/topology.ts";
+import { snapshotsOf } from "./open-snapshots.ts";
 import { clientIo, clientOptions } from "../client.ts";
 import type { RunOptions } from "./run.ts";
 
@@ -38,6 +39,7 @@ export function openMember(
     config: threadConfig(config, thread),
     logger,
     state: directory ?? memoryState,
+    snapshots: directory === null ? null : snapshotsOf(config),
     processId,
     thread,
     endpoint,

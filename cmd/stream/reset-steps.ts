@@ -12,6 +12,7 @@ import { BunDisk } from "../../core/io/bun/disk.ts";
 import { silentLogger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { OffsetPoint } from "../../core/text/offset-range.ts";
+import type { SnapshotStore } from "../../stream/stores/snapshots/snapshot-store.ts";
 import { StateDirectory } from "../../stream/stores/state-directory.ts";
 import { refusal, throwFailures } from "../admin-command.ts";
 import { clientIo } from "../client.ts";
@@ -23,6 +24,8 @@ import { type ResetApp, type ResetTopics, resetTopics, type ResetWish } from "./
 /** The application, and where its members of this machine have their state; null: unknown. */
 export interface FoundApp extends ResetApp {
   readonly stateFolder: string | null;
+  /** Null: it has none, or nobody knows where. */
+  readonly snapshots: SnapshotStore | null;
   readonly kept: KeptOffsets;
   /** Of its config. */
   readonly brokers: string | null;
@@ -39,6 +42,8 @@ export interface ResetPlan extends ResetTopics {
   readonly lost: readonly PlacedOffset[];
   readonly kept: KeptOffsets;
   readonly stateFolder: string | null;
+  /** Null: there are none. */
+  readonly snapshots: SnapshotStore | null;
 }
 
 /** What of a group matters here. */
@@ -91,7 +96,8 @@ export async function makePlan(
   ).filter(isOther);
   const regained = [...(isMadeAnew ? own.filter(isOther) : []), ...lost];
   const folder = isThere ? stateFolder : null;
-  return { ...touched, moves, isMadeAnew, regained, lost, kept, stateFolder: folder };
+  const snapshots = app.snapshots !== null && await hasSome(app.snapshots) ? app.snapshots : null;
+  return { ...touched, moves, isMadeAnew, regained, lost, kept, stateFolder: folder, snapshots };
 }
 
 /** What of the cluster is changed. */
@@ -154,10 +160,27 @@ export async function execute(
       ),
     );
   }
+  if (plan.snapshots !== null) await removeSnapshots(plan.snapshots);
   if (plan.stateFolder === null) return;
   try {
     rmSync(plan.stateFolder, { recursive: true, force: true });
   } catch (error) {
     throw new OperatorError(`cannot remove ${plan.stateFolder}`, reasonOf(error), "");
+  }
+}
+
+async function hasSome(snapshots: SnapshotStore): Promise<boolean> {
+  try {
+    return (await snapshots.list("")).length > 0;
+  } catch (error) {
+    throw new OperatorError(`cannot look into ${snapshots.place}`, reasonOf(error), "");
+  }
+}
+
+async function removeSnapshots(snapshots: SnapshotStore): Promise<void> {
+  try {
+    for (const { name } of await snapshots.list("")) await snapshots.remove(name);
+  } catch (error) {
+    throw new OperatorError(`cannot remove snapshots in ${snapshots.place}`, reasonOf(error), "");
   }
 }

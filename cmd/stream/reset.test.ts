@@ -18,7 +18,7 @@ test("a group that is made anew has its other offsets, also where a reset ended 
   const app = {
     applicationId: "app",
     topology: { inputs: ["in"], intermediates: [], internals: [], matches: () => null },
-    ...{ stateFolder: null, kept, brokers: null },
+    ...{ stateFolder: null, snapshots: null, kept, brokers: null },
   };
   world.run(async () => {
     const { clock, brokers } = world.world;

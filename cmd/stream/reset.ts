@@ -17,6 +17,7 @@ import { count, print, printJson } from "../output.ts";
 import { say } from "../terminal.ts";
 import { parsePlace } from "../time-options.ts";
 import { loadApp, parseSettings } from "./load-app.ts";
+import { snapshotsOf } from "./open-snapshots.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
 import {
   findGroup,
@@ -87,7 +88,7 @@ async function findApp(
     }
     const stateFolder = stateDir === undefined ? null : join(stateDir, applicationId);
     const kept = new KeptOffsets(stateDir ?? ".", applicationId);
-    return { applicationId, topology: null, stateFolder, kept, brokers: null };
+    return { applicationId, topology: null, stateFolder, snapshots: null, kept, brokers: null };
   }
   const { topology, config: settings } = await loadApp(file, {
     ...parseSettings(set),
@@ -99,6 +100,7 @@ async function findApp(
     topology: topicsOf(topology, config.applicationId),
     stateFolder: join(stateDir ?? config.stateDir, config.applicationId),
     kept: new KeptOffsets(stateDir ?? config.stateDir, config.applicationId),
+    snapshots: snapshotsOf(config),
     brokers: config.bootstrapServers,
   };
 }
@@ -131,7 +133,7 @@ function membersOf({ groupId, members }: ResetGroup): string | null {
 
 async function show(
   applicationId: string,
-  { moves, internals, isMadeAnew, lost, spared, stateFolder }: ResetPlan,
+  { moves, internals, isMadeAnew, lost, spared, stateFolder, snapshots }: ResetPlan,
   { execute: isExecuted = false, json }: ResetOptions,
   alive: string | null,
 ): Promise<void> {
@@ -144,6 +146,7 @@ async function show(
       topics: internals,
       spared,
       stateFolder,
+      snapshots: snapshots?.place ?? null,
     });
   } else {
     if (moves.length > 0) await print(formatMoves(moves));
@@ -155,6 +158,7 @@ async function show(
       await print(`${again}: ${count(lost.length, "offset")} of a reset that did not end\n`);
     }
     if (stateFolder !== null) await print(`${verb}: folder ${stateFolder}\n`);
+    if (snapshots !== null) await print(`${verb}: snapshots in ${snapshots.place}\n`);
     for (const topic of spared) await print(`left alone: topic ${topic}\n`);
   }
   if (isExecuted) return;

@@ -11,6 +11,7 @@ import { shownTopics } from "../../stream/topology/describe.ts";
 import { type Topology, TopologyError } from "../../stream/topology/topology.ts";
 import { clientIo, toOperatorError } from "../client.ts";
 import { reasonOf } from "../reason.ts";
+import { formatDuration } from "../txn/duration.ts";
 import type { SecurityFlags } from "../security.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
 import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
@@ -18,6 +19,7 @@ import { type OpenQueries, openQueries } from "./queries.ts";
 import { Figures } from "./figures.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { openMember } from "./open-member.ts";
+import { checkSnapshots } from "./open-snapshots.ts";
 import { cleanState, openState } from "./open-state.ts";
 import type { RunningApp } from "./running-app.ts";
 import { AppThreads } from "./threads/app-threads.ts";
@@ -86,6 +88,7 @@ export async function runTopology(
   const isText = options.logFormat === "text" && !isQuiet;
   const progress = isText ? progressOnTerminal(false) : null;
   const logger = loggerOf(options, progress);
+  checkSnapshots(config, logger);
   const server = await openQueries(options, clientIo.clock, logger);
   const isKept = topology.stores.size > 0 && !config.isStateInMemory;
   let directory: StateDirectory | null;
@@ -190,6 +193,7 @@ function introduce(
     ["writes", outerSinkTopics(topology).join(", ") || "nothing that is always the same"],
     ["stores", [...topology.stores.keys()].join(", ") || "none"],
     ["state", stateText(topology, config)],
+    ...snapshotFacts(topology, config),
     ...(config.threads === 1 ? [] : [
       ["threads", String(config.threads)] satisfies [string, string],
     ]),
@@ -206,6 +210,15 @@ function stateText(
 ): string {
   if (stores.size === 0) return "none";
   return isStateInMemory ? "in memory" : `${stateDir}/${applicationId}`;
+}
+
+function snapshotFacts(
+  { stores }: Topology,
+  { snapshotDir, snapshotIntervalMs, isStateInMemory, applicationId }: StreamsConfig,
+): [string, string][] {
+  if (stores.size === 0 || snapshotDir === null || isStateInMemory) return [];
+  const every = formatDuration(snapshotIntervalMs);
+  return [["snapshots", `${snapshotDir}/${applicationId}, every ${every}`]];
 }
 
 function fileConfig(path: string | undefined): AppConfig {

@@ -6,9 +6,10 @@
 import { expect, test } from "bun:test";
 import type { SimClientIo } from "../../tests/sim/client-world.ts";
 import { sleep } from "../../core/io.ts";
-import { createLogger, silentLogger } from "../../core/logger.ts";
+import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
+import { MemorySnapshots } from "../stores/snapshots/memory-snapshots.test-helper.ts";
 import { AppWorld } from "./app-world.test-helper.ts";
 import type { StreamsApp } from "./streams-app.ts";
 import type { ConfigValue } from "./streams-config.ts";
@@ -66,6 +67,9 @@ class Churn {
   readonly trouble: string[] = [];
   readonly written = new Map<string, number>();
   readonly letters: string[] = [];
+  /** Stores that began with a snapshot. */
+  begun = 0;
+  readonly snapshots: MemorySnapshots | null;
   #next = 0;
 
   constructor(
@@ -73,10 +77,12 @@ class Churn {
     readonly config: Readonly<Record<string, ConfigValue>>,
     /** Whether members are threads of processes with stores on disk. */
     readonly hasThreads = false,
+    hasSnapshots = false,
   ) {
     this.world = new AppWorld(seed, { lines: 4, totals: 2, dead: 2 }, {
       "group.streams.num.standby.replicas": String(config["num.standby.replicas"]),
     });
+    this.snapshots = hasSnapshots ? new MemorySnapshots(this.world.world.clock) : null;
   }
 
   below(bound: number): number {
@@ -85,12 +91,13 @@ class Churn {
 
   /** A thread more of a process that is there, or a process more. */
   #process(name: string): Process {
-    const { hasThreads } = this;
+    const { hasThreads, snapshots } = this;
     const some = this.members[this.below(this.members.length + 1)]?.process;
-    if (hasThreads && some !== undefined) return some;
+    // Else each machine is a fresh one.
+    if (hasThreads && snapshots === null && some !== undefined) return some;
     return {
       id: name,
-      state: hasThreads ? this.world.stateDirectory() : null,
+      state: hasThreads ? this.world.stateDirectory(undefined, 500) : null,
       threads: 0,
       isGone: false,
     };
@@ -100,11 +107,15 @@ class Churn {
     const name = `m${this.#next++}`;
     const host = this.#process(name);
     const { clock } = this.world.world;
-    const logger = process.env["KSTREAM_CHURN_LOG"] === undefined ? silentLogger : createLogger({
+    const isTold = process.env["KSTREAM_CHURN_LOG"] !== undefined;
+    const logger = createLogger({
       level: "debug",
       format: "text",
       wallMs: () => clock.wallMs(),
-      write: (line) => console.log(`${name} ${line}`),
+      write: (line) => {
+        if (line.includes("store begins with a snapshot")) this.begun++;
+        if (isTold) console.log(`${name} ${line}`);
+      },
     });
     const { app, io } = this.world.app(topology(), {
       "statestore.cache.max.bytes": 0,
@@ -115,7 +126,7 @@ class Churn {
       "heartbeat.interval.ms": 1000,
       ...this.config,
     }, {
-      ...{ processId: host.id, thread: ++host.threads, logger },
+      ...{ processId: host.id, thread: ++host.threads, logger, snapshots: this.snapshots },
       ...(host.state !== null && { state: host.state.beside() }),
     });
     app.failed.catch((error: unknown) => {
@@ -148,8 +159,18 @@ class Churn {
     await this.world.write("lines", lines);
   }
 
+  /** The place of snapshots is as places are. */
+  #trySnapshots(): void {
+    const { snapshots } = this;
+    if (snapshots === null) return;
+    const [delayMs, refusal] = [this.below(100), this.below(40)];
+    snapshots.delayMs = delayMs;
+    snapshots.refuses = (name) => name.length % 40 === refusal || this.below(20) === 0;
+  }
+
   async round(): Promise<void> {
     await this.write();
+    this.#trySnapshots();
     const member = this.members[this.below(this.members.length)];
     const act = this.below(6);
     if (this.members.length < 2 || (act === 0 && this.members.length < MEMBERS_MAX)) {
@@ -197,6 +218,7 @@ class Churn {
 }
 
 for (const protocol of ["classic", "streams"]) {
+  let begun = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
     test(`counts are exact while members come and go, ${protocol}, seed ${seed}`, () => {
       const churn = new Churn(seed, {
@@ -215,4 +237,18 @@ for (const protocol of ["classic", "streams"]) {
       expect(churn.trouble).toEqual([]);
     });
   }
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    test(`counts are exact while fresh machines begin with snapshots, ${protocol}, seed ${seed}`, () => {
+      const config = {
+        ...{ "group.protocol": protocol, "num.standby.replicas": seed % 2 },
+        "state.snapshot.interval.ms": 1000,
+      };
+      const churn = new Churn(seed, config, true, true);
+      churn.world.run(() => churn.story());
+      expect(churn.trouble).toEqual([]);
+      begun += churn.begun;
+    });
+  }
+  // Not with each seed, but with those that always run.
+  test(`some have begun with snapshots, ${protocol}`, () => expect(begun).toBeGreaterThan(0));
 }

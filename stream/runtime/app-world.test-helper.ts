@@ -7,6 +7,7 @@ import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { silentLogger } from "../../core/logger.ts";
 import type { Logger } from "../../core/logger.ts";
 import { StateDirectory } from "../stores/state-directory.ts";
+import type { SnapshotStore } from "../stores/snapshots/snapshot-store.ts";
 import type { Topology } from "../topology/topology.ts";
 import { memoryState } from "./memory-state.ts";
 import { StreamsApp } from "./streams-app.ts";
@@ -54,12 +55,14 @@ export class AppWorld {
       thread = 1,
       endpoint = null,
       state = memoryState,
+      snapshots = null,
     }: {
       readonly logger?: Logger;
       readonly processId?: string;
       readonly thread?: number;
       readonly endpoint?: string | null;
       readonly state?: StateProvider;
+      readonly snapshots?: SnapshotStore | null;
     } = {},
   ) {
     const io = this.world.clientIo();
@@ -71,6 +74,7 @@ export class AppWorld {
       config: parseStreamsConfig({ "application.id": "app", ...config }),
       logger,
       state,
+      snapshots,
       processId,
       thread,
       endpoint,
@@ -78,9 +82,13 @@ export class AppWorld {
     return { app, io };
   }
 
-  /** A state directory on a disk of its own, and how its threads get at it. `room`: its bytes. */
+  /**
+   * A state directory on a disk of its own, and how its threads get at it. `room`: its bytes;
+   * `writeBufferBytes`: of a store, before it has a run.
+   */
   stateDirectory(
     room: { bytes: number } = { bytes: 1e9 },
+    writeBufferBytes?: number,
   ): { readonly directory: StateDirectory; beside(): StateDirectory } {
     const { clock, random } = this.world;
     const disk = new MemoryDisk({
@@ -90,7 +98,10 @@ export class AppWorld {
       },
     });
     const io = { disk, clock, random, logger: silentLogger };
-    const options = { dir: "/state", applicationId: "app" };
+    const options = {
+      ...{ dir: "/state", applicationId: "app" },
+      ...(writeBufferBytes !== undefined && { writeBufferBytes }),
+    };
     const directory = StateDirectory.open(io, options);
     return { directory, beside: () => StateDirectory.openBeside(io, options) };
   }
@@ -142,9 +153,9 @@ export class AppWorld {
     }
   }
 
-  run<T>(story: () => Promise<T>): T {
+  run<T>(story: () => Promise<T>, limitMs?: number): T {
     try {
-      return this.world.clock.run(story());
+      return this.world.clock.run(story(), limitMs);
     } finally {
       this.world.stop();
     }

@@ -21,6 +21,7 @@ export const memoryState: StateProvider = {
       changelogOffset: null,
       uncommittedBytes: 0,
       sizeBytes: null,
+      copies: null,
       commit: () => {},
       setChangelogId: (topicId) => void (changelogId = topicId),
       wipe: () => {

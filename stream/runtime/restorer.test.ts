@@ -22,6 +22,7 @@ test("a task that is closed while nobody answers ends its restore, and nothing e
       setTopicId: () => {},
       put: () => {},
       wipe: () => {},
+      load: () => Promise.resolve(false),
     };
     const restoring = restorer.restore([store], closed.signal).catch(String);
     world.world.clock.setTimer(1000, () => closed.abort(new Error("the task is closed")));

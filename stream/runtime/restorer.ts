@@ -27,10 +27,15 @@ export interface RestorableStore {
   put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: bigint): void;
   /** What it has is not of this changelog: it begins with nothing. */
   wipe(): void;
+  /**
+   * Has nothing of use of the changelog, which begins and ends there: it may be that of a snapshot then.
+   * Whether it is.
+   */
+  load(range: ChangelogRange, signal: AbortSignal): Promise<boolean>;
 }
 
 /** What there is of a changelog. */
-interface ChangelogRange {
+export interface ChangelogRange {
   /** Null: brokers give topics none. */
   readonly topicId: string | null;
   readonly earliest: number;
@@ -109,7 +114,7 @@ export class Restorer {
    */
   async restore(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
     if (stores.length === 0) return;
-    const ranges = await this.#ranges(stores);
+    const ranges = await this.#beginnings(stores, signal);
     signal.throwIfAborted();
     await Promise.all(stores.map((store, i) => {
       const range = ranges[i]!;
@@ -120,7 +125,7 @@ export class Restorer {
   /** Reads changelogs on and on, until the signal. */
   async follow(stores: readonly RestorableStore[], signal: AbortSignal): Promise<void> {
     if (stores.length === 0) return;
-    const ranges = await this.#ranges(stores);
+    const ranges = await this.#beginnings(stores, signal);
     signal.throwIfAborted();
     await Promise.all(stores.map((store, i) => {
       return this.#read(store, this.#begin(store, ranges[i]!), Infinity, signal);
@@ -131,6 +136,20 @@ export class Restorer {
     this.#ended.abort();
     await this.#consumer.close();
     await this.#pumping;
+  }
+
+  /** After snapshots have come into stores that need one. */
+  async #beginnings(
+    stores: readonly RestorableStore[],
+    signal: AbortSignal,
+  ): Promise<ChangelogRange[]> {
+    const ranges = await this.#ranges(stores);
+    signal.throwIfAborted();
+    const isLoaded = await Promise.all(stores.map(async (store, i) => {
+      return whyAnew(store, ranges[i]!) !== null && await store.load(ranges[i]!, signal);
+    }));
+    signal.throwIfAborted();
+    return isLoaded.includes(true) ? await this.#ranges(stores) : ranges;
   }
 
   async #ranges(stores: readonly RestorableStore[]): Promise<ChangelogRange[]> {
@@ -157,12 +176,11 @@ export class Restorer {
    * Where a store is to be read on. One of another topic, which had that name before, begins anew; so does
    * one that is behind the beginning, or before an end that is no more there.
    */
-  #begin(store: RestorableStore, { topicId, earliest, latest }: ChangelogRange): number {
+  #begin(store: RestorableStore, range: ChangelogRange): number {
     const { topic, partition, offset } = store;
-    const isOther = topicId !== null && store.topicId !== null && topicId !== store.topicId;
-    const isOutside = offset !== null && (offset < earliest || offset > latest);
-    if (offset !== null && (isOther || isOutside)) {
-      const why = isOther ? "was deleted and made again" : "has gone on without it";
+    const { topicId, earliest, latest } = range;
+    const why = whyAnew(store, range);
+    if (offset !== null && why !== null) {
       this.logger.warn(
         `a store is restored from the beginning: its changelog ${why}`,
         { topic, partition, offset, earliest, latest },
@@ -269,4 +287,14 @@ export class Restorer {
     const leftMs = done > 0 ? Math.round((tookMs / done) * left) : null;
     return { topic, partition, records, left, leftMs };
   }
+}
+
+/** Why a store has nothing of use; null: it has. */
+function whyAnew(
+  { offset, topicId: of }: RestorableStore,
+  { topicId, earliest, latest }: ChangelogRange,
+): string | null {
+  if (offset === null) return "is not in it";
+  if (topicId !== null && of !== null && topicId !== of) return "was deleted and made again";
+  return offset < earliest || offset > latest ? "has gone on without it" : null;
 }

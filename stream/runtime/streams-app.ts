@@ -16,6 +16,7 @@ import type { QueriedApp } from "../queries/queried-app.ts";
 import { CacheBudget } from "../stores/cache-budget.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
 import { MemoryEngine } from "../stores/memory-engine.ts";
+import type { SnapshotStore } from "../stores/snapshots/snapshot-store.ts";
 import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { GlobalTask } from "../task/global-task.ts";
 import { NodeCounts } from "../task/node-counts.ts";
@@ -27,6 +28,7 @@ import { type GroupProtocol, groupProtocol } from "./group-protocol.ts";
 import { RepartitionPurger } from "./repartition-purger.ts";
 import { type RestoreProgress, Restorer } from "./restorer.ts";
 import type { StreamsConfig } from "./streams-config.ts";
+import { Snapshots } from "./snapshots.ts";
 import { StreamsMember } from "./streams-member.ts";
 import { StreamsProducer } from "./streams-producer.ts";
 import type { StateProvider } from "./task-stores.ts";
@@ -42,6 +44,8 @@ export interface StreamsAppOptions {
   readonly config: StreamsConfig;
   readonly logger: Logger;
   readonly state: StateProvider;
+  /** Of its stores; default: there are none. */
+  readonly snapshots?: SnapshotStore | null;
   /** Whose state this is: it stays over restarts. */
   readonly processId: string;
   /** Which one of the process's it is; default 1. */
@@ -84,6 +88,7 @@ export class StreamsApp implements QueriedApp {
   readonly #starting = new AbortController();
   #member: StreamsMember | null = null;
   #restorer: Restorer | null = null;
+  #snapshots: Snapshots | null = null;
   #global: GlobalTask | null = null;
   #globalReader: GlobalReader | null = null;
   #closing: Promise<void> | null = null;
@@ -188,6 +193,7 @@ export class StreamsApp implements QueriedApp {
 
   async #close(): Promise<void> {
     this.#starting.abort();
+    this.#snapshots?.close();
     try {
       await this.#member?.close();
       await this.#restorer?.close();
@@ -204,6 +210,7 @@ export class StreamsApp implements QueriedApp {
     const consumer = new Consumer(io, { ...this.#reads(), autoOffsetReset: "none" });
     const restorer = new Restorer(io, this.#admin, this.#reads(), logger);
     this.#restorer = restorer;
+    const snapshots = this.#snapshots = this.#makeSnapshots();
     const exclusively = new Mutex();
     const world = this.#world(this.#global?.stores ?? null);
     const repartitions = new Set(
@@ -221,12 +228,18 @@ export class StreamsApp implements QueriedApp {
       table: (events) =>
         new TaskTable({
           ...{ io, admin: this.#admin, consumer, restorer, topology, config, logger },
-          ...{ topics: this.#group.topics, state, world, exclusively },
+          ...{ topics: this.#group.topics, state, snapshots, world, exclusively },
         }, events),
       group: (holder) => this.#group.member(holder),
       onCommit: (positions) => purger.committed(positions),
       onFatal: (error) => this.#ended.reject(asError(error)),
     });
+  }
+
+  #makeSnapshots(): Snapshots | null {
+    const { io, logger, snapshots: store = null, config: { snapshotIntervalMs } } = this.#options;
+    if (store === null) return null;
+    return new Snapshots({ io, admin: this.#admin, store, logger, intervalMs: snapshotIntervalMs });
   }
 
   #world(globalStores: SharedWorld["globalStores"]): SharedWorld {

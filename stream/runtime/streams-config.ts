@@ -50,6 +50,9 @@ export interface StreamsConfig {
   readonly stateDir: string;
   /** How long state of tasks that are others' now is kept. */
   readonly stateCleanupDelayMs: number;
+  /** Where copies of stores are, for machines that have none; null: nowhere. */
+  readonly snapshotDir: string | null;
+  readonly snapshotIntervalMs: number;
   /** Stores are not on disk; all of them are restored when a task begins. */
   readonly isStateInMemory: boolean;
   /** Who shares tasks out: the members, or the brokers (KIP-1071). */
@@ -150,6 +153,13 @@ const FIELDS = {
   "repartition.purge.interval.ms": whole("how often what is processed is deleted", 30_000, 1),
   "state.dir": text("where stores are", "kstream-state", /^.+$/, "a folder"),
   "state.cleanup.delay.ms": whole("how long state of others' tasks is kept", 600_000, 1000),
+  "state.snapshot.dir": text(
+    "where copies of stores are, for other machines",
+    "",
+    /^.*$/,
+    "a folder",
+  ),
+  "state.snapshot.interval.ms": whole("how often such a copy is made", 600_000, 1000),
   "default.dsl.store": choice("where stores are kept", "persistent", ["persistent", "in_memory"]),
   "group.protocol": choice("who shares tasks out: members or brokers", "classic", [
     "classic",
@@ -227,6 +237,8 @@ export function parseStreamsConfig(given: Readonly<Record<string, ConfigValue>>)
     repartitionPurgeIntervalMs: values["repartition.purge.interval.ms"],
     stateDir: values["state.dir"],
     stateCleanupDelayMs: values["state.cleanup.delay.ms"],
+    snapshotDir: values["state.snapshot.dir"] || null,
+    snapshotIntervalMs: values["state.snapshot.interval.ms"],
     isStateInMemory: values["default.dsl.store"] === "in_memory",
     groupProtocol: values["group.protocol"],
     unheeded: unheededOf(given, values["group.protocol"]),

@@ -343,7 +343,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     this.#isCommitWanted = false;
     this.#lastCommitMs = this.#nowMs;
     const dirty = this.table.running.filter(({ isDirty }) => isDirty);
-    if (dirty.length === 0) return;
+    if (dirty.length === 0) return this.table.takeSnapshots();
     for (const active of dirty) {
       try {
         active.task.flush();
@@ -365,6 +365,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
       active.stores.commit((topic, partition) => output.endOf(topic, partition));
       this.#failures.delete(active.id);
     }
+    this.table.takeSnapshots();
     this.#parts.onCommit(offsets);
     this.#lastCommitMs = this.#nowMs;
   }

@@ -4,9 +4,11 @@ import type { StoreEngine } from "../stores/engine.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
 import { openStoreOf, restoreRecord } from "../stores/open-store.ts";
+import type { StoreCopies } from "../stores/open-state.ts";
 import type { StoreSpec } from "../stores/store-spec.ts";
 import { RecordContext } from "../task/record-context.ts";
 import type { RestorableStore } from "./restorer.ts";
+import type { CopiedStore, Snapshots, StorePlace } from "./snapshots.ts";
 import type { PlannedSubtopology } from "./topic-plan.ts";
 
 /** What holds a store, with the offset up to which its changelog is in it. */
@@ -26,6 +28,8 @@ export interface StateStore {
   setChangelogId(topicId: string): void;
   /** Begins with nothing. */
   wipe(): void;
+  /** Null: there are none of what is in memory. */
+  readonly copies: StoreCopies | null;
 }
 
 /** Where stores are kept. */
@@ -77,7 +81,7 @@ export class TaskStores {
   readonly #opened = new Map<string, Opened>();
 
   constructor(
-    taskId: string,
+    private readonly taskId: string,
     specs: ReadonlyMap<string, StoreSpec>,
     { subtopology, changelogs }: PlannedSubtopology,
     private readonly partition: number,
@@ -109,7 +113,7 @@ export class TaskStores {
   }
 
   /** Those that have a changelog, for the restorer. */
-  restorable(): RestorableStore[] {
+  restorable(snapshots: Snapshots | null): RestorableStore[] {
     return [...this.#opened.values()].flatMap((opened) => {
       const { spec, state, changelog: topic } = opened;
       if (topic === null) return [];
@@ -133,8 +137,38 @@ export class TaskStores {
           state.wipe();
           opened.offset = null;
         },
+        load: async (range, signal) => {
+          const { copies } = state;
+          if (snapshots === null || copies === null || range.topicId === null) return false;
+          const place = this.#placeOf(opened, topic);
+          const { topicId } = range;
+          return await snapshots.load(place, copies.kind, { ...range, topicId }, {
+            incoming: () => copies.incoming(),
+            adopt: (incoming, changelogOffset) => {
+              try {
+                copies.adopt(incoming, changelogOffset);
+                state.setChangelogId(topicId);
+              } finally {
+                opened.offset = state.changelogOffset;
+              }
+            },
+          }, signal);
+        },
       }];
     });
+  }
+
+  /** Those of which there can be snapshots. */
+  copied(): CopiedStore[] {
+    return [...this.#opened.values()].flatMap((opened) => {
+      const { state: { copies, changelogOffset, changelogId: topicId }, changelog } = opened;
+      if (copies === null || changelog === null) return [];
+      return [{ ...this.#placeOf(opened, changelog), copies, changelogOffset, topicId }];
+    });
+  }
+
+  #placeOf({ spec: { name: store } }: Opened, topic: string): StorePlace {
+    return { task: this.taskId, store, topic, partition: this.partition };
   }
 
   /** The store as nodes have it. */

@@ -28,6 +28,7 @@ import { Task } from "../task/task.ts";
 import type { Topology } from "../topology/topology.ts";
 import { ActiveTask, type TaskStart } from "./active-task.ts";
 import type { Restorer } from "./restorer.ts";
+import type { Snapshots } from "./snapshots.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
 import { freshStartsOf, startsOf } from "./task-starts.ts";
@@ -46,6 +47,8 @@ export interface TaskParts {
   readonly config: StreamsConfig;
   readonly logger: Logger;
   readonly state: StateProvider;
+  /** Null: there are none. */
+  readonly snapshots: Snapshots | null;
   readonly world: SharedWorld;
   /** Processing, commits and changes of tasks exclude each other. */
   readonly exclusively: Mutex;
@@ -177,6 +180,13 @@ export class TaskTable {
         return { task, state, lag, ...size };
       });
     });
+  }
+
+  /** Has snapshots of stores taken, as they were at their last commit, where some are due. */
+  takeSnapshots(): void {
+    const { snapshots } = this.parts;
+    if (snapshots === null) return;
+    for (const { stores } of this.#running) snapshots.takeDue(stores.copied());
   }
 
   /** Who reads a partition. */
@@ -352,13 +362,13 @@ export class TaskTable {
   }
 
   async #openOne(entry: Entry, starts: ReadonlyMap<string, TaskStart>): Promise<void> {
-    const { restorer, io, logger, exclusively } = this.parts;
+    const { restorer, io, logger, exclusively, snapshots } = this.parts;
     const { signal } = entry.ended;
     for (;;) {
       try {
         const stores = await this.#openStores(entry);
         const beganMs = io.clock.monotonicMs();
-        await restorer.restore(stores.restorable(), signal);
+        await restorer.restore(stores.restorable(snapshots), signal);
         stores.keepRestored();
         await exclusively.run(() => this.#begin(entry, stores, starts));
         if (stores.isStateful && entry.active !== null) {
@@ -413,12 +423,12 @@ export class TaskTable {
   }
 
   async #follow(entry: Entry): Promise<void> {
-    const { restorer, io, logger } = this.parts;
+    const { restorer, io, logger, snapshots } = this.parts;
     const { signal } = entry.ended;
     while (!signal.aborted) {
       try {
         const stores = await this.#openStores(entry);
-        await restorer.follow(stores.restorable(), signal);
+        await restorer.follow(stores.restorable(snapshots), signal);
         return;
       } catch (error) {
         if (signal.aborted) return;

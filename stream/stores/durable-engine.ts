@@ -1,5 +1,6 @@
 /** What holds the bytes of a store on disk. */
 import type { StoreEngine } from "./engine.ts";
+import type { PinnedStore } from "./snapshots/pinned-store.ts";
 
 /**
  * Between commits what is put is in memory alone, reads go through it; a commit writes it with the
@@ -22,6 +23,11 @@ export interface DurableEngine extends StoreEngine {
   wipe(): void;
   /** Has keys before this one gone, with the next commit, without a trace of each. */
   dropBelow(key: Uint8Array): void;
+  /**
+   * What it was at the last commit, whatever is put, committed and closed later. Null: that has no offset,
+   * or the engine is closed, or could not write. Throws `DiskError`.
+   */
+  pin(): PinnedStore | null;
   /**
    * Resolves when all that was committed so far has survived a power cut, but for what is in the log
    * (which survives the process alone until the system writes it). Rejects with `DiskError`.

@@ -8,13 +8,15 @@ import type { Clock, Disk, DiskLock, Random } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { DurableEngine } from "./durable-engine.ts";
-import { DurableSegments } from "./durable-segments.ts";
-import type { StoreEngine } from "./engine.ts";
 import { BlockCache } from "./log-structured/block-cache.ts";
-import { LogStructuredEngine } from "./log-structured/log-structured-engine.ts";
+import {
+  LogStructuredEngine,
+  type LogStructuredOptions,
+} from "./log-structured/log-structured-engine.ts";
 import { CorruptStoreError } from "./log-structured/run-format.ts";
 import { offsetOnDisk, removeStore } from "./log-structured/store-files.ts";
-import { engineOf, segmentMsOf } from "./open-store.ts";
+import { kindOf, type OpenState, SEGMENTS, State } from "./open-state.ts";
+import { IncomingStore } from "./snapshots/incoming-store.ts";
 import type { StoreSpec } from "./store-spec.ts";
 import { TaskLocks } from "./task-locks.ts";
 import { readText, replaceText, writeText } from "./text-file.ts";
@@ -36,22 +38,6 @@ export interface StateDirectoryIo {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-}
-
-/** A store that is open. */
-export interface OpenState {
-  /** What `openStoreOf` takes. Another one after `wipe`. */
-  readonly engine: StoreEngine;
-  /** See `DurableEngine`, of this and the others. */
-  readonly changelogOffset: bigint | null;
-  /** The id of the topic that the offset is of; null: nobody has told. */
-  readonly changelogId: string | null;
-  readonly uncommittedBytes: number;
-  readonly sizeBytes: number;
-  /** What it has, and what is put from now on, is of the topic with that id. Kept at once. */
-  setChangelogId(topicId: string): void;
-  commit(changelogOffset: bigint | null): void;
-  wipe(): void;
 }
 
 /** A task that nobody had open. */
@@ -134,9 +120,9 @@ export class StateDirectory {
       this.io.disk.makeDir(dir);
       this.#requireSame(dir, spec);
       this.#touch(taskId);
-      const durable = this.#openEngine(dir, () => this.#closed(taskId, dir));
+      const state = this.#openState(taskId, dir, spec);
       this.#open.add(dir);
-      return new State(spec, durable, this.io.disk, `${dir}/${CHANGELOG_FILE}`);
+      return state;
     } catch (error) {
       this.#locks.release(taskId);
       throw error;
@@ -221,21 +207,38 @@ export class StateDirectory {
     this.#locks.release(taskId);
   }
 
-  #openEngine(dir: string, onClose: () => void): DurableEngine {
-    const { disk, logger } = this.io;
+  #openState(taskId: string, dir: string, spec: StoreSpec): State {
+    const { disk, random } = this.io;
+    // What tells what the store is stays when its data are removed.
+    const data = `${dir}/data`;
+    return new State(spec, {
+      ...{ disk, data, changelogFile: `${dir}/${CHANGELOG_FILE}` },
+      open: (onClose) => this.#openEngine(data, onClose),
+      reopen: (onClose) => LogStructuredEngine.open(disk, data, this.#engineOptions(onClose)),
+      closed: () => this.#closed(taskId, dir),
+      incoming: () => {
+        return IncomingStore.begin(disk, dir, Buffer.from(random.bytes(8)).toString("hex"));
+      },
+    });
+  }
+
+  #engineOptions(onClose: () => void): LogStructuredOptions {
     const { writeBufferBytes } = this.options;
-    const options = {
+    return {
       ...{ cache: this.#cache, onClose },
       ...(writeBufferBytes !== undefined && { writeBufferBytes }),
     };
-    // What tells what the store is stays when its data are removed.
-    const data = `${dir}/data`;
+  }
+
+  #openEngine(data: string, onClose: () => void): DurableEngine {
+    const { disk, logger } = this.io;
+    const options = this.#engineOptions(onClose);
     try {
       return LogStructuredEngine.open(disk, data, options);
     } catch (error) {
       if (!(error instanceof CorruptStoreError)) throw error;
       logger.warn("a state store is damaged and is restored from its changelog", {
-        store: dir,
+        store: data,
         reason: error.why,
       });
       removeStore(disk, data);
@@ -295,76 +298,6 @@ export class StateDirectory {
   }
 }
 
-/** A store over its engine on disk, in segments where it is of windows. */
-class State implements OpenState {
-  #segments: DurableSegments | null = null;
-  #engine: StoreEngine;
-  #changelogId: string | null;
-
-  constructor(
-    private readonly spec: StoreSpec,
-    private readonly durable: DurableEngine,
-    private readonly disk: Disk,
-    private readonly changelogFile: string,
-  ) {
-    this.#engine = this.#open();
-    this.#changelogId = readText(disk, changelogFile) || null;
-  }
-
-  get engine(): StoreEngine {
-    return this.#engine;
-  }
-
-  get changelogOffset(): bigint | null {
-    return this.durable.changelogOffset;
-  }
-
-  get changelogId(): string | null {
-    return this.#changelogId;
-  }
-
-  setChangelogId(topicId: string): void {
-    if (topicId === this.#changelogId) return;
-    replaceText(this.disk, this.changelogFile, topicId);
-    this.#changelogId = topicId;
-  }
-
-  get uncommittedBytes(): number {
-    return this.durable.uncommittedBytes;
-  }
-
-  get sizeBytes(): number {
-    return this.durable.sizeBytes;
-  }
-
-  commit(changelogOffset: bigint | null): void {
-    this.#segments?.beforeCommit();
-    this.durable.commit(changelogOffset);
-  }
-
-  wipe(): void {
-    this.durable.wipe();
-    this.#engine = this.#open();
-  }
-
-  #open(): StoreEngine {
-    const { durable } = this;
-    return engineOf(this.spec, () => durable, () => this.#segments = new DurableSegments(durable));
-  }
-}
-
 function rootOf({ dir, applicationId }: StateDirectoryOptions): string {
   return `${dir}/${applicationId}`;
-}
-
-/** Comes before the length of segments, in milliseconds. */
-const SEGMENTS = " in segments of ";
-
-function kindOf(spec: StoreSpec): string {
-  const isTimestamped = "isTimestamped" in spec && spec.isTimestamped;
-  const isTimeOrdered = "isTimeOrdered" in spec && spec.isTimeOrdered;
-  const order = isTimeOrdered ? " in the order of time" : "";
-  const segmentMs = segmentMsOf(spec);
-  const segments = segmentMs === null ? "" : `${SEGMENTS}${segmentMs}`;
-  return `${spec.kind}${isTimestamped ? " with timestamps" : ""}${order}${segments}`;
 }

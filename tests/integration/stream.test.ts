@@ -142,6 +142,9 @@ test(
         at,
       );
       mkdirSync(join(at.cwd, "kstream-state/words/1_0"), { recursive: true });
+      const snapshots = join(at.cwd, "snapshots/words");
+      mkdirSync(join(snapshots, "words-counts-changelog/0"), { recursive: true });
+      writeFileSync(join(snapshots, "words-counts-changelog/0/some"), "");
       const member = Bun.spawn([KSTREAM, "consume", "lines", "-g", "words", "-b", bootstrap], {
         stdout: "pipe",
         stderr: "ignore",
@@ -160,15 +163,27 @@ test(
       writeFileSync(foreign, "dear reader");
       await fails(reset("--execute"), 1, ["is not a state directory", "letters.txt"], at);
       rmSync(foreign);
-      const done = JSON.parse(await ok(reset("--execute", "--orphans", "--json"), at));
+      const withSnapshots = ["--set", `state.snapshot.dir=${join(at.cwd, "snapshots")}`];
+      expect(await ok(reset(...withSnapshots), at)).toContain(
+        `to delete: snapshots in ${snapshots}`,
+      );
+      const done = JSON.parse(
+        await ok(reset(...withSnapshots, "--execute", "--orphans", "--json"), at),
+      );
       const { offsets, ...others } = done;
       expect(offsets.length).toBe(2);
       expect(others).toEqual({
-        ...{ applicationId: "words", executed: true, stateFolder: "kstream-state/words" },
+        ...{
+          applicationId: "words",
+          executed: true,
+          stateFolder: "kstream-state/words",
+          snapshots,
+        },
         topics: ["words-counts-changelog", "words-old-changelog"],
         spared: ["words-eu-x-changelog"],
       });
       expect(existsSync(join(at.cwd, "kstream-state/words"))).toBe(false);
+      expect(existsSync(snapshots)).toBe(false);
       const left = await ok(["topic", "list"], at);
       expect(left).not.toContain("words-counts-changelog");
       expect(left).toContain("words-eu-x-changelog");

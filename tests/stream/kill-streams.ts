@@ -1,8 +1,9 @@
 /**
  * `bun tests/stream/kill-streams.ts [--on kstream|cluster|apache] [--kills 50] [--records 1000000]
- * [--members 3] [--churn] [--static] [--standbys 1] [--guarantee at_least_once] [--seed n]
+ * [--members 3] [--churn] [--static] [--snapshots] [--standbys 1] [--guarantee at_least_once] [--seed n]
  * [--set name=value]…`: members of an application and brokers are killed (kill -9) again and again while records come in; with `--churn`
- * members are also added, removed and replaced. In the end every count follows the one before it, each
+ * members are also added, removed and replaced; with `--snapshots` those that are killed often lose their
+ * disk, and begin with snapshots. In the end every count follows the one before it, each
  * window has its records, each record was joined once, and nothing else is there. With
  * at_least_once nothing is missing.
  */
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     members: { type: "string", default: "3" },
     churn: { type: "boolean", default: false },
     static: { type: "boolean", default: false },
+    snapshots: { type: "boolean", default: false },
     standbys: { type: "string", default: "0" },
     set: { type: "string", multiple: true, default: [] },
     guarantee: { type: "string", default: "exactly_once_v2" },
@@ -120,9 +122,17 @@ class Killing {
     }
     const running = this.members.running();
     const slots = victims === "all members" ? running : [random.pick(running)];
-    if (victims !== "broker") { for (const slot of slots) await this.members.kill(slot); }
+    if (victims !== "broker") { for (const slot of slots) await this.#killMember(slot); }
     if (victims.includes("broker")) await this.brokers.kill(pick, pick(ROUND_MS.pauseMax));
     return victims === "broker" ? [] : slots;
+  }
+
+  /** With snapshots its disk may be gone with it. */
+  async #killMember(slot: number): Promise<void> {
+    await this.members.kill(slot);
+    if (!values.snapshots || random.chance(30)) return;
+    this.#count("disk lost");
+    this.members.forget(slot);
   }
 
   /** Members that are added, removed, or gone with their disk. */
@@ -221,6 +231,7 @@ async function main(): Promise<number> {
   const brokers = await startBrokers(kind!);
   const members = new Members({
     ...{ bootstrap: brokers.bootstrap, slots, isStatic: values.static },
+    hasSnapshots: values.snapshots,
     settings: {
       "num.standby.replicas": values.standbys,
       "processing.guarantee": values.guarantee,
@@ -236,6 +247,9 @@ async function main(): Promise<number> {
   const beganMs = performance.now();
   try {
     await killing.play();
+    const begun = members.begunWithSnapshots();
+    if (values.snapshots) console.log(`${begun} stores began with a snapshot`);
+    if (values.snapshots && begun === 0) throw new Error("no store began with a snapshot");
     const seconds = Math.round((performance.now() - beganMs) / 1000);
     console.log(
       `${records} records counted, windowed and joined ${isExact ? "once each" : "all"} ` +

@@ -11,6 +11,7 @@ import type { Disk, DiskFile } from "../../../core/io.ts";
 import { asError } from "../../../core/as-error.ts";
 import type { DurableEngine } from "../durable-engine.ts";
 import type { BytesEntry, BytesRange } from "../engine.ts";
+import type { PinnedStore } from "../snapshots/pinned-store.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { compareKeys, hashOf } from "./bytes-order.ts";
 import { EntryView } from "./entry-format.ts";
@@ -19,6 +20,7 @@ import { mergedRange } from "./merged-range.ts";
 import { Run } from "./run.ts";
 import { RunMerge } from "./run-merge.ts";
 import { RunWriter } from "./run-writer.ts";
+import { pinned } from "./pin-store.ts";
 import { markCorrupt, type StoreFiles, storeFilesOf } from "./store-files.ts";
 import { appendFrame } from "./write-ahead-log.ts";
 import { WriteBuffer } from "./write-buffer.ts";
@@ -172,6 +174,14 @@ export class LogStructuredEngine implements DurableEngine {
 
   dropBelow(key: Uint8Array): void {
     if (compareKeys(key, this.#floor) > 0) this.#floor = key.slice();
+  }
+
+  pin(): PinnedStore | null {
+    if (this.#isClosed || this.#failure !== null || this.#offset === null) return null;
+    return pinned(this.disk, {
+      ...{ changelogOffset: this.#offset, manifest: this.#manifest, runs: this.#runs },
+      logs: [...this.#olderLogs, this.#log.path],
+    });
   }
 
   async settled(): Promise<void> {

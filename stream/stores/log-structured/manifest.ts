@@ -22,7 +22,7 @@ export const EMPTY_MANIFEST: Manifest = {
   runs: [],
 };
 
-const NAME = "MANIFEST";
+export const MANIFEST_NAME = "MANIFEST";
 const NEW_NAME = "MANIFEST.new";
 
 function crcText(text: string): string {
@@ -31,7 +31,7 @@ function crcText(text: string): string {
 
 /** Null: there is none. Throws `CorruptStoreError`. */
 export function readManifest(disk: Disk, dir: string): Manifest | null {
-  const path = `${dir}/${NAME}`;
+  const path = `${dir}/${MANIFEST_NAME}`;
   if (disk.stat(path) === null) return null;
   const file = disk.open(path, "read");
   const bytes = new Uint8Array(file.sizeBytes());
@@ -50,12 +50,17 @@ export function prepareManifest(disk: Disk, dir: string, manifest: Manifest) {
   const path = `${dir}/${NEW_NAME}`;
   disk.remove(path);
   const file = disk.open(path, "create");
-  const text = JSON.stringify(manifest);
-  file.writeSync(new TextEncoder().encode(`${text}\n${crcText(text)}\n`), 0);
+  file.writeSync(manifestBytes(manifest), 0);
   return file;
+}
+
+/** The file. */
+export function manifestBytes(manifest: Manifest): Uint8Array {
+  const text = JSON.stringify(manifest);
+  return new TextEncoder().encode(`${text}\n${crcText(text)}\n`);
 }
 
 /** From now on the one that was prepared counts. */
 export function installManifest(disk: Disk, dir: string): void {
-  disk.rename(`${dir}/${NEW_NAME}`, `${dir}/${NAME}`);
+  disk.rename(`${dir}/${NEW_NAME}`, `${dir}/${MANIFEST_NAME}`);
 }

@@ -28,6 +28,8 @@ export class Run {
   readonly lastKey: Uint8Array;
   /** Whether the file is known to be on stable storage. */
   isSynced = false;
+  /** SHA-256 of the file in hex, once somebody has looked. */
+  digest: string | null = null;
   readonly #positions: Float64Array;
   readonly #keyStarts: Uint32Array;
   readonly #keys: Uint8Array;
@@ -105,8 +107,7 @@ export class Run {
   /** Blocks from one on, up to so many bytes of them but one at least, read at once and not cached. */
   blocksFrom(first: number, bytesMax: number): Block[] {
     const from = this.#positions[first]!;
-    let end = first + 1;
-    while (end < this.blockCount && this.#positions[end + 1]! - from <= bytesMax) end++;
+    const end = this.#endOfBlocks(first, bytesMax);
     const bytes = new Uint8Array(this.#positions[end]! - from);
     this.#read(bytes, from);
     const blocks: Block[] = [];
@@ -116,6 +117,31 @@ export class Run {
       blocks.push(block);
     }
     return blocks;
+  }
+
+  /** All of the file, about so much at a time, for a copy: whole blocks, which are as they were written. */
+  async *pieces(bytesMax: number): AsyncGenerator<Uint8Array> {
+    for (let first = 0; first < this.blockCount;) {
+      const from = this.#positions[first]!;
+      const end = this.#endOfBlocks(first, bytesMax);
+      const bytes = await this.#readSoon(from, this.#positions[end]! - from);
+      for (; first < end; first++) {
+        const [start, next] = [this.#positions[first]! - from, this.#positions[first + 1]! - from];
+        if (!isBlockWhole(bytes, start, next)) throw this.#damagedBlock();
+      }
+      yield bytes;
+    }
+    for (let from = this.#positions[this.blockCount]!; from < this.sizeBytes; from += bytesMax) {
+      yield await this.#readSoon(from, Math.min(bytesMax, this.sizeBytes - from));
+    }
+  }
+
+  /** Behind the last of those that are so many bytes together; one at least. */
+  #endOfBlocks(first: number, bytesMax: number): number {
+    const from = this.#positions[first]!;
+    let end = first + 1;
+    while (end < this.blockCount && this.#positions[end + 1]! - from <= bytesMax) end++;
+    return end;
   }
 
   forget(index: number): void {
@@ -162,9 +188,7 @@ export class Run {
 
   #setWhole(block: Block, bytes: Uint8Array, start: number, index: number): void {
     const end = start + this.#positions[index + 1]! - this.#positions[index]!;
-    if (!isBlockWhole(bytes, start, end)) {
-      throw this.#corrupt("a block has another checksum than was written");
-    }
+    if (!isBlockWhole(bytes, start, end)) throw this.#damagedBlock();
     block.set(bytes, start, end);
   }
 
@@ -189,6 +213,16 @@ export class Run {
   #read(into: Uint8Array, position: number): void {
     if (this.file.readSync(into, position) === into.length) return;
     throw this.#corrupt("the file is cut short");
+  }
+
+  async #readSoon(position: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    if (await this.file.read(bytes, position) === length) return bytes;
+    throw this.#corrupt("the file is cut short");
+  }
+
+  #damagedBlock(): CorruptStoreError {
+    return this.#corrupt("a block has another checksum than was written");
   }
 
   #corrupt(why: string): CorruptStoreError {

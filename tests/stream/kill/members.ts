@@ -1,5 +1,5 @@
 /** Members of the application as processes: they come, are stopped, and are killed. */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshDir, KSTREAM } from "../../harness/broker-process.ts";
 import { APP } from "./app.ts";
@@ -9,6 +9,8 @@ export interface MemberOptions {
   /** So many may run at a time; each has a state directory of its own. */
   readonly slots: number;
   readonly isStatic: boolean;
+  /** Of stores, which outlive their disks. */
+  readonly hasSnapshots: boolean;
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -42,12 +44,16 @@ export class Members {
   }
 
   start(slot: number): void {
-    const { bootstrap, isStatic, settings } = this.options;
+    const { bootstrap, isStatic, hasSnapshots, settings } = this.options;
     const log = join(this.dir, `member-${slot}-${this.#starts++}.log`);
     const all = {
       "state.dir": this.#stateOf(slot),
       "session.timeout.ms": "6000",
       "heartbeat.interval.ms": "1000",
+      ...(hasSnapshots && {
+        "state.snapshot.dir": join(this.dir, "snapshots"),
+        "state.snapshot.interval.ms": "2000",
+      }),
       ...(isStatic && { "group.instance.id": `slot-${slot}` }),
       ...settings,
     };
@@ -85,6 +91,13 @@ export class Members {
   /** As when its machine is gone for good: another one takes its place. */
   forget(slot: number): void {
     rmSync(this.#stateOf(slot), { recursive: true, force: true });
+  }
+
+  /** How many stores have, as members say in their logs. */
+  begunWithSnapshots(): number {
+    const logs = readdirSync(this.dir).filter((name) => name.endsWith(".log"));
+    const text = logs.map((name) => readFileSync(join(this.dir, name), "utf8")).join("\n");
+    return text.split("store begins with a snapshot").length - 1;
   }
 
   end(): void {

@@ -12,19 +12,20 @@ import { asError } from "../../core/as-error.ts";
 import { deferred } from "../../core/deferred.ts";
 import { sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { RecordCursor } from "../../core/records/record-cursor.ts";
 
 /** A store whose changelog is read. */
 export interface RestorableStore {
   readonly topic: string;
   readonly partition: number;
   /** The offset up to which the changelog is in it; null: nothing is. */
-  readonly offset: bigint | null;
+  readonly offset: number | null;
   /** The id of the topic that the offset is of; null: nobody knows. */
   readonly topicId: string | null;
   /** What it has is of that topic. */
   setTopicId(topicId: string): void;
   /** A record; `next` is the offset behind it. */
-  put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: bigint): void;
+  put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: number): void;
   /** What it has is not of this changelog: it begins with nothing. */
   wipe(): void;
   /**
@@ -69,6 +70,12 @@ export interface RestoreProgress {
 const SLICE_MS = 8;
 const LOOK_AT_CLOCK_EVERY = 256;
 const TELL_EVERY_MS = 5000;
+
+/** Nobody writes records without a key there; what is put there by hand is no state. */
+function putRecord(store: RestorableStore, cursor: RecordCursor): void {
+  const key = cursor.key();
+  if (key !== null) store.put(key, cursor.value(), cursor.timestamp, cursor.offset + 1);
+}
 
 /** See the head of the file. */
 export class Restorer {
@@ -188,7 +195,7 @@ export class Restorer {
       store.wipe();
     }
     if (topicId !== null) store.setTopicId(topicId);
-    return Number(store.offset ?? earliest);
+    return store.offset ?? earliest;
   }
 
   async #read(
@@ -249,20 +256,18 @@ export class Restorer {
     if (reading === undefined || chunk.fetchOffset < reading.position) return;
     const { clock } = this.io;
     let sliceMs = clock.monotonicMs();
-    for (const cursor of chunk.each()) {
-      if (cursor.offset >= reading.endOffset) break;
-      const recordKey = cursor.key();
-      // Nobody writes records without a key there; what is put there by hand is no state.
-      if (recordKey !== null) {
-        const next = BigInt(cursor.offset) + 1n;
-        reading.store.put(recordKey, cursor.value(), cursor.timestamp, next);
+    for (const cursor of chunk.cursors()) {
+      while (cursor.next() && cursor.offset < reading.endOffset) {
+        if (cursor.offset < chunk.fetchOffset) continue;
+        putRecord(reading.store, cursor);
+        if (++reading.records % LOOK_AT_CLOCK_EVERY > 0) continue;
+        if (clock.monotonicMs() - sliceMs < SLICE_MS) continue;
+        reading.position = cursor.offset + 1;
+        await sleep(clock, 0);
+        if (this.#readings.get(key) !== reading) return;
+        sliceMs = clock.monotonicMs();
       }
-      if (++reading.records % LOOK_AT_CLOCK_EVERY > 0) continue;
-      if (clock.monotonicMs() - sliceMs < SLICE_MS) continue;
-      reading.position = cursor.offset + 1;
-      await sleep(clock, 0);
-      if (this.#readings.get(key) !== reading) return;
-      sliceMs = clock.monotonicMs();
+      if (cursor.offset >= reading.endOffset) break;
     }
     reading.position = chunk.nextOffset;
     this.#tell();

@@ -68,7 +68,11 @@ interface Opened {
   /** Null: it is not logged. */
   readonly changelog: string | null;
   /** The offset behind what is in it of its changelog. */
-  offset: bigint | null;
+  offset: number | null;
+}
+
+function commit({ state, offset }: Opened): void {
+  state.commit(offset === null ? null : BigInt(offset));
 }
 
 /** So much of a store is held in memory before it is committed as it is restored. */
@@ -92,7 +96,8 @@ export class TaskStores {
         const spec = specs.get(name)!;
         const state = provider.open(taskId, spec);
         const changelog = changelogs.get(name) ?? null;
-        this.#opened.set(name, { spec, state, changelog, offset: state.changelogOffset });
+        const offset = state.changelogOffset === null ? null : Number(state.changelogOffset);
+        this.#opened.set(name, { spec, state, changelog, offset });
       }
     } catch (error) {
       this.close();
@@ -108,7 +113,7 @@ export class TaskStores {
   /** The sum of the offsets up to which changelogs are in them. */
   get position(): bigint {
     let sum = 0n;
-    for (const { offset } of this.#opened.values()) sum += offset ?? 0n;
+    for (const { offset } of this.#opened.values()) sum += BigInt(offset ?? 0);
     return sum;
   }
 
@@ -131,7 +136,7 @@ export class TaskStores {
           restoreRecord(spec, state.engine, key, value, timestampMs);
           opened.offset = next;
           if (++this.#restored % LOOK_EVERY > 0) return;
-          if (state.uncommittedBytes > RESTORED_BYTES_MAX) state.commit(next);
+          if (state.uncommittedBytes > RESTORED_BYTES_MAX) commit(opened);
         },
         wipe: () => {
           state.wipe();
@@ -188,15 +193,15 @@ export class TaskStores {
     for (const opened of this.#opened.values()) {
       if (opened.changelog !== null) {
         const [before, end] = [opened.offset, endOf(opened.changelog, this.partition)];
-        if (end !== null && (before === null || end > before)) opened.offset = end;
+        if (end !== null && (before === null || end > before)) opened.offset = Number(end);
       }
-      opened.state.commit(opened.offset);
+      commit(opened);
     }
   }
 
   /** What was restored is kept. Not for a task that runs: what it puts may come to nothing. */
   keepRestored(): void {
-    for (const { state, offset } of this.#opened.values()) state.commit(offset);
+    for (const opened of this.#opened.values()) commit(opened);
   }
 
   sizes(): StoreSize[] {

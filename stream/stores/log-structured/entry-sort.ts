@@ -36,9 +36,12 @@ function sortPart(bytes: Uint8Array, order: Uint32Array, depth: number): void {
   }
   const common = commonLength(bytes, order, depth);
   const packed = new Float64Array(order.length);
+  let shortest = Infinity;
   for (let index = 0; index < order.length; index++) {
     packed[index] = fourBytes(bytes, order[index]!, common) * COUNT_MAX + index;
+    shortest = Math.min(shortest, view.keyEnd - view.keyStart);
   }
+  const mayBeShort = shortest < common + 4;
   packed.sort();
   const before = order.slice();
   let groupStart = 0;
@@ -47,16 +50,28 @@ function sortPart(bytes: Uint8Array, order: Uint32Array, depth: number): void {
     const bits = Math.floor(packed[index]! / COUNT_MAX);
     order[index] = before[packed[index]! - bits * COUNT_MAX]!;
     if (bits === groupBits) continue;
-    if (index - groupStart > 1) sortGroup(bytes, order.subarray(groupStart, index), common);
+    if (index - groupStart > 1) {
+      sortGroup(bytes, order.subarray(groupStart, index), common, mayBeShort);
+    }
     groupStart = index;
     groupBits = bits;
   }
-  if (order.length - groupStart > 1) sortGroup(bytes, order.subarray(groupStart), common);
+  if (order.length - groupStart > 1) {
+    sortGroup(bytes, order.subarray(groupStart), common, mayBeShort);
+  }
 }
 
-/** Several keys that have the same four bytes there, of which those behind the end count as zero. */
-function sortGroup(bytes: Uint8Array, order: Uint32Array, depth: number): void {
-  const isShort = order.some((start) => {
+/**
+ * Several keys that have the same four bytes there, of which those behind the end count as zero.
+ * `mayBeShort`: there may be such.
+ */
+function sortGroup(
+  bytes: Uint8Array,
+  order: Uint32Array,
+  depth: number,
+  mayBeShort: boolean,
+): void {
+  const isShort = mayBeShort && order.some((start) => {
     view.read(bytes, start);
     return view.keyEnd - view.keyStart < depth + 4;
   });
@@ -64,6 +79,7 @@ function sortGroup(bytes: Uint8Array, order: Uint32Array, depth: number): void {
   else sortPart(bytes, order, depth + 4);
 }
 
+/** Leaves the entry in `view`. */
 function fourBytes(bytes: Uint8Array, start: number, depth: number): number {
   view.read(bytes, start);
   let bits = 0;

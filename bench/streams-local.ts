@@ -19,6 +19,7 @@ import type { RawRecord } from "../stream/record.ts";
 import type { StoreSpec } from "../stream/stores/store-spec.ts";
 import { CacheBudget } from "../stream/stores/cache-budget.ts";
 import { openStoreOf, restoreRecord } from "../stream/stores/open-store.ts";
+import { RESTORED_BYTES_MAX } from "../stream/runtime/task-stores.ts";
 import type { OpenState } from "../stream/stores/open-state.ts";
 import { StateDirectory } from "../stream/stores/state-directory.ts";
 import { Task, type TaskWorld } from "../stream/task/task.ts";
@@ -185,7 +186,7 @@ function run(name: string, { build, value }: Case): object {
   return { case: name, records: committed, written, "k records/s": speed, rssMb };
 }
 
-/** Fills a store from its changelog, committing every 10,000 records. */
+/** Fills a store from its changelog, committing every 16 MB as tasks do. */
 function restore(valueBytes: number): object {
   const dir = fs.mkdtempSync(join(tmpdir(), "kstream-streams-"));
   const directory = StateDirectory.open({ ...bunIo(), logger: silentLogger }, {
@@ -199,6 +200,7 @@ function restore(valueBytes: number): object {
   const keys = Array.from({ length: 100_000 }, () => new Uint8Array(16));
   const cpuMs = () => (process.cpuUsage().user + process.cpuUsage().system) / 1000;
   const count = Math.min(records, Math.floor(1e9 / valueBytes));
+  const commitEvery = Math.ceil(RESTORED_BYTES_MAX / (16 + valueBytes));
   let [cpu, wall] = [0, 0];
   for (let at = 0; at < count;) {
     const end = Math.min(count, at + keys.length);
@@ -211,7 +213,7 @@ function restore(valueBytes: number): object {
     const first = at;
     while (at < end) {
       restoreRecord(spec, state.engine, keys[at - first]!, value, 1000);
-      if (++at % 10_000 === 0) state.commit(BigInt(at));
+      if (++at % commitEvery === 0) state.commit(BigInt(at));
     }
     cpu += cpuMs() - cpuStart;
     wall += performance.now() - start;

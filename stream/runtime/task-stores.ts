@@ -76,7 +76,7 @@ function commit({ state, offset }: Opened): void {
 }
 
 /** So much of a store is held in memory before it is committed as it is restored. */
-const RESTORED_BYTES_MAX = 16 * 1024 * 1024;
+export const RESTORED_BYTES_MAX = 16 * 1024 * 1024;
 const LOOK_EVERY = 1024;
 
 /** See the head of the file. */

@@ -42,6 +42,30 @@ test("files that nothing needs any more are removed", async () => {
   engine.close();
 });
 
+test("runs of commits that fill a buffer each are merged as well, more of them at once", async () => {
+  const where = newDisk();
+  const engine = LogStructuredEngine.open(where, "/s", small());
+  const runs = () => filesOf(where).filter((name) => name.endsWith(".run")).length;
+  let most = 0;
+  for (let commit = 0; commit < 200; commit++) {
+    for (let put = 0; put < 40; put++) {
+      engine.put(key((commit * 40 + put) * 7919 % 8009), new Uint8Array(100).fill(commit));
+    }
+    engine.commit(BigInt(commit));
+    await engine.settled();
+    most = Math.max(most, runs());
+  }
+  expect(most).toBeWithin(12, 60);
+  for (let commit = 0; commit < 400; commit++) {
+    engine.put(key(8009 + commit), new Uint8Array(1000).fill(1));
+    engine.commit(BigInt(200 + commit));
+  }
+  await engine.settled();
+  expect(runs()).toBeLessThan(20);
+  expect(engine.get(key(7919 * 7999 % 8009))).toEqual(new Uint8Array(100).fill(199));
+  engine.close();
+});
+
 test("damage is told, and the store is refused until it has been removed", async () => {
   const where = newDisk();
   (await filled(where)).close();

@@ -34,10 +34,17 @@ export interface LogStructuredOptions {
 }
 
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
-/** So many runs of one size, or smaller ones, become one. */
-const MERGED_RUNS = 6;
-/** For each byte that is committed so many are merged, where there is something to merge. */
-const MERGED_FOR_COMMITTED = 6;
+/** When runs are merged, and how much of it is done with a commit. */
+interface MergePace {
+  /** So many runs of one size, or smaller ones, become one. */
+  readonly runs: number;
+  /** For each byte that is committed so many are merged, where there is something to merge. */
+  readonly bytesForCommitted: number;
+}
+
+const MERGE_PACE: MergePace = { runs: 6, bytesForCommitted: 6 };
+/** Of commits that fill a buffer each, as those of a restore: what is written once is merged seldom. */
+const BULK_MERGE_PACE: MergePace = { runs: 24, bytesForCommitted: 2 };
 
 /** See the head of the file. */
 export class LogStructuredEngine implements DurableEngine {
@@ -148,7 +155,8 @@ export class LogStructuredEngine implements DurableEngine {
       this.#committedFloor = this.#floor;
       this.#buffer.commit();
       if (this.#buffer.sizeBytes >= this.options.writeBufferBytes) this.#writeRun();
-      this.#mergeSome(entries.length * MERGED_FOR_COMMITTED);
+      const isBulk = entries.length >= this.options.writeBufferBytes;
+      this.#mergeSome(entries.length, isBulk ? BULK_MERGE_PACE : MERGE_PACE);
     } catch (error) {
       throw this.#failure = asError(error);
     }
@@ -237,9 +245,10 @@ export class LogStructuredEngine implements DurableEngine {
     this.#runs = this.#runs.filter((run) => !isGone(run));
   }
 
-  #mergeSome(bytes: number): void {
-    this.#merge ??= this.#newMerge();
-    if (this.#merge === null || !this.#merge.merge.step(bytes)) return;
+  #mergeSome(committedBytes: number, { runs, bytesForCommitted }: MergePace): void {
+    this.#merge ??= this.#newMerge(runs);
+    if (this.#merge === null) return;
+    if (!this.#merge.merge.step(committedBytes * bytesForCommitted)) return;
     const { merge, number, file } = this.#merge;
     this.#merge = null;
     const merged = this.#openRun(number, file);
@@ -252,13 +261,13 @@ export class LogStructuredEngine implements DurableEngine {
   }
 
   /** Of the newest runs those up to a size, if there are enough of that size. */
-  #newMerge() {
+  #newMerge(countMin: number) {
     const tiers = this.#runs.map((run) => this.#tierOf(run));
     const highest = Math.max(-1, ...tiers);
     for (let tier = 0; tier <= highest; tier++) {
       const end = tiers.findIndex((each) => each > tier);
       const runs = this.#runs.slice(0, end < 0 ? undefined : end);
-      if (tiers.slice(0, runs.length).filter((each) => each === tier).length < MERGED_RUNS) {
+      if (tiers.slice(0, runs.length).filter((each) => each === tier).length < countMin) {
         continue;
       }
       const number = this.#nextNumber++;
@@ -272,7 +281,7 @@ export class LogStructuredEngine implements DurableEngine {
 
   #tierOf(run: Run): number {
     const ratio = run.sizeBytes / this.options.writeBufferBytes;
-    return Math.max(0, Math.floor(Math.log(ratio) / Math.log(MERGED_RUNS) + 0.5));
+    return Math.max(0, Math.floor(Math.log(ratio) / Math.log(MERGE_PACE.runs) + 0.5));
   }
 
   #openRun(number: number, file: DiskFile): Run {

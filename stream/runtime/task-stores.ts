@@ -71,6 +71,10 @@ interface Opened {
   offset: number | null;
 }
 
+function offsetOf({ changelogOffset }: StateStore): number | null {
+  return changelogOffset === null ? null : Number(changelogOffset);
+}
+
 function commit({ state, offset }: Opened): void {
   state.commit(offset === null ? null : BigInt(offset));
 }
@@ -96,8 +100,7 @@ export class TaskStores {
         const spec = specs.get(name)!;
         const state = provider.open(taskId, spec);
         const changelog = changelogs.get(name) ?? null;
-        const offset = state.changelogOffset === null ? null : Number(state.changelogOffset);
-        this.#opened.set(name, { spec, state, changelog, offset });
+        this.#opened.set(name, { spec, state, changelog, offset: offsetOf(state) });
       }
     } catch (error) {
       this.close();
@@ -154,7 +157,7 @@ export class TaskStores {
                 copies.adopt(incoming, changelogOffset);
                 state.setChangelogId(topicId);
               } finally {
-                opened.offset = state.changelogOffset;
+                opened.offset = offsetOf(state);
               }
             },
           }, signal);

@@ -42,6 +42,8 @@ export interface ClassicMemberOptions {
   readonly groupInstanceId: string | null;
   /** By so much earlier than the group the member takes its session for ended. Default 0. */
   readonly sessionMarginMs?: number;
+  /** Trouble that lasts so long is told of; default: as long as an operation may take. */
+  readonly tellAfterMs?: number | undefined;
 }
 
 /** What a member does in its group. Nothing is called while another call runs, but `hasSomething`. */
@@ -67,6 +69,8 @@ export interface ClassicRole {
   lose(): Promise<void>;
   /** Trouble that lasts; the member goes on trying unless it is `fatal`. */
   failed(error: Error, fatal: boolean): void;
+  /** What was told of as trouble is over. */
+  recovered?(): void;
   /** A rebalance has its generation. */
   joined?(): void;
   /** The session is over: called at once, also while another call runs, before `lose` or another session. */
@@ -89,8 +93,8 @@ export class ClassicMember {
     readonly options: ClassicMemberOptions,
     readonly role: ClassicRole,
   ) {
-    this.#patience = new Patience(cluster);
-    const { sessionTimeoutMs, sessionMarginMs = 0 } = options;
+    const { sessionTimeoutMs, sessionMarginMs = 0, tellAfterMs } = options;
+    this.#patience = new Patience(cluster, tellAfterMs);
     const timeoutMs = sessionTimeoutMs - sessionMarginMs;
     this.#session = new Session(cluster.io.clock, timeoutMs, () => role.sessionOver?.());
   }
@@ -235,7 +239,7 @@ export class ClassicMember {
 
   #heard(sentMs: number): void {
     this.#session.heard(sentMs);
-    this.#patience.reset();
+    if (this.#patience.reset()) this.role.recovered?.();
   }
 
   async #coordinator(): Promise<Connection> {

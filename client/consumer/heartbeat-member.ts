@@ -66,6 +66,8 @@ export interface HeartbeatRole {
   leave(connection: Connection, identity: MemberIdentity, timeoutMs: number): Promise<void>;
   /** Trouble that lasts; the member goes on trying unless it is `isFatal`. */
   failed(error: Error, isFatal: boolean): void;
+  /** What was told of as trouble is over. */
+  recovered?(): void;
 }
 
 export interface HeartbeatMemberOptions {
@@ -73,6 +75,8 @@ export interface HeartbeatMemberOptions {
   readonly sessionTimeoutMs: number;
   /** Until the broker has said how often it wants to hear. */
   readonly firstIntervalMs: number;
+  /** Trouble that lasts so long is told of; default: as long as an operation may take. */
+  readonly tellAfterMs?: number;
 }
 
 /** The group has gone on without this member, which has to join again. */
@@ -106,7 +110,7 @@ export class HeartbeatMember {
     readonly role: HeartbeatRole,
   ) {
     this.memberId = memberIdOf(cluster.io.random);
-    this.#patience = new Patience(cluster);
+    this.#patience = new Patience(cluster, options.tellAfterMs);
     this.#reconcilePatience = new Patience(cluster);
     this.#intervalMs = options.firstIntervalMs;
     const { sessionTimeoutMs } = options;
@@ -162,7 +166,7 @@ export class HeartbeatMember {
     while (!signal.aborted) {
       try {
         await this.#beat(await this.#inSession(this.#connection({ signal })));
-        this.#patience.reset();
+        if (this.#patience.reset()) this.role.recovered?.();
         this.#reconcile();
         await this.#sleep(this.#intervalMs);
       } catch (error) {
@@ -254,7 +258,7 @@ export class HeartbeatMember {
     const isCurrent = () =>
       joins === this.#joins && !this.#stop.signal.aborted && this.#session.leftMs > 0;
     this.#reconciling = this.role.reconcile(isCurrent, this.#session.signal).then(
-      () => this.#reconcilePatience.reset(),
+      () => void this.#reconcilePatience.reset(),
       (error: unknown) => this.#notReconciled(asError(error), isCurrent()),
     ).finally(() => {
       this.#reconciling = null;

@@ -47,25 +47,33 @@ export interface Membership {
 /** What a timer takes. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
-/** Counts failures in a row: how long to pause, and whether they have lasted too long. */
+/**
+ * Counts failures in a row: how long to pause, and whether they have lasted so long that they are told of;
+ * as long as an operation may take, if nothing else is said.
+ */
 export class Patience {
   #failures = 0;
   #sinceMs = 0;
   #told = false;
 
-  constructor(readonly cluster: Cluster) {}
+  constructor(
+    readonly cluster: Cluster,
+    private readonly tellAfterMs = cluster.options.apiTimeoutMs,
+  ) {}
 
-  /** All is well again. */
-  reset(): void {
+  /** All is well again. True: it was said that it is not. */
+  reset(): boolean {
+    const wasTold = this.#told;
     this.#failures = 0;
     this.#told = false;
+    return wasTold;
   }
 
-  /** Whether trouble has lasted for the operation's time; says so once. */
+  /** Whether trouble has lasted too long; says so once. */
   get isExhausted(): boolean {
     if (this.#failures === 0 || this.#told) return false;
     const lastedMs = this.cluster.io.clock.monotonicMs() - this.#sinceMs;
-    return this.#told = lastedMs >= this.cluster.options.apiTimeoutMs;
+    return this.#told = lastedMs >= this.tellAfterMs;
   }
 
   /** One more failure; the pause before the next attempt. */

@@ -1,6 +1,7 @@
 /** Members that are cut off from their brokers for longer than their session. */
 import { expect, test } from "bun:test";
 import { sleep } from "../../core/io.ts";
+import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
 import { AppWorld } from "./app-world.test-helper.ts";
@@ -63,4 +64,35 @@ for (const protocol of ["classic", "streams"]) {
       });
     });
   }
+}
+
+for (const protocol of ["classic", "streams"]) {
+  test(`an outage of brokers is told when it begins and when it ends, ${protocol}`, () => {
+    const world = new AppWorld(2, TOPICS, { "group.streams.session.timeout.ms": "45000" });
+    world.run(async () => {
+      const { clock } = world.world;
+      const told: string[] = [];
+      const logger = createLogger({
+        ...{ level: "info", format: "text", write: (line: string) => void told.push(line) },
+        wallMs: () => clock.wallMs(),
+      });
+      const { app, io } = world.app(ticking("one"), { "group.protocol": protocol }, { logger });
+      await app.start();
+      while (app.status().running.length === 0) await sleep(clock, 100);
+      io.network.breakAll();
+      await sleep(clock, 10_000);
+      told.length = 0;
+      io.network.isolate();
+      await sleep(clock, 120_000);
+      const is = (text: string) => told.filter((line) => line.includes(text)).length;
+      expect(is("the group is not to be reached")).toBe(1);
+      expect(is("the group is reached again")).toBe(0);
+      // What else is told of is not told of all the time.
+      expect(told.length).toBeLessThan(8);
+      io.network.heal();
+      while (app.status().running.length === 0) await sleep(clock, 100);
+      expect(is("the group is reached again")).toBe(1);
+      await app.close();
+    });
+  });
 }

@@ -8,6 +8,9 @@ import type { QueryableHost, TaskId } from "../assignor/index.ts";
 import type { StreamsConfig } from "./streams-config.ts";
 import type { TopicsInView } from "./topics-in-view.ts";
 
+/** A group that is out of reach is told of after so long. */
+export const TELL_OUTAGE_AFTER_MS = 5000;
+
 /** A member of the application's group, from `start` to `stop`. */
 export interface GroupMembership {
   start(): void;
@@ -44,6 +47,8 @@ export interface TaskHolder {
   lose(): Promise<void>;
   /** Trouble that lasts; fatal: it ends. */
   failed(error: Error, isFatal: boolean): void;
+  /** The group is reached again, after trouble that was told of. */
+  recovered(): void;
 }
 
 /** What a member knows of itself and its application. */

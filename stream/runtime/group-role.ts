@@ -38,7 +38,12 @@ import {
   type StreamMember,
   type TaskId,
 } from "../assignor/index.ts";
-import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
+import {
+  type GroupMembership,
+  type GroupSelf,
+  type TaskHolder,
+  TELL_OUTAGE_AFTER_MS,
+} from "./group-membership.ts";
 import { shutdownRequested } from "./group-refusals.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
@@ -78,6 +83,7 @@ export class GroupRole implements ClassicRole, GroupMembership {
       rebalanceTimeoutMs: config.maxPollIntervalMs,
       groupInstanceId: config.groupInstanceId,
       sessionMarginMs: sessionTimeoutMs * SESSION_MARGIN,
+      tellAfterMs: TELL_OUTAGE_AFTER_MS,
     }, this);
   }
 
@@ -264,6 +270,10 @@ export class GroupRole implements ClassicRole, GroupMembership {
 
   sessionOver(): void {
     this.holder.sessionOver();
+  }
+
+  recovered(): void {
+    this.holder.recovered();
   }
 
   async lose(): Promise<void> {

@@ -57,7 +57,7 @@ export class ProducerSlot {
     const before = this.#current;
     this.#isGivenUp = before !== null;
     before?.kill(new Error("the producer is replaced"));
-    for (;;) {
+    for (let isTold = false;; isTold = true) {
       const producer = this.make();
       try {
         await producer.start();
@@ -70,7 +70,7 @@ export class ProducerSlot {
         const isPassing = isRetriableError(error) || error instanceof TimeoutError;
         // At the beginning somebody looks on, who can do something.
         if (!isPassing || before === null) throw error;
-        this.logger.warn("no producer yet", { error: asError(error).message });
+        if (!isTold) this.logger.warn("no producer yet", { error: asError(error).message });
         await nullIfAborted(sleep(this.io.clock, pauses.nextMs()), this.stopping);
         if (this.stopping.aborted) return;
       }

@@ -21,7 +21,12 @@ import { Errors } from "../../core/errors.ts";
 import { streamsGroupHeartbeat } from "../../core/protocol/88-streams-group-heartbeat.ts";
 import type { EncodableRequest, ResponseOf } from "../../core/protocol/schema.ts";
 import type { QueryableHost, TaskId } from "../assignor/index.ts";
-import type { GroupMembership, GroupSelf, TaskHolder } from "./group-membership.ts";
+import {
+  type GroupMembership,
+  type GroupSelf,
+  type TaskHolder,
+  TELL_OUTAGE_AFTER_MS,
+} from "./group-membership.ts";
 import { GroupStatus } from "./group-status.ts";
 import type { GroupTopology } from "./group-topology.ts";
 import {
@@ -72,6 +77,7 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     this.#member = new HeartbeatMember(cluster, applicationId, {
       sessionTimeoutMs: sessionTimeoutMs * (1 - SESSION_MARGIN),
       firstIntervalMs: FIRST_INTERVAL_MS,
+      tellAfterMs: TELL_OUTAGE_AFTER_MS,
     }, this);
   }
 
@@ -157,6 +163,10 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
 
   sessionOver(): void {
     this.holder.sessionOver();
+  }
+
+  recovered(): void {
+    this.holder.recovered();
   }
 
   async lose(): Promise<void> {

@@ -76,6 +76,8 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   #wake: (() => void) | null = null;
   /** Why all members are to end. */
   #endingWith: Error | null = null;
+  /** It was told that the group is out of reach. */
+  #isOutageTold = false;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -161,6 +163,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   async take(active: readonly TaskId[], standby: readonly TaskId[]): Promise<void> {
+    this.recovered();
     await this.#parts.exclusively.run(async () => {
       await this.#closeOutdated();
       const [haveActive, haveStandby] = [new Set(this.active()), new Set(this.standby())];
@@ -188,6 +191,8 @@ export class StreamsMember implements TaskHolder, TaskEvents {
    * do, into changelogs that others go on with by then.
    */
   sessionOver(): void {
+    // Else the group has said that it goes on without this member.
+    if (!this.group.isInSession) this.#tellOutage("nothing was heard from it for the session");
     this.#producer.giveUp();
     this.#stir();
   }
@@ -203,7 +208,19 @@ export class StreamsMember implements TaskHolder, TaskEvents {
 
   failed(error: Error, isFatal: boolean): void {
     if (isFatal) this.#parts.onFatal(this.#endingWith ?? error);
-    else this.#parts.logger.warn("the group is not to be reached", { error: error.message });
+    else this.#tellOutage(error.message);
+  }
+
+  #tellOutage(error: string): void {
+    if (this.#isOutageTold) return;
+    this.#isOutageTold = true;
+    this.#parts.logger.warn("the group is not to be reached", { error });
+  }
+
+  recovered(): void {
+    if (!this.#isOutageTold) return;
+    this.#isOutageTold = false;
+    this.#parts.logger.info("the group is reached again");
   }
 
   // What follows is told by the tasks that are opened.

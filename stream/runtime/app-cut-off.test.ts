@@ -1,5 +1,6 @@
 /** Members that are cut off from their brokers for longer than their session. */
 import { expect, test } from "bun:test";
+import { Admin } from "../../client/admin.ts";
 import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
@@ -93,6 +94,28 @@ for (const protocol of ["classic", "streams"]) {
       while (app.status().running.length === 0) await sleep(clock, 100);
       expect(is("the group is reached again")).toBe(1);
       await app.close();
+    });
+  });
+}
+
+for (const guarantee of ["at_least_once", "exactly_once_v2"]) {
+  test(`who is told to end while nothing can be written ends soon, ${guarantee}`, () => {
+    const world = new AppWorld(3, TOPICS);
+    world.run(async () => {
+      const { clock, brokers } = world.world;
+      const config = { "processing.guarantee": guarantee, "commit.interval.ms": 500 };
+      const { app } = world.app(ticking("one"), config);
+      await app.start();
+      while (app.status().running.length === 0) await sleep(clock, 100);
+      await world.read("app-ticks-changelog", (all) => all.length > 5);
+      const admin = new Admin(world.world.clientIo(), { brokers });
+      await admin.deleteTopics(["app-ticks-changelog"]);
+      admin.close();
+      await sleep(clock, 1000);
+      const beganMs = clock.monotonicMs();
+      await app.close();
+      // A producer waits for two minutes.
+      expect(clock.monotonicMs() - beganMs).toBeLessThan(30_000);
     });
   });
 }

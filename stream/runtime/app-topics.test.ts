@@ -137,3 +137,29 @@ test("partitions that are added to a topic whose keys have state are refused", (
     );
   });
 });
+
+// Where the broker makes the topics of the application it makes them again, and the tasks begin anew.
+for (
+  const [protocol, topic] of [
+    ["classic", "app-counts-changelog"],
+    ["classic", "out"],
+    ["streams", "out"],
+  ] as const
+) {
+  test(`an application ends with a reason when ${topic} that it writes is gone, ${protocol}`, () => {
+    reading(counts(), async (world, admin, failed) => {
+      await admin.deleteTopics([topic]);
+      await world.write("in", FIRST);
+      expect(await failed).toContain(`topic "${topic}" is gone while the application writes to it`);
+      // What waits for it does not keep it from its end, either.
+    }, { "group.protocol": protocol });
+  });
+}
+
+test("a changelog that was made again beside a store that is in use ends the application", () => {
+  reading(counts(), async (_world, admin, failed) => {
+    await admin.deleteTopics(["app-counts-changelog"]);
+    await admin.createTopics([{ name: "app-counts-changelog", partitions: 2 }]);
+    expect(await failed).toContain("it was deleted and made again");
+  });
+});

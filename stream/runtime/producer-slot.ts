@@ -48,7 +48,7 @@ export class ProducerSlot {
   giveUp(): void {
     if (this.#current === null || this.#isGivenUp) return;
     this.#isGivenUp = true;
-    this.#current.kill(new Error("the session is over"));
+    this.#current.kill(new Error("the producer is given up"));
   }
 
   /** Makes one; the first time it throws what is in the way, later it tries again until it goes, or this member ends. */

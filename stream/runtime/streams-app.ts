@@ -35,6 +35,7 @@ import type { StateProvider } from "./task-stores.ts";
 import { type StoreHere, TaskTable } from "./task-table.ts";
 import { type SharedWorld, taskWorld } from "./task-world.ts";
 import { internalName, outerSinkTopics, type TopicPlan } from "./topic-plan.ts";
+import { WrittenTopics } from "./written-topics.ts";
 
 export interface StreamsAppOptions {
   readonly io: ClientIo;
@@ -91,6 +92,7 @@ export class StreamsApp implements QueriedApp {
   #snapshots: Snapshots | null = null;
   #global: GlobalTask | null = null;
   #globalReader: GlobalReader | null = null;
+  readonly #written: WrittenTopics;
   #closing: Promise<void> | null = null;
 
   constructor(options: StreamsAppOptions) {
@@ -104,6 +106,10 @@ export class StreamsApp implements QueriedApp {
       ...{ cluster: this.#cluster, admin: this.#admin, topology },
       self: { processId, config, logger, endpoint },
     });
+    this.#written = new WrittenTopics(
+      ...[options.io.clock, this.#cluster, () => this.#writtenTopics()] as const,
+      (error) => this.#ended.reject(error),
+    );
   }
 
   /** Rejects when the application can do no more; it is still to be closed. */
@@ -119,6 +125,7 @@ export class StreamsApp implements QueriedApp {
     const member = this.#makeMember();
     this.#member = member;
     await member.start(() => this.#openSinks(member));
+    if (!this.#starting.signal.aborted) this.#written.start();
   }
 
   // What follows is for queries.
@@ -194,6 +201,7 @@ export class StreamsApp implements QueriedApp {
   async #close(): Promise<void> {
     this.#starting.abort();
     this.#snapshots?.close();
+    this.#written.close();
     try {
       await this.#member?.close();
       await this.#restorer?.close();
@@ -324,15 +332,28 @@ export class StreamsApp implements QueriedApp {
     });
   }
 
-  /** Topics that are always written to are there before anything is processed. */
+  #writtenTopics() {
+    const plan = this.#group.topics.seen;
+    if (plan === null) return { changelogs: [], changelogIds: new Map(), others: [] };
+    const { subtopologies, internalTopics } = plan;
+    const internals = internalTopics.map(({ name }) => name);
+    const logs = new Set(subtopologies.flatMap(({ changelogs }) => [...changelogs.values()]));
+    return {
+      changelogs: internals.filter((name) => logs.has(name)),
+      changelogIds: this.#member?.table.changelogIds() ?? new Map(),
+      others: [...internals.filter((name) => !logs.has(name)), ...this.#sinkTopics()],
+    };
+  }
+
+  /** Those of others that are always written to. */
+  #sinkTopics(): string[] {
+    const { topology, config: { deadLetterTopic } } = this.#options;
+    return [...outerSinkTopics(topology), ...(deadLetterTopic === null ? [] : [deadLetterTopic])];
+  }
+
+  /** They are there before anything is processed. */
   async #openSinks(member: StreamsMember): Promise<void> {
-    const { topology, config } = this.#options;
-    const { deadLetterTopic } = config;
-    const topics = [
-      ...outerSinkTopics(topology),
-      ...(deadLetterTopic === null ? [] : [deadLetterTopic]),
-    ];
-    for (const topic of topics) {
+    for (const topic of this.#sinkTopics()) {
       try {
         await member.producer.output.open(topic, { timeoutMs: SINK_LOOK_MS });
       } catch (error) {

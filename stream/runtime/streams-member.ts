@@ -48,6 +48,8 @@ export interface MemberParts {
 
 /** While nothing may be processed it is looked so often whether that is over. */
 const PAUSE_LOOK_MS = 500;
+/** Who is to end waits no longer for brokers that do not take what was done. */
+const LAST_COMMIT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const PAUSE_MAX_MS = 30_000;
 
@@ -101,17 +103,23 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   async close(): Promise<void> {
     this.#stopping.abort();
     this.#stir();
+    const { io: { clock }, logger } = this.#parts;
+    const late = clock.setTimer(LAST_COMMIT_MS, () => {
+      logger.warn("what was done last is not committed: it is done again the next time");
+      this.#producer.giveUp();
+    });
     await this.#parts.exclusively.run(async () => {
       try {
         if (this.#producer.isThere) await this.#commit();
       } catch (error) {
         // It is restored from its changelogs; others are to have the tasks at once all the same.
-        this.#parts.logger.warn("the last state is not kept here", {
+        logger.warn("the last state is not kept here", {
           error: asError(error).message,
         });
       }
       this.table.close([...this.table.active(), ...this.table.standby()]);
     });
+    late.cancel();
     await this.group.stop();
     await this.#parts.consumer.close();
     await this.#ended;

@@ -120,6 +120,13 @@ export class TaskStores {
     return sum;
   }
 
+  /** Ids of changelogs with their names, where they are known. */
+  changelogIds(): [id: string, topic: string][] {
+    return [...this.#opened.values()].flatMap(({ changelog, state: { changelogId } }) =>
+      changelog === null || changelogId === null ? [] : [[changelogId, changelog]]
+    );
+  }
+
   /** Those that have a changelog, for the restorer. */
   restorable(snapshots: Snapshots | null): RestorableStore[] {
     return [...this.#opened.values()].flatMap((opened) => {

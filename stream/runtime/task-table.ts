@@ -166,6 +166,11 @@ export class TaskTable {
     return { state, store, lag: changelog === null ? null : restorer.lagOf(changelog, partition) };
   }
 
+  /** Changelogs of tasks that are processed, by their ids as they were when the tasks began. */
+  changelogIds(): ReadonlyMap<string, string> {
+    return new Map(this.#running.flatMap(({ stores }) => stores.changelogIds()));
+  }
+
   /** Of all tasks that are here, also those that stand by. */
   storeSizes(): StoreSizeHere[] {
     return [...this.#entries.values()].flatMap(({ id: task, isStandby, active, stores }) => {

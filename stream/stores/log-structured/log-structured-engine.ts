@@ -218,7 +218,7 @@ export class LogStructuredEngine implements DurableEngine {
       view.read(bytes, start);
       writer.add(bytes, start, view);
     }
-    writer.finish(bytes.subarray(view.keyStart, view.keyEnd));
+    writer.finish();
     this.#runs = [this.#openRun(number, file), ...this.#runs];
     this.#buffer = this.#buffer.emptied(3 * this.options.writeBufferBytes);
     this.#beginLog();

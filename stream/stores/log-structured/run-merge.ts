@@ -6,7 +6,7 @@ import type { Run } from "./run.ts";
 import type { RunWriter } from "./run-writer.ts";
 
 /** So much of a run is read at once. */
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
 
 /** So many bytes of a key are in a cursor's number, which a double holds. */
 const HEAD_BYTES = 6;
@@ -19,6 +19,7 @@ class RunCursor {
   isDone = false;
   /** Bytes of the key behind those that all keys have in common: mostly they say who is first. */
   #head = 0;
+  readonly #read = new Uint8Array(READ_BYTES);
   #blocks: Block[] = [];
   #nextBlock = 0;
   #block = 0;
@@ -48,20 +49,20 @@ class RunCursor {
 
   next(): void {
     const block = this.#blocks[this.#block];
-    if (block !== undefined && ++this.#entry < block.count) return this.#read(block);
+    if (block !== undefined && ++this.#entry < block.count) return this.#stand(block);
     this.#block++;
     this.#entry = 0;
     if (this.#block >= this.#blocks.length) {
       this.isDone = this.#nextBlock >= this.run.blockCount;
       if (this.isDone) return;
-      this.#blocks = this.run.blocksFrom(this.#nextBlock, READ_BYTES);
+      this.#blocks = this.run.blocksFrom(this.#nextBlock, READ_BYTES, this.#read);
       this.#nextBlock += this.#blocks.length;
       this.#block = 0;
     }
-    this.#read(this.#blocks[this.#block]!);
+    this.#stand(this.#blocks[this.#block]!);
   }
 
-  #read(block: Block): void {
+  #stand(block: Block): void {
     const { bytes } = block;
     const { view } = this;
     this.bytes = bytes;
@@ -91,10 +92,6 @@ function commonBytes(runs: readonly Run[]): number {
 export class RunMerge {
   /** In their order. */
   readonly #cursors: RunCursor[];
-  /** Where the key is that was written last. */
-  #lastBytes: Uint8Array = new Uint8Array(0);
-  #lastStart = 0;
-  #lastEnd = 0;
 
   /**
    * `runs`: the newest first. `isOldest`: below them there is nothing, so keys that are gone need no
@@ -118,17 +115,12 @@ export class RunMerge {
     while (rest > 0) {
       const first = this.#cursors[0];
       if (first === undefined) {
-        this.writer.finish(this.#lastBytes.subarray(this.#lastStart, this.#lastEnd));
+        this.writer.finish();
         return true;
       }
       const { view } = first;
       rest -= view.end - first.start;
-      if (!this.#isLeftOut(first)) {
-        this.writer.add(first.bytes, first.start, view);
-        this.#lastBytes = first.bytes;
-        this.#lastStart = view.keyStart;
-        this.#lastEnd = view.keyEnd;
-      }
+      if (!this.#isLeftOut(first)) this.writer.add(first.bytes, first.start, view);
       // Older values of the same key.
       while (this.#cursors.length > 1 && this.#cursors[1]!.compare(first) === 0) this.#advance(1);
       this.#advance(0);

@@ -20,6 +20,9 @@ export class RunWriter {
   readonly #entryStarts = new Uint16Array(BLOCK_BYTES);
   #entriesInBlock = 0;
   #entryCount = 0;
+  /** Of `#out`: the key that was added last. */
+  #lastKeyStart = 0;
+  #lastKeyEnd = 0;
   readonly #blockPositions: number[] = [];
   readonly #firstKeyStarts: number[] = [];
   #keys = new Uint8Array(1024);
@@ -43,13 +46,16 @@ export class RunWriter {
     if (this.#entriesInBlock === 0) this.#beginBlock(bytes, view);
     this.#entryStarts[this.#entriesInBlock++] = this.#outEnd - this.#blockStart;
     copyInto(this.#out, this.#outEnd, bytes, start, view.end);
+    this.#lastKeyStart = this.#outEnd + view.keyStart - start;
+    this.#lastKeyEnd = this.#outEnd + view.keyEnd - start;
     this.#outEnd += length;
     this.#filter.add(hashOf(bytes, view.keyStart, view.keyEnd));
     this.#entryCount++;
   }
 
-  /** Writes what is left, the rest of the file included. `lastKey`: of the entry given last. */
-  finish(lastKey: Uint8Array): void {
+  /** Writes what is left, the rest of the file included. */
+  finish(): void {
+    const lastKey = this.#out.slice(this.#lastKeyStart, this.#lastKeyEnd);
     if (this.#entriesInBlock > 0) this.#endBlock();
     this.#flush();
     const metaStart = this.#outPosition;

@@ -104,11 +104,16 @@ export class Run {
     return block;
   }
 
-  /** Blocks from one on, up to so many bytes of them but one at least, read at once and not cached. */
-  blocksFrom(first: number, bytesMax: number): Block[] {
+  /**
+   * Blocks from one on, up to so many bytes of them but one at least, read at once and not cached; in
+   * `room`, where they fit into it.
+   */
+  blocksFrom(first: number, bytesMax: number, room: Uint8Array | null = null): Block[] {
     const from = this.#positions[first]!;
     const end = this.#endOfBlocks(first, bytesMax);
-    const bytes = new Uint8Array(this.#positions[end]! - from);
+    const length = this.#positions[end]! - from;
+    const hasRoom = room !== null && room.length >= length;
+    const bytes = hasRoom ? room.subarray(0, length) : new Uint8Array(length);
     this.#read(bytes, from);
     const blocks: Block[] = [];
     for (let index = first; index < end; index++) {

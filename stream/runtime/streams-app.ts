@@ -334,14 +334,16 @@ export class StreamsApp implements QueriedApp {
 
   #writtenTopics() {
     const plan = this.#group.topics.seen;
-    if (plan === null) return { changelogs: [], changelogIds: new Map(), others: [] };
+    const sinks = this.#sinkTopics();
+    if (plan === null) return { changelogs: [], changelogIds: new Map(), repartitions: [], sinks };
     const { subtopologies, internalTopics } = plan;
     const internals = internalTopics.map(({ name }) => name);
     const logs = new Set(subtopologies.flatMap(({ changelogs }) => [...changelogs.values()]));
     return {
       changelogs: internals.filter((name) => logs.has(name)),
       changelogIds: this.#member?.table.changelogIds() ?? new Map(),
-      others: [...internals.filter((name) => !logs.has(name)), ...this.#sinkTopics()],
+      repartitions: internals.filter((name) => !logs.has(name)),
+      sinks,
     };
   }
 

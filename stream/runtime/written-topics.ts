@@ -12,7 +12,9 @@ export interface TopicsToWatch {
   readonly changelogs: readonly string[];
   /** By id: what stores that are processed with are of. */
   readonly changelogIds: ReadonlyMap<string, string>;
-  readonly others: readonly string[];
+  readonly repartitions: readonly string[];
+  /** Of others; the application does not make them. */
+  readonly sinks: readonly string[];
 }
 
 const LOOK_MS = 5000;
@@ -48,38 +50,36 @@ export class WrittenTopics {
   }
 
   async #look(): Promise<void> {
-    const { changelogs, changelogIds, others } = this.topics();
-    const names = [...new Set([...changelogs, ...others])];
+    const { changelogs, changelogIds, repartitions, sinks } = this.topics();
+    const names = [...new Set([...changelogs, ...repartitions, ...sinks])];
     if (names.length === 0) return;
     const { topics } = await this.cluster.refresh(names);
     const nowMs = this.clock.monotonicMs();
     for (const { name, errorCode, topicId } of topics) {
       if (name === null || this.#isClosed) return;
       const isChangelog = changelogs.includes(name);
+      const whatToDo = isChangelog
+        ? "start it again: what that store had is gone with it; or begin anew: kstream stream reset"
+        : repartitions.includes(name)
+        ? "start it again: it makes the topic anew"
+        : `create it with: kstream topic create ${name}`;
       if (errorCode === Errors.UNKNOWN_TOPIC_OR_PARTITION) {
         const sinceMs = this.#missingSinceMs.get(name) ?? nowMs;
         this.#missingSinceMs.set(name, sinceMs);
-        if (nowMs - sinceMs >= GONE_MS) this.#tell(name, isChangelog, "it was deleted");
+        if (nowMs - sinceMs >= GONE_MS) this.#tell(name, "it was deleted", whatToDo);
         continue;
       }
       this.#missingSinceMs.delete(name);
       if (errorCode !== Errors.NONE || !isChangelog) continue;
       const isOther = [...changelogIds].some(([id, topic]) => topic === name && id !== topicId);
-      if (isOther) this.#tell(name, true, "it was deleted and made again");
+      if (isOther) this.#tell(name, "it was deleted and made again", whatToDo);
     }
   }
 
-  #tell(name: string, isChangelog: boolean, why: string): void {
+  #tell(name: string, why: string, whatToDo: string): void {
     if (this.#isClosed) return;
     this.close();
-    this.onGone(
-      new OperatorError(
-        `topic "${name}" is gone while the application writes to it`,
-        why,
-        isChangelog
-          ? "what stores had is not in it: begin anew with kstream stream reset, or go on with what comes"
-          : `create it with: kstream topic create ${name}`,
-      ),
-    );
+    const what = `topic "${name}" is gone while the application writes to it`;
+    this.onGone(new OperatorError(what, why, whatToDo));
   }
 }

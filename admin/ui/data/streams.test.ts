@@ -46,4 +46,6 @@ test("lag is that of the topics as the cluster calls them", () => {
   expect(lagOfTopics(live(1, ["a:1", "b:1"]), ["lines"])).toBe(6);
   expect(lagOfTopics(live(1), ["by-word-repartition"])).toBe(4);
   expect(lagOfTopics(live(1), ["others"])).toBeNull();
+  expect(lagOfTopics(live(1, ["a:1", "b:1"]), ["/lin.*/"])).toBe(6);
+  expect(lagOfTopics(live(1), ["/by-.*|.*repartition/", "/line/"])).toBeNull();
 });

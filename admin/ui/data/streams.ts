@@ -131,16 +131,29 @@ export function taskCountsOf({ taskCounts, members }: Live): TaskCounts {
 
 /**
  * Records that are still to come of topics, as their tasks say; null: not known. `topics`: as the
- * topology has them, so without the application's id where they are its own.
+ * topology has them, so without the application's id where they are its own; a pattern, `/orders-.*\/`,
+ * stands for those of others that it matches.
  */
 export function lagOfTopics(
   { application, members, topology }: Live,
   topics: readonly string[],
 ): number | null {
   const own = new Set(topology.repartitionTopics.map(({ name }) => name));
-  const names = new Set(topics.map((topic) => own.has(topic) ? `${application}-${topic}` : topic));
+  const full = (topic: string) => own.has(topic) ? `${application}-${topic}` : topic;
+  const names = new Set(topics.map(full));
+  const ownNames = new Set([...own].map(full));
+  const patterns = topics.flatMap((topic) => patternOf(topic) ?? []);
+  const isRead = (topic: string) =>
+    names.has(topic) ||
+    (!ownNames.has(topic) && patterns.some((pattern) => pattern.test(topic)));
   const lags = members.flatMap(({ sources }) => sources)
-    .filter(({ topic }) => names.has(topic)).map(({ lag }) => lag);
+    .filter(({ topic }) => isRead(topic)).map(({ lag }) => lag);
   const known = lags.filter((lag) => lag !== null);
   return known.length === 0 ? null : known.reduce((sum, lag) => sum + lag, 0);
+}
+
+/** Of whole names. Null: it is the name of a topic, which has no slash. */
+function patternOf(text: string): RegExp | null {
+  const [, pattern, flags] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? [];
+  return pattern === undefined ? null : new RegExp(`^(?:${pattern})$`, flags?.replace(/[gy]/g, ""));
 }

@@ -4,15 +4,42 @@ import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { StreamsConfig } from "../../stream/runtime/streams-config.ts";
 import { FolderSnapshots } from "../../stream/stores/snapshots/folder-snapshots.ts";
+import { S3Snapshots } from "./s3-snapshots.ts";
 import type { SnapshotStore } from "../../stream/stores/snapshots/snapshot-store.ts";
+
+const S3 = /^s3:\/\/([^/]+)\/*(.*?)\/*$/;
+const S3_SCHEME = "s3://";
+/** In the folder of the application's state. */
+const STAGING = ".snapshot-staging";
 
 /** Null: it has none. */
 export function snapshotsOf(
-  { snapshotDir, applicationId }: Pick<StreamsConfig, "snapshotDir" | "applicationId">,
+  { snapshotDir, applicationId, stateDir }: Pick<
+    StreamsConfig,
+    "snapshotDir" | "applicationId" | "stateDir"
+  >,
 ): SnapshotStore | null {
-  return snapshotDir === null
-    ? null
-    : new FolderSnapshots(join(resolve(snapshotDir), applicationId));
+  if (snapshotDir === null) return null;
+  if (!snapshotDir.startsWith(S3_SCHEME)) {
+    return new FolderSnapshots(join(resolve(snapshotDir), applicationId));
+  }
+  const [, bucket, prefix] = S3.exec(snapshotDir) ?? [];
+  if (bucket === undefined) throw noBucket(snapshotDir);
+  return new S3Snapshots({
+    bucket,
+    prefix: prefix === "" ? `${applicationId}/` : `${prefix}/${applicationId}/`,
+    staging: join(resolve(stateDir), applicationId, STAGING),
+  });
+}
+
+function noBucket(snapshotDir: string): OperatorError {
+  const why = "it names no bucket";
+  return new OperatorError(
+    `snapshots cannot be in ${snapshotDir}`,
+    why,
+    "write s3://BUCKET/PREFIX",
+    2,
+  );
 }
 
 type SnapshotConfig = Pick<
@@ -27,6 +54,10 @@ export function checkSnapshots(config: SnapshotConfig, logger: Logger): void {
   if (isStateInMemory) {
     const why = "default.dsl.store=in_memory: stores in memory have no snapshots";
     return logger.warn("state.snapshot.dir is not heeded", { why });
+  }
+  if (snapshotDir.startsWith(S3_SCHEME)) {
+    if (!S3.test(snapshotDir)) throw noBucket(snapshotDir);
+    return;
   }
   const [snapshots, state] = [snapshotDir, stateDir].map((dir) => resolve(dir, applicationId));
   if (snapshots !== state && !`${snapshots}`.startsWith(`${state}${sep}`)) return;

@@ -157,7 +157,7 @@ const FIELDS = {
     "where copies of stores are, for other machines",
     "",
     /^.*$/,
-    "a folder",
+    "a folder, or s3://BUCKET/PREFIX",
   ),
   "state.snapshot.interval.ms": whole("how often such a copy is made", 600_000, 1000),
   "default.dsl.store": choice("where stores are kept", "persistent", ["persistent", "in_memory"]),

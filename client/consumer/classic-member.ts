@@ -308,7 +308,9 @@ export class ClassicMember {
     const { clock } = this.cluster.io;
     const signal = AbortSignal.any([this.#stop.signal, this.#rejoin.signal]);
     for (;;) {
-      await sleep(clock, this.options.heartbeatIntervalMs, signal).catch((error: unknown) => {
+      // On a new connection one may be due for long: the session is not to end meanwhile.
+      const dueMs = this.options.heartbeatIntervalMs - this.#session.silentMs;
+      await sleep(clock, Math.max(0, dueMs), signal).catch((error: unknown) => {
         if (this.#stop.signal.aborted) throw error;
       });
       if (this.#rejoin.signal.aborted) throw new RejoinError(false);

@@ -35,7 +35,12 @@ export class Session {
 
   /** At most this long it still lasts. */
   get leftMs(): number {
-    return this.#heardMs + this.timeoutMs - this.clock.monotonicMs();
+    return this.timeoutMs - this.silentMs;
+  }
+
+  /** Since the coordinator was last told something that it answered. */
+  get silentMs(): number {
+    return this.clock.monotonicMs() - this.#heardMs;
   }
 
   /** Is aborted at the end of the session that there is now. */

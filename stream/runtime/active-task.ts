@@ -97,7 +97,10 @@ export class ActiveTask {
       const queue = this.task.queues.get(topic)!;
       if (feed.hasMore) {
         const records = feed.take(queue.size, this.waiting.bufferedRecords);
+        const before = queue.leftOut;
         if (records.length > 0) this.task.add(topic, records);
+        // Their letters are in the transaction, so their offsets have to be.
+        if (queue.leftOut > before) this.isDirty = true;
       }
       if (feed.hasMore === this.#paused.has(topic)) continue;
       if (feed.hasMore) {

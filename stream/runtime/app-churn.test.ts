@@ -16,6 +16,8 @@ import type { ConfigValue } from "./streams-config.ts";
 
 const SEEDS = Number(process.env["KSTREAM_CHURN_SEEDS"] ?? 2);
 const FIRST_SEED = Number(process.env["KSTREAM_CHURN_FIRST"] ?? 1);
+/** Found that a member which leaves commits a letter without the offset of its record. */
+const SEEDS_BEHIND = [159];
 const ROUNDS = 15;
 const MEMBERS_MAX = 5;
 const WORDS = ["a", "b", "c", "d", "e", "f", "g"];
@@ -219,7 +221,8 @@ class Churn {
 
 for (const protocol of ["classic", "streams"]) {
   let begun = 0;
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  const seeds = Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at);
+  for (const seed of seeds) {
     test(`counts are exact while members come and go, ${protocol}, seed ${seed}`, () => {
       const churn = new Churn(seed, {
         "group.protocol": protocol,
@@ -229,7 +232,7 @@ for (const protocol of ["classic", "streams"]) {
       expect(churn.trouble).toEqual([]);
     });
   }
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  for (const seed of seeds) {
     test(`counts are exact while threads hand over tasks with their state, ${protocol}, seed ${seed}`, () => {
       const config = { "group.protocol": protocol, "num.standby.replicas": seed % 2 };
       const churn = new Churn(seed, config, true);
@@ -237,7 +240,7 @@ for (const protocol of ["classic", "streams"]) {
       expect(churn.trouble).toEqual([]);
     });
   }
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  for (const seed of [...seeds, ...SEEDS_BEHIND]) {
     test(`counts are exact while fresh machines begin with snapshots, ${protocol}, seed ${seed}`, () => {
       const config = {
         ...{ "group.protocol": protocol, "num.standby.replicas": seed % 2 },

@@ -18,6 +18,8 @@ export type ReadRecord = (raw: RawRecord, partitionTimeMs: number) => StreamReco
 export class RecordQueue {
   /** The highest time that was taken; −1: none yet. It is committed with the offset (KIP-695). */
   partitionTimeMs = -1;
+  /** How many could not be read so far. */
+  leftOut = 0;
   readonly #waiting: RawRecord[] = [];
   /** Where in `#waiting` the next one is: what is before has been taken. */
   #at = 0;
@@ -34,9 +36,13 @@ export class RecordQueue {
     return this.#head?.record?.timestampMs ?? -1;
   }
 
-  /** Of the first that waits; null where none does. */
+  /** Of the first that waits to be processed; null where none does. Those left out have been told of. */
   get headOffset(): bigint | null {
-    return this.#head?.raw.offset ?? null;
+    return this.#headIsReadable ? this.#head!.raw.offset : null;
+  }
+
+  get #headIsReadable(): boolean {
+    return this.#head !== null && this.#head.record !== null;
   }
 
   add(records: readonly RawRecord[]): void {
@@ -56,13 +62,18 @@ export class RecordQueue {
   /** Of those that cannot be read only the last becomes the head, so that its offset is committed. */
   #readHead(): void {
     let unreadable: RawRecord | null = null;
-    while (this.#head === null && this.#at < this.#waiting.length) {
+    while (!this.#headIsReadable && this.#at < this.#waiting.length) {
       const raw = this.#waiting[this.#at++]!;
       const record = this.read(raw, this.partitionTimeMs);
-      if (record === null) unreadable = raw;
-      else this.#head = { raw, record };
+      if (record !== null) this.#head = { raw, record };
+      else {
+        unreadable = raw;
+        this.leftOut++;
+      }
     }
-    if (this.#head === null && unreadable !== null) this.#head = { raw: unreadable, record: null };
+    if (!this.#headIsReadable && unreadable !== null) {
+      this.#head = { raw: unreadable, record: null };
+    }
     if (this.#at < this.#waiting.length && this.#at < 1024) return;
     this.#waiting.splice(0, this.#at);
     this.#at = 0;

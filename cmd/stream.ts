@@ -9,7 +9,17 @@ export function streamCommand(): CommandUnknownOpts {
   const command = new Command("stream")
     .description("Process streams of records: applications in TypeScript, on any Kafka.")
     .helpCommand(false);
-  const children = [run(), sql(), pipe(), describe(), diff(), testCommand(), newCommand(), reset()];
+  const children = [
+    run(),
+    sql(),
+    pipe(),
+    describe(),
+    diff(),
+    testCommand(),
+    newCommand(),
+    reset(),
+    settings(),
+  ];
   for (const child of children) command.addCommand(child);
   return command;
 }
@@ -24,7 +34,7 @@ An application is a module of TypeScript or JavaScript. Nothing has to be instal
   builder.stream("lines", text).mapValues((line) => line.toUpperCase()).to("shouts", text);
   export default builder;
 
-The default export may be a function that makes it of the config.`;
+The default export may be a function that makes it of the config; kstream stream settings lists settings.`;
 
 function setOption() {
   return new Option("--set <name=value...>", "a setting of the application, by Kafka's name");
@@ -322,4 +332,25 @@ Examples:
       const isDefault = command.getOptionValueSource("brokers") === "default";
       await (await import("./stream/reset.ts")).resetApp(file, options, isDefault);
     });
+}
+
+function settings(): CommandUnknownOpts {
+  return new Command("settings")
+    .summary("list what applications can be set to")
+    .description(
+      "List the settings of applications, with their defaults: those of Kafka Streams by Kafka's names. " +
+        "They are given by --set, --config, or the `config` that an application exports.",
+    )
+    .argument("[name...]", "only these")
+    .addOption(jsonOption())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  kstream stream settings
+  kstream stream settings commit.interval.ms num.standby.replicas`,
+    )
+    .action(async (names, options) =>
+      (await import("./stream/settings.ts")).listSettings(names, options)
+    );
 }

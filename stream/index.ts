@@ -24,7 +24,7 @@ export type {
   PunctuationType,
 } from "./processor.ts";
 export type { ValueContext, ValueTransformer } from "./processors/value-transformer.ts";
-export type { RecordFacts, RecordOrigin, StreamRecord } from "./record.ts";
+export type { NewRecord, RecordFacts, RecordOrigin, StreamRecord } from "./record.ts";
 export { bytes, double, int, json, long, safeLong, string } from "./serdes/basic-serdes.ts";
 export type { Serde, SerdeType } from "./serdes/serde.ts";
 export { hopping, TimeWindows, tumbling, type Window } from "./windows/time-windows.ts";

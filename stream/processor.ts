@@ -1,5 +1,5 @@
 /** What a node does with records, and what it can ask for: Kafka's Processor API. */
-import type { RecordOrigin, StreamRecord } from "./record.ts";
+import type { NewRecord, RecordOrigin, StreamRecord } from "./record.ts";
 import type { StoreHandle } from "./stores/store-handle.ts";
 
 /** One at work in a task: made for each task anew, so it may keep what it likes of its task. */
@@ -23,7 +23,7 @@ export interface ProcessorContext<KOut = unknown, VOut = unknown> {
   /** Of the task. */
   readonly partition: number;
   /** Gives a record to all nodes behind this one, or to the one of that name. */
-  forward(record: StreamRecord<KOut, VOut>, child?: string): void;
+  forward(record: NewRecord<KOut, VOut>, child?: string): void;
   /**
    * A store that this node is connected with, typed if it is asked for by what `addStateStore` gave. It
    * asserts that there is one.

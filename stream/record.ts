@@ -10,6 +10,11 @@ export interface StreamRecord<K = unknown, V = unknown> {
   readonly headers: readonly RecordHeader[];
 }
 
+/** One to give on: headers may be left out where there are none. */
+export type NewRecord<K = unknown, V = unknown> =
+  & Omit<StreamRecord<K, V>, "headers">
+  & Partial<Pick<StreamRecord, "headers">>;
+
 /** Of what a record is besides key and value: for those who want to know. */
 export type RecordFacts = Pick<StreamRecord, "timestampMs" | "headers">;
 

@@ -177,13 +177,24 @@ export class KStream<K, V> {
 
   /**
    * Has a processor of the application's own make records of these, by way of stores, punctuators,
-   * headers and the place where a record was read. `key` is how the keys that it gives on are written.
+   * headers and the place where a record was read. `key` is how the keys that it gives on are written,
+   * where they are of another type.
    */
+  process<V2>(
+    supplier: ProcessorSupplier<K, V, K, V2>,
+    options?: ProcessOptions<V2> & { readonly key?: Serde<K> },
+  ): KStream<K, V2>;
   process<K2, V2>(
     supplier: ProcessorSupplier<K, V, K2, V2>,
     options: ProcessOptions<V2> & { readonly key: Serde<K2> },
+  ): KStream<K2, V2>;
+  process<K2, V2>(
+    supplier: ProcessorSupplier<K, V, K2, V2>,
+    options: ProcessOptions<V2> & { readonly key?: Serde<K2> } = {},
   ): KStream<K2, V2> {
-    const parts = processed(this.builder, this.parts, supplier, options, options.key);
+    // Without another serde keys are of the same type.
+    const key = options.key ?? this.parts.keySerde as unknown as Serde<K2>;
+    const parts = processed(this.builder, this.parts, supplier, options, key);
     return new KStream(this.builder, parts);
   }
 

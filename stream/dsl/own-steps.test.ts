@@ -1,7 +1,7 @@
 /** Steps and stores of an application's own. */
 import { expect, test } from "bun:test";
 import { partitionOfKey } from "../../core/murmur2.ts";
-import type { ProcessorContext } from "../processor.ts";
+import type { Processor, ProcessorContext } from "../processor.ts";
 import type { ValueTransformer } from "../processors/value-transformer.ts";
 import { json, safeLong, string } from "../serdes/basic-serdes.ts";
 import type { KeyValueStore } from "../stores/key-value-store.ts";
@@ -191,4 +191,34 @@ test("all windows of a key are written to the partition of the key", () => {
   // Behind a repartition it is all of the key.
   expect(driver.readRaw("app-whole-repartition").every(({ partition }) => partition === null))
     .toBe(true);
+});
+
+test("what a processor gives on needs neither headers nor, for keys of the same type, a serde", () => {
+  const builder = new TopologyBuilder();
+  const sums = builder.addStateStore("sums", { kind: "key-value", key: string(), ...safeNumbers });
+  const summing = (): Processor<string, number, string, number> => {
+    let store: KeyValueStore<string, number>;
+    return {
+      init(context) {
+        store = context.store(sums);
+        context.schedule(1000, "wall-clock-time", (timestampMs) => {
+          for (const [key, value] of store.all()) context.forward({ key, value, timestampMs });
+        });
+      },
+      process: ({ key, value }) => store.put(key, (store.get(key) ?? 0) + value),
+    };
+  };
+  const made = builder.stream<string, number>("in", safeNumbers)
+    .process(summing, { stores: [sums], ...safeNumbers });
+  made.to("out");
+  const renaming = (): Processor<string, number, number, number> => ({ process: () => {} });
+  const other = builder.stream<string, number>("other");
+  // @ts-expect-error: keys of another type have a serde.
+  other.process(renaming);
+  const driver = new TestDriver(builder);
+  driver.input("in", string(), safeLong()).writeAll([["b", 1], ["a", 2], ["b", 3]]);
+  driver.advance(1000);
+  expect(driver.output("out", string(), safeLong()).readPairs()).toEqual([["a", 2], ["b", 4]]);
+  expect([...driver.keyValues("sums").all()].length).toBe(2);
+  driver.close();
 });

@@ -313,11 +313,35 @@ function unheededOf(
   }));
 }
 
+/** A setting of applications, for people. */
+export interface StreamsSetting {
+  readonly name: string;
+  /** Null: it has none. */
+  readonly default: string | null;
+  readonly about: string;
+  readonly wants: string;
+}
+
+/** All of them, by their names; of those that are prefixes `…` stands for the rest. */
+export function streamsSettings(): StreamsSetting[] {
+  const own = Object.entries<Field<unknown>>(FIELDS).map(([name, { fallback, about, wants }]) => {
+    return { name, default: fallback === "" ? null : fallback, about, wants };
+  });
+  const prefixed = [
+    [TOPIC_PREFIX, "a config of the topics that the application makes", "what the topic takes"],
+    [TAG_PREFIX, "a tag of this member, for rack.aware.assignment.tags", "a text"],
+  ] as const;
+  const more = prefixed.map(([prefix, about, wants]) => {
+    return { name: `${prefix}…`, default: null, about, wants };
+  });
+  return [...own, ...more].sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
 function valuesOf(given: Readonly<Record<string, ConfigValue>>): Values {
   for (const name of Object.keys(given)) {
     if (name in FIELDS || name.startsWith(TOPIC_PREFIX) || name.startsWith(TAG_PREFIX)) continue;
     const near = didYouMean(name, Object.keys(FIELDS));
-    const whatToDo = near === null ? "see docs/stream.md" : `did you mean "${near}"?`;
+    const whatToDo = near === null ? "see kstream stream settings" : `did you mean "${near}"?`;
     throw refused(`there is no setting "${name}"`, "", whatToDo);
   }
   const parsed = Object.entries<Field<unknown>>(FIELDS).map(([name, field]) => {

@@ -20,6 +20,8 @@ export interface ReadableKeyValueStore<K, V> {
   get(key: K): V | null;
   /** In the order of the bytes of keys, from one to the other included; null is open. */
   range(from: K | null, to: K | null, isReversed?: boolean): IterableIterator<readonly [K, V]>;
+  /** In the order of the bytes of keys. */
+  all(): IterableIterator<readonly [K, V]>;
   /** Those whose keys begin with these bytes, in the order of the bytes of keys (KIP-614). */
   prefixScan(prefix: Uint8Array): IterableIterator<readonly [K, V]>;
   readonly approximateCount: number;
@@ -159,6 +161,10 @@ class SerdeKeyValueStore<K, V> implements OpenStore<K, V> {
 
   read([key, value]: BytesEntry): readonly [K, V] {
     return [this.keySerde.deserialize(key, this.topic), this.format.read(value)];
+  }
+
+  all(): IterableIterator<readonly [K, V]> {
+    return this.range(null, null);
   }
 
   *prefixScan(prefix: Uint8Array): IterableIterator<readonly [K, V]> {

@@ -65,6 +65,10 @@ export class WindowedStore<K, V> implements OpenStore<Windowed<K>, V> {
     return this.parts.store.range(...args);
   }
 
+  all(): IterableIterator<WindowedEntry<K, V>> {
+    return this.parts.store.all();
+  }
+
   prefixScan(prefix: Uint8Array): IterableIterator<WindowedEntry<K, V>> {
     return this.parts.store.prefixScan(prefix);
   }

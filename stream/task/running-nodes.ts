@@ -146,7 +146,10 @@ export class RunningNodes {
       metadata: services.metadata,
       forward: (record, child) => {
         count.out++;
-        this.#forward(children, record, child);
+        const { headers } = record;
+        // Most have headers already, and are given on as they are.
+        const whole = headers === undefined ? { ...record, headers: [] } : record as StreamRecord;
+        this.#forward(children, whole, child);
       },
       store: (asked: string | StoreHandle<unknown>) => {
         const wanted = nameOfStore(asked);

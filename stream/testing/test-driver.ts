@@ -318,6 +318,9 @@ function withoutTimes<K, V>(
     *range(from, to, isReversed) {
       for (const [key, { value }] of store.range(from, to, isReversed)) yield [key, value];
     },
+    *all() {
+      for (const [key, { value }] of store.all()) yield [key, value];
+    },
     *prefixScan(prefix) {
       for (const [key, { value }] of store.prefixScan(prefix)) yield [key, value];
     },

@@ -51,6 +51,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "connect plugins": "connect.test.ts",
   "stream diff": "stream.test.ts",
   "stream reset": "stream.test.ts",
+  "stream settings": "stream.test.ts",
   "topic apply": "topic-apply.test.ts",
   "topic trim": "ranges.test.ts",
   "topic load": "topic-copy.test.ts",

@@ -85,6 +85,19 @@ test("a module that is no application is refused with the place and the reason",
   await describe(module("wrong.json", "[]"), ["no description", "--format json"]);
 });
 
+test("settings are listed, with their defaults", async () => {
+  const listed = JSON.parse(await ok(["stream", "settings", "--json"])) as {
+    readonly settings: readonly { readonly name: string }[];
+  };
+  expect(listed.settings.map(({ name }) => name)).toContain("num.standby.replicas");
+  expect(await ok(["stream", "settings", "processing.guarantee"])).toMatch(
+    /^SETTING .*\nprocessing.guarantee +exactly_once_v2 .*exactly_once_v2 or at_least_once\n$/,
+  );
+  await fails(["stream", "settings", "comit.interval.ms"], 2, [
+    'did you mean "commit.interval.ms"?',
+  ]);
+});
+
 test("a new application does what is printed, and its test passes without anything installed", async () => {
   const cwd = freshDir("stream-new");
   const made = await ok(["stream", "new", "my-words"], { cwd });

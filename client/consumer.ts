@@ -280,9 +280,13 @@ export class Consumer<K = Uint8Array, V = Uint8Array> {
     return this.#fetcher.endOffset(topic, partition);
   }
 
-  /** Hands out nothing of the partition until `resume`, which goes on where it stood. */
-  pause(topic: string, partition: number): void {
-    this.#fetcher.pause(topic, partition);
+  /**
+   * Hands out nothing of the partition until `resume`, which goes on where it stood. `isBrief`: that is
+   * soon, for it has given more than can be worked off at once. Then fetches of others do not wait for
+   * `maxWaitMs`, and this one behind them.
+   */
+  pause(topic: string, partition: number, { isBrief = false } = {}): void {
+    this.#fetcher.pause(topic, partition, isBrief);
   }
 
   resume(topic: string, partition: number): void {

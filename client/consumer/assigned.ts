@@ -33,6 +33,8 @@ export interface Assigned {
   /** A batch needs more than is asked for as a rule: brokers that are old give pieces. 0: not known. */
   leastBytes: number;
   paused: boolean;
+  /** It is paused, and soon is not any more: fetches of others at its leader do not wait for long. */
+  isBrief: boolean;
   /** It is about to be taken away: nothing more of it is handed out. */
   held: boolean;
   /** It was taken away, or another object has its place. */
@@ -73,6 +75,7 @@ export function assignedAt(
     maxBytes: 0,
     leastBytes: 0,
     paused: before?.paused ?? false,
+    isBrief: before?.isBrief ?? false,
     held: before?.held ?? false,
     dropped: false,
     leased: null,

@@ -32,6 +32,8 @@ type PartitionResponse = FetchResponse["responses"][number]["partitions"][number
 
 /** Chunks of one partition that may wait: one to be taken, one to be fetched meanwhile. */
 const QUEUED_CHUNKS_MAX = 2;
+/** How long a fetch waits at the most while a partition of the same leader is paused briefly. */
+const BRIEF_WAIT_MS = 20;
 const EMPTY = new Uint8Array(0);
 
 /** Who keeps what is fetched until it is taken. */
@@ -103,7 +105,9 @@ export class FetchLoop {
     // A request for the idle partitions of a leader alone would wait, and keep those with much to
     // read waiting after their chunks are taken. So a leader is asked for all or none of them.
     const full = new Set<number>();
+    const brief = new Set<number>();
     for (const assigned of this.assigned.values()) {
+      if (assigned.paused && assigned.isBrief) brief.add(this.#nodeFor(assigned, nowMs));
       if (assigned.paused || assigned.held || assigned.inRequest !== null) continue;
       if (assigned.retryAtMs > nowMs && !this.#hasNewLeader(assigned)) {
         this.#pumping.at(assigned.retryAtMs);
@@ -128,7 +132,8 @@ export class FetchLoop {
     }
     for (const [leader, list] of unchecked) void this.#check(leader, list);
     for (const [leader, list] of byLeader) {
-      if (!full.has(leader)) void this.#fetch(leader, list);
+      const waitMs = brief.has(leader) ? BRIEF_WAIT_MS : Infinity;
+      if (!full.has(leader)) void this.#fetch(leader, list, waitMs);
     }
   }
 
@@ -225,7 +230,7 @@ export class FetchLoop {
     }
   }
 
-  async #fetch(leader: number, list: readonly Assigned[]): Promise<void> {
+  async #fetch(leader: number, list: readonly Assigned[], waitMs: number): Promise<void> {
     this.#busyLeaders.add(leader);
     for (const assigned of list) {
       assigned.inRequest = list;
@@ -233,7 +238,8 @@ export class FetchLoop {
     }
     const session = this.#sessions.get(leader) ?? new FetchSession();
     this.#sessions.set(leader, session);
-    const { maxWaitMs, minBytes, maxBytes, isolationLevel, rackId } = this.options;
+    const { minBytes, maxBytes, isolationLevel, rackId } = this.options;
+    const maxWaitMs = Math.min(waitMs, this.options.maxWaitMs);
     const size = this.#sizes.get(leader) ?? new FetchSize(this.options.partitionMaxBytes, maxBytes);
     this.#sizes.set(leader, size);
     for (const assigned of list) {

@@ -92,9 +92,11 @@ export class Fetcher {
   }
 
   /** What is fetched already waits for `resume`, unless that is too much. */
-  pause(topic: string, partition: number): void {
+  pause(topic: string, partition: number, isBrief: boolean): void {
     const assigned = this.#assigned.get(partitionKey(topic, partition));
-    if (assigned === undefined || assigned.paused) return;
+    if (assigned === undefined) return;
+    assigned.isBrief = isBrief;
+    if (assigned.paused) return;
     assigned.paused = true;
     // What rests must not stop the others: it is fetched again.
     if (assigned.leased !== null || this.#queuedBytes < this.options.queuedBytes / 2) return;

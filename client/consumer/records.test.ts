@@ -1,5 +1,6 @@
 /** Records and handlers against a whole broker on virtual time. */
 import { expect, test } from "bun:test";
+import { sleep } from "../../core/io.ts";
 import { fetch as fetchApi } from "../../core/protocol/01-fetch.ts";
 import { metadata } from "../../core/protocol/03-metadata.ts";
 import { BatchBuilder } from "../../core/records/batch-builder.ts";
@@ -48,6 +49,30 @@ test("pausing and seeking amid a chunk take effect at the next record, and nothi
   clock.run(reading);
   world.stop();
 });
+
+for (const isBrief of [true, false]) {
+  const how = isBrief ? "briefly hardly waits for" : "for long waits for";
+  test(`a partition that is paused ${how} fetches of idle ones`, () => {
+    const { world, clock, make, assign } = setUp(2, { maxWaitMs: 10_000, partitionMaxBytes: 1 });
+    for (let at = 0; at < 20; at++) clock.run(world.produce("t", 1, at, 1));
+    const consumer = make();
+    assign(consumer);
+    const startMs = clock.monotonicMs();
+    clock.run((async () => {
+      for (let count = 0; count < 20; count++) {
+        await consumer.nextChunk();
+        consumer.pause("t", 0, { isBrief });
+        await sleep(clock, 100);
+        consumer.resume("t", 0);
+      }
+    })());
+    const tookMs = clock.monotonicMs() - startMs;
+    if (isBrief) expect(tookMs).toBeLessThan(5000);
+    else expect(tookMs).toBeGreaterThan(10_000);
+    clock.run(consumer.close());
+    world.stop();
+  });
+}
 
 test("a loop over the consumer has records, one over its chunks has chunks, and goes on", () => {
   const { world, clock, make, assign } = setUp(1);

@@ -19,7 +19,7 @@ export interface TaskStart extends TopicPartition {
 export interface TaskInput {
   /** The end as the last fetch told; null: none has. */
   endOffset(topic: string, partition: number): number | null;
-  pause(topic: string, partition: number): void;
+  pause(topic: string, partition: number, how: { readonly isBrief: boolean }): void;
   resume(topic: string, partition: number): void;
 }
 
@@ -105,7 +105,7 @@ export class ActiveTask {
       if (feed.hasMore === this.#paused.has(topic)) continue;
       if (feed.hasMore) {
         this.#paused.add(topic);
-        this.input.pause(topic, partition);
+        this.input.pause(topic, partition, { isBrief: true });
       } else {
         this.#paused.delete(topic);
         this.input.resume(topic, partition);

@@ -12,6 +12,7 @@ import {
 
 const said: SaidSubscription = {
   processId: "3b2f",
+  shape: 0xfedc_ba98,
   threads: 2,
   tags: { zone: "eu-1a", cluster: "k8s" },
   wantsShutdown: false,
@@ -23,6 +24,7 @@ const said: SaidSubscription = {
 };
 const told: SaidAssignment = {
   error: null,
+  shape: 0x1234_5678,
   probeAfterMs: 600_000,
   active: ["0_0", "10_2"],
   standby: ["1_0"],
@@ -69,7 +71,7 @@ test("bytes that say something else are nothing, whatever they are", () => {
       expect(decode(bytes.subarray(0, length))).toBeNull();
     }
     const newer = bytes.slice();
-    newer[1] = 3;
+    newer[1]!++;
     expect(decode(newer)).toBeNull();
     for (let i = 0; i < 5_000; i++) {
       const damaged = bytes.slice();

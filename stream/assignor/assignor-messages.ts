@@ -4,7 +4,16 @@
  * the protocol has a name of our own: a coordinator lets no Java member into a group of ours.
  */
 import { decodeVersioned, encodeVersioned, ProtocolError } from "../../core/protocol/codec.ts";
-import { array, bool, data, int16, int32, int64, string } from "../../core/protocol/schema.ts";
+import {
+  array,
+  bool,
+  data,
+  int16,
+  int32,
+  int64,
+  string,
+  uint32,
+} from "../../core/protocol/schema.ts";
 import { type MemberTasks, partsOf, type StreamMember, type TaskId } from "./task-assignment.ts";
 
 /** The protocol that members agree on. */
@@ -13,17 +22,18 @@ export const ASSIGNOR_NAME = "kstream-stream";
 /** The position of a task that is being processed: what it has is all there is (Kafka's `LATEST_OFFSET`). */
 export const RUNNING = -2n;
 
-const VERSION = 2;
+const VERSION = 3;
 
 /** Tasks of one subtopology. */
 const partitions = { subtopology: int32("0+"), partitions: array("0+", "int32") };
 
 const subscription = data({
   name: "StreamSubscription",
-  versions: "2",
+  versions: "3",
   flexible: "1+",
   fields: {
     processId: string("0+"),
+    shape: uint32("0+"),
     threads: int32("0+"),
     endpoint: string("0+"),
     tags: array("0+", { key: string("0+"), value: string("0+") }),
@@ -41,10 +51,11 @@ const subscription = data({
 
 const assignment = data({
   name: "StreamAssignment",
-  versions: "2",
+  versions: "3",
   flexible: "1+",
   fields: {
     error: int16("0+"),
+    shape: uint32("0+"),
     probeAfterMs: int32("0+"),
     active: array("0+", partitions),
     standby: array("0+", partitions),
@@ -73,6 +84,8 @@ export interface SaidSubscription extends
     StreamMember,
     "processId" | "threads" | "tags" | "ownedActive" | "ownedStandby" | "awaited"
   > {
+  /** What its tasks are: those of another shape are others (`topologyShape`). */
+  readonly shape: number;
   /** Its application asked for all members to end. */
   readonly wantsShutdown: boolean;
   /** Where its stores can be asked (`application.server`); null: nowhere. */
@@ -90,6 +103,8 @@ const ERRORS = ["missing-source-topics", "assignment-failed", "shutdown-requeste
 /** What the leader tells a member. */
 export interface SaidAssignment extends MemberTasks {
   readonly error: typeof ERRORS[number] | null;
+  /** Of the tasks that the group shares out: who processes others gets none. */
+  readonly shape: number;
   /** When this member is to join again to see whether tasks can move; null: it is not. */
   readonly probeAfterMs: number | null;
   /** All members that can be asked. */
@@ -99,6 +114,7 @@ export interface SaidAssignment extends MemberTasks {
 export function encodeTaskSubscription(said: SaidSubscription): Uint8Array {
   return encodeVersioned(subscription, VERSION, {
     processId: said.processId,
+    shape: said.shape,
     threads: said.threads,
     endpoint: said.endpoint ?? "",
     tags: Object.entries(said.tags).map(([key, value]) => ({ key, value })),
@@ -124,6 +140,7 @@ export function decodeTaskSubscription(bytes: Uint8Array | null): SaidSubscripti
     if (positions.some(([, position]) => position < 0n && position !== RUNNING)) return null;
     return {
       processId: said.processId,
+      shape: said.shape,
       threads: said.threads,
       endpoint: said.endpoint === "" ? null : said.endpoint,
       tags: Object.fromEntries(said.tags.map(({ key, value }) => [key, value])),
@@ -139,6 +156,7 @@ export function decodeTaskSubscription(bytes: Uint8Array | null): SaidSubscripti
 export function encodeTaskAssignment(said: SaidAssignment): Uint8Array {
   return encodeVersioned(assignment, VERSION, {
     error: said.error === null ? 0 : ERRORS.indexOf(said.error) + 1,
+    shape: said.shape,
     probeAfterMs: said.probeAfterMs ?? -1,
     active: bySubtopology(said.active),
     standby: bySubtopology(said.standby),
@@ -160,6 +178,7 @@ export function decodeTaskAssignment(bytes: Uint8Array | null): SaidAssignment |
     if (error === undefined || said.probeAfterMs < -1) return null;
     return {
       error,
+      shape: said.shape,
       probeAfterMs: said.probeAfterMs === -1 ? null : said.probeAfterMs,
       active: tasksOf(said.active),
       standby: tasksOf(said.standby),

@@ -11,6 +11,7 @@ import { findTopics, matchingTopics, prepareTopics, requireTopics } from "./inte
 import { StreamsGroupRole } from "./streams-group-role.ts";
 import { globalTopics } from "./topic-plan.ts";
 import { TopicsInView } from "./topics-in-view.ts";
+import { topologyShape } from "./topology-shape.ts";
 
 /** See the head of the file. */
 export interface GroupProtocol {
@@ -52,12 +53,13 @@ function classicProtocol({ cluster, admin, topology, self }: GroupProtocolParts)
     (signal) => prepareTopics(admin, topology, config, logger, signal),
     watch,
   );
+  const shape = topologyShape(topology);
   return {
     topics,
     prepare: async (signal) => {
       await topics.look(signal);
     },
-    member: (holder) => new GroupRole(cluster, admin, { ...self, topics }, holder),
+    member: (holder) => new GroupRole(cluster, admin, { ...self, topics, shape }, holder),
   };
 }
 

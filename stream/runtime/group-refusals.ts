@@ -51,6 +51,15 @@ export function refusedByGroup(
   }
 }
 
+/** Members with more tasks, or who were there before, process another topology. */
+export function otherTopology(applicationId: string): OperatorError {
+  return new OperatorError(
+    `this member cannot work in group "${applicationId}"`,
+    "others in it run another topology: their subtopologies read other topics or keep other stores",
+    "stop those first (kstream stream diff says what a change means), or take another application.id",
+  );
+}
+
 /** One of the members has all of them end. */
 export function shutdownRequested(): OperatorError {
   return new OperatorError("the application ends", "one of its members has asked for it", "");

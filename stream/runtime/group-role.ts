@@ -19,6 +19,7 @@ import {
   eachPartition,
   encodeAssignment,
   encodeSubscription,
+  type TopicPartitions,
 } from "../../client/group-protocol.ts";
 import { isRetriableError, KafkaError } from "../../client/errors.ts";
 import { Errors } from "../../core/errors.ts";
@@ -44,9 +45,10 @@ import {
   type TaskHolder,
   TELL_OUTAGE_AFTER_MS,
 } from "./group-membership.ts";
-import { shutdownRequested } from "./group-refusals.ts";
+import { otherTopology, shutdownRequested } from "./group-refusals.ts";
 import { partitionsOf, partsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
+import { sharedShape } from "./topology-shape.ts";
 
 /** Of the session: so much is left to close tasks in when the member has not heard of its group. */
 const SESSION_MARGIN = 1 / 4;
@@ -54,6 +56,12 @@ const SESSION_MARGIN = 1 / 4;
 const LOOK_MS = 10_000;
 /** A topic that is missing for so long is gone: a broker that has just begun may not know it yet. */
 const GONE_MS = 15_000;
+
+/** What a member that shares tasks out knows besides. */
+export interface ClassicSelf extends GroupSelf {
+  /** Of its topology (`topologyShape`). */
+  readonly shape: number;
+}
 
 /** See the head of the file. */
 export class GroupRole implements ClassicRole, GroupMembership {
@@ -67,12 +75,14 @@ export class GroupRole implements ClassicRole, GroupMembership {
   #missingSinceMs: number | null = null;
   #isJoining = false;
   #wantsShutdown = false;
+  /** The last assignment was of tasks of another topology. */
+  #isForeign = false;
   #hosts: readonly QueryableHost[] = [];
 
   constructor(
     private readonly cluster: Cluster,
     private readonly admin: Admin,
-    private readonly self: GroupSelf,
+    private readonly self: ClassicSelf,
     private readonly holder: TaskHolder,
   ) {
     const { applicationId, sessionTimeoutMs, ...config } = self.config;
@@ -128,11 +138,12 @@ export class GroupRole implements ClassicRole, GroupMembership {
   protocols(): Promise<{ name: string; metadata: Uint8Array }[]> {
     this.#isJoining = true;
     this.#shared = null;
-    const { processId, endpoint, config, topics } = this.self;
+    const { processId, endpoint, config, topics, shape } = this.self;
     const plan = topics.plan;
     const active = this.holder.active();
     const userData = encodeTaskSubscription({
       processId,
+      shape,
       endpoint,
       threads: 1,
       tags: config.clientTags,
@@ -158,21 +169,26 @@ export class GroupRole implements ClassicRole, GroupMembership {
     { members }: JoinResponse,
   ): Promise<{ memberId: string; assignment: Uint8Array }[]> {
     const said = members.map(({ memberId, groupInstanceId, metadata }) => {
-      const { userData, generation } = decodeSubscription(metadata);
+      const { userData, generation, owned } = decodeSubscription(metadata);
       const of = decodeTaskSubscription(userData);
       if (of === null) throw strangers(this.self.config.applicationId);
-      return { memberId, instanceId: groupInstanceId, generation, said: of };
+      return { memberId, instanceId: groupInstanceId, generation, owned, said: of };
     });
-    const ids = members.map(({ memberId }) => memberId);
-    if (said.some((each) => each.said.wantsShutdown)) return toAll(ids, "shutdown-requested");
+    const shape = sharedShape(said, this.self.shape);
+    const toAll = (error: NonNullable<SaidAssignment["error"]>) =>
+      said.map(({ memberId }) => assignmentOf(memberId, [], { ...NOTHING, shape, error }));
+    if (said.some((each) => each.said.wantsShutdown)) return toAll("shutdown-requested");
+    // It ends, and the next leader shares out: until then each has what it has.
+    if (shape !== this.self.shape) return said.map((each) => asBefore(each, shape));
     const plan = await this.#plan();
-    if (plan === null) return toAll(ids, "missing-source-topics");
+    if (plan === null) return toAll("missing-source-topics");
     const tasks = tasksOf(plan);
     const ends = await this.#changelogEnds(plan, tasks);
     const { config } = this.self;
     const { members: shares, isProbingWanted } = assignTasks({
       tasks,
-      members: said.map((each) => streamMember(each, ends)),
+      members: said.filter((each) => each.said.shape === shape)
+        .map((each) => streamMember(each, ends)),
       standbyReplicas: config.standbyReplicas,
       acceptableRecoveryLag: config.acceptableRecoveryLag,
       maxWarmupReplicas: config.maxWarmupReplicas,
@@ -198,18 +214,13 @@ export class GroupRole implements ClassicRole, GroupMembership {
       // One that looks again is enough.
       return memberId === this.#member.memberId ? probeAfterMs : null;
     };
-    return [...shares].map(([memberId, share]) => ({
-      memberId,
-      assignment: encodeAssignment(
-        byTopic(share.active.flatMap((task) => partitionsOf(task, plan))),
-        encodeTaskAssignment({
-          ...share,
-          hosts,
-          error: null,
-          probeAfterMs: probeAfterOf(memberId),
-        }),
-      ),
-    }));
+    return said.map(({ memberId }) => {
+      const share = shares.get(memberId);
+      if (share === undefined) return assignmentOf(memberId, [], { ...NOTHING, shape });
+      const owned = byTopic(share.active.flatMap((task) => partitionsOf(task, plan)));
+      const probeAfterMs = probeAfterOf(memberId);
+      return assignmentOf(memberId, owned, { ...share, shape, hosts, error: null, probeAfterMs });
+    });
   }
 
   async settle(bytes: Uint8Array): Promise<boolean> {
@@ -221,6 +232,8 @@ export class GroupRole implements ClassicRole, GroupMembership {
       this.holder.failed(refusal(said.error), true);
       return false;
     }
+    if (said.shape !== this.self.shape) return this.#metOthers();
+    this.#isForeign = false;
     this.#awaited = said.awaited;
     this.#hosts = said.hosts;
     this.#probeAtMs = said.probeAfterMs === null
@@ -237,6 +250,17 @@ export class GroupRole implements ClassicRole, GroupMembership {
     if (!await topics.agree(said.active, assigned, stopping)) return true;
     await this.holder.take(said.active, standby);
     return gone.length > 0;
+  }
+
+  /**
+   * What is assigned is of another topology. The first time that may be what a static member had that
+   * was here before: who joins again is given tasks anew.
+   */
+  #metOthers(): boolean {
+    if (this.#isForeign) this.holder.failed(otherTopology(this.self.config.applicationId), true);
+    const joinsAgain = !this.#isForeign;
+    this.#isForeign = true;
+    return joinsAgain;
   }
 
   async check(): Promise<void> {
@@ -333,13 +357,14 @@ function tasksOf({ subtopologies }: TopicPlan): AssignableTask[] {
 
 interface SaidMember {
   readonly memberId: string;
+  readonly owned: readonly TopicPartitions[];
   readonly instanceId: string | null;
   readonly generation: number;
   readonly said: SaidSubscription;
 }
 
 function streamMember(
-  { said, ...member }: SaidMember,
+  { said, memberId, instanceId, generation }: SaidMember,
   ends: ReadonlyMap<TaskId, bigint>,
 ): StreamMember {
   const { processId, threads, tags, ownedActive, ownedStandby, awaited } = said;
@@ -347,20 +372,29 @@ function streamMember(
     const lag = position === RUNNING ? 0n : (ends.get(task) ?? 0n) - position;
     return [task, lag < 0n ? 0 : Number(lag)];
   }));
-  return { ...member, processId, threads, tags, ownedActive, ownedStandby, awaited, lagByTask };
+  return {
+    ...{ memberId, instanceId, generation, processId, threads, tags },
+    ...{ ownedActive, ownedStandby, awaited, lagByTask },
+  };
 }
 
-function toAll(memberIds: readonly string[], error: NonNullable<SaidAssignment["error"]>) {
-  const nothing = {
-    active: [],
-    standby: [],
-    warmup: [],
-    awaited: [],
-    probeAfterMs: null,
-    hosts: [],
-  };
-  const assignment = encodeAssignment([], encodeTaskAssignment({ ...nothing, error }));
-  return memberIds.map((memberId) => ({ memberId, assignment }));
+function asBefore({ memberId, owned, said }: SaidMember, shape: number) {
+  if (said.shape !== shape) return assignmentOf(memberId, [], { ...NOTHING, shape });
+  const { ownedActive: active, ownedStandby: standby } = said;
+  return assignmentOf(memberId, owned, { ...NOTHING, shape, active, standby });
+}
+
+const NOTHING: Omit<SaidAssignment, "shape"> = {
+  ...{ error: null, active: [], standby: [], warmup: [], awaited: [] },
+  ...{ probeAfterMs: null, hosts: [] },
+};
+
+function assignmentOf(
+  memberId: string,
+  partitions: readonly TopicPartitions[],
+  said: SaidAssignment,
+) {
+  return { memberId, assignment: encodeAssignment(partitions, encodeTaskAssignment(said)) };
 }
 
 function refusal(error: NonNullable<SaidAssignment["error"]>): OperatorError {

@@ -61,6 +61,32 @@ export function engineConformance(name: string, open: () => StoreEngine): void {
       engine.close();
     });
 
+    for (const isReversed of [false, true]) {
+      test(`who goes through it may change it, ${isReversed ? "backwards" : "forwards"}`, () => {
+        const engine = open();
+        const keys = Array.from({ length: 200 }, (_, at) => at);
+        for (const key of keys) engine.put(bytes(key), bytes(1));
+        const range = { from: bytes(10), to: bytes(189), isReversed };
+        const seen: number[] = [];
+        for (const [[key]] of engine.range(range)) {
+          seen.push(key!);
+          // What is taken away, also before it is come to, and what comes in where nobody is any more.
+          engine.put(bytes(key!), null);
+          if (key! % 3 === 0) engine.put(bytes(isReversed ? key! - 1 : key! + 1), null);
+          engine.put(bytes(isReversed ? 200 : 0, key!), bytes(2));
+        }
+        const inside = keys.slice(10, 190);
+        const gone = new Set(
+          inside.filter((key) => key % 3 === 0).map((key) => {
+            return isReversed ? key - 1 : key + 1;
+          }),
+        );
+        const left = inside.filter((key) => !gone.has(key));
+        expect(seen).toEqual(isReversed ? left.toReversed() : left);
+        engine.close();
+      });
+    }
+
     test("it is as a sorted map, whatever is done", () => {
       const below = seededBelow(1);
       const engine = open();

@@ -71,7 +71,7 @@ export class State implements OpenState {
 
   constructor(private readonly spec: StoreSpec, private readonly files: StateFiles) {
     this.#durable = files.open(this.#onClose);
-    this.#engine = this.#open();
+    this.#engine = this.#openSound();
     this.#changelogId = readText(files.disk, files.changelogFile) || null;
     this.copies = {
       kind: kindOf(spec),
@@ -151,6 +151,20 @@ export class State implements OpenState {
       if (!(error instanceof CorruptStoreError)) throw error;
       removeStore(disk, data);
       return this.files.reopen(this.#onClose);
+    }
+  }
+
+  /** Damage may be found only as segments are looked for; it is marked then. */
+  #openSound(): StoreEngine {
+    try {
+      return this.#open();
+    } catch (error) {
+      this.#isSwapping = true;
+      this.#durable.close();
+      this.#isSwapping = false;
+      if (!(error instanceof CorruptStoreError)) throw error;
+      this.#durable = this.files.open(this.#onClose);
+      return this.#open();
     }
   }
 

@@ -149,6 +149,37 @@ test("a damaged store begins with nothing", async () => {
   expect([again.changelogOffset, again.engine.approximateCount]).toEqual([null, 0]);
 });
 
+test("so does one of windows whose damage is found as it is opened", async () => {
+  const { open, disk } = world();
+  const directory = open();
+  const store = directory.open("0_0", WINDOWS);
+  store.engine.put(windowKey(7, MINUTE), Uint8Array.of(1));
+  store.engine.put(windowKey(7, 2 * MINUTE), new Uint8Array(17e6));
+  store.commit(5n);
+  await Bun.sleep(0);
+  store.engine.close();
+  const data = "/state/app/0_0/windows/data";
+  const run = disk.list(data).find(({ name }) => name.endsWith(".run"))!.name;
+  const file = disk.open(`${data}/${run}`, "readwrite");
+  file.writeSync(Uint8Array.of(255), 5);
+  file.close();
+  const again = directory.open("0_0", WINDOWS);
+  expect([again.changelogOffset, again.engine.approximateCount]).toEqual([null, 0]);
+  again.engine.close();
+  // Nobody holds the task any more.
+  directory.open("0_0", WINDOWS).engine.close();
+});
+
+test("a store that was killed before it had data is kept otherwise as well as any", () => {
+  const { open, disk } = world();
+  const directory = open();
+  directory.open("0_0", WINDOWS).engine.close();
+  const data = "/state/app/0_0/windows/data";
+  for (const { name } of disk.list(data)) disk.remove(`${data}/${name}`);
+  disk.rename(data, "/elsewhere");
+  directory.open("0_0", { ...WINDOWS, retentionMs: 60 * MINUTE }).engine.close();
+});
+
 test("what is kept of tasks that nobody has open is told, as of their last commits", () => {
   const { open, beside, disk, clock } = world();
   const directory = open();

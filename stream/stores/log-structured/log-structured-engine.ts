@@ -193,7 +193,7 @@ export class LogStructuredEngine implements DurableEngine {
   }
 
   async settled(): Promise<void> {
-    await this.#settling;
+    while (this.#settling !== null) await this.#settling;
     if (this.#failure !== null) throw this.#failure;
   }
 
@@ -210,16 +210,13 @@ export class LogStructuredEngine implements DurableEngine {
   #writeRun(): void {
     const number = this.#nextNumber++;
     const file = this.disk.open(`${this.dir}/${number}.run`, "create");
-    const { bytes, starts } = this.#buffer.inOrder();
-    const writer = new RunWriter(file, starts.length);
-    const view = new EntryView();
-    for (let index = 0; index < starts.length; index++) {
-      const start = starts[index]!;
-      view.read(bytes, start);
-      writer.add(bytes, start, view);
+    try {
+      writeInOrder(this.#buffer, file);
+      this.#runs = [this.#openRun(number, file), ...this.#runs];
+    } catch (error) {
+      file.close();
+      throw error;
     }
-    writer.finish();
-    this.#runs = [this.#openRun(number, file), ...this.#runs];
     this.#buffer = this.#buffer.emptied(3 * this.options.writeBufferBytes);
     this.#beginLog();
     this.#dropRuns();
@@ -250,8 +247,8 @@ export class LogStructuredEngine implements DurableEngine {
     if (this.#merge === null) return;
     if (!this.#merge.merge.step(committedBytes * bytesForCommitted)) return;
     const { merge, number, file } = this.#merge;
-    this.#merge = null;
     const merged = this.#openRun(number, file);
+    this.#merge = null;
     const first = this.#runs.indexOf(merge.runs[0]!);
     this.#runs = this.#runs.toSpliced(first, merge.runs.length, merged);
     for (const run of merge.runs) this.#discard(run);
@@ -318,7 +315,11 @@ export class LogStructuredEngine implements DurableEngine {
     this.#isManifestOld = true;
     this.#settling ??= this.#settle().catch((error: unknown) => {
       this.#failure ??= asError(error);
-    }).finally(() => this.#settling = null);
+    }).finally(() => {
+      this.#settling = null;
+      // More may have come to be settled since it was done, before this is heard.
+      if (this.#isManifestOld && !this.#isClosed && this.#failure === null) this.#startSettling();
+    });
   }
 
   /** Brings runs to stable storage, then has the manifest name them, then removes what is not needed. */
@@ -362,4 +363,17 @@ export class LogStructuredEngine implements DurableEngine {
     if (isOver()) return;
     for (const path of this.#obsolete.splice(0, obsoleteCount)) this.disk.remove(path);
   }
+}
+
+/** As a run. */
+function writeInOrder(buffer: WriteBuffer, file: DiskFile): void {
+  const { bytes, starts } = buffer.inOrder();
+  const writer = new RunWriter(file, starts.length);
+  const view = new EntryView();
+  for (let index = 0; index < starts.length; index++) {
+    const start = starts[index]!;
+    view.read(bytes, start);
+    writer.add(bytes, start, view);
+  }
+  writer.finish();
 }

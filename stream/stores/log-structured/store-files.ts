@@ -32,12 +32,11 @@ export function markCorrupt(disk: Disk, dir: string): void {
   if (disk.stat(`${dir}/${MARK}`) === null) disk.open(`${dir}/${MARK}`, "create").close();
 }
 
-/** Removes all files of the store; the mark and the manifest stay until the others are gone. */
+/** Removes all files of the store, if it is there; the mark stays until the others are gone. */
 export function removeStore(disk: Disk, dir: string): void {
-  const names = disk.list(dir).map(({ name }) => name);
-  const isLast = (name: string) => name === MARK;
-  for (const name of names) if (!isLast(name)) disk.remove(`${dir}/${name}`);
-  for (const name of names) if (isLast(name)) disk.remove(`${dir}/${name}`);
+  if (disk.stat(dir) === null) return;
+  for (const { name } of disk.list(dir)) if (name !== MARK) disk.remove(`${dir}/${name}`);
+  disk.remove(`${dir}/${MARK}`);
 }
 
 /** Opens what is there, and removes what a process that was killed has left half made. */

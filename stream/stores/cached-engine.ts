@@ -31,8 +31,9 @@ export class CachedEngine implements StoreEngine {
   /** Those that were changed, what was changed last stands last; null: it stands further behind. */
   #changed: (CacheEntry | null)[] = [];
   #changedCount = 0;
-  /** Their keys as text in order, once somebody has asked for a range. */
+  /** Their keys as text in order, where somebody has asked for a range since the flush before the last. */
   #sorted: SortedMap<string, true> | null = null;
+  #isSortedAsked = false;
   #bytes = 0;
   #listener: FlushListener | null = null;
   #wantsBefore: () => boolean = () => false;
@@ -130,7 +131,9 @@ export class CachedEngine implements StoreEngine {
     const entries = this.#changed;
     this.#changed = [];
     this.#changedCount = 0;
-    this.#sorted?.clear();
+    if (this.#isSortedAsked) this.#sorted?.clear();
+    else this.#sorted = null;
+    this.#isSortedAsked = false;
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index]!;
       // What nodes behind have made room for was flushed then.
@@ -191,6 +194,7 @@ export class CachedEngine implements StoreEngine {
   }
 
   #changedIn(from: string, to: string | null): string[] {
+    this.#isSortedAsked = true;
     if (this.#sorted === null) {
       this.#sorted = new SortedMap<string, true>([], byCodeUnits);
       for (const entry of this.#changed) {
@@ -211,9 +215,10 @@ export class CachedEngine implements StoreEngine {
     return stored;
   }
 
+  /** Of a key that was changed when the range began; it may have been flushed and evicted since. */
   *#entryOf(text: string): IterableIterator<BytesEntry> {
     const key = bytesOf(text);
-    const value = this.#entries.find(key)?.value ?? null;
+    const value = this.peek(key);
     if (value !== null) yield [key, value];
   }
 

@@ -104,3 +104,23 @@ test("what a node behind changes while changes are told is told once, and nothin
   expect(told.slice(3)).toEqual([["b", 102], ["a", 102], ["new", 102]]);
   expect(Array.from(engine.range({ from: null, to: null })).length).toBe(4);
 });
+
+for (const isReversed of [false, true]) {
+  const way = isReversed ? "backwards" : "forwards";
+  test(`whoever goes through a store ${way} meets all, though the cache lets go of them meanwhile`, () => {
+    const store = keyValueStore<string, string>({
+      ...{ engine: new MemoryEngine(), topic: "t", keySerde: string(), valueSerde: string() },
+      ...{ onChange: null },
+      cache: { context: new RecordContext(), budget: new CacheBudget(20_000) },
+    });
+    const keys = Array.from({ length: 50 }, (_, at) => `k${10 + at}`);
+    for (const key of keys) store.put(key, "1");
+    const seen: string[] = [];
+    for (const [key, value] of store.range(null, null, isReversed)) {
+      seen.push(`${key}=${value}`);
+      for (let other = 0; other < 20; other++) store.get(`other-${seen.length}-${other}`);
+    }
+    const all = keys.map((key) => `${key}=1`);
+    expect(seen).toEqual(isReversed ? all.toReversed() : all);
+  });
+}

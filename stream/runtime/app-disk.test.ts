@@ -1,5 +1,6 @@
 /** State on a disk that is full. */
 import { expect, test } from "bun:test";
+import type { Disk } from "../../core/io.ts";
 import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
@@ -19,8 +20,8 @@ function counts() {
   return builder.topology;
 }
 
-function round(number: number) {
-  return Array.from({ length: KEYS }, (_, i) => ({ key: `${number}-${i}`, value: "v" }));
+function round(number: number, value = "v") {
+  return Array.from({ length: KEYS }, (_, i) => ({ key: `${number}-${i}`, value }));
 }
 
 test("a full disk ends a member with a reason; others go on at once, and so does it with room", () => {
@@ -119,6 +120,92 @@ test("a copy that finds no room waits for some, and is told of now and then", ()
     while (lags().length === 0 || lags().some((lag) => lag !== 0)) await sleep(clock, 1000);
     // It cannot keep what it has now, and is let go of all the same.
     room.bytes = 0;
+    await copy.close();
+    await owner.close();
+  });
+});
+
+/** Other bytes in the middle of each run of a store. Gives how many there were. */
+function damage(disk: Disk, dir: string): number {
+  const runs = disk.list(dir).filter(({ name }) => name.endsWith(".run"));
+  for (const { name } of runs) {
+    const file = disk.open(`${dir}/${name}`, "readwrite");
+    file.writeSync(Uint8Array.of(255, 255), Math.floor(file.sizeBytes() / 2));
+    file.close();
+  }
+  return runs.length;
+}
+
+for (const guarantee of ["exactly_once_v2", "at_least_once"]) {
+  test(`a store that is found damaged as it is written is restored, ${guarantee}`, () => {
+    const world = new AppWorld(4, { in: 1, out: 1 });
+    world.run(async () => {
+      const { clock } = world.world;
+      const builder = new TopologyBuilder();
+      builder.stream("in", { value: string() }).groupByKey()
+        .reduce("texts", (before, value) => before.slice(0, 1) + value)
+        .toStream().to("out");
+      const { directory, disk } = world.stateDirectory({ bytes: 1e9 }, 2000);
+      const told: string[] = [];
+      const logger = createLogger({
+        ...{ level: "warn", format: "text", wallMs: () => clock.wallMs() },
+        write: (line) => void told.push(line),
+      });
+      const options = { state: directory, logger };
+      const config = { "processing.guarantee": guarantee, "commit.interval.ms": 100 };
+      const { app } = world.app(builder.topology, config, options);
+      const failed = app.failed.catch(String);
+      await app.start();
+      // Each is a run. Keys that are new are not looked for in others: a merge meets the damage.
+      const value = "v".repeat(3000);
+      for (let i = 0; i < 10; i++) {
+        await world.write("in", [{ key: `${i}`, value }]);
+        await world.read("out", (found) => found.length === i + 1);
+        await sleep(clock, 500);
+        if (i === 3) expect(damage(disk, "/state/app/0_0/texts/data")).toBe(4);
+      }
+      await world.write("in", [{ key: "0", value: "w" }]);
+      const all = await Promise.race([failed, world.read("out", (found) => found.length === 11)]);
+      expect(all).toBeArray();
+      expect((all as { value: string }[]).at(-1)!.value).toBe("vw");
+      expect(told.join()).toContain("a task has failed and begins again");
+      await app.close();
+    });
+  });
+}
+
+test("a copy that is found damaged begins anew, and disturbs no other store", () => {
+  const world = new AppWorld(5, { in: 1 });
+  world.run(async () => {
+    const { clock } = world.world;
+    const builder = new TopologyBuilder();
+    // Versions look for the one before.
+    builder.table("rows", "in", { value: string(), historyRetentionMs: 60_000 });
+    const { topology } = builder;
+    const { directory, disk } = world.stateDirectory({ bytes: 1e9 }, 500);
+    const config = { "num.standby.replicas": 1 };
+    const options = { processId: "copy", state: directory };
+    const first = world.app(topology, config, options).app;
+    await first.start();
+    await world.write("in", round(0, "v".repeat(300)));
+    while (first.status().processed < KEYS) await sleep(clock, 100);
+    await sleep(clock, 5000);
+    await first.close();
+    const owner = world.app(topology, config).app;
+    await owner.start();
+    while (owner.status().running.length === 0) await sleep(clock, 100);
+    expect(damage(disk, "/state/app/0_0/rows/data")).toBe(1);
+    const told: string[] = [];
+    const logger = createLogger({
+      ...{ level: "warn", format: "text", wallMs: () => clock.wallMs() },
+      write: (line) => void told.push(line),
+    });
+    const copy = world.app(topology, config, { ...options, logger }).app;
+    await copy.start();
+    await world.write("in", round(0, "v".repeat(300)));
+    await sleep(clock, 60_000);
+    expect(told.filter((line) => line.includes("a copy of a store cannot")).length).toBe(1);
+    expect([copy.status().standby, copy.storeOf("0_0", "rows")?.lag]).toEqual([["0_0"], 0]);
     await copy.close();
     await owner.close();
   });

@@ -89,7 +89,11 @@ export class AppWorld {
   stateDirectory(
     room: { bytes: number } = { bytes: 1e9 },
     writeBufferBytes?: number,
-  ): { readonly directory: StateDirectory; beside(): StateDirectory } {
+  ): {
+    readonly directory: StateDirectory;
+    beside(): StateDirectory;
+    readonly disk: MemoryDisk;
+  } {
     const { clock, random } = this.world;
     const disk = new MemoryDisk({
       wallMs: () => clock.wallMs(),
@@ -103,7 +107,7 @@ export class AppWorld {
       ...(writeBufferBytes !== undefined && { writeBufferBytes }),
     };
     const directory = StateDirectory.open(io, options);
-    return { directory, beside: () => StateDirectory.openBeside(io, options) };
+    return { directory, beside: () => StateDirectory.openBeside(io, options), disk };
   }
 
   async write(topic: string, records: readonly TextRecord[]): Promise<void> {

@@ -239,7 +239,9 @@ export class Restorer {
       try {
         const chunk = await this.#consumer.nextChunk();
         if (chunk === null) return;
-        await this.#take(chunk);
+        const reading = this.#readings.get(partitionKey(chunk.topic, chunk.partition));
+        // What a store cannot take is its own affair.
+        if (reading !== undefined) await this.#take(chunk, reading).catch(reading.failed);
       } catch (error) {
         const isOf = ({ topic, partition }: RestorableStore) =>
           !isGoneError(error) || (error.topic === topic && error.partition === partition);
@@ -250,10 +252,9 @@ export class Restorer {
     }
   }
 
-  async #take(chunk: FetchedChunk): Promise<void> {
+  async #take(chunk: FetchedChunk, reading: Reading): Promise<void> {
+    if (chunk.fetchOffset < reading.position) return;
     const key = partitionKey(chunk.topic, chunk.partition);
-    const reading = this.#readings.get(key);
-    if (reading === undefined || chunk.fetchOffset < reading.position) return;
     const { clock } = this.io;
     let sliceMs = clock.monotonicMs();
     for (const cursor of chunk.cursors()) {

@@ -20,6 +20,7 @@ import type { Logger } from "../../core/logger.ts";
 import type { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
 import type { TaskId } from "../assignor/index.ts";
+import { CorruptStoreError } from "../stores/log-structured/run-format.ts";
 import { type FailureKind, ProcessingError } from "../task/running-nodes.ts";
 import type { GroupMembership, TaskHolder } from "./group-membership.ts";
 import { idleMs, processTurn } from "./process-turn.ts";
@@ -238,8 +239,8 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   }
 
   async notOpened(id: TaskId, error: Error): Promise<void> {
-    // Somebody has to put it right first: another time it would be the same.
-    if (error instanceof OperatorError) this.#end(error);
+    // Somebody has to put it right first: another time it would be the same. A damaged store begins anew.
+    if (error instanceof OperatorError && !(error instanceof CorruptStoreError)) this.#end(error);
     else await this.#taskFailed(id, error);
   }
 
@@ -385,11 +386,19 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     }
     this.#commitPauses.reset();
     const { output } = this.producer;
+    const damaged: [TaskId, CorruptStoreError][] = [];
     for (const active of dirty) {
       active.committed(offsets);
-      active.stores.commit((topic, partition) => output.endOf(topic, partition));
-      this.#failures.delete(active.id);
+      try {
+        active.stores.commit((topic, partition) => output.endOf(topic, partition));
+        this.#failures.delete(active.id);
+      } catch (error) {
+        if (!(error instanceof CorruptStoreError)) throw error;
+        damaged.push([active.id, error]);
+      }
     }
+    // Changelogs have all of it.
+    for (const [id, error] of damaged) await this.#taskFailed(id, error);
     this.table.takeSnapshots();
     this.#parts.onCommit(offsets);
     this.#lastCommitMs = this.#nowMs;

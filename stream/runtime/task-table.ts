@@ -23,6 +23,7 @@ import type { Logger } from "../../core/logger.ts";
 import { type Mutex } from "../../core/mutex.ts";
 import { RUNNING, type TaskId } from "../assignor/index.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
+import { CorruptStoreError } from "../stores/log-structured/run-format.ts";
 import { TaskLockedError } from "../stores/task-locks.ts";
 import { Task } from "../task/task.ts";
 import type { Topology } from "../topology/topology.ts";
@@ -440,8 +441,8 @@ export class TaskTable {
         const { message } = asError(error);
         logger.warn("a copy of a store cannot be kept now", { task: entry.id, error: message });
         const isDisk = error instanceof DiskError;
-        if (isDisk) {
-          // An engine that could not write is to be opened again.
+        if (isDisk || error instanceof CorruptStoreError) {
+          // An engine that could not write, or is damaged, is to be opened again.
           entry.stores?.close();
           entry.stores = null;
         }

@@ -47,7 +47,9 @@ function summed(change: (sum: Num, by: Num) => Num, step: 1 | -1) {
   return (state: SumAndCount, value: unknown): SumAndCount => {
     const number = toNumber(value);
     if (number === null) return state;
-    return { sum: change(state.sum, number), count: state.count + step };
+    const count = state.count + step;
+    // What adding has rounded, taking away does not give back.
+    return { sum: count === 0 ? 0 : change(state.sum, number), count };
   };
 }
 
@@ -165,10 +167,13 @@ export const AGGREGATES: ReadonlyMap<string, Aggregate> = new Map([
   ["latest_by_offset", last],
   ["array_agg", list],
   ["collect_list", list],
+  ["collect_set", distinct(list)],
   ["bool_and", logical(true)],
   ["bool_or", logical(false)],
   ["variance", spread(variance)],
+  ["var_samp", spread(variance)],
   ["stddev", spread(deviation)],
+  ["stddev_samp", spread(deviation)],
 ]);
 
 /** An aggregate of values that are there once each: `count(DISTINCT x)`; of 1000 of them at most. */

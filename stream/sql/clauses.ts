@@ -74,12 +74,14 @@ class Cutter {
       const { kind, text, depth } = this.#tokens[this.#at]!;
       if (kind !== "word" || depth > 0) continue;
       if (text === "FROM" || text === "JOIN") this.#readHyphens();
+      else if (this.#isName()) continue;
       else if (text === "WINDOW") this.#readWindow();
       else if (text === "WITHIN") this.#readWithin();
-      else if (text === "TABLE") this.#readTable();
+      else if (text === "TABLE" && this.#isBehind("FROM", "JOIN")) this.#readTable();
       else if (text === "EMIT") this.#readEmit();
       else if (text === "PARTITION") this.#readPartitionBy();
-      else if (text === "INTO" && this.#tokens[this.#at - 1]?.text !== "INSERT") this.#readInto();
+      else if (text === "INTO" && this.#isBehind("INSERT")) this.#readHyphens();
+      else if (text === "INTO") this.#readInto();
     }
     return {
       sql: this.#rest(),
@@ -91,6 +93,21 @@ class Cutter {
       into: this.#into,
       partitionBy: this.#partitionBy,
     };
+  }
+
+  /** A field or a column may be called as a clause is: `o.partition`, `x AS emit`, `window > 3`. */
+  #isName(): boolean {
+    const { text } = this.#here();
+    if (this.#isBehind(".", "AS")) return true;
+    if (this.#isBehind("FROM", "JOIN")) return text !== "TABLE";
+    const next = this.#peek();
+    if (next === undefined || /^[\d(;]/.test(next.text)) return false;
+    return next.kind === "sign" || next.text === "FROM" || next.text === "AS";
+  }
+
+  #isBehind(...texts: readonly string[]): boolean {
+    const before = this.#tokens[this.#at - 1];
+    return before !== undefined && before.kind !== "text" && texts.includes(before.text);
   }
 
   /** `WINDOW TUMBLING (1 minute, GRACE 10 seconds)`, `HOPPING (1 hour, ADVANCE BY 5 minutes)` … */
@@ -115,6 +132,8 @@ class Cutter {
       } else if (word.text === "GRACE") {
         this.#skip("PERIOD");
         graceMs = this.#duration();
+      } else if (word.text === "RETENTION") {
+        this.#fail("windows are kept as long as GRACE lets them change: leave RETENTION out", word);
       } else {
         this.#fail(
           kind.text === "HOPPING" ? "ADVANCE BY or GRACE is expected" : "GRACE is expected",

@@ -3,6 +3,7 @@ import { ExpressionError, type Span } from "../../core/expression/expression-err
 import type { TopologyBuilder } from "../dsl/builder.ts";
 import type { KStream } from "../dsl/kstream.ts";
 import type { KTable } from "../dsl/ktable.ts";
+import type { RecordFacts } from "../record.ts";
 import { within } from "../windows/join-windows.ts";
 import { compileExpr, type Evaluate, type Names } from "./evaluate.ts";
 import { KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows, ROWS_JSON } from "./rows.ts";
@@ -20,6 +21,20 @@ interface Side {
   /** It is the key of the record, so nothing has to move. */
   readonly isKey: boolean;
   readonly span: Span;
+}
+
+/** A topic as rows of one source; `isKept`: with their keys and times. */
+export function streamOf(
+  builder: TopologyBuilder,
+  topic: string,
+  keep: (value: unknown) => unknown,
+  isKept: boolean,
+): KStream<string | null, Rows> {
+  return builder.stream<string | null, unknown>(topic, { key: KEY_OR_NONE, value: ROW_JSON })
+    .filter((value) => value !== null)
+    .mapValues((value, key, { timestampMs }): Rows => {
+      return isKept ? [[keep(value), key, timestampMs]] : [keep(value)];
+    }, ROWS_JSON);
 }
 
 /** A stream joined with the source `at`: another stream, of whose records `keep` is kept, or a table. */
@@ -42,7 +57,7 @@ export function joinedStream(
     if (join.within !== null) {
       throw new ExpressionError("WITHIN is for two streams", names.text, join.within.span);
     }
-    if (kind === "full") {
+    if (kind === "full" || kind === "right") {
       throw new ExpressionError(
         "a stream and a table are joined INNER or LEFT",
         names.text,
@@ -50,9 +65,10 @@ export function joinedStream(
       );
     }
     requireKey(right, source.alias, names);
-    const table = builder.table<string | null, unknown>(source.alias, source.topic, {
+    const read = builder.table<string | null, unknown>(source.alias, source.topic, {
       ...{ key: KEY_OR_NONE, value: ROW_JSON },
     });
+    const table = names.kept.has(at) ? timedTable(read, null) : read;
     const options = { name, value: ROWS_JSON, result: ROWS_JSON };
     return kind === "left"
       ? keyed.leftJoinTable(table, (rows, value): Rows => [...rows, value ?? null], options)
@@ -67,12 +83,9 @@ export function joinedStream(
     );
   }
   const { beforeMs, afterMs } = join.within;
-  const windows = within({ beforeMs, afterMs, graceMs: join.within.graceMs ?? 0 });
-  const plain = builder.stream<string | null, unknown>(source.topic, {
-    ...{ key: KEY_OR_NONE, value: ROW_JSON },
-  })
-    .filter((value) => value !== null)
-    .mapValues((value): Rows => [keep(value)], ROWS_JSON);
+  const graceMs = join.within.graceMs ?? 0;
+  const windows = within({ beforeMs, afterMs, graceMs });
+  const plain = streamOf(builder, source.topic, keep, names.kept.has(at));
   const other = right.isKey ? plain : plain.selectKey(
     (rows, key, facts) => toText(right.evaluate(rowOf(withGap(rows, at), key, facts))),
     KEY_OR_NONE,
@@ -84,6 +97,10 @@ export function joinedStream(
   const serdes = { value: ROWS_JSON, other: ROWS_JSON, result: ROWS_JSON };
   if (kind === "inner") return keyed.join(name, other, windows, joiner, serdes);
   if (kind === "left") return keyed.leftJoin(name, other, windows, joiner, serdes);
+  if (kind === "right") {
+    const turned = within({ beforeMs: afterMs, afterMs: beforeMs, graceMs });
+    return other.leftJoin(name, keyed, turned, (two, one) => joiner(one, two), serdes);
+  }
   return keyed.outerJoin(name, other, windows, joiner, serdes);
 }
 
@@ -106,17 +123,33 @@ export function joinedTable(
   const { left, right } = conditionOf(join, at, names);
   requireKey(right, source.alias, names);
   requireKey(left, "the table", names);
-  const other = builder.table<string, unknown>(source.alias, source.topic, {
+  const read = builder.table<string, unknown>(source.alias, source.topic, {
     ...{ key: KEY, value: ROW_JSON },
   });
+  const other = names.kept.has(at) ? timedTable(read, source.alias) : read;
   const joiner = (rows: Rows | null, value: unknown): Rows => {
     return [...(rows ?? Array<null>(at).fill(null)), value ?? null];
   };
   const kept = { value: ROWS_JSON };
   if (kind === "inner") return table.join(other, joiner, kept);
+  if (kind === "right") return other.leftJoin(table, (value, rows) => joiner(rows, value), kept);
   return kind === "left"
     ? table.leftJoin(other, joiner, kept)
     : table.outerJoin(other, joiner, kept);
+}
+
+/**
+ * A table whose values come with their keys and times (`KeptRow`). `name`: it is kept, since changes have to
+ * tell the time of before as well; null: it is only looked up.
+ */
+export function timedTable<K extends string | null>(
+  table: KTable<K, unknown>,
+  name: string | null,
+): KTable<K, unknown> {
+  const transform = (value: unknown, key: K, { timestampMs }: RecordFacts): unknown =>
+    value === null ? null : [value, key, timestampMs];
+  const kept = name === null ? {} : { store: `${name}-timed` };
+  return table.transformValues(() => ({ transform }), { value: ROW_JSON, ...kept });
 }
 
 function requireKey(side: Side, what: string, { text }: Names): void {
@@ -145,7 +178,8 @@ function conditionOf({ on, source }: Join, at: number, names: Names): Condition 
   );
 
   function side(expr: Expr): Side {
-    const isKey = expr.kind === "path" && expr.names.at(-1)!.toLowerCase() === "rowkey";
+    const isKey = expr.kind === "path" && expr.names.length === 2 &&
+      expr.names[1]!.toLowerCase() === "rowkey";
     return { evaluate: compileExpr(expr, names), isKey, span: expr.span };
   }
 }

@@ -15,12 +15,14 @@ import { sessions } from "../windows/session-windows.ts";
 import { sliding } from "../windows/sliding-windows.ts";
 import { hopping, tumbling } from "../windows/time-windows.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
-import { compileExpr, type Evaluate, type Names, type Row } from "./evaluate.ts";
+import { compileExpr, type Evaluate, type Names, type Row, sourceValue } from "./evaluate.ts";
 import { type Added, Groups, type GroupState, isGrouped } from "./groups.ts";
-import { keepFields, neededFields } from "./needed-fields.ts";
-import { joinedStream, joinedTable } from "./compile-joins.ts";
+import { keepFields, keptSources, neededFields } from "./needed-fields.ts";
+import { joinedStream, joinedTable, streamOf, timedTable } from "./compile-joins.ts";
+import { onceEach } from "./once-each.ts";
 import { jsonOf, KEY, KEY_OR_NONE, ROW_JSON, rowOf, type Rows, ROWS_JSON } from "./rows.ts";
 import type { Expr, Query, QueryWindow } from "./syntax.ts";
+import { exactJsonText } from "./exact-json.ts";
 import { toBoolean, toText } from "./values.ts";
 
 /** A row of the result. */
@@ -99,7 +101,16 @@ class QueryCompiler {
         this.#fail(`there are two "${alias}": name one of them`, span);
       }
     });
-    this.#names = { text: query.text, aliases, hasWindow: query.window !== null };
+    this.#names = {
+      ...{ text: query.text, aliases, kept: keptSources(query), isOfTables: query.from.isTable },
+      windows: query.window === null ? "none" : "not yet",
+    };
+  }
+
+  /** What names mean behind a group: its key and time, its window. */
+  get #groupNames(): Names {
+    const windows = this.query.window === null ? "none" : "known";
+    return { ...this.#names, windows, kept: new Set(), isOfTables: false };
   }
 
   result(): Result {
@@ -108,12 +119,7 @@ class QueryCompiler {
     const { alias, topic } = query.from;
     // Without a join nothing but what is selected, or added up, goes through a topic.
     const keep = keepFields(query.joins.length === 0 ? null : neededFields(query, alias));
-    let stream = this.builder.stream<string | null, unknown>(topic, {
-      key: KEY_OR_NONE,
-      value: ROW_JSON,
-    })
-      .filter((value) => value !== null)
-      .mapValues((value): Rows => [keep(value)], ROWS_JSON);
+    let stream = streamOf(this.builder, topic, keep, this.#names.kept.has(0));
     query.joins.forEach((join, at) => {
       const keepJoined = keepFields(neededFields(query, join.source.alias));
       stream = joinedStream(this.builder, stream, join, at + 1, this.#names, keepJoined);
@@ -132,6 +138,7 @@ class QueryCompiler {
     const { query } = this;
     this.#refuseWindow("adds nothing up: it needs GROUP BY or an aggregate");
     const select = this.#selection();
+    if (query.isDistinct) return this.#distinctResult(stream, select);
     const partitionBy = query.partitionBy === null ? null : this.#expr(query.partitionBy);
     return stream.map<ResultKey | null, unknown>((rows, key, facts) => {
       const row = rowOf(rows, key, facts);
@@ -140,9 +147,24 @@ class QueryCompiler {
     }, { key: RESULT_KEY });
   }
 
+  /** Each row the first time alone; its key is all of it. */
+  #distinctResult(stream: KStream<string | null, Rows>, select: Evaluate): Result {
+    this.#refusePartitionBy("what is DISTINCT goes by all that is selected");
+    if (this.query.emits === "final") this.#fail("EMIT FINAL is of windows", this.#all);
+    const rows = stream.map((given, key, facts): readonly [string | null, unknown] => {
+      const row = select(rowOf(given, key, facts));
+      return [exactJsonText(row), row];
+    }, { key: KEY_OR_NONE, value: ROW_JSON });
+    return onceEach(this.builder, rows.repartition("distinct"), "distinct-rows")
+      .map<ResultKey | null, unknown>((row, key) => [{ text: key ?? "", window: null }, row], {
+        key: RESULT_KEY,
+      });
+  }
+
   #groupedResult(stream: KStream<string | null, Rows>): Result {
     const { query } = this;
     this.#refusePartitionBy();
+    this.#refuseDistinct("groups are there once anyway");
     const groups = new Groups(query, this.#names);
     const added = stream
       .map((rows, key, facts): readonly [string | null, Added] => {
@@ -202,11 +224,14 @@ class QueryCompiler {
       const { text: key, window } = keyOf(of);
       return { values: [], key, window, timeMs, slots: groups.slots(state) };
     };
-    const having = groups.having === null ? null : this.#expr(groups.having);
+    const names = this.#groupNames;
+    const having = groups.having === null ? null : compileExpr(groups.having, names);
     const kept = having === null
       ? table
       : table.filter((state, key) => toBoolean(having(row(state, key, -1))) === true);
-    const columns = groups.columns.map(({ name, expr }) => [name, this.#expr(expr)] as const);
+    const columns = groups.columns.map(({ name, expr }) => {
+      return [name, compileExpr(expr, names)] as const;
+    });
     return kept.toStream().map<ResultKey | null, unknown>((state, key, { timestampMs }) => {
       const value = state === null ? null : selected(columns, row(state, key, timestampMs));
       return [keyOf(key), value];
@@ -218,15 +243,17 @@ class QueryCompiler {
     this.#refuseWindow("is of streams: a table has only what is there now");
     this.#refusePartitionBy();
     if (query.emits === "final") this.#fail("EMIT FINAL is of windows", this.#all);
+    this.#refuseDistinct("rows of a table are there once for each key: GROUP BY");
     const { from } = query;
-    let table = builder.table<string, unknown>(from.alias, from.topic, {
+    const read = builder.table<string, unknown>(from.alias, from.topic, {
       key: KEY,
       value: ROW_JSON,
-    })
-      .mapValues((value): Rows => [value], { value: ROWS_JSON });
+    });
+    const own = this.#names.kept.has(0) ? timedTable(read, from.alias) : read;
+    let table = own.mapValues((value): Rows => [value], { value: ROWS_JSON });
     query.joins.forEach((join, at) => {
       table = joinedTable(builder, table, join, at + 1, this.#names);
-    }, { key: RESULT_KEY });
+    });
     if (query.where !== null) {
       const holds = this.#expr(query.where);
       table = table.filter((rows, key) => toBoolean(holds(rowOf(rows, key, null))) === true);
@@ -262,21 +289,28 @@ class QueryCompiler {
     const [only] = items;
     const { aliases, text } = this.#names;
     if (items.length === 1 && only?.kind === "all" && aliases.length === 1) {
-      return ({ values }) => values[0];
+      const whole = sourceValue(this.#names, 0);
+      return ({ values }) => whole(values);
     }
-    const parts = items.map((item): (row: Row) => object => {
+    const columns = items.flatMap((item) => {
+      return item.kind === "value" ? [[item.name, this.#expr(item.expr)] as const] : [];
+    });
+    if (columns.length === items.length) return (row) => selected(columns, row);
+    const parts = items.map((item): (row: Row) => readonly Field[] => {
       if (item.kind === "value") {
         const expr = this.#expr(item.expr);
-        return (row) => ({ [item.name]: expr(row) });
+        return (row) => [[item.name, expr(row)]];
       }
       const which = item.source === null ? -1 : aliases.indexOf(item.source);
       if (item.source !== null && which < 0) {
         const known = aliases.join(", ");
         throw new ExpressionError(`there is no "${item.source}": ${known}`, text, item.span);
       }
-      return ({ values }) => Object.assign({}, ...(which < 0 ? values : [values[which]]));
-    }, { key: RESULT_KEY });
-    return (row) => Object.assign({}, ...parts.map((part) => part(row)));
+      const sources = which < 0 ? aliases.map((_, at) => at) : [which];
+      const whole = sources.map((at) => sourceValue(this.#names, at));
+      return ({ values }) => whole.flatMap((valueOf) => fieldsOf(valueOf(values)));
+    });
+    return (row) => Object.fromEntries(parts.flatMap((part) => part(row)));
   }
 
   #expr(expr: Expr): Evaluate {
@@ -292,9 +326,13 @@ class QueryCompiler {
     if (window !== null) this.#fail(`WINDOW ${why}`, window.span);
   }
 
-  #refusePartitionBy(): void {
+  #refusePartitionBy(why = "the key is what is grouped by"): void {
     const { partitionBy } = this.query;
-    if (partitionBy !== null) this.#fail("the key is what is grouped by", partitionBy.span);
+    if (partitionBy !== null) this.#fail(why, partitionBy.span);
+  }
+
+  #refuseDistinct(why: string): void {
+    if (this.query.isDistinct) this.#fail(`no DISTINCT: ${why}`, this.#all);
   }
 
   #fail(message: string, span: Span): never {
@@ -304,6 +342,15 @@ class QueryCompiler {
 
 function selected(columns: readonly (readonly [string, Evaluate])[], row: Row): object {
   return Object.fromEntries(columns.map(([name, expr]) => [name, expr(row)]));
+}
+
+type Field = readonly [name: string, value: unknown];
+
+/** Of what is no record there are none. */
+function fieldsOf(value: unknown): readonly Field[] {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value)
+    : [];
 }
 
 const ADDED_JSON = jsonOf<Added>();

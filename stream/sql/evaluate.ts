@@ -3,18 +3,19 @@ import { ExpressionError, type Span } from "../../core/expression/expression-err
 import { didYouMean } from "../../core/did-you-mean.ts";
 import { AGGREGATES } from "./aggregates.ts";
 import { parseExactJson } from "./exact-json.ts";
-import { FUNCTIONS } from "./functions.ts";
-import type { BinaryOperator, CallForm, CastType, Expr, UnaryOperator } from "./syntax.ts";
+import { FUNCTIONS, INSTEAD_OF } from "./functions.ts";
+import { isLike } from "./like.ts";
+import { TIME_UNITS, toTimeMs } from "./times.ts";
+import type { BinaryOperator, CallForm, Expr, UnaryOperator } from "./syntax.ts";
 import {
   arithmetic,
   compare,
   element,
-  isLike,
   property,
+  rounded,
   toBoolean,
   toNumber,
   toText,
-  toTimeMs,
 } from "./values.ts";
 
 /** What an expression is evaluated over. */
@@ -35,7 +36,26 @@ export interface Names {
   readonly text: string;
   /** What each source is called. */
   readonly aliases: readonly string[];
-  readonly hasWindow: boolean;
+  /** What `windowstart` is: of records nothing is known yet of the windows that they come into. */
+  readonly windows: "none" | "not yet" | "known";
+  /** Sources whose rows come with their own key and time (`KeptRow`). */
+  readonly kept: ReadonlySet<number>;
+  /** Rows are of tables: their time is that of the latest that they are made of, which are kept then. */
+  readonly isOfTables: boolean;
+}
+
+/** A row of a source with what it went by in its topic, for another key may be that of the joined one. */
+export type KeptRow = readonly [value: unknown, key: string | null, timeMs: number];
+
+/** The value of a source in rows; null where a join found none. */
+export function sourceValue({ kept }: Names, at: number): (values: readonly unknown[]) => unknown {
+  if (!kept.has(at)) return (values) => values[at] ?? null;
+  return (values) => keptRow(values, at)?.[0] ?? null;
+}
+
+function keptRow(values: readonly unknown[], at: number): KeptRow | null {
+  // Rows of this source are put as such.
+  return (values[at] ?? null) as KeptRow | null;
 }
 
 /** Columns that every row has. */
@@ -69,18 +89,19 @@ export function compileExpr(expr: Expr, names: Names): Evaluate {
     }
     case "unary":
       return unary(expr.operator, compile(expr.of));
-    case "binary":
-      return binary(expr.operator, compile(expr.left), compile(expr.right));
+    case "binary": {
+      const [left, right] = [timeText(expr, "left", names), timeText(expr, "right", names)];
+      return binary(expr.operator, compile(left), compile(right));
+    }
     case "in": {
       const [of, list] = [compile(expr.of), expr.list.map(compile)];
       return (row) => isIn(of(row), list.map((item) => item(row)));
     }
     case "like": {
       const [of, pattern] = [compile(expr.of), compile(expr.pattern)];
-      const { ignoresCase } = expr;
       return (row) => {
         const [text, form] = [toText(of(row)), toText(pattern(row))];
-        return text === null || form === null ? null : isLike(text, form, ignoresCase);
+        return text === null || form === null ? null : isLike(text, form, expr);
       };
     }
     case "case": {
@@ -94,7 +115,7 @@ export function compileExpr(expr: Expr, names: Names): Evaluate {
       };
     }
     case "cast":
-      return cast(expr.to, compile(expr.of));
+      return cast(expr, compile(expr.of));
     case "list": {
       const items = expr.items.map(compile);
       return (row) => items.map((item) => item(row));
@@ -116,21 +137,61 @@ function compilePath(path: readonly string[], span: Span, names: Names): Evaluat
   const [head, ...tail] = isQualified
     ? rest as [string, ...string[]]
     : path as [string, ...string[]];
-  const pseudo = tail.length === 0 ? PSEUDO.get(head.toLowerCase()) : undefined;
-  if (pseudo !== undefined) {
-    if (head.toLowerCase().startsWith("window") && !names.hasWindow) {
-      throw new ExpressionError(`there is no WINDOW, so no ${head.toLowerCase()}`, text, span);
-    }
-    return pseudo;
+  const pseudo = tail.length === 0 ? head.toLowerCase() : "";
+  if (PSEUDO.has(pseudo)) return compilePseudo(pseudo, isQualified ? source : null, span, names);
+  if (source >= 0 && rest.length === 0) {
+    const whole = sourceValue(names, source);
+    return ({ values }) => whole(values);
   }
-  if (source >= 0 && rest.length === 0) return ({ values }) => values[source] ?? null;
   if (!isQualified && aliases.length > 1) {
     const which = aliases.map((alias) => `${alias}.${path.join(".")}`).join(" or ");
     throw new ExpressionError(`which one is meant: ${which}?`, text, span);
   }
-  const from = isQualified ? source : 0;
-  if (tail.length === 0) return ({ values }) => property(values[from], head);
-  return ({ values }) => tail.reduce(property, property(values[from], head));
+  const valueOf = sourceValue(names, isQualified ? source : 0);
+  if (tail.length === 0) return ({ values }) => property(valueOf(values), head);
+  return ({ values }) => tail.reduce(property, property(valueOf(values), head));
+}
+
+/** `source`: whose it is; null: that of the row. */
+function compilePseudo(
+  name: string,
+  source: number | null,
+  span: Span,
+  { text, windows, kept, isOfTables }: Names,
+): Evaluate {
+  if (name.startsWith("window") && windows !== "known") {
+    const why = windows === "none"
+      ? `there is no WINDOW, so no ${name}`
+      : `${name} is of groups: it is for SELECT and HAVING`;
+    throw new ExpressionError(why, text, span);
+  }
+  if (source !== null && kept.has(source)) {
+    const at = name === "rowkey" ? 1 : 2;
+    return ({ values }) => keptRow(values, source)?.[at] ?? null;
+  }
+  if (name === "rowtime" && isOfTables) {
+    const sources = [...kept];
+    return ({ values }) => Math.max(...sources.map((at) => keptRow(values, at)?.[2] ?? -1));
+  }
+  return PSEUDO.get(name)!;
+}
+
+const COMPARISONS: ReadonlySet<string> = new Set(["=", "<>", "<", "<=", ">", ">="]);
+
+/** `rowtime > '2026-01-31'`: a side of a comparison with a time is a time as well. */
+function timeText(
+  expr: Expr & { readonly kind: "binary" },
+  side: "left" | "right",
+  { text }: Names,
+): Expr {
+  const [own, other] = side === "left" ? [expr.left, expr.right] : [expr.right, expr.left];
+  const isTime = other.kind === "path" &&
+    /^(?:rowtime|windowstart|windowend)$/i.test(other.names.at(-1)!) && other.names.length < 3;
+  if (!isTime || own.kind !== "literal" || typeof own.value !== "string") return own;
+  if (!COMPARISONS.has(expr.operator) || toNumber(own.value) !== null) return own;
+  const value = toTimeMs(own.value);
+  if (value !== null) return { ...own, value };
+  throw new ExpressionError("a time is written '2026-01-31T10:20:30Z'", text, own.span);
 }
 
 function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
@@ -140,8 +201,13 @@ function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
   }
   const known = FUNCTIONS.get(name);
   if (known === undefined) {
+    const instead = INSTEAD_OF.get(name);
     const near = didYouMean(name, [...FUNCTIONS.keys(), ...AGGREGATES.keys()]);
-    const hint = near === null ? "" : `: did you mean "${near}"?`;
+    const hint = instead !== undefined
+      ? `: ${instead}`
+      : near === null
+      ? ""
+      : `: did you mean "${near}"?`;
     throw new ExpressionError(`there is no function "${name}"${hint}`, names.text, span);
   }
   const { min, max, call } = known;
@@ -152,8 +218,17 @@ function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
   if (expr.isDistinct || expr.filter !== null) {
     throw new ExpressionError("DISTINCT and FILTER are for aggregates", names.text, span);
   }
+  requireTimeUnit(expr, names);
   const given = args.map((arg) => compileExpr(arg, names));
   return (row) => call(...given.map((arg) => arg(row))) ?? null;
+}
+
+/** A unit that there is not would be null for ever. */
+function requireTimeUnit({ name, args: [unit] }: CallForm, { text }: Names): void {
+  const units = TIME_UNITS.get(name);
+  if (units === undefined || unit?.kind !== "literal") return;
+  if (units.has(String(unit.value).toLowerCase())) return;
+  throw new ExpressionError(`${name} knows ${[...units].join(", ")}`, text, unit.span);
 }
 
 function unary(operator: UnaryOperator, of: Evaluate): Evaluate {
@@ -255,11 +330,12 @@ function isIn(value: unknown, list: readonly unknown[]): boolean | null {
   return list.includes(null) ? null : false;
 }
 
-function cast(to: CastType, of: Evaluate): Evaluate {
+function cast({ to, digits }: Expr & { readonly kind: "cast" }, of: Evaluate): Evaluate {
   switch (to) {
     case "text":
       return (row) => toText(of(row));
     case "number":
+      if (digits !== null) return (row) => rounded(of(row), digits);
       return (row) => toNumber(of(row));
     case "integer":
       return (row) => {

@@ -1,5 +1,6 @@
 /** Functions of queries, by name: of how many arguments, and what they give. Null in, null out. */
-import { compare, toBoolean, toNumber, toText, toTimeMs } from "./values.ts";
+import { datePart, toIso, toTimeMs, truncatedTime } from "./times.ts";
+import { arithmetic, compare, rounded, toBoolean, toNumber, toText } from "./values.ts";
 
 /** A function, and how many arguments it takes. */
 export interface SqlFunction {
@@ -10,20 +11,8 @@ export interface SqlFunction {
 
 /** As long a text as `repeat` and `lpad` make. */
 const CHARS_MAX = 1 << 20;
-
-const PARTS: Readonly<Record<string, (date: Date) => number>> = {
-  year: (date) => date.getUTCFullYear(),
-  quarter: (date) => Math.floor(date.getUTCMonth() / 3) + 1,
-  month: (date) => date.getUTCMonth() + 1,
-  day: (date) => date.getUTCDate(),
-  hour: (date) => date.getUTCHours(),
-  minute: (date) => date.getUTCMinutes(),
-  second: (date) => date.getUTCSeconds() + date.getUTCMilliseconds() / 1000,
-  milliseconds: (date) => date.getUTCSeconds() * 1000 + date.getUTCMilliseconds(),
-  epoch: (date) => date.getTime() / 1000,
-  dow: (date) => date.getUTCDay(),
-  isodow: (date) => date.getUTCDay() || 7,
-};
+/** As long a text as is made of others: no record is as long. */
+const MADE_MAX = 1 << 26;
 
 const number = (
   min: number,
@@ -36,6 +25,25 @@ const number = (
     if (numbers.some((value) => value === null)) return null;
     const result = call(...numbers.map(Number));
     return result === null || !Number.isFinite(result) ? null : result;
+  },
+});
+
+/** As `number`, of one that whole numbers beyond 2^53 come out of as they are. */
+const rounding = (call: (value: number) => number): SqlFunction => ({
+  ...{ min: 1, max: 1 },
+  call: (value) => {
+    const given = toNumber(value);
+    return typeof given === "number" ? call(given) : given;
+  },
+});
+
+/** To digits behind the point; `cut`: the rest does not matter. */
+const digits = (cut: (value: number, digits: number) => number | bigint | null): SqlFunction => ({
+  ...{ min: 1, max: 2 },
+  call: (value, places = 0) => {
+    const [given, count] = [toNumber(value), toNumber(places)];
+    if (typeof given !== "number" || count === null) return count === null ? null : given;
+    return cut(given, Number(count));
   },
 });
 
@@ -64,34 +72,35 @@ function slice(subject: string, from: number, length?: number): string {
 
 function padded(subject: string, length: unknown, fill: unknown, isLeft: boolean): string {
   const size = Math.min(Math.max(0, count(length)), CHARS_MAX);
-  if (subject.length >= size) return subject.slice(0, size);
-  const filler = fill === undefined ? " " : toText(fill) ?? " ";
-  return isLeft ? subject.padStart(size, filler) : subject.padEnd(size, filler);
+  const letters = [...subject];
+  const filler = [...(fill === undefined ? " " : toText(fill) ?? " ")];
+  const missing = size - letters.length;
+  if (missing <= 0 || filler.length === 0) return letters.slice(0, size).join("");
+  const padding = Array.from({ length: missing }, (_, at) => filler[at % filler.length]).join("");
+  return isLeft ? padding + subject : subject + padding;
 }
 
-/** The beginning of a unit of time; in the form that the time has. */
-function truncated(unit: unknown, value: unknown): unknown {
-  const ms = toTimeMs(value);
-  if (ms === null) return null;
-  const date = new Date(ms);
-  const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
-  const fixed: Readonly<Record<string, number>> = {
-    ...{ second: 1000, minute: 60_000, hour: 3_600_000, day: 86_400_000 },
-  };
-  const name = String(toText(unit)).toLowerCase();
-  const startMs = name in fixed
-    ? Math.floor(ms / fixed[name]!) * fixed[name]!
-    : name === "week"
-    ? Date.UTC(year, month, day - ((date.getUTCDay() + 6) % 7))
-    : name === "month"
-    ? Date.UTC(year, month, 1)
-    : name === "quarter"
-    ? Date.UTC(year, month - month % 3, 1)
-    : name === "year"
-    ? Date.UTC(year, 0, 1)
-    : null;
-  if (startMs === null) return null;
-  return typeof value === "string" ? new Date(startMs).toISOString() : startMs;
+/** Where a text is in another one, from 1, in characters; 0: nowhere. */
+function placeOf(what: unknown, subject: string): number {
+  const at = subject.indexOf(toText(what) ?? "");
+  return at <= 0 ? at + 1 : [...subject.slice(0, at)].length + 1;
+}
+
+/** The nth part, from 1, or from the end by −1; empty where there is none. */
+function partOf(subject: string, by: unknown, nth: unknown): string | null {
+  const [separator, at] = [toText(by) ?? "", count(nth)];
+  if (at === 0) return null;
+  const parts = separator === "" ? [subject] : subject.split(separator);
+  return parts.at(at > 0 ? at - 1 : at) ?? "";
+}
+
+/** A text that would be too long is null, as all that cannot be done. */
+function replaced(subject: string, from: unknown, to: unknown): string | null {
+  const [what, by] = [toText(from) ?? "", toText(to) ?? ""];
+  if (what === "") return subject;
+  const parts = subject.split(what);
+  if (subject.length + parts.length * by.length > MADE_MAX) return null;
+  return parts.join(by);
 }
 
 function best(args: readonly unknown[], sign: 1 | -1): unknown {
@@ -126,6 +135,54 @@ const substring = text(
   3,
 );
 
+const cardinality: SqlFunction = {
+  ...{ min: 1, max: 1 },
+  call: (list) => Array.isArray(list) ? list.length : null,
+};
+/** Of ten, or of a base, which is first then. */
+const log = number(1, (one, two) => {
+  return two === undefined ? Math.log10(one) : Math.log(two) / Math.log(one);
+}, 2);
+
+const WORD = /[\p{L}\p{N}]+/gu;
+
+function capital(word: string): string {
+  const [first = "", ...rest] = word;
+  return first.toUpperCase() + rest.join("");
+}
+
+function cutOff(value: number, places: number): number {
+  const scale = 10 ** Math.max(-15, Math.min(15, Math.trunc(places)));
+  const scaled = Math.trunc(value * scale);
+  return Number.isFinite(scaled) ? scaled / scale : value;
+}
+
+/** What functions that are not here are called, or done by: those that people know from elsewhere. */
+export const INSTEAD_OF: ReadonlyMap<string, string> = new Map([
+  ["now", "rowtime is the time of a record"],
+  ["current_timestamp", "rowtime is the time of a record"],
+  ["unix_timestamp", "rowtime is the time of a record"],
+  ["tumble", "windows are written WINDOW TUMBLING (1 minute)"],
+  ["hop", "windows are written WINDOW HOPPING (1 hour, ADVANCE BY 5 minutes)"],
+  ["timestamptostring", "iso(t) is the text of a time"],
+  ["format_timestamp", "iso(t) is the text of a time"],
+  ["from_unixtime", "iso(t) is the text of a time"],
+  ["stringtotimestamp", "epoch_ms(text) is the time of a text in ISO 8601"],
+  ["parse_timestamp", "epoch_ms(text) is the time of a text in ISO 8601"],
+  ["extractjsonfield", "a field is customer.name, of a text that is JSON (text::json)->'name'"],
+  ["string_agg", "array_join(array_agg(x), ',') is one text of all"],
+  ["size", "it is cardinality(list)"],
+  ["count_distinct", "it is count(DISTINCT x)"],
+  ["explode", "rows become no more rows: stream run an application with flatMapValues"],
+  ["unnest", "rows become no more rows: stream run an application with flatMapValues"],
+  ...["regexp_replace", "regexp_extract", "regexp_like", "regexp_matches"].map((name) => {
+    return [
+      name,
+      "there are no patterns but LIKE; those of stream pipe have regular expressions",
+    ] as const;
+  }),
+]);
+
 /** See the head of the file. */
 export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFunction>([
   ["coalesce", coalesce],
@@ -133,25 +190,27 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
   ["nullif", { min: 2, max: 2, call: (one, two) => compare(one, two) === 0 ? null : one }],
   ["greatest", { min: 1, max: 100, call: (...args) => best(args, 1) }],
   ["least", { min: 1, max: 100, call: (...args) => best(args, -1) }],
-  ["abs", number(1, Math.abs)],
-  ["ceil", number(1, Math.ceil)],
-  ["ceiling", number(1, Math.ceil)],
-  ["floor", number(1, Math.floor)],
-  ["trunc", number(1, Math.trunc)],
+  ["abs", {
+    ...{ min: 1, max: 1 },
+    call: (value) => {
+      const given = toNumber(value);
+      return given !== null && given < 0 ? arithmetic("-", 0, given) : given;
+    },
+  }],
+  ["ceil", rounding(Math.ceil)],
+  ["ceiling", rounding(Math.ceil)],
+  ["floor", rounding(Math.floor)],
+  ["trunc", digits(cutOff)],
   ["sign", number(1, Math.sign)],
   ["sqrt", number(1, Math.sqrt)],
   ["exp", number(1, Math.exp)],
   ["ln", number(1, Math.log)],
   ["power", power],
   ["pow", power],
-  ["mod", number(2, (one, two) => two === 0 ? null : one % two)],
-  [
-    "round",
-    number(1, (value, digits = 0) => {
-      const scale = 10 ** Math.max(-15, Math.min(15, Math.trunc(digits)));
-      return Math.sign(value) * Math.round(Math.abs(value) * scale) / scale;
-    }, 2),
-  ],
+  ["log", log],
+  ["log10", number(1, Math.log10)],
+  ["mod", { min: 2, max: 2, call: (one, two) => arithmetic("%", one, two) }],
+  ["round", digits(rounded)],
   ["lower", lower],
   ["lcase", lower],
   ["upper", upper],
@@ -169,13 +228,11 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
     "right",
     text(2, (subject, size) => count(size) === 0 ? "" : [...subject].slice(-count(size)).join("")),
   ],
-  ["position", text(2, (what, subject) => (toText(subject) ?? "").indexOf(what) + 1)],
-  ["strpos", text(2, (subject, what) => subject.indexOf(toText(what) ?? "") + 1)],
+  ["position", text(2, (what, subject) => placeOf(what, toText(subject) ?? ""))],
+  ["strpos", text(2, (subject, what) => placeOf(what, subject))],
+  ["instr", text(2, (subject, what) => placeOf(what, subject))],
   ["starts_with", text(2, (subject, what) => subject.startsWith(toText(what) ?? ""))],
-  [
-    "replace",
-    text(3, (subject, from, to) => subject.replaceAll(toText(from) ?? "", () => toText(to) ?? "")),
-  ],
+  ["replace", text(3, replaced)],
   ["reverse", text(1, (subject) => [...subject].reverse().join(""))],
   [
     "repeat",
@@ -186,10 +243,9 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
   ],
   ["lpad", text(2, (subject, size, fill) => padded(subject, size, fill, true), 3)],
   ["rpad", text(2, (subject, size, fill) => padded(subject, size, fill, false), 3)],
-  [
-    "split_part",
-    text(3, (subject, by, nth) => subject.split(toText(by) ?? "").at(count(nth) - 1) ?? ""),
-  ],
+  ["split_part", text(3, partOf)],
+  ["split", text(2, (subject, by) => subject.split(toText(by) ?? ""))],
+  ["initcap", text(1, (subject) => subject.toLowerCase().replace(WORD, (word) => capital(word)))],
   ["concat", {
     min: 1,
     max: 100,
@@ -202,10 +258,13 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
       call: (by, ...args) => args.filter((arg) => arg !== null).map(toText).join(toText(by) ?? ""),
     },
   ],
-  [
-    "cardinality",
-    { min: 1, max: 1, call: (list) => Array.isArray(list) ? list.length : null },
-  ],
+  ["cardinality", cardinality],
+  ["array_length", cardinality],
+  ["array_join", {
+    ...{ min: 1, max: 2 },
+    call: (list, by = ",") =>
+      Array.isArray(list) ? list.map((each) => toText(each) ?? "").join(toText(by) ?? "") : null,
+  }],
   [
     "array_contains",
     {
@@ -228,22 +287,8 @@ export const FUNCTIONS: ReadonlyMap<string, SqlFunction> = new Map<string, SqlFu
   ],
   ["extract", { min: 2, max: 2, call: datePart }],
   ["date_part", { min: 2, max: 2, call: datePart }],
-  ["date_trunc", { min: 2, max: 2, call: truncated }],
+  ["date_trunc", { min: 2, max: 2, call: truncatedTime }],
   ["epoch_ms", { min: 1, max: 1, call: toTimeMs }],
-  [
-    "iso",
-    {
-      ...{ min: 1, max: 1 },
-      call: (value) => {
-        const ms = toTimeMs(value);
-        return ms === null || Math.abs(ms) > 8.64e15 ? null : new Date(ms).toISOString();
-      },
-    },
-  ],
+  ["iso", { min: 1, max: 1, call: toIso }],
   ["if", { min: 3, max: 3, call: (holds, yes, no) => toBoolean(holds) === true ? yes : no }],
 ]);
-
-function datePart(part: unknown, value: unknown): number | null {
-  const ms = toTimeMs(value);
-  return ms === null ? null : PARTS[String(toText(part)).toLowerCase()]?.(new Date(ms)) ?? null;
-}

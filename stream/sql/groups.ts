@@ -1,8 +1,9 @@
 /** What a query adds up: by what it groups, and which aggregates it has of each group. */
 import { ExpressionError } from "../../core/expression/expression-error.ts";
 import { type Aggregate, AGGREGATES, distinct } from "./aggregates.ts";
-import { compileExpr, type Evaluate, type Names, type Row } from "./evaluate.ts";
-import { type Expr, type Query, type Selected } from "./syntax.ts";
+import { compileExpr, type Evaluate, type Names, PSEUDO_FIELDS, type Row } from "./evaluate.ts";
+import { pathsIn } from "./needed-fields.ts";
+import { type Expr, formOf, mapParts, type Query, type Selected } from "./syntax.ts";
 import { toBoolean, toText } from "./values.ts";
 
 /** What a row adds to its group: a value for each aggregate. Goes through topics as JSON. */
@@ -42,14 +43,24 @@ export function isGrouped(query: Query): boolean {
 export class Groups {
   readonly #aggregates: UsedAggregate[] = [];
   readonly #of: readonly Evaluate[];
+  /** What each value of a group is called in the key. */
+  readonly #keyNames: readonly string[];
   readonly columns: readonly Column[];
   readonly having: Expr | null;
 
-  /** Throws `ExpressionError`. */
+  /** `names`: of records. Throws `ExpressionError`. */
   constructor(private readonly query: Query, private readonly names: Names) {
     this.#of = query.groupBy.map((expr) => compileExpr(expr, names));
+    this.#keyNames = keyNamesOf(query);
     this.columns = query.selected.map((item) => this.#column(item));
     this.having = query.having === null ? null : this.#lift(query.having);
+    if (pathsIn(this.having).some(([name]) => name!.toLowerCase() === "rowtime")) {
+      throw new ExpressionError(
+        "rowtime is of records: max(rowtime) is one for HAVING",
+        query.text,
+        query.having!.span,
+      );
+    }
   }
 
   /** What a record adds. */
@@ -60,14 +71,11 @@ export class Groups {
     };
   }
 
-  /** The key of a group: its value as text, or JSON of them by name; null: not all are there. */
+  /** The key of a group: its value as text, null where there is none, or JSON of several by name. */
   keyOf({ group }: Added): string | null {
     if (group.length === 0) return "all";
     if (group.length === 1) return toText(group[0]);
-    const names = this.query.groupBy.map((expr, at) => {
-      return expr.kind === "path" ? expr.names.at(-1)! : `${at + 1}`;
-    });
-    return toText(Object.fromEntries(names.map((name, at) => [name, group[at] ?? null])));
+    return toText(Object.fromEntries(this.#keyNames.map((name, at) => [name, group[at] ?? null])));
   }
 
   begin(): GroupState {
@@ -127,8 +135,8 @@ export class Groups {
     if (group >= 0) return { kind: "slot", at: group, span };
     if (expr.kind === "call" && AGGREGATES.has(expr.name)) return this.#aggregateSlot(expr);
     if (expr.kind === "path") {
-      const last = expr.names.at(-1)!.toLowerCase();
-      if (["rowkey", "rowtime", "windowstart", "windowend"].includes(last)) return expr;
+      // Those of the row of the result; of records they have to be grouped by.
+      if (expr.names.length === 1 && PSEUDO_FIELDS.has(expr.names[0]!.toLowerCase())) return expr;
       throw new ExpressionError(
         `"${expr.names.join(".")}" is neither grouped by nor in an aggregate: last(…) is one`,
         this.query.text,
@@ -170,6 +178,22 @@ export class Groups {
   }
 }
 
+/** By field, or as it is selected; no two are the same, for keys would be of groups that differ. */
+function keyNamesOf({ groupBy, selected }: Query): string[] {
+  const plain = groupBy.map((expr, at) => {
+    if (expr.kind === "path") return expr.names.at(-1)!;
+    const column = selected.find((item) => {
+      return item.kind === "value" && formOf(item.expr) === formOf(expr);
+    });
+    return column?.kind === "value" ? column.name : `${at + 1}`;
+  });
+  const names = groupBy.map((expr, at) => {
+    const isShared = plain.indexOf(plain[at]!) !== plain.lastIndexOf(plain[at]!);
+    return isShared && expr.kind === "path" ? expr.names.join(".") : plain[at]!;
+  });
+  return names.map((name, at) => names.indexOf(name) < at ? `${name} ${at + 1}` : name);
+}
+
 function hasAggregate(expr: Expr): boolean {
   if (expr.kind === "call" && AGGREGATES.has(expr.name)) return true;
   let found = false;
@@ -178,45 +202,4 @@ function hasAggregate(expr: Expr): boolean {
     return part;
   });
   return found;
-}
-
-/** What is alike however it is spaced. */
-function formOf(expr: Expr): string {
-  return JSON.stringify(expr, (name, value: unknown) => {
-    if (name === "span") return undefined;
-    return typeof value === "bigint" ? `${value}n` : value;
-  });
-}
-
-/** The expression with other parts. */
-function mapParts(expr: Expr, map: (part: Expr) => Expr): Expr {
-  const maybe = (part: Expr | null) => part === null ? null : map(part);
-  switch (expr.kind) {
-    case "literal":
-    case "path":
-    case "slot":
-      return expr;
-    case "member":
-    case "unary":
-    case "cast":
-      return { ...expr, of: map(expr.of) };
-    case "index":
-      return { ...expr, of: map(expr.of), index: map(expr.index) };
-    case "binary":
-      return { ...expr, left: map(expr.left), right: map(expr.right) };
-    case "in":
-      return { ...expr, of: map(expr.of), list: expr.list.map(map) };
-    case "like":
-      return { ...expr, of: map(expr.of), pattern: map(expr.pattern) };
-    case "case":
-      return {
-        ...expr,
-        branches: expr.branches.map(({ when, then }) => ({ when: map(when), then: map(then) })),
-        otherwise: maybe(expr.otherwise),
-      };
-    case "list":
-      return { ...expr, items: expr.items.map(map) };
-    case "call":
-      return { ...expr, args: expr.args.map(map), filter: maybe(expr.filter) };
-  }
 }

@@ -28,6 +28,28 @@ export function keepFields(needed: ReadonlySet<string> | null): (value: unknown)
   };
 }
 
+/**
+ * Sources whose own keys or times a query names, which have to be kept beside their values: in joins the
+ * key becomes another one; rows of tables come without their times.
+ */
+export function keptSources(query: Query): ReadonlySet<number> {
+  const { selected, joins, where, groupBy, having, partitionBy, from } = query;
+  const aliases = [from.alias, ...joins.map(({ source }) => source.alias)];
+  const named = pathsIn([selected, where, groupBy, having, partitionBy]);
+  // What the first join is by is the key yet, and what is joined goes by its own.
+  const on = joins.flatMap((join, at) => {
+    return pathsIn(join.on).filter(([alias]) => at > 0 && alias !== join.source.alias);
+  });
+  const isNamed = (path: readonly string[], name: string) => path.at(-1)!.toLowerCase() === name;
+  if (from.isTable && named.some((path) => path.length < 3 && isNamed(path, "rowtime"))) {
+    return new Set(aliases.keys());
+  }
+  return new Set([...named, ...on].flatMap((path) => {
+    const at = path.length === 2 && joins.length > 0 ? aliases.indexOf(path[0]!) : -1;
+    return at >= 0 && (isNamed(path, "rowkey") || isNamed(path, "rowtime")) ? [at] : [];
+  }));
+}
+
 /** Names in expressions, as they are written. */
 export function pathsIn(part: unknown): (readonly string[])[] {
   if (typeof part !== "object" || part === null) return [];

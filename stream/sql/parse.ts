@@ -4,7 +4,8 @@ import { type Clauses, cutClauses } from "./clauses.ts";
 import { ExpressionReader } from "./read-expression.ts";
 import { loadSqlParser } from "./sql-parser.ts";
 import type { Expr, Join, Query, Selected, Source } from "./syntax.ts";
-import { fieldOf, listOf, Places, textOf, variantOf } from "./tree.ts";
+import { withColumnNames } from "./column-names.ts";
+import { fieldOf, listOf, otherField, Places, textOf, variantOf } from "./tree.ts";
 
 /** As much as a person writes. */
 const CHARS_MAX = 10_000;
@@ -27,6 +28,35 @@ export async function parseQuery(text: string): Promise<Query> {
 
 type Parse = (text: string) => unknown;
 
+/** What of each part of a query is understood; the rest is refused. */
+const QUERY_PARTS = ["body", "limit_clause", "with", "order_by", "fetch"];
+const SELECT_PARTS = [
+  "projection",
+  "from",
+  "selection",
+  "group_by",
+  "having",
+  "distinct",
+  "flavor",
+];
+const TABLE_PARTS = ["name", "alias", "args"];
+const INSERT_PARTS = ["into", "table", "source"];
+
+/** How what is refused is written, where that is not its name in the parser's tree. */
+const WRITTEN: Readonly<Record<string, string>> = {
+  columns: "a list of columns",
+  locks: "FOR UPDATE",
+  sample: "TABLESAMPLE",
+  named_window: "such a WINDOW",
+};
+
+const JOINS: ReadonlyMap<string, Join["kind"]> = new Map<string, Join["kind"]>([
+  ...(["Join", "Inner"] as const).map((name) => [name, "inner"] as const),
+  ...(["Left", "LeftOuter"] as const).map((name) => [name, "left"] as const),
+  ...(["Right", "RightOuter"] as const).map((name) => [name, "right"] as const),
+  ["FullOuter", "full"],
+]);
+
 const BEGINS = "a query begins with SELECT or INSERT INTO";
 
 /** What other words that statements of stream databases begin with are here. */
@@ -39,6 +69,9 @@ const INSTEAD: Readonly<Record<string, string>> = {
   DROP: "a topic is deleted by: kstream topic delete",
   TERMINATE: "a query ends when it is stopped, by Ctrl-C",
   SET: "settings are given by --set name=value",
+  PRINT: "records are shown by: kstream consume TOPIC",
+  UPDATE: "what a query gives is a topic: SELECT … INTO topic",
+  DELETE: "what a query gives is a topic: SELECT … INTO topic",
 };
 
 function requireBegin(text: string): void {
@@ -82,9 +115,15 @@ class QueryReader {
     if (variant !== "Insert") {
       return this.#fail(BEGINS, this.#expressions.span(statement));
     }
-    const into = this.#nameOf(fieldOf(fieldOf(body, "table"), "TableName"));
+    this.#nothingBut(body, INSERT_PARTS);
+    const table = fieldOf(fieldOf(body, "table"), "TableName");
+    const into = this.#topicOf(table);
+    if (fieldOf(fieldOf(fieldOf(body, "source"), "body"), "Values") !== undefined) {
+      const span = this.#expressions.span(fieldOf(body, "source"));
+      return this.#fail("records are written by: kstream produce TOPIC", span);
+    }
     if (this.clauses.into !== null) {
-      return this.#fail("there are two INTO", this.#expressions.span(fieldOf(body, "table")));
+      return this.#fail("there are two INTO", this.#expressions.span(table));
     }
     return this.#query(fieldOf(body, "source"), into);
   }
@@ -94,13 +133,16 @@ class QueryReader {
       this.#refuse(fieldOf(query, field), `${what}: records come as they come`);
     }
     this.#refuse(fieldOf(query, "fetch"), "FETCH: LIMIT says how many rows are wanted");
+    this.#nothingBut(query, QUERY_PARTS);
     const limit = this.#limit(fieldOf(query, "limit_clause"), into);
     const select = fieldOf(fieldOf(query, "body"), "Select");
     if (select === undefined) {
       const span = this.#expressions.span(query);
-      return this.#fail("only a single SELECT can be used in a query of streams", span);
+      const instead = "two queries may write INTO one topic";
+      return this.#fail(`a query of streams is a single SELECT: ${instead}`, span);
     }
-    this.#refuse(fieldOf(select, "distinct"), "DISTINCT: group by what is to be there once");
+    this.#nothingBut(select, SELECT_PARTS);
+    const isDistinct = this.#isDistinct(fieldOf(select, "distinct"));
     const { window, partitionBy, withins } = this.clauses;
     const [first, ...others] = listOf(fieldOf(select, "from"));
     if (first === undefined) {
@@ -115,15 +157,24 @@ class QueryReader {
     if (withins.length > 0 && joins.every(({ within }) => within === null)) {
       this.#fail("WITHIN belongs to a JOIN of two streams", withins[0]!.span);
     }
-    return {
-      ...{ text: this.text, from, joins, window, limit, into },
+    return withColumnNames({
+      ...{ text: this.text, from, joins, window, limit, into, isDistinct },
       selected: listOf(fieldOf(select, "projection")).map((item) => this.#selected(item)),
       where: this.#optional(fieldOf(select, "selection")),
       groupBy: this.#groupBy(fieldOf(select, "group_by")),
       having: this.#optional(fieldOf(select, "having")),
       partitionBy: partitionBy === null ? null : this.#apart(partitionBy),
       emits: this.clauses.emits ?? "changes",
-    };
+    });
+  }
+
+  #isDistinct(distinct: unknown): boolean {
+    if (distinct == null) return false;
+    if (distinct === "Distinct") return true;
+    return this.#fail(
+      "DISTINCT is of all that is selected: first(…) and GROUP BY give one row of each",
+      this.#expressions.span(distinct),
+    );
   }
 
   /** `LIMIT 10`: of rows that are printed. */
@@ -144,12 +195,17 @@ class QueryReader {
   #source(relation: unknown): Source {
     const [variant, body] = variantOf(relation);
     const span = this.#expressions.span(relation);
+    if (variant === "Derived") {
+      return this.#fail("a topic is expected here: write the inner query INTO one", span);
+    }
     if (variant !== "Table" || fieldOf(body, "args") != null) {
       return this.#fail("a topic is expected here", span);
     }
+    this.#nothingBut(body, TABLE_PARTS);
+    this.#nothingBut(fieldOf(body, "alias"), ["name", "explicit"]);
     const name = fieldOf(body, "name");
     const nameSpan = this.#expressions.span(name);
-    const topic = this.clauses.hyphened.get(nameSpan.start) ?? this.#nameOf(name);
+    const topic = this.#topicOf(name);
     const alias = fieldOf(fieldOf(fieldOf(body, "alias"), "name"), "value");
     const isTable = this.clauses.tables.some(({ start }) => start === nameSpan.start);
     return { topic, alias: typeof alias === "string" ? alias : topic, isTable, span: nameSpan };
@@ -158,12 +214,8 @@ class QueryReader {
   #join(join: unknown): Join {
     const [operator, constraint] = variantOf(fieldOf(join, "join_operator"));
     const source = this.#source(fieldOf(join, "relation"));
-    const kinds = { Join: "inner", Inner: "inner", Left: "left", LeftOuter: "left" } as const;
-    const kind = operator === "FullOuter"
-      ? "full"
-      : operator in kinds
-      ? kinds[operator as keyof typeof kinds]
-      : this.#fail("a join is INNER, LEFT or FULL", source.span);
+    const kind = JOINS.get(operator) ??
+      this.#fail("a join is INNER, LEFT, RIGHT or FULL", source.span);
     const on = fieldOf(constraint, "On");
     if (on === undefined) {
       return this.#fail("a join needs ON: which fields are equal?", source.span);
@@ -209,8 +261,8 @@ class QueryReader {
   }
 
   #groupBy(groupBy: unknown): Expr[] {
-    const [expressions] = listOf(fieldOf(groupBy, "Expressions"));
-    if (expressions === undefined) {
+    const [expressions, modifiers] = listOf(fieldOf(groupBy, "Expressions"));
+    if (expressions === undefined || listOf(modifiers).length > 0) {
       return this.#fail("GROUP BY needs what to group by", this.#expressions.span(groupBy));
     }
     return listOf(expressions).map((expr) => this.#expressions.read(expr));
@@ -234,6 +286,20 @@ class QueryReader {
 
   #optional(node: unknown): Expr | null {
     return node == null ? null : this.#expressions.read(node);
+  }
+
+  /** As it is written, also where SQL would want it in quotes. */
+  #topicOf(name: unknown): string {
+    const { start } = this.#expressions.span(name);
+    return this.clauses.hyphened.get(start) ?? this.#nameOf(name);
+  }
+
+  #nothingBut(node: unknown, known: readonly string[]): void {
+    const field = otherField(node, known);
+    if (field === null) return;
+    const what = WRITTEN[field] ?? field.replaceAll("_", " ").toUpperCase();
+    const span = this.places.spanOf(fieldOf(node, field)) ?? this.#expressions.span(node);
+    this.#fail(`${what} cannot be used in a query of streams`, span);
   }
 
   #nameOf(name: unknown): string {

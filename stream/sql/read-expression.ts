@@ -2,7 +2,7 @@
 import { ExpressionError, type Span } from "../../core/expression/expression-error.ts";
 import type { BinaryOperator, CastType, Expr, UnaryOperator } from "./syntax.ts";
 import { spanOf } from "./syntax.ts";
-import { fieldOf, listOf, Places, textOf, type Tree, variantOf } from "./tree.ts";
+import { fieldOf, listOf, otherField, Places, textOf, variantOf } from "./tree.ts";
 
 const BINARY: Readonly<Record<string, BinaryOperator>> = {
   ...{ And: "and", Or: "or", Eq: "=", NotEq: "<>", Lt: "<", LtEq: "<=", Gt: ">", GtEq: ">=" },
@@ -21,12 +21,28 @@ const CASTS: readonly (readonly [RegExp, CastType])[] = [
 ];
 
 /** Functions with a syntax of their own: how their arguments are called. */
-const SPECIAL: Readonly<Record<string, readonly [name: string, ...args: string[]]>> = {
-  Ceil: ["ceil", "expr"],
-  Floor: ["floor", "expr"],
-  Substring: ["substring", "expr", "substring_from", "substring_for"],
-  Position: ["position", "expr", "in"],
-};
+const SPECIAL: ReadonlyMap<string, readonly [name: string, ...args: string[]]> = new Map([
+  ["Ceil", ["ceil", "expr"]],
+  ["Floor", ["floor", "expr"]],
+  ["Substring", ["substring", "expr", "substring_from", "substring_for"]],
+  ["Position", ["position", "expr", "in"]],
+]);
+
+/** What tells the time without parentheses. */
+const CLOCK = /^(?:current_|local)(?:date|time|timestamp)$/i;
+
+const SUBQUERY = "a query within a query cannot be used here: write it INTO a topic, and join that";
+
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ...["Subquery", "Exists", "InSubquery"].map((name) => [name, SUBQUERY] as const),
+  ["Interval", "times are milliseconds, an hour is 3600000; INTERVAL cannot be used"],
+  ["Rollup", "GROUP BY groups by values: no ROLLUP"],
+  ["Cube", "GROUP BY groups by values: no CUBE"],
+  ["GroupingSets", "GROUP BY groups by values: no GROUPING SETS"],
+  ["AtTimeZone", "times are in UTC; AT TIME ZONE cannot be used"],
+  ["SimilarTo", "patterns are those of LIKE; SIMILAR TO cannot be used"],
+  ["RLike", "patterns are those of LIKE; RLIKE cannot be used"],
+]);
 
 /** See the head of the file. */
 export class ExpressionReader {
@@ -102,9 +118,10 @@ export class ExpressionReader {
       }
       case "Like":
       case "ILike": {
-        if (fieldOf(body, "escape_char") != null) return this.#unknown("ESCAPE", span);
+        this.#nothingBut(body, ["negated", "expr", "pattern", "escape_char"], span);
         const expr: Expr = {
           ...{ kind: "like", ignoresCase: variant === "ILike", span },
+          escape: this.#escape(fieldOf(body, "escape_char"), span),
           of: this.read(fieldOf(body, "expr")),
           pattern: this.read(fieldOf(body, "pattern")),
         };
@@ -130,12 +147,16 @@ export class ExpressionReader {
       const args = [fieldOf(body, "expr"), what].filter((arg) => arg != null);
       return this.#call(name, args.map((arg) => this.read(arg)), span);
     }
-    if (["Subquery", "Exists", "InSubquery"].includes(variant)) {
-      return this.#unknown("a query within a query", span);
-    }
-    const special = SPECIAL[variant];
+    const refused = REFUSED.get(variant);
+    if (refused !== undefined) return this.fail(refused, span);
+    const special = SPECIAL.get(variant);
     if (special === undefined) return this.#unknown("this", span);
     const [name, ...fields] = special;
+    if (variant === "Substring" && fieldOf(body, "substring_from") == null) {
+      const [expr, size] = [fieldOf(body, "expr"), fieldOf(body, "substring_for")];
+      const args: Expr[] = [this.read(expr), { kind: "literal", value: 1, span }, this.read(size)];
+      return this.#call(name, args, span);
+    }
     const args = fields.map((field) => fieldOf(body, field)).filter((arg) => arg != null);
     return this.#call(name, args.map((arg) => this.read(arg)), span);
   }
@@ -227,10 +248,27 @@ export class ExpressionReader {
 
   #cast(body: unknown, span: Span): Expr {
     const of = this.read(fieldOf(body, "expr"));
-    const [type] = variantOf(fieldOf(body, "data_type"));
+    const [type, size] = variantOf(fieldOf(body, "data_type"));
     const to = CASTS.find(([names]) => names.test(type))?.[1];
     if (to === undefined) return this.#unknown(`the type ${type || "here"}`, span);
-    return { kind: "cast", of, to, span };
+    // decimal(10, 2); of decimal(10) there is none behind the point.
+    const [, scale] = listOf(fieldOf(size, "PrecisionAndScale"));
+    const digits = fieldOf(size, "Precision") !== undefined && /^(?:Dec|Num)/.test(type)
+      ? 0
+      : scale;
+    return { kind: "cast", of, to, digits: typeof digits === "number" ? digits : null, span };
+  }
+
+  /** As in PostgreSQL a backslash where the query does not say. */
+  #escape(given: unknown, span: Span): string {
+    if (given == null) return "\\";
+    const sign = textOf(fieldOf(fieldOf(given, "value"), "SingleQuotedString"));
+    return [...sign].length < 2 ? sign : this.fail("ESCAPE is one character", span);
+  }
+
+  #nothingBut(node: unknown, known: readonly string[], span: Span): void {
+    const field = otherField(node, known);
+    if (field !== null) this.#unknown(field.replaceAll("_", " ").toUpperCase(), span);
   }
 
   #access(body: unknown, span: Span): Expr {
@@ -238,7 +276,8 @@ export class ExpressionReader {
     for (const step of listOf(fieldOf(body, "access_chain"))) {
       const [variant, inner] = variantOf(step);
       if (variant === "Dot") {
-        const [name] = this.read(inner).kind === "path" ? namesOf(inner) : [];
+        const part = this.read(inner);
+        const [name] = part.kind === "path" ? part.names : [];
         if (name === undefined) return this.#unknown("this", span);
         expr = expr.kind === "path"
           ? { ...expr, names: [...expr.names, name], span }
@@ -255,7 +294,12 @@ export class ExpressionReader {
   #function(body: unknown, span: Span): Expr {
     const name = listOf(fieldOf(body, "name"))
       .map((part) => textOf(fieldOf(fieldOf(part, "Identifier"), "value"))).join(".");
+    if (fieldOf(body, "args") === "None" && !CLOCK.test(name)) {
+      // SQL has functions without parentheses: user, current_role. Here it is a field that is called so.
+      return { kind: "path", names: name.split("."), span };
+    }
     if (fieldOf(body, "over") != null) return this.#unknown("OVER", span);
+    this.#nothingBut(body, ["name", "args", "filter", "parameters"], span);
     const list = fieldOf(fieldOf(body, "args"), "List");
     const clauses = listOf(fieldOf(list, "clauses"));
     if (clauses.length > 0) return this.#unknown("what stands behind the arguments", span);
@@ -294,12 +338,6 @@ export class ExpressionReader {
       ...{ isOfAll: false, isDistinct: false, filter: null },
     };
   }
-}
-
-function namesOf(node: unknown): readonly string[] {
-  const [variant, body] = variantOf(node);
-  const parts: readonly (Tree | unknown)[] = variant === "Identifier" ? [body] : listOf(body);
-  return parts.map((part) => textOf(fieldOf(part, "value")));
 }
 
 /** Whole numbers that `number` does not hold exactly are bigint. */

@@ -9,7 +9,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** The values of the sources of a query, in their order. */
 export type Rows = readonly unknown[];
 
-/** What expressions see of a record; of a table's rows there are no facts. */
+/** What expressions see of a record; of a table's rows there are no facts: see `Names.isOfTables`. */
 export function rowOf(values: Rows, key: string | null, facts: RecordFacts | null): Row {
   return { values, key, timeMs: facts?.timestampMs ?? -1, window: null, slots: [] };
 }

@@ -50,6 +50,7 @@ const RECORD = {
   items: [{ sku: "x", qty: 2 }, { sku: "y", qty: 1 }],
   at: "2026-01-31T10:20:30Z",
   huge: "12345678901234567890",
+  ...{ unit: "constructor", proto: "__proto__", partition: "p", window: 3, user: "u" },
 };
 
 test.each<readonly [string, unknown]>([
@@ -126,6 +127,48 @@ test.each<readonly [string, unknown]>([
   ["iso(rowtime)", "1970-01-01T00:00:01.000Z"],
   ["epoch_ms(at)", 1769854830000],
   ["'it''s'", "it's"],
+  ["items[0].sku", null],
+  ["name LIKE 'A\\%'", false],
+  ["'50%' LIKE '50\\%'", true],
+  ["'a_b' LIKE 'a!_b' ESCAPE '!'", true],
+  ["'acb' LIKE 'a!_b' ESCAPE '!'", false],
+  ["'x\\y' LIKE 'x\\y' ESCAPE ''", true],
+  ["substring(name for 2)", "Ad"],
+  ["substring('abc' from 0 for 2)", "a"],
+  ["split_part('a-b-c', '-', -1)", "c"],
+  ["split_part('a-b-c', '-', 0)", null],
+  ["replace(name, '', 'x')", "Ada"],
+  ["replace(repeat('a', 1000000), 'a', repeat('b', 1000000))", null],
+  ["position('b' in '👍b')", 2],
+  ["lpad('👍', 3, 'xy')", "xy👍"],
+  ["initcap('hello wORLD')", "Hello World"],
+  ["array_join(customer.tags, '-')", "a-b"],
+  ["split('a,b', ',')", ["a", "b"]],
+  ["trunc(-1.239, 2)", -1.23],
+  ["round(1234.5, -2)", 1200],
+  ["CAST(1.567 AS decimal(10, 2))", 1.57],
+  ["log(2, 8)", 3],
+  ["abs('-9007199254740993'::bigint)", 9007199254740993n],
+  ["mod(9007199254740993, 10)", 3],
+  ["round(9007199254740993)", 9007199254740993n],
+  ["floor(9007199254740993)", 9007199254740993n],
+  ["18014398509481986 / 2", 9007199254740993n],
+  ["1e308 * 10", null],
+  ["extract(week from at)", 5],
+  ["extract(doy from at)", 31],
+  ["date_trunc('week', '2026-01-01')", "2025-12-29T00:00:00.000Z"],
+  // Units that are fields, and whatever they have.
+  ["date_trunc(unit, at)", null],
+  ["date_part(proto, at)", null],
+  ["epoch_ms('foo 1')", null],
+  ["epoch_ms('2026-01-31 10:20:30+0100')", 1769851230000],
+  ["rowtime = '1970-01-01T00:00:01Z'", true],
+  ["rowtime BETWEEN '1970-01-01' AND '1970-01-02'", true],
+  ["t.partition", "p"],
+  ["window", 3],
+  ["user", "u"],
+  ["t.user", "u"],
+  ["user.name", null],
 ])("%s", async (expression, expected) => {
   expect(await valueOf(expression, RECORD)).toEqual(expected);
 });
@@ -172,6 +215,48 @@ test("groups of several values go by their names; no GROUP BY is one group", asy
   ]);
   expect((await rowsOf("SELECT count(*) AS n FROM orders", given)).at(-1))
     .toEqual(["all", { n: 2 }, 0]);
+});
+
+test("groups by what is selected, by its place or its name; keys of groups that differ do", async () => {
+  const given: Given[] = [
+    ["users", "7", { name: "Ada", total: 9 }],
+    ["orders", "o1", { name: "x", total: 1, user: 7 }],
+    ["orders", "o2", { name: "X", total: 2, user: 7 }],
+  ];
+  const only = given.slice(1);
+  const named = "SELECT upper(o.name) AS up, sum(total) AS total FROM orders o GROUP BY";
+  const rows: Awaited<ReturnType<typeof rowsOf>> = [["X", { up: "X", total: 1 }, 0], ["X", {
+    up: "X",
+    total: 3,
+  }, 0]];
+  expect(await rowsOf(`${named} up HAVING total < 9 AND sum(o.total) > 0`, only)).toEqual(rows);
+  expect(await rowsOf(`${named} 1`, only)).toEqual(rows);
+  // A field that is selected is meant before a column of its name.
+  expect(await rowsOf("SELECT lower(name) AS name, count(*) AS n FROM orders GROUP BY name", only))
+    .toEqual([["x", { name: "x", n: 1 }, 0], ["X", { name: "x", n: 1 }, 0]]);
+  const joined = "SELECT o.name, u.name AS who, count(*) AS n FROM orders o " +
+    "JOIN TABLE(users) u ON o.user = u.rowkey GROUP BY o.name, u.name";
+  expect(await rowsOf(joined, given)).toEqual([
+    ['{"o.name":"x","u.name":"Ada"}', { name: "x", who: "Ada", n: 1 }, 0],
+    ['{"o.name":"X","u.name":"Ada"}', { name: "X", who: "Ada", n: 1 }, 0],
+  ]);
+  const windows = "SELECT windowstart, count(*) AS n FROM orders WINDOW TUMBLING (1 minute)";
+  const early = `${windows} GROUP BY name, windowstart HAVING windowstart < '1970-02-01'`;
+  expect((await rowsOf(early, only)).map(([, row]) => row))
+    .toEqual(Array(2).fill({ windowstart: 0, n: 1 }));
+});
+
+test("DISTINCT gives each row once, whatever its type", async () => {
+  const given: Given[] = [1, 2, 1, "1", null, null, 2].map((
+    a,
+    at,
+  ) => ["t", `${at}`, { a, at }, at]);
+  expect(await rowsOf("SELECT DISTINCT a FROM t WHERE at > 0", given)).toEqual([
+    ['{"a":2}', { a: 2 }, 1],
+    ['{"a":1}', { a: 1 }, 2],
+    ['{"a":"1"}', { a: "1" }, 3],
+    ['{"a":null}', { a: null }, 4],
+  ]);
 });
 
 test("windows: changes, or what has come of them when they are over", async () => {
@@ -240,7 +325,8 @@ test("joins keep of records what the query names, and nothing where it is all or
   expect(
     await stored(`SELECT a.x.y, a.rowkey AS k, upper(b.other) AS o ${from} WHERE a.rowtime > 1`),
   )
-    .toEqual([{ i, x: { y: 1, z: 2 } }, { i, other: "o".repeat(100) }]);
+    // What is said of the record itself comes with it: its key, its time.
+    .toEqual([[{ i, x: { y: 1, z: 2 } }, "r", 0], { i, other: "o".repeat(100) }]);
   expect(await stored(`SELECT count(*) AS n ${from} GROUP BY b.x.z`)).toEqual([
     { i },
     { i, x: { y: 1, z: 2 } },
@@ -270,6 +356,76 @@ test("streams are joined within a time, and with tables by their keys", async ()
     "JOIN payments p WITHIN 10 seconds ON p.order = o.id " +
     "LEFT JOIN TABLE(customers) c ON o.customer.id = c.rowkey";
   expect(await rowsOf(streams, given)).toEqual([["7", { id: 1, cents: 99, name: "Ada" }, 3000]]);
+});
+
+test("RIGHT JOIN keeps the rows of the right side, within times as the left one has them", async () => {
+  const given: Given[] = [
+    ["a", "k", { v: 1 }, 1000],
+    ["b", "k", { w: 2 }, 3000],
+    ["b", "k", { w: 3 }, 500],
+    ["b", "other", { w: 4 }, 90_000],
+    ["b", "k", { w: 5 }, 180_000],
+  ];
+  const streams =
+    "SELECT a.v, b.w FROM a RIGHT JOIN b WITHIN (0 seconds, 5 seconds) GRACE 1 minute " +
+    "ON a.rowkey = b.rowkey";
+  expect(await rowsOf(streams, given)).toEqual([
+    ["k", { v: 1, w: 2 }, 3000],
+    ["k", { v: null, w: 3 }, 500],
+    ["other", { v: null, w: 4 }, 90_000],
+  ]);
+  const tables = "SELECT a.v, b.w FROM TABLE(a) RIGHT JOIN TABLE(b) ON a.rowkey = b.rowkey";
+  expect(await rowsOf(tables, given.slice(0, 4))).toEqual([
+    ["k", { v: 1, w: 2 }, 3000],
+    ["k", { v: 1, w: 3 }, 1000],
+    ["other", { v: null, w: 4 }, 90_000],
+  ]);
+});
+
+test("rows of joins know the keys and times of what they are made of", async () => {
+  const given: Given[] = [
+    ["users", "7", { name: "Ada" }, 500],
+    ["sites", "o1", { at: "home" }, 600],
+    ["orders", "o1", { user: 7 }, 1000],
+  ];
+  const streams = "SELECT o.rowkey AS o, u.rowkey AS u, o.rowtime AS t, u.rowtime AS ut, s.at " +
+    "FROM orders o JOIN TABLE(users) u ON o.user = u.rowkey JOIN TABLE(sites) s ON o.rowkey = s.rowkey";
+  expect(await rowsOf(streams, given)).toEqual([
+    ["o1", { o: "o1", u: "7", t: 1000, ut: 500, at: "home" }, 1000],
+  ]);
+  const tables = "SELECT u.rowkey AS u, s.rowkey AS s, rowtime AS t FROM TABLE(users) u " +
+    "FULL JOIN TABLE(sites) s ON u.rowkey = s.rowkey WHERE u.rowkey IS NULL OR rowtime < 600";
+  expect(await rowsOf(tables, given.slice(0, 2))).toEqual([
+    ["7", { u: "7", s: null, t: 500 }, 500],
+    ["o1", { u: null, s: "o1", t: 600 }, 600],
+  ]);
+  // A field that happens to be called so is no key.
+  const nested = "SELECT o.user.rowkey AS x, u.name FROM orders o " +
+    "JOIN TABLE(users) u ON o.user.rowkey = u.rowkey";
+  const order: Given = ["orders", "o2", { user: { rowkey: "7" } }, 2000];
+  expect(await rowsOf(nested, [given[0]!, order])).toEqual([["7", { x: "7", name: "Ada" }, 2000]]);
+});
+
+test("tables group by the time of their rows, which leaves its group when it changes", async () => {
+  const day = 86_400_000;
+  const counts = await rowsOf(
+    "SELECT date_trunc('day', rowtime) AS day, count(*) AS n FROM TABLE(t) GROUP BY day",
+    [["t", "a", {}, 5], ["t", "b", {}, 6], ["t", "a", {}, day]],
+  );
+  expect(counts.map(([, row]) => row)).toEqual([
+    { day: 0, n: 1 },
+    { day: 0, n: 2 },
+    { day: 0, n: 1 },
+    { day, n: 1 },
+  ]);
+});
+
+test("records that have what no object should", async () => {
+  const value = JSON.parse('{"__proto__":{"a":1},"b":2}');
+  const [row] = await rowsOf("SELECT *, a, b AS c FROM t", [["t", "k", value]]);
+  expect(JSON.stringify(row![1])).toBe('{"__proto__":{"a":1},"b":2,"a":null,"c":2}');
+  expect(await rowsOf("SELECT *, 1 AS one FROM t", [["t", "k", "text"]]))
+    .toEqual([["k", { one: 1 }, 0]]);
 });
 
 test("tables: rows change, and what was added up of them with them", async () => {
@@ -305,7 +461,34 @@ test.each<readonly [string, string]>([
   ["SELECT count(*) FROM a EMIT FINAL", "EMIT FINAL is of windows"],
   ["SELECT max(x) FROM TABLE(a)", "max cannot be of a table"],
   ["SELECT windowstart FROM a", "there is no WINDOW, so no windowstart"],
-  ["SELECT DISTINCT a FROM b", "a query of streams knows no DISTINCT"],
+  ["SELECT DISTINCT a FROM TABLE(b)", "no DISTINCT: rows of a table are there once for each key"],
+  ["SELECT DISTINCT ON (a) a, b FROM c", "DISTINCT is of all that is selected"],
+  ["SELECT a.x, b.x FROM a JOIN TABLE(b) ON a.i = b.rowkey", 'there are two "x"'],
+  ["SELECT a FROM b GROUP BY 2", "GROUP BY 2: there is no such column"],
+  ["SELECT a FROM b WINDOW TUMBLING (1 minute) WHERE windowend > 1 GROUP BY a", "windowend is of"],
+  ["SELECT a FROM b GROUP BY a HAVING rowtime > 1", "rowtime is of records"],
+  ["SELECT a FROM b WHERE rowtime > 'monday'", "a time is written '2026-01-31T10:20:30Z'"],
+  ["SELECT date_trunc('moment', a) AS x FROM b", "date_trunc knows second, minute"],
+  ["SELECT regexp_like(a, 'x') AS x FROM b", 'there is no function "regexp_like": there are no'],
+  ["SELECT a FROM b QUALIFY a > 1", "QUALIFY cannot be used"],
+  ["SELECT a FROM b TABLESAMPLE BERNOULLI (10)", "TABLESAMPLE cannot be used"],
+  ["SELECT a FROM b FOR UPDATE", "FOR UPDATE cannot be used"],
+  ["SELECT TOP 5 a FROM b", "TOP cannot be used"],
+  ["SELECT first(a) IGNORE NULLS AS x FROM b", "NULL TREATMENT cannot be used"],
+  ["SELECT a, count(*) FROM b GROUP BY ROLLUP (a)", "GROUP BY groups by values: no ROLLUP"],
+  ["SELECT a FROM (SELECT a FROM b) c", "a topic is expected here: write the inner query INTO one"],
+  ["SELECT a FROM b WHERE c IN (SELECT c FROM d)", "a query within a query cannot be used here"],
+  [
+    "SELECT a FROM b UNION SELECT a FROM c",
+    "a query of streams is a single SELECT: two queries may",
+  ],
+  ["SELECT b.a FROM b RIGHT JOIN TABLE(c) ON b.i = c.rowkey", "a stream and a table are joined"],
+  ["INSERT INTO a (b) SELECT c FROM d", "a list of columns cannot be used"],
+  ["INSERT INTO a VALUES (1)", "records are written by: kstream produce TOPIC"],
+  [
+    "SELECT a FROM b WINDOW TUMBLING (1 hour, RETENTION 1 day) GROUP BY a",
+    "windows are kept as long as GRACE lets them change",
+  ],
   ["SELECT a FROM b ORDER BY a", "a query of streams knows no ORDER BY"],
   ["SELECT a FROM b WINDOW TUMBLING (1 lightyear)", "a unit is expected"],
   ["DELETE FROM a", "a query begins with SELECT or INSERT INTO"],
@@ -438,6 +621,11 @@ test("a query's clauses, and where it writes", async () => {
   expect(query.from).toMatchObject({ topic: "my-topic.v2", alias: "t", isTable: false });
   expect(query.window).toMatchObject({ kind: "hopping", sizeMs: 3_600_000, advanceMs: 300_000 });
   expect((await parseQuery("SELECT a FROM b LIMIT 5;")).limit).toBe(5);
+  expect((await parseQuery("INSERT INTO my-out.v2 SELECT a FROM b")).into).toBe("my-out.v2");
+  const called = await parseQuery(
+    "SELECT o.emit, within AS into, a AS window FROM window o WINDOW TUMBLING (1 minute) EMIT FINAL",
+  );
+  expect(called).toMatchObject({ emits: "final", into: null, from: { topic: "window" } });
   const other = await parseQuery('SELECT a FROM "odd topic" EMIT CHANGES INTO out-2.x');
   expect([other.from.topic, other.into]).toEqual(["odd topic", "out-2.x"]);
 });

@@ -24,13 +24,21 @@ type ExprForm =
     readonly of: Expr;
     readonly pattern: Expr;
     readonly ignoresCase: boolean;
+    /** What stands before a `%` or `_` that is meant as such; empty: nothing does. */
+    readonly escape: string;
   }
   | {
     readonly kind: "case";
     readonly branches: readonly { readonly when: Expr; readonly then: Expr }[];
     readonly otherwise: Expr | null;
   }
-  | { readonly kind: "cast"; readonly of: Expr; readonly to: CastType }
+  /** `digits` behind the point are kept; null: all. */
+  | {
+    readonly kind: "cast";
+    readonly of: Expr;
+    readonly to: CastType;
+    readonly digits: number | null;
+  }
   | { readonly kind: "list"; readonly items: readonly Expr[] }
   /** What a group is of, or what one of its aggregates has come to: by its place among them. */
   | { readonly kind: "slot"; readonly at: number }
@@ -70,7 +78,7 @@ export interface Source {
 }
 
 export interface Join {
-  readonly kind: "inner" | "left" | "full";
+  readonly kind: "inner" | "left" | "right" | "full";
   readonly source: Source;
   readonly on: Expr;
   /** Of two streams: how far apart their records may be, and how late they may come. */
@@ -99,6 +107,8 @@ export type QueryWindow =
 export interface Query {
   readonly text: string;
   readonly selected: readonly Selected[];
+  /** Of rows that are the same the first alone is given. */
+  readonly isDistinct: boolean;
   readonly from: Source;
   readonly joins: readonly Join[];
   readonly where: Expr | null;
@@ -113,6 +123,47 @@ export interface Query {
   readonly limit: number | null;
   /** The topic of the result. Null: whoever runs it wants to see it. */
   readonly into: string | null;
+}
+
+/** The expression with other parts. */
+export function mapParts(expr: Expr, map: (part: Expr) => Expr): Expr {
+  const maybe = (part: Expr | null) => part === null ? null : map(part);
+  switch (expr.kind) {
+    case "literal":
+    case "path":
+    case "slot":
+      return expr;
+    case "member":
+    case "unary":
+    case "cast":
+      return { ...expr, of: map(expr.of) };
+    case "index":
+      return { ...expr, of: map(expr.of), index: map(expr.index) };
+    case "binary":
+      return { ...expr, left: map(expr.left), right: map(expr.right) };
+    case "in":
+      return { ...expr, of: map(expr.of), list: expr.list.map(map) };
+    case "like":
+      return { ...expr, of: map(expr.of), pattern: map(expr.pattern) };
+    case "case":
+      return {
+        ...expr,
+        branches: expr.branches.map(({ when, then }) => ({ when: map(when), then: map(then) })),
+        otherwise: maybe(expr.otherwise),
+      };
+    case "list":
+      return { ...expr, items: expr.items.map(map) };
+    case "call":
+      return { ...expr, args: expr.args.map(map), filter: maybe(expr.filter) };
+  }
+}
+
+/** What is alike however it is spaced. */
+export function formOf(expr: Expr): string {
+  return JSON.stringify(expr, (name, value: unknown) => {
+    if (name === "span") return undefined;
+    return typeof value === "bigint" ? `${value}n` : value;
+  });
 }
 
 /** The part of the query from the first of these to the last. */

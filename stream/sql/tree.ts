@@ -20,6 +20,20 @@ export function fieldOf(value: unknown, name: string): unknown {
   return isTree(value) && name in value ? value[name] : undefined;
 }
 
+/**
+ * The first field of a struct that says something and is none of these: what is not understood must not be
+ * passed over. Null: there is none.
+ */
+export function otherField(value: unknown, known: readonly string[]): string | null {
+  if (!isTree(value)) return null;
+  const found = Object.entries(value).find(([name, field]) => {
+    const isNothing = field == null || field === false ||
+      (Array.isArray(field) && field.length === 0);
+    return !isNothing && !known.includes(name) && !/(?:^span|_token)$/.test(name);
+  });
+  return found?.[0] ?? null;
+}
+
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

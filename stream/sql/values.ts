@@ -17,7 +17,7 @@ export function element(value: unknown, index: unknown): unknown {
   const at = toNumber(index);
   if (at === null) return null;
   const whole = Math.trunc(Number(at));
-  return value.at(whole > 0 ? whole - 1 : whole) ?? null;
+  return whole === 0 ? null : value.at(whole > 0 ? whole - 1 : whole) ?? null;
 }
 
 /** As text: JSON of what is none. */
@@ -45,19 +45,6 @@ export function toBoolean(value: unknown): boolean | null {
   if (typeof value === "number" || typeof value === "bigint") return value != 0;
   if (value === "true" || value === "false") return value === "true";
   return null;
-}
-
-/**
- * Milliseconds since 1970 of a number that says so, or of a text in ISO 8601, UTC where it does not
- * say.
- */
-export function toTimeMs(value: unknown): number | null {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (typeof value === "bigint") return Number(value);
-  if (typeof value !== "string") return null;
-  const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/i.test(value) || !/\d:\d/.test(value);
-  const ms = Date.parse(hasZone ? value : `${value.replace(" ", "T")}Z`);
-  return Number.isNaN(ms) ? null : ms;
 }
 
 /** Below 0, 0 or above, as in a sort; null: they cannot be compared. Numbers are, with texts of numbers. */
@@ -91,16 +78,36 @@ export function arithmetic(
   const [one, two] = [toNumber(left), toNumber(right)];
   if (one === null || two === null) return null;
   const [a, b] = [Number(one), Number(two)];
-  if (operator === "/") return b === 0 ? null : a / b;
+  if (operator === "/") return divided(one, two);
   const result = numberArithmetic(operator, a, b);
   // Beyond 2^53 whole numbers are added up as such.
   if (typeof one === "number" && typeof two === "number") {
-    if (result === null || !Number.isInteger(result) || Number.isSafeInteger(result)) return result;
+    if (result === null || Number.isSafeInteger(result)) return result;
+    if (!Number.isInteger(result)) return Number.isFinite(result) ? result : null;
   }
   const [wholeOne, wholeTwo] = [wholeOf(one), wholeOf(two)];
   return wholeOne === null || wholeTwo === null
     ? result
     : bigArithmetic(operator, wholeOne, wholeTwo);
+}
+
+/** A whole number where it is one, also of those that no number holds. */
+function divided(one: number | bigint, two: number | bigint): number | bigint | null {
+  if (typeof one === "bigint" || typeof two === "bigint") {
+    const [a, b] = [wholeOf(one), wholeOf(two)];
+    if (a !== null && b !== null && b !== 0n && a % b === 0n) return exact(a / b);
+  }
+  const quotient = Number(one) / Number(two);
+  return Number.isFinite(quotient) ? quotient : null;
+}
+
+/** To so many digits behind the point, or before it where that is below 0; halves away from zero. */
+export function rounded(value: unknown, digits: number): number | bigint | null {
+  const number = toNumber(value);
+  if (typeof number !== "number" || Number.isInteger(number) && digits >= 0) return number;
+  const scale = 10 ** Math.max(-15, Math.min(15, Math.trunc(digits)));
+  const scaled = Math.round(Math.abs(number) * scale);
+  return Number.isFinite(scaled) ? Math.sign(number) * scaled / scale : number;
 }
 
 function numberArithmetic(operator: "+" | "-" | "*" | "%", a: number, b: number): number | null {
@@ -121,7 +128,6 @@ function wholeOf(value: number | bigint): bigint | null {
   return Number.isSafeInteger(value) ? BigInt(value) : null;
 }
 
-/** Numbers again where they are exact as such. */
 function bigArithmetic(operator: "+" | "-" | "*" | "%", a: bigint, b: bigint) {
   if (operator === "%" && b === 0n) return null;
   const result = operator === "+"
@@ -131,32 +137,11 @@ function bigArithmetic(operator: "+" | "-" | "*" | "%", a: bigint, b: bigint) {
     : operator === "*"
     ? a * b
     : a % b;
-  const number = Number(result);
-  return Number.isSafeInteger(number) ? number : result;
+  return exact(result);
 }
 
-/** Whether a text is like a pattern: `%` is any, `_` one character. Takes no longer than |text|·|pattern|. */
-export function isLike(text: string, pattern: string, ignoresCase: boolean): boolean {
-  const [subject, form] = ignoresCase
-    ? [text.toLowerCase(), pattern.toLowerCase()]
-    : [text, pattern];
-  const letters = [...subject];
-  const signs = [...form];
-  let [at, sign, star, resume] = [0, 0, -1, 0];
-  while (at < letters.length) {
-    if (signs[sign] === "%") {
-      star = sign++;
-      resume = at;
-    } else if (sign < signs.length && (signs[sign] === "_" || signs[sign] === letters[at])) {
-      at++;
-      sign++;
-    } else if (star >= 0) {
-      sign = star + 1;
-      at = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (signs[sign] === "%") sign++;
-  return sign === signs.length;
+/** A number where it is exact as such. */
+function exact(whole: bigint): number | bigint {
+  const number = Number(whole);
+  return Number.isSafeInteger(number) ? number : whole;
 }

@@ -21,7 +21,7 @@ import { TransactionAdmin } from "./admin/transactions.ts";
 import { UserAdmin } from "./admin/users.ts";
 import { Cluster } from "./cluster.ts";
 import type { BrokerNode, TopicMetadata } from "./cluster.ts";
-import { KafkaError, UnsupportedError } from "./errors.ts";
+import { KafkaError, UnknownPartitionError } from "./errors.ts";
 import type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";
 
 export type { ListOffsetsOptions, OffsetSpec, PartitionOffset } from "./admin/list-offsets.ts";
@@ -372,7 +372,7 @@ export class Admin {
     const { partitions } = await this.cluster.topic(topic, options);
     const leader = partitions[partition]?.leader;
     if (leader === undefined) {
-      throw new UnsupportedError(`topic "${topic}" has no partition ${partition}`);
+      throw new UnknownPartitionError(topic, partition, partitions.length);
     }
     if (leader < 0) {
       this.cluster.forgetTopic(topic);

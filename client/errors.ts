@@ -64,6 +64,18 @@ export class UnsupportedError extends Error {
   readonly retriable = false;
 }
 
+/** A topic has fewer partitions than that. */
+export class UnknownPartitionError extends UnsupportedError {
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    /** How many it has. */
+    readonly count: number,
+  ) {
+    super(`topic "${topic}" has no partition ${partition}: it has ${count}`);
+  }
+}
+
 /**
  * What was to be read next is not there: records were deleted before they were read, or the topic was
  * deleted and made again. No reset is set: seek to where to go on.

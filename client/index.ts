@@ -10,6 +10,7 @@ export {
   LogTruncationError,
   OffsetOutOfRangeError,
   TimeoutError,
+  UnknownPartitionError,
   UnsupportedError,
 } from "./errors.ts";
 export type { ClientIo, ClientOptions, OperationOptions } from "./options.ts";

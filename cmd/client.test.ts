@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { ConnectionError } from "../core/connection.ts";
+import { connectFailure } from "../core/connection-error.ts";
+import { UnknownPartitionError } from "../client/errors.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { parseBrokers, toOperatorError } from "./client.ts";
 
@@ -27,4 +29,14 @@ test("a broker that has not answered was there, unless it did not even tell its 
   expect(whatOf("Produce")).toBe("gave up");
   expect(whatOf("ApiVersions")).toBe("no broker answers");
   expect(whatOf(null)).toBe("no broker answers");
+});
+
+test("what can be mended is said with what to do", () => {
+  const unresolved = new Error("getaddrinfo ENOTFOUND b");
+  const nameless = connectFailure({ host: "b", port: 9092 }, unresolved, undefined);
+  expect(toOperatorError(nameless)?.message).toContain("nobody knows this name");
+  expect(toOperatorError(nameless)?.whatToDo).toContain("check --brokers");
+  expect(toOperatorError(new UnknownPartitionError("orders", 3, 2))?.message).toBe(
+    'topic "orders" has no partition 3: it has 0 to 1: kstream topic alter orders -p 4 adds what lacks',
+  );
 });

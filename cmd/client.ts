@@ -8,12 +8,22 @@ import { offerFasterCrc32c } from "../core/crc32c.ts";
 import { didYouMean } from "../core/did-you-mean.ts";
 import { Errors } from "../core/errors.ts";
 import { apiVersions } from "../core/protocol/18-api-versions.ts";
-import { seemsToWantSasl, type TlsTrouble, tlsTrouble } from "../core/connection-error.ts";
+import {
+  isUnknownName,
+  seemsToWantSasl,
+  type TlsTrouble,
+  tlsTrouble,
+} from "../core/connection-error.ts";
 import { type HostPort, TlsError } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { parseBroker } from "../client/brokers.ts";
 import type { Cluster } from "../client/cluster.ts";
-import { KafkaError, TimeoutError, UnsupportedError } from "../client/errors.ts";
+import {
+  KafkaError,
+  TimeoutError,
+  UnknownPartitionError,
+  UnsupportedError,
+} from "../client/errors.ts";
 import type { ClientIo } from "../client/options.ts";
 import { type SecurityFlags, securityOptions } from "./security.ts";
 
@@ -81,8 +91,18 @@ export function toOperatorError(error: unknown): OperatorError | null {
   if (error instanceof KafkaError) {
     return new OperatorError("refused", error.message, REFUSAL_ADVICE[error.code] ?? "", 1);
   }
+  if (error instanceof UnknownPartitionError) return noPartition(error);
   if (error instanceof UnsupportedError) return new OperatorError(error.message, "", "", 1);
   return null;
+}
+
+/** The error for a partition that is not there: of a typo, or of a topic that was made again with fewer. */
+function noPartition(
+  { topic, partition, count }: Pick<UnknownPartitionError, "topic" | "partition" | "count">,
+): OperatorError {
+  const known = count === 1 ? "it has 0 alone" : `it has 0 to ${count - 1}`;
+  const hint = `kstream topic alter ${topic} -p ${partition + 1} adds what lacks`;
+  return new OperatorError(`topic "${topic}" has no partition ${partition}`, known, hint);
 }
 
 /** The error for a topic that is not there, with the nearest name that is. */
@@ -133,6 +153,7 @@ function noBroker(error: ConnectionError): OperatorError {
 }
 
 function unreachableAdvice(error: ConnectionError): string {
+  if (isUnknownName(error)) return "check --brokers, and whether this machine can resolve the name";
   if (seemsToWantSasl(error)) return "give --sasl-user and its password";
   if (error.message.includes("wrong credentials?")) return "check the --sasl flags";
   if (error.message.includes("a TLS listener")) return "try --tls, or check --brokers";

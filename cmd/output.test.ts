@@ -26,6 +26,18 @@ test("a table without rows is cut too", () => {
   expect(formatTable([], columns, 8)).toBe("NAME\n");
 });
 
+test("text that is of no use when it is cut is never cut", () => {
+  const rows = [{ name: "orders-of-today", why: "is left over" }];
+  const columns = [
+    { title: "NAME", cell: (row: { name: string; why: string }) => row.name },
+    { title: "WHY", cell: (row: { name: string; why: string }) => row.why, whole: true },
+  ];
+  expect(formatTable(rows, columns, 24)).toBe("NAME        WHY\norders-of…  is left over\n");
+  expect(formatTable(rows, columns, 16)).toBe(
+    "  NAME  orders-o\n        f-today\n  WHY   is left\n        over\n",
+  );
+});
+
 test("on a narrow terminal text is cut, numbers never", () => {
   const rows = [{ name: "a-very-long-topic-name", size: 123456 }];
   const lines = formatTable(rows, columns, 20).split("\n");

@@ -22,6 +22,8 @@ export interface Column<Row> {
   cell(row: Row): string | number | bigint | null;
   /** Numbers stand right. */
   readonly right?: boolean;
+  /** Is of no use when it is cut. */
+  readonly whole?: boolean;
   /** What the cell tells by its colour; null for none. */
   tone?(row: Row): Tone | null;
 }
@@ -31,7 +33,7 @@ const SHORTEST_CELL = 8;
 
 /**
  * A table with a line of titles; columns stand below one another. Where `widthMax` is given (a
- * terminal's), the widest text columns are cut with "…" until lines fit; a pipe gets all. Where
+ * terminal's), the widest text columns that may be are cut with "…" until lines fit; a pipe gets all. Where
  * that is not enough, each row becomes lines of a title and a whole text, as in `formatFacts`.
  */
 export function formatTable<Row>(
@@ -45,7 +47,7 @@ export function formatTable<Row>(
   );
   const over = () => widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length);
   while (over() > widthMax) {
-    const cuttable = columns.map(({ right }, i) => right ? 0 : widths[i]!);
+    const cuttable = columns.map(({ right, whole }, i) => right || whole ? 0 : widths[i]!);
     const widest = cuttable.indexOf(Math.max(...cuttable));
     if (cuttable[widest]! <= SHORTEST_CELL) break;
     widths[widest]!--;

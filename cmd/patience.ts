@@ -1,8 +1,10 @@
 /** Trying until a deadline: what passes (a broker that starts, a leader that moves) is waited out. */
 import { ConnectionError, KafkaError, TimeoutError } from "../client/errors.ts";
+import { isUnknownName } from "../core/connection-error.ts";
 import { sleep } from "../core/io.ts";
 import { OperatorError } from "../core/operator-error.ts";
 import { clientIo, toOperatorError } from "./client.ts";
+import { say } from "./terminal.ts";
 import { formatDuration } from "./txn/duration.ts";
 
 /** What a look has found: that it is so, or why not yet. */
@@ -17,6 +19,7 @@ export class Patience {
   readonly #over: Promise<null>;
   #why = "";
   #unreachable: OperatorError | null = null;
+  #isNameTold = false;
 
   constructor(readonly timeoutMs: number) {
     this.#over = sleep(clientIo.clock, timeoutMs).then(() => null);
@@ -61,6 +64,13 @@ export class Patience {
     return new OperatorError(`${what} within ${time}`, this.#why, whatToDo, 1);
   }
 
+  /** A broker may be yet to start, but hardly its name: who has mistyped it is not to wait in vain. */
+  #tellName({ message }: ConnectionError): void {
+    if (this.#isNameTold) return;
+    this.#isNameTold = true;
+    say(`kstream: ${message}: trying on for ${formatDuration(this.leftMs)}`);
+  }
+
   async #guarded<T>(look: () => Promise<Look<T>>): Promise<Look<T>> {
     try {
       const seen = await look();
@@ -74,6 +84,9 @@ export class Patience {
       this.#unreachable = connection instanceof ConnectionError
         ? toOperatorError(connection)
         : null;
+      if (connection instanceof ConnectionError && isUnknownName(connection)) {
+        this.#tellName(connection);
+      }
       return { why: error.message };
     }
   }

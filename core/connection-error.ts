@@ -57,6 +57,15 @@ export function seemsToWantSasl(error: unknown): boolean {
   return error instanceof ConnectionError && error.message.includes(WANTS_SASL);
 }
 
+/** How the system's words begin where a name has no address. */
+const RESOLVING = "getaddrinfo ";
+const UNKNOWN_NAME = "nobody knows this name";
+
+/** Whether the host has a name that is not known here: mistyped, or of another network. */
+export function isUnknownName(error: ConnectionError): boolean {
+  return error.message.includes(UNKNOWN_NAME);
+}
+
 /** `host:port`, with brackets round an IPv6 address. */
 export function addressText(address: HostPort): string {
   return address.host.includes(":")
@@ -74,7 +83,8 @@ export function connectFailure(
     return new ConnectionError("aborted", address, "connecting was aborted", { cause: error });
   }
   if (error instanceof TlsError) return tlsFailure(address, error);
-  const why = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? error.message : String(error);
+  const why = said.startsWith(RESOLVING) ? `${UNKNOWN_NAME} (${said})` : said;
   const message = `cannot connect to ${addressText(address)}: ${why}`;
   return new ConnectionError("refused", address, message, { cause: error });
 }

@@ -5,7 +5,7 @@ import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
 import { listOffsets } from "../../core/protocol/02-list-offsets.ts";
 import type { Cluster } from "../cluster.ts";
-import { isRetriableError, KafkaError, UnsupportedError } from "../errors.ts";
+import { isRetriableError, KafkaError, UnknownPartitionError } from "../errors.ts";
 import type { OperationOptions } from "../options.ts";
 
 /**
@@ -98,7 +98,7 @@ export class ListOffsetsQuery {
       const { partitions } = await this.#cluster.topic(query.topic, this.#options);
       const leader = partitions[query.partition]?.leader;
       if (leader === undefined) {
-        throw new UnsupportedError(`topic "${query.topic}" has no partition ${query.partition}`);
+        throw new UnknownPartitionError(query.topic, query.partition, partitions.length);
       }
       if (leader < 0) {
         const subject = `partition ${query.topic}-${query.partition}`;

@@ -8,7 +8,7 @@ import { listTransactions } from "../../core/protocol/66-list-transactions.ts";
 import type { ResponseOf } from "../../core/protocol/schema.ts";
 import { writeTxnMarkers } from "../../core/protocol/27-write-txn-markers.ts";
 import type { Cluster } from "../cluster.ts";
-import { KafkaError, throwOnError, UnsupportedError } from "../errors.ts";
+import { KafkaError, throwOnError, UnknownPartitionError, UnsupportedError } from "../errors.ts";
 import type { TopicPartitions } from "../group-protocol.ts";
 import type { OperationOptions } from "../options.ts";
 import { onCoordinator } from "./on-coordinator.ts";
@@ -247,7 +247,7 @@ export class TransactionAdmin {
       for (const index of indexes) {
         const leader = metadata.partitions[index]?.leader;
         if (leader === undefined) {
-          throw new UnsupportedError(`topic "${topic}" has no partition ${index}`);
+          throw new UnknownPartitionError(topic, index, metadata.partitions.length);
         }
         if (leader < 0) {
           throw new KafkaError(Errors.LEADER_NOT_AVAILABLE, `partition ${topic}-${index}`);

@@ -1,6 +1,6 @@
 import { recordSizeBytesMax } from "../../core/records/batch-builder.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
-import { UnsupportedError } from "../errors.ts";
+import { UnknownPartitionError, UnsupportedError } from "../errors.ts";
 import { partitionOfKey } from "../../core/murmur2.ts";
 import type { DeliveryCallback, ProducerBatch } from "./batch.ts";
 import { PartitionQueue } from "./partition-queue.ts";
@@ -39,7 +39,7 @@ export class TopicWriter {
   /**
    * Adds a record, copying it. `partition` −1: chosen by the key's hash, or in turn. Returns the
    * partition, or −1 if the buffer is full: wait for `Producer.room` and try again. Throws
-   * `UnsupportedError` if there is no such partition. `token` is given back to the callback.
+   * `UnknownPartitionError` if there is no such partition. `token` is given back to the callback.
    */
   append(
     partition: number,
@@ -102,9 +102,7 @@ export class TopicWriter {
     if (known !== undefined) return known;
     const count = this.#count();
     if (partition >= count) {
-      throw new UnsupportedError(
-        `topic "${this.topic}" has no partition ${partition}, only 0 to ${count - 1}`,
-      );
+      throw new UnknownPartitionError(this.topic, partition, count);
     }
     return this.#queues[partition] = new PartitionQueue(this.topic, partition);
   }

@@ -19,6 +19,7 @@ import { readConfigFiles } from "./config-files.ts";
 import { problemsOf } from "./validate.ts";
 import { LEASE_ALONE_MS, type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
 import { ownSecrets, stderrLogger } from "./worker-parts.ts";
+import { whileTellingSilence } from "./tell-silence.ts";
 
 export interface RunOptions extends SecurityFlags, PluginFlags {
   readonly brokers: string;
@@ -80,11 +81,13 @@ async function openOffsets(options: RunOptions, logger: Logger): Promise<OffsetS
     return new FileOffsetStore(new BunDisk(null), options.offsetsFile);
   }
   const client = clientOptions(options);
-  return await openTopicOffsets({ io: clientIo, client, codecs: bunCodecs, log: logger }, {
-    topic: options.offsetsTopic,
-    partitions: OFFSET_PARTITIONS,
-    replicationFactor: -1,
-  });
+  const parts = { io: clientIo, client, codecs: bunCodecs, log: logger };
+  return await whileTellingSilence(options, logger, () =>
+    openTopicOffsets(parts, {
+      topic: options.offsetsTopic,
+      partitions: OFFSET_PARTITIONS,
+      replicationFactor: -1,
+    }));
 }
 
 /**

@@ -18,6 +18,7 @@ import type { SecurityFlags } from "../security.ts";
 import { listenForSignals } from "../serve/process.ts";
 import { type PluginFlags, pluginsAndHosts } from "./hosts/worker-hosts.ts";
 import { ownSecrets, stderrLogger } from "./worker-parts.ts";
+import { whileTellingSilence } from "./tell-silence.ts";
 
 /** Options of the command. */
 export interface RunWorkerOptions extends SecurityFlags, PluginFlags {
@@ -62,7 +63,8 @@ export async function runWorker(options: RunWorkerOptions, version: string): Pro
   const fatal = Promise.withResolvers<never>();
   fatal.promise.catch(() => {});
   const surroundings = { version, logger, onFatal: (error: Error) => fatal.reject(error) };
-  const worker = await startWorker(options, surroundings);
+  const begin = () => startWorker(options, surroundings);
+  const worker = await whileTellingSilence(options, logger, begin);
   const { host, port } = worker.address;
   const scheme = options.restCert === undefined ? "http" : "https";
   process.stdout.write(`worker of group ${options.group}: ${scheme}://${host}:${port}\n`);

@@ -1,6 +1,7 @@
 /** `kstream consume`: the records of topics to standard output, as fast as that takes them. */
 import { Consumer } from "../../client/consumer.ts";
 import type { FetchedChunk, PartitionPosition } from "../../client/consumer.ts";
+import { UnknownPartitionError } from "../../client/errors.ts";
 import type { TopicPartition } from "../../client/group-protocol.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
@@ -253,8 +254,7 @@ class ConsumeRun {
     const partitions = this.settings.partitions ?? known.map(({ partition }) => partition);
     const missing = partitions.find((partition) => partition >= known.length);
     if (missing !== undefined) {
-      const what = `topic "${topic}" has no partition ${missing}`;
-      throw new OperatorError(what, `it has ${known.length}`, "");
+      throw new UnknownPartitionError(topic, missing, known.length);
     }
     const { cluster } = this.#consumer;
     const options = { exitAtEnd, isolationLevel };

@@ -1,6 +1,7 @@
 /** Which partitions `group seek` moves, and what the brokers know of them. */
 import { Errors } from "../../core/errors.ts";
 import { OperatorError } from "../../core/operator-error.ts";
+import { UnknownPartitionError } from "../../client/errors.ts";
 import type { Admin } from "../../client/admin.ts";
 import type { TopicMetadata } from "../../client/cluster.ts";
 import { refusal, throwFailures } from "../admin-command.ts";
@@ -38,8 +39,7 @@ export async function findTargets(
     for (const partition of partitions ?? all) {
       if (partition < all.length) found.set(`${topic}:${partition}`, { topic, partition });
       else if (!isOwn) {
-        const what = `topic "${topic}" has no partition ${partition}`;
-        throw new OperatorError(what, "", `it has 0 to ${all.length - 1}`);
+        throw new UnknownPartitionError(topic, partition, all.length);
       }
     }
   }

@@ -1,4 +1,5 @@
 /** `kstream produce`: input to records, until it ends, with a truthful count at the end. */
+import { UnknownPartitionError } from "../../client/errors.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
 import { Producer } from "../../client/producer.ts";
 import type { ProducerOptions, TopicWriter } from "../../client/producer.ts";
@@ -193,11 +194,7 @@ class ProduceRun {
     const options = { create, signal: io.signal, say: this.#say };
     const writer = await openTopic(this.#producer, topic, { ...options, wait });
     if (partition >= writer.partitionCount) {
-      throw new OperatorError(
-        `topic "${topic}" has no partition ${partition}`,
-        `it has ${writer.partitionCount}`,
-        "",
-      );
+      throw new UnknownPartitionError(topic, partition, writer.partitionCount);
     }
     const deadLetters = onError.kind === "dlq"
       ? await openTopic(this.#producer, onError.topic, { ...options, wait: false })

@@ -83,7 +83,7 @@ async function printChanges(changes: readonly TopologyChange[]): Promise<void> {
     { title: "EFFECT", cell: ({ effect }) => effect, tone: ({ effect }) => TONES[effect] },
     { title: "WHAT", cell: ({ what }) => what },
     { title: "NAME", cell: ({ name }) => name },
-    { title: "WHY", cell: ({ detail }) => detail },
+    { title: "WHY", cell: ({ detail }) => detail, whole: true },
   ]));
 }
 

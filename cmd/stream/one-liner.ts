@@ -16,6 +16,8 @@ import type { ThreadSource } from "./threads/messages.ts";
 
 /** How long is tried to take away what a query has made. */
 const CLEAN_MS = 10_000;
+/** How long a broker is looked for to do that: one that has not answered hardly will. */
+const CONTACT_MS = 2000;
 /** How often is looked whether something seems to be mistaken. */
 const LOOK_AFTER_MS = 2000;
 
@@ -184,6 +186,7 @@ async function leaveNothing(
   );
   const timeoutMs = CLEAN_MS;
   try {
+    await admin.cluster.any(AbortSignal.timeout(CONTACT_MS));
     if (topics.length > 0) await admin.deleteTopics(topics, { timeoutMs });
     await admin.groups.delete([applicationId], { timeoutMs });
   } catch {

@@ -83,14 +83,16 @@ export async function makePlan(
   ];
   const { stateFolder, kept } = app;
   const isThere = stateFolder !== null && existsSync(stateFolder);
-  const gone = new Set([...touched.inputs, ...touched.intermediates, ...touched.internals]);
+  const gone = new Set(touched.internals);
+  const moved = new Set(moves.map(({ topic, partition }) => partitionKey(topic, partition)));
   // It would refuse another topology, also when it is empty.
   const isMadeAnew = group.type === "streams";
   const own = positions.flatMap(({ topic, partition, offset }) =>
     offset === null ? [] : [{ topic, partition, offset: BigInt(offset) }]
   );
   const known = new Set(own.map(({ topic, partition }) => partitionKey(topic, partition)));
-  const isOther = ({ topic }: PlacedOffset) => !gone.has(topic) && topics.includes(topic);
+  const isOther = ({ topic, partition }: PlacedOffset) =>
+    !moved.has(partitionKey(topic, partition)) && !gone.has(topic) && topics.includes(topic);
   const lost = kept.read().filter(({ topic, partition }) =>
     !known.has(partitionKey(topic, partition))
   ).filter(isOther);

@@ -12,6 +12,7 @@ import {
 } from "../../stream/runtime/topic-plan.ts";
 import type { Topology } from "../../stream/topology/topology.ts";
 import { type AdminOptions, withAdmin } from "../admin-command.ts";
+import { parseTopicPartitions } from "../group/numbers.ts";
 import { formatMoves } from "../group/seek.ts";
 import { count, print, printJson } from "../output.ts";
 import { say } from "../terminal.ts";
@@ -50,6 +51,7 @@ export async function resetApp(
 ): Promise<void> {
   const place = parsePlace(options.to, options.utc ?? false);
   const app = await findApp(file, options);
+  if (app.topology !== null) requireInputs(options.topic ?? [], app.applicationId, app.topology);
   const brokers = brokersAreDefault && app.brokers !== null ? app.brokers : options.brokers;
   await withAdmin({ ...options, brokers }, async (admin) => {
     const group = await findGroup(admin, app.applicationId);
@@ -71,6 +73,20 @@ export async function resetApp(
     if (options.execute === true) await lockedExecute(admin, app.applicationId, plan);
     await show(app.applicationId, plan, options, alive);
   });
+}
+
+/** What it does not read would only get an offset that means nothing. */
+function requireInputs(
+  specs: readonly string[],
+  applicationId: string,
+  { inputs, intermediates, matches }: NonNullable<ResetApp["topology"]>,
+): void {
+  const known = [...inputs, ...intermediates];
+  const stranger = specs.map((spec) => parseTopicPartitions(spec)?.topic)
+    .find((topic) => topic !== undefined && !known.includes(topic) && matches(topic) === null);
+  if (stranger === undefined) return;
+  const what = `application "${applicationId}" does not read topic "${stranger}"`;
+  throw new OperatorError(what, "", `it reads ${known.join(", ") || "topics by patterns"}`, 2);
 }
 
 async function findApp(

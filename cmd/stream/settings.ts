@@ -15,7 +15,7 @@ export async function listSettings(
   await print(formatTable(shown, [
     { title: "SETTING", cell: ({ name }) => name },
     { title: "DEFAULT", cell: (setting) => setting.default ?? "-" },
-    { title: "WHAT IT IS", cell: ({ about }) => about },
+    { title: "WHAT IT IS", cell: ({ about }) => about, whole: true },
     { title: "CAN BE", cell: ({ wants }) => wants },
   ]));
 }

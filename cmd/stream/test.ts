@@ -32,10 +32,12 @@ export async function testApps(
       ...(name === undefined ? [] : ["--test-name-pattern", name]),
       ...files.map((file) => resolve(file)),
     ];
-    // The runner gets it too, and ends first.
-    onInterrupt();
+    const stopped = onInterrupt();
     const env = { ...process.env, BUN_BE_BUN: "1" };
-    return await Bun.spawn(command, { env, stdio: ["inherit", "inherit", "inherit"] }).exited;
+    const runner = Bun.spawn(command, { env, stdio: ["inherit", "inherit", "inherit"] });
+    // Ctrl-C is for both of them, SIGTERM for this process alone.
+    stopped.addEventListener("abort", () => runner.kill("SIGTERM"), { once: true });
+    return await runner.exited;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

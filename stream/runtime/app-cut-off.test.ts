@@ -98,6 +98,32 @@ for (const protocol of ["classic", "streams"]) {
   });
 }
 
+test("that no broker answers at the start is told soon, and tried on", () => {
+  const world = new AppWorld(4, TOPICS);
+  world.run(async () => {
+    const { clock } = world.world;
+    const told: string[] = [];
+    const logger = createLogger({
+      ...{ level: "warn", format: "text", write: (line: string) => void told.push(line) },
+      wallMs: () => clock.wallMs(),
+    });
+    const { app, io } = world.app(ticking("one"), {}, { logger });
+    io.network.isolate();
+    const started = app.start();
+    await sleep(clock, 2000);
+    expect(told).toEqual([expect.stringContaining("no broker answers yet")]);
+    io.network.heal();
+    await started;
+    expect(told).toHaveLength(1);
+    await app.close();
+    const { app: second } = world.app(ticking("one"), {}, { logger });
+    await second.start();
+    await sleep(clock, 2000);
+    expect(told).toHaveLength(1);
+    await second.close();
+  });
+});
+
 for (const guarantee of ["at_least_once", "exactly_once_v2"]) {
   test(`who is told to end while nothing can be written ends soon, ${guarantee}`, () => {
     const world = new AppWorld(3, TOPICS);

@@ -4,6 +4,7 @@ import { Cluster } from "../../client/cluster.ts";
 import { Consumer } from "../../client/consumer.ts";
 import type { ConsumerOptions } from "../../client/consumer.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
+import { tellSilence } from "../../client/tell-silence.ts";
 import { asError } from "../../core/as-error.ts";
 import type { Codecs } from "../../core/compression/codec.ts";
 import { deferred } from "../../core/deferred.ts";
@@ -119,6 +120,13 @@ export class StreamsApp implements QueriedApp {
 
   /** Makes what topics are missing and joins. Throws an `OperatorError` for what somebody can put right. */
   async start(): Promise<void> {
+    const { logger, thread = 1 } = this.#options;
+    // One of the threads is enough.
+    if (thread === 1) {
+      void tellSilence(this.#admin.cluster, this.#starting.signal, (error) => {
+        logger.warn("no broker answers yet", { error });
+      });
+    }
     await this.#group.prepare(this.#starting.signal);
     await this.#fillGlobals();
     if (this.#starting.signal.aborted) return;

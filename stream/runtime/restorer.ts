@@ -13,6 +13,7 @@ import { deferred } from "../../core/deferred.ts";
 import { sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { RecordCursor } from "../../core/records/record-cursor.ts";
+import { LentBytes } from "../stores/small-bytes.ts";
 
 /** A store whose changelog is read. */
 export interface RestorableStore {
@@ -24,7 +25,7 @@ export interface RestorableStore {
   readonly topicId: string | null;
   /** What it has is of that topic. */
   setTopicId(topicId: string): void;
-  /** A record; `next` is the offset behind it. */
+  /** A record, whose bytes are only lent; `next` is the offset behind it. */
   put(key: Uint8Array, value: Uint8Array | null, timestampMs: number, next: number): void;
   /** What it has is not of this changelog: it begins with nothing. */
   wipe(): void;
@@ -71,10 +72,16 @@ const SLICE_MS = 8;
 const LOOK_AT_CLOCK_EVERY = 256;
 const TELL_EVERY_MS = 5000;
 
+const lentKeys = new LentBytes();
+const lentValues = new LentBytes();
+
 /** Nobody writes records without a key there; what is put there by hand is no state. */
 function putRecord(store: RestorableStore, cursor: RecordCursor): void {
-  const key = cursor.key();
-  if (key !== null) store.put(key, cursor.value(), cursor.timestamp, cursor.offset + 1);
+  const { source, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+  if (keyStart < 0) return;
+  const key = lentKeys.copyOf(source, keyStart, keyEnd);
+  const value = valueStart < 0 ? null : lentValues.copyOf(source, valueStart, valueEnd);
+  store.put(key, value, cursor.timestamp, cursor.offset + 1);
 }
 
 /** See the head of the file. */

@@ -36,3 +36,27 @@ export function copyInto(
   }
   for (; from < end; from++, to++) into[to] = bytes[from]!;
 }
+
+const LENT_BYTES_MAX = 2048;
+
+/**
+ * Copies that are lent: those of one length are the same bytes each time. A loop over records that looks
+ * at each but once needs neither views, which cost more than such a copy, nor garbage.
+ */
+export class LentBytes {
+  readonly #byLength: Uint8Array[] = [];
+
+  /** So many bytes as they were left, good until as many are asked for again. */
+  ofLength(length: number): Uint8Array {
+    if (length > LENT_BYTES_MAX) return new Uint8Array(length);
+    return this.#byLength[length] ??= new Uint8Array(length);
+  }
+
+  /** `bytes[start, end)`, good until another of that length is asked for; of many bytes a view. */
+  copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    if (end - start > LENT_BYTES_MAX) return bytes.subarray(start, end);
+    const copy = this.ofLength(end - start);
+    copyInto(copy, 0, bytes, start, end);
+    return copy;
+  }
+}

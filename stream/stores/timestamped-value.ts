@@ -3,7 +3,7 @@
  * the value (Kafka's `ValueAndTimestampSerializer`); in a changelog the time is that of the record.
  */
 import { readInt64, writeInt64 } from "../serdes/int64.ts";
-import { copyInto, copyOf } from "./small-bytes.ts";
+import { copyInto, copyOf, LentBytes } from "./small-bytes.ts";
 
 export interface TimestampedValue<V> {
   readonly value: V;
@@ -20,15 +20,11 @@ export function withTimestamp(value: Uint8Array, timestampMs: number): Uint8Arra
   return bytes;
 }
 
-/** Of each length the bytes that were lent last. */
-const lent: Uint8Array[] = [];
-const LENT_BYTES_MAX = 2048;
+const lent = new LentBytes();
 
 /** As `withTimestamp`, in bytes that are only good until it is called again. */
 export function lentWithTimestamp(value: Uint8Array, timestampMs: number): Uint8Array {
-  const length = TIME_BYTES + value.length;
-  if (length > LENT_BYTES_MAX) return withTimestamp(value, timestampMs);
-  const bytes = lent[length] ??= new Uint8Array(length);
+  const bytes = lent.ofLength(TIME_BYTES + value.length);
   writeInt64(bytes, 0, timestampMs);
   copyInto(bytes, TIME_BYTES, value);
   return bytes;

@@ -150,6 +150,7 @@ function run(name: string, { build, value }: Case): object {
       return openStoreOf(spec, { engine, topic: spec.name, onChange, context, budget });
     },
     requestCommit: () => {},
+    keepsRead: false,
     dropped: () => {},
     unreadable: (_raw, _part, error) => {
       throw error;

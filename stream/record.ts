@@ -35,10 +35,13 @@ export interface RecordOrigin {
   readonly offset: bigint;
 }
 
-/** A record of a topic, as bytes. */
+/**
+ * A record of a topic, as bytes, which are part of all that was fetched with it: once it is processed it
+ * has none any more, unless somebody wants them of what was put off (`TaskWorld.keepsRead`).
+ */
 export interface RawRecord extends RecordOrigin {
   readonly timestampMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
+  key: Uint8Array | null;
+  value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
 }

@@ -67,6 +67,7 @@ export function taskWorld(
   return {
     output,
     counts,
+    keepsRead: [handlers.processing, handlers.production].includes("dlq"),
     wallMs: () => clock.wallMs(),
     internalTopic: (name) => internalName(config.applicationId, name),
     openStore: (spec, onChange, context) => {

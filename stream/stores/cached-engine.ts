@@ -3,7 +3,7 @@
  * changes of a key only the last one goes to the store, its changelog and the nodes behind it
  * (Kafka's `CachingKeyValueStore`, `NamedCache`). A key that came and went meanwhile was never there.
  */
-import type { RecordContext, RecordMoment } from "../task/record-context.ts";
+import { heldMoment, type RecordContext, type RecordMoment } from "../task/record-context.ts";
 import type { CacheBudget } from "./cache-budget.ts";
 import { CacheEntries, type CacheEntry } from "./cache-entries.ts";
 import type { BytesEntry, BytesRange, StoreEngine } from "./engine.ts";
@@ -101,7 +101,7 @@ export class CachedEngine implements StoreEngine {
     entry.changedAt = this.#changed.push(entry) - 1;
     this.#changedCount++;
     this.#sorted?.set(textOf(entry.key), true);
-    entry.changed = this.context.now;
+    entry.changed = heldMoment(this.context.now);
     entry.object = object;
     this.#setValue(entry, value);
     this.budget.keep();

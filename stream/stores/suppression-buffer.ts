@@ -5,7 +5,7 @@
  */
 import type { Change } from "../processors/change.ts";
 import type { Serde } from "../serdes/serde.ts";
-import type { RecordContext, RecordMoment } from "../task/record-context.ts";
+import { heldMoment, type RecordContext, type RecordMoment } from "../task/record-context.ts";
 import {
   type BufferedChange,
   isSame,
@@ -168,8 +168,9 @@ export class SuppressionBuffer implements AnyStore {
 
 /** What was read is not kept for as long as a change of it is held back. */
 function withoutBytes(moment: RecordMoment): RecordMoment {
-  const { origin } = moment;
-  return origin === null ? moment : { ...moment, origin: { ...origin, key: null, value: null } };
+  const held = heldMoment(moment);
+  const { origin } = held;
+  return origin === null ? held : { ...held, origin: { ...origin, key: null, value: null } };
 }
 
 function orderOf({ timeMs, keyText }: Entry): string {

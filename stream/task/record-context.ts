@@ -1,6 +1,7 @@
 /** What is known of the record that a task is at, for stores and changelogs (`ProcessorRecordContext`). */
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { RawRecord } from "../record.ts";
+import { copyOf } from "../stores/small-bytes.ts";
 
 /** What was known at a moment. */
 export interface RecordMoment {
@@ -27,4 +28,19 @@ export class RecordContext {
       this.now = before;
     }
   }
+}
+
+/**
+ * A moment that is kept after the record has been processed: its headers are part of all that was fetched
+ * with it, megabytes that would stay for the sake of a few bytes.
+ */
+export function heldMoment(moment: RecordMoment): RecordMoment {
+  const { timestampMs, headers, origin } = moment;
+  if (headers.length === 0 && (origin === null || origin.headers.length === 0)) return moment;
+  const held = origin === null ? null : { ...origin, headers: heldHeaders(origin.headers) };
+  return { timestampMs, headers: heldHeaders(headers), origin: held };
+}
+
+function heldHeaders(headers: readonly RecordHeader[]): readonly RecordHeader[] {
+  return headers.map(([name, value]) => [name, value === null ? null : copyOf(value)]);
 }

@@ -65,6 +65,7 @@ export class RunningNodes {
   readonly #counts: NodeCounts;
   readonly #processors: Processor[] = [];
   readonly #closing: (() => void)[] = [];
+  readonly #keepsRead: boolean;
 
   constructor(
     private readonly topology: Topology,
@@ -72,6 +73,7 @@ export class RunningNodes {
     private readonly services: NodeServices,
   ) {
     this.#counts = services.world.counts ?? new NodeCounts();
+    this.#keepsRead = services.world.keepsRead ?? true;
     const running = new Map<string, RunningNode>();
     const contexts: (readonly [Processor, ProcessorContext])[] = [];
     // From the end on: what is behind a node is there when it is made.
@@ -119,6 +121,7 @@ export class RunningNodes {
       for (let index = 0; index < children.length; index++) children[index]!.process(record);
     } finally {
       context.now = before;
+      if (!this.#keepsRead) raw.key = raw.value = null;
     }
   }
 

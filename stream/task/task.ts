@@ -62,6 +62,11 @@ export interface TaskWorld {
   readonly globalStores?: ReadonlyMap<string, unknown>;
   /** Of sources that have none of their own. */
   readonly timestampExtractor?: TimestampExtractor;
+  /**
+   * Whether `failed` and `unwritable` want what was read of a record when what it has changed is given on
+   * later, by a cache. Default: yes.
+   */
+  readonly keepsRead?: boolean;
   /** Where nodes count; left out: nobody looks on. */
   readonly counts?: NodeCounts;
 }

@@ -4,12 +4,14 @@ import {
   droppedOf,
   type LiveApplication,
   type NodeFigures,
+  type StoreFigures,
 } from "../../core/streams/live-application.ts";
 import { liveApplicationSchema } from "../../core/streams/schemas.ts";
 import type { DescribedNode } from "../../core/streams/topology-description.ts";
 import { LIVE_PATH } from "../../stream/queries/live-view.ts";
 import { descriptionMermaid } from "../../stream/topology/description-text.ts";
 import { count, formatBytes, formatTable, print, printJson } from "../output.ts";
+import { duration } from "../progress.ts";
 import { askTrusting } from "../ask-trusting.ts";
 import { readAuthorities } from "../http-tls.ts";
 import { queryToken } from "../query-token.ts";
@@ -162,13 +164,13 @@ function inputsText({ members }: LiveApplication): string {
   }`;
 }
 
-function storesText({ members }: LiveApplication): string {
-  const rows = members.flatMap(({ endpoint, stores }) =>
+function storesText(live: LiveApplication): string {
+  const rows = live.members.flatMap(({ endpoint, stores }) =>
     stores.map((store) => ({ ...store, endpoint }))
   ).sort((a, b) => a.store < b.store ? -1 : a.store > b.store ? 1 : a.task < b.task ? -1 : 1);
   if (rows.length === 0) return "";
   return `\nStores\n${
-    formatTable(rows, [
+    formatTable<typeof rows[number]>(rows, [
       { title: "STORE", cell: ({ store }) => store },
       { title: "TASK", cell: ({ task }) => task },
       { title: "STATE", cell: ({ state }) => state },
@@ -179,9 +181,28 @@ function storesText({ members }: LiveApplication): string {
         right: true,
       },
       { title: "LAG", cell: ({ lag }) => lag, right: true },
+      ...(rows.some(({ snapshot }) => snapshot !== null)
+        ? [{ title: "SNAPSHOT", cell: snapshotText, tone: snapshotTone }]
+        : []),
       { title: "MEMBER", cell: ({ endpoint }) => endpoint },
     ])
-  }`;
+  }${snapshotTroubles(live)}`;
+}
+
+function snapshotText({ snapshot }: StoreFigures): string {
+  if (snapshot === null) return "";
+  return snapshot.ageMs === null ? "none yet" : `${duration(snapshot.ageMs / 1000)} ago`;
+}
+
+function snapshotTone({ snapshot }: StoreFigures): "bad" | null {
+  return snapshot !== null && snapshot.failure !== null ? "bad" : null;
+}
+
+function snapshotTroubles({ members }: LiveApplication): string {
+  return members.flatMap(({ endpoint, stores }) => {
+    const failure = stores.find(({ snapshot }) => snapshot?.failure != null)?.snapshot?.failure;
+    return failure === undefined ? [] : [`no snapshot is taken now at ${endpoint}: ${failure}\n`];
+  }).join("");
 }
 
 function restoringText({ members }: LiveApplication): string {

@@ -28,8 +28,15 @@ export function snapshotsOf(
   return new S3Snapshots({
     bucket,
     prefix: prefix === "" ? `${applicationId}/` : `${prefix}/${applicationId}/`,
-    staging: join(resolve(stateDir), applicationId, STAGING),
+    staging: stagingOf({ stateDir, applicationId }),
   });
+}
+
+/** Where files are on their way to a bucket; what a process that was killed has left there is of no use. */
+export function stagingOf(
+  { stateDir, applicationId }: Pick<StreamsConfig, "stateDir" | "applicationId">,
+): string {
+  return join(resolve(stateDir), applicationId, STAGING);
 }
 
 function noBucket(snapshotDir: string): OperatorError {

@@ -1,4 +1,5 @@
 /** The state directory of an application, as its settings have it. */
+import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { BunDisk } from "../../core/io/bun/disk.ts";
 import { DiskError } from "../../core/io.ts";
@@ -8,17 +9,27 @@ import type { StreamsConfig } from "../../stream/runtime/streams-config.ts";
 import { StateDirectory } from "../../stream/stores/state-directory.ts";
 import { clientIo } from "../client.ts";
 import { reasonOf } from "../reason.ts";
+import { stagingOf } from "./open-snapshots.ts";
 
 /** Of all stores of all threads together, for blocks that were read. */
 const BLOCK_CACHE_BYTES = 64 * 1024 * 1024;
 
+/** What of an application's settings says where its state is. */
+type StateConfig = Pick<StreamsConfig, "stateDir" | "applicationId" | "threads">;
+
 /** For the process. Throws an `OperatorError` where another one has it. */
-export function openState(config: StreamsConfig, logger: Logger): StateDirectory {
-  return inWords(config, () => StateDirectory.open(ioOf(logger), optionsOf(config)));
+export function openState(config: StateConfig, logger: Logger): StateDirectory {
+  const directory = inWords(config, () => StateDirectory.open(ioOf(logger), optionsOf(config)));
+  try {
+    rmSync(stagingOf(config), { recursive: true, force: true });
+  } catch (error) {
+    logger.warn("files of snapshots that were on their way are left", { error: reasonOf(error) });
+  }
+  return directory;
 }
 
 /** For one of its threads, while the process has it open. */
-export function openStateBeside(config: StreamsConfig, logger: Logger): StateDirectory {
+export function openStateBeside(config: StateConfig, logger: Logger): StateDirectory {
   return inWords(config, () => StateDirectory.openBeside(ioOf(logger), optionsOf(config)));
 }
 
@@ -41,12 +52,12 @@ function ioOf(logger: Logger) {
   return { disk: new BunDisk(null), ...clientIo, logger };
 }
 
-function optionsOf({ stateDir, applicationId, threads }: StreamsConfig) {
+function optionsOf({ stateDir, applicationId, threads }: StateConfig) {
   const blockCacheBytes = Math.floor(BLOCK_CACHE_BYTES / threads);
   return { dir: resolve(stateDir), applicationId, blockCacheBytes };
 }
 
-function inWords({ stateDir }: StreamsConfig, open: () => StateDirectory): StateDirectory {
+function inWords({ stateDir }: StateConfig, open: () => StateDirectory): StateDirectory {
   try {
     return open();
   } catch (error) {

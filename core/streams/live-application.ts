@@ -39,6 +39,16 @@ export interface StoreFigures {
   readonly bytes: number | null;
   /** Records of its changelog that are not in it; null: not known. */
   readonly lag: number | null;
+  /** Null: none are taken of it here. */
+  readonly snapshot: SnapshotFigures | null;
+}
+
+/** How it stands with snapshots of a store. */
+export interface SnapshotFigures {
+  /** Of the newest; null: there is none yet. */
+  readonly ageMs: number | null;
+  /** Why the member could not take one the last time; null: it could. */
+  readonly failure: string | null;
 }
 
 /** A changelog that is read into its store. */

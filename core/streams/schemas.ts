@@ -66,6 +66,10 @@ export const memberFiguresSchema: z.ZodType<MemberFigures> = z.object({
     entries: count.describe("about"),
     bytes: count.nullable().describe("on disk; null: it is in memory"),
     lag,
+    snapshot: z.object({
+      ageMs: z.number().min(0).nullable().describe("of the newest; null: there is none yet"),
+      failure: z.string().nullable().describe("why the last one could not be taken"),
+    }).nullable().describe("null: none are taken of it here"),
   })),
   restoring: z.array(z.object({
     ...{ topic: z.string(), partition: count, records: count, left: count },

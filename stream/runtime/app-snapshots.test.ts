@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { sleep } from "../../core/io.ts";
 import { createLogger } from "../../core/logger.ts";
+import type { StoreFigures } from "../../core/streams/live-application.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { string } from "../serdes/basic-serdes.ts";
 import { MemorySnapshots } from "../stores/snapshots/memory-snapshots.test-helper.ts";
@@ -130,6 +131,9 @@ test("snapshots are taken at most every interval, and where a store has moved on
     await sleep(story.clock, 30_000);
     await story.round();
     expect(story.records()).toHaveLength(1);
+    const [{ snapshot }] = app.figures().stores as [StoreFigures];
+    expect(snapshot!.ageMs).toBeWithin(29_000, 60_000);
+    expect(snapshot!.failure).toBeNull();
     // Nothing is processed meanwhile: what was committed before is due.
     await story.until("the next", () => story.records().length === 2);
     const names = story.records();
@@ -178,8 +182,11 @@ test("a place that is full, or silent, keeps nobody from work", () => {
     // Less and less often.
     expect(told.length).toBeGreaterThan(2);
     expect(told.length).toBeLessThan(12);
+    const failures = () => new Set(first.figures().stores.map((each) => each.snapshot?.failure));
+    expect([...failures()].join()).toStartWith("ENOSPC: app-counts-changelog/");
     story.place.refuses = () => false;
     await story.until("a snapshot", () => story.records().length > 0, 900_000);
+    await story.until("no trouble any more", () => failures().has(null), 900_000);
     await first.close();
     story.place.isSilent = true;
     const second = await story.start();
@@ -208,5 +215,24 @@ test("a snapshot that is too old for its changelog is left", () => {
     expect(story.told(/is left: the changelog is read.*so old/)).toHaveLength(1);
     expect(story.told(BEGUN)).toEqual([]);
     await second.close();
+  });
+});
+
+test("snapshots of a store that was renamed go after a week, those of others stay", () => {
+  const story = new Story(6);
+  story.run(async () => {
+    const weekAgo = story.clock.wallMs() - 8 * 86_400_000;
+    const digest = "0".repeat(64);
+    const [old, others] = [`app-old-changelog/0/${digest}`, `app-counts-changelog/9/${digest}`];
+    for (const name of [old, others]) {
+      story.place.objects.set(name, { bytes: new Uint8Array(1), modifiedMs: weekAgo });
+    }
+    const app = await story.start();
+    await story.round();
+    await story.until("pruned", () => !story.place.objects.has(old), 2 * 3_600_000);
+    expect(story.place.objects.has(others)).toBe(true);
+    expect(story.told(/snapshots of stores that are no more removed .*app-old-changelog/))
+      .toHaveLength(1);
+    await app.close();
   });
 });

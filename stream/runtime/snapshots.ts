@@ -13,7 +13,9 @@ import { Mutex } from "../../core/mutex.ts";
 import type { ChangelogRange } from "./restorer.ts";
 import { CorruptStoreError } from "../stores/log-structured/run-format.ts";
 import type { StoreCopies } from "../stores/open-state.ts";
+import type { SnapshotFigures } from "../../core/streams/live-application.ts";
 import { loadSnapshot, type SnapshotTarget } from "../stores/snapshots/load-snapshot.ts";
+import { pruneSnapshots } from "../stores/snapshots/prune-snapshots.ts";
 import { snapshotsIn } from "../stores/snapshots/read-records.ts";
 import type { SnapshotRecord } from "../stores/snapshots/snapshot-record.ts";
 import type { SnapshotStore } from "../stores/snapshots/snapshot-store.ts";
@@ -24,6 +26,8 @@ export interface SnapshotsParts {
   readonly admin: Admin;
   readonly store: SnapshotStore;
   readonly intervalMs: number;
+  /** Whether the application has a changelog of that name. */
+  isChangelog(topic: string): boolean;
   readonly logger: Logger;
 }
 
@@ -49,8 +53,10 @@ export type KnownRange = ChangelogRange & { readonly topicId: string };
 
 interface Known {
   dueMs: number;
-  /** Of the newest that there is; null: nobody has looked. */
+  /** Of the newest that there is; null: there is none. */
   offset: bigint | null;
+  /** By the clock of who has taken it. */
+  takenMs: number | null;
   isTold: boolean;
 }
 
@@ -66,6 +72,9 @@ const STUCK_MS = 120_000;
  */
 const AGE_PART = 0.75;
 const MINUTE_MS = 60_000;
+/** What is left of changelogs that are none any more is looked for so often, a while after the start. */
+const PRUNE_EVERY_MS = 86_400_000;
+const PRUNE_FIRST_MS = 3_600_000;
 
 /** See the head of the file. */
 export class Snapshots {
@@ -75,11 +84,22 @@ export class Snapshots {
   readonly #loading = new Mutex();
   #taking: { progressMs: number; isTold: boolean } | null = null;
   #pausedUntilMs = 0;
+  #pruneDueMs: number;
+  /** Of the last attempt to take one; null: it has gone well. */
+  #failure: string | null = null;
   /** What was asked of the place and not answered: nothing else is asked for a store until it is. */
   #unanswered = 0;
 
   constructor(private readonly parts: SnapshotsParts) {
     this.#pauses = new Backoff(parts.io.random, FIRST_PAUSE_MS, PAUSE_MAX_MS);
+    this.#pruneDueMs = this.#nowMs + PRUNE_FIRST_MS;
+  }
+
+  /** Of a changelog whose task is processed here. */
+  figuresOf(topic: string, partition: number): SnapshotFigures {
+    const takenMs = this.#known.get(keyOf({ topic, partition }))?.takenMs ?? null;
+    const ageMs = takenMs === null ? null : Math.max(0, this.parts.io.clock.wallMs() - takenMs);
+    return { ageMs, failure: this.#failure };
   }
 
   /** Begins to take one of a task's stores, if it is due. Throws nothing. */
@@ -87,6 +107,7 @@ export class Snapshots {
     const nowMs = this.#nowMs;
     if (this.#taking !== null) return this.#tellIfStuck(this.#taking, nowMs);
     if (nowMs < this.#pausedUntilMs || this.#ended.signal.aborted) return;
+    if (nowMs >= this.#pruneDueMs) return void this.#prune();
     const due = stores.find((each) => {
       if (each.topicId === null) return false;
       const known = this.#known.get(keyOf(each));
@@ -144,8 +165,10 @@ export class Snapshots {
       known.dueMs = this.#nowMs + intervalMs;
       await this.#copy(place, topicId, known, () => taking.progressMs = this.#nowMs);
       this.#pauses.reset();
+      this.#failure = null;
     } catch (error) {
       if (this.#ended.signal.aborted) return;
+      this.#failure = asError(error).message;
       // One that is damaged is opened anew some time; others have their turn.
       const isDamaged = error instanceof CorruptStoreError;
       const pauseMs = isDamaged ? intervalMs : this.#pauses.nextMs();
@@ -167,11 +190,29 @@ export class Snapshots {
     const objects = await store.list(folder);
     for await (const { record } of snapshotsIn(store, folder, objects)) {
       if (record?.topicId !== topicId || record.kind !== place.copies.kind) continue;
-      const ageMs = Math.max(0, io.clock.wallMs() - record.takenMs);
+      const { changelogOffset: offset, takenMs } = record;
+      const ageMs = Math.max(0, io.clock.wallMs() - takenMs);
       const dueMs = this.#nowMs + Math.max(0, intervalMs - ageMs);
-      return { dueMs, offset: record.changelogOffset, isTold: false };
+      return { dueMs, offset, takenMs, isTold: false };
     }
-    return { dueMs: 0, offset: null, isTold: false };
+    return { dueMs: 0, offset: null, takenMs: null, isTold: false };
+  }
+
+  async #prune(): Promise<void> {
+    const { store, io, logger, isChangelog } = this.parts;
+    this.#pruneDueMs = this.#nowMs + PRUNE_EVERY_MS;
+    this.#taking = { progressMs: this.#nowMs, isTold: false };
+    try {
+      const nowMs = io.clock.wallMs();
+      const pruned = await pruneSnapshots(store, isChangelog, nowMs, this.#ended.signal);
+      if (pruned.length === 0) return;
+      logger.info("snapshots of stores that are no more removed", { changelogs: pruned.join(",") });
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      logger.warn("old snapshots are not removed", { error: asError(error).message });
+    } finally {
+      this.#taking = null;
+    }
   }
 
   async #copy(
@@ -186,13 +227,15 @@ export class Snapshots {
     const pinned = copies.pin();
     if (pinned === null) return;
     const beganMs = this.#nowMs;
+    const takenMs = clock.wallMs();
     try {
       const { bytes, copiedBytes } = await takeSnapshot(store, pinned, {
-        ...{ folder: folderOf(place), kind: copies.kind, topicId, nowMs: clock.wallMs() },
+        ...{ folder: folderOf(place), kind: copies.kind, topicId, nowMs: takenMs },
         unique: Buffer.from(random.bytes(8)).toString("hex"),
         ...{ signal: this.#ended.signal, onProgress },
       });
       const offset = known.offset = pinned.changelogOffset;
+      known.takenMs = takenMs;
       const tookMs = Math.round(this.#nowMs - beganMs);
       const level = known.isTold ? "debug" : "info";
       known.isTold = true;
@@ -301,7 +344,7 @@ function isBrokers(error: unknown): boolean {
   return isRetriableError(error) || error instanceof TimeoutError;
 }
 
-function keyOf({ topic, partition }: StorePlace): string {
+function keyOf({ topic, partition }: Pick<StorePlace, "topic" | "partition">): string {
   return `${topic}/${partition}`;
 }
 

@@ -253,9 +253,16 @@ export class StreamsApp implements QueriedApp {
   }
 
   #makeSnapshots(): Snapshots | null {
-    const { io, logger, snapshots: store = null, config: { snapshotIntervalMs } } = this.#options;
+    const { io, logger, snapshots: store = null, config, topology } = this.#options;
     if (store === null) return null;
-    return new Snapshots({ io, admin: this.#admin, store, logger, intervalMs: snapshotIntervalMs });
+    const logged = [...topology.stores.values()].filter(({ isLogged }) => isLogged);
+    const changelogs = new Set(
+      logged.map(({ name }) => internalName(config.applicationId, `${name}-changelog`)),
+    );
+    return new Snapshots({
+      ...{ io, admin: this.#admin, store, logger, intervalMs: config.snapshotIntervalMs },
+      isChangelog: (topic) => changelogs.has(topic),
+    });
   }
 
   #world(globalStores: SharedWorld["globalStores"]): SharedWorld {

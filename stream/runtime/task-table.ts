@@ -20,6 +20,7 @@ import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
 import { DiskError, sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
+import type { SnapshotFigures } from "../../core/streams/live-application.ts";
 import { type Mutex } from "../../core/mutex.ts";
 import { RUNNING, type TaskId } from "../assignor/index.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
@@ -67,6 +68,8 @@ export interface TaskEvents {
 export interface StoreSizeHere
   extends Omit<StoreSize, "changelog">, Pick<StoreHere, "state" | "lag"> {
   readonly task: TaskId;
+  /** Null: none are taken of it here. */
+  readonly snapshot: SnapshotFigures | null;
 }
 
 /** A store of a task, as a member has it. */
@@ -183,7 +186,10 @@ export class TaskTable {
           : changelog === null
           ? null
           : this.parts.restorer.lagOf(changelog, partition);
-        return { task, state, lag, ...size };
+        const { snapshots } = this.parts;
+        const isCopied = active !== null && changelog !== null && size.bytes !== null;
+        const snapshot = isCopied ? snapshots?.figuresOf(changelog, partition) ?? null : null;
+        return { task, state, lag, snapshot, ...size };
       });
     });
   }

@@ -14,6 +14,7 @@ import type { StoreSpec } from "../store-spec.ts";
 import { loadSnapshot, type SnapshotWish } from "./load-snapshot.ts";
 import { MemorySnapshots } from "./memory-snapshots.test-helper.ts";
 import type { PinnedStore } from "./pinned-store.ts";
+import { pruneSnapshots } from "./prune-snapshots.ts";
 import { takeSnapshot } from "./take-snapshot.ts";
 
 const DAY_MS = 86_400_000;
@@ -359,4 +360,39 @@ test("what others have left goes after a day, and the newest offset counts, whoe
   expect(world.records()).toHaveLength(2);
   expect(world.place.objects.has(`${FOLDER}half.new`)).toBe(false);
   expect(await world.load(world.store())).toBe(950n);
+});
+
+test("what is left of changelogs that are no more goes once it is of no use to anybody", async () => {
+  const world = new World();
+  const { place, clock } = world;
+  const store = world.store();
+  store.engine.put(Uint8Array.of(1), Uint8Array.of(2));
+  store.commit(5n);
+  await world.take(store);
+  const files = [...place.objects.keys()];
+  expect(files.length).toBeGreaterThan(1);
+  const copied = (folder: string) => {
+    const names = files.map((name) => name.replace(FOLDER, folder));
+    names.forEach((name, at) => place.objects.set(name, place.objects.get(files[at]!)!));
+    return names;
+  };
+  const renamed = copied("old-changelog/0/");
+  const half = `${renamed.find((name) => name.endsWith(".snapshot"))}.${crypto.randomUUID()}.new`;
+  place.objects.set(half, place.objects.get(files[0]!)!);
+  const foreign = ["notes-changelog/0/notes.txt", "old-changelog/notes.txt", "photos/0/a"];
+  for (const name of foreign) place.objects.set(name, place.objects.get(files[0]!)!);
+  const prune = () =>
+    pruneSnapshots(
+      ...[place, (changelog: string) => changelog === "counts-changelog"] as const,
+      ...[clock.wallMs(), new AbortController().signal] as const,
+    );
+  clock.advance(6 * DAY_MS);
+  // Another version of the application is at work with it.
+  const young = copied("used-changelog/3/");
+  const { bytes } = place.objects.get(young[0]!)!;
+  place.objects.set(young[0]!, { bytes, modifiedMs: clock.wallMs() });
+  expect(await prune()).toEqual([]);
+  clock.advance(1.1 * DAY_MS);
+  expect(await prune()).toEqual(["old-changelog"]);
+  expect([...place.objects.keys()].sort()).toEqual([...files, ...young, ...foreign].sort());
 });

@@ -15,9 +15,8 @@ export class KafkaError extends Error {
     /** The broker's own words, where it sent some. */
     readonly detail: string | null = null,
   ) {
-    super(
-      `${subject}: ${detail === null || detail === "" ? errorName(code) : sentence(code, detail)}`,
-    );
+    const hasMore = detail !== null && detail !== "" && detail !== errorName(code);
+    super(`${subject}: ${hasMore ? sentence(code, detail) : errorName(code)}`);
   }
 
   /** Kafka's name of the code, e.g. `NOT_LEADER_OR_FOLLOWER`. */
@@ -46,6 +45,18 @@ export function isRetriableError(error: unknown): boolean {
 /** Whether a broker does not take the client for who it says it is. */
 export function isAuthenticationError(error: unknown): error is ConnectionError {
   return error instanceof ConnectionError && error.failure === "authentication";
+}
+
+const AUTHORIZATION: readonly number[] = [
+  Errors.TOPIC_AUTHORIZATION_FAILED,
+  Errors.GROUP_AUTHORIZATION_FAILED,
+  Errors.CLUSTER_AUTHORIZATION_FAILED,
+  Errors.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+];
+
+/** Whether a broker knows the client, and does not let it do this. */
+export function isAuthorizationError(error: unknown): boolean {
+  return error instanceof KafkaError && AUTHORIZATION.includes(error.code);
 }
 
 /** Throws a `KafkaError` unless the code is NONE. */

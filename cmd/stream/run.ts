@@ -8,12 +8,13 @@ import { parseStreamsConfig, type StreamsConfig } from "../../stream/runtime/str
 import type { StateDirectory } from "../../stream/stores/state-directory.ts";
 import { outerSinkTopics, outerSourceTopics } from "../../stream/runtime/topic-plan.ts";
 import { shownTopics } from "../../stream/topology/describe.ts";
-import { type Topology, TopologyError } from "../../stream/topology/topology.ts";
-import { clientIo, toOperatorError } from "../client.ts";
+import type { Topology } from "../../stream/topology/topology.ts";
+import { clientIo } from "../client.ts";
 import { reasonOf } from "../reason.ts";
 import { formatDuration } from "../txn/duration.ts";
 import type { SecurityFlags } from "../security.ts";
 import { onInterrupt, progressOnTerminal, say } from "../terminal.ts";
+import { appError } from "./app-error.ts";
 import { type AppConfig, loadApp, parseSettings } from "./load-app.ts";
 import { type OpenQueries, openQueries } from "./queries.ts";
 import { Figures } from "./figures.ts";
@@ -114,7 +115,7 @@ export async function runTopology(
       if (directory !== null) cleanState(directory, config, logger);
       return interrupted;
     });
-    await inWords(Promise.race([started, interrupted, app.failed]));
+    await inWords(Promise.race([started, interrupted, app.failed]), topology, config);
     logger.info("stopping: committing what is done");
   } finally {
     figures.stop();
@@ -232,11 +233,14 @@ function fileConfig(path: string | undefined): AppConfig {
   }
 }
 
-async function inWords<T>(work: Promise<T>): Promise<T> {
+async function inWords<T>(
+  work: Promise<T>,
+  topology: Topology,
+  { applicationId }: StreamsConfig,
+): Promise<T> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof TopologyError) throw new OperatorError(error.message, "", "");
-    throw toOperatorError(error) ?? error;
+    throw appError(error, topology, applicationId) ?? error;
   }
 }

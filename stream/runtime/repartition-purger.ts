@@ -4,6 +4,7 @@
  */
 import type { Admin } from "../../client/admin.ts";
 import type { PartitionPosition } from "../../client/consumer.ts";
+import { isRetriableError, TimeoutError } from "../../client/errors.ts";
 import { partitionKey } from "../../client/group-protocol.ts";
 import { asError } from "../../core/as-error.ts";
 import type { Clock } from "../../core/io.ts";
@@ -14,6 +15,7 @@ export class RepartitionPurger {
   #committed = new Map<string, PartitionPosition>();
   #nextMs: number;
   #isPurging = false;
+  #isTold = false;
 
   /** `topics`: names in the cluster. */
   constructor(
@@ -47,6 +49,7 @@ export class RepartitionPurger {
       );
       const failed = results.find(({ error }) => error !== null)?.error;
       if (failed != null) this.#tell(failed);
+      else this.#isTold = false;
     } catch (error) {
       this.#tell(asError(error));
     } finally {
@@ -55,8 +58,13 @@ export class RepartitionPurger {
     }
   }
 
-  /** What was not deleted goes with what comes after it. */
+  /** What was not deleted goes with what comes after it; where nothing ever goes they fill disks. */
   #tell(error: Error): void {
-    this.logger.debug("repartition topics are not purged now", { error: error.message });
+    const isWorthIt = !isRetriableError(error) && !(error instanceof TimeoutError) && !this.#isTold;
+    if (isWorthIt) this.#isTold = true;
+    this.logger[isWorthIt ? "warn" : "debug"](
+      "repartition topics grow: what is processed is not deleted",
+      { error: error.message },
+    );
   }
 }

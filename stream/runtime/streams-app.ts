@@ -5,9 +5,11 @@ import { Consumer } from "../../client/consumer.ts";
 import type { ConsumerOptions } from "../../client/consumer.ts";
 import type { ClientIo, ClientOptions } from "../../client/options.ts";
 import { tellSilence } from "../../client/tell-silence.ts";
+import { KafkaError, TimeoutError } from "../../client/errors.ts";
 import { asError } from "../../core/as-error.ts";
 import type { Codecs } from "../../core/compression/codec.ts";
 import { deferred } from "../../core/deferred.ts";
+import { Errors } from "../../core/errors.ts";
 import type { Logger } from "../../core/logger.ts";
 import { Mutex } from "../../core/mutex.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -374,6 +376,7 @@ export class StreamsApp implements QueriedApp {
       try {
         await member.producer.output.open(topic, { timeoutMs: SINK_LOOK_MS });
       } catch (error) {
+        if (!isUnknownTopic(error)) throw error;
         throw new OperatorError(
           `the application cannot write to topic "${topic}"`,
           asError(error).message,
@@ -382,4 +385,10 @@ export class StreamsApp implements QueriedApp {
       }
     }
   }
+}
+
+/** Also where it was waited for in vain. */
+function isUnknownTopic(error: unknown): boolean {
+  const last = error instanceof TimeoutError ? error.cause : error;
+  return last instanceof KafkaError && last.code === Errors.UNKNOWN_TOPIC_OR_PARTITION;
 }

@@ -10,7 +10,13 @@
  */
 import { isTooLate } from "../../client/consumer/auto-commit.ts";
 import type { Consumer, PartitionPosition } from "../../client/consumer.ts";
-import { isGoneError, isRetriableError, KafkaError, TimeoutError } from "../../client/errors.ts";
+import {
+  isAuthorizationError,
+  isGoneError,
+  isRetriableError,
+  KafkaError,
+  TimeoutError,
+} from "../../client/errors.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
 import { Backoff } from "../../core/backoff.ts";
@@ -437,7 +443,10 @@ export class StreamsMember implements TaskHolder, TaskEvents {
     const ids = this.table.running.filter(({ isDirty }) => isDirty).map(({ id }) => id);
     const isPassing = isTooLate(error) || isRetriableError(error) || isFencing(error) ||
       error instanceof TimeoutError;
-    if (!isPassing && this.#commitPauses.attempts >= config.taskRestartsMax) {
+    // What is not allowed an operator has to allow, who hears of it by the application's end.
+    const isLast = isAuthorizationError(error) ||
+      this.#commitPauses.attempts >= config.taskRestartsMax;
+    if (!isPassing && isLast) {
       return this.#parts.onFatal(error);
     }
     logger.warn("what was done since the last commit is done again", {

@@ -1,11 +1,12 @@
 /** The script of a thread of an application: one member of its group, told by the main thread. */
 import { type Deferred, deferred } from "../../../core/deferred.ts";
 import { createLogger } from "../../../core/logger.ts";
+import type { OperatorError } from "../../../core/operator-error.ts";
 import { stackOf } from "../../../core/stack-of.ts";
 import type { StreamsApp } from "../../../stream/runtime/streams-app.ts";
 import { parseStreamsConfig } from "../../../stream/runtime/streams-config.ts";
-import { TopologyError } from "../../../stream/topology/topology.ts";
 import { clientIo, toOperatorError } from "../../client.ts";
+import { appError } from "../app-error.ts";
 import { MemoryKeeper } from "../memory-keeper.ts";
 import { openMember } from "../open-member.ts";
 import { openStateBeside } from "../open-state.ts";
@@ -49,15 +50,15 @@ async function begin(setup: ThreadSetup): Promise<void> {
       ...{ topology: loaded.topology, config, options, logger },
       ...{ directory, processId, thread, endpoint },
     });
+    // Each thread has a heap of its own.
+    new MemoryKeeper(clientIo.clock).start();
     if (queries !== null) answer = answersOf(app, queries, askThread, logger);
-    app.failed.catch(fail);
+    app.failed.catch((error: unknown) => fail(error, app));
     await app.start();
     say({ kind: "started" });
     tellStatus(app);
-    // Each thread has a heap of its own.
-    new MemoryKeeper(clientIo.clock).start();
   } catch (error) {
-    fail(error);
+    fail(error, app);
   }
 }
 
@@ -66,15 +67,15 @@ function tellStatus(of: StreamsApp): void {
   clientIo.clock.setTimer(STATUS_EVERY_MS, () => tellStatus(of));
 }
 
-function fail(error: unknown): void {
-  say({ kind: "failed", error: plainError(error) });
+/** `app`: null where it could not be loaded. */
+function fail(error: unknown, app: Pick<StreamsApp, "topology" | "applicationId"> | null): void {
+  const told = app === null
+    ? toOperatorError(error)
+    : appError(error, app.topology, app.applicationId);
+  say({ kind: "failed", error: told === null ? { stack: stackOf(error) } : plainError(told) });
 }
 
-function plainError(error: unknown): PlainError {
-  const told = toOperatorError(error);
-  if (told === null && !(error instanceof TopologyError)) return { stack: stackOf(error) };
-  const { what, why, whatToDo, exitCode, excerpt } = told ??
-    { what: (error as TopologyError).message, why: "", whatToDo: "", exitCode: 1, excerpt: "" };
+function plainError({ what, why, whatToDo, exitCode, excerpt }: OperatorError): PlainError {
   return { what, why, whatToDo, exitCode, excerpt };
 }
 

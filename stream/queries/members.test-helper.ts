@@ -4,6 +4,7 @@ import { silentLogger } from "../../core/logger.ts";
 import { TopologyBuilder } from "../dsl/builder.ts";
 import { AppWorld } from "../runtime/app-world.test-helper.ts";
 import type { StreamsApp } from "../runtime/streams-app.ts";
+import { untilTimeLimit } from "../dsl/suppression.ts";
 import { string } from "../serdes/basic-serdes.ts";
 import { sessions } from "../windows/session-windows.ts";
 import { tumbling } from "../windows/time-windows.ts";
@@ -24,6 +25,7 @@ function topology() {
   lines.groupByKey().windowedBy(sessions({ gapMs: 500, graceMs: 0 })).count("visits", {
     retentionMs: 100_000,
   });
+  lines.groupByKey().count("latest").suppress("held", untilTimeLimit({ ms: 1000 }));
   builder.globalTable("names", "names", { key: string(), value: string() });
   builder.table("prices", "prices", {
     key: string(),

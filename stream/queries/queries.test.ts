@@ -172,7 +172,7 @@ test("a member that comes back answers 503 as long as it restores, and then what
         restoring++;
         // Of this task's stores alone, though others are restored as well.
         for (const each of body.restoring) {
-          expect(each.topic).toMatch(/^app-(counts|per-second|visits)-changelog$/);
+          expect(each.topic).toMatch(/^app-(counts|per-second|visits|latest|held)-changelog$/);
           expect(each).toMatchObject({ partition: 0 });
         }
         expect(body.error).toMatch(/task 0_0 is being restored: [1-9]\d* records are left/);
@@ -239,6 +239,9 @@ test("global tables are every member's; versions are asked for by time", () => {
     await members.world.write("prices", [
       { key: "p", value: "1", timestampMs: 1000 },
       { key: "p", value: "2", timestampMs: 2000 },
+      { key: "q", value: "7", timestampMs: 3000 },
+      { key: "r", value: "8", timestampMs: 3000 },
+      { key: "r", value: null, timestampMs: 4000 },
     ]);
     const apps = await both(members);
     for (const endpoint of [A, B]) {
@@ -253,6 +256,17 @@ test("global tables are every member's; versions are asked for by time", () => {
       expect(now.body).toEqual({ key: "p", value: "2", timestamp: 2000 });
       const before = await members.get(endpoint, "/stores/prices/p?asof=1500");
       expect(before.body).toEqual({ key: "p", value: "1", timestamp: 1000, validTo: 2000 });
+      const latest = await members.until(
+        endpoint,
+        "/stores/prices",
+        ({ body }) => body.entries?.length === 2,
+      );
+      expect(latest.body.entries).toEqual([
+        { key: "p", value: "2", timestamp: 2000 },
+        { key: "q", value: "7", timestamp: 3000 },
+      ]);
+      const some = await members.get(endpoint, "/stores/prices?from=pa&limit=1");
+      expect(some.body.entries).toEqual([{ key: "q", value: "7", timestamp: 3000 }]);
     }
     for (const app of apps) await app.close();
   });
@@ -294,7 +308,11 @@ test("what is asked for wrongly is refused in a line", () => {
         ["/stores/counts/k?stale=yes", 400, "stale"],
         ["/stores/counts/k?maxLag=1", 400, "stale=ok"],
         ["/stores/per-second/k?from=yesterday", 400, "time"],
-        ["/stores/prices", 400, "single keys"],
+        ["/stores/prices?asof=1", 400, "single keys"],
+        ["/stores/prices/p?from=1&to=2", 400, '"from" is of pages'],
+        ["/stores/counts?fromTime=1", 400, "windows"],
+        ["/stores/held/k", 400, "of kind suppression"],
+        ["/stores/held", 400, "of kind suppression"],
       ] as const
     ) {
       const answer = await members.until(A, path, (each) => each.status !== 503);

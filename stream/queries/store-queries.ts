@@ -9,6 +9,7 @@ import type { StoreSpec } from "../stores/store-spec.ts";
 import type { HostAnswer, HostLink } from "./ask-host.ts";
 import { keyBytesOf } from "./key-forms.ts";
 import { pageJson, parseParts, partsJson, staleFacts } from "./page-parts.ts";
+import type { StoreList } from "./store-list.ts";
 import { parseParameters, type QueryParameters } from "./parameters.ts";
 import type { QueriedApp } from "./queried-app.ts";
 import { QueryError } from "./query-error.ts";
@@ -63,7 +64,8 @@ export class StoreQueries {
       };
     });
     const { applicationId: application, endpoint, hosts: members } = app;
-    return JSON.stringify({ application, endpoint, stores, restoring, members });
+    const list: StoreList = { application, endpoint, stores, restoring, members };
+    return JSON.stringify(list);
   }
 
   /** A key's value, or of a store of windows a page of its windows. */
@@ -72,6 +74,7 @@ export class StoreQueries {
     const { spec, topic, tasks } = known;
     const areWindows = storedKeysOf(spec) !== null;
     const parameters = parseParameters(request.search, areWindows);
+    requireNone(request, areWindows ? TIMES : [...PAGES, ...TIMES], "of pages of keys");
     const bytes = keyBytesOf(text, spec.keySerde, topic);
     const page: PageQuery = { ...parameters, key: bytes, from: null, to: null };
     if (areWindows) {
@@ -94,6 +97,7 @@ export class StoreQueries {
     const known = this.#known(request.store);
     const { spec, topic, tasks } = known;
     const parameters = parseParameters(request.search, false);
+    if (storedKeysOf(spec) === null) requireNone(request, TIMES, "of stores of windows");
     const [from, to] = [parameters.from, parameters.to].map((text) =>
       text === null ? null : keyBytesOf(text, spec.keySerde, topic)
     );
@@ -110,7 +114,9 @@ export class StoreQueries {
     parameters: QueryParameters,
     request: StoreRequest,
   ): Promise<HostAnswer> {
-    if (parameters.asOfMs !== null) throw new QueryError(400, `"asof" is of versioned stores`);
+    if (parameters.asOfMs !== null) {
+      throw new QueryError(400, `"asof" is of single keys of versioned stores`);
+    }
     const read = (store: AnyStore) => readPage(store, spec, page, this.clock);
     if (wanted === null || tasks === null) {
       const value = read(this.#global(spec.name));
@@ -146,6 +152,15 @@ export class StoreQueries {
     const tasks = Array.from({ length: of?.tasks ?? 0 }, (_, partition) => `${id}_${partition}`);
     return { spec, topic, tasks };
   }
+}
+
+const TIMES = ["fromTime", "toTime"];
+const PAGES = ["from", "to", "limit", "at"];
+
+/** What would not be heeded is refused. */
+function requireNone({ search }: StoreRequest, names: readonly string[], of: string): void {
+  const name = names.find((each) => search.has(each));
+  if (name !== undefined) throw new QueryError(400, `"${name}" is ${of}`);
 }
 
 function routed({ store, path, tasks }: StoreRequest, { staleness }: QueryParameters) {

@@ -57,11 +57,11 @@ export function readKey(
     return jsonOf({ key, value: version.value, timestamp: version.timestampMs, ...validTo });
   }
   if (asOfMs !== null) throw new QueryError(400, `store "${spec.name}" keeps no versions`);
-  const value = openStore(store).peek(key);
+  const value = openStore(store, spec).peek(key);
   return value === null ? null : jsonOf({ key, ...valueFacts(spec, value) });
 }
 
-/** A page of one task's entries. Throws `QueryError`. */
+/** A page of one task's entries; of a versioned store the latest. Throws `QueryError`. */
 export function readPage(
   store: AnyStore,
   spec: StoreSpec,
@@ -81,7 +81,8 @@ export function readPage(
     isLate ||= ++looks % LOOK_AT_CLOCK_EVERY === 0 && clock.monotonicMs() - begunMs > PAGE_MS;
     return isLate || accepts(key);
   };
-  for (const [key, value] of openStore(store).scan(range, stopping)) {
+  const scanned = store instanceof VersionedStore ? store : openStore(store, spec);
+  for (const [key, value] of scanned.scan(range, stopping)) {
     if (isLate || entries.length >= query.limit || chars > PAGE_CHARS) {
       return { entries, next: at.slice() };
     }
@@ -101,7 +102,8 @@ function entryJson(spec: StoreSpec, key: unknown, value: unknown): string {
 }
 
 function valueFacts(spec: StoreSpec, value: unknown): Readonly<Record<string, unknown>> {
-  if (!("isTimestamped" in spec && spec.isTimestamped)) return { value };
+  const hasTimes = spec.kind === "versioned" || ("isTimestamped" in spec && spec.isTimestamped);
+  if (!hasTimes) return { value };
   // The store of a spec with timestamps gives nothing else.
   const { value: inner, timestampMs } = value as TimestampedValue<unknown>;
   return { value: inner, timestamp: timestampMs };
@@ -146,8 +148,8 @@ function highest(one: Uint8Array | null, other: Uint8Array | null): Uint8Array |
   return Buffer.compare(one, other) >= 0 ? one : other;
 }
 
-/** Of the kinds that can be scanned. */
-function openStore(store: AnyStore): OpenStore<unknown, unknown> {
+/** Of the kinds that can be asked. */
+function openStore(store: AnyStore, { name, kind }: StoreSpec): OpenStore<unknown, unknown> {
   if ("scan" in store && "peek" in store) return store as OpenStore<unknown, unknown>;
-  throw new QueryError(400, "a store of this kind is asked for single keys alone");
+  throw new QueryError(400, `"${name}" is of kind ${kind}: what waits there cannot be asked for`);
 }

@@ -1,6 +1,6 @@
 /** A store of values as they were over time, as processors and queries see it (KIP-889, KIP-914). */
 import type { Serde } from "../serdes/serde.ts";
-import type { StoreEngine } from "./engine.ts";
+import type { BytesRange, StoreEngine } from "./engine.ts";
 import type { AnyStore } from "./key-value-store.ts";
 import type { ChangeListener } from "./logged-engine.ts";
 import type { TimestampedValue } from "./timestamped-value.ts";
@@ -34,10 +34,18 @@ export class VersionedStore<K, V> implements AnyStore {
   /** The latest. */
   get(key: K): TimestampedValue<V> | null {
     const bytes = this.#engine.get(this.#keyOf(key));
-    if (bytes === null) return null;
-    const { valueSerde, topic } = this.parts;
-    const value = valueSerde.deserialize(withoutTimestamp(bytes), topic);
-    return { value, timestampMs: timestampOf(bytes) };
+    return bytes === null ? null : this.#read(bytes);
+  }
+
+  /** The latest of keys that, as bytes, are in that range and are accepted. */
+  *scan(
+    range: BytesRange,
+    accepts: (key: Uint8Array) => boolean,
+  ): IterableIterator<readonly [K, TimestampedValue<V>]> {
+    const { keySerde, topic } = this.parts;
+    for (const [key, bytes] of this.#engine.range(range)) {
+      if (accepts(key)) yield [keySerde.deserialize(key, topic), this.#read(bytes)];
+    }
   }
 
   /** What was at a time; null also where that is longer ago than the history is kept. */
@@ -69,6 +77,12 @@ export class VersionedStore<K, V> implements AnyStore {
 
   close(): void {
     this.#engine.close();
+  }
+
+  #read(bytes: Uint8Array): TimestampedValue<V> {
+    const { valueSerde, topic } = this.parts;
+    const value = valueSerde.deserialize(withoutTimestamp(bytes), topic);
+    return { value, timestampMs: timestampOf(bytes) };
   }
 
   #keyOf(key: K): Uint8Array {

@@ -166,6 +166,14 @@ test(
   120_000,
 );
 
+interface Listed {
+  readonly endpoint: string;
+  readonly stores: readonly {
+    readonly name: string;
+    readonly here: { readonly running: string[] };
+  }[];
+}
+
 interface Answer {
   readonly key?: string;
   readonly value?: number;
@@ -192,6 +200,17 @@ test(
           expect(answer).toMatchObject({ key: word, value: 1 });
         }
       }
+      // Of the process all, of a thread its own.
+      const here = async (at: string) => {
+        const { endpoint, stores }: Listed = JSON.parse(await (await fetch(at)).text());
+        return { endpoint, tasks: stores.find(({ name }) => name === "counts")!.here.running };
+      };
+      const all = await here(url);
+      expect(all.endpoint).toBe(new URL(url).host);
+      const own = await Promise.all(threads.map(here));
+      expect(all.tasks).toHaveLength(4);
+      expect(own.flatMap(({ tasks }) => tasks).sort()).toEqual(all.tasks);
+      expect(own.map(({ endpoint }) => `http://${endpoint}/stores`)).toEqual(threads);
       const missing = await fetch(url.replace("/stores", "/threads/3/stores"));
       expect([missing.status, await missing.text()]).toEqual([
         404,

@@ -8,6 +8,7 @@ import type { Clock } from "../../../core/io.ts";
 import { asError } from "../../../core/as-error.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { StreamsStatus } from "../../../stream/runtime/streams-app.ts";
+import { mergedLists } from "../../../stream/queries/store-list.ts";
 import { type PlainRequest, type PlainResponse, threadOf, type ThreadSetup } from "./messages.ts";
 import { MemberThread } from "./member-thread.ts";
 
@@ -78,11 +79,13 @@ export class AppThreads {
   async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const named = threadOf(url.pathname);
+    const isList = /^\/stores\/?$/.test(url.pathname) && request.method === "GET";
     if (named !== null) url.pathname = named.path;
-    const thread = named?.thread ?? this.#turn++ % this.#threads.length + 1;
-    const { status, headers, body } = await this.#ask(thread, {
-      ...{ url: url.href, method: request.method, headers: [...request.headers] },
-    });
+    const plain = { url: url.href, method: request.method, headers: [...request.headers] };
+    const endpoint = this.options.setup.queries?.endpoint;
+    const { status, headers, body } = isList && endpoint !== undefined
+      ? await this.#askAll(plain, (bodies) => `${mergedLists(bodies, endpoint)}\n`)
+      : await this.#ask(named?.thread ?? this.#turn++ % this.#threads.length + 1, plain);
     const answer = new Response(body, { status });
     for (const [name, value] of headers) answer.headers.set(name, value);
     return answer;
@@ -92,6 +95,18 @@ export class AppThreads {
   async close(): Promise<void> {
     this.#isRunning = false;
     await Promise.all(this.#threads.map((thread) => thread.stop()));
+  }
+
+  /** One answer of those of all threads; where one does not give any, that is it. */
+  async #askAll(
+    request: PlainRequest,
+    merge: (bodies: readonly string[]) => string,
+  ): Promise<PlainResponse> {
+    const answers = await Promise.all(this.#threads.map(({ number }) => {
+      return this.#ask(number, request);
+    }));
+    const refused = answers.find(({ status }) => status !== 200);
+    return refused ?? { ...answers[0]!, body: merge(answers.map(({ body }) => body)) };
   }
 
   /** Never rejects. */

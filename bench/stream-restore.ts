@@ -78,6 +78,7 @@ async function member(hasSnapshots: boolean, until: (log: string) => string | nu
       return { found, cpuSeconds: (Number(stat[11]) + Number(stat[12])) / TICKS_PER_SECOND };
     }
     if (performance.now() > endMs || child.exitCode !== null) {
+      child.kill("SIGKILL");
       throw new Error(`it does not get there:\n${readFileSync(log, "utf8").slice(-3000)}`);
     }
     await Bun.sleep(POLL_MS);

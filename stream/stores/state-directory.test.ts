@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { MemoryDisk } from "../../core/io/memory-disk.ts";
 import { silentLogger } from "../../core/logger.ts";
+import { FaultyDisk } from "../../tests/sim/faulty-disk.ts";
 import { SimClock } from "../../tests/sim/sim-clock.ts";
 import { SimRandom } from "../../tests/sim/sim-random.ts";
 import { bytes } from "../serdes/basic-serdes.ts";
@@ -238,6 +239,36 @@ test("a task is open in one thread at a time; the next one has what was committe
     Uint8Array.of(2),
   ]);
   expect(() => one.open("0_0", COUNTS)).toThrow(TaskLockedError);
+});
+
+test("a task is let go of though the disk takes nothing any more", () => {
+  const clock = new SimClock(1_000_000_000);
+  const disk = new FaultyDisk(clock, new SimRandom(1));
+  const told: unknown[] = [];
+  const logger = { ...silentLogger, warn: (message: string) => void told.push(message) };
+  const io = { disk, clock, random: new SimRandom(1), logger };
+  const options = { dir: "/state", applicationId: "app" };
+  const one = StateDirectory.open(io, options);
+  const other = StateDirectory.openBeside(io, options);
+  const store = one.open("0_0", COUNTS);
+  disk.faults.maxBytes = 0;
+  store.engine.close();
+  expect(told).toEqual(["when a task was used last is not kept"]);
+  disk.faults.maxBytes = 1e9;
+  other.open("0_0", COUNTS).engine.close();
+});
+
+test("what was brought in half is removed when the store is opened again", async () => {
+  const { open, disk } = world();
+  const directory = open();
+  const store = directory.open("0_0", COUNTS);
+  const { dir } = await store.copies.incoming();
+  disk.open(`${dir}/1.run`, "create").close();
+  store.engine.close();
+  const again = directory.open("0_0", COUNTS);
+  await Bun.sleep(0);
+  expect(disk.stat(dir)).toBeNull();
+  again.engine.close();
 });
 
 test("tasks that nobody has used for long are removed", async () => {

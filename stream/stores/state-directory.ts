@@ -4,6 +4,7 @@
  * is open in one of them at a time. `kafka-streams-process-metadata` has an id by which members of the
  * same process are known after a restart.
  */
+import { asError } from "../../core/as-error.ts";
 import type { Clock, Disk, DiskLock, Random } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import { OperatorError } from "../../core/operator-error.ts";
@@ -121,6 +122,9 @@ export class StateDirectory {
       this.#requireSame(dir, spec);
       this.#touch(taskId);
       const state = this.#openState(taskId, dir, spec);
+      IncomingStore.removeLeft(this.io.disk, dir).catch((error: unknown) => {
+        this.#warn("what was left of a snapshot is not removed", dir, error);
+      });
       this.#open.add(dir);
       return state;
     } catch (error) {
@@ -203,8 +207,16 @@ export class StateDirectory {
   #closed(taskId: string, dir: string): void {
     this.#open.delete(dir);
     this.#resting.delete(taskId);
-    this.#touch(taskId);
+    try {
+      this.#touch(taskId);
+    } catch (error) {
+      this.#warn("when a task was used last is not kept", dir, error);
+    }
     this.#locks.release(taskId);
+  }
+
+  #warn(what: string, store: string, error: unknown): void {
+    this.io.logger.warn(what, { store, error: asError(error).message });
   }
 
   #openState(taskId: string, dir: string, spec: StoreSpec): State {

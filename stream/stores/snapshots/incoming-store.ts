@@ -10,11 +10,16 @@ const PREFIX = "incoming-";
 export class IncomingStore {
   private constructor(private readonly disk: Disk, readonly dir: string) {}
 
-  /** `parent` is the store's folder. What was left by others goes: they have ended, or are to. */
-  static async begin(disk: Disk, parent: string, unique: string): Promise<IncomingStore> {
+  /** Removes what was left half by others in a store's folder: they have ended, or are to. */
+  static async removeLeft(disk: Disk, parent: string): Promise<void> {
     for (const { name } of disk.list(parent)) {
       if (name.startsWith(PREFIX)) await disk.removeTree(`${parent}/${name}`);
     }
+  }
+
+  /** `parent` is the store's folder. */
+  static async begin(disk: Disk, parent: string, unique: string): Promise<IncomingStore> {
+    await IncomingStore.removeLeft(disk, parent);
     const dir = `${parent}/${PREFIX}${unique}`;
     disk.makeDir(dir);
     return new IncomingStore(disk, dir);

@@ -15,7 +15,8 @@ export {
 } from "./dsl/cogrouped-stream.ts";
 export { GroupedStream } from "./dsl/grouped-stream.ts";
 export { GroupedTable } from "./dsl/grouped-table.ts";
-export { KStream, type Produced, type Repartitioned } from "./dsl/kstream.ts";
+export { KStream } from "./dsl/kstream.ts";
+export type { Produced, Repartitioned } from "./dsl/stream-parts.ts";
 export { KTable, type MaterializedTable, type TransformedTable } from "./dsl/ktable.ts";
 export type {
   Processor,

@@ -17,7 +17,7 @@ import { UnlimitedWindows } from "../windows/unlimited-windows.ts";
 import { sessionWindowed, timeWindowed, type Windowed } from "../windows/windowed-key.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import { KTable } from "./ktable.ts";
 
 /** How an aggregate is kept. */

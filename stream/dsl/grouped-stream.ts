@@ -9,7 +9,7 @@ import {
 } from "./aggregated-table.ts";
 import { CogroupedStream } from "./cogrouped-stream.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import type { KTable } from "./ktable.ts";
 import { SessionStream } from "./session-stream.ts";
 import { WindowedStream } from "./windowed-stream.ts";

@@ -48,6 +48,30 @@ test("streams are joined within a time, and what stays alone is given on when th
   driver.close();
 });
 
+test("several of one key and time that wait do not hide that others of before wait, too", () => {
+  const builder = new TopologyBuilder();
+  const [one, other] = [
+    builder.stream<string, string>("one"),
+    builder.stream<string, string>("two"),
+  ];
+  const windows = within({ beforeMs: 58, afterMs: 137, graceMs: 58 });
+  one.outerJoin("both", other, windows, (left, right) => `${left}|${right}`).to("out");
+  const driver = new TestDriver(builder.topology);
+  const [left, right] = ["one", "two"].map((topic) => driver.input(topic, string(), json()));
+  right!.write("a", "first", 1021);
+  left!.write("c", "x", 1053);
+  left!.write("c", "y", 986);
+  right!.write("a", "second", 1021);
+  // Looks for what is over: nothing yet, the second window to end is that of the two.
+  right!.write("b", "z", 1128);
+  right!.write("a", "third", 1148);
+  expect(driver.read("out", string(), json()).map(pair)).toEqual([
+    ["a", "null|first", 1021],
+    ["a", "null|second", 1021],
+  ]);
+  driver.close();
+});
+
 test("a stream looks up a table by its key, and a global table by any", () => {
   const { builder, orders } = streams();
   const users = builder.globalTable<string, { readonly name: string }>("users", "users");

@@ -1,5 +1,5 @@
 /** A stream of records (Kafka's `KStream`). Each method adds a step behind it and gives what comes of it. */
-import { branching, stateless } from "../processors/stateless.ts";
+import { stateless } from "../processors/stateless.ts";
 import type { ProcessorSupplier } from "../processor.ts";
 import { type RecordFacts, type StreamRecord, withPair, withValue } from "../record.ts";
 import { type Serde } from "../serdes/serde.ts";
@@ -7,6 +7,7 @@ import { json } from "../serdes/basic-serdes.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { TopologyBuilder } from "./builder.ts";
 import type { JoinWindows } from "../windows/join-windows.ts";
+import { addBranches } from "./branches.ts";
 import type { GlobalTable } from "./global-table.ts";
 import { GroupedStream } from "./grouped-stream.ts";
 import type { KTable } from "./ktable.ts";
@@ -17,48 +18,20 @@ import {
   type TableOptions,
 } from "./process-steps.ts";
 import { repartition } from "./repartition.ts";
+import type { Produced, Repartitioned, StreamParts } from "./stream-parts.ts";
 import {
+  INNER,
   joinGlobal,
   joinStreams,
   joinTable,
   type Keeps,
+  LEFT,
+  OUTER,
   type StreamJoined,
   type TableJoined,
 } from "./stream-joins.ts";
+import { addTopicSink } from "./topic-sink.ts";
 
-/** What a stream is made of. */
-export interface StreamParts<K, V> {
-  /** The node whose records it has. */
-  readonly node: string;
-  /** Sources that they come from. */
-  readonly sources: readonly string[];
-  readonly keySerde: Serde<K>;
-  readonly valueSerde: Serde<V>;
-  /** Its keys are no longer those by which its topics are partitioned. */
-  readonly isRekeyed: boolean;
-}
-
-/** How a topic is written. Without serdes those of the stream. */
-export interface Produced<K, V> {
-  readonly key?: Serde<K>;
-  readonly value?: Serde<V>;
-  /** Null: by the hash of the key. Without one it is hashed without the window that it may be in. */
-  readonly partitioner?: (
-    record: StreamRecord<K, V>,
-    topic: string,
-    count: number,
-  ) => number | null;
-}
-
-/** How records come to the task of their new key. */
-export interface Repartitioned<K, V> {
-  readonly key?: Serde<K>;
-  readonly value?: Serde<V>;
-  readonly partitions?: number;
-}
-
-type GlobalJoiner<K, V, VG, R> = (value: NonNullable<V>, other: VG | null, key: K) => R;
-type JoinerOf<K, V, VG, R> = (value: V, other: VG | null, key: K) => R;
 type Mapped<K, V> = readonly [key: K, value: V];
 
 /** See the head of the file. */
@@ -236,28 +209,10 @@ export class KStream<K, V> {
     branches: B,
     otherwise?: O,
   ): { readonly [name in (keyof B & string) | O]: KStream<K, V> } {
-    const names = [...Object.keys(branches), ...(otherwise === undefined ? [] : [otherwise])];
-    if (new Set(names).size < names.length) {
-      throw new TopologyError(`"${otherwise}" is a branch already`);
-    }
-    const node = this.builder.nameOf("split");
-    const children = new Map(names.map((name) => [name, `${node}-${name}`]));
-    const conditions = Object.entries(branches).map(([name, holds]) => ({
-      child: children.get(name)!,
-      // Records of this stream have its types.
-      takes: (record: StreamRecord) => holds(record.value as V, record.key as K),
-    }));
-    this.#add(node, branching(conditions, children.get(otherwise ?? "") ?? null));
-    const streams = names.map((name) => {
-      const child = children.get(name)!;
-      const pass = stateless((record, forward) => forward(record));
-      this.builder.topology.addProcessor({
-        name: child,
-        parents: [node],
-        supplier: pass,
-        stores: [],
-      });
-      return [name, new KStream(this.builder, { ...this.parts, node: child })] as const;
+    const { builder, parts } = this;
+    const nodes = addBranches(builder, parts.node, branches, otherwise ?? null);
+    const streams = [...nodes].map(([name, node]) => {
+      return [name, new KStream(builder, { ...parts, node })] as const;
     });
     // A stream for each name has just been made.
     return Object.fromEntries(streams) as { [name in (keyof B & string) | O]: KStream<K, V> };
@@ -279,19 +234,7 @@ export class KStream<K, V> {
     topic: string | ((record: StreamRecord<K, V>) => string),
     options: Produced<K, V> = {},
   ): void {
-    const keySerde = options.key ?? this.parts.keySerde;
-    this.builder.topology.addSink({
-      name: this.builder.nameOf("sink"),
-      parents: [this.parts.node],
-      topic: typeof topic === "string" ? topic : (record) => topic(record as StreamRecord<K, V>),
-      keySerde,
-      valueSerde: options.value ?? this.parts.valueSerde,
-      // As Kafka's `WindowedStreamPartitioner`: all windows of a key are in one partition.
-      unhashedBytes: keySerde.windowBytes ?? 0,
-      partitioner: options.partitioner === undefined
-        ? null
-        : (record, to, count) => options.partitioner!(record as StreamRecord<K, V>, to, count),
-    });
+    addTopicSink(this.builder, this.parts, topic, options);
   }
 
   /**
@@ -349,14 +292,7 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NonNullable<V2>, key: K) => R,
     options: StreamJoined<K, V, V2, R> = {},
   ): KStream<K, R> {
-    return this.#joined(
-      name,
-      other,
-      windows,
-      { keepsLeft: false, keepsRight: false },
-      joiner,
-      options,
-    );
+    return this.#joined(name, other, windows, INNER, joiner, options);
   }
 
   /** As `join`; those of this stream that none of the other comes for are given on when that is sure. */
@@ -367,14 +303,7 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NoInfer<V2> | null, key: K) => R,
     options: StreamJoined<K, V, V2, R> = {},
   ): KStream<K, R> {
-    return this.#joined(
-      name,
-      other,
-      windows,
-      { keepsLeft: true, keepsRight: false },
-      joiner,
-      options,
-    );
+    return this.#joined(name, other, windows, LEFT, joiner, options);
   }
 
   /** As `leftJoin`, of both streams. */
@@ -385,14 +314,7 @@ export class KStream<K, V> {
     joiner: (value: V | null, other: NoInfer<V2> | null, key: K) => R,
     options: StreamJoined<K, V, V2, R> = {},
   ): KStream<K, R> {
-    return this.#joined(
-      name,
-      other,
-      windows,
-      { keepsLeft: true, keepsRight: true },
-      joiner,
-      options,
-    );
+    return this.#joined(name, other, windows, OUTER, joiner, options);
   }
 
   /** Each record with what the table has for its key at that time. */
@@ -401,12 +323,8 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NoInfer<V2>, key: K) => R,
     options: TableJoined<K, V, R> = {},
   ): KStream<K, R> {
-    // Neither is null where both are wanted.
-    const join = joiner as (value: V, other: NoInfer<V2> | null, key: K) => R;
-    return new KStream(
-      this.builder,
-      joinTable(this.builder, this.parts, table.parts, false, join, options),
-    );
+    const { builder, parts } = this;
+    return new KStream(builder, joinTable(builder, parts, table.parts, INNER, joiner, options));
   }
 
   /** As `joinTable`; null where the table has nothing. */
@@ -415,12 +333,8 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NoInfer<V2> | null, key: K) => R,
     options: TableJoined<K, V, R> = {},
   ): KStream<K, R> {
-    // What is joined has a value.
-    const join = joiner as (value: V, other: NoInfer<V2> | null, key: K) => R;
-    return new KStream(
-      this.builder,
-      joinTable(this.builder, this.parts, table.parts, true, join, options),
-    );
+    const { builder, parts } = this;
+    return new KStream(builder, joinTable(builder, parts, table.parts, LEFT, joiner, options));
   }
 
   /** Each record with what a global table has for a key made of it. */
@@ -430,8 +344,8 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NoInfer<VG>, key: K) => R,
     result?: Serde<R>,
   ): KStream<K, R> {
-    // Neither is null where both are wanted.
-    return this.#joinedGlobal(table, false, keyOf, joiner as GlobalJoiner<K, V, VG, R>, result);
+    const { builder, parts } = this;
+    return new KStream(builder, joinGlobal(builder, parts, table, INNER, keyOf, joiner, result));
   }
 
   /** As `joinGlobal`; null where the table has nothing. */
@@ -441,23 +355,8 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, other: NoInfer<VG> | null, key: K) => R,
     result?: Serde<R>,
   ): KStream<K, R> {
-    return this.#joinedGlobal(table, true, keyOf, joiner, result);
-  }
-
-  #joinedGlobal<KG, VG, R>(
-    table: GlobalTable<KG, VG>,
-    keepsLeft: boolean,
-    keyOf: (value: NonNullable<V>, key: K) => KG | null,
-    joiner: GlobalJoiner<K, V, VG, R>,
-    result: Serde<R> | undefined,
-  ): KStream<K, R> {
     const { builder, parts } = this;
-    // What is joined has a value.
-    const [ofKey, join] = [
-      keyOf as (value: V, key: K) => KG | null,
-      joiner as JoinerOf<K, V, VG, R>,
-    ];
-    return new KStream(builder, joinGlobal(builder, parts, table, keepsLeft, ofKey, join, result));
+    return new KStream(builder, joinGlobal(builder, parts, table, LEFT, keyOf, joiner, result));
   }
 
   #joined<V2, R>(

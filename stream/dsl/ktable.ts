@@ -23,6 +23,7 @@ import type { StoreOptions, TopologyBuilder } from "./builder.ts";
 import { joinForeign } from "./foreign-joins.ts";
 import { type GroupedTable, groupTable } from "./grouped-table.ts";
 import { KStream } from "./kstream.ts";
+import { INNER, type Keeps, LEFT, OUTER } from "./stream-joins.ts";
 import type { Suppression } from "./suppression.ts";
 
 /** What a table is made of. */
@@ -108,32 +109,32 @@ export class KTable<K, V> {
   /** Keys that both have. Null, of `joiner`, takes the key away. */
   join<V2, R>(
     other: KTable<K, V2>,
-    joiner: (value: V, other: V2, key: K) => R | null,
+    joiner: (value: V, other: NoInfer<V2>, key: K) => R | null,
     options: MaterializedTable<R> = {},
   ): KTable<K, R> {
     // Neither is null where both are wanted.
     const join = joiner as (value: V | null, other: V2 | null, key: K) => R | null;
-    return this.#joined(other, join, { keepsLeft: false, keepsRight: false }, options);
+    return this.#joined(other, join, INNER, options);
   }
 
   /** All keys that this one has; the other's value is null where it has none. */
   leftJoin<V2, R>(
     other: KTable<K, V2>,
-    joiner: (value: V, other: V2 | null, key: K) => R | null,
+    joiner: (value: V, other: NoInfer<V2> | null, key: K) => R | null,
     options: MaterializedTable<R> = {},
   ): KTable<K, R> {
     // This side's is never null.
     const join = joiner as (value: V | null, other: V2 | null, key: K) => R | null;
-    return this.#joined(other, join, { keepsLeft: true, keepsRight: false }, options);
+    return this.#joined(other, join, LEFT, options);
   }
 
   /** All keys that either has; null is given for a side that has none. */
   outerJoin<V2, R>(
     other: KTable<K, V2>,
-    joiner: (value: V | null, other: V2 | null, key: K) => R | null,
+    joiner: (value: V | null, other: NoInfer<V2> | null, key: K) => R | null,
     options: MaterializedTable<R> = {},
   ): KTable<K, R> {
-    return this.#joined(other, joiner, { keepsLeft: true, keepsRight: true }, options);
+    return this.#joined(other, joiner, OUTER, options);
   }
 
   /**
@@ -289,7 +290,7 @@ export class KTable<K, V> {
   #joined<V2, R>(
     other: KTable<K, V2>,
     joiner: (value: V | null, other: V2 | null, key: K) => R | null,
-    keeps: { readonly keepsLeft: boolean; readonly keepsRight: boolean },
+    keeps: Keeps,
     options: MaterializedTable<R>,
   ): KTable<K, R> {
     const { builder } = this;

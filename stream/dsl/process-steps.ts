@@ -7,7 +7,7 @@ import type { Serde } from "../serdes/serde.ts";
 import { nameOfStore, type StoreName } from "../stores/store-handle.ts";
 import { TopologyError } from "../topology/topology.ts";
 import type { StoreOptions, TopologyBuilder } from "./builder.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import { KTable } from "./ktable.ts";
 import { repartition } from "./repartition.ts";
 

@@ -1,7 +1,7 @@
 /** Sends records through a topic of the application's own, so that they are in the task of their key. */
 import { stateless } from "../processors/stateless.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { Repartitioned, StreamParts } from "./kstream.ts";
+import type { Repartitioned, StreamParts } from "./stream-parts.ts";
 
 /**
  * Through `NAME-repartition`. Records without a key end here, having no such task: unless a left or outer

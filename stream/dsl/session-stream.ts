@@ -5,7 +5,7 @@ import type { SessionWindows } from "../windows/session-windows.ts";
 import type { Windowed } from "../windows/windowed-key.ts";
 import { aggregatedWindows, type MaterializedWindows } from "./aggregated-table.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import type { KTable } from "./ktable.ts";
 
 /** See the head of the file. `store`, everywhere, is the name of the store of the table. */

@@ -10,7 +10,7 @@ import { TopologyError } from "../topology/topology.ts";
 import type { JoinWindows } from "../windows/join-windows.ts";
 import type { TopologyBuilder } from "./builder.ts";
 import type { GlobalTable } from "./global-table.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import type { TableParts } from "./ktable.ts";
 import { byItsKey } from "./repartition.ts";
 
@@ -47,6 +47,10 @@ export interface Keeps {
   readonly keepsLeft: boolean;
   readonly keepsRight: boolean;
 }
+
+export const INNER: Keeps = { keepsLeft: false, keepsRight: false };
+export const LEFT: Keeps = { keepsLeft: true, keepsRight: false };
+export const OUTER: Keeps = { keepsLeft: true, keepsRight: true };
 
 /** Two streams. Names of stores and topics are Kafka's, for `StreamJoined.as(name).withName(name)`. */
 export function joinStreams<K, V, V2, R>(
@@ -127,8 +131,8 @@ export function joinTable<K, V, V2, R>(
   builder: TopologyBuilder,
   stream: StreamParts<K, V>,
   table: TableParts<K, V2>,
-  keepsLeft: boolean,
-  joiner: (value: V, other: V2 | null, key: K) => R,
+  { keepsLeft }: Keeps,
+  joiner: (value: NonNullable<V>, other: V2, key: K) => R,
   options: TableJoined<K, V, R>,
 ): StreamParts<K, R> {
   if (stream.isRekeyed && options.name === undefined) {
@@ -146,8 +150,8 @@ export function joinTable<K, V, V2, R>(
   const node = builder.nameOf("table-join");
   const supplier = streamTableJoin({
     ...{ table: table.view, keepsLeft, buffer, keyOf: (key) => key },
-    // Records and rows of these have their types.
-    join: (key, value, other) => joiner(value as V, other as V2 | null, key as K),
+    // Records and rows of these have their types; a row that is not there is null where it is let through.
+    join: (key, value, other) => joiner(value as NonNullable<V>, other as V2, key as K),
   });
   const stores = [...table.view.stores, ...(buffer === null ? [] : [buffer.store])];
   builder.topology.addProcessor({ name: node, parents: [left.node], supplier, stores });
@@ -196,17 +200,17 @@ export function joinGlobal<K, V, KG, VG, R>(
   builder: TopologyBuilder,
   stream: StreamParts<K, V>,
   table: GlobalTable<KG, VG>,
-  keepsLeft: boolean,
-  keyOf: (value: V, key: K) => KG | null,
-  joiner: (value: V, other: VG | null, key: K) => R,
+  { keepsLeft }: Keeps,
+  keyOf: (value: NonNullable<V>, key: K) => KG | null,
+  joiner: (value: NonNullable<V>, other: VG, key: K) => R,
   result: Serde<R> | undefined,
 ): StreamParts<K, R> {
   const node = builder.nameOf("global-join");
   const supplier = streamTableJoin({
     ...{ table: table.view, keepsLeft, buffer: null },
-    // Records and rows of these have their types.
-    keyOf: (key, value) => keyOf(value as V, key as K),
-    join: (key, value, other) => joiner(value as V, other as VG | null, key as K),
+    // As in `joinTable`.
+    keyOf: (key, value) => keyOf(value as NonNullable<V>, key as K),
+    join: (key, value, other) => joiner(value as NonNullable<V>, other as VG, key as K),
   });
   builder.topology.addProcessor({ name: node, parents: [stream.node], supplier, stores: [] });
   if (keepsLeft) builder.keepKeylessBefore([stream.node]);

@@ -8,7 +8,7 @@ import {
   type MaterializedWindows,
 } from "./aggregated-table.ts";
 import type { TopologyBuilder } from "./builder.ts";
-import type { StreamParts } from "./kstream.ts";
+import type { StreamParts } from "./stream-parts.ts";
 import type { KTable } from "./ktable.ts";
 
 /** See the head of the file. `store`, everywhere, is the name of the store of the table. */

@@ -137,6 +137,8 @@ class StreamJoinSide implements Processor {
       if (this.#isOpen(waiting)) {
         leftIsOpen ||= isLeft;
         rightIsOpen ||= !isLeft;
+        // Kafka goes from value to value: the second of a key ends it, and the first time is that of the key.
+        if (leftIsOpen && rightIsOpen && values.length > 1) break;
         continue;
       }
       for (const { value } of values) {

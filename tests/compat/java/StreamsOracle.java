@@ -140,7 +140,7 @@ public class StreamsOracle {
         return (left, right) -> joined(fn, left, right);
     }
 
-    private static String joined(String fn, String left, String right) {
+    static String joined(String fn, String left, String right) {
         switch (fn) {
             case "both": return left + "|" + right;
             case "left": return left;
@@ -155,6 +155,8 @@ public class StreamsOracle {
         switch (text(step, "op")) {
             case "stream":
                 return builder.stream(text(step, "topic"));
+            case "streamSeveral":
+                return builder.stream(List.of(text(step, "topic"), text(step, "topic") + "-too"));
             case "table":
                 return builder.table(text(step, "topic"), store(step));
             case "filter":
@@ -183,6 +185,17 @@ public class StreamsOracle {
                 Predicate<String, String> takes = (k, v) -> holds(fn, k, v);
                 branches.branch(takes, Branched.withConsumer(s -> made.put(id + ".yes", s)));
                 branches.defaultBranch(Branched.withConsumer(s -> made.put(id + ".no", s)));
+                return branches;
+            }
+            case "splitTwo": {
+                BranchedKStream<String, String> branches = stream(step, "of").split();
+                String id = text(step, "id");
+                String second = text(step, "keyFn");
+                branches.branch((k, v) -> holds(fn, k, v),
+                    Branched.withConsumer(s -> made.put(id + ".yes", s)));
+                branches.branch((k, v) -> holds(second, k, v),
+                    Branched.withConsumer(s -> made.put(id + ".no", s)));
+                branches.noDefaultBranch();
                 return branches;
             }
             case "repartition":
@@ -325,10 +338,14 @@ public class StreamsOracle {
     }
 
     static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(JsonNode step) {
-        if (!step.has("historyMs")) return store(text(step, "name"));
+        if (!step.has("historyMs")) return cached(step, store(text(step, "name")));
         return Materialized.<String, String>as(Stores.persistentVersionedKeyValueStore(
             text(step, "name"), millis(step, "historyMs")))
             .withKeySerde(Serdes.String()).withValueSerde(Serdes.String());
+    }
+
+    static <M extends Materialized> M cached(JsonNode step, M materialized) {
+        return step.has("uncached") ? (M) materialized.withCachingDisabled() : materialized;
     }
 
     private static Materialized<String, String, KeyValueStore<Bytes, byte[]>> store(String name) {

@@ -50,7 +50,8 @@ class StreamsProcessors {
         switch (text(step, "op")) {
             case "process":
                 builder.addStateStore(store(store));
-                return stream.process(() -> new Counting(store, fn, step.has("ticks")), Named.as(text(step, "id")), store);
+                return stream.process(() -> new Counting(store, fn, step.has("ticks") ? PunctuationType.STREAM_TIME
+                    : step.has("wallTicks") ? PunctuationType.WALL_CLOCK_TIME : null), Named.as(text(step, "id")), store);
             case "processValues":
                 builder.addStateStore(store(store));
                 return stream.processValues(() -> new CountingValues(store), store);
@@ -107,9 +108,9 @@ class StreamsProcessors {
     private static class Counting extends ContextualProcessor<String, String, String, String> {
         private final String store;
         private final String fn;
-        private final boolean ticks;
+        private final PunctuationType ticks;
 
-        Counting(String store, String fn, boolean ticks) {
+        Counting(String store, String fn, PunctuationType ticks) {
             this.store = store;
             this.fn = fn;
             this.ticks = ticks;
@@ -119,8 +120,8 @@ class StreamsProcessors {
         public void init(org.apache.kafka.streams.processor.api.ProcessorContext<String, String> context) {
             super.init(context);
             KeyValueStore<String, String> seen = context.getStateStore(store);
-            if (!ticks) return;
-            context.schedule(Duration.ofMillis(EVERY_MS), PunctuationType.STREAM_TIME, timeMs -> {
+            if (ticks == null) return;
+            context.schedule(Duration.ofMillis(EVERY_MS), ticks, timeMs -> {
                 try (KeyValueIterator<String, String> all = seen.all()) {
                     while (all.hasNext()) {
                         KeyValue<String, String> each = all.next();

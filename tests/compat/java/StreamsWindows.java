@@ -14,6 +14,7 @@ import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Merger;
+import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Reducer;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
@@ -22,6 +23,7 @@ import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.UnlimitedWindows;
+import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
 import org.apache.kafka.streams.state.KeyValueStore;
@@ -54,11 +56,28 @@ class StreamsWindows {
             made.put(id, made.get("keys of " + text(step, "of")));
         }
         Serde<Windowed<String>> keys = (Serde<Windowed<String>>) made.get(id);
+        KTable<Windowed<String>, String> other = table == null || !step.has("with") ? null
+            : (KTable<Windowed<String>, String>) made.get(text(step, "with"));
+        ValueJoiner<String, String, String> joiner = (one, two) -> StreamsOracle.joined(fn, one, two);
+        Materialized<Windowed<String>, String, KeyValueStore<Bytes, byte[]>> kept =
+            name == null || keys == null ? null : StreamsOracle.cached(step, kept(name, keys));
         switch (text(step, "op")) {
             case "windows":
                 return windows(step, (KGroupedStream<String, String>) of);
+            case "windowJoin":
+                return name == null ? table.join(other, joiner) : table.join(other, joiner, kept);
+            case "windowLeftJoin":
+                return name == null ? table.leftJoin(other, joiner) : table.leftJoin(other, joiner, kept);
+            case "windowOuterJoin":
+                return name == null ? table.outerJoin(other, joiner) : table.outerJoin(other, joiner, kept);
+            case "windowRegroup":
+                return table.toStream().groupByKey(Grouped.with(keys, Serdes.String()))
+                    .reduce((a, v) -> StreamsOracle.added(fn, a, v), kept);
+            case "windowTo":
+                table.toStream().to(text(step, "topic"), Produced.with(keys, Serdes.String()));
+                return "nothing";
             case "cogroup":
-                return cogrouped(step).aggregate(() -> "", plainStore(name));
+                return cogrouped(step).aggregate(() -> "", StreamsOracle.cached(step, plainStore(name)));
             case "cogroupWindows":
                 return cogroupedWindows(step, cogrouped(step));
             case "windowFilter":
@@ -130,7 +149,15 @@ class StreamsWindows {
      * late record joins is not told to be gone.
      */
     private static <M extends Materialized> M retained(JsonNode step, M materialized) {
-        return step.has("closes") || text(step, "windows").equals("session") ? (M) materialized.withRetention(Duration.ofDays(1)) : materialized;
+        StreamsOracle.cached(step, materialized);
+        if (step.has("closes") || text(step, "windows").equals("session")) {
+            return (M) materialized.withRetention(Duration.ofDays(1));
+        }
+        if (!step.has("moreMs") || isUnlimited(step)) return materialized;
+        long sizeMs = step.get("sizeMs").asLong();
+        long least = text(step, "windows").equals("sliding") ? 2 * sizeMs : sizeMs;
+        return (M) materialized.withRetention(Duration.ofMillis(
+            least + step.get("graceMs").asLong() + 1 + step.get("moreMs").asLong()));
     }
 
     private CogroupedKStream<String, String> cogrouped(JsonNode step) {

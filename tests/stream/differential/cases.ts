@@ -37,8 +37,13 @@ export interface Step {
   readonly maxRecords?: number;
   readonly maxBytes?: number;
   readonly isEager?: boolean;
-  /** Of a processor: it is called as stream time passes. */
+  /** Of a processor: it is called as stream time passes, or by the wall clock. */
   readonly ticks?: boolean;
+  readonly wallTicks?: boolean;
+  /** Changes of its store are not gathered. */
+  readonly uncached?: boolean;
+  /** How long windows are kept, beyond the least. */
+  readonly moreMs?: number;
 }
 
 export interface Input {
@@ -68,6 +73,9 @@ const ADDERS = ["concat", "last", "null-if-b"];
 const VERSIONED =
   /^(table|toTable|reduce|aggregate|table(Filter|FilterNot|MapValues|TransformValues|.*Join)|group(Reduce|Aggregate)|foreign.*)$/;
 
+/** Steps whose stores may gather changes. */
+const KEPT = new RegExp(`${VERSIONED.source}|^(windows|cogroup)$`);
+
 /** A case that is being drawn, as those see it who draw a family of steps. */
 export interface CaseDraw {
   readonly streams: string[];
@@ -96,6 +104,8 @@ export interface CaseDraw {
   isMoved(id: string): boolean;
   /** A stream whose keys are not those of its topics. */
   rekeyed(id: string): void;
+  /** Whether its keys may be written by another serde than those of the other one. */
+  kindOfWindows(table: string): string;
   /** Has the wall clock go on between inputs. */
   waits(): void;
   /** Has stream time go far between inputs. */
@@ -131,6 +141,12 @@ export class Cases {
     this.#isWaiting = false;
     this.#isLeaping = false;
     for (let i = 0; i <= this.#random.below(2); i++) this.#source(`in-${i}`);
+    // Windows come to be late otherwise, and little is drawn behind them.
+    if (this.#random.below(3) === 0) {
+      for (let i = 0; i <= this.#random.below(2); i++) {
+        drawWindows(this.#draw(), this.#group(this.#pick(this.#streams)));
+      }
+    }
     for (let i = 0; i < 1 + this.#random.below(7); i++) {
       const kind = this.#random.below(20);
       if (kind < 4) drawJoin(this.#draw());
@@ -145,7 +161,14 @@ export class Cases {
     for (const of of this.#tables.slice(-2)) this.#streams.push(this.#add("toStream", { of }));
     for (const of of this.#streams.slice(-3)) this.#sink(of);
     const joinEmitIntervalMs = this.#random.below(2) * 1000;
-    const steps = this.#steps.map((step) => this.#mayTick(step) ? { ...step, ticks: true } : step);
+    let isTicking = false;
+    const steps = this.#steps.map((step) => {
+      if (this.#mayTick(step)) return { ...step, ticks: true };
+      // Which of several would be first is not defined.
+      if (!this.#isWaiting || isTicking || step.op !== "process") return step;
+      isTicking = true;
+      return { ...step, wallTicks: true };
+    });
     return { steps, inputs: this.#drawInputs(), joinEmitIntervalMs };
   }
 
@@ -172,6 +195,11 @@ export class Cases {
         const [left, right] = [this.#upstreamOf(one), this.#upstreamOf(other)];
         const isMoved = this.#isMoved(left) || this.#isMoved(right);
         return isMoved && this.#shareInput(left, right);
+      },
+      kindOfWindows: (table) => {
+        const { windows, sizeMs } = this.#upstreamOf(table).find(({ op }) => op === "windows") ??
+          {};
+        return `${windows} ${windows === "session" ? "" : sizeMs}`;
       },
       historyMsOf: (table) => this.#steps.find(({ id }) => id === table)?.historyMs ?? null,
       shareInput: (one, other) => {
@@ -210,7 +238,9 @@ export class Cases {
     const isVersioned = rest.name !== undefined && VERSIONED.test(op) &&
       this.#random.below(3) === 0;
     const history = isVersioned ? { historyMs: this.#random.below(200) } : {};
-    this.#steps.push({ op, id, ...rest, ...history });
+    const isUncached = rest.name !== undefined && KEPT.test(op) && this.#random.below(4) === 0;
+    const uncached = isUncached && !isVersioned ? { uncached: true } : {};
+    this.#steps.push({ op, id, ...rest, ...history, ...uncached });
     return id;
   }
 
@@ -224,7 +254,11 @@ export class Cases {
 
   #source(topic: string): void {
     this.#inputs.push(topic);
-    if (this.#random.below(2) === 0) {
+    const kind = this.#random.below(8);
+    if (kind === 0) {
+      this.#inputs.push(`${topic}-too`);
+      this.#streams.push(this.#add("streamSeveral", { topic }));
+    } else if (kind < 4) {
       this.#streams.push(this.#add("stream", { topic }));
     } else {
       const table = this.#add("table", { topic, name: `table-of-${topic}` });
@@ -257,7 +291,9 @@ export class Cases {
         return void id;
       }
       case 8: {
-        const id = this.#add("split", { of, fn: this.#pick(PREDICATES) });
+        const op = this.#pick(["split", "splitTwo"]);
+        const second = op === "split" ? {} : { keyFn: this.#pick(PREDICATES) };
+        const id = this.#add(op, { of, fn: this.#pick(PREDICATES), ...second });
         for (const branch of [`${id}.yes`, `${id}.no`]) {
           this.#streams.push(branch);
           if (this.#rekeyed.has(of)) this.#rekeyed.add(branch);
@@ -278,7 +314,7 @@ export class Cases {
     const store = `store-${this.#steps.length}`;
     if (this.#random.below(5) === 0) {
       // What goes through two topics between may come in either order.
-      const direct = this.#streams.filter((id) => !this.#rekeyed.has(id));
+      const direct = this.#streams.filter((id) => !this.#isMoved(this.#upstreamOf(id)));
       const others = Array.from({ length: direct.length === 0 ? 0 : this.#random.below(3) }, () => {
         return this.#add("groupByKey", { of: this.#pick(direct), name: "none" });
       });
@@ -322,7 +358,6 @@ export class Cases {
       }
       default: {
         const other = this.#pick(this.#tables);
-        if (other === of) return;
         const op = this.#pick(["tableJoin", "tableLeftJoin", "tableOuterJoin"]);
         const joins = { of, with: other, fn: this.#pick(JOINERS), ...kept };
         return void this.#tables.push(this.#add(op, joins));

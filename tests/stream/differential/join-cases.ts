@@ -31,7 +31,10 @@ function joinStreams(draw: CaseDraw, of: string): void {
     beforeMs: draw.below(150) - draw.below(2) * draw.below(60),
     graceMs: draw.below(3) * draw.below(60),
   };
-  const afterMs = draw.below(150) + Math.max(0, -times.beforeMs);
+  const least = -times.beforeMs;
+  // Below 0 the other record is at least so much older.
+  const isPast = least < 0 && draw.below(4) === 0;
+  const afterMs = isPast ? least + draw.below(-least + 1) : draw.below(150) + Math.max(0, least);
   const name = `join-${draw.count}`;
   const fn = draw.pick(JOINERS);
   const op = draw.pick(STREAM_JOINS);

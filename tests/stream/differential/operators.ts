@@ -4,6 +4,7 @@ import type { Case, Step } from "./cases.ts";
 /** By Kafka's name: whether a step is such a one. */
 const OPERATORS: Readonly<Record<string, (step: Step) => boolean>> = {
   "StreamsBuilder#stream": op("stream"),
+  "StreamsBuilder#stream(Collection)": op("streamSeveral"),
   "StreamsBuilder#stream(Pattern)": op("streamPattern"),
   "StreamsBuilder#table": op("table"),
   "StreamsBuilder#globalTable": op("globalTable"),
@@ -18,10 +19,12 @@ const OPERATORS: Readonly<Record<string, (step: Step) => boolean>> = {
   "KStream#selectKey": op("selectKey"),
   "KStream#peek": op("peek"),
   "KStream#process": op("process"),
-  "KStream#process, punctuators": ({ ticks }) => ticks === true,
+  "KStream#process, punctuators of stream time": ({ ticks }) => ticks === true,
+  "KStream#process, punctuators of the wall clock": ({ wallTicks }) => wallTicks === true,
   "KStream#processValues": op("processValues", "processGlobal"),
   "KStream#merge": op("merge"),
-  "KStream#split, branch, defaultBranch": op("split"),
+  "BranchedKStream#noDefaultBranch": op("splitTwo"),
+  "KStream#split, branch, defaultBranch": op("split", "splitTwo"),
   "KStream#repartition": op("repartition"),
   "KStream#to": op("to"),
   "KStream#to(TopicNameExtractor)": op("toDynamic"),
@@ -62,19 +65,26 @@ const OPERATORS: Readonly<Record<string, (step: Step) => boolean>> = {
   "KTable#transformValues": op("tableTransformValues"),
   "KTable#transformValues, materialized": (step) =>
     op("tableTransformValues")(step) && step.name !== undefined,
-  "KTable#toStream": op("toStream", "windowText"),
+  "KTable#toStream": op("toStream", "windowText", "windowTo", "windowRegroup"),
   "KTable#toStream(KeyValueMapper)": op("toStreamKeyed"),
   "KTable#suppress, untilTimeLimit": (step) => isHeld(step) && step.limitMs !== undefined,
   "KTable#suppress, untilWindowCloses": (step) => isHeld(step) && step.limitMs === undefined,
   "KTable#groupBy": op("tableGroupBy", "windowGroupBy"),
-  "KTable#join(KTable)": op("tableJoin"),
-  "KTable#leftJoin(KTable)": op("tableLeftJoin"),
-  "KTable#outerJoin(KTable)": op("tableOuterJoin"),
+  "KTable#join(KTable)": op("tableJoin", "windowJoin"),
+  "KTable#leftJoin(KTable)": op("tableLeftJoin", "windowLeftJoin"),
+  "KTable#outerJoin(KTable)": op("tableOuterJoin", "windowOuterJoin"),
+  "joins of tables of windows": op("windowJoin", "windowLeftJoin", "windowOuterJoin"),
+  "KTable#join, with itself": (step) => op("tableJoin")(step) && step.of === step.with,
+  "keys of windows in topics": op("windowTo"),
+  "keys of windows, grouped again": op("windowRegroup"),
   "KTable#join, foreign key": op("foreignJoin"),
   "KTable#leftJoin, foreign key": op("foreignLeftJoin"),
   "KGroupedTable#count": op("groupCount"),
   "KGroupedTable#reduce": op("groupReduce"),
   "KGroupedTable#aggregate": op("groupAggregate"),
+  "JoinWindows, below 0": ({ afterMs = 0, beforeMs = 0 }) => afterMs < 0 || beforeMs < 0,
+  "Materialized#withCachingDisabled": ({ uncached }) => uncached === true,
+  "Materialized#withRetention": ({ moreMs }) => moreMs !== undefined,
   "versioned stores": ({ historyMs }) => historyMs !== undefined,
 };
 
@@ -84,7 +94,6 @@ export const NOT_COMPARED: Readonly<Record<string, string>> = {
   "KStream#print": "it writes no topic",
   "Produced#withStreamPartitioner": "topics of the test driver have one partition",
   "KTable#queryableStoreName": "it is a name",
-  "BranchedKStream#noDefaultBranch": "a branch that nothing is behind",
 };
 
 function op(...names: string[]): (step: Step) => boolean {

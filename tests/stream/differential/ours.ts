@@ -98,12 +98,17 @@ function addStep(
   const groupedTable = () => made.get(step.of ?? "") as GroupedTable<Text, Text>;
   const table = () => made.get(step.of ?? "") as Table;
   const other = () => made.get(step.with ?? "") as Table;
-  const history = step.historyMs === undefined ? {} : { historyRetentionMs: step.historyMs };
+  const history = {
+    ...(step.historyMs !== undefined && { historyRetentionMs: step.historyMs }),
+    ...(step.uncached === true && { cached: false }),
+  };
   const kept = { value: text, ...history, ...(step.name !== undefined && { store: step.name }) };
   const grouped = () => made.get(step.of ?? "") as Grouped;
   switch (op) {
     case "stream":
       return void made.set(id, builder.stream<Text, Text>(topic, textual));
+    case "streamSeveral":
+      return void made.set(id, builder.stream<Text, Text>([topic, `${topic}-too`], textual));
     case "table":
       return void made.set(id, builder.table<Text, Text>(name, topic, { ...textual, ...history }));
     case "filter":
@@ -133,6 +138,14 @@ function addStep(
       return void made.set(id, stream().merge(made.get(step.with ?? "") as Stream));
     case "split": {
       const { yes, no } = stream().split({ yes: (value, key) => holds(fn, key, value) }, "no");
+      made.set(`${id}.yes`, yes);
+      return void made.set(`${id}.no`, no);
+    }
+    case "splitTwo": {
+      const { yes, no } = stream().split({
+        yes: (value, key) => holds(fn, key, value),
+        no: (value, key) => holds(step.keyFn ?? "", key, value),
+      });
       made.set(`${id}.yes`, yes);
       return void made.set(`${id}.no`, no);
     }

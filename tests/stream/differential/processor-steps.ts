@@ -3,7 +3,7 @@ import type { StoreHandle, TopologyBuilder } from "../../../stream/index.ts";
 import type { KStream } from "../../../stream/dsl/kstream.ts";
 import type { KTable } from "../../../stream/dsl/ktable.ts";
 import type { ValueTransformer } from "../../../stream/processors/value-transformer.ts";
-import type { Processor } from "../../../stream/processor.ts";
+import type { Processor, PunctuationType } from "../../../stream/processor.ts";
 import type { Serde } from "../../../stream/serdes/serde.ts";
 import type { KeyValueStore } from "../../../stream/stores/key-value-store.ts";
 import type { Step } from "./cases.ts";
@@ -24,7 +24,10 @@ export function processorStep(
 ): KStream<Text, Text> | KTable<Text, Text> | Handle | "nothing" | null {
   const { op, fn = "", name = "", topic = "", id, historyMs } = step;
   const textual = { key: text, value: text };
-  const history = historyMs === undefined ? {} : { historyRetentionMs: historyMs };
+  const history = {
+    ...(historyMs !== undefined && { historyRetentionMs: historyMs }),
+    ...(step.uncached === true && { cached: false }),
+  };
   // Cases are made so that steps before it fit.
   const stream = made.get(step.of ?? "") as KStream<Text, Text>;
   const table = made.get(step.of ?? "") as KTable<Text, Text>;
@@ -32,7 +35,11 @@ export function processorStep(
   switch (op) {
     case "process": {
       const store = seen();
-      const ticks = step.ticks === true;
+      const ticks = step.ticks === true
+        ? "stream-time"
+        : step.wallTicks === true
+        ? "wall-clock-time"
+        : null;
       return stream.process(() => counting(store, fn, ticks), { ...textual, stores: [store] });
     }
     case "processValues": {
@@ -81,7 +88,11 @@ function countOf(seen: Values, key: Text): string {
   return now;
 }
 
-function counting(store: Handle, fn: string, ticks: boolean): Processor<Text, Text, Text, Text> {
+function counting(
+  store: Handle,
+  fn: string,
+  ticks: PunctuationType | null,
+): Processor<Text, Text, Text, Text> {
   let count: (key: Text) => string;
   let forward: Parameters<NonNullable<Processor<Text, Text, Text, Text>["init"]>>[0]["forward"];
   return {
@@ -89,8 +100,8 @@ function counting(store: Handle, fn: string, ticks: boolean): Processor<Text, Te
       const seen = context.store(store);
       count = (key) => countOf(seen, key);
       forward = (record) => context.forward(record);
-      if (!ticks) return;
-      context.schedule(EVERY_MS, "stream-time", (timestampMs) => {
+      if (ticks === null) return;
+      context.schedule(EVERY_MS, ticks, (timestampMs) => {
         for (const [key, value] of seen.range(null, null)) {
           forward({ key, value: `=${value}`, timestampMs, headers: [] });
         }

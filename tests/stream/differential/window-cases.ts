@@ -2,6 +2,7 @@
 import type { CaseDraw, Step } from "./cases.ts";
 
 const ADDERS = ["concat", "last", "null-if-b"];
+const JOINERS = ["both", "left", "null-if-b"];
 const MAPPERS = ["upper", "null-if-b"];
 const PREDICATES = ["long", "has-b"];
 const WINDOWS = ["time", "time", "sliding", "sliding", "session", "session", "unlimited"];
@@ -16,7 +17,8 @@ export function drawWindows(draw: CaseDraw, of: string): void {
   if (closes) draw.waits();
   // Stream time may go far, so that windows are let go of.
   else draw.leaps();
-  const rest = { ...times, of, fn: drawAdder(draw, times), name: `store-${draw.count}` };
+  const more = closes || draw.below(3) > 0 ? {} : { moreMs: draw.below(2000) };
+  const rest = { ...times, ...more, of, fn: drawAdder(draw, times), name: `store-${draw.count}` };
   const by = draw.pick(AGGREGATES);
   draw.windowed.push(draw.add("windows", { ...rest, by, ...(closes && { closes }) }));
 }
@@ -40,7 +42,14 @@ export function drawWindowed(draw: CaseDraw): void {
   const of = draw.pick(draw.windowed);
   const name = `kept-${draw.count}`;
   const kept = draw.below(2) === 0 ? { name } : {};
-  switch (draw.below(6)) {
+  if (draw.windowed.length > 1 && draw.below(3) === 0) return drawWindowJoin(draw, of);
+  switch (draw.below(8)) {
+    case 6:
+      return void draw.add("windowTo", { of, topic: `windows-${draw.count}` });
+    case 7:
+      return void draw.windowed.push(
+        draw.add("windowRegroup", { of, name: `store-${draw.count}`, fn: draw.pick(ADDERS) }),
+      );
     case 0:
       return void draw.windowed.push(
         draw.add("windowFilter", { of, fn: draw.pick(PREDICATES), ...kept }),
@@ -60,6 +69,16 @@ export function drawWindowed(draw: CaseDraw): void {
     default:
       return draw.rekeyed(draw.add("windowText", { of }));
   }
+}
+
+/** Two tables of windows; what comes of it is kept where both write their keys alike. */
+function drawWindowJoin(draw: CaseDraw, of: string): void {
+  const other = draw.pick(draw.windowed);
+  if (draw.isRace(of, other)) return;
+  const isAlike = draw.kindOfWindows(of) === draw.kindOfWindows(other);
+  const kept = isAlike && draw.below(2) === 0 ? { name: `kept-${draw.count}` } : {};
+  const op = draw.pick(["windowJoin", "windowLeftJoin", "windowOuterJoin"]);
+  draw.windowed.push(draw.add(op, { of, with: other, fn: draw.pick(JOINERS), ...kept }));
 }
 
 /** Holds back what changes in a table. */

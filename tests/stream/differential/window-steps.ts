@@ -17,13 +17,14 @@ import { NO_END_MS, unlimited } from "../../../stream/windows/unlimited-windows.
 import { hopping } from "../../../stream/windows/time-windows.ts";
 import type { Windowed } from "../../../stream/windows/windowed-key.ts";
 import type { Step } from "./cases.ts";
-import { added, holds, mapped } from "./functions.ts";
+import { added, holds, joined, mapped } from "./functions.ts";
 
 type Text = string | null;
 type WindowedTable = KTable<Windowed<Text>, Text>;
 type Table = KTable<Text, Text>;
 export type WindowStepResult =
   | WindowedTable
+  | "nothing"
   | Table
   | KStream<Text, Text>
   | GroupedTable<Text, Text>;
@@ -45,13 +46,36 @@ export function windowStep(
 ): WindowStepResult | null {
   const { fn = "" } = step;
   const of = made.get(step.of ?? "");
-  const kept = { value: text, ...(step.name !== undefined && { store: step.name }) };
+  const kept = {
+    value: text,
+    ...(step.name !== undefined && { store: step.name }),
+    ...(step.uncached === true && { cached: false }),
+  };
+  const [table, other] = [of as WindowedTable, made.get(step.with ?? "") as WindowedTable];
+  const join = (one: Text, two: Text) => joined(fn, one, two);
   const textual = { key: text, value: text };
   switch (step.op) {
     case "windows":
       return windows(step, of as GroupedStream<Text, Text>, text);
+    case "windowJoin":
+      return table.join(other, join, kept);
+    case "windowLeftJoin":
+      return table.leftJoin(other, join, kept);
+    case "windowOuterJoin":
+      return table.outerJoin(other, join, kept);
+    case "windowRegroup":
+      return table.toStream().groupByKey().reduce(
+        step.name ?? "",
+        (all, value) => added(fn, all, value),
+      );
+    case "windowTo":
+      table.toStream().to(step.topic ?? "");
+      return "nothing";
     case "cogroup":
-      return cogrouped(step, made).aggregate(step.name ?? "", () => "", { value: text });
+      return cogrouped(step, made).aggregate(step.name ?? "", () => "", {
+        value: text,
+        ...(step.uncached === true && { cached: false }),
+      });
     case "cogroupWindows":
       return cogroupedWindows(step, cogrouped(step, made), text);
     case "windowFilter":
@@ -84,16 +108,27 @@ function windows(step: Step, group: GroupedStream<Text, Text>, text: Serde<Text>
   const reducer = (all: Text, value: Text) => added(fn, all, value);
   const counted = (table: KTable<Windowed<Text>, number>) =>
     table.mapValues<Text>((count) => String(count), { value: text });
-  const value = { value: text };
+  const least = step.windows === "session"
+    ? 2 * (step.sizeMs ?? 0)
+    : step.windows === "sliding"
+    ? 2 * (step.sizeMs ?? 0)
+    : step.sizeMs ?? 0;
+  const kept = {
+    ...(step.moreMs !== undefined && {
+      retentionMs: least + (step.graceMs ?? 0) + 1 + step.moreMs,
+    }),
+    ...(step.uncached === true && { cached: false }),
+  };
+  const value = { value: text, ...kept };
   if (step.windows === "session") {
     const stream = group.windowedBy(sessionsOf(step)).emitStrategy(emit);
-    if (step.by === "count") return counted(stream.count(name));
-    if (step.by === "reduce") return stream.reduce(name, reducer);
+    if (step.by === "count") return counted(stream.count(name, kept));
+    if (step.by === "reduce") return stream.reduce(name, reducer, kept);
     return stream.aggregate<Text>(name, () => "", adder(fn), merger(fn), value);
   }
   const stream = group.windowedBy(timesOf(step)).emitStrategy(emit);
-  if (step.by === "count") return counted(stream.count(name));
-  if (step.by === "reduce") return stream.reduce(name, reducer);
+  if (step.by === "count") return counted(stream.count(name, kept));
+  if (step.by === "reduce") return stream.reduce(name, reducer, kept);
   return stream.aggregate<Text>(name, () => "", adder(fn), value);
 }
 

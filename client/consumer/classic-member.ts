@@ -248,7 +248,8 @@ export class ClassicMember {
 
   #coordinatorNode(): Promise<BrokerNode> {
     const { signal } = this.#stop;
-    return this.cluster.coordinator("group", this.groupId, { signal });
+    const { attemptMs: timeoutMs } = this.#patience;
+    return this.cluster.coordinator("group", this.groupId, { signal, timeoutMs });
   }
 
   /** What the requests about this member have in common. */

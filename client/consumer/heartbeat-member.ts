@@ -165,7 +165,8 @@ export class HeartbeatMember {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        await this.#beat(await this.#inSession(this.#connection({ signal })));
+        const { attemptMs: timeoutMs } = this.#patience;
+        await this.#beat(await this.#inSession(this.#connection({ signal, timeoutMs })));
         if (this.#patience.reset()) this.role.recovered?.();
         this.#reconcile();
         await this.#sleep(this.#intervalMs);

@@ -61,6 +61,11 @@ export class Patience {
     private readonly tellAfterMs = cluster.options.apiTimeoutMs,
   ) {}
 
+  /** How long one attempt may take, for trouble to be told of in time. */
+  get attemptMs(): number {
+    return Math.min(this.tellAfterMs, this.cluster.options.apiTimeoutMs);
+  }
+
   /** All is well again. True: it was said that it is not. */
   reset(): boolean {
     const wasTold = this.#told;

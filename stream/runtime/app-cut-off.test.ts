@@ -98,6 +98,32 @@ for (const protocol of ["classic", "streams"]) {
   });
 }
 
+for (const protocol of ["classic", "streams"]) {
+  test(`an outage is told of soon, though attempts last long, ${protocol}`, () => {
+    const world = new AppWorld(5, TOPICS, { "group.streams.session.timeout.ms": "45000" });
+    world.run(async () => {
+      const { clock } = world.world;
+      const told: string[] = [];
+      const logger = createLogger({
+        ...{ level: "warn", format: "text", write: (line: string) => void told.push(line) },
+        wallMs: () => clock.wallMs(),
+      });
+      const config = { "group.protocol": protocol };
+      const { app, io } = world.app(ticking("one"), config, { logger, apiTimeoutMs: 60_000 });
+      await app.start();
+      while (app.status().running.length === 0) await sleep(clock, 100);
+      io.network.isolate();
+      io.network.breakAll();
+      await sleep(clock, 25_000);
+      expect(told.filter((line) => line.includes("the group is not to be reached"))).toHaveLength(
+        1,
+      );
+      io.network.heal();
+      await app.close();
+    });
+  });
+}
+
 test("that no broker answers at the start is told soon, and tried on", () => {
   const world = new AppWorld(4, TOPICS);
   world.run(async () => {

@@ -56,6 +56,7 @@ export class AppWorld {
       endpoint = null,
       state = memoryState,
       snapshots = null,
+      apiTimeoutMs = 10_000,
     }: {
       readonly logger?: Logger;
       readonly processId?: string;
@@ -63,12 +64,13 @@ export class AppWorld {
       readonly endpoint?: string | null;
       readonly state?: StateProvider;
       readonly snapshots?: SnapshotStore | null;
+      readonly apiTimeoutMs?: number;
     } = {},
   ) {
     const io = this.world.clientIo();
     const app = new StreamsApp({
       io,
-      client: { brokers: this.world.brokers, apiTimeoutMs: 10_000 },
+      client: { brokers: this.world.brokers, apiTimeoutMs },
       codecs: {},
       topology,
       config: parseStreamsConfig({ "application.id": "app", ...config }),

@@ -57,6 +57,8 @@ export interface MemberParts {
 const PAUSE_LOOK_MS = 500;
 /** Who is to end waits no longer for brokers that do not take what was done. */
 const LAST_COMMIT_MS = 15_000;
+/** What cannot be read is told of so often at the most. */
+const TELL_UNREAD_EVERY_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const PAUSE_MAX_MS = 30_000;
 
@@ -78,6 +80,7 @@ export class StreamsMember implements TaskHolder, TaskEvents {
   #lastCommitMs = 0;
   #isCommitWanted = false;
   /** Nothing is processed before this time: what failed is tried again later. */
+  #tellUnreadAtMs = 0;
   #pausedUntilMs = 0;
   readonly #commitPauses: Backoff;
   /** By task that failed since it was committed last. */
@@ -311,6 +314,9 @@ export class StreamsMember implements TaskHolder, TaskEvents {
         if (!isRetriableError(error) && !(error instanceof TimeoutError)) {
           return onFatal(asError(error));
         }
+        // One for each partition would be a flood.
+        if (this.#nowMs < this.#tellUnreadAtMs) continue;
+        this.#tellUnreadAtMs = this.#nowMs + TELL_UNREAD_EVERY_MS;
         logger.warn("nothing can be read now", { error: asError(error).message });
       }
     }

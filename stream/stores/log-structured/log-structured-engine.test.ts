@@ -42,6 +42,30 @@ test("files that nothing needs any more are removed", async () => {
   engine.close();
 });
 
+test("commits of nothing take no room, however many there are", async () => {
+  const where = newDisk();
+  const engine = LogStructuredEngine.open(where, "/s", small());
+  const bytes = () => {
+    return filesOf(where).reduce((sum, name) => sum + where.stat(`/s/${name}`)!.sizeBytes, 0);
+  };
+  engine.put(key(1), new Uint8Array(10));
+  engine.commit(7n);
+  const before = bytes();
+  for (let commit = 0; commit < 1000; commit++) engine.commit(7n);
+  expect(bytes()).toBe(before);
+  // What is new is the offset alone: transactions of others, records that were left out.
+  for (let commit = 8; commit < 2000; commit++) {
+    engine.commit(BigInt(commit));
+    await engine.settled();
+  }
+  expect(bytes()).toBeLessThan(3 * small().writeBufferBytes);
+  expect(filesOf(where).filter((name) => name.endsWith(".run"))).toHaveLength(1);
+  engine.close();
+  const again = LogStructuredEngine.open(where, "/s", small());
+  expect([again.changelogOffset, again.get(key(1))]).toEqual([1999n, new Uint8Array(10)]);
+  again.close();
+});
+
 test("runs of commits that fill a buffer each are merged as well, more of them at once", async () => {
   const where = newDisk();
   const engine = LogStructuredEngine.open(where, "/s", small());

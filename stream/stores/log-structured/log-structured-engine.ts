@@ -146,6 +146,9 @@ export class LogStructuredEngine implements DurableEngine {
   commit(changelogOffset: bigint | null): void {
     if (this.#failure !== null) throw this.#failure;
     const entries = this.#buffer.uncommitted();
+    const isSame = changelogOffset === this.#offset && this.#floor === this.#committedFloor;
+    // A store that rests is committed with its task all the same, many times a second.
+    if (entries.length === 0 && isSame) return;
     try {
       this.#logEnd = appendFrame(this.#log, this.#logEnd, {
         ...{ sequence: this.#sequence + 1, changelogOffset, floor: this.#floor, entries },
@@ -154,7 +157,9 @@ export class LogStructuredEngine implements DurableEngine {
       this.#offset = changelogOffset;
       this.#committedFloor = this.#floor;
       this.#buffer.commit();
-      if (this.#buffer.sizeBytes >= this.options.writeBufferBytes) this.#writeRun();
+      if (Math.max(this.#buffer.sizeBytes, this.#logEnd) >= this.options.writeBufferBytes) {
+        this.#writeRun();
+      }
       const isBulk = entries.length >= this.options.writeBufferBytes;
       this.#mergeSome(entries.length, isBulk ? BULK_MERGE_PACE : MERGE_PACE);
     } catch (error) {
@@ -206,22 +211,28 @@ export class LogStructuredEngine implements DurableEngine {
     this.options.onClose();
   }
 
-  /** The buffer becomes a run, and a new log begins. All in the buffer is committed. */
+  /** The buffer becomes a run, if it has anything, and a new log begins. All in the buffer is committed. */
   #writeRun(): void {
-    const number = this.#nextNumber++;
-    const file = this.disk.open(`${this.dir}/${number}.run`, "create");
-    try {
-      writeInOrder(this.#buffer, file);
-      this.#runs = [this.#openRun(number, file), ...this.#runs];
-    } catch (error) {
-      file.close();
-      throw error;
+    if (this.#buffer.count > 0) {
+      this.#runs = [this.#runOf(this.#buffer), ...this.#runs];
+      this.#buffer = this.#buffer.emptied(3 * this.options.writeBufferBytes);
     }
-    this.#buffer = this.#buffer.emptied(3 * this.options.writeBufferBytes);
     this.#beginLog();
     this.#dropRuns();
     this.#describe();
     this.#startSettling();
+  }
+
+  #runOf(buffer: WriteBuffer): Run {
+    const number = this.#nextNumber++;
+    const file = this.disk.open(`${this.dir}/${number}.run`, "create");
+    try {
+      writeInOrder(buffer, file);
+      return this.#openRun(number, file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
   }
 
   #beginLog(): void {

@@ -131,7 +131,9 @@ function replayed(
       hasGap = frame.sequence !== sequence + 1;
       if (hasGap) return false;
       sequence = frame.sequence;
-      ({ changelogOffset, floor } = frame);
+      ({ changelogOffset } = frame);
+      // On its own: a frame may have many megabytes.
+      floor = frame.floor.slice();
       buffer.putAll(frame.entries);
       return true;
     });

@@ -4,11 +4,25 @@ import type { Serde } from "./serde.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
+/** As that, and what begins with a byte order mark keeps it: it would be another key without. */
+const exactDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Types end where data begins, and a value of another type would be written as something that is read as
+ * yet another one, or not at all: by then nobody knows where it came from.
+ */
+function wrongType(wanted: string, value: unknown): Error {
+  const given = value === null ? "null" : typeof value === "object" ? "an object" : typeof value;
+  return new TypeError(`${wanted} is to be written, but it is ${given}`);
+}
 
 const STRING: Serde<string> = {
   name: "string",
-  serialize: (value) => encoder.encode(value),
-  deserialize: (bytes) => decoder.decode(bytes),
+  serialize(value) {
+    if (typeof value !== "string") throw wrongType("a text", value);
+    return encoder.encode(value);
+  },
+  deserialize: (bytes) => exactDecoder.decode(bytes),
   isFaithful: true,
 };
 
@@ -19,7 +33,10 @@ export function string(): Serde<string> {
 
 const BYTES: Serde<Uint8Array> = {
   name: "bytes",
-  serialize: (value) => value,
+  serialize(value) {
+    if (!(value instanceof Uint8Array)) throw wrongType("bytes", value);
+    return value;
+  },
   deserialize: (bytes) => bytes.slice(),
 };
 
@@ -70,6 +87,7 @@ const LONG = fixed<bigint>(
   "a long",
   8,
   (view, value) => {
+    if (typeof value !== "bigint") throw wrongType("a bigint", value);
     if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} is no long`);
     view.setBigInt64(0, value);
   },
@@ -79,7 +97,10 @@ const DOUBLE = fixed<number>(
   "double",
   "a double",
   8,
-  (view, value) => view.setFloat64(0, value),
+  (view, value) => {
+    if (typeof value !== "number") throw wrongType("a number", value);
+    view.setFloat64(0, value);
+  },
   (view) => view.getFloat64(0),
 );
 const COUNT: Serde<number> = {
@@ -144,7 +165,12 @@ function parseJson(text: string): unknown {
 export function json<T = unknown>(parser?: Parser<T>): Serde<T> {
   return {
     name: "json",
-    serialize: (value) => encoder.encode(JSON.stringify(value)),
+    serialize(value) {
+      // Of what JSON does not know: a function that has returned nothing.
+      const text: string | undefined = JSON.stringify(value);
+      if (text === undefined) throw wrongType("JSON", value);
+      return encoder.encode(text);
+    },
     deserialize(bytes) {
       const value = parseJson(decoder.decode(bytes));
       // The topic is the application's own: what it holds is what its author says, unless checked.

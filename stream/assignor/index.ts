@@ -20,3 +20,4 @@ export type {
   TaskAssignment,
   TaskId,
 } from "./task-assignment.ts";
+export { partsOf } from "./task-assignment.ts";

@@ -1,5 +1,5 @@
 /** A task of a member: what was read for it, how far it is, what is to be committed. */
-import type { PartitionPosition } from "../../client/consumer.ts";
+import type { FetchedChunk, PartitionPosition } from "../../client/consumer.ts";
 import type { TopicPartition } from "../../client/group-protocol.ts";
 import type { Task } from "../task/task.ts";
 import { PartitionFeed } from "./partition-feed.ts";
@@ -50,7 +50,8 @@ export class ActiveTask {
   /** It has records, and waits to hear whether a partition that has none here has some in the cluster. */
   isWaitingForFetch = false;
   readonly #feeds = new Map<string, PartitionFeed>();
-  readonly #paused = new Set<string>();
+  /** Topics of which nothing is fetched now. */
+  readonly #resting = new Set<string>();
   readonly #idleUntilMs = new Map<string, number>();
   readonly #committed = new Map<string, bigint>();
 
@@ -90,6 +91,17 @@ export class ActiveTask {
     });
   }
 
+  /**
+   * Keeps what was fetched until it is processed. Nothing is processed while the member waits for brokers,
+   * so what is not used up has its partition rest here as well, not only in `fill`.
+   */
+  arrived(chunk: FetchedChunk): void {
+    const feed = this.#feeds.get(chunk.topic);
+    if (feed === undefined) return;
+    const isBehind = feed.hasMore;
+    if (feed.add(chunk) && isBehind) this.#rest(feed);
+  }
+
   /** Brings records from what was fetched into the queues; more is fetched where there are few. */
   fill(): void {
     for (const feed of this.#feeds.values()) {
@@ -102,15 +114,16 @@ export class ActiveTask {
         // Their letters are in the transaction, so their offsets have to be.
         if (queue.leftOut > before) this.isDirty = true;
       }
-      if (feed.hasMore === this.#paused.has(topic)) continue;
-      if (feed.hasMore) {
-        this.#paused.add(topic);
-        this.input.pause(topic, partition, { isBrief: true });
-      } else {
-        this.#paused.delete(topic);
-        this.input.resume(topic, partition);
-      }
+      if (feed.hasMore) this.#rest(feed);
+      else if (this.#resting.delete(topic)) this.input.resume(topic, partition);
     }
+  }
+
+  /** Fetches no more of a partition until `fill` has used up what is here. */
+  #rest({ topic, partition }: PartitionFeed): void {
+    if (this.#resting.has(topic)) return;
+    this.#resting.add(topic);
+    this.input.pause(topic, partition, { isBrief: true });
   }
 
   /**

@@ -171,3 +171,33 @@ for (const guarantee of ["at_least_once", "exactly_once_v2"]) {
     });
   });
 }
+
+test("who is told to end while it waits for a producer ends at once, and does not come back", () => {
+  const world = new AppWorld(5, TOPICS);
+  world.run(async () => {
+    const { clock } = world.world;
+    const config = { "session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": 1000 };
+    const { app, io } = world.app(ticking("one"), config);
+    await app.start();
+    while (app.status().running.length === 0) await sleep(clock, 100);
+    io.network.isolate();
+    // The session is over then, and another producer is asked for.
+    await sleep(clock, SESSION_MS + 1000);
+    const beganMs = clock.monotonicMs();
+    await app.close();
+    expect(clock.monotonicMs() - beganMs).toBeLessThan(5000);
+    for (const afterMs of [1, 10, 20, 30, 40]) {
+      const starting = world.app(ticking("one"), config);
+      const started = starting.app.start().catch(() => {});
+      await sleep(clock, afterMs);
+      starting.io.network.isolate();
+      await sleep(clock, 100);
+      const closedMs = clock.monotonicMs();
+      await starting.app.close();
+      expect(clock.monotonicMs() - closedMs).toBeLessThan(5000);
+      starting.io.network.heal();
+      await started;
+      expect(starting.app.status()).toMatchObject({ running: [], opening: [] });
+    }
+  });
+});

@@ -280,3 +280,92 @@ async function letterIn(world: AppWorld, topic: string): Promise<Record<string, 
     .map(([name, value]) => [name, text(value)]);
   return { value: text(record!.value), ...Object.fromEntries(headers) };
 }
+
+for (const guarantee of ["exactly_once_v2", "at_least_once"]) {
+  test(`what brokers refuse is an error of the step that writes it, ${guarantee}`, () => {
+    const world = new AppWorld(11, TOPICS, { "message.max.bytes": "100000" });
+    world.run(async () => {
+      const builder = new TopologyBuilder();
+      builder.stream("in", { value: string() }).mapValues((value) => value + value, string())
+        .to("out");
+      const isOnce = guarantee === "exactly_once_v2";
+      const { app } = world.app(builder.topology, {
+        "processing.guarantee": guarantee,
+        "commit.interval.ms": 100,
+        ...(isOnce ? { "task.restarts.max": 1 } : { "production.exception.handler": "continue" }),
+      });
+      const failed = app.failed.catch(String);
+      await app.start();
+      await world.write("in", [{ key: "1", value: "x".repeat(60_000) }]);
+      const errors = () =>
+        Object.entries(app.figures().nodes).flatMap(([name, { errored }]) =>
+          errored === 0 ? [] : [[name, errored]]
+        );
+      if (isOnce) expect(await failed).toContain("MESSAGE_TOO_LARGE");
+      else while (errors().length === 0) await sleep(world.world.clock, 100);
+      // Each time it was processed.
+      expect(errors()).toEqual([[expect.stringMatching(/^sink-\d$/), isOnce ? 2 : 1]]);
+      await app.close();
+    });
+  });
+}
+
+test("a punctuator that fails does as it is set, and is told with its step", () => {
+  for (const handler of ["continue", "fail"]) {
+    const world = new AppWorld(12, TOPICS);
+    world.run(async () => {
+      const { lines, logger } = logging(world);
+      const builder = new TopologyBuilder();
+      builder.stream("in", { value: string() }).processValues<string>(() => ({
+        init: (context) => {
+          context.schedule(1000, "wall-clock-time", () => {
+            throw new Error("no time");
+          });
+        },
+        process: () => {},
+      }));
+      const { app } = world.app(builder.topology, {
+        "processing.exception.handler": handler,
+        "task.restarts.max": 1,
+      }, { logger });
+      const failed = app.failed.catch(String);
+      await app.start();
+      const why = await Promise.race([failed, sleep(world.world.clock, 10_000)]);
+      if (handler === "fail") {
+        expect(why).toMatch(/task 0_0 fails in step "process-\w+-\d": no time/);
+      } else {
+        expect([why, app.status().running]).toEqual([undefined, ["0_0"]]);
+        const errors = Object.values(app.figures().nodes).map(({ errored }) => errored);
+        expect(Math.max(...errors)).toBeGreaterThan(5);
+        const told = lines.filter((line) => line.includes("a step failed"));
+        expect(told[0]).toMatch(/task=0_0 node=process-\S+ error="no time"/);
+      }
+      await app.close();
+    });
+  }
+});
+
+test("a record's time is whole milliseconds, whatever an extractor gives; without one it is left out", () => {
+  const world = new AppWorld(13, TOPICS);
+  world.run(async () => {
+    const builder = new TopologyBuilder();
+    builder.stream("in", {
+      value: string(),
+      timestamp: ({ value }) => {
+        if (value === SECRET) throw new Error("no clock");
+        return Number(value);
+      },
+    }).to("out");
+    const { app } = world.app(builder.topology, { "task.restarts.max": 0 });
+    const failed = app.failed.catch(String);
+    await app.start();
+    const times = ["1000.75", "soon", "Infinity", "2000"];
+    await world.write("in", times.map((value) => ({ key: "k", value })));
+    const found = await world.read("out", (all) => all.length === 2);
+    expect(found.map(({ timestampMs }) => timestampMs)).toEqual([1000, 2000]);
+    expect(app.status().dropped).toBe(2);
+    await world.write("in", [{ key: "k", value: SECRET }]);
+    expect(await failed).toContain('task 0_0 fails in step "in" at in-0 offset 4: no clock');
+    await app.close();
+  });
+});

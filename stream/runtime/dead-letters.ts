@@ -25,14 +25,12 @@ export function letterOf(topic: string, raw: RawRecord, error: unknown): OutputR
 /** A letter of a record that brokers have refused: what it came of is not known any more. */
 export function letterOfRefused(
   topic: string,
-  record: OutputRecord,
+  { key, value, timestampMs, headers }: OutputRecord,
   error: unknown,
 ): OutputRecord {
   return {
-    ...record,
-    topic,
-    partition: null,
-    headers: [...record.headers, ...reasons(null, error)],
+    ...{ topic, partition: null, key, value, timestampMs },
+    headers: [...headers, ...reasons(null, error)],
   };
 }
 

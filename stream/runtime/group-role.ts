@@ -32,6 +32,7 @@ import {
   decodeTaskSubscription,
   encodeTaskAssignment,
   encodeTaskSubscription,
+  partsOf,
   type QueryableHost,
   RUNNING,
   type SaidAssignment,
@@ -46,7 +47,7 @@ import {
   TELL_OUTAGE_AFTER_MS,
 } from "./group-membership.ts";
 import { otherTopology, shutdownRequested } from "./group-refusals.ts";
-import { partitionsOf, partsOf } from "./task-partitions.ts";
+import { partitionsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
 import { sharedShape } from "./topology-shape.ts";
 

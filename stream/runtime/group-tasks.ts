@@ -4,8 +4,7 @@ import type { ResponseOf } from "../../core/protocol/schema.ts";
 import type { HostPort } from "../../core/io.ts";
 import { addressText } from "../../core/connection-error.ts";
 import { groupBy } from "../../core/group-by.ts";
-import type { QueryableHost, TaskId } from "../assignor/index.ts";
-import { partsOf } from "./task-partitions.ts";
+import { partsOf, type QueryableHost, type TaskId } from "../assignor/index.ts";
 import type { TopicPlan } from "./topic-plan.ts";
 
 type Response = ResponseOf<typeof streamsGroupHeartbeat>;

@@ -55,15 +55,22 @@ export function processTurn(
   return turn(true);
 }
 
-/** Milliseconds until one of them may have something to do, `commitMs` if it has something to commit. */
-export function idleMs(tasks: readonly ActiveTask[], clock: Clock, commitMs: number): number {
+/**
+ * Milliseconds until one of them may have something to do, `commitMs` if it has something to commit; null:
+ * that is not to be done now, and whoever allows it again tells.
+ */
+export function idleMs(
+  tasks: readonly ActiveTask[],
+  clock: Clock,
+  commitMs: number | null,
+): number {
   const [nowMs, wallMs] = [clock.monotonicMs(), clock.wallMs()];
   let ms = IDLE_MS;
   for (const { idleUntilMs, isDirty, task, isWaitingForFetch } of tasks) {
     ms = Math.min(ms, idleUntilMs - nowMs);
     if (isWaitingForFetch) ms = Math.min(ms, FETCH_LOOK_MS);
     if (task.nextPunctuationMs !== null) ms = Math.min(ms, task.nextPunctuationMs - wallMs);
-    if (isDirty) ms = Math.min(ms, commitMs);
+    if (isDirty && commitMs !== null) ms = Math.min(ms, commitMs);
   }
   return Math.max(1, ms);
 }

@@ -51,7 +51,10 @@ export class ProducerSlot {
     this.#current.kill(new Error("the producer is given up"));
   }
 
-  /** Makes one; the first time it throws what is in the way, later it tries again until it goes, or this member ends. */
+  /**
+   * Makes one; the first time it throws what is in the way, later it tries again until it goes. Where the
+   * member is to end there may be none.
+   */
   async renew(): Promise<void> {
     const pauses = new Backoff(this.io.random, FIRST_PAUSE_MS, PAUSE_MAX_MS);
     const before = this.#current;
@@ -60,7 +63,9 @@ export class ProducerSlot {
     for (let isTold = false;; isTold = true) {
       const producer = this.make();
       try {
-        await producer.start();
+        // A broker that does not answer is waited for long.
+        await nullIfAborted(producer.start(), this.stopping);
+        if (this.stopping.aborted) return producer.kill(new Error("the member ends"));
         this.#sentBefore = this.sent;
         this.#current = producer;
         this.#isGivenUp = false;

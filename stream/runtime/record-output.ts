@@ -6,34 +6,44 @@ import { isRetriableError } from "../../client/errors.ts";
 import type { OperationOptions } from "../../client/options.ts";
 import type { BatchReport, Producer, TopicWriter } from "../../client/producer.ts";
 import type { Output, OutputRecord } from "../task/task.ts";
+import { isRefusal } from "./producer-errors.ts";
 
-/** Hears of a record that brokers have refused. True: it is left out, all else goes on. */
-export type RefusedRecord = (record: OutputRecord, error: Error) => boolean;
+/** What becomes of records that brokers refuse. */
+export interface Refusals {
+  /** Leaves a record out, so that all else goes on; null: it is a failure of all. */
+  readonly leaveOut: ((record: OutputRecord, error: Error) => void) | null;
+  /** So many records of a sink were refused. */
+  count(node: string, records: number): void;
+}
+
+/** The way into a topic. */
+interface Way {
+  readonly writer: TopicWriter;
+  /** The sink that has written to it first; null: none has. */
+  node: string | null;
+}
+
+/** The offset behind the last record of a partition that was acknowledged; null: none was. */
+export type EndOf = (topic: string, partition: number) => bigint | null;
 
 /** See the head of the file. */
 export class RecordOutput implements Output {
   /** How many records were sent. */
   sent = 0;
-  readonly #writers = new Map<string, TopicWriter>();
+  readonly #ways = new Map<string, Way>();
   #waiting: OutputRecord[] = [];
   #failure: Error | null = null;
   #isGivenUp = false;
-  /** By topic and partition: the offset behind the last record that was acknowledged. */
-  readonly #ends = new Map<string, bigint>();
+  /** By topic and partition, since `takeEnds`: the offset behind the last one that was acknowledged. */
+  #ends = new Map<string, bigint>();
 
-  /**
-   * `producer` reports its batches to `onBatch`. `refused` null: a record that is refused is a failure
-   * of all.
-   */
-  constructor(
-    private readonly producer: Producer,
-    private readonly refused: RefusedRecord | null,
-  ) {}
+  /** `producer` reports its batches to `onBatch`. */
+  constructor(private readonly producer: Producer, private readonly refusals: Refusals) {}
 
   send(record: OutputRecord): void {
     this.sent++;
-    const writer = this.#waiting.length > 0 ? undefined : this.#writers.get(record.topic);
-    if (writer === undefined || !this.#append(writer, record)) this.#waiting.push(record);
+    const way = this.#waiting.length > 0 ? undefined : this.#ways.get(record.topic);
+    if (way === undefined || !this.#append(way, record)) this.#waiting.push(record);
   }
 
   /** Nothing more is to be processed before `drain`. */
@@ -41,23 +51,29 @@ export class RecordOutput implements Output {
     return this.#waiting.length > 0;
   }
 
-  /** The offset behind the last record of a partition that was acknowledged; null: none that is known. */
-  endOf(topic: string, partition: number): bigint | null {
-    return this.#ends.get(`${topic}/${partition}`) ?? null;
+  /**
+   * Up to where partitions were written since the last call. Of what was before nothing is known: the
+   * topic may be another one by now, in which offsets begin anew.
+   */
+  takeEnds(): EndOf {
+    const ends = this.#ends;
+    this.#ends = new Map();
+    return (topic, partition) => ends.get(`${topic}/${partition}`) ?? null;
   }
 
   /** Knows a topic before anything is written to it. Throws where there is none. */
   async open(topic: string, options: OperationOptions = {}): Promise<void> {
-    if (this.#writers.has(topic)) return;
-    this.#writers.set(topic, await this.producer.topic(topic, options));
+    if (this.#ways.has(topic)) return;
+    this.#ways.set(topic, { writer: await this.producer.topic(topic, options), node: null });
   }
 
   /** Brings what waits into the producer. */
   async drain(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       await this.open(next.topic);
-      while (next !== undefined && this.#writers.get(next.topic) !== undefined) {
-        if (!this.#append(this.#writers.get(next.topic)!, next)) break;
+      while (next !== undefined) {
+        const way = this.#ways.get(next.topic);
+        if (way === undefined || !this.#append(way, next)) break;
         this.#waiting.shift();
         next = this.#waiting[0];
       }
@@ -67,19 +83,29 @@ export class RecordOutput implements Output {
 
   /** Waits until all is acknowledged. Throws where something was given up. */
   async settle(): Promise<void> {
-    await this.drain();
-    await this.producer.flush();
+    // Letters of what is refused meanwhile are to be acknowledged as well.
+    for (let sent = -1; sent !== this.sent;) {
+      sent = this.sent;
+      await this.drain();
+      await this.producer.flush();
+    }
     this.throwFailure();
+  }
+
+  /** Something is lost of what was written. */
+  get hasFailed(): boolean {
+    return this.#failure !== null;
   }
 
   throwFailure(): void {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Forgets what waits and what has failed. */
+  /** Forgets what waits, what has failed, and up to where was written. */
   reset(): void {
     this.#waiting = [];
     this.#failure = null;
+    this.#ends.clear();
   }
 
   /** Nothing that is still to be written will be: who waits for it hears why, and nobody of single records. */
@@ -92,14 +118,20 @@ export class RecordOutput implements Output {
     if (error === null) {
       if (baseOffset < 0n) return;
       this.#ends.set(`${topic}/${partition}`, baseOffset + BigInt(recordCount));
-    } else if (this.refused === null) this.#failure ??= error;
+    } else if (this.refusals.leaveOut === null) {
+      this.#failure ??= error;
+      const node = this.#ways.get(topic)?.node ?? null;
+      if (node !== null && isRefusal(error)) this.refusals.count(node, recordCount);
+    }
   }
 
-  #append(writer: TopicWriter, record: OutputRecord): boolean {
-    const { partition, timestampMs, key, value, headers } = record;
+  #append(way: Way, record: OutputRecord): boolean {
+    const { writer } = way;
+    const { partition, timestampMs, key, value, headers, node = null } = record;
+    way.node ??= node;
     const wanted = typeof partition === "function" ? partition(writer.partitionCount) : partition;
     // Nothing per record is kept unless somebody wants to hear of each.
-    const heard = this.refused === null ? undefined : (error: Error | null) => {
+    const heard = this.refusals.leaveOut === null ? undefined : (error: Error | null) => {
       if (this.#isGivenUp) return;
       if (error !== null && !this.#isLeftOut(record, error)) this.#failure ??= error;
     };
@@ -107,6 +139,10 @@ export class RecordOutput implements Output {
   }
 
   #isLeftOut(record: OutputRecord, error: Error): boolean {
-    return !isRetriableError(error) && this.refused!(record, error);
+    const { leaveOut } = this.refusals;
+    if (leaveOut === null || isRetriableError(error)) return false;
+    if (record.node !== undefined) this.refusals.count(record.node, 1);
+    leaveOut(record, error);
+    return true;
   }
 }

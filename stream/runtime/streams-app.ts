@@ -23,6 +23,7 @@ import type { SnapshotStore } from "../stores/snapshots/snapshot-store.ts";
 import { engineOf, openStoreOf } from "../stores/open-store.ts";
 import { GlobalTask } from "../task/global-task.ts";
 import { NodeCounts } from "../task/node-counts.ts";
+import type { OutputRecord } from "../task/task.ts";
 import type { TimestampExtractor } from "../task/timestamp-extractor.ts";
 import type { Topology } from "../topology/topology.ts";
 import { letterOfRefused } from "./dead-letters.ts";
@@ -321,10 +322,7 @@ export class StreamsApp implements QueriedApp {
   #makeProducer(): StreamsProducer {
     const { io, client, codecs, config, processId, thread = 1 } = this.#options;
     const { onProductionError, deadLetterTopic, applicationId, isExactlyOnce } = config;
-    const refused = onProductionError === "fail" || isExactlyOnce ? null : (
-      record: Parameters<typeof letterOfRefused>[1],
-      error: Error,
-    ) => {
+    const leaveOut = (record: OutputRecord, error: Error): void => {
       this.#figures.dropped++;
       this.#options.logger.warn("brokers refuse a record", {
         topic: record.topic,
@@ -334,7 +332,6 @@ export class StreamsApp implements QueriedApp {
         this.#figures.letters++;
         this.#member!.producer.output.send(letterOfRefused(deadLetterTopic!, record, error));
       }
-      return true;
     };
     return new StreamsProducer(io, {
       producer: {
@@ -345,7 +342,12 @@ export class StreamsApp implements QueriedApp {
           transactionTimeoutMs: config.transactionTimeoutMs,
         }),
       },
-      refused,
+      refusals: {
+        leaveOut: onProductionError === "fail" || isExactlyOnce ? null : leaveOut,
+        count: (node, records) => {
+          this.#counts.of(node).errored += records;
+        },
+      },
     });
   }
 

@@ -7,7 +7,7 @@ import { commitOffsets, type CommittingMember } from "../../client/commit-offset
 import { Cluster } from "../../client/cluster.ts";
 import type { PartitionPosition } from "../../client/consumer.ts";
 import { Producer, type ProducerOptions } from "../../client/producer.ts";
-import { RecordOutput, type RefusedRecord } from "./record-output.ts";
+import { type EndOf, RecordOutput, type Refusals } from "./record-output.ts";
 
 /** Of which group, and as which member. */
 export interface CommittingGroup {
@@ -17,8 +17,7 @@ export interface CommittingGroup {
 
 export interface StreamsProducerOptions {
   readonly producer: ProducerOptions;
-  /** Null: records that brokers refuse are a failure of all. */
-  readonly refused: RefusedRecord | null;
+  readonly refusals: Refusals;
 }
 
 /** See the head of the file. */
@@ -38,7 +37,7 @@ export class StreamsProducer {
     this.#producer = new Producer(io, { ...options.producer, onBatch });
     this.#isTransactional = options.producer.transactionalId !== undefined;
     this.#cluster = new Cluster(io, options.producer);
-    this.output = new RecordOutput(this.#producer, options.refused);
+    this.output = new RecordOutput(this.#producer, options.refusals);
   }
 
   /** Fences those before it that had its name: what they have left open is aborted. */
@@ -59,11 +58,14 @@ export class StreamsProducer {
     this.#openSinceMs ??= this.io.clock.monotonicMs();
   }
 
-  /** Throws what has gone wrong; under exactly-once `abort` is all that can follow then. */
+  /**
+   * Gives the ends of changelogs, up to which their stores can be kept now. Throws what has gone wrong;
+   * under exactly-once `abort` is all that can follow then.
+   */
   async commit(
     offsets: readonly PartitionPosition[],
     { groupId, member }: CommittingGroup,
-  ): Promise<void> {
+  ): Promise<EndOf> {
     await this.output.settle();
     if (this.#isTransactional) {
       const { transactions } = this.#producer;
@@ -75,6 +77,7 @@ export class StreamsProducer {
       await commitOffsets(this.#cluster, groupId, offsets, member);
     }
     this.#openSinceMs = null;
+    return this.output.takeEnds();
   }
 
   /**

@@ -69,6 +69,8 @@ interface Opened {
   readonly changelog: string | null;
   /** The offset behind what is in it of its changelog. */
   offset: number | null;
+  /** What was restored since it was looked how much of it is in memory. */
+  unseenBytes: number;
 }
 
 function offsetOf({ changelogOffset }: StateStore): number | null {
@@ -81,11 +83,13 @@ function commit({ state, offset }: Opened): void {
 
 /** So much of a store is held in memory before it is committed as it is restored. */
 export const RESTORED_BYTES_MAX = 16 * 1024 * 1024;
-const LOOK_EVERY = 1024;
+/** Of what is restored, before it is looked whether that is so much. */
+const LOOK_EVERY_BYTES = 1024 * 1024;
+/** What a record takes besides its bytes. */
+const RECORD_BYTES = 32;
 
 /** See the head of the file. */
 export class TaskStores {
-  #restored = 0;
   readonly #opened = new Map<string, Opened>();
 
   constructor(
@@ -100,7 +104,8 @@ export class TaskStores {
         const spec = specs.get(name)!;
         const state = provider.open(taskId, spec);
         const changelog = changelogs.get(name) ?? null;
-        this.#opened.set(name, { spec, state, changelog, offset: offsetOf(state) });
+        const offset = offsetOf(state);
+        this.#opened.set(name, { spec, state, changelog, offset, unseenBytes: 0 });
       }
     } catch (error) {
       this.close();
@@ -145,7 +150,9 @@ export class TaskStores {
         put: (key, value, timestampMs, next) => {
           restoreRecord(spec, state.engine, key, value, timestampMs);
           opened.offset = next;
-          if (++this.#restored % LOOK_EVERY > 0) return;
+          opened.unseenBytes += RECORD_BYTES + key.length + (value?.length ?? 0);
+          if (opened.unseenBytes < LOOK_EVERY_BYTES) return;
+          opened.unseenBytes = 0;
           if (state.uncommittedBytes > RESTORED_BYTES_MAX) commit(opened);
         },
         wipe: () => {

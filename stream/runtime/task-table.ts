@@ -6,55 +6,18 @@
  *     open ─▶ (offsets, changelogs) ─▶ running ──close──▶ gone
  *       ▲────────── after a pause ───────┘ failed
  */
-import type { Admin } from "../../client/admin.ts";
-import type { Consumer } from "../../client/consumer.ts";
-import {
-  isGoneError,
-  isRetriableError,
-  LogTruncationError,
-  type OffsetOutOfRangeError,
-  TimeoutError,
-} from "../../client/errors.ts";
+import { LogTruncationError, type OffsetOutOfRangeError } from "../../client/errors.ts";
 import { partitionKey } from "../../client/group-protocol.ts";
-import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
-import { DiskError, sleep } from "../../core/io.ts";
-import type { Logger } from "../../core/logger.ts";
+import { sleep } from "../../core/io.ts";
 import type { SnapshotFigures } from "../../core/streams/live-application.ts";
-import { type Mutex } from "../../core/mutex.ts";
-import { RUNNING, type TaskId } from "../assignor/index.ts";
+import { partsOf, RUNNING, type TaskId } from "../assignor/index.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
-import { CorruptStoreError } from "../stores/log-structured/run-format.ts";
-import { TaskLockedError } from "../stores/task-locks.ts";
-import { Task } from "../task/task.ts";
-import type { Topology } from "../topology/topology.ts";
-import { ActiveTask, type TaskStart } from "./active-task.ts";
-import type { Restorer } from "./restorer.ts";
-import type { Snapshots } from "./snapshots.ts";
-import type { StreamsConfig } from "./streams-config.ts";
-import { partitionsOf, partsOf } from "./task-partitions.ts";
-import { freshStartsOf, startsOf } from "./task-starts.ts";
-import { type StateProvider, type StoreSize, TaskStores } from "./task-stores.ts";
-import { type SharedWorld, taskWorld } from "./task-world.ts";
-import type { TopicsInView } from "./topics-in-view.ts";
-
-/** What tasks are opened with. */
-export interface TaskParts {
-  readonly io: ClientIo;
-  readonly admin: Admin;
-  readonly consumer: Consumer;
-  readonly restorer: Restorer;
-  readonly topology: Topology;
-  readonly topics: TopicsInView;
-  readonly config: StreamsConfig;
-  readonly logger: Logger;
-  readonly state: StateProvider;
-  /** Null: there are none. */
-  readonly snapshots: Snapshots | null;
-  readonly world: SharedWorld;
-  /** Processing, commits and changes of tasks exclude each other. */
-  readonly exclusively: Mutex;
-}
+import type { ActiveTask } from "./active-task.ts";
+import { type Entry, isPassing, TaskOpening, type TaskParts } from "./task-opening.ts";
+import { partitionsOf } from "./task-partitions.ts";
+import { freshStartsOf } from "./task-starts.ts";
+import type { StoreSize } from "./task-stores.ts";
 
 /** What the member hears of its tasks. */
 export interface TaskEvents {
@@ -81,24 +44,7 @@ export interface StoreHere {
   readonly lag: number | null;
 }
 
-interface Entry {
-  readonly id: TaskId;
-  readonly isStandby: boolean;
-  /** The partitions that it reads, as they were when it was opened. */
-  readonly reads: string;
-  /** Ends what opens it, or follows its changelogs. */
-  readonly ended: AbortController;
-  stores: TaskStores | null;
-  active: ActiveTask | null;
-}
-
 const RETRY_MS = 500;
-const DISK_RETRY_MS = 10_000;
-/** So often is looked whether another thread has closed a task, and told after so long that it has not. */
-const LOCK_RETRY_MS = 50;
-const LOCK_TOLD_MS = 5000;
-/** A thread that has not closed a task after so long does not come to it any more. */
-const LOCK_WAIT_MS = 60_000;
 
 /** See the head of the file. */
 export class TaskTable {
@@ -107,7 +53,20 @@ export class TaskTable {
   readonly #readers = new Map<string, ActiveTask>();
   #running: ActiveTask[] = [];
 
-  constructor(private readonly parts: TaskParts, private readonly events: TaskEvents) {}
+  readonly #opening: TaskOpening;
+
+  constructor(private readonly parts: TaskParts, events: TaskEvents) {
+    this.#opening = new TaskOpening(parts, {
+      began: (active) => {
+        for (const { topic, partition } of active.partitions) {
+          this.#readers.set(partitionKey(topic, partition), active);
+        }
+        this.#running = [...this.#running, active];
+        events.opened();
+      },
+      notOpened: (id, error) => events.notOpened(id, error),
+    });
+  }
 
   /** Those that process. */
   get running(): readonly ActiveTask[] {
@@ -209,12 +168,12 @@ export class TaskTable {
   /** Begins to open tasks; one that stood by keeps what it has. */
   open(ids: readonly TaskId[], delayMs = 0): void {
     const entries = ids.map((id) => this.#entry(id, false));
-    if (entries.length > 0) void this.#openAll(entries, delayMs);
+    if (entries.length > 0) void this.#opening.open(entries, delayMs);
   }
 
   /** Begins to keep copies of stores. */
   standBy(ids: readonly TaskId[]): void {
-    for (const id of ids) void this.#follow(this.#entry(id, true));
+    for (const id of ids) void this.#opening.follow(this.#entry(id, true));
   }
 
   /** Lets go of tasks, whatever they are at. What was not committed is not there any more. */
@@ -296,41 +255,6 @@ export class TaskTable {
     return partitions.map(({ topic, partition }) => partitionKey(topic, partition)).join();
   }
 
-  #storesOf(entry: Entry): TaskStores {
-    const { topology, topics: { plan }, state } = this.parts;
-    const [subtopology, partition] = partsOf(entry.id);
-    const planned = plan.subtopologies[subtopology]!;
-    return entry.stores ??= new TaskStores(
-      entry.id,
-      topology.stores,
-      planned,
-      partition,
-      state,
-    );
-  }
-
-  /** Once no other thread of the process has them open, which is waited for. */
-  async #openStores(entry: Entry): Promise<TaskStores> {
-    const { io: { clock }, logger } = this.parts;
-    const { signal } = entry.ended;
-    const beganMs = clock.monotonicMs();
-    let isTold = false;
-    for (;;) {
-      signal.throwIfAborted();
-      const waitedMs = clock.monotonicMs() - beganMs;
-      try {
-        return this.#storesOf(entry);
-      } catch (error) {
-        if (!(error instanceof TaskLockedError) || waitedMs > LOCK_WAIT_MS) throw error;
-        if (!isTold && waitedMs > LOCK_TOLD_MS) {
-          isTold = true;
-          logger.warn("another thread has not closed a task yet", { task: entry.id });
-        }
-      }
-      await sleep(clock, LOCK_RETRY_MS, signal);
-    }
-  }
-
   #closeStores({ id, isStandby, stores }: Entry): void {
     try {
       if (isStandby) stores?.keepRestored();
@@ -342,123 +266,4 @@ export class TaskTable {
     }
     stores?.close();
   }
-
-  async #openAll(entries: readonly Entry[], delayMs: number): Promise<void> {
-    const { io, topics: { plan }, logger, admin, topology, config } = this.parts;
-    if (delayMs > 0) {
-      const ended = AbortSignal.any(entries.map((entry) => entry.ended.signal));
-      await sleep(io.clock, delayMs, ended).catch(() => {});
-    }
-    for (let attempt = 0;; attempt++) {
-      const left = entries.filter((entry) => this.#entries.get(entry.id) === entry);
-      if (left.length === 0) return;
-      const partitions = left.flatMap(({ id }) => partitionsOf(id, plan));
-      const { signal } = left[0]!.ended;
-      try {
-        const starts = await startsOf(admin, topology, config, partitions, signal);
-        await Promise.all(left.map((entry) => this.#openOne(entry, starts)));
-        return;
-      } catch (error) {
-        if (left.every((entry) => entry.ended.signal.aborted)) return;
-        if (!signal.aborted && !isPassing(error)) {
-          await this.#failed(left[0]!, asError(error));
-          return;
-        }
-        if (!signal.aborted) {
-          const { message } = asError(error);
-          logger.warn("tasks cannot begin yet", { error: message, attempt });
-        }
-        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
-      }
-    }
-  }
-
-  async #openOne(entry: Entry, starts: ReadonlyMap<string, TaskStart>): Promise<void> {
-    const { restorer, io, logger, exclusively, snapshots } = this.parts;
-    const { signal } = entry.ended;
-    for (;;) {
-      try {
-        const stores = await this.#openStores(entry);
-        const beganMs = io.clock.monotonicMs();
-        await restorer.restore(stores.restorable(snapshots), signal);
-        stores.keepRestored();
-        await exclusively.run(() => this.#begin(entry, stores, starts));
-        if (stores.isStateful && entry.active !== null) {
-          const tookMs = Math.round(io.clock.monotonicMs() - beganMs);
-          logger.info("task restored", { task: entry.id, tookMs });
-        }
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!isPassing(error)) return await this.#failed(entry, asError(error));
-        const { message } = asError(error);
-        logger.warn("a store cannot be restored yet", { task: entry.id, error: message });
-        await sleep(io.clock, RETRY_MS, signal).catch(() => {});
-      }
-    }
-  }
-
-  async #begin(
-    entry: Entry,
-    stores: TaskStores,
-    starts: ReadonlyMap<string, TaskStart>,
-  ): Promise<void> {
-    if (entry.ended.signal.aborted) return;
-    const { topology, topics: { plan }, consumer, world, config } = this.parts;
-    const [subtopology, partition] = partsOf(entry.id);
-    // Not those that have been added meanwhile.
-    const own = partitionsOf(entry.id, plan).flatMap((each) =>
-      starts.get(partitionKey(each.topic, each.partition)) ?? []
-    );
-    const planned = plan.subtopologies[subtopology]!;
-    const task = new Task(
-      topology,
-      planned.subtopology,
-      partition,
-      taskWorld(world, entry.id, stores),
-    );
-    const active = new ActiveTask(entry.id, task, stores, own, consumer, config);
-    entry.active = active;
-    for (const each of own) this.#readers.set(partitionKey(each.topic, each.partition), active);
-    this.#running = [...this.#running, active];
-    await consumer.assign(own.map(({ topic, partition: of, offset }) => {
-      return { topic, partition: of, offset };
-    }));
-    this.events.opened();
-  }
-
-  async #failed(entry: Entry, error: Error): Promise<void> {
-    await this.parts.exclusively.run(async () => {
-      if (entry.ended.signal.aborted) return;
-      await this.events.notOpened(entry.id, error);
-    });
-  }
-
-  async #follow(entry: Entry): Promise<void> {
-    const { restorer, io, logger, snapshots } = this.parts;
-    const { signal } = entry.ended;
-    while (!signal.aborted) {
-      try {
-        const stores = await this.#openStores(entry);
-        await restorer.follow(stores.restorable(snapshots), signal);
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        const { message } = asError(error);
-        logger.warn("a copy of a store cannot be kept now", { task: entry.id, error: message });
-        const isDisk = error instanceof DiskError;
-        if (isDisk || error instanceof CorruptStoreError) {
-          // An engine that could not write, or is damaged, is to be opened again.
-          entry.stores?.close();
-          entry.stores = null;
-        }
-        await sleep(io.clock, isDisk ? DISK_RETRY_MS : RETRY_MS, signal).catch(() => {});
-      }
-    }
-  }
-}
-
-/** What is tried again until it goes: a transaction of somebody else may be open for long. */
-function isPassing(error: unknown): boolean {
-  return isRetriableError(error) || error instanceof TimeoutError || isGoneError(error);
 }

@@ -1,8 +1,9 @@
 /** What tasks of a member run in: where they write, and what becomes of records that fail. */
+import { asError } from "../../core/as-error.ts";
 import type { Clock } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { CacheBudget } from "../stores/cache-budget.ts";
-import type { RawRecord, StreamRecord } from "../record.ts";
+import type { RawRecord } from "../record.ts";
 import type { NodeCounts } from "../task/node-counts.ts";
 import { type FailureKind, ProcessingError } from "../task/running-nodes.ts";
 import type { Output, TaskWorld } from "../task/task.ts";
@@ -62,7 +63,7 @@ export function taskWorld(
       figures.letters++;
       output.send(letterOf(config.deadLetterTopic!, raw, error));
     }
-    logger.warn(what, { task: taskId, node, ...placeOf(raw), error: nameOf(error) });
+    logger.warn(what, { task: taskId, node, ...placeOf(raw), error: asError(error).message });
   };
   return {
     output,
@@ -81,9 +82,9 @@ export function taskWorld(
     },
     unreadable: (raw, part, error) =>
       leaveOut("deserialization", `a record's ${part} cannot be read`, raw.topic, raw, error),
-    failed: (node, _record: StreamRecord, raw, error) =>
+    failed: (node, raw, error) =>
       leaveOut("processing", "a step failed with a record", node, raw, error),
-    unwritable: (node, _record: StreamRecord, raw, error) =>
+    unwritable: (node, raw, error) =>
       leaveOut("production", "a record cannot be written", node, raw, error),
     ...(shared.globalStores !== null && { globalStores: shared.globalStores }),
     ...(shared.timestampExtractor !== null && { timestampExtractor: shared.timestampExtractor }),
@@ -96,9 +97,4 @@ export function placeOf(
 ): Readonly<Record<string, string | number | bigint>> {
   if (origin === null) return {};
   return { topic: origin.topic, partition: origin.partition, offset: origin.offset };
-}
-
-/** What kind of error it is: its message may have data in it. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }

@@ -4,8 +4,8 @@
  */
 import { partitionKey, type TopicPartition } from "../../client/group-protocol.ts";
 import { type Clock, sleep } from "../../core/io.ts";
-import type { TaskId } from "../assignor/index.ts";
-import { partitionsOf, partsOf } from "./task-partitions.ts";
+import { partsOf, type TaskId } from "../assignor/index.ts";
+import { partitionsOf } from "./task-partitions.ts";
 import type { TopicPlan } from "./topic-plan.ts";
 
 /** How sources by pattern are followed. */

@@ -10,6 +10,7 @@ import type { Topology } from "../topology/topology.ts";
 import { readerOf } from "./read-record.ts";
 import { RecordContext } from "./record-context.ts";
 import type { ReadRecord } from "./record-queue.ts";
+import { runAll } from "./run-all.ts";
 import { RunningNodes } from "./running-nodes.ts";
 import type { TaskWorld } from "./task.ts";
 
@@ -73,8 +74,9 @@ export class GlobalTask {
     }
   }
 
+  /** As `Task.close`. */
   close(): void {
-    this.#nodes.close();
-    for (const store of this.stores.values()) store.close();
+    const stores = [...this.stores.values()].map((store) => () => store.close());
+    runAll([() => this.#nodes.close(), ...stores]);
   }
 }

@@ -6,7 +6,10 @@ export class NodeCount {
   in = 0;
   /** Records that it gave on, or wrote; one for several nodes behind it is one. */
   out = 0;
-  /** It could not read, process or write them; what becomes of those is for the handlers to say. */
+  /**
+   * It could not read, process or write them, or brokers have refused them; what becomes of those is for
+   * the handlers to say.
+   */
   errored = 0;
   /** Those that it left out, by the reason. */
   readonly dropped = new Map<string, number>();

@@ -3,6 +3,7 @@ import type { RawRecord, StreamRecord } from "../record.ts";
 import type { SourceNode } from "../topology/topology.ts";
 import { NodeCount } from "./node-counts.ts";
 import type { ReadRecord } from "./record-queue.ts";
+import { ProcessingError } from "./running-nodes.ts";
 import type { TaskWorld } from "./task.ts";
 import { ownTimestamp } from "./timestamp-extractor.ts";
 
@@ -15,13 +16,23 @@ export function readerOf(node: SourceNode, world: TaskWorld): ReadRecord {
     count.drop(reason);
     world.dropped(node.name, reason, raw);
   };
+  /** Whole milliseconds, whatever the extractor gives. What it throws no handler is asked about. */
+  const timeOf = (raw: RawRecord, read: StreamRecord, partitionTimeMs: number): number => {
+    try {
+      return Math.floor(extract(read, partitionTimeMs));
+    } catch (error) {
+      count.in++;
+      count.errored++;
+      throw new ProcessingError(raw.topic, error, raw, null);
+    }
+  };
   return (raw, partitionTimeMs) => {
     const read = deserialize(node, raw, world, count);
     if (read === null) return null;
-    const timestampMs = extract(read, partitionTimeMs);
+    const timestampMs = timeOf(raw, read, partitionTimeMs);
     if (timestampMs === read.timestampMs && timestampMs >= 0) return read;
-    if (timestampMs >= 0) return { ...read, timestampMs };
-    leaveOut(raw, "its timestamp is negative");
+    if (timestampMs >= 0 && timestampMs < Infinity) return { ...read, timestampMs };
+    leaveOut(raw, timestampMs < 0 ? "its timestamp is negative" : "its timestamp is no number");
     return null;
   };
 }

@@ -7,6 +7,7 @@ import type { SinkNode, Topology } from "../topology/topology.ts";
 import type { Subtopology } from "../topology/subtopologies.ts";
 import { type NodeCount, NodeCounts } from "./node-counts.ts";
 import type { RecordContext } from "./record-context.ts";
+import { runAll } from "./run-all.ts";
 import type { TaskWorld } from "./task.ts";
 
 const JOIN_EMIT_INTERVAL_MS = 1000;
@@ -50,7 +51,8 @@ export class ProcessingError extends Error {
     override readonly cause: unknown,
     /** Of what was read; null in a punctuator. */
     readonly origin: RecordOrigin | null = null,
-    readonly kind: FailureKind = "processing",
+    /** Null: it has no handler. */
+    readonly kind: FailureKind | null = "processing",
   ) {
     super(`"${node}" failed: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
@@ -95,9 +97,23 @@ export class RunningNodes {
       }
     }
     // Processors begin in the order of the graph, whichever way they were made.
-    for (const [processor, context] of contexts.toReversed()) {
-      this.#processors.push(processor);
-      processor.init?.(context);
+    try {
+      for (const [processor, context] of contexts.toReversed()) {
+        processor.init?.(context);
+        this.#processors.push(processor);
+      }
+    } catch (error) {
+      this.#closeQuietly();
+      throw error;
+    }
+  }
+
+  /** What has failed to begin is told, not what comes of ending it. */
+  #closeQuietly(): void {
+    try {
+      this.close();
+    } catch {
+      // See above.
     }
   }
 
@@ -131,9 +147,12 @@ export class RunningNodes {
     this.services.context.at(moment, () => callback(nowMs));
   }
 
+  /** Closes all processors; throws what the first of them has thrown. */
   close(): void {
-    for (const callback of this.#closing) callback();
-    for (const processor of this.#processors) processor.close?.();
+    runAll([
+      ...this.#closing,
+      ...this.#processors.map((processor) => () => processor.close?.()),
+    ]);
   }
 
   #context(
@@ -171,7 +190,8 @@ export class RunningNodes {
         return services.world.wallMs();
       },
       joinEmitIntervalMs: services.world.joinEmitIntervalMs ?? JOIN_EMIT_INTERVAL_MS,
-      schedule: (intervalMs, type, callback) => services.schedule(intervalMs, type, callback),
+      schedule: (intervalMs, type, callback) =>
+        services.schedule(intervalMs, type, (timeMs) => this.#call(name, callback, timeMs)),
       onClose: (callback) => void this.#closing.push(callback),
       requestCommit: () => services.world.requestCommit(),
       drop: (reason) => {
@@ -179,6 +199,17 @@ export class RunningNodes {
         services.world.dropped(name, reason, services.context.now.origin);
       },
     };
+  }
+
+  /** Calls a punctuator of a node: it fails as a step does (KIP-1033). */
+  #call(name: string, callback: (timestampMs: number) => void, timeMs: number): void {
+    try {
+      callback(timeMs);
+    } catch (error) {
+      if (error instanceof ProcessingError) throw error;
+      this.#counts.of(name).errored++;
+      this.services.world.failed(name, null, error);
+    }
   }
 
   /** Who is behind sees the time of the record that it is given, until it comes back. */
@@ -215,7 +246,7 @@ export class RunningNodes {
         const { timestampMs, headers } = record;
         const { key, value } = bytes;
         const partition = partitionFor(node, record, topic, key);
-        world.output.send({ topic, partition, key, value, timestampMs, headers });
+        world.output.send({ topic, partition, key, value, timestampMs, headers, node: node.name });
         count.out++;
       },
     });
@@ -236,7 +267,7 @@ export class RunningNodes {
     } catch (error) {
       const { world, context } = this.services;
       this.#counts.of(node.name).errored++;
-      world.unwritable(node.name, record, context.now.origin, error);
+      world.unwritable(node.name, context.now.origin, error);
       return null;
     }
   }
@@ -256,7 +287,7 @@ export class RunningNodes {
           if (error instanceof ProcessingError) throw error;
           context.now = before;
           count.errored++;
-          world.failed(name, record, before.origin, error);
+          world.failed(name, before.origin, error);
         }
       },
     };

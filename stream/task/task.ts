@@ -3,7 +3,7 @@
  * is synchronous: a record goes through the nodes by calls, and comes out at the `Output`.
  */
 import type { PunctuationType } from "../processor.ts";
-import type { RawRecord, RecordOrigin, StreamRecord } from "../record.ts";
+import type { RawRecord, RecordOrigin } from "../record.ts";
 import type { RecordHeader } from "../../core/records/record-cursor.ts";
 import type { AnyStore } from "../stores/key-value-store.ts";
 import type { ChangeListener } from "../stores/logged-engine.ts";
@@ -16,6 +16,7 @@ import { PartitionGroup } from "./partition-group.ts";
 import { Punctuations } from "./punctuations.ts";
 import { readerOf } from "./read-record.ts";
 import type { ReadRecord, RecordQueue } from "./record-queue.ts";
+import { runAll } from "./run-all.ts";
 import { RunningNodes } from "./running-nodes.ts";
 import type { TimestampExtractor } from "./timestamp-extractor.ts";
 
@@ -28,6 +29,8 @@ export interface OutputRecord {
   readonly value: Uint8Array | null;
   readonly timestampMs: number;
   readonly headers: readonly RecordHeader[];
+  /** The sink that writes it; left out: it is a change of a store, or a letter. */
+  readonly node?: string;
 }
 
 /** Where records of a task go. */
@@ -52,10 +55,13 @@ export interface TaskWorld {
   dropped(node: string, reason: string, origin: RecordOrigin | null): void;
   /** A record cannot be read. It is left out if this comes back; it may throw instead. */
   unreadable(raw: RawRecord, part: "key" | "value", error: unknown): void;
-  /** A step has failed with a record, which is left out there if this comes back; it may throw. */
-  failed(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
+  /**
+   * A step has failed with a record, or a punctuator of it without one. The record is left out there if
+   * this comes back; it may throw.
+   */
+  failed(node: string, origin: RawRecord | null, error: unknown): void;
   /** A sink cannot write a record as bytes. It is left out if this comes back; it may throw. */
-  unwritable(node: string, record: StreamRecord, origin: RawRecord | null, error: unknown): void;
+  unwritable(node: string, origin: RawRecord | null, error: unknown): void;
   /** See `ProcessorContext`. Default: 1,000. */
   readonly joinEmitIntervalMs?: number;
   /** Those of the application's `GlobalTask`, by name. */
@@ -85,6 +91,7 @@ export class Task {
   /** By name; stores of nodes before those of nodes behind them. */
   readonly stores: ReadonlyMap<string, AnyStore>;
 
+  /** Where a processor does not begin, what was opened is closed. */
   constructor(
     topology: Topology,
     subtopology: Subtopology,
@@ -102,16 +109,21 @@ export class Task {
     }
     this.#group = new PartitionGroup(reads);
     this.stores = this.#openStores(topology, subtopology);
-    this.#nodes = new RunningNodes(topology, subtopology, {
-      taskId: this.id,
-      partition,
-      world,
-      context: this.#context,
-      stores: this.stores,
-      metadata: this.metadata,
-      streamTimeMs: () => this.#group.streamTimeMs,
-      schedule: (intervalMs, type, callback) => this.#schedule(intervalMs, type, callback),
-    });
+    try {
+      this.#nodes = new RunningNodes(topology, subtopology, {
+        taskId: this.id,
+        partition,
+        world,
+        context: this.#context,
+        stores: this.stores,
+        metadata: this.metadata,
+        streamTimeMs: () => this.#group.streamTimeMs,
+        schedule: (...what) => this.#schedule(...what),
+      });
+    } catch (error) {
+      for (const store of this.stores.values()) store.close();
+      throw error;
+    }
   }
 
   /** Has it read one more topic, of a source by pattern. */
@@ -160,9 +172,10 @@ export class Task {
     for (const store of this.stores.values()) store.flush();
   }
 
+  /** Closes processors and stores, all of them; throws what the first of them has thrown. */
   close(): void {
-    this.#nodes.close();
-    for (const store of this.stores.values()) store.close();
+    const stores = [...this.stores.values()].map((store) => () => store.close());
+    runAll([() => this.#nodes.close(), ...stores]);
   }
 
   #punctuate(type: PunctuationType, nowMs: number): void {

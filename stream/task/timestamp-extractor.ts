@@ -9,7 +9,8 @@ export interface TimedRecord {
 }
 
 /**
- * Gives the time of a record, in milliseconds since 1970; a negative one has it left out.
+ * Gives the time of a record, in milliseconds since 1970, of which fractions do not count; a negative one
+ * has it left out, and so has what is no number.
  * `partitionTimeMs` is the highest time of its partition so far, −1: none.
  */
 export type TimestampExtractor = (record: TimedRecord, partitionTimeMs: number) => number;

@@ -266,12 +266,12 @@ export class TestDriver {
         if (onUnreadable === "fail") throw error;
         this.#leaveOut(onUnreadable, raw.topic, `its ${part} cannot be read`, raw, error);
       },
-      failed: (node, _record, raw, error) => {
+      failed: (node, raw, error) => {
         const { onProcessingError } = this.#config;
         if (onProcessingError === "fail") throw new ProcessingError(node, error, raw);
         this.#leaveOut(onProcessingError, node, "the step failed with it", raw, error);
       },
-      unwritable: (node, _record, raw, error) => {
+      unwritable: (node, raw, error) => {
         const { onProductionError } = this.#config;
         if (onProductionError === "fail") throw new ProcessingError(node, error, raw);
         this.#leaveOut(onProductionError, node, "it cannot be written", raw, error);

@@ -19,7 +19,10 @@ export interface DurableEngine extends StoreEngine {
   readonly sizeBytes: number;
   /** Throws `DiskError`; the store is to be opened again then, and is as at the last commit. */
   commit(changelogOffset: bigint | null): void;
-  /** Has nothing any more, on disk neither: it is to be restored from the beginning. */
+  /**
+   * Has nothing any more, on disk neither: it is to be restored from the beginning. Throws `DiskError`; the
+   * store is to be opened again then.
+   */
   wipe(): void;
   /** Has keys before this one gone, with the next commit, without a trace of each. */
   dropBelow(key: Uint8Array): void;

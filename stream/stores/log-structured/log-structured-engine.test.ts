@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
+import { DiskError, type DiskFile, type OpenMode } from "../../../core/io.ts";
 import { MemoryDisk } from "../../../core/io/memory-disk.ts";
+import { FaultyDisk } from "../../../tests/sim/faulty-disk.ts";
+import { SimClock } from "../../../tests/sim/sim-clock.ts";
+import { SimRandom } from "../../../tests/sim/sim-random.ts";
 import { durableConformance } from "../durable-engine.test-helper.ts";
 import { engineConformance } from "../engine.test-helper.ts";
 import { BlockCache } from "./block-cache.ts";
@@ -142,3 +146,67 @@ test("who goes through a store goes on where it was while buffers become runs an
   expect(found).toEqual(Array.from({ length: 50 }, (_, at) => `key-${at + 100}=${at + 100}`));
   engine.close();
 });
+
+/** Knows which files are open. The number of one that is closed twice may be another's by then. */
+class WatchedDisk extends FaultyDisk {
+  readonly opened: string[] = [];
+  /** So many files can still be made. */
+  room = Infinity;
+
+  override open(path: string, mode: OpenMode): DiskFile {
+    if (mode === "create" && this.room-- <= 0) throw new DiskError("ENOSPC", path, "ENOSPC");
+    const file = super.open(path, mode);
+    this.opened.push(path);
+    file.close = () => {
+      const at = this.opened.indexOf(path);
+      if (at < 0) throw new Error(`${path} is closed twice`);
+      this.opened.splice(at, 1);
+    };
+    return file;
+  }
+}
+
+for (const [what, limit, step] of [["bytes", 9000, 200], ["files", 30, 1]] as const) {
+  test(`where a disk has no room for ${what}, files are closed once, and the store is as at a commit`, () => {
+    for (let room = 0; room < limit; room += step) {
+      const clock = new SimClock(0);
+      const where = new WatchedDisk(clock, new SimRandom(1));
+      let engine = LogStructuredEngine.open(where, "/s", small());
+      for (let index = 0; index < 100; index++) engine.put(key(index), new Uint8Array(30).fill(1));
+      engine.commit(1n);
+      engine.close();
+      clock.run(engine.settled());
+      if (what === "files") where.room = room;
+      else {
+        where.faults.maxBytes = where.list("/s").reduce((sum, { name }) => {
+          return sum + where.stat(`/s/${name}`)!.sizeBytes;
+        }, room);
+      }
+      let known = 1n;
+      engine = LogStructuredEngine.open(where, "/s", small());
+      try {
+        for (let commit = 2n; commit < 30n; commit++) {
+          for (let index = 0; index < 20; index++) {
+            engine.put(key(index), new Uint8Array(30 + Number(commit)));
+          }
+          engine.commit(commit);
+          known = commit;
+          if (commit % 5n === 0n) clock.run(engine.settled());
+        }
+        engine.wipe();
+      } catch (error) {
+        expect(String(error)).toContain("ENOSPC");
+      }
+      engine.close();
+      clock.run(engine.settled().catch(() => {}));
+      expect([room, where.opened]).toEqual([room, []]);
+      where.faults.maxBytes = where.room = Infinity;
+      engine = LogStructuredEngine.open(where, "/s", small());
+      const offset = engine.changelogOffset;
+      // A commit may be whole though what came behind it was refused; and all may be wiped.
+      expect([known, known + 1n, null]).toContain(offset);
+      if (offset !== null) expect(engine.get(key(99))).toEqual(new Uint8Array(30).fill(1));
+      engine.close();
+    }
+  });
+}

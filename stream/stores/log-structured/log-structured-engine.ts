@@ -168,6 +168,14 @@ export class LogStructuredEngine implements DurableEngine {
   }
 
   wipe(): void {
+    try {
+      this.#wipe();
+    } catch (error) {
+      throw this.#failure = asError(error);
+    }
+  }
+
+  #wipe(): void {
     this.#dropMerge();
     for (const run of this.#runs) this.#discard(run);
     this.#runs = [];
@@ -236,10 +244,11 @@ export class LogStructuredEngine implements DurableEngine {
   }
 
   #beginLog(): void {
+    const log = this.disk.open(`${this.dir}/${this.#nextNumber++}.log`, "create");
     this.#obsolete.push(...this.#olderLogs, this.#log.path);
     this.#olderLogs = [];
     this.#log.close();
-    this.#log = this.disk.open(`${this.dir}/${this.#nextNumber++}.log`, "create");
+    this.#log = log;
     this.#logEnd = 0;
   }
 
@@ -298,9 +307,10 @@ export class LogStructuredEngine implements DurableEngine {
 
   #dropMerge(): void {
     if (this.#merge === null) return;
-    this.#merge.file.close();
-    this.disk.remove(this.#merge.file.path);
+    const { file } = this.#merge;
     this.#merge = null;
+    file.close();
+    this.disk.remove(file.path);
   }
 
   #discard(run: Run): void {

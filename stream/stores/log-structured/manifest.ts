@@ -50,8 +50,13 @@ export function prepareManifest(disk: Disk, dir: string, manifest: Manifest) {
   const path = `${dir}/${NEW_NAME}`;
   disk.remove(path);
   const file = disk.open(path, "create");
-  file.writeSync(manifestBytes(manifest), 0);
-  return file;
+  try {
+    file.writeSync(manifestBytes(manifest), 0);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 /** The file. */

@@ -52,7 +52,12 @@ export function storeFilesOf(disk: Disk, dir: string, cache: BlockCache): StoreF
   }
   const runs = openRuns(disk, dir, manifest, cache);
   const nextNumber = Math.max(0, ...numbers.run, ...numbers.log) + 1;
-  return { manifest, runs, ...replayed(disk, dir, manifest, numbers.log, nextNumber) };
+  try {
+    return { manifest, runs, ...replayed(disk, dir, manifest, numbers.log, nextNumber) };
+  } catch (error) {
+    for (const run of runs) run.release();
+    throw error;
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { AGGREGATES } from "./aggregates.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { FUNCTIONS, INSTEAD_OF } from "./functions.ts";
 import { isLike } from "./like.ts";
+import { PATTERN_FUNCTIONS, patternCall } from "./patterns.ts";
 import { TIME_UNITS, toTimeMs } from "./times.ts";
 import type { BinaryOperator, CallForm, Expr, UnaryOperator } from "./syntax.ts";
 import {
@@ -199,10 +200,14 @@ function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
   if (AGGREGATES.has(name)) {
     throw new ExpressionError(`${name}(…) is for SELECT and HAVING`, names.text, span);
   }
-  const known = FUNCTIONS.get(name);
+  const patterned = PATTERN_FUNCTIONS.get(name);
+  const known = patterned ?? FUNCTIONS.get(name);
   if (known === undefined) {
     const instead = INSTEAD_OF.get(name);
-    const near = didYouMean(name, [...FUNCTIONS.keys(), ...AGGREGATES.keys()]);
+    const near = didYouMean(name, [
+      ...[...FUNCTIONS.keys(), ...PATTERN_FUNCTIONS.keys()],
+      ...AGGREGATES.keys(),
+    ]);
     const hint = instead !== undefined
       ? `: ${instead}`
       : near === null
@@ -210,7 +215,7 @@ function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
       : `: did you mean "${near}"?`;
     throw new ExpressionError(`there is no function "${name}"${hint}`, names.text, span);
   }
-  const { min, max, call } = known;
+  const { min, max } = known;
   if (args.length < min || args.length > max || expr.isOfAll) {
     const wanted = min === max ? `${min}` : `${min} to ${max}`;
     throw new ExpressionError(`${name} takes ${wanted} arguments`, names.text, span);
@@ -219,7 +224,11 @@ function compileCall(expr: Expr & CallForm, names: Names): Evaluate {
     throw new ExpressionError("DISTINCT and FILTER are for aggregates", names.text, span);
   }
   requireTimeUnit(expr, names);
-  const given = args.map((arg) => compileExpr(arg, names));
+  const call = patterned === undefined
+    ? FUNCTIONS.get(name)!.call
+    : patternCall(patterned, expr, names.text);
+  const given = args.filter((_, at) => at !== patterned?.patternAt)
+    .map((arg) => compileExpr(arg, names));
   return (row) => call(...given.map((arg) => arg(row))) ?? null;
 }
 

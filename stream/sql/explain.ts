@@ -35,6 +35,7 @@ export function explainQuery(
       return text === item.name ? text : `${text} as ${item.name}`;
     }).join(", "),
   ]);
+  if (query.isDistinct) lines.push(["keeps", "of rows that are the same the first"]);
   if (query.partitionBy !== null) lines.push(["keys", textOf(query.partitionBy)]);
   lines.push(["writes", query.into ?? "nothing: rows are shown"]);
   const made = [

@@ -175,12 +175,8 @@ export const INSTEAD_OF: ReadonlyMap<string, string> = new Map([
   ["count_distinct", "it is count(DISTINCT x)"],
   ["explode", "rows become no more rows: stream run an application with flatMapValues"],
   ["unnest", "rows become no more rows: stream run an application with flatMapValues"],
-  ...["regexp_replace", "regexp_extract", "regexp_like", "regexp_matches"].map((name) => {
-    return [
-      name,
-      "there are no patterns but LIKE; those of stream pipe have regular expressions",
-    ] as const;
-  }),
+  ["regexp_replace", "regexp_extract(pattern, text, group) gives what a group has matched"],
+  ["regexp_matches", "regexp_extract(pattern, text, group) gives what a group has matched"],
 ]);
 
 /** See the head of the file. */

@@ -28,6 +28,19 @@ const SPECIAL: ReadonlyMap<string, readonly [name: string, ...args: string[]]> =
   ["Position", ["position", "expr", "in"]],
 ]);
 
+interface Match {
+  readonly isNot: boolean;
+  readonly ignoresCase: boolean;
+}
+
+/** `~`, `~*`, `!~` and `!~*`. */
+const MATCHES: ReadonlyMap<string, Match> = new Map([
+  ["PGRegexMatch", { isNot: false, ignoresCase: false }],
+  ["PGRegexIMatch", { isNot: false, ignoresCase: true }],
+  ["PGRegexNotMatch", { isNot: true, ignoresCase: false }],
+  ["PGRegexNotIMatch", { isNot: true, ignoresCase: true }],
+]);
+
 /** What tells the time without parentheses. */
 const CLOCK = /^(?:current_|local)(?:date|time|timestamp)$/i;
 
@@ -196,13 +209,23 @@ export class ExpressionReader {
   }
 
   #binary(body: unknown, span: Span): Expr {
-    const operator = BINARY[textOf(fieldOf(body, "op"))];
+    const sign = textOf(fieldOf(body, "op"));
+    const operator = BINARY[sign];
     const left = this.read(fieldOf(body, "left"));
     const right = this.read(fieldOf(body, "right"));
+    const match = MATCHES.get(sign);
+    if (match !== undefined) return this.#match(match, left, right, span);
     if (operator === undefined) {
       return this.#unknown("this operator", { start: left.span.end, end: right.span.start });
     }
     return { kind: "binary", operator, left, right, span };
+  }
+
+  /** `a ~ 'x'`, and those that do not mind capitals, or say that it does not. */
+  #match({ isNot, ignoresCase }: Match, left: Expr, right: Expr, span: Span): Expr {
+    const isText = right.kind === "literal" && typeof right.value === "string";
+    const pattern = isText && ignoresCase ? { ...right, value: `(?i)${right.value}` } : right;
+    return this.#maybeNot(this.#call("regexp_like", [left, pattern], span), isNot);
   }
 
   #test(operator: UnaryOperator, body: unknown, isNot: boolean, span: Span): Expr {

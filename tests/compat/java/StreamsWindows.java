@@ -184,12 +184,20 @@ class StreamsWindows {
                 return all.windowedBy(sessions(step))
                     .aggregate(() -> "", merger(text(step, "fn")), retained(step, sessionStore(name)));
             case "sliding":
-                return all.windowedBy(sliding(step)).aggregate(() -> "", windowStore(name));
+                return all.windowedBy(sliding(step)).aggregate(() -> "", forDays(name));
             case "unlimited":
                 return all.windowedBy(unlimited(step)).aggregate(() -> "", windowStore(name));
             default:
-                return all.windowedBy(times(step)).aggregate(() -> "", windowStore(name));
+                return all.windowedBy(times(step)).aggregate(() -> "", forDays(name));
         }
+    }
+
+    /**
+     * Each stream has its own time, and the store that of all: what is too old for it but not for the stream is
+     * found where it still is in Kafka's cache.
+     */
+    private static Materialized<String, String, WindowStore<Bytes, byte[]>> forDays(String name) {
+        return windowStore(name).withRetention(Duration.ofDays(1));
     }
 
     private static Aggregator<String, String, String> adder(String fn) {

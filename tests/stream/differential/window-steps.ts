@@ -151,9 +151,11 @@ function cogroupedWindows(
 ): WindowedTable {
   const { name = "", fn = "" } = step;
   const value = { value: text };
+  // As in Java: see `forDays` there.
+  const retention = step.windows === "unlimited" ? {} : { retentionMs: 86_400_000 };
   return step.windows === "session"
     ? stream.windowedBy(sessionsOf(step)).aggregate(name, () => "", merger(fn), value)
-    : stream.windowedBy(timesOf(step)).aggregate(name, () => "", value);
+    : stream.windowedBy(timesOf(step)).aggregate(name, () => "", { ...value, ...retention });
 }
 
 function sessionsOf({ sizeMs: gapMs = 1, graceMs = 0 }: Step) {

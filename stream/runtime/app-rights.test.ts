@@ -75,3 +75,31 @@ test("repartition topics that cannot be purged are told of once", () => {
     await app.close();
   });
 });
+
+test("a copy that may not be read for is told of now and then", () => {
+  const world = new AppWorld(11, TOPICS, WITH_ACLS);
+  world.run(async () => {
+    const { clock } = world.world;
+    const builder = new TopologyBuilder();
+    builder.stream("in", { value: string() }).groupByKey().count("counts");
+    const config = { "num.standby.replicas": 1 };
+    const owner = world.app(builder.topology, config).app;
+    await owner.start();
+    await world.write("in", [{ key: "1", value: "a" }]);
+    while (owner.status().processed === 0) await sleep(clock, 100);
+    await allowOwn(world, "READ", "app-counts-changelog");
+    const told: string[] = [];
+    const logger = createLogger({
+      ...{ level: "warn", format: "text", write: (line: string) => void told.push(line) },
+      wallMs: () => clock.wallMs(),
+    });
+    const copy = world.app(builder.topology, config, { logger }).app;
+    await copy.start();
+    await sleep(clock, 120_000);
+    const lines = told.filter((line) => line.includes("a copy of a store cannot be kept now"));
+    expect(lines.length).toBeGreaterThan(2);
+    expect(lines.length).toBeLessThan(15);
+    await copy.close();
+    await owner.close();
+  });
+});

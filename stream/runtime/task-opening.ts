@@ -9,6 +9,7 @@ import { isGoneError, isRetriableError, TimeoutError } from "../../client/errors
 import { partitionKey } from "../../client/group-protocol.ts";
 import type { ClientIo } from "../../client/options.ts";
 import { asError } from "../../core/as-error.ts";
+import { Backoff } from "../../core/backoff.ts";
 import { DiskError, sleep } from "../../core/io.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Mutex } from "../../core/mutex.ts";
@@ -67,6 +68,7 @@ export interface OpeningEvents {
 
 const RETRY_MS = 500;
 const DISK_RETRY_MS = 10_000;
+const COPY_RETRY_MAX_MS = 30_000;
 /** So often is looked whether another thread has closed a task, and told after so long that it has not. */
 const LOCK_RETRY_MS = 50;
 const LOCK_TOLD_MS = 5000;
@@ -176,7 +178,9 @@ export class TaskOpening {
   async follow(entry: Entry): Promise<void> {
     const { restorer, io, logger, snapshots } = this.parts;
     const { signal } = entry.ended;
+    const pauses = new Backoff(io.random, RETRY_MS, COPY_RETRY_MAX_MS);
     while (!signal.aborted) {
+      const begunMs = io.clock.monotonicMs();
       try {
         const stores = await this.#openStores(entry);
         await restorer.follow(stores.restorable(snapshots), signal);
@@ -191,7 +195,9 @@ export class TaskOpening {
           entry.stores?.close();
           entry.stores = null;
         }
-        await sleep(io.clock, isDisk ? DISK_RETRY_MS : RETRY_MS, signal).catch(() => {});
+        // It went well for long: this is about something else.
+        if (io.clock.monotonicMs() - begunMs > COPY_RETRY_MAX_MS) pauses.reset();
+        await sleep(io.clock, isDisk ? DISK_RETRY_MS : pauses.nextMs(), signal).catch(() => {});
       }
     }
   }

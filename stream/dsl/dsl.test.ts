@@ -144,3 +144,15 @@ test("a key of another type has its serde", () => {
     ["2", 1],
   ]);
 });
+
+test("what would be passed over, or end in the wrong place, is refused where it is said", () => {
+  const builder = new TopologyBuilder();
+  const words = builder.stream<string, string>("words");
+  expect(() => words.groupByKey({ partitions: 3 })).toThrow("there is no topic between");
+  for (const partitions of [0, -1, 1.5, NaN]) {
+    expect(() => words.repartition(`by-${partitions}`, { partitions })).toThrow("from 1 on");
+  }
+  // Steps of two applications may have the same names.
+  const other = new TopologyBuilder().stream<string, string>("words");
+  expect(() => words.merge(other)).toThrow("the streams are of two applications");
+});

@@ -220,6 +220,9 @@ export class KStream<K, V> {
 
   /** The records of both; those of each in their order. */
   merge(other: KStream<K, V>): KStream<K, V> {
+    if (other.builder !== this.builder) {
+      throw new TopologyError("the streams are of two applications");
+    }
     const node = this.builder.nameOf("merge");
     const parents = [this.parts.node, other.parts.node];
     const pass = stateless((record, forward) => forward(record));
@@ -250,7 +253,15 @@ export class KStream<K, V> {
     const { parts, builder } = this;
     const keySerde = options.key ?? parts.keySerde;
     const valueSerde = options.value ?? parts.valueSerde;
-    if (!parts.isRekeyed) return new GroupedStream(builder, { ...parts, keySerde, valueSerde });
+    if (!parts.isRekeyed) {
+      if (options.partitions === undefined) {
+        return new GroupedStream(builder, { ...parts, keySerde, valueSerde });
+      }
+      throw new TopologyError(
+        "keys are those of the topics that are read, so there is no topic between that could have " +
+          "other partitions: repartition(name, { partitions })",
+      );
+    }
     if (options.name === undefined) {
       throw new TopologyError(
         "the keys were changed, so records have to go through a topic: groupByKey({ name: … })",

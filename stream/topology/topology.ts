@@ -147,6 +147,12 @@ export class Topology {
     if (this.repartitionTopics.has(topic.name)) {
       throw new TopologyError(`there are two repartition topics of the name "${topic.name}"`);
     }
+    const { name, partitions } = topic;
+    if (partitions !== null && !(Number.isSafeInteger(partitions) && partitions > 0)) {
+      throw new TopologyError(
+        `"${name}" has a whole number of partitions from 1 on, not ${partitions}`,
+      );
+    }
     this.repartitionTopics.set(topic.name, topic);
   }
 

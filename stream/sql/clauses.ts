@@ -43,6 +43,9 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 const TOKEN =
   /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*|\d+(?:\.\d+)?|[\s\S]/uy;
 
+/** As many windows as one record is added to. */
+const WINDOWS_MAX = 10_000;
+
 /** What ends an expression of `PARTITION BY`. */
 const AFTER_PARTITION_BY = new Set(["EMIT", "INTO", "GROUP", "HAVING", "WINDOW", "WHERE"]);
 
@@ -120,7 +123,7 @@ class Cutter {
     }
     this.#sign("(");
     this.#skip("SIZE");
-    const lengthMs = this.#duration();
+    const lengthMs = this.#duration(kind.text === "SLIDING" ? 0 : 1);
     let advanceMs: number | null = null;
     let graceMs: number | null = null;
     while (this.#peek()?.text === ",") {
@@ -128,7 +131,7 @@ class Cutter {
       const word = this.#next("GRACE or ADVANCE BY");
       if (word.text === "ADVANCE" && kind.text === "HOPPING") {
         this.#skip("BY");
-        advanceMs = this.#duration();
+        advanceMs = this.#duration(1);
       } else if (word.text === "GRACE") {
         this.#skip("PERIOD");
         graceMs = this.#duration();
@@ -146,6 +149,10 @@ class Cutter {
     if (kind.text === "HOPPING") {
       if (advanceMs === null) this.#fail("ADVANCE BY is missing: how far apart are windows?", kind);
       if (advanceMs > lengthMs) this.#fail("ADVANCE BY is longer than the window", span);
+      if (lengthMs / advanceMs > WINDOWS_MAX) {
+        const count = Math.ceil(lengthMs / advanceMs);
+        this.#fail(`each record would be in ${count} windows, at most ${WINDOWS_MAX}`, span);
+      }
       this.#window = { kind: "hopping", sizeMs: lengthMs, advanceMs, graceMs, span };
     } else if (kind.text === "SESSION") {
       this.#window = { kind: "session", gapMs: lengthMs, graceMs, span };
@@ -260,7 +267,7 @@ class Cutter {
   }
 
   /** `10 minutes`, in milliseconds. */
-  #duration(): number {
+  #duration(minMs = 0): number {
     const count = this.#next("how long?");
     const amount = Number(this.#raw(count));
     const unit = this.#next("of what: seconds, minutes, hours?");
@@ -270,6 +277,7 @@ class Cutter {
       this.#fail("a unit is expected: milliseconds, seconds, minutes, hours, days or weeks", unit);
     }
     const ms = Math.round(amount * unitMs);
+    if (ms < minMs) this.#fail("this is less than a millisecond", count);
     if (ms > Number.MAX_SAFE_INTEGER / 4) this.#fail("this is too long", count);
     return ms;
   }

@@ -102,6 +102,8 @@ test.each<readonly [string, unknown]>([
   ["total::text || '!'", "120.5!"],
   ["'{\"a\":1}'::jsonb -> 'a'", 1],
   ["'no'::jsonb", null],
+  ["'TRUE'::boolean", true],
+  ["'falsehood'::boolean", null],
   ["upper(name)", "ADA"],
   ["ucase(lcase(name))", "ADA"],
   ["len(name)", 3],
@@ -505,6 +507,16 @@ test.each<readonly [string, string]>([
   ],
   ["SELECT a FROM b ORDER BY a", "a query of streams knows no ORDER BY"],
   ["SELECT a FROM b WINDOW TUMBLING (1 lightyear)", "a unit is expected"],
+  ["SELECT a FROM b WINDOW TUMBLING (0 seconds) GROUP BY a", "this is less than a millisecond"],
+  ["SELECT a FROM b WINDOW SESSION (0.1 milliseconds) GROUP BY a", "this is less than a millisec"],
+  [
+    "SELECT a FROM b WINDOW HOPPING (1 day, ADVANCE BY 0 seconds) GROUP BY a",
+    "this is less than a millisecond",
+  ],
+  [
+    "SELECT a FROM b WINDOW HOPPING (1 day, ADVANCE BY 1 second) GROUP BY a",
+    "each record would be in 86400 windows, at most 10000",
+  ],
   ["DELETE FROM a", "a query begins with SELECT or INSERT INTO"],
   ["SELEC a FROM b", "a query begins with SELECT or INSERT INTO"],
   [

@@ -43,8 +43,9 @@ export function toNumber(value: unknown): number | bigint | null {
 export function toBoolean(value: unknown): boolean | null {
   if (typeof value === "boolean") return value;
   if (typeof value === "number" || typeof value === "bigint") return value != 0;
-  if (value === "true" || value === "false") return value === "true";
-  return null;
+  if (typeof value !== "string" || value.length > "false".length) return null;
+  const text = value.toLowerCase();
+  return text === "true" ? true : text === "false" ? false : null;
 }
 
 /** Below 0, 0 or above, as in a sort; null: they cannot be compared. Numbers are, with texts of numbers. */

@@ -155,10 +155,10 @@ function run(name: string, { build, value }: Case): object {
     unreadable: (_raw, _part, error) => {
       throw error;
     },
-    failed: (_node, _record, _origin, error) => {
+    failed: (_node, _origin, error) => {
       throw error;
     },
-    unwritable: (_node, _record, _origin, error) => {
+    unwritable: (_node, _origin, error) => {
       throw error;
     },
   };

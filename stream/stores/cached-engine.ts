@@ -40,7 +40,7 @@ export class CachedEngine implements StoreEngine {
 
   constructor(
     private readonly engine: StoreEngine,
-    private readonly context: RecordContext,
+    readonly context: RecordContext,
     private readonly budget: CacheBudget,
     private readonly isSegmented: boolean,
   ) {
@@ -90,7 +90,7 @@ export class CachedEngine implements StoreEngine {
     const entry = this.#add(key);
     const value = entry.stored = this.engine.get(key);
     this.#setValue(entry, value);
-    this.budget.keep();
+    this.budget.keep(this.context);
     return entry;
   }
 
@@ -104,7 +104,7 @@ export class CachedEngine implements StoreEngine {
     entry.changed = heldMoment(this.context.now);
     entry.object = object;
     this.#setValue(entry, value);
-    this.budget.keep();
+    this.budget.keep(this.context);
   }
 
   *range(range: BytesRange): IterableIterator<BytesEntry> {
@@ -151,10 +151,21 @@ export class CachedEngine implements StoreEngine {
     if (oldest === null) return;
     if (oldest.changed !== null) this.flush();
     // Nodes behind may have changed it again, or asked for it.
-    if (oldest.changed !== null || oldest.isEvicted) return;
-    this.#entries.remove(oldest);
-    oldest.isEvicted = true;
-    this.#grow(-oldest.sizeBytes);
+    if (oldest.changed === null && !oldest.isEvicted) this.#evict(oldest);
+  }
+
+  /** Lets go of what was not used for longest; false: that is a change, or there is nothing. */
+  evictUnchanged(): boolean {
+    const { oldest } = this.#entries;
+    if (oldest === null || oldest.changed !== null) return false;
+    this.#evict(oldest);
+    return true;
+  }
+
+  #evict(entry: CacheEntry): void {
+    this.#entries.remove(entry);
+    entry.isEvicted = true;
+    this.#grow(-entry.sizeBytes);
   }
 
   close(): void {

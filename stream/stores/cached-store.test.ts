@@ -124,3 +124,31 @@ for (const isReversed of [false, true]) {
     expect(seen).toEqual(isReversed ? all.toReversed() : all);
   });
 }
+
+test("a task has room made by its own changes, and by what others only have read", () => {
+  const budget = new CacheBudget(2000);
+  const storeOf = () => {
+    const told: string[] = [];
+    const store = keyValueStore<string, string>({
+      ...{ engine: new MemoryEngine(), topic: "t", keySerde: string(), valueSerde: string() },
+      ...{ onChange: null, cache: { context: new RecordContext(), budget } },
+    });
+    store.onFlush(({ key }) => void told.push(key), () => false);
+    return { store, told };
+  };
+  const [one, other] = [storeOf(), storeOf()];
+  for (let at = 0; at < 10; at++) one.store.put(`one-${at}`, "x");
+  // Nodes of one task are at work only when that task is.
+  for (let at = 0; at < 100; at++) other.store.put(`other-${at}`, "x");
+  expect(one.told).toEqual([]);
+  expect(other.told.length).toBeGreaterThan(80);
+  expect(budget.bytes).toBeLessThanOrEqual(2000);
+  // What has been flushed is as the store has it, and goes before changes do.
+  one.store.flush();
+  other.store.flush();
+  other.told.length = 0;
+  for (let at = 0; at < 5; at++) other.store.put(`other-${at}`, "y");
+  expect([one.told.length, other.told.length]).toEqual([10, 0]);
+  expect(budget.bytes).toBeLessThanOrEqual(2000);
+  for (let at = 0; at < 10; at++) expect(one.store.get(`one-${at}`)).toBe("x");
+});

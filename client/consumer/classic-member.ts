@@ -371,9 +371,12 @@ export class ClassicMember {
     const { requestTimeoutMs } = this.cluster.options;
     const hasSession = !this.#session.signal.aborted;
     const request = this.#named({ generationId: this.#generation });
-    const { errorCode } = await connection.request(heartbeat, request, {
+    const answer = connection.request(heartbeat, request, {
       timeoutMs: hasSession ? Math.max(1, this.#session.leftMs) : requestTimeoutMs,
       signal: this.#stop.signal,
+    });
+    const { errorCode } = await this.#patience.hearing(answer, (error) => {
+      this.role.failed(error, false);
     });
     // One of another generation is not counted on any more.
     if (errorCode === Errors.NONE || errorCode === Errors.REBALANCE_IN_PROGRESS) {

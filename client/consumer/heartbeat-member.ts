@@ -242,7 +242,10 @@ export class HeartbeatMember {
       : requestTimeoutMs;
     const identity = this.#identity(this.#epoch);
     const options = { timeoutMs, signal: this.#stop.signal };
-    const answer = await this.role.beat(connection, identity, !this.#hasSaidAll, options);
+    const beating = this.role.beat(connection, identity, !this.#hasSaidAll, options);
+    const answer = await this.#patience.hearing(beating, (error) => {
+      this.role.failed(error, false);
+    });
     this.#session.heard(sentMs);
     this.#epoch = answer.memberEpoch;
     this.#intervalMs = answer.heartbeatIntervalMs;

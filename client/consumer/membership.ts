@@ -56,14 +56,33 @@ export class Patience {
   #sinceMs = 0;
   #told = false;
 
-  constructor(
-    readonly cluster: Cluster,
-    private readonly tellAfterMs = cluster.options.apiTimeoutMs,
-  ) {}
+  readonly #tellAfterMs: number;
+  /** Silence is told of as well, before anything fails. */
+  readonly #isEager: boolean;
+
+  constructor(readonly cluster: Cluster, tellAfterMs?: number) {
+    this.#tellAfterMs = tellAfterMs ?? cluster.options.apiTimeoutMs;
+    this.#isEager = tellAfterMs !== undefined;
+  }
 
   /** How long one attempt may take, for trouble to be told of in time. */
   get attemptMs(): number {
-    return Math.min(this.tellAfterMs, this.cluster.options.apiTimeoutMs);
+    return Math.min(this.#tellAfterMs, this.cluster.options.apiTimeoutMs);
+  }
+
+  /** The answer. Where a time to tell is set, silence for that long is told of while it is waited for. */
+  async hearing<T>(answer: Promise<T>, tell: (error: Error) => void): Promise<T> {
+    if (!this.#isEager) return await answer;
+    const timer = this.cluster.io.clock.setTimer(this.#tellAfterMs, () => {
+      if (this.#told) return;
+      this.#told = true;
+      tell(new TimeoutError("heartbeats are not answered"));
+    });
+    try {
+      return await answer;
+    } finally {
+      timer.cancel();
+    }
   }
 
   /** All is well again. True: it was said that it is not. */
@@ -78,7 +97,7 @@ export class Patience {
   get isExhausted(): boolean {
     if (this.#failures === 0 || this.#told) return false;
     const lastedMs = this.cluster.io.clock.monotonicMs() - this.#sinceMs;
-    return this.#told = lastedMs >= this.tellAfterMs;
+    return this.#told = lastedMs >= this.#tellAfterMs;
   }
 
   /** One more failure; the pause before the next attempt. */

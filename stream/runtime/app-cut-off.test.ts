@@ -98,8 +98,13 @@ for (const protocol of ["classic", "streams"]) {
   });
 }
 
-for (const protocol of ["classic", "streams"]) {
-  test(`an outage is told of soon, though attempts last long, ${protocol}`, () => {
+for (
+  const [protocol, ends] of [
+    ...[["classic", "break"], ["classic", "fall silent"]],
+    ...[["streams", "break"], ["streams", "fall silent"]],
+  ]
+) {
+  test(`an outage in which connections ${ends} is told of soon, ${protocol}`, () => {
     const world = new AppWorld(5, TOPICS, { "group.streams.session.timeout.ms": "45000" });
     world.run(async () => {
       const { clock } = world.world;
@@ -108,13 +113,13 @@ for (const protocol of ["classic", "streams"]) {
         ...{ level: "warn", format: "text", write: (line: string) => void told.push(line) },
         wallMs: () => clock.wallMs(),
       });
-      const config = { "group.protocol": protocol };
+      const config = { "group.protocol": protocol! };
       const { app, io } = world.app(ticking("one"), config, { logger, apiTimeoutMs: 60_000 });
       await app.start();
       while (app.status().running.length === 0) await sleep(clock, 100);
       io.network.isolate();
-      io.network.breakAll();
-      await sleep(clock, 25_000);
+      if (ends === "break") io.network.breakAll();
+      await sleep(clock, ends === "break" ? 25_000 : 15_000);
       expect(told.filter((line) => line.includes("the group is not to be reached"))).toHaveLength(
         1,
       );

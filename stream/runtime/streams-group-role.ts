@@ -154,7 +154,9 @@ export class StreamsGroupRole implements HeartbeatRole, GroupMembership {
     }
     if (!isCurrent()) return;
     const standby = [...target.standby, ...target.warmup];
-    await this.self.topics.cover([...target.active, ...standby], session);
+    // Who is to end does not wait for brokers that do not answer.
+    const signal = AbortSignal.any([session, this.#member.stopping]);
+    await this.self.topics.cover([...target.active, ...standby], signal);
     if (!isCurrent()) return;
     await this.holder.take(target.active, standby);
     this.#owned = target;

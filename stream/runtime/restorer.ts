@@ -308,6 +308,8 @@ function whyAnew(
   { topicId, earliest, latest }: ChangelogRange,
 ): string | null {
   if (offset === null) return "is not in it";
-  if (topicId !== null && of !== null && topicId !== of) return "was deleted and made again";
+  if (topicId !== null && of !== null && topicId !== of) {
+    return "was deleted and made again, or this is another cluster";
+  }
   return offset < earliest || offset > latest ? "has gone on without it" : null;
 }

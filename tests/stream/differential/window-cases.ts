@@ -59,7 +59,7 @@ export function drawWindowed(draw: CaseDraw): void {
         draw.add("windowMapValues", { of, fn: draw.pick(MAPPERS), ...kept }),
       );
     case 2:
-      return void draw.windowed.push(draw.add("windowSuppress", { of, name, ...drawBounds(draw) }));
+      return suppressWindows(draw, of, name);
     case 3: {
       const id = draw.add("windowGroupBy", { of, name });
       const op = draw.pick(["groupReduce", "groupAggregate"]);
@@ -69,6 +69,11 @@ export function drawWindowed(draw: CaseDraw): void {
     default:
       return draw.rekeyed(draw.add("windowText", { of }));
   }
+}
+
+function suppressWindows(draw: CaseDraw, of: string, name: string): void {
+  const limit = draw.isRegrouped(of) ? { limitMs: 50 } : {};
+  draw.windowed.push(draw.add("windowSuppress", { of, name, ...limit, ...drawBounds(draw) }));
 }
 
 /** Two tables of windows; what comes of it is kept where both write their keys alike. */

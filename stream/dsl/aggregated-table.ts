@@ -98,9 +98,10 @@ export function aggregatedWindows<K, A>(
     if (windows instanceof SlidingWindows) return slidingAggregate(aggregation, windows, emit);
     return windowAggregate(aggregation, windows, emit);
   });
+  builder.windowGraces.set(parts.node, graceOf(windows));
   const sendOldValues = () => void (links.sendsOldValues = true);
   return new KTable(builder, {
-    ...{ ...parts, valueSerde, store, graceMs: graceOf(windows) },
+    ...{ ...parts, valueSerde, store },
     keySerde: windowSerde(windows, keySerde),
     view: windowView(windows, store, sendOldValues),
   });

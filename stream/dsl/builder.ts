@@ -15,6 +15,7 @@ import { requireMs } from "../windows/time-windows.ts";
 import { GlobalTable } from "./global-table.ts";
 import { KStream } from "./kstream.ts";
 import { KTable } from "./ktable.ts";
+import { WindowGraces } from "./window-grace.ts";
 
 /** How a topic is read. Without serdes keys are text and values JSON. */
 export interface Consumed<K, V> {
@@ -71,6 +72,7 @@ export type GlobalProcessor<K, V> = ProcessorSupplier<K, V, never, never>;
 /** See the head of the file. */
 export class TopologyBuilder {
   readonly topology = new Topology();
+  readonly windowGraces = new WindowGraces(this.topology);
   /** Repartition topics that take records without a key. */
   readonly keepsKeyless = new Set<string>();
   #count = 0;

@@ -35,8 +35,6 @@ export interface TableParts<K, V> {
   /** The store that has its values; null: they are made of other tables' as they are asked for. */
   readonly store: string | null;
   readonly view: TableView;
-  /** Of windows: how long after the end of its window a row may change. */
-  readonly graceMs?: number;
 }
 
 /** How a table that is made of others is kept. Without a store it is not: it is made when it is asked. */
@@ -220,8 +218,8 @@ export class KTable<K, V> {
     const { parts, builder } = this;
     const { keySerde, valueSerde } = parts;
     const { timeOf, whenFull, maxRecords = Infinity, maxBytes = Infinity } = suppression;
-    const ms = suppression.ms ?? parts.graceMs;
-    if (ms === undefined) throw new TopologyError(`"${store}": the table is not of windows`);
+    const ms = suppression.ms ?? builder.windowGraces.of(parts.node);
+    if (ms === null) throw new TopologyError(`"${store}": the table is not of windows`);
     if (parts.view.asOf !== undefined) {
       throw new TopologyError(`"${store}": changes of a table with a history are not held back`);
     }
@@ -322,10 +320,7 @@ export class KTable<K, V> {
     const sources = builder.joinSources(left.sources, right.sources);
     const { keySerde } = left;
     const view = joinedView(join, options.historyRetentionMs !== undefined);
-    const grace = [left, right].flatMap(({ graceMs }) => graceMs === undefined ? [] : [graceMs]);
-    const windows = grace.length === 0 ? {} : { graceMs: Math.max(...grace) };
-    const parts = { node: name, sources, keySerde, valueSerde, store, view };
-    return new KTable(builder, { ...parts, ...windows });
+    return new KTable(builder, { node: name, sources, keySerde, valueSerde, store, view });
   }
 
   #addStore(store: string | null, valueSerde: Serde<unknown>, options: StoreOptions): string[] {

@@ -96,6 +96,19 @@ test("a full buffer fails; only tables of windows are held back until those clos
   table.suppress("fine", untilTimeLimit({ ms: 5 }));
 });
 
+test("windows that are grouped again are held back by the grace of those before them", () => {
+  const builder = new TopologyBuilder();
+  clicks(builder).windowedBy(tumbling({ sizeMs: 10, graceMs: 5 })).count("counts").toStream()
+    .groupByKey().reduce("highest", (one, other) => Math.max(one ?? 0, other ?? 0))
+    .suppress("held", untilWindowCloses()).toStream().to("out");
+  const driver = new TestDriver(builder.topology, { applicationId: "app" });
+  const input = driver.input("clicks", string(), string());
+  for (const timestampMs of [1, 3, 14]) input.write("a", "x", timestampMs);
+  expect(driver.readRaw("out")).toEqual([]);
+  input.write("a", "x", 15);
+  expect(driver.readRaw("out").length).toBe(1);
+});
+
 test("processors have stores, punctuators, headers and where a record was read", () => {
   const builder = new TopologyBuilder();
   builder.addStateStore("seen", { kind: "key-value", key: string(), value: safeLong() });

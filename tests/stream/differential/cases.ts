@@ -106,8 +106,6 @@ export interface CaseDraw {
   rekeyed(id: string): void;
   /** By which two tables write their keys alike. */
   kindOfWindows(table: string): string;
-  /** Whether it was grouped again by its keys: then ours knows no end of its windows. */
-  isRegrouped(table: string): boolean;
   /** Has the wall clock go on between inputs. */
   waits(): void;
   /** Has stream time go far between inputs. */
@@ -197,9 +195,6 @@ export class Cases {
         const [left, right] = [this.#upstreamOf(one), this.#upstreamOf(other)];
         const isMoved = this.#isMoved(left) || this.#isMoved(right);
         return isMoved && this.#shareInput(left, right);
-      },
-      isRegrouped: (table) => {
-        return this.#upstreamOf(table).some(({ op }) => op === "windowRegroup");
       },
       kindOfWindows: (table) => {
         const { windows, sizeMs } = this.#upstreamOf(table).find(({ op }) => op === "windows") ??

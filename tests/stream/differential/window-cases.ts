@@ -72,8 +72,7 @@ export function drawWindowed(draw: CaseDraw): void {
 }
 
 function suppressWindows(draw: CaseDraw, of: string, name: string): void {
-  const limit = draw.isRegrouped(of) ? { limitMs: 50 } : {};
-  draw.windowed.push(draw.add("windowSuppress", { of, name, ...limit, ...drawBounds(draw) }));
+  draw.windowed.push(draw.add("windowSuppress", { of, name, ...drawBounds(draw) }));
 }
 
 /** Two tables of windows; what comes of it is kept where both write their keys alike. */

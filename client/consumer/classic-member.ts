@@ -6,7 +6,7 @@
 import { asError } from "../../core/as-error.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
-import { sleep } from "../../core/io.ts";
+import { sleep, type Timer } from "../../core/io.ts";
 import { joinGroup } from "../../core/protocol/11-join-group.ts";
 import { heartbeat } from "../../core/protocol/12-heartbeat.ts";
 import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
@@ -20,6 +20,8 @@ import { Session } from "./session.ts";
 
 /** A join is answered at the end of the rebalance; it is given this much longer. */
 const JOIN_SLACK_MS = 5000;
+/** How long who is to end waits for the answer to its first join. */
+const LAST_ANSWER_MS = 1000;
 /** After it others are asked, now and then, whether the coordinator is still there. */
 const JOIN_WAIT_MS = 3000;
 
@@ -272,11 +274,13 @@ export class ClassicMember {
       signal: this.#stop.signal,
     };
     const protocols = await this.role.protocols();
-    const response = await connection.request(
-      joinGroup,
-      this.#named({ sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols }),
-      waiting,
-    );
+    const request = this.#named({ sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols });
+    const getsId = this.#memberId === "" && this.options.groupInstanceId === null;
+    const response = getsId
+      ? await this.#evenIfStopping((signal) => {
+        return connection.request(joinGroup, request, { ...waiting, signal });
+      })
+      : await connection.request(joinGroup, request, waiting);
     if (response.errorCode === Errors.MEMBER_ID_REQUIRED) {
       // KIP-394: the id comes first, so that abandoned joins leave nothing behind.
       this.#memberId = response.memberId;
@@ -302,6 +306,29 @@ export class ClassicMember {
     const code = await this.#heartbeat(connection);
     if (code !== Errors.REBALANCE_IN_PROGRESS) this.#check(code, "send a heartbeat to");
     return answer.assignment;
+  }
+
+  /**
+   * With the answer to its first join a member hears its id (KIP-394). Rebalances wait for whoever has one
+   * and does not join, until its session ends; so who is to end waits a little for the answer, to
+   * leave under that id.
+   */
+  async #evenIfStopping<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.#stop;
+    const late = new AbortController();
+    let timer: Timer | null = null;
+    const onStop = () => {
+      timer = this.cluster.io.clock.setTimer(LAST_ANSWER_MS, () => late.abort(signal.reason));
+    };
+    signal.throwIfAborted();
+    signal.addEventListener("abort", onStop, { once: true });
+    try {
+      return await ask(late.signal);
+    } finally {
+      signal.removeEventListener("abort", onStop);
+      // Set by the listener.
+      (timer as Timer | null)?.cancel();
+    }
   }
 
   /** Until a rebalance or failure throws. */

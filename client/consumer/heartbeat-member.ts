@@ -91,6 +91,8 @@ export class HeartbeatMember {
   #intervalMs: number;
   /** The broker knows what it was told. */
   #hasSaidAll = false;
+  /** It was told something, whether or not its answer has come: the member is to leave. */
+  #mayHaveJoined = false;
   #reconciling: Promise<void> | null = null;
   #reconcileAfterMs = 0;
   /** Counts joins, so that what belongs to an earlier one stops. */
@@ -150,7 +152,7 @@ export class HeartbeatMember {
     await this.#running;
     await this.#reconciling;
     this.#session.end();
-    if (this.#epoch === JOINING_EPOCH) return;
+    if (!this.#mayHaveJoined) return;
     const timeoutMs = LEAVE_TIMEOUT_MS;
     try {
       const connection = await this.#connection({ timeoutMs });
@@ -222,6 +224,7 @@ export class HeartbeatMember {
   async #beginAnew(): Promise<void> {
     this.#joins++;
     this.#epoch = JOINING_EPOCH;
+    this.#mayHaveJoined = false;
     this.#hasSaidAll = false;
     this.#session.end();
     this.role.sessionOver?.();
@@ -242,6 +245,7 @@ export class HeartbeatMember {
       : requestTimeoutMs;
     const identity = this.#identity(this.#epoch);
     const options = { timeoutMs, signal: this.#stop.signal };
+    this.#mayHaveJoined = true;
     const beating = this.role.beat(connection, identity, !this.#hasSaidAll, options);
     const answer = await this.#patience.hearing(beating, (error) => {
       this.role.failed(error, false);

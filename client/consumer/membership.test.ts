@@ -113,6 +113,28 @@ for (const [name, protocol] of Object.entries({ EAGER, COOPERATIVE, MODERN })) {
   });
 }
 
+for (const [name, protocol] of Object.entries({ EAGER, COOPERATIVE, MODERN })) {
+  test(`${name}: nobody waits for one who left while joining`, () => {
+    const { world, ownership, join, leave } = setUp(2);
+    join("a", protocol);
+    world.clock.advance(10_000);
+    // Whenever it is: the broker may have given it an id that it has not heard of.
+    for (let ms = 0; ms < 40; ms++) {
+      join("early", protocol);
+      world.clock.advance(ms);
+      leave("early");
+      join("b", protocol);
+      world.clock.advance(8000);
+      expect([ms, ...ownership.counts()]).toEqual([ms, 1, 1]);
+      leave("b");
+      world.clock.advance(8000);
+      expect([ms, ...ownership.counts()]).toEqual([ms, 2]);
+    }
+    leave("a");
+    world.stop();
+  });
+}
+
 for (const [name, protocol] of Object.entries({ COOPERATIVE, MODERN })) {
   test(`${name}: a rebalance stops only partitions that move`, () => {
     const { world, ownership, join, leave } = setUp(4);

@@ -15,7 +15,9 @@ const AT_ONCE = 50;
 const value = new Uint8Array(10);
 /** What a page may take, the quickest of several: what else runs here only makes it slower. */
 const PAGE_MS_MAX = 200;
-const GROWTH_BYTES_MAX = 50 * 1024 * 1024;
+/** What is kept grows in each turn; what waits for the garbage collector in some. */
+const TURNS = 4;
+const GROWTH_BYTES_MAX = 20 * 1024 * 1024;
 
 let broker: BrokerProcess;
 beforeAll(async () => {
@@ -69,6 +71,16 @@ async function page(query: string): Promise<Page> {
   return JSON.parse(await answer.text());
 }
 
+async function hundredPages(): Promise<void> {
+  for (let round = 0; round < 10; round++) {
+    for (let cursor = "";;) {
+      const { nextCursor } = await page(`limit=100${cursor}`);
+      if (nextCursor === null) break;
+      cursor = `&cursor=${nextCursor}`;
+    }
+  }
+}
+
 test("a page of groups with lag takes less than 200 ms, all pages no memory", async () => {
   const taken: string[] = [];
   for (const query of ["limit=100", "limit=1000", "limit=1000&lag=false"]) {
@@ -81,18 +93,16 @@ test("a page of groups with lag takes less than 200 ms, all pages no memory", as
     taken.push(`${query}: ${bestMs.toFixed(1)} ms`);
     expect(bestMs).toBeLessThan(PAGE_MS_MAX);
   }
-  const before = residentBytes();
-  for (let round = 0; round < 10; round++) {
-    for (let cursor = "";;) {
-      const { nextCursor } = await page(`limit=100${cursor}`);
-      if (nextCursor === null) break;
-      cursor = `&cursor=${nextCursor}`;
-    }
+  const growths: number[] = [];
+  for (let turn = 0; turn < TURNS; turn++) {
+    const before = residentBytes();
+    await hundredPages();
+    growths.push(residentBytes() - before);
   }
-  const growth = residentBytes() - before;
-  taken.push(`growth over 100 pages: ${(growth / 1024 / 1024).toFixed(1)} MiB`);
+  const shown = growths.map((bytes) => (bytes / 1024 / 1024).toFixed(1)).join(", ");
+  taken.push(`growth over 100 pages, in turns: ${shown} MiB`);
   console.log(taken.join("\n"));
-  expect(growth).toBeLessThan(GROWTH_BYTES_MAX);
+  expect(Math.min(...growths)).toBeLessThan(GROWTH_BYTES_MAX);
 }, 300_000);
 
 test("each group has its lag, in records and in seconds", async () => {

@@ -65,6 +65,8 @@ export async function endWell(member: Member, how: "stop" | "SIGINT"): Promise<v
 /** Kills it in the middle of its work: what it has sent through topics is there for the other. */
 export async function killAtWork(shop: Shop, member: Member): Promise<void> {
   await shop.awaitProgress();
+  // Its work on what is there by now may be done by the time that it is killed.
+  await shop.awaitUnprocessed(2 * MARKERS_MAX);
   await member.kill();
   for (const [topic, offsets] of await shop.unprocessed()) {
     if (offsets <= MARKERS_MAX) throw new Error(`${topic} has nothing for the other: ${offsets}`);

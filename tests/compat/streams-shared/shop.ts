@@ -137,6 +137,13 @@ export class Shop {
     }));
   }
 
+  /** Until so many offsets and more of each topic between are not yet processed. */
+  async awaitUnprocessed(offsetsMin: number): Promise<void> {
+    await this.#until("nothing is between", async () => {
+      return (await this.unprocessed()).every(([, offsets]) => offsets >= offsetsMin);
+    });
+  }
+
   /** Until nobody is in the group. */
   async awaitEmptyGroup(): Promise<void> {
     await this.#until("the group keeps its members", async () => {

@@ -6,7 +6,7 @@
 import { asError } from "../../core/as-error.ts";
 import type { Connection } from "../../core/connection.ts";
 import { Errors } from "../../core/errors.ts";
-import { sleep, type Timer } from "../../core/io.ts";
+import { sleep } from "../../core/io.ts";
 import { joinGroup } from "../../core/protocol/11-join-group.ts";
 import { heartbeat } from "../../core/protocol/12-heartbeat.ts";
 import { leaveGroup } from "../../core/protocol/13-leave-group.ts";
@@ -88,6 +88,12 @@ export class ClassicMember {
   readonly #session: Session;
   readonly #patience: Patience;
   readonly #stop = new AbortController();
+  /**
+   * Follows `#stop` a little later. With the answer to its first join a member hears its id (KIP-394).
+   * Rebalances wait for whoever has one and does not join, until its session ends; so who is to end
+   * waits a little for that answer, to leave under the id.
+   */
+  readonly #late = new AbortController();
 
   constructor(
     readonly cluster: Cluster,
@@ -130,7 +136,9 @@ export class ClassicMember {
   /** Leaves the group; a static member stays in it until its session ends. */
   async stop(): Promise<void> {
     this.#stop.abort();
+    const late = this.cluster.io.clock.setTimer(LAST_ANSWER_MS, () => this.#late.abort());
     await this.#running;
+    late.cancel();
     this.#session.end();
     if (this.#memberId === "" || this.options.groupInstanceId !== null) return;
     const memberId = this.#memberId;
@@ -274,13 +282,13 @@ export class ClassicMember {
       signal: this.#stop.signal,
     };
     const protocols = await this.role.protocols();
-    const request = this.#named({ sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols });
+    waiting.signal.throwIfAborted();
     const getsId = this.#memberId === "" && this.options.groupInstanceId === null;
-    const response = getsId
-      ? await this.#evenIfStopping((signal) => {
-        return connection.request(joinGroup, request, { ...waiting, signal });
-      })
-      : await connection.request(joinGroup, request, waiting);
+    const response = await connection.request(
+      joinGroup,
+      this.#named({ sessionTimeoutMs, rebalanceTimeoutMs, protocolType, protocols }),
+      getsId ? { ...waiting, signal: this.#late.signal } : waiting,
+    );
     if (response.errorCode === Errors.MEMBER_ID_REQUIRED) {
       // KIP-394: the id comes first, so that abandoned joins leave nothing behind.
       this.#memberId = response.memberId;
@@ -306,29 +314,6 @@ export class ClassicMember {
     const code = await this.#heartbeat(connection);
     if (code !== Errors.REBALANCE_IN_PROGRESS) this.#check(code, "send a heartbeat to");
     return answer.assignment;
-  }
-
-  /**
-   * With the answer to its first join a member hears its id (KIP-394). Rebalances wait for whoever has one
-   * and does not join, until its session ends; so who is to end waits a little for the answer, to
-   * leave under that id.
-   */
-  async #evenIfStopping<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { signal } = this.#stop;
-    const late = new AbortController();
-    let timer: Timer | null = null;
-    const onStop = () => {
-      timer = this.cluster.io.clock.setTimer(LAST_ANSWER_MS, () => late.abort(signal.reason));
-    };
-    signal.throwIfAborted();
-    signal.addEventListener("abort", onStop, { once: true });
-    try {
-      return await ask(late.signal);
-    } finally {
-      signal.removeEventListener("abort", onStop);
-      // Set by the listener.
-      (timer as Timer | null)?.cancel();
-    }
   }
 
   /** Until a rebalance or failure throws. */
